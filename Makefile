@@ -1,0 +1,54 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- The development environment -----------------------------------------------------------------------------
+
+.PHONY: venv
+venv: .venv/.installed  ## Make .venv, the environment for everything but the stubs
+
+.venv/.installed: pyproject.toml
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# --- The contract: protos/ to src/ringback/v1/ ---------------------------------------------------------------
+
+# The generator has an environment of its own: it is older than the runtime, on purpose (protos/requirements.txt).
+STUBS_VENV := build/stubs-venv
+BUF := $(STUBS_VENV)/bin/buf
+STUBS := src/ringback/v1
+
+$(STUBS_VENV)/.installed: protos/requirements.txt
+	$(PYTHON) -m venv --clear $(STUBS_VENV)
+	$(STUBS_VENV)/bin/pip install --quiet --requirement protos/requirements.txt
+	touch $@
+
+.PHONY: stubs
+stubs: $(STUBS_VENV)/.installed  ## Regenerate src/ringback/v1 from protos/
+	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi
+	$(BUF) generate
+
+# Compares whole folders, so a stub that is missing, edited or left over from a deleted proto is noticed alike,
+# committed or not.
+.PHONY: check-stubs
+check-stubs: $(STUBS_VENV)/.installed  ## Fail if src/ringback/v1 is not what protos/ generates
+	rm -rf build/stubs-check
+	$(BUF) generate --output build/stubs-check
+	@diff --recursive --unified --exclude=__init__.py --exclude=__pycache__ $(STUBS) build/stubs-check/$(STUBS) \
+		|| { echo "The stubs in $(STUBS) are not what protos/ generates. Run 'make stubs' and commit." >&2; exit 1; }
+	@echo "The stubs are what protos/ generates."
+
+.PHONY: lint-protos
+lint-protos: $(STUBS_VENV)/.installed  ## Check the style of protos/, and that no client breaks
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+	@protos/breaking.sh $(BUF)
