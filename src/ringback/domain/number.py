@@ -1,0 +1,147 @@
+"""Targets: what may be dialled, and the one way to write it.
+
+A target is a SIP or SIPS URI (`sip_uri.py`) or a `tel:` URI (RFC 3966) with a global number. Of the
+parameters of a `tel:` URI only `ext` is kept. Every other one is refused: it asks for something that Ringback
+would not do (section 5.4), be it a routing number or an ISDN subaddress, and leaving it out would dial
+something else than what was asked for.
+"""
+
+import re
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
+
+from ringback.domain.sip_uri import SipUri
+
+MAX_TARGET_LENGTH = 255
+"""In characters. Holds for what was sent and for its canonical form, so that this is always accepted too."""
+
+_VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1
+_NOT_A_DIGIT = re.compile("[^0-9]")
+_NOT_GRAPHIC = re.compile("[^ -~]")
+
+_IMPOSSIBLE = {
+    ValidationResult.INVALID_COUNTRY_CODE: "unknown country code",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
+    ValidationResult.TOO_SHORT: "too short",
+    ValidationResult.TOO_LONG: "too long",
+    ValidationResult.INVALID_LENGTH: "no number of its country has this many digits",
+}
+_UNREADABLE = {
+    NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
+    NumberParseException.NOT_A_NUMBER: "too short",
+    NumberParseException.TOO_SHORT_AFTER_IDD: "too short",
+    NumberParseException.TOO_SHORT_NSN: "too short",
+    NumberParseException.TOO_LONG: "too long",
+}
+
+
+class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
+    """Not something to dial. `str()` continues a sentence about it: "is longer than 255 characters"."""
+
+
+def normalise(target: str) -> str:
+    """Return the canonical form of a target, at most 255 characters; normalising that changes nothing.
+
+    Raises `InvalidTarget`. Costs some microseconds, tens for a telephone number not seen lately.
+    """
+    _check_characters(target)
+    scheme, _, rest = target.partition(":")
+    match scheme.lower():
+        case "sip" | "sips":
+            return _canonical_sip(target)
+        case "tel":
+            return _canonical_tel(rest)
+        case _:
+            raise InvalidTarget("must start with sip:, sips: or tel:")
+
+
+def normalise_sip(text: str) -> str:
+    """Return the canonical form of a SIP or SIPS URI, with the limits and errors of `normalise`."""
+    _check_characters(text)
+    return _canonical_sip(text)
+
+
+def user_part(target: str) -> str:
+    """Return whom a normalised target names: "+41785556677" of a `tel:` URI, the user of a SIP URI.
+
+    The user is still escaped, and "" when there is none.
+    """
+    if target.startswith("tel:"):
+        return target.removeprefix("tel:").partition(";")[0]
+    return SipUri.parse(target).user or ""
+
+
+def _check_characters(text: str) -> None:
+    if not text or text.isspace():
+        raise InvalidTarget("is empty")
+    if len(text) > MAX_TARGET_LENGTH:
+        raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters")
+    if found := _NOT_GRAPHIC.search(text):
+        kind = "a control character" if found[0].isascii() else "a character outside ASCII"
+        raise InvalidTarget(f"has {kind} (U+{ord(found[0]):04X}) at character {found.start() + 1}")
+
+
+def _canonical_sip(text: str) -> str:
+    try:
+        canonical = str(SipUri.parse(text))
+    except ValueError as fault:
+        raise InvalidTarget(str(fault)) from None
+    if len(canonical) > MAX_TARGET_LENGTH:  # a '#' grows to "%23"
+        raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters in its canonical form")
+    return canonical
+
+
+def _canonical_tel(subscriber: str) -> str:
+    """Read telephone-subscriber of RFC 3966 section 3, dropping the spaces that people write in it."""
+    number, *parameters = subscriber.replace(" ", "").split(";")
+    number = number.translate(_VISUAL_SEPARATORS)
+    if not number:
+        raise InvalidTarget("has no telephone number after tel:")
+    if found := _NOT_A_DIGIT.search(number, number.startswith("+")):
+        raise InvalidTarget(f"has {found[0]!r} where a telephone number cannot have it")
+    if not number.startswith("+"):
+        raise InvalidTarget("is a local number; only global ones, beginning with '+', can be dialled")
+    return f"tel:{_e164(number)}{_extension(parameters)}"
+
+
+def _extension(parameters: list[str]) -> str:
+    """Return the canonical `;ext=` (RFC 3966 section 5.3), or "" when there are no parameters."""
+    if not parameters:
+        return ""
+    name, _, value = parameters[0].partition("=")
+    if name.lower() != "ext":
+        raise InvalidTarget(f"has the parameter {name!r}; a telephone number can have ext only")
+    if len(parameters) > 1:
+        raise InvalidTarget("has more parameters than one ext")
+    digits = value.translate(_VISUAL_SEPARATORS)
+    if not digits or _NOT_A_DIGIT.search(digits):
+        raise InvalidTarget("has an ext that is not a number")
+    return f";ext={digits}"
+
+
+# A request is checked first and made canonical later: the second time is free, as is the number redialled.
+@lru_cache(maxsize=4096)
+def _e164(number: str) -> str:
+    """Return "+" and at most 17 digits. Drops a trunk prefix: "+41 (0)78 …" is "+4178…".
+
+    Asks for a possible number, not for one that the library holds to be valid: numbering plans change faster
+    than libraries are updated, and to refuse a new number range would break a promise that could be kept.
+    """
+    try:
+        parsed = phonenumbers.parse(number)
+    except NumberParseException as fault:
+        raise _impossible(_UNREADABLE[fault.error_type]) from None
+    possibility = phonenumbers.is_possible_number_with_reason(parsed)
+    if possibility != ValidationResult.IS_POSSIBLE:
+        raise _impossible(_IMPOSSIBLE[possibility])
+    e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    # "+41 00 78 …" reads as "+41 0 78 …", which would read as "+41 78 …" the next time.
+    if e164 != number and _e164(e164) != e164:
+        raise _impossible("more than one trunk prefix")
+    return e164
+
+
+def _impossible(why: str) -> InvalidTarget:
+    return InvalidTarget(f"is not a possible telephone number: {why}")
