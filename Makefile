@@ -10,6 +10,33 @@ PYTHON ?= python3
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# --- Use it --------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/.installed  ## Show the main job: a dozen callbacks, live, until all have ended
+	.venv/bin/ringback demo
+
+.PHONY: run
+run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db until Ctrl-C
+	.venv/bin/ringback serve
+
+.PHONY: test
+test: .venv/.installed  ## Run the tests
+	.venv/bin/pytest --numprocesses 2 --quiet
+
+# --- Check it ------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: .venv/.installed  ## Check style, types, and the direction of imports
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+.PHONY: kill-storm
+kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
+	.venv/bin/python tests/hunts/kill_storm.py
+
 # --- The development environment -----------------------------------------------------------------------------
 
 .PHONY: venv

@@ -1,0 +1,159 @@
+"""The composition root: the only place that names concrete classes. The binary and the tests both use it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from ringback.callbacks import Callbacks
+from ringback.config import Settings
+from ringback.dialers.simulated import SimulatedDialer, SimulatedSettings
+from ringback.directory import Directory
+from ringback.dispatch import Dispatch
+from ringback.granting import Granting
+from ringback.rpc.callback_servicer import CallbackServicer
+from ringback.rpc.dialer_servicer import DialerServicer
+from ringback.rpc.directory_servicer import DirectoryServicer
+from ringback.rpc.gate import Gate
+from ringback.rpc.server import Server
+from ringback.scheduler import Scheduler
+from ringback.storage.sqlite import SqliteStore
+from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.watch import Tail, Watches
+
+_log = logging.getLogger(__name__)
+
+# All of a stop takes less than ten seconds: orchestrators kill what takes longer than thirty, people sooner.
+_GRACE_S = 4.0
+_DIALER_GRACE_S = 3.0
+_HEALTH_CHECK_S = 1.0
+
+
+class SystemClock:
+    """The one place where the clock is read."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class App:
+    """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
+
+    def __init__(self, settings: Settings, store: SqliteStore) -> None:
+        clock = SystemClock()
+        self._settings = settings
+        self._store = store
+        self.tail = Tail(store)
+        self.directory = Directory(store, clock)
+        self.scheduler = Scheduler(store, self.directory, clock, self.tail, settings.retention)
+        self.granting = Granting(store, self.directory, clock, self.tail)
+        self.dispatch = Dispatch(store, self.directory, clock, self.tail)
+        self.callbacks = Callbacks(store, self.directory, clock)
+        self.watches = Watches(store, self.tail, clock)
+        self.server = Server()
+        self.port = 0
+        self._gate = Gate()
+        self._clock = clock
+        self._dialer = _dialer(settings, self.granting, self.dispatch)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._dialer_task: asyncio.Task[None] | None = None
+        # Set when a loop has died, which is a bug: the process ends, so that whoever supervises it starts it anew.
+        self.failed = asyncio.Event()
+
+    @classmethod
+    async def start(cls, settings: Settings) -> Self:
+        """Open the database, continue where it says, and serve. Raises `StoreCannotOpen`, `CannotListen`."""
+        store = await SqliteStore.open(settings.database)
+        app = cls(settings, store)
+        try:
+            await app._start()
+        except BaseException:
+            await app.stop()
+            raise
+        return app
+
+    async def _start(self) -> None:
+        await self.directory.start()
+        await self.tail.start()
+        if self._dialer is not None:
+            # This process has the database for itself, so whoever held leases under this name is gone.
+            orphans = await self.scheduler.release_orphans(self._dialer.dialer_id, self._clock.now())
+            if orphans:
+                _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
+        await self.scheduler.start()
+        await self.granting.start()
+        self._add_servicers()
+        for loop in (self.tail.run(), self.scheduler.run(), self.granting.run(), self._report_health()):
+            self._tasks.append(self._supervise(loop))
+        if self._dialer is not None:
+            self._dialer_task = self._supervise(self._dialer.run())
+        self.port = await self.server.start(self._settings.listen)
+
+    def _add_servicers(self) -> None:
+        server, gate = self.server.grpc, self._gate
+        callback_service_pb2_grpc.add_CallbackServiceServicer_to_server(
+            CallbackServicer(gate, self.callbacks, self.watches, self._clock), server
+        )
+        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
+            DirectoryServicer(gate, self.directory), server
+        )
+        dialer_service_pb2_grpc.add_DialerServiceServicer_to_server(
+            DialerServicer(gate, self.granting, self.dispatch, self.directory, self._clock), server
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Drain: say so, end the streams with their last token, let writes and calls finish, close the database."""
+        await self.server.report_health(serving=False)
+        self._gate.close()
+        if self._dialer is not None:
+            self._dialer.stop()
+        self.tail.close()
+        self.granting.close()
+        await self.server.stop(_GRACE_S)
+        if self._dialer_task is not None:
+            await asyncio.wait([self._dialer_task], timeout=_DIALER_GRACE_S)
+            self._tasks.append(self._dialer_task)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._store.close()
+
+    def _supervise(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(loop)
+        task.add_done_callback(self._on_done)
+        return task
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.critical("%s has died, stopping", task.get_coro(), exc_info=fault)
+            self.failed.set()
+
+    async def _report_health(self) -> None:
+        """Say NOT_SERVING while the database does not take writes."""
+        serving = True
+        while True:
+            await asyncio.sleep(_HEALTH_CHECK_S)
+            healthy = await self._store.probe()
+            if healthy is not serving:
+                serving = healthy
+                await self.server.report_health(serving=serving)
+                _log.warning("the database %s", "takes writes again" if serving else "does not take writes")
+
+
+def _dialer(settings: Settings, granting: Granting, dispatch: Dispatch) -> SimulatedDialer | None:
+    if settings.dialer == "none":
+        return None
+    return SimulatedDialer(
+        granting, dispatch, SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk)
+    )

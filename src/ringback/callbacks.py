@@ -1,0 +1,265 @@
+"""The use cases of CallbackService, one method per RPC (watching is in `watch.py`)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ringback.changing import change
+from ringback.directory import Directory
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import (
+    CallbackAlreadyExists,
+    CallbackNotFound,
+    EtagMismatch,
+    InvalidRequest,
+    RequestIdReused,
+    RingbackError,
+    ServiceNotFound,
+    Violation,
+)
+from ringback.domain.filter import CallbackFilter, ExternalTaskKey, Key
+from ringback.domain.lifecycle import CancelRequested, Rescheduled, after, ensure_possible
+from ringback.domain.number import normalise_sip
+from ringback.domain.planning import plan, replan
+from ringback.domain.request import (
+    CallbackRequest,
+    due_violation,
+    parse_guid,
+    priority_violation,
+    target_violation,
+    text_violation,
+    violations,
+)
+from ringback.domain.service import Service
+from ringback.ids import CallbackIds
+from ringback.ports import Clock, Store
+from ringback.tokens import PageToken, ResumeToken, Tokens
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+MAX_BATCH = 1000
+MAX_REASON_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to create a callback, and what was found wrong with it while it was read."""
+
+    request: CallbackRequest
+    request_id: str = ""
+    # Say what would be answered, and store nothing.
+    validate_only: bool = False
+    faults: Sequence[Violation] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A callback, and whether this request made it."""
+
+    callback: Callback
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list; an empty `next_page_token` is the end."""
+
+    callbacks: Sequence[Callback]
+    next_page_token: str
+    resume_token: str
+
+
+class Callbacks:
+    """Takes requests and changes them while they wait; the store is the truth."""
+
+    def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._ids = CallbackIds()
+
+    # --- Create ------------------------------------------------------------------------------------------------
+
+    async def create(self, asked: Asked) -> Created:
+        """Store the promise, durably, or answer the one that an equal request made before."""
+        [result] = await self.create_many([asked])
+        if isinstance(result, RingbackError):
+            raise result
+        return result
+
+    async def create_many(self, batch: Sequence[Asked]) -> list[Created | RingbackError]:
+        """Each for itself, in the order given: one bad request does not fail the others."""
+        now = self._clock.now()
+        results: dict[int, Created | RingbackError] = {}
+        planned: dict[int, Callback] = {}
+        for index, asked in enumerate(batch):
+            try:
+                if asked.validate_only:
+                    results[index] = await self._validate(asked, now)
+                else:
+                    planned[index] = self._plan(asked, now, self._ids.next(now))
+            except (InvalidRequest, ServiceNotFound) as refusal:
+                results[index] = await self._repeated(asked) or refusal
+        if planned:
+            earlier_ones = await self._store.create(list(planned.values()))
+            for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True):
+                results[index] = _compare(batch[index], earlier) if earlier else Created(callback, created=True)
+        return [results[index] for index in range(len(batch))]
+
+    async def _validate(self, asked: Asked, now: datetime) -> Created | RingbackError:
+        """What creating would answer; a callback that would be new has no id."""
+        callback = self._plan(asked, now, callback_id="")
+        earlier = await self._find_earlier(asked)
+        return _compare(asked, earlier) if earlier else Created(callback, created=False)
+
+    def _plan(self, asked: Asked, now: datetime, callback_id: str) -> Callback:
+        faults = [*asked.faults, *violations(asked.request, now)]
+        if asked.request_id and parse_guid(asked.request_id) is None:
+            faults.append(Violation("request_id", "is not a UUID"))
+        if faults:
+            raise InvalidRequest(faults)
+        return plan(
+            asked.request,
+            service=self._service_of(asked.request),
+            callback_id=callback_id,
+            request_id=asked.request_id.lower(),
+            now=now,
+        )
+
+    def _service_of(self, request: CallbackRequest) -> Service:
+        if request.service_id is not None:
+            return self._directory.get(request.service_id.lower())
+        return self._directory.by_sip(normalise_sip(request.service_sip or ""))
+
+    async def _repeated(self, asked: Asked) -> Created | None:
+        """The answer to a request that was good when it was first sent, and only its repetition is refused.
+
+        Its expiry has passed since, for example, or its service was deleted.
+        """
+        earlier = await self._find_earlier(asked)
+        if earlier is None or earlier.sent_request != asked.request:
+            return None
+        return Created(earlier, created=False)
+
+    async def _find_earlier(self, asked: Asked) -> Callback | None:
+        request = asked.request
+        if request.external_task_id:
+            return await self._store.get(
+                ExternalTaskKey(caller_id=request.caller_id, external_task_id=request.external_task_id)
+            )
+        if asked.request_id:
+            return await self._store.get_by_request_id(asked.request_id.lower())
+        return None
+
+    # --- Read --------------------------------------------------------------------------------------------------
+
+    async def get(self, key: Key) -> Callback:
+        """Raises `CallbackNotFound`."""
+        callback = await self._store.get(key)
+        if callback is None:
+            raise CallbackNotFound(key)
+        return callback
+
+    async def list(self, wanted: CallbackFilter, page_size: int, page_token: str) -> Page:
+        """Newest first. Raises `PageTokenInvalid`."""
+        tokens = Tokens(self._store.database_id, wanted)
+        start = tokens.read_page(page_token) if page_token else None
+        size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        found = await self._store.list(wanted, start.before_id if start else "", size)
+        number = start.number if start else found.number
+        return Page(
+            callbacks=found.callbacks,
+            next_page_token=(
+                tokens.write_page(PageToken(number, found.callbacks[-1].callback_id)) if found.more else ""
+            ),
+            resume_token=tokens.write_resume(ResumeToken(number)),
+        )
+
+    # --- Change ------------------------------------------------------------------------------------------------
+
+    async def cancel(self, key: Key, reason: str, etag: str, faults: Sequence[Violation] = ()) -> Callback:
+        """Before DIALING at once, during it by telling the dialer; repeating it is no error.
+
+        Raises `CallbackNotFound`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`, `InvalidRequest`.
+        """
+        _refuse([*faults, *_named(text_violation("reason", reason, MAX_REASON_LENGTH))])
+
+        def decide(callback: Callback) -> Callback:
+            if callback.state not in (State.CANCELLING, State.CANCELLED):
+                _check_etag(callback, etag)
+            return after(callback, CancelRequested(at=self._clock.now(), reason=reason))
+
+        return await change(self._store, lambda: self.get(key), decide)
+
+    async def reschedule(
+        self,
+        key: Key,
+        *,
+        due_date: datetime | None,
+        priority: int | None,
+        target: str | None,
+        etag: str,
+        faults: Sequence[Violation] = (),
+    ) -> Callback:
+        """Another time, and perhaps another priority or target, for a callback that waits.
+
+        Raises `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`,
+        `InvalidRequest`.
+        """
+        _refuse([*faults, *_reschedule_faults(due_date, priority, target, self._clock.now())])
+
+        def decide(callback: Callback) -> Callback:
+            _check_etag(callback, etag)
+            now = self._clock.now()
+            ensure_possible(callback, Rescheduled)
+            service = self._directory.get(callback.service_id)
+            return after(
+                callback,
+                replan(
+                    callback,
+                    due_date=due_date or now,
+                    priority=priority,
+                    target=target,
+                    service=service,
+                    now=now,
+                ),
+            )
+
+        return await change(self._store, lambda: self.get(key), decide)
+
+
+def _compare(asked: Asked, earlier: Callback) -> Created | CallbackAlreadyExists | RequestIdReused:
+    """The answer to a request whose identity is taken: a repetition, or a clash."""
+    differing = asked.request.differing_fields(earlier.sent_request)
+    if not differing:
+        return Created(earlier, created=False)
+    external = asked.request.external_task_id
+    if external and external == earlier.request.external_task_id:
+        return CallbackAlreadyExists(earlier.callback_id, earlier.state.name, differing)
+    return RequestIdReused(earlier.callback_id, differing)
+
+
+def _check_etag(callback: Callback, etag: str) -> None:
+    if etag and etag != callback.etag:
+        raise EtagMismatch(callback.etag, callback_id=callback.callback_id)
+
+
+def _reschedule_faults(
+    due_date: datetime | None, priority: int | None, target: str | None, now: datetime
+) -> Iterator[Violation]:
+    if due_date is None:
+        yield Violation("due_date", "is required")
+    yield from _named(due_violation("due_date", due_date, now))
+    if priority is not None:
+        yield from _named(priority_violation("priority", priority))
+    if target is not None:
+        yield from _named([("target", "is empty")] if not target else target_violation("target", target))
+
+
+def _named(faults: Iterable[tuple[str, str]]) -> Iterator[Violation]:
+    return (Violation(name, text) for name, text in faults)
+
+
+def _refuse(faults: Sequence[Violation]) -> None:
+    if faults:
+        raise InvalidRequest(faults)

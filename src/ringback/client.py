@@ -1,0 +1,231 @@
+"""What a client of Ringback needs besides the stubs: reading errors, watching without a gap, channel options.
+
+    async with insecure_channel("127.0.0.1:50051") as channel:
+        stub = CallbackServiceStub(channel)
+        async for response in watch(stub, WatchCallbacksRequest(snapshot_mode=SNAPSHOT_MODE_WHEN_NEEDED)):
+            ...
+
+It depends on what the stubs depend on, and on nothing of the server.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from ringback.v1.callback_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
+
+if TYPE_CHECKING:
+    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+
+_log = logging.getLogger(__name__)
+
+
+# --- Errors --------------------------------------------------------------------------------------------------
+
+_DOMAIN: Final = "ringback.v1"
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+
+
+class Violation(NamedTuple):
+    """One fault of one field of a request."""
+
+    field: str
+    description: str
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """Return the name of the `ErrorReason` without its prefix, such as "CALLBACK_NOT_FOUND".
+
+    "" for an error that does not come from Ringback itself: no connection, a deadline, a proxy.
+    """
+    for detail in _details_of(error):
+        info = ErrorInfo()
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            return str(info.reason)
+    return ""
+
+
+def violations_of(error: grpc.RpcError) -> tuple[Violation, ...]:
+    """Return what is wrong with the request, field by field; empty unless the reason is INVALID_FIELD."""
+    return tuple(
+        Violation(violation.field, violation.description)
+        for detail in _details_of(error)
+        if detail.Unpack(bad_request := BadRequest())
+        for violation in bad_request.field_violations
+    )
+
+
+def _details_of(error: grpc.RpcError) -> Iterator[Any]:
+    # Pairs in grpc and in grpc.aio, and typed differently in the two.
+    metadata: Any = error.trailing_metadata()
+    for key, value in metadata or ():
+        if key == _DETAILS_KEY:
+            yield from Status.FromString(value).details
+
+
+# --- Watching ------------------------------------------------------------------------------------------------
+
+# What the server makes of `heartbeat_interval`, as callback_service.proto says.
+_DEFAULT_HEARTBEAT_S: Final = 15.0
+_MIN_HEARTBEAT_S: Final = 1.0
+_MAX_HEARTBEAT_S: Final = 60.0
+# Two intervals make a silent connection suspect; the third is for slow networks and busy machines.
+_SILENT_INTERVALS: Final = 3
+
+_FIRST_DELAY_S: Final = 0.1
+_MAX_DELAY_S: Final = 5.0
+
+# The same request would only be refused again.
+_FINAL_CODES: Final = frozenset(
+    {
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.NOT_FOUND,
+        StatusCode.OUT_OF_RANGE,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.UNAUTHENTICATED,
+        StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+class _Broken(Exception):  # noqa: N818 - a reason to reconnect, which no caller ever sees
+    """The stream has ended in a way that a new one may cure."""
+
+
+async def watch(
+    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+) -> AsyncGenerator[WatchCallbacksResponse, None]:
+    """Watch callbacks for as long as the caller iterates, over broken connections and restarts of the server.
+
+    Each new stream continues with the last `resume_token`, so nothing is missed; the last events may come twice,
+    and the larger `revision` wins. A connection that has been silent for three heartbeat intervals counts as
+    broken; open the channel with `channel_options`, or the next stream may take the same dead one. Raises `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
+    RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
+    """
+    request = _copy(request)
+    delays = _delays()
+    while True:
+        answered = False
+        try:
+            async with aclosing(_stream(stub, request)) as responses:
+                async for response in responses:
+                    answered = True
+                    yield response
+                    request.resume_token = response.resume_token
+        except _Broken as broken:
+            fault = str(broken)
+        else:
+            fault = "" if answered else "the stream ended before its first response"
+        if answered:
+            delays = _delays()
+        if fault:
+            delay_s = next(delays)
+            _log.warning("watch interrupted, resuming in %.1f s: %s", delay_s, fault)
+            await asyncio.sleep(delay_s)
+
+
+async def _stream(
+    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+) -> AsyncGenerator[WatchCallbacksResponse, None]:
+    """One stream, until its OK end. Raises `_Broken`, and `AioRpcError` for what is final."""
+    silence_s = _SILENT_INTERVALS * _heartbeat_s(request)
+    call = stub.WatchCallbacks(request)
+    try:
+        while True:
+            async with asyncio.timeout(silence_s):
+                response = await call.read()
+            if not isinstance(response, WatchCallbacksResponse):
+                return
+            yield response
+    except TimeoutError:
+        raise _Broken(f"nothing heard for {silence_s:g} s") from None
+    except grpc.aio.AioRpcError as error:
+        if error.code() in _FINAL_CODES:
+            raise
+        raise _Broken(f"{error.code().name}: {error.details()}") from None
+    except asyncio.CancelledError:
+        # gRPC raises this also when it is the server, or a proxy, that has cancelled the call.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _Broken("CANCELLED by the other side") from None
+    finally:
+        call.cancel()
+
+
+def _copy(request: WatchCallbacksRequest) -> WatchCallbacksRequest:
+    copy = WatchCallbacksRequest()
+    copy.CopyFrom(request)
+    return copy
+
+
+def _heartbeat_s(request: WatchCallbacksRequest) -> float:
+    if not request.HasField("heartbeat_interval"):
+        return _DEFAULT_HEARTBEAT_S
+    asked_s = request.heartbeat_interval.ToTimedelta().total_seconds()
+    return min(max(asked_s, _MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)
+
+
+def _delays() -> Iterator[float]:
+    """How long to wait before each new try: doubling, and jittered so that clients don't return in step."""
+    limit_s = _FIRST_DELAY_S
+    while True:
+        yield random.uniform(limit_s / 2, limit_s)  # noqa: S311 - no secret
+        limit_s = min(2 * limit_s, _MAX_DELAY_S)
+
+
+# --- Channels ------------------------------------------------------------------------------------------------
+
+# The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
+# every create an `external_task_id` or a `request_id`, and repeating it is harmless.
+SERVICE_CONFIG: Final[Mapping[str, Any]] = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "ringback.v1.CallbackService"},
+                {"service": "ringback.v1.DialerService"},
+                {"service": "ringback.v1.DirectoryService"},
+            ],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        },
+        # The more exact name wins. A stream must be resumed with its last token, which only `watch` knows.
+        {"name": [{"service": "ringback.v1.CallbackService", "method": "WatchCallbacks"}]},
+    ],
+}
+
+
+def channel_options() -> list[tuple[str, Any]]:
+    """Return the options with which a channel to Ringback recovers quickly, for `grpc` and `grpc.aio`."""
+    return [
+        ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+        # Notice a dead connection, and keep NATs and proxies from dropping one that is only quiet. The server
+        # permits a ping every ten seconds.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # By default a channel that could not connect refuses calls for up to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+    ]
+
+
+def insecure_channel(target: str) -> grpc.aio.Channel:
+    """Open a plain-text channel with the recommended options."""
+    return grpc.aio.insecure_channel(target, options=channel_options())

@@ -1,0 +1,79 @@
+"""What an operator can set, and what makes a setting wrong."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from ringback.ports import Retention
+
+DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_DATABASE = "sqlite:///ringback.db"
+DIALERS = ("simulated", "none")
+_SQLITE = "sqlite:///"
+
+
+class SettingError(Exception):
+    """A setting that cannot work; `str()` says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to serve on; port 0 lets the system choose one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Listen":
+        """HOST:PORT; an IPv6 host stands in brackets. Raises `SettingError`."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise SettingError(f"listen: {text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
+        return cls(host, int(port))
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that `ringback serve` can be told."""
+
+    listen: Listen = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
+    database: Path = Path("ringback.db")
+    dialer: str = "simulated"
+    # Serve in plain text on an address that others can reach.
+    insecure: bool = False
+    # How long a simulated phone rings and a simulated conversation lasts.
+    simulated_ring: timedelta = timedelta(seconds=0.5)
+    simulated_talk: timedelta = timedelta(seconds=1)
+    retention: Retention = field(default_factory=Retention)
+
+    def __post_init__(self) -> None:
+        if self.dialer not in DIALERS:
+            raise SettingError(f"dialer: {self.dialer!r} is none of {', '.join(DIALERS)}")
+        if not self.listen.is_loopback and not self.insecure:
+            raise SettingError(
+                f"listen: {self.listen} can be reached from other machines and there is no TLS; "
+                "listen on 127.0.0.1, or allow it with --insecure"
+            )
+        for name in ("ended_callbacks", "events"):
+            if getattr(self.retention, name) < timedelta(hours=1):
+                raise SettingError(f"retention of {name}: at least an hour")
+
+
+def parse_database(url: str) -> Path:
+    """The file that a sqlite:///FILE URL names; relative with three slashes, absolute with four."""
+    if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE):
+        raise SettingError(f"database: {url!r} is not sqlite:///FILE (sqlite:////FILE for an absolute path)")
+    return Path(url.removeprefix(_SQLITE))

@@ -1,0 +1,115 @@
+"""A callback: one promise to phone a target, and everything that has become of it so far."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from ringback.domain.outcome import Outcome
+from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest
+
+
+class State(IntEnum):
+    """Where a callback is in its life. The numbers are those of the wire."""
+
+    SCHEDULED = 1
+    QUEUED = 2
+    OFFERED = 3
+    DIALING = 4
+    CONNECTED = 5
+    CANCELLING = 6
+    COMPLETED = 7
+    FAILED = 8
+    CANCELLED = 9
+    EXPIRED = 10
+
+
+TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED})
+# With a dialer: these count against the service's capacity.
+IN_PROGRESS = frozenset({State.OFFERED, State.DIALING, State.CONNECTED, State.CANCELLING})
+# Nobody's phone rings and none will before the callback is offered again.
+WAITING = frozenset({State.SCHEDULED, State.QUEUED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One dial-out. `fencing_token` tells whose lease it was made under."""
+
+    number: int
+    dialer_id: str
+    fencing_token: int
+    start_time: datetime
+    ring_time: datetime | None = None
+    answer_time: datetime | None = None
+    end_time: datetime | None = None
+    outcome: Outcome | None = None
+    sip_status: int = 0
+    q850_cause: int = 0
+    detail: str = ""
+    # Closed by us because the lease lapsed, not by a report of the dialer.
+    lapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A dialer's exclusive right, until `expire_time`, to carry out one attempt."""
+
+    token: str
+    dialer_id: str
+    # Of the poll that got it; "" for none.
+    request_id: str = ""
+    fencing_token: int
+    # What a sign of life extends it by.
+    duration: timedelta
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """A value: every change makes a new one with the next `revision` (see `lifecycle.after`)."""
+
+    callback_id: str
+    service_id: str
+    # What is asked for now: as sent, but for what a reschedule has replaced.
+    request: CallbackRequest
+    # What was asked for first, when a reschedule has replaced something since; a repeated create is compared to it.
+    first_request: CallbackRequest | None = None
+    request_id: str = ""
+    dial_target: str
+    max_attempts: int
+    state: State
+    revision: int = 1
+    create_time: datetime
+    update_time: datetime
+    # When to try first, or first again after a reschedule.
+    due_date: datetime
+    # When this try became, or becomes, due: its place in the queue, first in first out.
+    ready_time: datetime
+    # `ready_time` moved to the service's next opening; None once an attempt has begun or the callback has ended.
+    next_attempt_time: datetime | None = None
+    expire_time: datetime
+    queue_time: datetime | None = None
+    end_time: datetime | None = None
+    cancel_time: datetime | None = None
+    cancel_reason: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    lease: Lease | None = None
+    # How many leases were given out; every lease gets the next number.
+    fencing_token: int = 0
+
+    @property
+    def priority(self) -> Priority:
+        return Priority(self.request.priority)
+
+    @property
+    def sent_request(self) -> CallbackRequest:
+        """The request as first sent."""
+        return self.first_request or self.request
+
+    @property
+    def ended(self) -> bool:
+        return self.state in TERMINAL
+
+    @property
+    def etag(self) -> str:
+        return str(self.revision)

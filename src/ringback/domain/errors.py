@@ -1,0 +1,192 @@
+"""One class per reason a request can be refused. `rpc/status.py` maps each to its gRPC status."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ringback.domain.filter import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong with one field of a request."""
+
+    field: str
+    description: str
+
+
+class RingbackError(Exception):
+    """Base of every refusal that a caller may see. `str()` is a plain sentence for a human."""
+
+
+class InvalidRequest(RingbackError):
+    """One or more fields are missing or bad; nothing was stored."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
+
+
+class PageTokenInvalid(RingbackError):
+    """The page token is malformed, of another database, or of a list with another filter."""
+
+
+class ResumeTokenInvalid(RingbackError):
+    """The resume token is malformed, of another database, or of a watch with another filter."""
+
+
+class ResumeTokenExpired(RingbackError):
+    """The changes after this resume token are no longer kept."""
+
+
+class RequestIdReused(RingbackError):
+    """The `request_id` was used before, for a different request."""
+
+    def __init__(self, callback_id: str, differing_fields: Sequence[str]) -> None:
+        # Empty when the earlier request did not create a callback.
+        self.callback_id = callback_id
+        self.differing_fields = tuple(differing_fields)
+        super().__init__(f"request_id was used for a request with another {', '.join(differing_fields)}")
+
+
+class CallbackNotFound(RingbackError):
+    """No callback has this key."""
+
+    def __init__(self, key: "Key") -> None:
+        self.key = key
+        super().__init__(f"no callback {key}")
+
+
+class ServiceNotFound(RingbackError):
+    """No service has this id or SIP address."""
+
+    def __init__(self, field: Literal["service_id", "service_sip"], key: str) -> None:
+        self.field = field
+        self.key = key
+        super().__init__(f"no service {key}")
+
+
+class CallbackAlreadyExists(RingbackError):
+    """The external task id of this caller already names a callback that was asked for differently."""
+
+    def __init__(self, callback_id: str, state: str, differing_fields: Sequence[str]) -> None:
+        self.callback_id = callback_id
+        self.state = state
+        self.differing_fields = tuple(differing_fields)
+        super().__init__(
+            f"callback {callback_id} has this external_task_id and differs in: {', '.join(differing_fields)}"
+        )
+
+
+class TargetAlreadyPending(RingbackError):
+    """The service takes one open callback per target, and has one."""
+
+    def __init__(self, callback_id: str, state: str) -> None:
+        self.callback_id = callback_id
+        self.state = state
+        super().__init__(f"callback {callback_id} to this target is still open: {state}")
+
+
+class ServiceAlreadyExists(RingbackError):
+    """Another service has this id or SIP address."""
+
+    def __init__(self, service_id: str, field: str) -> None:
+        self.service_id = service_id
+        self.field = field
+        super().__init__(f"service {service_id} already has this {field}")
+
+
+class StateRefused(RingbackError):
+    """The callback is in a state in which the request is not possible."""
+
+    def __init__(self, callback_id: str, state: str, message: str) -> None:
+        self.callback_id = callback_id
+        self.state = state
+        super().__init__(message)
+
+
+class CallbackEnded(StateRefused):
+    """The callback is in a terminal state, which never changes again."""
+
+
+class CallbackConnected(StateRefused):
+    """The target has answered; it is too late."""
+
+
+class CallbackInProgress(StateRefused):
+    """The callback is with a dialer."""
+
+
+class ServiceInUse(RingbackError):
+    """The service still has callbacks that have not ended."""
+
+    def __init__(self, service_id: str, open_callbacks: int) -> None:
+        self.service_id = service_id
+        self.open_callbacks = open_callbacks
+        super().__init__(f"service {service_id} still has {open_callbacks} callbacks that have not ended")
+
+
+class EtagMismatch(RingbackError):
+    """The callback or service was changed since the caller read it."""
+
+    def __init__(self, current_etag: str, *, callback_id: str = "", service_id: str = "") -> None:
+        self.current_etag = current_etag
+        self.callback_id = callback_id
+        self.service_id = service_id
+        super().__init__(f"the etag differs: it is {current_etag} now; read again and decide anew")
+
+
+class LeaseRefused(RingbackError):
+    """A dialer's report that does not count. Of an unknown token neither callback nor state are known."""
+
+    def __init__(self, callback_id: str, message: str, *, state: str = "") -> None:
+        self.callback_id = callback_id
+        self.state = state
+        super().__init__(message)
+
+
+class LeaseSuperseded(LeaseRefused):
+    """Another lease of the same callback was given out since."""
+
+
+class LeaseExpired(LeaseRefused):
+    """The lease is over: it lapsed, was released, or its callback was cancelled or has ended."""
+
+
+class AttemptNotStarted(LeaseRefused):
+    """An outcome was reported without DIALING before it."""
+
+
+class OutcomeConflict(LeaseRefused):
+    """The attempt already has another outcome, or the reported one contradicts what was reported before."""
+
+    def __init__(
+        self, callback_id: str, message: str, *, state: str = "", recorded_outcome: str = ""
+    ) -> None:
+        self.recorded_outcome = recorded_outcome
+        super().__init__(callback_id, message, state=state)
+
+
+class QuotaExceeded(RingbackError):
+    """Too many of something at the same time."""
+
+    def __init__(self, quota: str, limit: int) -> None:
+        self.quota = quota
+        self.limit = limit
+        super().__init__(f"at most {limit} {quota} are allowed at the same time")
+
+
+class ServerDraining(RingbackError):
+    """This server is going down; another one, or this one soon, will answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is draining; try again")
+
+
+class StorageUnavailable(RingbackError):
+    """The database did not take the request: it is away, locked or full. Nothing is known to be stored."""
+
+
+class IllegalTransition(Exception):  # noqa: N818 - named for what happened
+    """A bug: the code asked for a step that the transition table does not have. Nothing was changed."""

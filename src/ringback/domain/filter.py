@@ -1,0 +1,65 @@
+"""Which callbacks a list or a watch is about. Fields are ANDed, the values within a field are ORed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.priority import Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalTaskKey:
+    """A callback as its caller names it."""
+
+    caller_id: str
+    external_task_id: str
+
+    def __str__(self) -> str:
+        return f"{self.caller_id or '(no caller)'}/{self.external_task_id}"
+
+
+# How a callback is named: by its own id, or by its caller's.
+Key = str | ExternalTaskKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackFilter:
+    """An empty field matches everything. Due times are compared with `Callback.due_date`."""
+
+    keys: tuple[Key, ...] = ()
+    caller_ids: tuple[str, ...] = ()
+    service_ids: tuple[str, ...] = ()
+    states: tuple[State, ...] = ()
+    priorities: tuple[Priority, ...] = ()
+    supervisors: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    due_after: datetime | None = None
+    due_before: datetime | None = None
+    dial_target: str = ""
+
+    def matches(self, callback: Callback) -> bool:
+        request = callback.request
+        return (
+            (not self.states or callback.state in self.states)
+            and (not self.service_ids or callback.service_id in self.service_ids)
+            and (not self.caller_ids or request.caller_id in self.caller_ids)
+            and (not self.priorities or request.priority in self.priorities)
+            and (not self.supervisors or request.supervisor in self.supervisors)
+            and (not self.dial_target or callback.dial_target == self.dial_target)
+            and (self.due_after is None or callback.due_date >= self.due_after)
+            and (self.due_before is None or callback.due_date < self.due_before)
+            and all(request.labels.get(key) == value for key, value in self.labels.items())
+            and (not self.keys or any(_is_named(callback, key) for key in self.keys))
+        )
+
+
+MATCH_ALL = CallbackFilter()
+
+
+def _is_named(callback: Callback, key: Key) -> bool:
+    if isinstance(key, str):
+        return callback.callback_id == key
+    request = callback.request
+    named = (request.caller_id, request.external_task_id) == (key.caller_id, key.external_task_id)
+    return named and request.external_task_id != ""  # one without an external id is not named by an empty one

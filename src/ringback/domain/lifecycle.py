@@ -1,0 +1,398 @@
+"""The one table of what can happen to a callback, and what becomes of it then.
+
+`after(callback, event)` is the only way a callback changes. A step the table does not have raises and changes
+nothing. The diagram in the README is drawn from `TRANSITIONS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NoReturn
+
+from ringback.domain.callback import TERMINAL, Attempt, Callback, Lease, State
+from ringback.domain.errors import (
+    AttemptNotStarted,
+    CallbackConnected,
+    CallbackEnded,
+    CallbackInProgress,
+    IllegalTransition,
+    OutcomeConflict,
+)
+from ringback.domain.outcome import UNSERVED, Outcome
+from ringback.domain.request import CallbackRequest
+from ringback.domain.retry import next_attempt_time
+from ringback.domain.service import Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a callback, at a time that is passed in."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BecameDue(Event):
+    """The next attempt's time has come and the service is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningMoved(Event):
+    """The service is closed, or its hours were changed: no attempt before `next_attempt_time`."""
+
+    next_attempt_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescheduled(Event):
+    """The caller asks for another time, and perhaps another priority or target."""
+
+    request: CallbackRequest
+    dial_target: str
+    due_date: datetime
+    next_attempt_time: datetime
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased(Event):
+    """A dialer got the exclusive right to the next attempt."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseReleased(Event):
+    """The dialer gave the lease back unused: the agent declined, or the dialer stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLapsed(Event):
+    """The dialer was not heard of until the lease's end."""
+
+    service: Service
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialingStarted(Event):
+    """The dialer is about to place the call: the point of no return."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing(Event):
+    """The target's phone rings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Event):
+    """The target answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """The dialer tells how the attempt ended."""
+
+    outcome: Outcome
+    service: Service
+    sip_status: int = 0
+    q850_cause: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    """The caller does not want the call any more."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireTimePassed(Event):
+    """`expire_time` has come before anybody was dialled."""
+
+
+def after(callback: Callback, event: Event) -> Callback:
+    """The callback after the event. The very same object when the event changes nothing (a repeat).
+
+    Raises a `StateRefused` for what a caller may ask for but not in this state, `AttemptNotStarted` or
+    `OutcomeConflict` for what a dialer may not report, and `IllegalTransition` for what cannot happen at all.
+    """
+    step = _step_for(callback, type(event))
+    result = step.take(callback, event)
+    if result is callback:
+        return callback
+    if result.state not in step.to:
+        raise IllegalTransition(f"{type(event).__name__} took {callback.state.name} to {result.state.name}")
+    return replace(result, revision=callback.revision + 1, update_time=max(event.at, callback.update_time))
+
+
+def ensure_possible(callback: Callback, kind: type[Event]) -> None:
+    """Raise what `after` would raise for an event of this kind in the callback's state."""
+    _step_for(callback, kind)
+
+
+def _step_for(callback: Callback, kind: type[Event]) -> "Step":
+    step = TRANSITIONS.get((callback.state, kind))
+    if step is None:
+        _refuse(callback, kind)
+    return step
+
+
+def _refuse(callback: Callback, kind: type[Event]) -> NoReturn:
+    callback_id, state = callback.callback_id, callback.state
+    asked = kind in (CancelRequested, Rescheduled)
+    if asked and state in TERMINAL:
+        raise CallbackEnded(callback_id, state.name, f"callback {callback_id} has ended: {state.name}")
+    if asked and state is State.CONNECTED:
+        raise CallbackConnected(callback_id, state.name, f"the target of callback {callback_id} has answered")
+    if kind is Rescheduled:
+        raise CallbackInProgress(callback_id, state.name, f"callback {callback_id} is {state.name}")
+    if state is State.OFFERED and kind in (Ringing, Answered, AttemptEnded):
+        raise AttemptNotStarted(callback_id, "report DIALING before the call is placed; nothing was recorded")
+    raise IllegalTransition(f"{kind.__name__} in {state.name} (callback {callback_id})")
+
+
+# --- Waiting ---------------------------------------------------------------------------------------------------
+
+
+def _queue(callback: Callback, event: BecameDue) -> Callback:
+    return replace(callback, state=State.QUEUED, queue_time=event.at)
+
+
+def _wait_for_opening(callback: Callback, event: OpeningMoved) -> Callback:
+    return replace(callback, state=State.SCHEDULED, next_attempt_time=event.next_attempt_time, queue_time=None)
+
+
+def _reschedule(callback: Callback, event: Rescheduled) -> Callback:
+    return replace(
+        callback,
+        state=State.SCHEDULED,
+        request=event.request,
+        first_request=callback.sent_request,
+        dial_target=event.dial_target,
+        due_date=event.due_date,
+        ready_time=event.due_date,
+        next_attempt_time=event.next_attempt_time,
+        expire_time=event.expire_time,
+        queue_time=None,
+    )
+
+
+def _end(callback: Callback, state: State, at: datetime) -> Callback:
+    return replace(callback, state=state, end_time=at, next_attempt_time=None, lease=None)
+
+
+def _expire(callback: Callback, event: ExpireTimePassed) -> Callback:
+    return _end(callback, State.EXPIRED, event.at)
+
+
+# --- With a dialer ---------------------------------------------------------------------------------------------
+
+
+def _offer(callback: Callback, event: Leased) -> Callback:
+    return replace(
+        callback, state=State.OFFERED, lease=event.lease, fencing_token=event.lease.fencing_token
+    )
+
+
+def _requeue(callback: Callback, _: Event) -> Callback:
+    # No attempt was used, and `ready_time` stays: the place in the queue is kept.
+    return replace(callback, state=State.QUEUED, lease=None)
+
+
+def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
+    lease = _lease_of(callback)
+    attempt = Attempt(
+        number=len(callback.attempts) + 1,
+        dialer_id=lease.dialer_id,
+        fencing_token=lease.fencing_token,
+        start_time=event.at,
+    )
+    return replace(
+        callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None
+    )
+
+
+def _unchanged(callback: Callback, _: Event) -> Callback:
+    return callback
+
+
+def _ring(callback: Callback, event: Ringing) -> Callback:
+    if callback.attempts[-1].ring_time is not None:
+        return callback
+    return _with_last_attempt(callback, ring_time=event.at)
+
+
+def _answer(callback: Callback, event: Answered) -> Callback:
+    """Somebody answered. While cancelling this is noted, and the dialer still hangs up."""
+    if callback.attempts[-1].answer_time is not None:
+        return callback
+    answered = _with_last_attempt(callback, answer_time=event.at)
+    return replace(answered, state=State.CONNECTED) if callback.state is State.DIALING else answered
+
+
+def _end_dialing(callback: Callback, event: AttemptEnded) -> Callback:
+    if event.outcome is Outcome.ANSWERED:
+        raise IllegalTransition("an answered call connects before it completes")  # see `steps_to_end`
+    return _retry_or_end(_close_attempt(callback, event), event.at, event.service)
+
+
+def _end_connected(callback: Callback, event: AttemptEnded) -> Callback:
+    closed = _close_attempt(callback, event)
+    if event.outcome in UNSERVED:
+        return _retry_or_end(closed, event.at, event.service)
+    if event.outcome in (Outcome.ANSWERED, Outcome.INTERRUPTED):
+        return _end(closed, State.COMPLETED, event.at)  # never redial somebody who was reached
+    raise OutcomeConflict(
+        callback.callback_id, f"the target answered, so the outcome cannot be {event.outcome.name}"
+    )
+
+
+def _end_cancelling(callback: Callback, event: AttemptEnded) -> Callback:
+    state = State.COMPLETED if event.outcome is Outcome.ANSWERED else State.CANCELLED
+    return _end(_close_attempt(callback, event), state, event.at)
+
+
+def _lapse_dialing(callback: Callback, event: LeaseLapsed) -> Callback:
+    return _retry_or_end(_interrupt_attempt(callback, event), event.at, event.service)
+
+
+def _lapse_connected(callback: Callback, event: LeaseLapsed) -> Callback:
+    return _end(_interrupt_attempt(callback, event), State.COMPLETED, event.at)
+
+
+def _lapse_cancelling(callback: Callback, event: LeaseLapsed) -> Callback:
+    return _end(_interrupt_attempt(callback, event), State.CANCELLED, event.at)
+
+
+# --- Cancelling ------------------------------------------------------------------------------------------------
+
+
+def _cancel(callback: Callback, event: CancelRequested) -> Callback:
+    return replace(
+        _end(callback, State.CANCELLED, event.at), cancel_time=event.at, cancel_reason=event.reason
+    )
+
+
+def _hang_up(callback: Callback, event: CancelRequested) -> Callback:
+    return replace(callback, state=State.CANCELLING, cancel_time=event.at, cancel_reason=event.reason)
+
+
+# --- Shared by the steps above ---------------------------------------------------------------------------------
+
+
+def _lease_of(callback: Callback) -> Lease:
+    if callback.lease is None:
+        raise IllegalTransition(f"{callback.state.name} without a lease (callback {callback.callback_id})")
+    return callback.lease
+
+
+def _with_last_attempt(callback: Callback, **changes: Any) -> Callback:
+    *before, last = callback.attempts
+    return replace(callback, attempts=(*before, replace(last, **changes)))
+
+
+def _close_attempt(callback: Callback, event: AttemptEnded) -> Callback:
+    return _with_last_attempt(
+        callback,
+        end_time=event.at,
+        outcome=event.outcome,
+        sip_status=event.sip_status,
+        q850_cause=event.q850_cause,
+        detail=event.detail,
+    )
+
+
+def _interrupt_attempt(callback: Callback, event: LeaseLapsed) -> Callback:
+    return _with_last_attempt(
+        callback,
+        end_time=event.at,
+        outcome=Outcome.INTERRUPTED,
+        detail="the dialer was not heard of until its lease lapsed",
+        lapsed=True,
+    )
+
+
+def _retry_or_end(callback: Callback, ended: datetime, service: Service) -> Callback:
+    retry = next_attempt_time(
+        outcomes=tuple(attempt.outcome for attempt in callback.attempts if attempt.outcome is not None),
+        ended=ended,
+        max_attempts=callback.max_attempts,
+        seconds_between_retries=callback.request.seconds_between_retries or 0,
+        service=service,
+    )
+    if retry is None:
+        return _end(callback, State.FAILED, ended)
+    opening = service.first_opening(retry, otherwise=callback.expire_time)
+    if opening >= callback.expire_time:
+        return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise nobody keeps
+    return replace(
+        callback,
+        state=State.SCHEDULED,
+        ready_time=retry,
+        next_attempt_time=opening,
+        queue_time=None,
+        lease=None,
+    )
+
+
+def steps_to_end(callback: Callback, event: AttemptEnded) -> tuple[Event, ...]:
+    """The events that an outcome stands for: ANSWERED out of DIALING means that the call connected first."""
+    if callback.state is State.DIALING and event.outcome is Outcome.ANSWERED:
+        return Answered(at=event.at), event
+    return (event,)
+
+
+# --- The table -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an event does in a state, and the states it can lead to."""
+
+    take: Callable[[Callback, Any], Callback]
+    to: frozenset[State]
+
+
+def _step(take: Callable[[Callback, Any], Callback], *to: State) -> Step:
+    return Step(take, frozenset(to))
+
+
+_S = State
+_AFTER_ATTEMPT = (_S.SCHEDULED, _S.FAILED, _S.EXPIRED)
+
+TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
+    (_S.SCHEDULED, BecameDue): _step(_queue, _S.QUEUED),
+    (_S.SCHEDULED, OpeningMoved): _step(_wait_for_opening, _S.SCHEDULED),
+    (_S.SCHEDULED, Rescheduled): _step(_reschedule, _S.SCHEDULED),
+    (_S.SCHEDULED, CancelRequested): _step(_cancel, _S.CANCELLED),
+    (_S.SCHEDULED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
+    (_S.QUEUED, Leased): _step(_offer, _S.OFFERED),
+    (_S.QUEUED, OpeningMoved): _step(_wait_for_opening, _S.SCHEDULED),
+    (_S.QUEUED, Rescheduled): _step(_reschedule, _S.SCHEDULED),
+    (_S.QUEUED, CancelRequested): _step(_cancel, _S.CANCELLED),
+    (_S.QUEUED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
+    (_S.OFFERED, LeaseReleased): _step(_requeue, _S.QUEUED),
+    (_S.OFFERED, LeaseLapsed): _step(_requeue, _S.QUEUED),
+    (_S.OFFERED, DialingStarted): _step(_start_dialing, _S.DIALING),
+    (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),
+    (_S.OFFERED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
+    (_S.DIALING, DialingStarted): _step(_unchanged, _S.DIALING),
+    (_S.DIALING, Ringing): _step(_ring, _S.DIALING),
+    (_S.DIALING, Answered): _step(_answer, _S.CONNECTED),
+    (_S.DIALING, AttemptEnded): _step(_end_dialing, *_AFTER_ATTEMPT),
+    (_S.DIALING, LeaseLapsed): _step(_lapse_dialing, *_AFTER_ATTEMPT),
+    (_S.DIALING, CancelRequested): _step(_hang_up, _S.CANCELLING),
+    (_S.CONNECTED, DialingStarted): _step(_unchanged, _S.CONNECTED),
+    (_S.CONNECTED, Ringing): _step(_unchanged, _S.CONNECTED),
+    (_S.CONNECTED, Answered): _step(_unchanged, _S.CONNECTED),
+    (_S.CONNECTED, AttemptEnded): _step(_end_connected, _S.COMPLETED, *_AFTER_ATTEMPT),
+    (_S.CONNECTED, LeaseLapsed): _step(_lapse_connected, _S.COMPLETED),
+    (_S.CANCELLING, DialingStarted): _step(_unchanged, _S.CANCELLING),
+    (_S.CANCELLING, Ringing): _step(_ring, _S.CANCELLING),
+    (_S.CANCELLING, Answered): _step(_answer, _S.CANCELLING),
+    (_S.CANCELLING, AttemptEnded): _step(_end_cancelling, _S.CANCELLED, _S.COMPLETED),
+    (_S.CANCELLING, LeaseLapsed): _step(_lapse_cancelling, _S.CANCELLED),
+    (_S.CANCELLING, CancelRequested): _step(_unchanged, _S.CANCELLING),
+    (_S.CANCELLED, CancelRequested): _step(_unchanged, _S.CANCELLED),
+}

@@ -1,0 +1,87 @@
+"""Making a callback out of a request, and planning it anew: due dates, openings and expiry."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import IllegalTransition, InvalidRequest, Violation
+from ringback.domain.lifecycle import Rescheduled
+from ringback.domain.number import normalise
+from ringback.domain.request import CallbackRequest
+from ringback.domain.retry import least_delay
+from ringback.domain.service import Service
+
+
+def plan(
+    request: CallbackRequest, *, service: Service, callback_id: str, request_id: str = "", now: datetime
+) -> Callback:
+    """The new callback of a valid request: QUEUED when it is due at once, SCHEDULED otherwise."""
+    due = max(request.due_date or now, now)
+    expire = request.expire_time or due + service.max_queue_time
+    opening = min(service.first_opening(due, otherwise=expire), expire)
+    is_due = opening <= now
+    retries = service.default_max_retries if request.max_retries is None else request.max_retries
+    return Callback(
+        callback_id=callback_id,
+        service_id=service.service_id,
+        request=request,
+        request_id=request_id,
+        dial_target=normalise(request.chosen_target),
+        max_attempts=1 + retries,
+        state=State.QUEUED if is_due else State.SCHEDULED,
+        create_time=now,
+        update_time=now,
+        due_date=due,
+        ready_time=due,
+        next_attempt_time=opening,
+        expire_time=expire,
+        queue_time=now if is_due else None,
+    )
+
+
+def replan(
+    callback: Callback,
+    *,
+    due_date: datetime,
+    priority: int | None,
+    target: str | None,
+    service: Service,
+    now: datetime,
+) -> Rescheduled:
+    """The event of a reschedule whose fields are valid in themselves.
+
+    It cannot shorten the time that has to pass after an unsuccessful attempt: a due date within that time is
+    moved to its end.
+
+    Raises `InvalidRequest` when the new due date does not come before the expiry that was asked for.
+    """
+    request = replace(callback.request, due_date=due_date)
+    if priority is not None:
+        request = replace(request, priority=priority)
+    if target is not None:
+        # What is dialled from now on is this one: an alternative target would take its place again.
+        request = replace(request, target=target, alternative_target="")
+    due = max(due_date, now, _end_of_retry_delay(callback, service) or now)
+    expire = request.expire_time or due + service.max_queue_time
+    if expire <= due:
+        raise InvalidRequest([Violation("due_date", f"is not before the expire_time {expire.isoformat()}")])
+    return Rescheduled(
+        at=now,
+        request=request,
+        dial_target=normalise(request.chosen_target),
+        due_date=due,
+        next_attempt_time=min(service.first_opening(due, otherwise=expire), expire),
+        expire_time=expire,
+    )
+
+
+def _end_of_retry_delay(callback: Callback, service: Service) -> datetime | None:
+    """Return the earliest time for an attempt after the last one; None when there was none yet."""
+    if not callback.attempts:
+        return None
+    last = callback.attempts[-1]
+    if last.end_time is None or last.outcome is None:
+        raise IllegalTransition(f"a reschedule while attempt {last.number} of {callback.callback_id} is open")
+    return last.end_time + least_delay(
+        last.outcome, seconds_between_retries=callback.request.seconds_between_retries or 0, service=service
+    )

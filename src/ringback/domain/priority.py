@@ -1,0 +1,92 @@
+"""The queue discipline, exact. It holds no queue: it says which level's turn it is."""
+
+from collections.abc import Collection, Sequence
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """In the order in which ties are decided. The numbers are those of the wire."""
+
+    STRICT_PRIORITY = 1
+    HIGHEST = 2
+    VERY_HIGH = 3
+    HIGH = 4
+    NORMAL = 5
+    LOW = 6
+    VERY_LOW = 7
+    LOWEST = 8
+    NOTHING_ELSE = 9
+
+
+# The levels that share by weight, in declared order.
+WEIGHTED = tuple(Priority)[1:-1]
+_COUNT = len(WEIGHTED)
+
+# Where the round stands. Belongs to a service, is stored with every grant. The credit of each of WEIGHTED;
+# the index of the level with which a mended round starts next; and, when all levels waited at the last grant,
+# the weights with which that round goes on (see `pick`).
+Credits = tuple[int, ...]
+FRESH_ROUND: Credits = (0,) * (_COUNT + 1)
+
+
+def pick(
+    waiting: Collection[Priority], credits_: Credits, weights: Sequence[int]
+) -> tuple[Priority, Credits]:
+    """Whose turn it is among the levels that have somebody waiting, and where the round stands then.
+
+    Smooth weighted round robin, as in nginx's upstream balancing: every waiting level earns its weight, the
+    richest one is served and pays what all have earned. An empty level earns nothing and forgets what it had.
+    The weights are positive. Raises ValueError when nobody is waiting.
+
+    Exact shares: while all levels wait, any `sum(weights)` grants in a row serve each level exactly its
+    weight times. What a level earns in so many grants is what it pays for so many turns, so this holds if,
+    and only if, they lead back to the credits they began with; from there on everything repeats. A round from
+    no credits leads back. One in which coming and going has left the credits too far apart may not; this is
+    looked at when the last empty level fills, and the round is then mended: a fresh one takes its place, at
+    some level's first turn.
+
+    No starvation, however the others come and go: mended rounds start with each level in rotation, so every
+    seventh one serves a level that waits all the time. Between two, its credit grows with every grant it does
+    not get. Once that is more than a level can have that comes anew, only those are served before it that are
+    richer still, and together they pay more than they earn.
+    """
+    if Priority.STRICT_PRIORITY in waiting:
+        return Priority.STRICT_PRIORITY, credits_
+    earning = [i for i, level in enumerate(WEIGHTED) if level in waiting]
+    if not earning:
+        if Priority.NOTHING_ELSE in waiting:
+            return Priority.NOTHING_ELSE, credits_
+        raise ValueError("nobody is waiting")
+    held, next_start, goes_on_with = credits_[:_COUNT], credits_[_COUNT], credits_[_COUNT + 1 :]
+    all_wait = tuple(weights) if len(earning) == _COUNT else ()
+    if all_wait and all_wait != goes_on_with and not _leads_back(held, weights):
+        held, next_start = _first_turn(next_start, weights), (next_start + 1) % _COUNT
+    served, held = _grant(earning, held, weights)
+    return WEIGHTED[served], (*held, next_start, *all_wait)
+
+
+def _grant(earning: Sequence[int], held: Credits, weights: Sequence[int]) -> tuple[int, Credits]:
+    earned = [0] * _COUNT
+    for i in earning:
+        earned[i] = held[i] + weights[i]
+    richest = max(earning, key=lambda i: earned[i])  # the first of equals: the higher level
+    earned[richest] -= sum(weights[i] for i in earning)
+    return richest, tuple(earned)
+
+
+def _leads_back(held: Credits, weights: Sequence[int]) -> bool:
+    """Tell whether one round with all levels waiting ends where it began."""
+    after = held
+    for _ in range(sum(weights)):
+        _, after = _grant(range(_COUNT), after, weights)
+    return after == held
+
+
+def _first_turn(level: int, weights: Sequence[int]) -> Credits:
+    """Return the credits of a fresh round with all levels waiting, just before this level's first turn."""
+    held: Credits = (0,) * _COUNT
+    served, after = _grant(range(_COUNT), held, weights)
+    while served != level:
+        held = after
+        served, after = _grant(range(_COUNT), held, weights)
+    return held

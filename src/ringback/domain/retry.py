@@ -1,0 +1,43 @@
+"""When to try again: a pure function, tested as a printed schedule."""
+
+from datetime import datetime, timedelta
+
+from ringback.domain.outcome import PERMANENT, Outcome
+from ringback.domain.service import RetryRule, Service
+
+_DEFAULT = RetryRule()
+
+
+def next_attempt_time(
+    *,
+    outcomes: tuple[Outcome, ...],
+    ended: datetime,
+    max_attempts: int,
+    seconds_between_retries: int,
+    service: Service,
+) -> datetime | None:
+    """When the next attempt may start, before the service's opening hours are looked at; None for never.
+
+    `outcomes` are those of all attempts so far, the last one being the one that ended at `ended`.
+    """
+    outcome = outcomes[-1]
+    rule = service.retry_rules.get(outcome, _DEFAULT)
+    retried = rule.retry if rule.retry is not None else outcome not in PERMANENT
+    if not retried or len(outcomes) >= max_attempts:
+        return None
+    if rule.max_retries is not None and outcomes.count(outcome) > rule.max_retries:
+        return None
+    return ended + least_delay(outcome, seconds_between_retries=seconds_between_retries, service=service)
+
+
+def least_delay(outcome: Outcome, *, seconds_between_retries: int, service: Service) -> timedelta:
+    """Return how long to leave the target alone after an attempt that ended like this: the largest minimum.
+
+    A service can ask for more patience than the request did, never for less.
+    """
+    rule = service.retry_rules.get(outcome, _DEFAULT)
+    delay = max(timedelta(seconds=seconds_between_retries), rule.min_delay)
+    if outcome is Outcome.INTERRUPTED:
+        # The dialer was lost: the phone may still be ringing, for as long as a ring may take.
+        delay = max(delay, service.ring_timeout)
+    return delay

@@ -1,0 +1,238 @@
+"""Granting: whose turn it is, by priority and capacity, and which poll gets it.
+
+One conversation with the store: read what there is (`Store.queue`), draw in priority order, write the leases
+together with the service's turn. The turn's revision makes two grants of one service exclude each other, on this
+server and on all others, so capacity and order hold however many ask at once.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ringback.changing import apply_each
+from ringback.directory import Directory
+from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.lifecycle import Leased, LeaseReleased, after
+from ringback.domain.priority import Credits, pick
+from ringback.domain.service import Service
+from ringback.ids import LeaseToken
+from ringback.ports import Change, Clock, LoggedEvent, Queue, RevisionConflict, Store, Turn
+from ringback.watch import Tail
+
+_log = logging.getLogger(__name__)
+
+MAX_LEASES = 100
+MIN_LEASE = timedelta(seconds=5)
+MAX_LEASE = timedelta(minutes=10)
+DEFAULT_LEASE = timedelta(seconds=30)
+MAX_WAIT_S = 60.0
+DEFAULT_WAIT_S = 20.0
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRequest:
+    """One poll of a dialer. No `service_ids` means all."""
+
+    dialer_id: str
+    service_ids: frozenset[str] = frozenset()
+    max_leases: int = 1
+    duration: timedelta = DEFAULT_LEASE
+    wait_s: float = DEFAULT_WAIT_S
+    request_id: str = ""
+
+
+class Granting:
+    """Answers the polls of all dialers, the longest waiting first."""
+
+    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: Tail) -> None:
+        self._store = store
+        self._clock = clock
+        self._tail = tail
+        self._polls: list[_Poll] = []
+        # The poll for which leases are being written.
+        self._serving: _Poll | None = None
+        self._returns: set[asyncio.Task[None]] = set()
+        # Services that may have something to grant, the one served longest ago first; looked at once there is a
+        # poll for them.
+        self._ready: dict[str, None] = {}
+        # Services with somebody who only waits for another call to the same target to end.
+        self._held: set[str] = set()
+        self._woken = asyncio.Event()
+        self._closing = False
+        directory.listen(self._on_service)
+        tail.listen(self._on_events)
+
+    async def lease(self, request: LeaseRequest) -> Sequence[Callback]:
+        """Wait for something to do, at most `wait_s`, and answer the leased callbacks; none when the time is over.
+
+        Repeating a `request_id` answers the leases of the first time that are still open. A caller that is
+        cancelled while it waits leaves nothing behind: what it was just granted goes straight back.
+        """
+        if self._closing:
+            return ()
+        if request.request_id and (open_leases := await self._store.leased_for(request.dialer_id, request.request_id)):
+            return open_leases
+        if request.wait_s == 0:
+            await self._tail.catch_up()  # there is no later moment at which to notice what was just committed
+        poll = _Poll(request, asyncio.get_running_loop().create_future())
+        self._polls.append(poll)
+        self._woken.set()
+        try:
+            # Unlike an await of the answer itself, this leaves it alone when the caller is cancelled.
+            await asyncio.wait([poll.answer], timeout=request.wait_s or None)
+            self._withdraw(poll)
+            await asyncio.wait([poll.answer])
+        except asyncio.CancelledError:
+            self._withdraw(poll)
+            poll.answer.add_done_callback(self._take_back)
+            raise
+        return poll.answer.result()
+
+    def _withdraw(self, poll: "_Poll") -> None:
+        """End a poll. When leases are just being written for it, it is answered with those."""
+        if poll in self._polls:
+            self._polls.remove(poll)
+        if poll is not self._serving and not poll.answer.done():
+            poll.answer.set_result(())
+
+    def _take_back(self, answer: "asyncio.Future[Sequence[Callback]]") -> None:
+        if answer.result():
+            task = asyncio.create_task(self._requeue(answer.result()))
+            self._returns.add(task)
+            task.add_done_callback(self._returns.discard)
+
+    async def _requeue(self, leased: Sequence[Callback]) -> None:
+        """Give back what a client was granted after it had gone; what fails here, lapses."""
+        now = self._clock.now()
+        try:
+            await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
+        except StorageUnavailable as fault:
+            _log.warning("leases of a client that has gone are left to lapse: %s", fault)
+
+    async def start(self) -> None:
+        self._ready = dict.fromkeys(await self._store.queued_services())
+
+    def close(self) -> None:
+        """Answer all polls, and those to come, with nothing."""
+        self._closing = True
+        for poll in list(self._polls):
+            self._withdraw(poll)
+
+    async def run(self) -> None:
+        """Answer polls, the longest waiting first, whenever there is something to grant; until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            for poll in [p for p in self._polls if not p.answer.done()]:
+                self._serving = poll
+                granted = await self._serve(poll.request)
+                self._serving = None
+                if granted or poll.request.wait_s == 0 or poll not in self._polls:
+                    poll.answer.set_result(granted)
+
+    async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
+        granted: list[Callback] = []
+        for service_id in [s for s in self._ready if not request.service_ids or s in request.service_ids]:
+            try:
+                granted += await self._grant(service_id, request, request.max_leases - len(granted))
+            except StorageUnavailable as fault:
+                _log.warning("cannot grant leases, trying again: %s", fault)
+                self._ready[service_id] = None
+                asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
+                break
+            if len(granted) == request.max_leases:
+                break
+        return granted
+
+    async def _grant(self, service_id: str, request: LeaseRequest, count: int) -> Sequence[Callback]:
+        """Lease up to `count` callbacks of one service."""
+        while True:
+            # Forgotten before reading: what is committed after this makes the service ready again.
+            self._ready.pop(service_id, None)
+            queue = await self._store.queue(service_id, count)
+            if queue is None:
+                return ()
+            now = self._clock.now()
+            drawn, credits_ = draw(queue, count, now)
+            if queue.held:
+                self._held.add(service_id)
+            if not drawn:
+                return ()
+            changes = [Change(c, _lease_to(c, request, now)) for c in drawn]
+            try:
+                await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
+            except RevisionConflict:
+                continue
+            if len(drawn) == count:
+                self._ready[service_id] = None  # there may be more
+            return [c.after for c in changes]
+
+    # --- What makes a service ready ----------------------------------------------------------------------------
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
+            state, previous = event.callback.state, event.previous
+            freed = previous is not None and previous.state in IN_PROGRESS and state not in IN_PROGRESS
+            if freed:
+                self._ready.update(dict.fromkeys(self._held))
+                self._held.clear()
+            if freed or state is State.QUEUED:
+                self._ready[event.callback.service_id] = None
+                self._woken.set()
+
+    def _on_service(self, service: Service) -> None:
+        self._ready[service.service_id] = None
+        self._woken.set()
+
+
+@dataclass(slots=True, eq=False)
+class _Poll:
+    request: LeaseRequest
+    answer: asyncio.Future[Sequence[Callback]]
+
+
+def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
+    """Whose turn it is, for up to `count` free slots, and where the round stands afterwards.
+
+    Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
+    """
+    service = queue.service
+    count = min(count, service.capacity - queue.in_progress)
+    if count <= 0 or not service.opening_hours.is_open(now):
+        return (), queue.turn.credits
+    credits_ = queue.turn.credits
+    lines = {level: deque(heads) for level, heads in queue.heads.items()}
+    drawn: list[Callback] = []
+    targets: set[str] = set()
+    while len(drawn) < count:
+        lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
+        if not lines:
+            break
+        level, credits_ = pick(lines, credits_, service.priority_weights)
+        drawn.append(lines[level].popleft())
+        targets.add(drawn[-1].dial_target)
+    return drawn, credits_
+
+
+def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:
+    while line and line[0].dial_target in targets:
+        line.popleft()
+    return line
+
+
+def _lease_to(callback: Callback, request: LeaseRequest, now: datetime) -> Callback:
+    fencing_token = callback.fencing_token + 1
+    lease = Lease(
+        token=LeaseToken.new(callback.callback_id, fencing_token).text,
+        dialer_id=request.dialer_id,
+        request_id=request.request_id,
+        fencing_token=fencing_token,
+        duration=request.duration,
+        expire_time=now + request.duration,
+    )
+    return after(callback, Leased(at=now, lease=lease))

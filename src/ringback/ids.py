@@ -1,0 +1,63 @@
+"""Identifiers: callback ids in order of creation, and lease tokens that nobody guesses."""
+
+import base64
+import binascii
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+_FENCING_BYTES = 6
+_SECRET_BYTES = 10
+_TOKEN_BYTES = 16 + _FENCING_BYTES + _SECRET_BYTES
+
+
+class CallbackIds:
+    """Makes UUIDv7 (RFC 9562), each larger than the one before, also within a millisecond or a clock that steps back.
+
+    The 74 bits after the timestamp start at a random value each millisecond and count up from there
+    (RFC 9562 section 6.2, method 2).
+    """
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+        self._tail = 0
+
+    def next(self, now: datetime) -> str:
+        milliseconds = int(now.timestamp() * 1000)
+        if milliseconds > self._last_ms:
+            self._last_ms = milliseconds
+            self._tail = secrets.randbits(73)  # the top bit is left free for counting
+        else:
+            self._tail += 1 + secrets.randbits(32)
+        rand_a, rand_b = self._tail >> 62, self._tail & ((1 << 62) - 1)
+        value = (self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
+        return str(UUID(int=value))
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseToken:
+    """Which lease of which callback a dialer speaks of. Opaque on the wire, with a secret part."""
+
+    callback_id: str
+    fencing_token: int
+    text: str
+
+    @classmethod
+    def new(cls, callback_id: str, fencing_token: int) -> "LeaseToken":
+        raw = (
+            UUID(callback_id).bytes + fencing_token.to_bytes(_FENCING_BYTES, "big") + secrets.token_bytes(_SECRET_BYTES)
+        )
+        return cls(callback_id, fencing_token, base64.urlsafe_b64encode(raw).decode().rstrip("="))
+
+    @classmethod
+    def parse(cls, text: str) -> "LeaseToken | None":
+        """None when the text was never a token of ours."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if len(raw) != _TOKEN_BYTES:
+            return None
+        fencing_token = int.from_bytes(raw[16 : 16 + _FENCING_BYTES], "big")
+        return cls(str(UUID(bytes=raw[:16])), fencing_token, text)

@@ -1,0 +1,279 @@
+"""What the use cases need from the outside, each port with its contract.
+
+The contracts are proved by one suite that runs against every adapter (`tests/storage/`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Protocol
+
+from ringback.domain.callback import Callback
+from ringback.domain.filter import CallbackFilter, Key
+from ringback.domain.priority import Credits, Priority
+from ringback.domain.service import Service
+
+
+class Clock(Protocol):
+    """The one place where time comes from."""
+
+    def now(self) -> datetime:
+        """The wall-clock time in UTC, with microseconds. It may jump in both directions."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never jumps."""
+        ...
+
+
+class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
+    """Something was changed since it was read; nothing of the write was stored."""
+
+
+class DuplicateService(Exception):  # noqa: N818 - a fact, not a fault
+    """Another service has this SIP address or id."""
+
+    def __init__(self, service_id: str, field: str) -> None:
+        self.service_id = service_id
+        self.field = field
+        super().__init__(f"{field} is taken by {service_id}")
+
+
+class EventKind(IntEnum):
+    """What an entry of the event log tells."""
+
+    CREATED = 1
+    UPDATED = 2
+    # The ended callback is no longer kept.
+    PURGED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of one callback, as computed from what was read."""
+
+    before: Callback
+    after: Callback
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a service's round robin stands; `revision` grows with every grant, so that no two grants overlap."""
+
+    service_id: str
+    credits: Credits
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What there is to grant for one service, read at one moment."""
+
+    service: Service
+    turn: Turn
+    in_progress: int
+    # Per level that has somebody waiting who may be dialled: the first of the line.
+    heads: Mapping[Priority, Sequence[Callback]]
+    # Somebody was passed over because another call to the same target is in progress. Only looked for when a
+    # line is shorter than asked for.
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One committed change. `number` grows in commit order; numbers may be missing, never reused."""
+
+    number: int
+    kind: EventKind
+    callback: Callback
+    # The callback as it was before, for filters; None when it was created.
+    previous: Callback | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The span of the event log: everything after `oldest` up to `newest` can be read."""
+
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Callbacks as they were after event `number`."""
+
+    number: int
+    callbacks: Sequence[Callback]
+    # More callbacks match beyond the last one.
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A lease that shall last until `expire_time`."""
+
+    callback_id: str
+    fencing_token: int
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended callbacks and events are kept. An event goes when it is older *and* beyond the count."""
+
+    ended_callbacks: timedelta = timedelta(days=30)
+    events: timedelta = timedelta(hours=24)
+    min_events: int = 100_000
+
+
+class Store(Protocol):
+    """The truth. It knows values, revisions and order; it knows no rules.
+
+    - A write is durable when it returns: it survives a power cut. Each write is all or nothing.
+    - A write and its event-log entries are one transaction, and entries are numbered in commit order.
+    - Reads see everything whose write has returned, and nothing uncommitted.
+    - A cancelled caller leaves nothing half-done: the write happens whole, or not at all.
+    - Everything raises `StorageUnavailable` when the database is away, locked or full; a write may then have
+      happened, which is why creating is idempotent and changes compare revisions.
+    """
+
+    @property
+    def database_id(self) -> str:
+        """16 hexadecimal digits, drawn when the database was made. Tokens are bound to it."""
+        ...
+
+    async def close(self) -> None:
+        """Let writes under way finish, then release everything. May be called twice."""
+        ...
+
+    # --- Callbacks ---------------------------------------------------------------------------------------------
+
+    async def create(self, new: Sequence[Callback]) -> list[Callback | None]:
+        """Store each, unless one with its id, its external task id or its request id is there already.
+
+        Answers, in the order given, None for each that was stored, and the one already there for each that was
+        not (also when it is an earlier one of the same call). Logged as CREATED.
+        """
+        ...
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        """Replace each `before` by its `after`, and the turn of a service, all or none. Logged as UPDATED.
+
+        Raises `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
+        `turn.revision` is not the one after the stored turn, or two callbacks to one target would be in
+        progress at once.
+        """
+        ...
+
+    async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
+        """Move the end of each lease that is still held; tells for each whether it is. Not logged."""
+        ...
+
+    async def shift_leases(self, by: timedelta) -> int:
+        """Move the end of every lease, because the clock jumped; answers how many. Not logged."""
+        ...
+
+    async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
+        """Forget ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
+
+        Answers how many rows went; fewer than `limit` of both means that nothing is left to forget for now.
+        """
+        ...
+
+    async def get(self, key: Key) -> Callback | None: ...
+
+    async def get_by_request_id(self, request_id: str) -> Callback | None: ...
+
+    async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
+        """Those that exist, in no particular order."""
+        ...
+
+    async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
+        """Matching callbacks with an id smaller than `before_id` ("" for the end), newest (largest) id first.
+
+        A page ends early, with `more` set, at about 2 MiB.
+        """
+        ...
+
+    async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
+        """Matching callbacks with an id larger than `after_id`, smallest first; ends early like `list`."""
+        ...
+
+    # --- The scheduler's and the dispatcher's questions: each answered by an index, however many are waiting ----
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
+        """SCHEDULED with `next_attempt_time` <= now, earliest first."""
+        ...
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
+        """SCHEDULED, QUEUED or OFFERED with `expire_time` <= now, earliest first."""
+        ...
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
+        """In progress with a lease that ended by `now`, earliest first."""
+        ...
+
+    async def held_by(self, dialer_id: str) -> Sequence[Callback]:
+        """In progress with a lease of this dialer."""
+        ...
+
+    async def leased_for(self, dialer_id: str, request_id: str) -> Sequence[Callback]:
+        """In progress with a lease that this dialer got for this request."""
+        ...
+
+    async def next_time(self) -> datetime | None:
+        """When `due`, `expired` or `lapsed` will next have an answer; None when nothing is waiting for a time."""
+        ...
+
+    async def queued_services(self) -> Sequence[str]:
+        """The ids of the services that have QUEUED callbacks."""
+        ...
+
+    async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
+        """QUEUED callbacks of a service, of whichever level, first in first out within it."""
+        ...
+
+    async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        """SCHEDULED callbacks of a service that wait for its opening (`next_attempt_time` > `ready_time`), by id."""
+        ...
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        """What there is to grant: per level up to `depth` callbacks by (`ready_time`, id); None: no such service.
+
+        Callbacks whose target is in a call already are passed over.
+        """
+        ...
+
+    # --- Services ----------------------------------------------------------------------------------------------
+
+    async def put_service(self, service: Service) -> None:
+        """Store a service: a new one when its revision is 1, else the successor of the stored revision.
+
+        Raises `RevisionConflict` when it is not the successor, `DuplicateService` when another has its address
+        (or, for a new one, its id).
+        """
+        ...
+
+    async def delete_service(self, service_id: str, revision: int) -> bool:
+        """Remove the service at this revision; False when it has callbacks that have not ended.
+
+        Its ended callbacks stay. Raises `RevisionConflict` when it is not at this revision.
+        """
+        ...
+
+    async def services(self) -> Sequence[Service]:
+        """All services, by id."""
+        ...
+
+    # --- The event log -----------------------------------------------------------------------------------------
+
+    async def history(self) -> History: ...
+
+    async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
+        """The events with a number above `after`, in order; ends early like `list`."""
+        ...
+
+    async def wait_for_events(self, after: int) -> None:
+        """Return when an event above `after` may be readable; at once when one is."""
+        ...

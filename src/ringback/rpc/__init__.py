@@ -1,0 +1,1 @@
+"""The gRPC API: one servicer per service, and the translation between the wire and the domain."""

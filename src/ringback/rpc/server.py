@@ -1,0 +1,89 @@
+"""The grpc.aio server: what is served besides our own services, its limits, and how it stops."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from ringback.config import Listen
+
+SERVICES = ("ringback.v1.CallbackService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
+# gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
+MAX_RECEIVE_BYTES = 4 * 1024 * 1024
+_HEALTH_UPDATE_S = 1.0
+_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+_OPTIONS: Sequence[tuple[str, Any]] = (
+    # Without this a second server binds the same port silently, and gets half of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    # Clients may ping every ten seconds, also between calls, to keep their way through NATs and proxies open.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # Find out in half a minute that a client is gone without a word.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+class CannotListen(Exception):  # noqa: N818 - said to the operator as it is
+    """The address cannot be bound."""
+
+
+class Server:
+    """A gRPC server with health and reflection; our services are added before `start`."""
+
+    def __init__(self) -> None:
+        self.grpc = grpc.aio.server(options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self._updates: set[asyncio.Task[None]] = set()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        _add_reflection(self.grpc)
+
+    async def start(self, listen: Listen) -> int:
+        """Bind, serve, and answer the port. Raises `CannotListen`."""
+        try:
+            port = self.grpc.add_insecure_port(str(listen))
+        except RuntimeError:
+            raise CannotListen(
+                f"cannot listen on {listen}: the port is in use, or the address is not this machine's"
+            ) from None
+        await self.report_health(serving=True)
+        await self.grpc.start()
+        return port
+
+    async def report_health(self, *, serving: bool) -> None:
+        """Tell `grpc.health.v1` clients, for the server as a whole and for each service."""
+        await asyncio.gather(*(self._report_health_of(service, serving=serving) for service in ("", *SERVICES)))
+
+    async def _report_health_of(self, service: str, *, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        # The health service holds a lock while it writes to a watcher. One that does not read must not hold us up;
+        # it hears of the change, as everybody else does, when the lock is free.
+        update = asyncio.create_task(self._health.set(service, status))
+        self._updates.add(update)
+        update.add_done_callback(self._updates.discard)
+        await asyncio.wait([update], timeout=_HEALTH_UPDATE_S)
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls, let those under way finish within the grace, then end them."""
+        await self.grpc.stop(grace_s)
+
+
+def _add_reflection(server: grpc.aio.Server) -> None:
+    names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME, _REFLECTION_V1)
+    reflection.enable_server_reflection(names, server)
+    # Python ships v1alpha only. The two versions differ in their name alone, and new tools ask for v1 first.
+    servicer = reflection.aio.ReflectionServicer(service_names=names)
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_REFLECTION_V1, handlers),))

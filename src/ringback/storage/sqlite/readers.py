@@ -1,0 +1,65 @@
+"""Connections that read. Each question is one closure on the thread of the one with the least to do."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import aiosqlite
+
+from ringback.storage.sqlite.connection import connect, is_outage, on_thread, unavailable
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Reader:
+    connection: aiosqlite.Connection
+    asked: int = 0
+
+
+class Readers:
+    """A few reading connections to one database."""
+
+    def __init__(self, readers: list[_Reader]) -> None:
+        self._readers = readers
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, count: int) -> AsyncIterator[Self]:
+        async with AsyncExitStack() as stack:
+            readers = []
+            for _ in range(count):
+                connection = await connect(path)
+                stack.push_async_callback(connection.close)
+                await on_thread(connection, _forbid_writing)
+                readers.append(_Reader(connection))
+            yield cls(readers)
+
+    async def read(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        reader = min(self._readers, key=lambda reader: reader.asked)
+        reader.asked += 1
+        try:
+            return await on_thread(reader.connection, query)
+        except sqlite3.Error as error:
+            if is_outage(error):
+                raise unavailable(error) from error
+            raise
+        finally:
+            reader.asked -= 1
+
+
+@contextmanager
+def one_moment(database: sqlite3.Connection) -> Iterator[None]:
+    """Let all queries within see the database as it is at the first of them."""
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def _forbid_writing(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA query_only = ON")

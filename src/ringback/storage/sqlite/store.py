@@ -1,0 +1,204 @@
+"""The adapter: each method of the port is an operation for the writer or a question for a reader."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from ringback.domain.callback import Callback
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.filter import CallbackFilter, Key
+from ringback.domain.service import Service
+from ringback.ports import (
+    Change,
+    Extension,
+    History,
+    LoggedEvent,
+    Queue,
+    Retention,
+    Snapshot,
+    Turn,
+)
+from ringback.storage.sqlite import pages, reads, writes
+from ringback.storage.sqlite.connection import connect, on_thread
+from ringback.storage.sqlite.opening import StoreCannotOpen, prepare, refusals, sole_use
+from ringback.storage.sqlite.readers import Readers
+from ringback.storage.sqlite.tail import Tail
+from ringback.storage.sqlite.writer import Writer
+
+R = TypeVar("R")
+
+# Lists have readers of their own: a long one holds up other lists, never the scheduler or a dialer.
+SEEKERS: Final = 2
+LISTERS: Final = 2
+
+
+class SqliteStore:
+    """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
+
+    def __init__(
+        self,
+        *,
+        database_id: str,
+        writer: Writer,
+        seekers: Readers,
+        listers: Readers,
+        tail: Tail,
+        resources: AsyncExitStack,
+    ) -> None:
+        self._database_id = database_id
+        self._writer = writer
+        self._seekers = seekers
+        self._listers = listers
+        self._tail = tail
+        self._resources = resources
+        self._closing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: str | PathLike[str]) -> Self:
+        """Open the database, or make it. Raises `StoreCannotOpen`.
+
+        There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
+        share one lets readers fail while somebody writes. A file in a temporary folder is as good.
+        """
+        path = Path(path)
+        if path.name.startswith(":memory:"):
+            raise StoreCannotOpen(path, "a database in memory cannot be shared; name a file in a temporary folder")
+        async with AsyncExitStack() as stack:
+            stack.enter_context(sole_use(path))
+            with refusals(path):
+                writing = await connect(path)
+                stack.push_async_callback(writing.close)
+                database_id = await on_thread(writing, partial(prepare, path))
+                tail = Tail(await on_thread(writing, reads.newest_event))
+                seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
+                listers = await stack.enter_async_context(Readers.open(path, LISTERS))
+            writer = Writer(
+                writing,
+                newest=reads.newest_event,
+                committed=tail.advance,
+                stopped=tail.end,
+            )
+            stack.push_async_callback(writer.close)
+            return cls(
+                database_id=database_id,
+                writer=writer,
+                seekers=seekers,
+                listers=listers,
+                tail=tail,
+                resources=stack.pop_all(),
+            )
+
+    @property
+    def database_id(self) -> str:
+        return self._database_id
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return self._writer.healthy
+
+    async def probe(self) -> bool:
+        """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        if not self._writer.healthy:
+            with suppress(StorageUnavailable):
+                await self._writer.submit(writes.probe, None)
+        return self._writer.healthy
+
+    async def close(self) -> None:
+        async with self._closing:
+            await self._resources.aclose()
+
+    # --- Callbacks ---------------------------------------------------------------------------------------------
+
+    async def create(self, new: Sequence[Callback]) -> list[Callback | None]:
+        return await self._writer.submit(writes.create, new)
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        await self._writer.submit(writes.apply, writes.Changes(changes, turn))
+
+    async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
+        return await self._writer.submit(writes.extend, extensions)
+
+    async def shift_leases(self, by: timedelta) -> int:
+        return await self._writer.submit(writes.shift_leases, by)
+
+    async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
+        return await self._writer.submit(writes.purge, writes.Purge(now, retention, limit))
+
+    async def get(self, key: Key) -> Callback | None:
+        return await self._seek(partial(reads.get, key=key))
+
+    async def get_by_request_id(self, request_id: str) -> Callback | None:
+        return await self._seek(partial(reads.get_by_request_id, request_id=request_id))
+
+    async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
+        return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
+
+    async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
+        return await self._listers.read(partial(pages.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+
+    async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
+        return await self._listers.read(partial(pages.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+
+    # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.due, now=now, limit=limit))
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.expired, now=now, limit=limit))
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.lapsed, now=now, limit=limit))
+
+    async def held_by(self, dialer_id: str) -> Sequence[Callback]:
+        return await self._seek(partial(reads.held_by, dialer_id=dialer_id))
+
+    async def leased_for(self, dialer_id: str, request_id: str) -> Sequence[Callback]:
+        return await self._seek(partial(reads.leased_for, dialer_id=dialer_id, request_id=request_id))
+
+    async def next_time(self) -> datetime | None:
+        return await self._seek(reads.next_time)
+
+    async def queued_services(self) -> Sequence[str]:
+        return await self._seek(reads.queued_services)
+
+    async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.queued, service_id=service_id, limit=limit))
+
+    async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.moved_by_hours, service_id=service_id, after_id=after_id, limit=limit))
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        return await self._seek(partial(reads.queue, service_id=service_id, depth=depth))
+
+    # --- Services ----------------------------------------------------------------------------------------------
+
+    async def put_service(self, service: Service) -> None:
+        await self._writer.submit(writes.put_service, service)
+
+    async def delete_service(self, service_id: str, revision: int) -> bool:
+        return await self._writer.submit(writes.delete_service, writes.ServiceRevision(service_id, revision))
+
+    async def services(self) -> Sequence[Service]:
+        return await self._seek(reads.services)
+
+    # --- The event log -----------------------------------------------------------------------------------------
+
+    async def history(self) -> History:
+        return await self._seek(reads.history)
+
+    async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
+        return await self._seek(partial(reads.events, after=after, limit=limit))
+
+    async def wait_for_events(self, after: int) -> None:
+        await self._tail.wait(after)
+
+    async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
+        return await self._seekers.read(query)

@@ -1,0 +1,106 @@
+"""Page and resume tokens: positions that a client keeps for us, opaque, and bound to the database and the filter."""
+
+import base64
+import binascii
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from ringback.domain.errors import PageTokenInvalid, ResumeTokenInvalid
+from ringback.domain.filter import CallbackFilter
+
+_PAGE, _RESUME = b"P", b"R"
+# kind, database, filter, event number, callback id or zeros; a checksum follows.
+_LAYOUT = struct.Struct(">c8s8sQ16s")
+_CHECKSUM = struct.Struct(">I")
+_NO_ID = bytes(16)
+# The largest event number that a token may hold: SQL integers are signed.
+_MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PageToken:
+    """The next page holds callbacks with an id below `before_id`; the first page was read after event `number`."""
+
+    number: int
+    before_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeToken:
+    """Everything up to event `number` was seen.
+
+    In the middle of a snapshot that is true of the callbacks with ids up to `snapshot_after`; the others come yet.
+    """
+
+    number: int
+    snapshot_after: str | None = None
+
+
+class Tokens:
+    """Writes and reads the tokens of one database and one filter."""
+
+    def __init__(self, database_id: str, wanted: CallbackFilter) -> None:
+        self._database = bytes.fromhex(database_id)
+        # A label map has no order; everything else in a filter has.
+        canonical = repr((wanted, sorted(wanted.labels.items()))) if wanted.labels else repr(wanted)
+        self._filter = hashlib.sha256(canonical.encode()).digest()[:8]
+
+    def write_page(self, token: PageToken) -> str:
+        return self._write(_PAGE, token.number, UUID(token.before_id).bytes)
+
+    def read_page(self, text: str) -> PageToken:
+        """Raises `PageTokenInvalid`."""
+        try:
+            number, position = self._read(_PAGE, text)
+        except ValueError as fault:
+            raise PageTokenInvalid(f"page_token {fault}") from None
+        return PageToken(number, str(UUID(bytes=position)))
+
+    def write_resume(self, token: ResumeToken) -> str:
+        if token.snapshot_after is None:
+            return self._write(_RESUME, token.number, _NO_ID)
+        # A snapshot that has just begun has seen no callback: its boundary is the smallest id there is, less one.
+        position = UUID(token.snapshot_after).bytes if token.snapshot_after else _BEFORE_ALL
+        return self._write(_RESUME, token.number, position)
+
+    def read_resume(self, text: str) -> ResumeToken:
+        """Raises `ResumeTokenInvalid`."""
+        try:
+            number, position = self._read(_RESUME, text)
+        except ValueError as fault:
+            raise ResumeTokenInvalid(f"resume_token {fault}") from None
+        if position == _NO_ID:
+            return ResumeToken(number)
+        return ResumeToken(number, "" if position == _BEFORE_ALL else str(UUID(bytes=position)))
+
+    def _write(self, kind: bytes, number: int, position: bytes) -> str:
+        payload = _LAYOUT.pack(kind, self._database, self._filter, number, position)
+        raw = payload + _CHECKSUM.pack(zlib.crc32(payload))
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _read(self, kind: bytes, text: str) -> tuple[int, bytes]:
+        """The number and the position; `ValueError` says what is wrong with the token."""
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("is malformed") from None
+        payload, checksum = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+        if len(payload) != _LAYOUT.size or checksum != _CHECKSUM.pack(zlib.crc32(payload)):
+            raise ValueError("is malformed")
+        found_kind, database, filter_digest, number, position = _LAYOUT.unpack(payload)
+        if found_kind != kind:
+            raise ValueError("is a token of another kind")
+        if database != self._database:
+            raise ValueError("comes from another database")
+        if filter_digest != self._filter:
+            raise ValueError("belongs to another filter")
+        if number > _MAX_NUMBER:
+            raise ValueError("is malformed")
+        return number, position
+
+
+# No callback has this id: version and variant bits are not those of a UUIDv7.
+_BEFORE_ALL = b"\xff" * 16

@@ -1,0 +1,348 @@
+"""Following the event log: one tail for the whole process, and a cursor for each watcher.
+
+The contract: a watcher sees every committed change of the callbacks that match its filter, in commit order, once
+per stream, and nothing else. There is no queue per watcher: a slow one is a cursor that lags behind, first within
+the tail that is kept in memory, then in the database. Only a cursor older than the kept history cannot go on.
+"""
+
+import asyncio
+import logging
+import random
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import QuotaExceeded, ResumeTokenExpired, ResumeTokenInvalid, StorageUnavailable
+from ringback.domain.filter import CallbackFilter
+from ringback.ports import Clock, EventKind, LoggedEvent, Snapshot, Store
+from ringback.tokens import ResumeToken, Tokens
+
+_log = logging.getLogger(__name__)
+
+MAX_EVENTS_PER_BATCH = 100
+# With the longest texts an attempt takes about 2 KiB: this keeps a batch below gRPC's usual limit of 4 MiB.
+MAX_ATTEMPTS_PER_BATCH = 500
+TAIL_LENGTH = 10_000
+STREAM_AGE = timedelta(minutes=30)
+STREAM_AGE_SPREAD = 0.1
+MAX_WATCHERS = 10_000
+_READ_LIMIT = 1_000
+_RETRY_S = 0.5
+
+
+class EventType(IntEnum):
+    """What an event means for a watcher. The numbers are those of the wire."""
+
+    SNAPSHOT = 1
+    CREATED = 2
+    UPDATED = 3
+    REMOVED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One change as one watcher sees it."""
+
+    type: EventType
+    callback: Callback
+    previous_state: State | None
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What goes into one response; `resume_token` covers it and everything scanned before."""
+
+    events: Sequence[WatchEvent]
+    resume_token: str
+    snapshot_started: bool = False
+    snapshot_complete: bool = False
+
+
+class Tail:
+    """Reads the event log as it grows, keeps its newest part, and tells those who listen."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._events: list[LoggedEvent] = []
+        self._numbers: list[int] = []
+        self._newest = 0
+        # `_events` holds every event above this number.
+        self._complete_after = 0
+        self._grown = asyncio.Event()
+        self._listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
+        self.closing = False
+
+    @property
+    def newest(self) -> int:
+        return self._newest
+
+    def listen(self, listener: Callable[[Sequence[LoggedEvent]], None]) -> None:
+        """Call `listener` with all committed events from now on, in order."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Take the present end of the log as the beginning. Raises `StorageUnavailable`."""
+        self._newest = self._complete_after = (await self._store.history()).newest
+
+    async def run(self) -> None:
+        """Follow the log until cancelled, whatever happens to the database meanwhile."""
+        while True:
+            try:
+                await self._store.wait_for_events(self._newest)
+                events = await self._store.events(self._newest, _READ_LIMIT)
+            except StorageUnavailable as fault:
+                _log.warning("cannot read the event log, trying again: %s", fault)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if events:
+                self._append(events)
+
+    def close(self) -> None:
+        """End all waiting: the streams send their last token."""
+        self.closing = True
+        self._wake()
+
+    async def wait_beyond(self, number: int, timeout_s: float) -> None:
+        """Return when there are events above `number`, the time is over, or the server drains."""
+        grown = self._grown
+        if self._newest > number or self.closing:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await grown.wait()
+        except TimeoutError:
+            return
+
+    async def catch_up(self) -> None:
+        """Return when everything that is committed now has been seen, and told to those who listen."""
+        newest = (await self._store.history()).newest
+        while self._newest < newest and not self.closing:
+            await self._grown.wait()
+
+    def recent(self, number: int, limit: int) -> Sequence[LoggedEvent] | None:
+        """The events above `number`, in order; None when memory does not reach that far back."""
+        if number < self._complete_after:
+            return None
+        start = bisect_right(self._numbers, number)
+        return self._events[start : start + limit]
+
+    def _append(self, events: Sequence[LoggedEvent]) -> None:
+        self._events.extend(events)
+        self._numbers.extend(event.number for event in events)
+        self._newest = events[-1].number
+        if len(self._events) > 2 * TAIL_LENGTH:  # trimmed by halves: an amortised cost, without a ring's index sums
+            surplus = len(self._events) - TAIL_LENGTH
+            self._complete_after = self._numbers[surplus - 1]
+            del self._events[:surplus]
+            del self._numbers[:surplus]
+        for listener in self._listeners:
+            listener(events)
+        self._wake()
+
+    def _wake(self) -> None:
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+
+class Watches:
+    """The use case behind WatchCallbacks."""
+
+    def __init__(self, store: Store, tail: Tail, clock: Clock, max_watchers: int = MAX_WATCHERS) -> None:
+        self._store = store
+        self._tail = tail
+        self._clock = clock
+        self._max_watchers = max_watchers
+        self._open = 0
+
+    async def watch(
+        self, wanted: CallbackFilter, resume_token: str, *, snapshot_when_needed: bool, heartbeat_s: float
+    ) -> AsyncGenerator[Batch, None]:
+        """The batches for one watcher: the first at once, an empty one whenever `heartbeat_s` passed in silence.
+
+        Ends on drain and after half an hour. Raises `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a snapshot
+        may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
+        """
+        if self._open >= self._max_watchers:
+            raise QuotaExceeded("watches", self._max_watchers)
+        self._open += 1
+        try:
+            cursor = _Cursor(self._store, self._tail, wanted, snapshot_when_needed=snapshot_when_needed)
+            yield await cursor.begin(resume_token)
+            async for batch in self._follow(cursor, heartbeat_s):
+                yield batch
+        finally:
+            self._open -= 1
+
+    async def _follow(self, cursor: "_Cursor", heartbeat_s: float) -> AsyncGenerator[Batch, None]:
+        age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
+        end = self._clock.monotonic() + age
+        silent_since = self._clock.monotonic()
+        while not self._tail.closing and self._clock.monotonic() < end:
+            batch = await cursor.advance()
+            now = self._clock.monotonic()
+            if batch is None:
+                wait_s = min(silent_since + heartbeat_s, end) - now
+                if wait_s > 0:
+                    await self._tail.wait_beyond(cursor.number, wait_s)
+                    continue
+                batch = cursor.heartbeat()
+            yield batch
+            silent_since = self._clock.monotonic()
+        yield cursor.heartbeat()
+
+
+class _Cursor:
+    """Where one watcher stands in the log, and in its snapshot while that is going on.
+
+    During a snapshot the watcher knows the callbacks with ids up to a boundary, as they were after event `number`.
+    Each step first brings those up to date, then adds the next page: so a snapshot is never older than what was
+    sent before it, needs no long transaction, and can be resumed at each boundary.
+    """
+
+    def __init__(self, store: Store, tail: Tail, wanted: CallbackFilter, *, snapshot_when_needed: bool) -> None:
+        self._store = store
+        self._tail = tail
+        self._filter = wanted
+        self._snapshot_when_needed = snapshot_when_needed
+        self._tokens = Tokens(store.database_id, wanted)
+        self._position = ResumeToken(0)
+        # The next page of the snapshot, while older events are sent before it.
+        self._page: Snapshot | None = None
+
+    @property
+    def number(self) -> int:
+        return self._position.number
+
+    async def begin(self, resume_token: str) -> Batch:
+        history = await self._store.history()
+        if not resume_token:
+            if self._snapshot_when_needed:
+                return self._start_snapshot(history.newest)
+            self._position = ResumeToken(history.newest)
+            return self.heartbeat()
+        position = self._tokens.read_resume(resume_token)
+        if position.number > history.newest:
+            # Of a future that was lost, for instance with a database restored from a backup.
+            raise ResumeTokenInvalid("resume_token is ahead of this database")
+        if position.number < history.oldest:
+            return self._lost_history(history.newest)
+        self._position = position
+        return await self.advance() or self.heartbeat()
+
+    async def advance(self) -> Batch | None:
+        """The next batch that has something to tell; None when the watcher is up to date.
+
+        Events that the filter leaves out move the cursor silently, in steps that leave the event loop to others.
+        """
+        if self._position.snapshot_after is not None:
+            return await self._advance_snapshot(self._position.snapshot_after)
+        while True:
+            logged = await self._events()
+            if logged is None:
+                return self._lost_history((await self._store.history()).newest)
+            if not logged:
+                return None
+            events, number = self._seen(logged)
+            self._position = ResumeToken(number)
+            if events:
+                return Batch(events, self._token())
+            await asyncio.sleep(0)
+
+    def heartbeat(self) -> Batch:
+        return Batch((), self._token())
+
+    def _token(self) -> str:
+        return self._tokens.write_resume(self._position)
+
+    def _start_snapshot(self, number: int) -> Batch:
+        self._position = ResumeToken(number, snapshot_after="")
+        self._page = None
+        return Batch((), self._token(), snapshot_started=True)
+
+    def _lost_history(self, newest: int) -> Batch:
+        if not self._snapshot_when_needed:
+            raise ResumeTokenExpired("the events after this resume_token are no longer kept")
+        return self._start_snapshot(newest)
+
+    async def _advance_snapshot(self, boundary: str) -> Batch:
+        page = self._page or await self._store.snapshot(self._filter, boundary, MAX_EVENTS_PER_BATCH)
+        while self.number < page.number:  # what happened to the known ones until the page was read
+            logged = await self._events()
+            if logged is None:
+                return self._lost_history(page.number)
+            events, number = self._seen(logged, until=page.number, known_up_to=boundary)
+            self._position = ResumeToken(number, boundary)
+            if events:
+                self._page = page
+                return Batch(events, self._token())
+        return self._send_page(page, boundary)
+
+    def _send_page(self, page: Snapshot, boundary: str) -> Batch:
+        self._page = None
+        callbacks = _fitting(page.callbacks)
+        complete = not page.more and len(callbacks) == len(page.callbacks)
+        if callbacks:
+            boundary = callbacks[-1].callback_id
+        self._position = ResumeToken(page.number, None if complete else boundary)
+        events = [WatchEvent(EventType.SNAPSHOT, c, None, c.update_time) for c in callbacks]
+        return Batch(events, self._token(), snapshot_complete=complete)
+
+    async def _events(self) -> Sequence[LoggedEvent] | None:
+        """The next events of the log; None when some of them were forgotten before they were read."""
+        recent = self._tail.recent(self.number, _READ_LIMIT)
+        if recent is not None:
+            return recent
+        logged = await self._store.events(self.number, _READ_LIMIT)
+        forgotten = (await self._store.history()).oldest > self.number
+        return None if forgotten else logged
+
+    def _seen(
+        self, logged: Sequence[LoggedEvent], until: int | None = None, known_up_to: str | None = None
+    ) -> tuple[list[WatchEvent], int]:
+        """Those that this watcher is told, up to a batch of them, and the number up to which all were looked at."""
+        events: list[WatchEvent] = []
+        attempts = 0
+        number = self.number
+        for entry in logged:
+            if until is not None and entry.number > until:
+                return events, until
+            if len(events) == MAX_EVENTS_PER_BATCH or attempts > MAX_ATTEMPTS_PER_BATCH:
+                break
+            number = entry.number
+            if known_up_to is not None and entry.callback.callback_id > known_up_to:
+                continue  # a later page of the snapshot has it
+            if event := _as_seen(entry, self._filter):
+                events.append(event)
+                attempts += len(event.callback.attempts)
+        else:
+            if not logged and until is not None:
+                return events, until  # the numbers up to there were never used
+        return events, number
+
+
+def _as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
+    """What a logged event means to a watcher with this filter; None when it means nothing."""
+    callback, previous = entry.callback, entry.previous
+    matched = previous is not None and wanted.matches(previous)
+    matches = entry.kind is not EventKind.PURGED and wanted.matches(callback)
+    if matches:
+        type_ = EventType.CREATED if entry.kind is EventKind.CREATED else EventType.UPDATED
+    elif matched:
+        type_ = EventType.REMOVED
+    else:
+        return None
+    return WatchEvent(type_, callback, previous.state if previous else None, callback.update_time)
+
+
+def _fitting(callbacks: Sequence[Callback]) -> Sequence[Callback]:
+    """As many of them as one batch may hold."""
+    attempts = 0
+    for count, callback in enumerate(callbacks, start=1):
+        attempts += len(callback.attempts)
+        if attempts > MAX_ATTEMPTS_PER_BATCH:
+            return callbacks[:count]
+    return callbacks

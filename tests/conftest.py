@@ -1,0 +1,35 @@
+"""A real server on a real port with a real SQLite file, and what a client needs to talk to it."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ringback.app import App
+from ringback.config import Listen, Settings
+from tests.api import Api
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Simulated phones that ring and talk for no time at all."""
+    return Settings(
+        listen=Listen("127.0.0.1", 0),
+        database=tmp_path / "ringback.db",
+        simulated_ring=timedelta(0),
+        simulated_talk=timedelta(0),
+    )
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[App]:
+    async with await App.start(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def api(app: App) -> AsyncIterator[Api]:
+    async with Api.connect(app.port) as api:
+        await api.add_service()
+        yield api

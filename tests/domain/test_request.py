@@ -1,0 +1,358 @@
+"""What a caller may ask for: every rule at, below and above its limit."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.domain.errors import InvalidRequest, Violation
+from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest, parse_guid, violations
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+GUID = "123e4567-e89b-12d3-a456-426614174000"
+TEL = "tel:+41785556677"
+
+VALID = CallbackRequest(
+    target=TEL, seconds_between_retries=600, service_id=GUID, priority=Priority.NORMAL, caller_id="crm"
+)
+
+
+def asking(**changes: object) -> CallbackRequest:
+    return replace(VALID, **changes)  # type: ignore[arg-type]  # the fields are a table's
+
+
+def sip_of_length(length: int) -> str:
+    return "sip:" + "a" * (length - len("sip:@x")) + "@x"
+
+
+def found(request: CallbackRequest, path: str = "callback_request") -> dict[str, str]:
+    return {v.field: v.description for v in violations(request, NOW, path)}
+
+
+ACCEPTED: Mapping[str, tuple[object, ...]] = {
+    "target": (TEL, "tel: +41 78 555 66 77", "sip:alice@example.com", "sips:alice@example.com", sip_of_length(255)),
+    "alternative_target": ("", TEL, "sip:alice@example.com", sip_of_length(255)),
+    "max_retries": (None, 0, 1, 99, 100),
+    "seconds_between_retries": (0, 1, 604799, 604800),
+    "service_id": (GUID, GUID.upper()),
+    "incoming_service_sip_uri": ("", "sip:support@example.com", sip_of_length(255)),
+    "priority": (*Priority, *range(1, 10)),
+    "context_url": (
+        "",
+        "https://crm.example.com/tickets/17?tab=1#top",
+        "http://localhost:8080",
+        "HTTPS://CRM.EXAMPLE.COM",
+        "https://[2001:db8::1]/",
+        "https://x/" + "a" * 2038,
+    ),
+    "due_date": (None, datetime(1970, 1, 1, tzinfo=UTC), NOW, NOW + 366 * DAY),
+    "supervisor": ("", "Ruth Müller", "a" * 128),
+    "description": ("", "a" * 150, "\u00fc" * 150, "\U0001f4de" * 150),
+    "external_task_id": ("", "Task #1 / Zürich", "a" * 128),
+    "caller_id": ("", "crm", "A-z_0.9", "a" * 64),
+    "expire_time": (None, NOW + INSTANT, NOW + 732 * DAY),
+    "labels": (
+        {},
+        {"team": ""},
+        {"k" * 63: "v" * 128, "\U0001f4de" * 63: "\U0001f4de" * 128},
+        {f"key-{n}": "x" for n in range(16)},
+    ),
+}
+
+REQUIRED_SECONDS = "is required (0 is a value)"
+TOO_LONG_TARGET = "is longer than 255 characters"
+NO_URL = "is not an https: or http: URL"
+NO_GUID = "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000"
+CHARACTERS = "may contain letters, digits, '.', '_' and '-' only"
+CONTROL = "contains a control character"
+
+REFUSED: tuple[tuple[str, object, str], ...] = (
+    ("target", "", "is required"),
+    ("target", " ", "is empty"),
+    ("target", "+41785556677", "must start with sip:, sips: or tel:"),
+    ("target", sip_of_length(256), TOO_LONG_TARGET),
+    ("alternative_target", " ", "is empty"),
+    ("alternative_target", sip_of_length(256), TOO_LONG_TARGET),
+    ("max_retries", -1, "-1 is not between 0 and 100"),
+    ("max_retries", 101, "101 is not between 0 and 100"),
+    ("seconds_between_retries", None, REQUIRED_SECONDS),
+    ("seconds_between_retries", -1, "-1 is not between 0 and 604800"),
+    ("seconds_between_retries", 604801, "604801 is not between 0 and 604800"),
+    ("service_id", "", NO_GUID),
+    ("service_id", GUID[:-1], NO_GUID),
+    ("service_id", GUID + "0", NO_GUID),
+    ("service_id", GUID.replace("-", ""), NO_GUID),
+    ("service_id", "{" + GUID + "}", NO_GUID),
+    ("service_id", GUID + "\n", NO_GUID),
+    ("service_id", GUID.replace("1", "\uff11"), NO_GUID),
+    ("incoming_service_sip_uri", TEL, "must start with sip: or sips:"),
+    ("incoming_service_sip_uri", sip_of_length(256), TOO_LONG_TARGET),
+    ("priority", 0, "is required"),
+    ("priority", 10, "10 is not a known priority"),
+    ("priority", -1, "-1 is not a known priority"),
+    ("priority", 2**31 - 1, "2147483647 is not a known priority"),
+    ("context_url", "crm.example.com", NO_URL),
+    ("context_url", "ftp://example.com", NO_URL),
+    ("context_url", "javascript:alert(1)", NO_URL),
+    ("context_url", "https://", NO_URL),
+    ("context_url", "https:///path", NO_URL),
+    ("context_url", "https://user@", NO_URL),
+    ("context_url", "https://x:65536/", NO_URL),
+    ("context_url", "https://x:0/", NO_URL),
+    ("context_url", "https://[::1", NO_URL),
+    ("context_url", "https://x/a b", NO_URL),
+    ("context_url", "https://x/\n", CONTROL),
+    ("context_url", "https://x/" + "a" * 2039, "has 2049 characters; at most 2048 are allowed"),
+    ("due_date", NOW + 366 * DAY + INSTANT, "is more than 366 days ahead"),
+    ("supervisor", "a" * 129, "has 129 characters; at most 128 are allowed"),
+    ("supervisor", "a\tb", CONTROL),
+    ("description", "\U0001f4de" * 151, "has 151 characters; at most 150 are allowed"),
+    ("description", "a\nb", CONTROL),
+    ("description", "a\x7fb", CONTROL),
+    ("description", "a\x9fb", CONTROL),
+    ("external_task_id", "a" * 129, "has 129 characters; at most 128 are allowed"),
+    ("external_task_id", "a\x00b", CONTROL),
+    ("caller_id", "a" * 65, "has 65 characters; at most 64 are allowed"),
+    ("caller_id", "a b", CHARACTERS),
+    ("caller_id", "zürich", CHARACTERS),
+    ("caller_id", "crm\n", CHARACTERS),
+    ("expire_time", NOW, "is in the past"),
+    ("expire_time", NOW - INSTANT, "is in the past"),
+    ("expire_time", NOW + 732 * DAY + INSTANT, "is more than 732 days ahead"),
+    ("labels", {f"key-{n:02}": "x" for n in range(17)}, "has 17 pairs; at most 16 are allowed"),
+    ("labels", {"": "x"}, "has an empty key"),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values])
+def test_accepted(name: str, value: object) -> None:
+    assert found(asking(**{name: value})) == {}
+
+
+@pytest.mark.parametrize(("name", "value", "description"), REFUSED)
+def test_refused(name: str, value: object, description: str) -> None:
+    refusals = violations(asking(**{name: value}), NOW)
+    assert {v.field for v in refusals} == {f"callback_request.{name}"}
+    assert any(description in v.description for v in refusals), refusals
+
+
+def test_every_field_has_a_limit_that_is_tested() -> None:
+    names = {f.name for f in fields(CallbackRequest)} - {"service_sip"}  # below, with the service
+    assert set(ACCEPTED) == names == {name for name, *_ in REFUSED}
+
+
+# --- The service: one of two fields ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service_sip", ["sip:support@example.com", "sips:support@example.com", sip_of_length(255)])
+def test_a_service_named_by_its_address(service_sip: str) -> None:
+    assert found(asking(service_id=None, service_sip=service_sip)) == {}
+
+
+@pytest.mark.parametrize(
+    ("service_sip", "description"),
+    [
+        (None, {"callback_request.service": "is required: set service_id or service_sip"}),
+        ("", {"callback_request.service_sip": "is empty"}),
+        (sip_of_length(256), {"callback_request.service_sip": TOO_LONG_TARGET}),
+    ],
+)
+def test_a_service_named_badly(service_sip: str | None, description: dict[str, str]) -> None:
+    assert found(asking(service_id=None, service_sip=service_sip)) == description
+
+
+def test_a_service_is_no_telephone_number() -> None:
+    assert list(found(asking(service_id=None, service_sip=TEL))) == ["callback_request.service_sip"]
+
+
+# --- Labels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"k" * 64: "x"}, {f"labels['{'k' * 63}'].key": "has 64 characters; at most 63 are allowed"}),
+        ({"team": "v" * 129}, {"labels['team']": "has 129 characters; at most 128 are allowed"}),
+        ({"team": "a\nb"}, {"labels['team']": CONTROL}),
+        ({"te\nam": "a"}, {"labels['te\\nam'].key": CONTROL}),
+        ({"b": "\n", "a": "\n"}, {"labels['a']": CONTROL, "labels['b']": CONTROL}),
+    ],
+)
+def test_a_label_is_named_by_its_key(labels: dict[str, str], expected: dict[str, str]) -> None:
+    assert found(asking(labels=labels), path="r") == {f"r.{name}": text for name, text in expected.items()}
+
+
+# --- Expiry and due date ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("due_in", "expire_in", "description"),
+    [
+        (DAY, DAY + INSTANT, None),
+        (DAY, DAY, "is not after due_date"),
+        (DAY, DAY - INSTANT, "is not after due_date"),
+        (-DAY, INSTANT, None),  # a past due date means now
+        (-DAY, timedelta(0), "is in the past"),
+        (366 * DAY, 732 * DAY, None),
+    ],
+)
+def test_expiry_comes_after_the_due_date(due_in: timedelta, expire_in: timedelta, description: str | None) -> None:
+    request = asking(due_date=NOW + due_in, expire_time=NOW + expire_in)
+    assert found(request).get("callback_request.expire_time") == description
+
+
+# --- All at once -----------------------------------------------------------------------------------------------
+
+
+def test_all_violations_in_one_go_in_the_order_of_the_fields() -> None:
+    bad = CallbackRequest(
+        target="mailto:alice@example.com",
+        alternative_target="0785556677",
+        max_retries=101,
+        service_id="7",
+        incoming_service_sip_uri="x",
+        priority=99,
+        context_url="x",
+        due_date=NOW + 367 * DAY,
+        supervisor="\n",
+        description="a" * 151,
+        external_task_id="a" * 129,
+        caller_id=" ",
+        expire_time=NOW,
+        labels={"": "x"},
+    )
+    assert [v.field.removeprefix("callback_request.") for v in violations(bad, NOW)] == [
+        "target",
+        "alternative_target",
+        "max_retries",
+        "seconds_between_retries",
+        "service_id",
+        "incoming_service_sip_uri",
+        "priority",
+        "context_url",
+        "due_date",
+        "supervisor",
+        "description",
+        "external_task_id",
+        "caller_id",
+        "expire_time",
+        "labels",
+    ]
+
+
+def test_an_empty_request_lacks_what_is_required() -> None:
+    assert found(CallbackRequest()) == {
+        "callback_request.target": "is required",
+        "callback_request.seconds_between_retries": REQUIRED_SECONDS,
+        "callback_request.service": "is required: set service_id or service_sip",
+        "callback_request.priority": "is required",
+    }
+
+
+def test_a_field_can_have_two_violations() -> None:
+    request = asking(description="\n" * 151)
+    assert [v.description for v in violations(request, NOW)] == [
+        "has 151 characters; at most 150 are allowed",
+        CONTROL,
+    ]
+
+
+def test_the_path_is_that_of_the_request() -> None:
+    path = "requests[3].callback_request"
+    assert violations(asking(priority=0), NOW, path) == [Violation(f"{path}.priority", "is required")]
+    assert str(InvalidRequest(violations(asking(priority=0), NOW, path))) == f"{path}.priority: is required"
+
+
+text = st.text(max_size=300)
+requests = st.builds(
+    CallbackRequest,
+    target=text,
+    alternative_target=text,
+    max_retries=st.none() | st.integers(-(2**31), 2**31 - 1),
+    seconds_between_retries=st.none() | st.integers(-(2**31), 2**31 - 1),
+    service_id=st.none() | text,
+    service_sip=st.none() | text,
+    incoming_service_sip_uri=text,
+    priority=st.integers(-(2**31), 2**31 - 1),
+    context_url=st.builds(
+        "".join, st.lists(st.sampled_from(["http", "s", ":", "//", "x", "[", "]", "@", "?", "\u2100"]))
+    ),
+    due_date=st.none() | st.datetimes(timezones=st.just(UTC)),
+    supervisor=text,
+    description=text,
+    external_task_id=text,
+    caller_id=text,
+    expire_time=st.none() | st.datetimes(timezones=st.just(UTC)),
+    labels=st.dictionaries(text, text, max_size=3),
+)
+
+
+@given(requests)
+def test_whatever_is_sent_is_judged(request: CallbackRequest) -> None:
+    """It never raises, and names no field that a request does not have."""
+    names = {f.name for f in fields(CallbackRequest)} | {"service"}
+    for violation in violations(request, NOW):
+        assert violation.field.removeprefix("callback_request.").partition("[")[0] in names
+        assert violation.description
+
+
+# --- Comparing -------------------------------------------------------------------------------------------------
+
+OTHER: Mapping[str, object] = {
+    "target": "sip:bob@example.com",
+    "alternative_target": TEL,
+    "max_retries": 0,
+    "seconds_between_retries": 0,
+    "service_id": None,
+    "service_sip": "sip:support@example.com",
+    "incoming_service_sip_uri": "sip:support@example.com",
+    "priority": Priority.LOW,
+    "context_url": "https://x",
+    "due_date": NOW,
+    "supervisor": "Ruth",
+    "description": "x",
+    "external_task_id": "x",
+    "caller_id": "",
+    "expire_time": NOW,
+    "labels": {"team": "red"},
+}
+
+
+@given(st.sets(st.sampled_from(sorted(OTHER))))
+def test_differing_fields(names: set[str]) -> None:
+    changed = asking(**{name: OTHER[name] for name in names})
+    in_order = tuple(f.name for f in fields(CallbackRequest) if f.name in names)
+    assert VALID.differing_fields(changed) == changed.differing_fields(VALID) == in_order
+    assert (changed == VALID) == (not names)
+
+
+def test_every_field_is_compared() -> None:
+    assert set(OTHER) == {f.name for f in fields(CallbackRequest)}
+
+
+def test_requests_are_compared_as_sent() -> None:
+    """Unset and the default are not the same, nor are two ways to write a number; a priority is its number."""
+    assert VALID.differing_fields(asking(target="tel: +41785556677")) == ("target",)
+    assert asking(max_retries=None).differing_fields(asking(max_retries=3)) == ("max_retries",)
+    assert asking(due_date=None).differing_fields(asking(due_date=None)) == ()
+    assert asking(priority=5).differing_fields(asking(priority=Priority.NORMAL)) == ()
+    assert asking(labels={"a": "1", "b": "2"}).differing_fields(asking(labels={"b": "2", "a": "1"})) == ()
+
+
+# --- What is dialled -------------------------------------------------------------------------------------------
+
+
+def test_the_alternative_target_is_used_instead_of_the_target() -> None:
+    assert VALID.chosen_target == TEL
+    assert asking(alternative_target="sip:bob@example.com").chosen_target == "sip:bob@example.com"
+
+
+@given(st.uuids())
+def test_a_guid_has_one_form(guid: object) -> None:
+    assert parse_guid(str(guid).upper()) == str(guid)

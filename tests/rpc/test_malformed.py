@@ -1,0 +1,271 @@
+"""Bad requests of every kind: the documented code, reason and field path, and nothing stored."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import dialer_service_pb2 as dialer_pb
+from ringback.v1 import directory_service_pb2 as directory_pb
+from tests.api import Api, by_external_id, by_id, refusal_of
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+def ahead(**span: float) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(datetime.now(UTC) + timedelta(**span))
+    return stamp
+
+
+# What is changed in a good request (None unsets a field), and the paths of the fields that are refused then.
+BAD_REQUESTS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("wrong scheme", {"target": "mailto:a@b.example"}, ["target"]),
+    ("empty target", {"target": ""}, ["target"]),
+    ("local number", {"target": "tel:0785556677"}, ["target"]),
+    ("impossible number", {"target": "tel:+4112"}, ["target"]),
+    ("password in target", {"target": "sip:a:secret@b.example"}, ["target"]),
+    ("256 characters of target", {"target": "sip:" + "a" * 240 + "@b.example.org"}, ["target"]),
+    ("bad alternative target", {"alternative_target": "call me"}, ["alternative_target"]),
+    ("151 characters of description", {"description": "é" * 151}, ["description"]),
+    ("control character", {"supervisor": "a\x00b"}, ["supervisor"]),
+    ("bad GUID", {"service_id": "42"}, ["service_id"]),
+    ("bad service address", {"service_sip": "tel:+41785556677"}, ["service_sip"]),
+    ("no service", {"service_id": None}, ["service"]),
+    ("negative retries", {"max_retries": -1}, ["max_retries"]),
+    ("too many retries", {"max_retries": 101}, ["max_retries"]),
+    ("missing priority", {"priority": None}, ["priority"]),
+    ("unknown priority", {"priority": 42}, ["priority"]),
+    ("unset seconds between retries", {"seconds_between_retries": None}, ["seconds_between_retries"]),
+    ("too many seconds between retries", {"seconds_between_retries": 604_801}, ["seconds_between_retries"]),
+    ("due in 367 days", {"due_date": ahead(days=367)}, ["due_date"]),
+    ("due date that is none", {"due_date": Timestamp(seconds=2**60)}, ["due_date"]),
+    ("expired already", {"expire_time": ahead(days=-1)}, ["expire_time"]),
+    ("expires before due", {"due_date": ahead(days=2), "expire_time": ahead(days=1)}, ["expire_time"]),
+    ("context URL without scheme", {"context_url": "crm.example/42"}, ["context_url"]),
+    ("bad incoming address", {"incoming_service_sip_uri": "sip:"}, ["incoming_service_sip_uri"]),
+    ("caller with a space", {"caller_id": "my crm"}, ["caller_id"]),
+    ("long external id", {"external_task_id": "x" * 129}, ["external_task_id"]),
+    ("17 labels", {"labels": {f"k{n}": "v" for n in range(17)}}, ["labels"]),
+    (
+        "several at once",
+        {"target": "", "priority": None, "seconds_between_retries": None, "max_retries": -1},
+        ["target", "max_retries", "seconds_between_retries", "priority"],
+    ),
+]
+
+
+def changed(request: cb.CallbackRequest, changes: dict[str, Any]) -> cb.CallbackRequest:
+    for name, value in changes.items():
+        if value is None:
+            request.ClearField(name)  # type: ignore[arg-type]
+        elif isinstance(value, Timestamp):
+            getattr(request, name).CopyFrom(value)
+        elif isinstance(value, dict):
+            getattr(request, name).update(value)
+        else:
+            setattr(request, name, value)
+    return request
+
+
+@pytest.mark.parametrize(("changes", "fields"), [c[1:] for c in BAD_REQUESTS], ids=[c[0] for c in BAD_REQUESTS])
+async def test_create(api: Api, changes: dict[str, Any], fields: list[str]) -> None:
+    request = pb.CreateCallbackRequest(callback_request=changed(api.request(), changes))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api.callbacks.CreateCallback(request)
+    refusal = refusal_of(caught.value)
+    assert (refusal.code, refusal.reason) == (INVALID, "INVALID_FIELD")
+    assert list(refusal.fields) == [f"callback_request.{field}" for field in fields]
+    assert await api.list_all() == []
+
+
+Call = Callable[[Api], Awaitable[object]]
+
+OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
+    (
+        "create for an unknown service",
+        lambda api: api.create(service_id=UNKNOWN_ID),
+        grpc.StatusCode.NOT_FOUND,
+        "SERVICE_NOT_FOUND",
+        (),
+    ),
+    (
+        "create with a request id that is no UUID",
+        lambda api: api.callbacks.CreateCallback(
+            pb.CreateCallbackRequest(callback_request=api.request(), request_id="7")
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("request_id",),
+    ),
+    (
+        "an empty batch",
+        lambda api: api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest()),
+        INVALID,
+        "INVALID_FIELD",
+        ("requests",),
+    ),
+    (
+        "a batch of 1001",
+        lambda api: api.callbacks.BatchCreateCallbacks(
+            pb.BatchCreateCallbacksRequest(requests=[pb.CreateCallbackRequest()] * 1001)
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("requests",),
+    ),
+    (
+        "get without a key",
+        lambda api: api.callbacks.GetCallback(pb.GetCallbackRequest()),
+        INVALID,
+        "INVALID_FIELD",
+        ("key",),
+    ),
+    (
+        "get by a bad id",
+        lambda api: api.callbacks.GetCallback(pb.GetCallbackRequest(key=by_id("7"))),
+        INVALID,
+        "INVALID_FIELD",
+        ("key.callback_id",),
+    ),
+    (
+        "get by an empty external id",
+        lambda api: api.callbacks.GetCallback(pb.GetCallbackRequest(key=by_external_id("crm", ""))),
+        INVALID,
+        "INVALID_FIELD",
+        ("key.external_task.external_task_id",),
+    ),
+    (
+        "get what is not there",
+        lambda api: api.get(UNKNOWN_ID),
+        grpc.StatusCode.NOT_FOUND,
+        "CALLBACK_NOT_FOUND",
+        (),
+    ),
+    (
+        "cancel with a bad key and 513 characters of reason",
+        lambda api: api.callbacks.CancelCallback(pb.CancelCallbackRequest(key=by_id("7"), reason="x" * 513)),
+        INVALID,
+        "INVALID_FIELD",
+        ("key.callback_id", "reason"),
+    ),
+    (
+        "reschedule without a due date, to an unspecified priority and a bad target",
+        lambda api: api.callbacks.RescheduleCallback(
+            pb.RescheduleCallbackRequest(
+                key=by_id(UNKNOWN_ID), priority=cb.PRIORITY_UNSPECIFIED, target="tel:1"
+            )
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("due_date", "priority", "target"),
+    ),
+    (
+        "list with a negative page size and an unknown state",
+        lambda api: api.callbacks.ListCallbacks(
+            pb.ListCallbacksRequest(page_size=-1, filter=cb.CallbackFilter(states=[99]))  # type: ignore[list-item]
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("filter.states[0]", "page_size"),
+    ),
+    (
+        "list with a bad page token",
+        lambda api: api.callbacks.ListCallbacks(pb.ListCallbacksRequest(page_token="AAAA")),
+        INVALID,
+        "PAGE_TOKEN_INVALID",
+        (),
+    ),
+    (
+        "watch with a bad resume token",
+        lambda api: api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest(resume_token="💥")).read(),
+        INVALID,
+        "RESUME_TOKEN_INVALID",
+        (),
+    ),
+    (
+        "watch in an unknown mode",
+        lambda api: api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest(snapshot_mode=9)).read(),  # type: ignore[arg-type]
+        INVALID,
+        "INVALID_FIELD",
+        ("snapshot_mode",),
+    ),
+    (
+        "lease without a dialer id, for too long",
+        lambda api: api.dialers.LeaseCallbacks(
+            dialer_pb.LeaseCallbacksRequest(max_leases=101, service_ids=["x"], request_id="7")
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("dialer_id", "service_ids[0]", "max_leases", "request_id"),
+    ),
+    (
+        "report on an unknown lease",
+        lambda api: api.dialers.ReportProgress(
+            dialer_pb.ReportProgressRequest(lease_token="nonsense", progress=dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        ),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "LEASE_EXPIRED",
+        (),
+    ),
+    (
+        "create a service with nothing right",
+        lambda api: api.directory.CreateService(
+            directory_pb.CreateServiceRequest(
+                service=directory_pb.Service(
+                    sip_address="mailto:x", time_zone="Mars/Base", max_concurrent_calls=-1
+                )
+            )
+        ),
+        INVALID,
+        "INVALID_FIELD",
+        ("service.sip_address", "service.max_concurrent_calls", "service.time_zone"),
+    ),
+    (
+        "delete a service that is not there",
+        lambda api: api.directory.DeleteService(directory_pb.DeleteServiceRequest(service_id=UNKNOWN_ID)),
+        grpc.StatusCode.NOT_FOUND,
+        "SERVICE_NOT_FOUND",
+        (),
+    ),
+    (
+        "a message over 4 MiB: gRPC's own refusal, without a reason",
+        lambda api: api.create(description="x" * 5_000_000),
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "",
+        (),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "reason", "fields"), [c[1:] for c in OTHER_CALLS], ids=[c[0] for c in OTHER_CALLS]
+)
+async def test_others(
+    api: Api, call: Call, code: grpc.StatusCode, reason: str, fields: tuple[str, ...]
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(api)
+    refusal = refusal_of(caught.value)
+    assert (refusal.code, refusal.reason, refusal.fields) == (code, reason, fields)
+    assert await api.list_all() == []
+
+
+async def test_batch_items_fail_alone(api: Api) -> None:
+    good = pb.CreateCallbackRequest(callback_request=api.request())
+    bad = pb.CreateCallbackRequest(callback_request=api.request(target="", priority=cb.PRIORITY_UNSPECIFIED))
+    homeless = pb.CreateCallbackRequest(callback_request=api.request(service_id=UNKNOWN_ID))
+    response = await api.callbacks.BatchCreateCallbacks(
+        pb.BatchCreateCallbacksRequest(requests=[bad, good, homeless])
+    )
+    first, second, third = response.results
+    assert [v.field for v in first.error.field_violations] == ["callback_request.target", "callback_request.priority"]
+    assert second.created
+    assert third.error.code == grpc.StatusCode.NOT_FOUND.value[0]
+    assert [c.callback_id for c in await api.list_all()] == [second.callback.callback_id]
