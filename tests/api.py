@@ -44,9 +44,9 @@ class Api:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield cls(
                 channel,
-                callback_service_pb2_grpc.CallbackServiceStub(channel),  # type: ignore[arg-type]
-                dialer_service_pb2_grpc.DialerServiceStub(channel),  # type: ignore[arg-type]
-                directory_service_pb2_grpc.DirectoryServiceStub(channel),  # type: ignore[arg-type]
+                callback_service_pb2_grpc.CallbackServiceStub(channel),
+                dialer_service_pb2_grpc.DialerServiceStub(channel),
+                directory_service_pb2_grpc.DirectoryServiceStub(channel),
             )
 
     async def add_service(self, sip_address: str = "sip:support@cc.example", **settings: Any) -> str:
@@ -109,9 +109,7 @@ def by_id(callback_id: str) -> cb.CallbackKey:
 
 
 def by_external_id(caller_id: str, external_task_id: str) -> cb.CallbackKey:
-    return cb.CallbackKey(
-        external_task=cb.ExternalTaskKey(caller_id=caller_id, external_task_id=external_task_id)
-    )
+    return cb.CallbackKey(external_task=cb.ExternalTaskKey(caller_id=caller_id, external_task_id=external_task_id))
 
 
 @dataclass(frozen=True)
@@ -129,6 +127,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:
     info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
+            assert isinstance(value, bytes)
             status = status_pb2.Status.FromString(value)
             assert status.code == error.code().value[0]
             for detail in status.details:

@@ -5,10 +5,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from ringback.app import App
 from ringback.config import Listen, Settings
 from tests.api import Api
+
+# A shared machine is slow at times; how long an example takes says nothing about it.
+hypothesis_settings.register_profile("ringback", deadline=None)
+hypothesis_settings.load_profile("ringback")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ class App:
     def __init__(self, settings: Settings, store: SqliteStore) -> None:
         clock = SystemClock()
         self._settings = settings
-        self._store = store
+        self.store = store
         self.tail = Tail(store)
         self.directory = Directory(store, clock)
         self.scheduler = Scheduler(store, self.directory, clock, self.tail, settings.retention)
@@ -127,7 +127,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._store.close()
+        await self.store.close()
 
     def _supervise(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(loop)
@@ -144,7 +144,7 @@ class App:
         serving = True
         while True:
             await asyncio.sleep(_HEALTH_CHECK_S)
-            healthy = await self._store.probe()
+            healthy = await self.store.probe()
             if healthy is not serving:
                 serving = healthy
                 await self.server.report_health(serving=serving)

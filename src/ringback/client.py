@@ -108,7 +108,9 @@ async def watch(
 
     Each new stream continues with the last `resume_token`, so nothing is missed; the last events may come twice,
     and the larger `revision` wins. A connection that has been silent for three heartbeat intervals counts as
-    broken; open the channel with `channel_options`, or the next stream may take the same dead one. Raises `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
+    broken. (Open the channel with `channel_options`: without keepalive the next stream may take the same dead one.)
+
+    Raises `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
     RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
     """
     request = _copy(request)

@@ -84,7 +84,8 @@ class Dispatch:
         def decide(callback: Callback) -> Callback:
             _check_held(callback, lease_token)
             now = self._clock.now()
-            return _renewed(after(callback, kind(at=now)), now)
+            reported = after(callback, kind(at=now))
+            return reported if reported is callback else _renewed(reported, now)
 
         return await change(self._store, lambda: self._find(lease_token), decide)
 

@@ -199,6 +199,8 @@ class _Poll:
 def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
     """Whose turn it is, for up to `count` free slots, and where the round stands afterwards.
 
+    Whoever has expired is passed over, should the scheduler be late.
+
     Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
     """
     service = queue.service
@@ -206,7 +208,7 @@ def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], C
     if count <= 0 or not service.opening_hours.is_open(now):
         return (), queue.turn.credits
     credits_ = queue.turn.credits
-    lines = {level: deque(heads) for level, heads in queue.heads.items()}
+    lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
     drawn: list[Callback] = []
     targets: set[str] = set()
     while len(drawn) < count:

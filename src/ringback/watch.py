@@ -246,10 +246,10 @@ class _Cursor:
                 return self._lost_history((await self._store.history()).newest)
             if not logged:
                 return None
-            events, number = self._seen(logged)
-            self._position = ResumeToken(number)
-            if events:
-                return Batch(events, self._token())
+            told = _Told()
+            self._position = ResumeToken(self._tell(logged, told))
+            if told.events:
+                return Batch(told.events, self._token())
             await asyncio.sleep(0)
 
     def heartbeat(self) -> Batch:
@@ -269,27 +269,23 @@ class _Cursor:
         return self._start_snapshot(newest)
 
     async def _advance_snapshot(self, boundary: str) -> Batch:
+        """First what happened to the known callbacks until a page was read, then of the page what there is room for."""
+        told = _Told()
         page = self._page or await self._store.snapshot(self._filter, boundary, MAX_EVENTS_PER_BATCH)
-        while self.number < page.number:  # what happened to the known ones until the page was read
+        while self.number < page.number and not told.full:
             logged = await self._events()
             if logged is None:
                 return self._lost_history(page.number)
-            events, number = self._seen(logged, until=page.number, known_up_to=boundary)
-            self._position = ResumeToken(number, boundary)
-            if events:
-                self._page = page
-                return Batch(events, self._token())
-        return self._send_page(page, boundary)
-
-    def _send_page(self, page: Snapshot, boundary: str) -> Batch:
+            self._position = ResumeToken(self._tell(logged, told, page.number, boundary), boundary)
+        if self.number < page.number:
+            self._page = page
+            return Batch(told.events, self._token())
         self._page = None
-        callbacks = _fitting(page.callbacks)
-        complete = not page.more and len(callbacks) == len(page.callbacks)
-        if callbacks:
-            boundary = callbacks[-1].callback_id
-        self._position = ResumeToken(page.number, None if complete else boundary)
-        events = [WatchEvent(EventType.SNAPSHOT, c, None, c.update_time) for c in callbacks]
-        return Batch(events, self._token(), snapshot_complete=complete)
+        fitting = [callback for callback in page.callbacks if told.add_if_room(_as_snapshot(callback))]
+        complete = not page.more and len(fitting) == len(page.callbacks)
+        last = fitting[-1].callback_id if fitting else boundary
+        self._position = ResumeToken(page.number, None if complete else last)
+        return Batch(told.events, self._token(), snapshot_complete=complete)
 
     async def _events(self) -> Sequence[LoggedEvent] | None:
         """The next events of the log; None when some of them were forgotten before they were read."""
@@ -300,28 +296,46 @@ class _Cursor:
         forgotten = (await self._store.history()).oldest > self.number
         return None if forgotten else logged
 
-    def _seen(
-        self, logged: Sequence[LoggedEvent], until: int | None = None, known_up_to: str | None = None
-    ) -> tuple[list[WatchEvent], int]:
-        """Those that this watcher is told, up to a batch of them, and the number up to which all were looked at."""
-        events: list[WatchEvent] = []
-        attempts = 0
+    def _tell(
+        self, logged: Sequence[LoggedEvent], told: "_Told", until: int | None = None, known_up_to: str | None = None
+    ) -> int:
+        """Tell as many of the events as there is room for; answers the number up to which all were looked at."""
         number = self.number
         for entry in logged:
+            if told.full:
+                return number
             if until is not None and entry.number > until:
-                return events, until
-            if len(events) == MAX_EVENTS_PER_BATCH or attempts > MAX_ATTEMPTS_PER_BATCH:
-                break
+                return until
             number = entry.number
             if known_up_to is not None and entry.callback.callback_id > known_up_to:
                 continue  # a later page of the snapshot has it
             if event := _as_seen(entry, self._filter):
-                events.append(event)
-                attempts += len(event.callback.attempts)
-        else:
-            if not logged and until is not None:
-                return events, until  # the numbers up to there were never used
-        return events, number
+                told.add_if_room(event)
+        # Without any event up to there, the numbers up to there were never used.
+        return number if logged or until is None else until
+
+
+class _Told:
+    """The events of one batch, no more than a response may hold."""
+
+    def __init__(self) -> None:
+        self.events: list[WatchEvent] = []
+        self._attempts = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.events) >= MAX_EVENTS_PER_BATCH or self._attempts >= MAX_ATTEMPTS_PER_BATCH
+
+    def add_if_room(self, event: WatchEvent) -> bool:
+        if self.full:
+            return False
+        self.events.append(event)
+        self._attempts += len(event.callback.attempts)
+        return True
+
+
+def _as_snapshot(callback: Callback) -> WatchEvent:
+    return WatchEvent(EventType.SNAPSHOT, callback, None, callback.update_time)
 
 
 def _as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
@@ -336,13 +350,3 @@ def _as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
     else:
         return None
     return WatchEvent(type_, callback, previous.state if previous else None, callback.update_time)
-
-
-def _fitting(callbacks: Sequence[Callback]) -> Sequence[Callback]:
-    """As many of them as one batch may hold."""
-    attempts = 0
-    for count, callback in enumerate(callbacks, start=1):
-        attempts += len(callback.attempts)
-        if attempts > MAX_ATTEMPTS_PER_BATCH:
-            return callbacks[:count]
-    return callbacks

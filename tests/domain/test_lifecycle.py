@@ -19,6 +19,7 @@ from ringback.domain.errors import (
     CallbackEnded,
     CallbackInProgress,
     IllegalTransition,
+    InvalidRequest,
     LeaseRefused,
     OutcomeConflict,
     StateRefused,
@@ -595,6 +596,8 @@ class Life(RuleBasedStateMachine):
         except (StateRefused, LeaseRefused, IllegalTransition):
             assert (before.state, kind) not in TRANSITIONS
             assert self.callback is before
+        except InvalidRequest:
+            assert kind is Rescheduled, "only a due date after the expiry is refused for what it says"
         else:
             assert (before.state, kind) in TRANSITIONS
 

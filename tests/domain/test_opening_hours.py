@@ -99,9 +99,7 @@ def test_a_week_of_whole_days_never_closes() -> None:
 def test_the_search_ends_after_366_days() -> None:
     at = utc("2026-01-05T00:00")  # a Monday
     mondays = [(date(2026, 1, 5) + timedelta(weeks=week)).isoformat() for week in range(54)]
-    assert hours("UTC", period(MONDAY, "08:00", "09:00"), closed=mondays[:52]).next_open(at) == utc(
-        "2027-01-04T08:00"
-    )
+    assert hours("UTC", period(MONDAY, "08:00", "09:00"), closed=mondays[:52]).next_open(at) == utc("2027-01-04T08:00")
     assert hours("UTC", period(MONDAY, "08:00", "09:00"), closed=mondays[:53]).next_open(at) is None
     assert hours("UTC", closed=["2027-01-06"]).next_close(at) == utc("2027-01-06T00:00")
     assert hours("UTC", closed=["2027-01-07"]).next_close(at) is None
@@ -177,9 +175,7 @@ def test_a_bad_period_is_refused(day: int, open_minute: int, close_minute: int, 
         OpeningPeriod(day, open_minute, close_minute)
 
 
-@pytest.mark.parametrize(
-    "zone", ["", "Europe", "Europe/Atlantis", "../UTC", "/etc/passwd", "a\0b", "x" * 5000]
-)
+@pytest.mark.parametrize("zone", ["", "Europe", "Europe/Atlantis", "../UTC", "/etc/passwd", "a\0b", "x" * 5000])
 def test_an_unknown_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(ValueError, match="is not a time zone of the IANA database"):
         OpeningHours(zone)
@@ -188,14 +184,10 @@ def test_an_unknown_time_zone_is_refused(zone: str) -> None:
 def test_check_finds_everything_at_once() -> None:
     periods = [(1, "08:00", "12:00"), (8, "8:00", "24:01"), (0, "24:00", "24:00"), (2, "18:00", "02:00")]
     assert check("Mars/Olympus", periods, ["2026-12-25", "2026-02-30", "20261225"], "service.hours") == [
-        Violation(
-            "service.hours.time_zone", "is not a time zone of the IANA database, such as Europe/Zurich"
-        ),
+        Violation("service.hours.time_zone", "is not a time zone of the IANA database, such as Europe/Zurich"),
         Violation("service.hours.periods[1].day_of_week", "8 is not between 1 (Monday) and 7 (Sunday)"),
         Violation("service.hours.periods[1].open_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
-        Violation(
-            "service.hours.periods[1].close_time", 'is not a time from 00:00 to 24:00, such as "08:30"'
-        ),
+        Violation("service.hours.periods[1].close_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
         Violation("service.hours.periods[2].day_of_week", "0 is not between 1 (Monday) and 7 (Sunday)"),
         Violation("service.hours.periods[2].open_time", "is not between 00:00 and 23:59"),
         Violation("service.hours.periods[2].close_time", NOT_AFTER),
@@ -267,8 +259,7 @@ def covers(opening_hours: OpeningHours, wall: Wall) -> bool:
     if day in opening_hours.closed_dates:
         return False
     return not opening_hours.periods or any(
-        p.day_of_week == day.isoweekday() and p.open_minute <= minute < p.close_minute
-        for p in opening_hours.periods
+        p.day_of_week == day.isoweekday() and p.open_minute <= minute < p.close_minute for p in opening_hours.periods
     )
 
 

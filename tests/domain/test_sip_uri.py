@@ -48,9 +48,7 @@ def test_a_canonical_uri_is_left_as_it_is(text: str) -> None:
 
 
 def test_every_part_is_found() -> None:
-    uri = SipUri.parse(
-        "SIPS:Alice;day=Tuesday@PBX1.Example.COM.:05061;Transport=TLS;LR?Subject=Project%20X&to="
-    )
+    uri = SipUri.parse("SIPS:Alice;day=Tuesday@PBX1.Example.COM.:05061;Transport=TLS;LR?Subject=Project%20X&to=")
     assert uri == SipUri(
         scheme="sips",
         user="Alice;day=Tuesday",
@@ -59,9 +57,7 @@ def test_every_part_is_found() -> None:
         parameters=(("transport", "tls"), ("lr", None)),
         headers=(("subject", "Project%20X"), ("to", "")),
     )
-    assert str(uri) == (
-        "sips:Alice;day=Tuesday@pbx1.example.com.:5061;transport=tls;lr?subject=Project%20X&to="
-    )
+    assert str(uri) == ("sips:Alice;day=Tuesday@pbx1.example.com.:5061;transport=tls;lr?subject=Project%20X&to=")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +100,7 @@ def test_different_uris_stay_different(one: str, other: str) -> None:
     assert SipUri.parse(one) != SipUri.parse(other)
 
 
-@pytest.mark.parametrize(
-    "host", ["pbx1", "3cx", "xn--bcher-kva.example", "a--b.c", "pbx.3com", "example.com."]
-)
+@pytest.mark.parametrize("host", ["pbx1", "3cx", "xn--bcher-kva.example", "a--b.c", "pbx.3com", "example.com."])
 def test_host_names_of_private_networks_are_accepted(host: str) -> None:
     uri = SipUri.parse(f"sip:alice@{host}")
     assert (uri.user, uri.host, uri.port) == ("alice", host, None)

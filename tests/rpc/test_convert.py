@@ -7,7 +7,7 @@ from enum import IntEnum
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.domain.callback import Attempt, Callback, State
@@ -177,6 +177,7 @@ REQUESTS = (
 )
 
 
+@settings(deadline=None)
 @given(REQUESTS)
 def test_a_request_comes_back_as_it_was(request: CallbackRequest) -> None:
     faults = Faults()
@@ -531,6 +532,7 @@ def everything(message: directory_pb.Service) -> directory_pb.UpdateServiceReque
     return request
 
 
+@settings(deadline=None)
 @given(SERVICES)
 def test_a_service_comes_back_as_it_was(service: Service) -> None:
     faults = Faults()

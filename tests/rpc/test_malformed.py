@@ -158,9 +158,7 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
     (
         "reschedule without a due date, to an unspecified priority and a bad target",
         lambda api: api.callbacks.RescheduleCallback(
-            pb.RescheduleCallbackRequest(
-                key=by_id(UNKNOWN_ID), priority=cb.PRIORITY_UNSPECIFIED, target="tel:1"
-            )
+            pb.RescheduleCallbackRequest(key=by_id(UNKNOWN_ID), priority=cb.PRIORITY_UNSPECIFIED, target="tel:1")
         ),
         INVALID,
         "INVALID_FIELD",
@@ -218,9 +216,7 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         "create a service with nothing right",
         lambda api: api.directory.CreateService(
             directory_pb.CreateServiceRequest(
-                service=directory_pb.Service(
-                    sip_address="mailto:x", time_zone="Mars/Base", max_concurrent_calls=-1
-                )
+                service=directory_pb.Service(sip_address="mailto:x", time_zone="Mars/Base", max_concurrent_calls=-1)
             )
         ),
         INVALID,
@@ -247,9 +243,7 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
 @pytest.mark.parametrize(
     ("call", "code", "reason", "fields"), [c[1:] for c in OTHER_CALLS], ids=[c[0] for c in OTHER_CALLS]
 )
-async def test_others(
-    api: Api, call: Call, code: grpc.StatusCode, reason: str, fields: tuple[str, ...]
-) -> None:
+async def test_others(api: Api, call: Call, code: grpc.StatusCode, reason: str, fields: tuple[str, ...]) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call(api)
     refusal = refusal_of(caught.value)
@@ -261,9 +255,7 @@ async def test_batch_items_fail_alone(api: Api) -> None:
     good = pb.CreateCallbackRequest(callback_request=api.request())
     bad = pb.CreateCallbackRequest(callback_request=api.request(target="", priority=cb.PRIORITY_UNSPECIFIED))
     homeless = pb.CreateCallbackRequest(callback_request=api.request(service_id=UNKNOWN_ID))
-    response = await api.callbacks.BatchCreateCallbacks(
-        pb.BatchCreateCallbacksRequest(requests=[bad, good, homeless])
-    )
+    response = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=[bad, good, homeless]))
     first, second, third = response.results
     assert [v.field for v in first.error.field_violations] == ["callback_request.target", "callback_request.priority"]
     assert second.created

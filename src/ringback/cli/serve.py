@@ -4,14 +4,18 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+import grpc
 
 from ringback.app import App
+from ringback.cli.applying import apply
+from ringback.cli.services_file import ServicesFileError, WantedService, load
+from ringback.client import insecure_channel
 from ringback.config import (
     DEFAULT_DATABASE,
     DEFAULT_LISTEN,
@@ -24,70 +28,91 @@ from ringback.config import (
 from ringback.ports import Retention
 from ringback.rpc.server import CannotListen
 from ringback.storage.sqlite import StoreCannotOpen
+from ringback.v1 import directory_service_pb2_grpc
 
 _log = logging.getLogger("ringback")
 
+_SECONDS = click.FloatRange(min=0)
+# An address to listen on is not always one to connect to.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
+
+
+def _option(name: str, help_: str, **settings: Any) -> Callable[..., Any]:
+    """An option whose default is shown, and which the environment can set as RINGBACK_<NAME>."""
+    variable = "RINGBACK_" + name.removeprefix("--").replace("-", "_").upper()
+    settings.setdefault("show_default", "default" in settings)
+    return click.option(name, help=help_, envvar=variable, show_envvar=True, **settings)
+
+
+def _load(_: click.Context, param: click.Parameter, path: Path | None) -> list[WantedService]:
+    try:
+        return [] if path is None else load(path)
+    except ServicesFileError as fault:
+        raise click.BadParameter(f"\n{fault}", param=param) from None
+
 
 @click.command()
-@click.option("--listen", default=DEFAULT_LISTEN, show_default=True, help="HOST:PORT; port 0 lets the system choose.")
-@click.option("--database", default=DEFAULT_DATABASE, show_default=True, help="sqlite:///FILE")
-@click.option(
+@_option("--listen", "HOST:PORT; port 0 lets the system choose.", default=DEFAULT_LISTEN)
+@_option("--database", "sqlite:///FILE", default=DEFAULT_DATABASE)
+@_option(
     "--dialer",
+    "What places the calls; none leaves it to dialers of your own, over DialerService.",
     type=click.Choice(DIALERS),
     default="simulated",
-    show_default=True,
-    help="What places the calls; `none` leaves it to dialers of your own, over DialerService.",
 )
-@click.option(
+@_option(
     "--services",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A YAML file of services to apply at the start.",
+    "A services file to apply at the start.",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_load,
 )
-@click.option("--insecure", is_flag=True, help="Serve plain text on an address that other machines can reach.")
-@click.option("--simulated-ring", type=float, default=0.5, show_default=True, help="Seconds a simulated phone rings.")
-@click.option("--simulated-talk", type=float, default=1.0, show_default=True, help="Seconds a simulated call lasts.")
-@click.option("--keep-ended-days", type=float, default=30, show_default=True, help="How long ended callbacks are kept.")
-@click.option("--keep-events-hours", type=float, default=24, show_default=True, help="How long changes can be resumed.")
-@click.option(
+@_option("--insecure", "Serve plain text on an address that other machines can reach.", is_flag=True)
+@_option("--simulated-ring", "Seconds that a simulated phone rings.", type=_SECONDS, default=0.5)
+@_option("--simulated-talk", "Seconds that a simulated conversation lasts.", type=_SECONDS, default=1.0)
+@_option("--keep-ended-days", "How long ended callbacks are kept.", type=float, default=30)
+@_option("--keep-events-hours", "How long changes can be resumed.", type=float, default=24)
+@_option(
     "--log-level",
+    "The least that is told on stderr.",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
-    show_default=True,
 )
-def serve(
-    listen: str,
-    database: str,
-    dialer: str,
-    services: Path | None,
-    simulated_ring: float,
-    simulated_talk: float,
-    keep_ended_days: float,
-    keep_events_hours: float,
-    log_level: str,
-    *,
-    insecure: bool,
-) -> None:
+def serve(services: list[WantedService], log_level: str, **options: Any) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr)
     try:
-        settings = Settings(
-            listen=Listen.parse(listen),
-            database=parse_database(database),
-            dialer=dialer,
-            insecure=insecure,
-            simulated_ring=timedelta(seconds=simulated_ring),
-            simulated_talk=timedelta(seconds=simulated_talk),
-            retention=Retention(
-                ended_callbacks=timedelta(days=keep_ended_days), events=timedelta(hours=keep_events_hours)
-            ),
-        )
+        settings = _settings(**options)
     except SettingError as fault:
         raise click.UsageError(str(fault)) from None
     try:
         failed = _run(_serve(settings, services))
     except (StoreCannotOpen, CannotListen) as fault:
         raise click.ClickException(str(fault)) from None
+    except grpc.aio.AioRpcError as refusal:
+        raise click.ClickException(f"the services file was refused: {refusal.details()}") from None
     sys.exit(1 if failed else 0)
+
+
+def _settings(
+    *,
+    listen: str,
+    database: str,
+    dialer: str,
+    insecure: bool,
+    simulated_ring: float,
+    simulated_talk: float,
+    keep_ended_days: float,
+    keep_events_hours: float,
+) -> Settings:
+    return Settings(
+        listen=Listen.parse(listen),
+        database=parse_database(database),
+        dialer=dialer,
+        insecure=insecure,
+        simulated_ring=timedelta(seconds=simulated_ring),
+        simulated_talk=timedelta(seconds=simulated_talk),
+        retention=Retention(ended_callbacks=timedelta(days=keep_ended_days), events=timedelta(hours=keep_events_hours)),
+    )
 
 
 def _run(main: Coroutine[Any, Any, bool]) -> bool:
@@ -98,14 +123,16 @@ def _run(main: Coroutine[Any, Any, bool]) -> bool:
     return uvloop.run(main)
 
 
-async def _serve(settings: Settings, services: Path | None) -> bool:
+async def _serve(settings: Settings, services: list[WantedService]) -> bool:
     """Serve until a signal comes; answers whether the server failed instead."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with await App.start(settings) as app:
-        if settings.insecure and not settings.listen.is_loopback:
+        if not settings.listen.is_loopback:
             _log.warning("serving plain text on %s: whoever reaches this address can ask for calls", settings.listen)
+        if services:
+            await _apply(services, f"{_LOOPBACK.get(settings.listen.host, settings.listen.host)}:{app.port}")
         _log.info("listening on %s:%d", settings.listen.host, app.port)
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -114,3 +141,10 @@ async def _serve(settings: Settings, services: Path | None) -> bool:
         _log.info("stopping: streams end with a last token, calls under way may finish")
     _log.info("stopped")
     return app.failed.is_set()
+
+
+async def _apply(services: list[WantedService], address: str) -> None:
+    async with insecure_channel(address) as channel:
+        stub = directory_service_pb2_grpc.DirectoryServiceStub(channel)
+        async for applied in apply(stub, services):
+            _log.info("service %s %s", applied.service.sip_address, applied.change)

@@ -161,9 +161,7 @@ class AttemptNotStarted(LeaseRefused):
 class OutcomeConflict(LeaseRefused):
     """The attempt already has another outcome, or the reported one contradicts what was reported before."""
 
-    def __init__(
-        self, callback_id: str, message: str, *, state: str = "", recorded_outcome: str = ""
-    ) -> None:
+    def __init__(self, callback_id: str, message: str, *, state: str = "", recorded_outcome: str = "") -> None:
         self.recorded_outcome = recorded_outcome
         super().__init__(callback_id, message, state=state)
 
@@ -188,5 +186,5 @@ class StorageUnavailable(RingbackError):
     """The database did not take the request: it is away, locked or full. Nothing is known to be stored."""
 
 
-class IllegalTransition(Exception):  # noqa: N818 - named for what happened
+class IllegalTransition(Exception):
     """A bug: the code asked for a step that the transition table does not have. Nothing was changed."""

@@ -118,12 +118,14 @@ def after(callback: Callback, event: Event) -> Callback:
     `OutcomeConflict` for what a dialer may not report, and `IllegalTransition` for what cannot happen at all.
     """
     step = _step_for(callback, type(event))
+    if event.at < callback.update_time:  # the clock was set back: what is recorded still goes forward
+        event = replace(event, at=callback.update_time)
     result = step.take(callback, event)
     if result is callback:
         return callback
     if result.state not in step.to:
         raise IllegalTransition(f"{type(event).__name__} took {callback.state.name} to {result.state.name}")
-    return replace(result, revision=callback.revision + 1, update_time=max(event.at, callback.update_time))
+    return replace(result, revision=callback.revision + 1, update_time=event.at)
 
 
 def ensure_possible(callback: Callback, kind: type[Event]) -> None:
@@ -148,7 +150,9 @@ def _refuse(callback: Callback, kind: type[Event]) -> NoReturn:
     if kind is Rescheduled:
         raise CallbackInProgress(callback_id, state.name, f"callback {callback_id} is {state.name}")
     if state is State.OFFERED and kind in (Ringing, Answered, AttemptEnded):
-        raise AttemptNotStarted(callback_id, "report DIALING before the call is placed; nothing was recorded")
+        raise AttemptNotStarted(
+            callback_id, "report DIALING before the call is placed; nothing was recorded", state=state.name
+        )
     raise IllegalTransition(f"{kind.__name__} in {state.name} (callback {callback_id})")
 
 
@@ -190,9 +194,7 @@ def _expire(callback: Callback, event: ExpireTimePassed) -> Callback:
 
 
 def _offer(callback: Callback, event: Leased) -> Callback:
-    return replace(
-        callback, state=State.OFFERED, lease=event.lease, fencing_token=event.lease.fencing_token
-    )
+    return replace(callback, state=State.OFFERED, lease=event.lease, fencing_token=event.lease.fencing_token)
 
 
 def _requeue(callback: Callback, _: Event) -> Callback:
@@ -208,9 +210,7 @@ def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
         fencing_token=lease.fencing_token,
         start_time=event.at,
     )
-    return replace(
-        callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None
-    )
+    return replace(callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None)
 
 
 def _unchanged(callback: Callback, _: Event) -> Callback:
@@ -244,7 +244,9 @@ def _end_connected(callback: Callback, event: AttemptEnded) -> Callback:
     if event.outcome in (Outcome.ANSWERED, Outcome.INTERRUPTED):
         return _end(closed, State.COMPLETED, event.at)  # never redial somebody who was reached
     raise OutcomeConflict(
-        callback.callback_id, f"the target answered, so the outcome cannot be {event.outcome.name}"
+        callback.callback_id,
+        f"the target answered, so the outcome cannot be {event.outcome.name}",
+        state=callback.state.name,
     )
 
 
@@ -269,9 +271,7 @@ def _lapse_cancelling(callback: Callback, event: LeaseLapsed) -> Callback:
 
 
 def _cancel(callback: Callback, event: CancelRequested) -> Callback:
-    return replace(
-        _end(callback, State.CANCELLED, event.at), cancel_time=event.at, cancel_reason=event.reason
-    )
+    return replace(_end(callback, State.CANCELLED, event.at), cancel_time=event.at, cancel_reason=event.reason)
 
 
 def _hang_up(callback: Callback, event: CancelRequested) -> Callback:

@@ -29,9 +29,7 @@ Credits = tuple[int, ...]
 FRESH_ROUND: Credits = (0,) * (_COUNT + 1)
 
 
-def pick(
-    waiting: Collection[Priority], credits_: Credits, weights: Sequence[int]
-) -> tuple[Priority, Credits]:
+def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int]) -> tuple[Priority, Credits]:
     """Whose turn it is among the levels that have somebody waiting, and where the round stands then.
 
     Smooth weighted round robin, as in nginx's upstream balancing: every waiting level earns its weight, the

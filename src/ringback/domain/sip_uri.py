@@ -120,9 +120,7 @@ def _port(parts: re.Match[str]) -> int | None:
         return None
     digits = _PORT.fullmatch(parts["port"])
     if digits is None or not 1 <= (port := int(digits[1])) <= MAX_PORT:
-        raise ValueError(
-            f"has a port that is not a number from 1 to {MAX_PORT} (IPv6 addresses need brackets)"
-        )
+        raise ValueError(f"has a port that is not a number from 1 to {MAX_PORT} (IPv6 addresses need brackets)")
     return port
 
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
-
-import grpc
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch, Extended, OutcomeReport
@@ -37,6 +35,9 @@ from ringback.rpc.gate import Gate
 from ringback.rpc.status import answering, to_error
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    import grpc
 
 # Each method has a type of its own for it; what a handler uses is the same in all.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

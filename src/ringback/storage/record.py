@@ -1,8 +1,9 @@
 """Callbacks and services as JSON, the same in every dialect, and back.
 
-A record has the names of the domain, leaves out what has its default, and writes times as whole microseconds,
-so that it is small, exact and readable in a database shell. How a field is written follows from its type: one
-that the domain gets is stored without a change here.
+A record has the names of the domain, leaves out what is empty by default, and writes times as whole
+microseconds, so that it is small, exact and readable in a database shell. Defaults that mean something are
+written: another default in a later version must not change what is stored. How a field is written follows from
+its type, so one that the domain gets is stored without a change here.
 """
 
 import json
@@ -102,7 +103,7 @@ def _object(kind: Any) -> _Form:
         record = {}
         for name, default, write_part in written:
             part = getattr(value, name)
-            if part is not default and part != default:
+            if part or part != default:
                 record[name] = part if write_part is None or part is None else write_part(part)
         return record
 

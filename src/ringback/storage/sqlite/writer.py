@@ -108,7 +108,8 @@ class Writer:
                 return False
             self._work.clear()
             await self._work.wait()
-        while (pause := self._flush_time + _spacing(len(self._waiting)) - self._loop.time()) > 0:
+        pause = self._flush_time + _spacing(len(self._waiting)) - self._loop.time()
+        if pause > 0:
             await asyncio.sleep(pause)
         return True
 

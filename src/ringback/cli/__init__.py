@@ -1,0 +1,15 @@
+"""The `ringback` command. Importing this package needs nothing that is not installed with the stubs."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; with the stubs alone, say what is missing and exit 2."""
+    try:
+        from ringback.cli.group import ringback  # noqa: PLC0415 - click comes with an extra
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("ringback"):
+            raise
+        sys.stderr.write("The ringback command needs more than the stubs: pip install 'ringback[cli]'\n")
+        sys.exit(2)
+    ringback(prog_name="ringback")

@@ -1,0 +1,105 @@
+"""What a watch has told, as a table that is shown while it changes."""
+
+from collections.abc import AsyncGenerator, Callable, Collection
+from contextlib import aclosing
+from typing import TypeAlias
+
+from rich.live import Live
+from rich.table import Table
+
+from ringback import client
+from ringback.cli.session import Session
+from ringback.cli.show import last_outcome, plain_table, state_text, time_of_day
+from ringback.cli.values import ENDED, PRIORITIES
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+
+_MAX_ROWS = 40
+# The lines that are no rows: title, heading, rule, caption, cursor.
+_FRAME_LINES = 5
+
+
+class Board:
+    """What a watch has told so far, as much of it as a screen shows; which callbacks are open is known of all."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, cb.Callback] = {}
+        self._open: set[str] = set()
+        self._complete = False
+
+    def update(self, response: pb.WatchCallbacksResponse) -> None:
+        if response.snapshot_started:
+            self._recent.clear()
+            self._open.clear()
+            self._complete = False
+        for event in response.events:
+            self._update(event)
+        self._complete = self._complete or response.snapshot_complete
+
+    def _update(self, event: pb.CallbackEvent) -> None:
+        callback = event.callback
+        self._recent.pop(callback.callback_id, None)
+        self._open.discard(callback.callback_id)
+        if event.type == pb.CALLBACK_EVENT_TYPE_REMOVED:
+            return
+        self._recent[callback.callback_id] = callback
+        if len(self._recent) > _MAX_ROWS:
+            del self._recent[next(iter(self._recent))]
+        if callback.state not in ENDED:
+            self._open.add(callback.callback_id)
+
+    def have_ended(self, callback_ids: Collection[str]) -> bool:
+        """All of these, of which there must be few enough to show, have ended."""
+        return all(
+            (callback := self._recent.get(callback_id)) is not None and callback.state in ENDED
+            for callback_id in callback_ids
+        )
+
+    def all_ended(self) -> bool:
+        """Everything that was there at the start is known, and no callback is open any more."""
+        return self._complete and not self._open
+
+    def table(self, rows: int) -> Table:
+        """The callbacks with the most recent changes, the latest first."""
+        table = plain_table("changed", "callback", "state", "attempts", "last outcome", "priority", "target", "next")
+        for callback in sorted(self._recent.values(), key=_changed, reverse=True)[:rows]:
+            table.add_row(
+                time_of_day(callback.update_time),
+                callback.callback_id,
+                state_text(callback.state),
+                str(callback.attempt_count),
+                last_outcome(callback),
+                PRIORITIES.of(callback.callback_request.priority),
+                callback.dial_target,
+                time_of_day(callback.next_attempt_time),
+            )
+        table.caption = f"{len(self._open)} open"
+        return table
+
+
+Condition: TypeAlias = Callable[[Board], bool]
+
+
+def _changed(callback: cb.Callback) -> int:
+    return callback.update_time.ToNanoseconds()
+
+
+async def follow(
+    session: Session, request: pb.WatchCallbacksRequest, board: Board, *, until: Condition
+) -> AsyncGenerator[pb.WatchCallbacksResponse, None]:
+    """Keep the board up to date, and pass on what it learns from."""
+    async with aclosing(client.watch(session.callbacks, request)) as responses:
+        async for response in responses:
+            board.update(response)
+            yield response
+            if until(board):
+                return
+
+
+async def show_live(session: Session, request: pb.WatchCallbacksRequest, *, until: Condition) -> None:
+    board = Board()
+    console = session.console
+    with Live(console=console) as live:
+        async with aclosing(follow(session, request, board, until=until)) as responses:
+            async for _ in responses:
+                live.update(board.table(min(_MAX_ROWS, console.height - _FRAME_LINES)))

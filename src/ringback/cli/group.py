@@ -1,0 +1,79 @@
+"""`ringback` and its commands, each imported when it is asked for."""
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+import ringback as package
+
+# Command: where it is, and the extra that brings what it imports.
+_COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "serve": ("ringback.cli.serve:serve", "server"),
+        "demo": ("ringback.cli.demo:demo", "server"),
+        "services": ("ringback.cli.services:services", "cli"),
+        "create": ("ringback.cli.create:create", "cli"),
+        "get": ("ringback.cli.callbacks:get", "cli"),
+        "list": ("ringback.cli.callbacks:list_callbacks", "cli"),
+        "cancel": ("ringback.cli.callbacks:cancel", "cli"),
+        "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
+        "watch": ("ringback.cli.watch:watch", "cli"),
+    }
+)
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is used, so that client commands work without what the server needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        place, extra = _COMMANDS[cmd_name]
+        module, _, name = place.partition(":")
+        try:
+            command = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").startswith("ringback"):
+                raise
+            return _not_installed(cmd_name, extra)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _not_installed(name: str, extra: str) -> click.Command:
+    needed = f"ringback {name} needs more than is installed: pip install 'ringback[{extra}]'"
+
+    def complain(**_: object) -> None:
+        raise click.UsageError(needed)
+
+    return click.Command(
+        name,
+        callback=complain,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+        short_help=f"Not installed: pip install 'ringback[{extra}]'",
+    )
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "auto_envvar_prefix": "RINGBACK",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+    },
+)
+@click.version_option(package.__version__, message="ringback %(version)s")
+def ringback() -> None:
+    """We will call you back.
+
+    `ringback serve` is the server, `ringback demo` shows it at work; all other commands talk to a server that
+    is running. Every option can also be given as an environment variable, RINGBACK_<COMMAND>_<OPTION>:
+    RINGBACK_CREATE_PRIORITY=high.
+    """

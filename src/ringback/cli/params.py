@@ -1,0 +1,127 @@
+"""Parameter types and options that several commands share."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from ringback.cli.session import Session
+from ringback.cli.values import PRIORITIES, STATES, is_guid, parse_key, parse_moment, parse_whole, timestamp
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import directory_service_pb2 as directory
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
+    """A parameter that a function reads, which raises `ValueError` for what it cannot read."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as fault:
+            self.fail(str(fault), param, ctx)
+
+
+def _parse_service(text: str) -> str:
+    if not is_guid(text) and not text.lower().startswith(("sip:", "sips:")):
+        raise ValueError(f"{text!r} is neither a UUID nor a SIP address")
+    return text
+
+
+def _parse_label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+KEY = Parsed("key", parse_key)
+MOMENT = Parsed("time", lambda text: timestamp(parse_moment(text, datetime.now(UTC))))
+SERVICE = Parsed("service", _parse_service)
+LABEL = Parsed("label", _parse_label)
+WHOLE = Parsed("integer", parse_whole)
+PRIORITY = Parsed("priority", PRIORITIES.parse)
+STATE = Parsed("state", STATES.parse)
+
+MOMENT_METAVAR = "TIME"
+MOMENT_HELP = "2030-01-31T14:00:00Z, or from now: +90s, +10m, +2h."
+
+etag_option = click.option("--etag", default="", help="Only if this is still the callback's etag.")
+key_argument = click.argument("key", type=KEY, metavar="KEY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which callbacks are asked for, as the options of `filter_options` say it."""
+
+    keys: tuple[cb.CallbackKey, ...]
+    state: tuple[cb.CallbackState.ValueType, ...]
+    service: tuple[str, ...]
+    priority: tuple[cb.Priority.ValueType, ...]
+    caller: tuple[str, ...]
+    supervisor: tuple[str, ...]
+    label: tuple[tuple[str, str], ...]
+    target: str
+    due_after: Any
+    due_before: Any
+
+    async def as_filter(self, session: Session) -> cb.CallbackFilter:
+        return cb.CallbackFilter(
+            keys=self.keys,
+            states=self.state,
+            service_ids=[await _service_id(session, service) for service in self.service],
+            priorities=self.priority,
+            caller_ids=self.caller,
+            supervisors=self.supervisor,
+            labels=dict(self.label),
+            dial_target=self.target,
+            due_after=self.due_after,
+            due_before=self.due_before,
+        )
+
+
+async def _service_id(session: Session, service: str) -> str:
+    """A filter knows services by their id alone; people know them by their address too."""
+    if is_guid(service):
+        return service
+    request = directory.GetServiceRequest(sip_address=service)
+    response = await session.directory.GetService(request, timeout=session.timeout_s)
+    return response.service.service_id
+
+
+_FILTER_PARAMETERS = (
+    click.argument("keys", type=KEY, nargs=-1, metavar="[KEY]..."),
+    click.option("--state", type=STATE, multiple=True, metavar="STATE", help=f"One of: {STATES}."),
+    click.option("--service", type=SERVICE, multiple=True, metavar="UUID|SIP", help="Its UUID or SIP address."),
+    click.option("--priority", type=PRIORITY, multiple=True, metavar="PRIORITY", help=f"One of: {PRIORITIES}."),
+    click.option("--caller", multiple=True, help="The system that asked."),
+    click.option("--supervisor", multiple=True, help="The supervisor in charge."),
+    click.option("--label", type=LABEL, multiple=True, metavar="KEY=VALUE", help="All of those given must match."),
+    click.option("--target", default="", help="What is dialled."),
+    click.option("--due-after", type=MOMENT, metavar=MOMENT_METAVAR, help=f"Due then or later. {MOMENT_HELP}"),
+    click.option("--due-before", type=MOMENT, metavar=MOMENT_METAVAR, help="Due before then."),
+)
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that choose callbacks; the command gets them as `wanted`.
+
+    Given several times, an option matches any of its values; several options must all match.
+    """
+
+    @functools.wraps(command)
+    def collect(*args: Any, **options: Any) -> Any:
+        chosen = {name: options.pop(name) for name in Wanted.__dataclass_fields__}
+        return command(*args, wanted=Wanted(**chosen), **options)
+
+    for parameter in reversed(_FILTER_PARAMETERS):
+        collect = parameter(collect)
+    return collect

@@ -1,0 +1,190 @@
+"""Services files: the directory of services as a YAML file that people keep under version control.
+
+    - sip_address: sip:support@cc.example
+      ring_timeout: 30s
+      opening_hours:
+        mon-fri: 08:00-12:00, 13:00-18:00
+      retry_rules:
+        busy: {min_delay: 2m, max_retries: 5}
+
+The settings are those of `Service` in directory_service.proto. A file is read whole, and every fault in it is
+reported with its line, before anything is done with it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import yaml
+from google.protobuf.duration_pb2 import Duration
+
+from ringback.cli.place import Place
+from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, Names, parse_span
+from ringback.v1 import directory_service_pb2 as pb
+
+_NEVER: tuple[tuple[str, str], ...] = ()
+_HOURS = re.compile(r"\s*(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)\s*")
+
+
+class ServicesFileError(Exception):
+    """A services file that cannot be used; `str()` lists all its faults, one on each line."""
+
+
+class WantedService(NamedTuple):
+    """One service of a file, and the names of the settings that the file speaks of."""
+
+    service: pb.Service
+    named: tuple[str, ...]
+
+
+def load(path: Path) -> list[WantedService]:
+    """Read a services file. Raises `ServicesFileError`."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ServicesFileError(f"{path}: {fault}") from None
+
+
+def parse(text: str, file: str) -> list[WantedService]:
+    """Read the text of a services file; `file` is what its faults call it. Raises `ServicesFileError`."""
+    try:
+        root = Place.root(text, file)
+    except yaml.YAMLError as fault:
+        raise ServicesFileError(f"{file}: {fault}") from None
+    if root is None:
+        return []
+    wanted = [_read_service(place) for place in root.items()]
+    if root.faults:
+        raise ServicesFileError("\n".join(root.faults))
+    return wanted
+
+
+def _read_service(place: Place) -> WantedService:
+    settings = _read_settings(place, _SETTINGS)
+    if "sip_address" not in settings:
+        place.fail("has no sip_address")
+    return WantedService(pb.Service(**settings), tuple(settings))
+
+
+def _read_settings(place: Place, readers: Mapping[str, Callable[[Place], Any]]) -> dict[str, Any]:
+    settings = {}
+    for name, value in place.entries():
+        if reader := readers.get(name):
+            settings[name] = reader(value)
+        else:
+            value.fail(f"unknown; there are {', '.join(readers)}")
+    return settings
+
+
+# --- Settings ------------------------------------------------------------------------------------------------
+
+
+def _span(place: Place) -> Duration:
+    span = Duration()
+    span.FromTimedelta(place.read(parse_span, timedelta()))
+    return span
+
+
+def _name_of(names: Names[Any]) -> Callable[[Place], Any]:
+    return lambda place: place.read(names.parse, 0)
+
+
+def _texts(place: Place) -> list[str]:
+    return [item.text() for item in place.items()]
+
+
+def _wholes(place: Place) -> list[int]:
+    return [item.whole() for item in place.items()]
+
+
+def _opening_hours(place: Place) -> list[pb.OpeningPeriod]:
+    """Read `mon-fri: 08:00-12:00, 13:00-18:00`, as a mapping or as a list of such."""
+    weeks = place.items() if place.is_list else [place]
+    return [
+        pb.OpeningPeriod(day_of_week=day, open_time=open_time, close_time=close_time)
+        for week in weeks
+        for days, hours in week.entries()
+        for day in _days(days, hours)
+        for open_time, close_time in _hours(hours)
+    ]
+
+
+def _days(text: str, place: Place) -> list[pb.DayOfWeek.ValueType]:
+    try:
+        return [day for part in text.split(",") for day in _parse_days(part)]
+    except ValueError as fault:
+        place.fail(str(fault))
+        return []
+
+
+def _parse_days(text: str) -> list[pb.DayOfWeek.ValueType]:
+    """Read `mon`, or `fri-mon`, which goes over the end of the week."""
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    week = [*_SHORT_DAYS.values()]
+    start, end = (week.index(_parse_day(day)) for day in (first, last if dash else first))
+    return week[start : end + 1] if start <= end else week[start:] + week[: end + 1]
+
+
+def _parse_day(text: str) -> pb.DayOfWeek.ValueType:
+    return _SHORT_DAYS[text.lower()] if text.lower() in _SHORT_DAYS else DAYS.parse(text)
+
+
+_SHORT_DAYS: Mapping[str, pb.DayOfWeek.ValueType] = MappingProxyType(
+    {DAYS.of(number)[:3]: number for number in pb.DayOfWeek.values() if number}
+)
+
+
+def _hours(place: Place) -> Iterator[tuple[str, str]]:
+    parts = place.items() if place.is_list else [place]
+    for part in parts:
+        yield from part.read(_parse_hours, _NEVER)
+
+
+def _parse_hours(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `8:00-12:00, 13:00-18:00`."""
+    found = [_HOURS.fullmatch(part) for part in text.split(",")]
+    hours = tuple((match[1].zfill(5), match[2].zfill(5)) for match in found if match)
+    if len(hours) < len(found):
+        raise ValueError(f"{text!r} is not like 08:00-12:00, 13:00-18:00")
+    return hours
+
+
+def _retry_rules(place: Place) -> list[pb.RetryRule]:
+    return [_retry_rule(name, rule) for name, rule in place.entries()]
+
+
+def _retry_rule(name: str, place: Place) -> pb.RetryRule:
+    settings = _read_settings(place, _RETRY_SETTINGS)
+    try:
+        return pb.RetryRule(outcome=OUTCOMES.parse(name), **settings)
+    except ValueError as fault:
+        place.fail(str(fault))
+        return pb.RetryRule()
+
+
+_RETRY_SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
+    {"retry": Place.switch, "min_delay": _span, "max_retries": Place.whole}
+)
+
+_SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
+    {
+        "service_id": Place.text,
+        "sip_address": Place.text,
+        "display_name": Place.text,
+        "max_concurrent_calls": Place.whole,
+        "paused": Place.switch,
+        "default_max_retries": Place.whole,
+        "ring_timeout": _span,
+        "max_queue_time": _span,
+        "time_zone": Place.text,
+        "opening_hours": _opening_hours,
+        "closed_dates": _texts,
+        "retry_rules": _retry_rules,
+        "first_leg": _name_of(FIRST_LEGS),
+        "priority_weights": _wholes,
+        "same_target_policy": _name_of(TARGET_POLICIES),
+    }
+)

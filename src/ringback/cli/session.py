@@ -1,0 +1,128 @@
+"""What every command that talks to a server has in common: where it is, how long to wait, how to say no."""
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+import grpc
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from grpc import StatusCode
+from rich.console import Console
+
+from ringback.client import insecure_channel, reason_of, violations_of
+from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
+
+if TYPE_CHECKING:
+    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+    from ringback.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
+
+DEFAULT_SERVER = "127.0.0.1:50051"
+DEFAULT_TIMEOUT_S = 10.0
+# What is piped is not cut to the width of a screen.
+_PIPE_WIDTH = 1000
+
+
+class Refused(click.ClickException):
+    """The server said no, or nothing at all. Exit code 1."""
+
+    def __init__(self, error: grpc.aio.AioRpcError, server: str) -> None:
+        super().__init__("\n".join(_explain(error, server)))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=True)
+
+
+def _explain(error: grpc.aio.AioRpcError, server: str) -> list[str]:
+    reason, violations = reason_of(error), violations_of(error)
+    if violations:
+        # The message says the same, in one line.
+        return [f"{reason}:", *(f"  {violation.field}: {violation.description}" for violation in violations)]
+    if reason:
+        return [f"{reason}: {error.details()}"]
+    match error.code():
+        case StatusCode.UNAVAILABLE:
+            return [f"cannot reach a server at {server}: {error.details()}"]
+        case StatusCode.DEADLINE_EXCEEDED:
+            return [f"no answer from {server} in time"]
+    return [f"{error.code().name}: {error.details()}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command's connection, and its way to answer."""
+
+    callbacks: "CallbackServiceAsyncStub"
+    directory: "DirectoryServiceAsyncStub"
+    timeout_s: float
+    as_json: bool
+    console: Console
+
+    @classmethod
+    def on(cls, channel: grpc.aio.Channel, *, timeout_s: float = DEFAULT_TIMEOUT_S, as_json: bool = False) -> "Session":
+        return cls(
+            callbacks=CallbackServiceStub(channel),
+            directory=DirectoryServiceStub(channel),
+            timeout_s=timeout_s,
+            as_json=as_json,
+            console=open_console(),
+        )
+
+    def print_json(self, message: Message) -> None:
+        """One line: proto JSON with the names that the proto uses."""
+        click.echo(MessageToJson(message, preserving_proto_field_name=True, indent=None, ensure_ascii=False))
+
+
+def open_console() -> Console:
+    """A console for text that is not ours: nothing in it is taken for markup."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def client_command(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Make a click callback of a coroutine that takes a `Session` first."""
+
+    @click.option(
+        "--server",
+        envvar="RINGBACK_SERVER",
+        metavar="HOST:PORT",
+        default=DEFAULT_SERVER,
+        show_default=True,
+        show_envvar=True,
+        help="The server to talk to.",
+    )
+    @click.option(
+        "--timeout",
+        envvar="RINGBACK_TIMEOUT",
+        type=click.FloatRange(min=0, min_open=True),
+        default=DEFAULT_TIMEOUT_S,
+        show_default=True,
+        show_envvar=True,
+        help="How many seconds to wait for an answer.",
+    )
+    @click.option(
+        "--json",
+        "as_json",
+        envvar="RINGBACK_JSON",
+        is_flag=True,
+        show_envvar=True,
+        help="Print JSON, one object per line.",
+    )
+    @functools.wraps(command)
+    def run(*, server: str, timeout: float, as_json: bool, **options: Any) -> None:
+        async def connected() -> None:
+            async with insecure_channel(server) as channel:
+                await command(Session.on(channel, timeout_s=timeout, as_json=as_json), **options)
+
+        try:
+            asyncio.run(connected())
+        except grpc.aio.AioRpcError as error:
+            raise Refused(error, server) from None
+
+    return run

@@ -1,0 +1,140 @@
+"""What people write on the command line and in services files, and what it means on the wire."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import directory_service_pb2 as directory
+
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+# Longer than anything that the server takes, and short enough for every type of time.
+_MAX_SPAN_S = 10 * 366 * 86400
+_SPAN_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
+_SPAN = re.compile(rf"(?:{_SPAN_PART.pattern})+")
+
+_Number = TypeVar("_Number", bound=int)
+
+
+class EnumType(Protocol[_Number]):
+    """What the generated enum classes have in common."""
+
+    def keys(self) -> list[str]: ...
+    def values(self) -> list[_Number]: ...
+
+
+def parse_whole(text: str) -> int:
+    """Read a whole number that fits on the wire; what is allowed is the server's business. Raises `ValueError`."""
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is no whole number up to 999999999")
+    return int(text)
+
+
+def parse_span(text: str) -> timedelta:
+    """Read a length of time such as 90s, 1h30m or 7d. Raises `ValueError`."""
+    if not _SPAN.fullmatch(text):
+        raise ValueError(f"{text!r} is no length of time such as 30s, 10m, 2h or 7d")
+    length_s = sum(float(number) * _UNITS_S[unit] for number, unit in _SPAN_PART.findall(text))
+    if length_s > _MAX_SPAN_S:
+        raise ValueError(f"{text} is longer than ten years")
+    return timedelta(seconds=length_s)
+
+
+def format_span(span: timedelta) -> str:
+    """Write a length of time as `parse_span` reads it."""
+    rest_ms = span // timedelta(milliseconds=1)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, rest_ms = divmod(rest_ms, round(_UNITS_S[unit] * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Read an RFC 3339 time, in local time when it names no offset, or one from now such as +10m.
+
+    Raises `ValueError`.
+    """
+    if text.startswith("+"):
+        return now + parse_span(text[1:])
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither a time such as 2030-01-31T14:00:00Z nor one from now such as +10m"
+        ) from None
+
+
+def parse_key(text: str) -> cb.CallbackKey:
+    """Read a callback id, or CALLER/EXTERNAL_ID. Raises `ValueError`."""
+    # A caller id has no slash, an external id may have some.
+    caller_id, slash, external_task_id = text.partition("/")
+    if slash and external_task_id:
+        return cb.CallbackKey(external_task=cb.ExternalTaskKey(caller_id=caller_id, external_task_id=external_task_id))
+    if not is_guid(text):
+        raise ValueError(f"{text!r} is neither a callback id nor CALLER/EXTERNAL_ID (/EXTERNAL_ID without a caller)")
+    return cb.CallbackKey(callback_id=text)
+
+
+def is_guid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+class Names(Generic[_Number]):
+    """The values of an enum under the names that people use: `very-high` for PRIORITY_VERY_HIGH."""
+
+    def __init__(self, enum: EnumType[_Number], prefix: str) -> None:
+        self._prefix = prefix
+        pairs = zip(enum.keys(), enum.values(), strict=True)
+        self._numbers = {_name(key, prefix): number for key, number in pairs if number != 0}
+        self._names: dict[int, str] = {number: name for name, number in self._numbers.items()}
+
+    def parse(self, text: str) -> _Number:
+        """Read a name, in any case, with - or _, with or without the prefix. Raises `ValueError`."""
+        name = _name(text.strip().upper().replace("-", "_"), self._prefix)
+        if name not in self._numbers:
+            raise ValueError(f"{text!r} is none of {self}")
+        return self._numbers[name]
+
+    def of(self, number: int) -> str:
+        """Name a value; one that is newer than this program is named by its number."""
+        return self._names.get(number, str(number)) if number else ""
+
+    def __str__(self) -> str:
+        return ", ".join(self._numbers)
+
+
+def _name(key: str, prefix: str) -> str:
+    return key.removeprefix(prefix).lower().replace("_", "-")
+
+
+PRIORITIES = Names(cb.Priority, "PRIORITY_")
+STATES = Names(cb.CallbackState, "CALLBACK_STATE_")
+OUTCOMES = Names(cb.CallOutcome, "CALL_OUTCOME_")
+DAYS = Names(directory.DayOfWeek, "DAY_OF_WEEK_")
+FIRST_LEGS = Names(directory.FirstLeg, "FIRST_LEG_")
+TARGET_POLICIES = Names(directory.TargetPolicy, "TARGET_POLICY_")
+
+# An ended callback never changes again.
+ENDED = frozenset(
+    {
+        cb.CALLBACK_STATE_COMPLETED,
+        cb.CALLBACK_STATE_FAILED,
+        cb.CALLBACK_STATE_CANCELLED,
+        cb.CALLBACK_STATE_EXPIRED,
+    }
+)

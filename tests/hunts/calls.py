@@ -1,0 +1,51 @@
+"""Talking to a server that is killed all the time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+import grpc
+
+from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
+from tests.api import Api, refusal_of
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+# Far more than a start, or an answer, takes on a busy machine: beyond it something hangs.
+PATIENCE_S: Final = 30.0
+# How long to leave a server alone that says it is stopping; nothing tells a client when the next one is up.
+_PAUSE_S: Final = 0.2
+
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    # What is answered shall be the answer to this very call: `insist` is what repeats.
+    ("grpc.enable_retries", 0),
+)
+
+
+@asynccontextmanager
+async def connect(port: int) -> AsyncIterator[Api]:
+    """A channel that is back soon after the server is."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_CHANNEL_OPTIONS) as channel:
+        yield Api(
+            channel,
+            callback_service_pb2_grpc.CallbackServiceStub(channel),
+            dialer_service_pb2_grpc.DialerServiceStub(channel),
+            directory_service_pb2_grpc.DirectoryServiceStub(channel),
+        )
+
+
+async def insist(call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
+    """Repeat a call until it is answered. UNAVAILABLE alone does not say what became of it; the rest is raised."""
+    while True:
+        try:
+            return await call(request, timeout=PATIENCE_S, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            if refusal_of(error).reason:
+                await asyncio.sleep(_PAUSE_S)

@@ -1,0 +1,281 @@
+"""An independent referee: reads the events of a watch of everything, and says which promise was broken.
+
+It knows the contract and nothing of the server: the rules are written down here a second time, so that a mistake
+in the server's own table is not repeated by whoever looks for it. It has to see every event from the first one on.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Final
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1.directory_service_pb2 import Service
+
+SCHEDULED, QUEUED = cb.CALLBACK_STATE_SCHEDULED, cb.CALLBACK_STATE_QUEUED
+OFFERED, DIALING = cb.CALLBACK_STATE_OFFERED, cb.CALLBACK_STATE_DIALING
+CONNECTED, CANCELLING = cb.CALLBACK_STATE_CONNECTED, cb.CALLBACK_STATE_CANCELLING
+COMPLETED, FAILED = cb.CALLBACK_STATE_COMPLETED, cb.CALLBACK_STATE_FAILED
+CANCELLED, EXPIRED = cb.CALLBACK_STATE_CANCELLED, cb.CALLBACK_STATE_EXPIRED
+
+FIRST_STATES: Final = frozenset({SCHEDULED, QUEUED})
+# What counts against a service's `max_concurrent_calls`.
+IN_PROGRESS: Final = frozenset({OFFERED, DIALING, CONNECTED, CANCELLING})
+# The states with an attempt under way.
+CALLING: Final = frozenset({DIALING, CONNECTED, CANCELLING})
+
+# From each state to those it may leave to. The same state again is a change of something else.
+LEGAL: Final[Mapping[int, frozenset[int]]] = MappingProxyType(
+    {
+        SCHEDULED: frozenset({SCHEDULED, QUEUED, CANCELLED, EXPIRED}),  # rescheduled, or the opening moved
+        QUEUED: frozenset({OFFERED, SCHEDULED, CANCELLED, EXPIRED}),
+        OFFERED: frozenset({DIALING, QUEUED, CANCELLED, EXPIRED}),
+        DIALING: frozenset({DIALING, CONNECTED, SCHEDULED, FAILED, EXPIRED, CANCELLING}),  # it rings
+        CONNECTED: frozenset({COMPLETED, SCHEDULED, FAILED, EXPIRED}),
+        CANCELLING: frozenset({CANCELLING, CANCELLED, COMPLETED}),  # it rings, or was answered meanwhile
+        COMPLETED: frozenset(),
+        FAILED: frozenset(),
+        CANCELLED: frozenset(),
+        EXPIRED: frozenset(),
+    }
+)
+TERMINAL: Final = frozenset(state for state, following in LEGAL.items() if not following)
+
+
+class Checker:
+    """Takes every event in order. `findings` has a line for each promise that was broken: empty is good."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self.findings: list[str] = []
+        # The fold of all events: what ListCallbacks has to answer.
+        self.callbacks: dict[str, cb.Callback] = {}
+        self.open: set[str] = set()
+        self.redelivered = 0
+        self._services = {service.service_id: service for service in services}
+        # A digest of every event, in order; and of every callback at every revision.
+        self._events: list[int] = []
+        self._versions: dict[tuple[str, int], int] = {}
+        # Which of them the stream has come to.
+        self._position = 0
+        self._in_progress: defaultdict[str, set[str]] = defaultdict(set)
+        self._holder_of_target: dict[str, str] = {}
+
+    @property
+    def events(self) -> int:
+        """How many different events there were."""
+        return len(self._events)
+
+    @property
+    def position(self) -> int:
+        """How many events precede the next one of the stream."""
+        return self._position
+
+    def resume_at(self, position: int) -> None:
+        """A new stream continues where `position` was this: it has to tell once more exactly what followed then."""
+        self._position = position
+
+    def take(self, event: pb.CallbackEvent) -> None:
+        digest, position = _digest(event), self._position
+        self._position += 1
+        if position < len(self._events):
+            self.redelivered += 1
+            if self._events[position] != digest:
+                self._find(event.callback, f"event {position} was another one before the watch was resumed")
+            return
+        self._events.append(digest)
+        self._learn(event)
+
+    def confirm(self, answered: Iterable[cb.Callback]) -> None:
+        """Each callback that the server has answered is a version that the watch told, too."""
+        for callback in answered:
+            told = self._versions.get((callback.callback_id, callback.revision))
+            if told is None:
+                self._find(callback, "was answered, and the watch never told this revision")
+            elif told != _digest(callback):
+                self._find(callback, "was answered differently from what the watch told of this revision")
+
+    def compare(self, listed: Iterable[cb.Callback]) -> None:
+        """The fold of the stream equals the list."""
+        remaining = dict(self.callbacks)
+        for callback in listed:
+            folded = remaining.pop(callback.callback_id, None)
+            if folded is None:
+                self._find(callback, "is listed twice, or was never told by the watch")
+            elif folded != callback:
+                self._find(callback, f"is listed differently from what the watch told at revision {folded.revision}")
+        for callback in remaining.values():
+            self._find(callback, "is not listed")
+
+    def _learn(self, event: pb.CallbackEvent) -> None:
+        callback = event.callback
+        before = self.callbacks.get(callback.callback_id)
+        service = self._services.get(callback.service_id)
+        if service is None:
+            self._find(callback, f"belongs to the unknown service {callback.service_id}")
+            return
+        faults = _faults_of_birth(event) if before is None else _faults_of_change(before, event, service)
+        for fault in (*faults, *_faults_of_attempts(callback, service)):
+            self._find(callback, fault)
+        self.callbacks[callback.callback_id] = callback
+        self._versions[callback.callback_id, callback.revision] = _digest(callback)
+        self._follow(before, callback, service)
+
+    def _follow(self, before: cb.Callback | None, callback: cb.Callback, service: Service) -> None:
+        """Count what is open and in progress, and compare it with what the service allows."""
+        (self.open.discard if callback.state in TERMINAL else self.open.add)(callback.callback_id)
+        was_in_progress = before is not None and before.state in IN_PROGRESS
+        if was_in_progress == (callback.state in IN_PROGRESS):
+            return
+        if was_in_progress:
+            self._release(callback, service)
+        else:
+            self._occupy(callback, service)
+
+    def _occupy(self, callback: cb.Callback, service: Service) -> None:
+        occupied = self._in_progress[service.service_id]
+        occupied.add(callback.callback_id)
+        if len(occupied) > service.max_concurrent_calls:
+            self._find(callback, f"is one of {len(occupied)} in progress, {service.max_concurrent_calls} are allowed")
+        holder = self._holder_of_target.setdefault(callback.dial_target, callback.callback_id)
+        if holder != callback.callback_id:
+            self._find(callback, f"calls {callback.dial_target}, which is in a call because of {holder}")
+
+    def _release(self, callback: cb.Callback, service: Service) -> None:
+        self._in_progress[service.service_id].discard(callback.callback_id)
+        if self._holder_of_target.get(callback.dial_target) == callback.callback_id:
+            del self._holder_of_target[callback.dial_target]
+
+    def _find(self, callback: cb.Callback, fault: str) -> None:
+        self.findings.append(f"{callback.callback_id} revision {callback.revision} {_name(callback.state)}: {fault}")
+
+
+class Fold:
+    """What a client with a filter keeps, exactly as callback_service.proto tells it to."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, cb.Callback] = {}
+        self.position = 0
+
+    def resume_at(self, position: int) -> None:
+        self.position = position
+
+    def take(self, event: pb.CallbackEvent) -> None:
+        self.position += 1
+        if event.type == pb.CALLBACK_EVENT_TYPE_REMOVED:
+            self.callbacks.pop(event.callback.callback_id, None)
+        else:
+            self.callbacks[event.callback.callback_id] = event.callback
+
+    def differences(self, listed: Iterable[cb.Callback]) -> Iterator[str]:
+        """A line for each callback of which the fold and the filtered list say something else."""
+        there = {callback.callback_id: callback for callback in listed}
+        for callback_id in sorted(there.keys() | self.callbacks.keys()):
+            if there.get(callback_id) != self.callbacks.get(callback_id):
+                yield f"{callback_id}: a filtered watch and the filtered list disagree"
+
+
+# --- The rules ---------------------------------------------------------------------------------------------------
+
+
+def _faults_of_birth(event: pb.CallbackEvent) -> Iterator[str]:
+    callback = event.callback
+    if event.type != pb.CALLBACK_EVENT_TYPE_CREATED:
+        yield f"its first event is {pb.CallbackEventType.Name(event.type)}"
+    if event.previous_state != cb.CALLBACK_STATE_UNSPECIFIED:
+        yield "has a previous state, and is new"
+    if callback.state not in FIRST_STATES:
+        yield "cannot begin in this state"
+    if callback.revision != 1:
+        yield "its first revision is not 1: an event was lost"
+    if callback.attempts:
+        yield "is new, and has been dialled"
+
+
+def _faults_of_change(before: cb.Callback, event: pb.CallbackEvent, service: Service) -> Iterator[str]:
+    callback = event.callback
+    if event.type != pb.CALLBACK_EVENT_TYPE_UPDATED:
+        yield f"{pb.CallbackEventType.Name(event.type)} for a callback that exists"
+    if event.previous_state != before.state:
+        yield f"came from {_name(before.state)}, and the event says {_name(event.previous_state)}"
+    if callback.state not in LEGAL[before.state]:
+        yield f"cannot come from {_name(before.state)}"
+    if callback.revision > before.revision + 1:
+        yield f"follows revision {before.revision}: an event was lost"
+    elif callback.revision <= before.revision:
+        yield f"follows revision {before.revision}: an event was repeated or reordered"
+    yield from _faults_of_history(before, callback)
+    if _begins_attempt(before, callback):
+        yield from _faults_of_timing(before, callback, service)
+
+
+def _faults_of_history(before: cb.Callback, callback: cb.Callback) -> Iterator[str]:
+    """What is over stays as it was; one attempt begins at a time, and only by dialling."""
+    closed = [attempt for attempt in before.attempts if attempt.HasField("end_time")]
+    if list(callback.attempts[: len(closed)]) != closed:
+        yield "an attempt that was over has changed"
+    begun = len(callback.attempts) - len(before.attempts)
+    if begun != (1 if _begins_attempt(before, callback) else 0):
+        yield f"has {begun:+d} attempts since {_name(before.state)}"
+
+
+def _faults_of_timing(before: cb.Callback, callback: cb.Callback, service: Service) -> Iterator[str]:
+    """Nobody is dialled before the time that was said, nor too soon after the attempt before."""
+    if not callback.attempts:
+        return  # which `_faults_of_history` has told
+    start = callback.attempts[-1].start_time
+    if before.HasField("next_attempt_time") and start.ToNanoseconds() < before.next_attempt_time.ToNanoseconds():
+        yield f"dialled at {_time(start)}, before its next_attempt_time {_time(before.next_attempt_time)}"
+    for last, following in list(pairwise(callback.attempts))[-1:]:
+        pause_ns = following.start_time.ToNanoseconds() - last.end_time.ToNanoseconds()
+        least_ns = _least_pause_ns(last, callback, service)
+        if pause_ns < least_ns:
+            yield (
+                f"attempt {following.number} began {pause_ns / 1e9:.6f} s after the end of the one before, "
+                f"which was {cb.CallOutcome.Name(last.outcome)}; {least_ns / 1e9:g} s are the least"
+            )
+
+
+def _least_pause_ns(attempt: cb.Attempt, callback: cb.Callback, service: Service) -> int:
+    pause_ns = callback.callback_request.seconds_between_retries * 1_000_000_000
+    if attempt.outcome == cb.CALL_OUTCOME_INTERRUPTED:
+        return max(pause_ns, service.ring_timeout.ToNanoseconds())  # the phone may still be ringing
+    return pause_ns
+
+
+def _faults_of_attempts(callback: cb.Callback, service: Service) -> Iterator[str]:
+    numbers = [attempt.number for attempt in callback.attempts]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"its attempts are numbered {numbers}"
+    if callback.attempt_count != len(numbers):
+        yield f"has {len(numbers)} attempts, and counts {callback.attempt_count}"
+    request = callback.callback_request
+    retries = request.max_retries if request.HasField("max_retries") else service.default_max_retries
+    if len(numbers) > 1 + retries:
+        yield f"has {len(numbers)} attempts, and may be retried {retries} times"
+    for attempt in callback.attempts:
+        if attempt.HasField("end_time") == (attempt.outcome == cb.CALL_OUTCOME_UNSPECIFIED):
+            yield f"attempt {attempt.number} has an outcome without an end, or an end without an outcome"
+    running = [attempt.number for attempt in callback.attempts if not attempt.HasField("end_time")]
+    if running != (numbers[-1:] if callback.state in CALLING else []):
+        yield f"of attempts {numbers}, those running are {running}"
+
+
+def _begins_attempt(before: cb.Callback, callback: cb.Callback) -> bool:
+    return callback.state == DIALING and before.state != DIALING
+
+
+def _digest(message: Message) -> int:
+    return hash(message.SerializeToString(deterministic=True))
+
+
+def _name(state: "cb.CallbackState.ValueType") -> str:
+    return cb.CallbackState.Name(state).removeprefix("CALLBACK_STATE_")
+
+
+def _time(moment: Timestamp) -> str:
+    return moment.ToDatetime().isoformat()

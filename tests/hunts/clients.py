@@ -1,0 +1,156 @@
+"""The systems that ask for callbacks. They never give up: what was not answered is sent again until it is."""
+
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from tests.api import Api, by_id, refusal_of
+from tests.hunts.calls import insist
+from tests.hunts.ledger import Ledger, Promise
+
+# What the simulated dialer plays, attempt by attempt.
+_SCRIPTS: Final = (
+    "answer",
+    "answer",
+    "busy.answer",
+    "busy.no-answer.answer",
+    "machine.declined.answer",
+    "unreachable.network-failure.answer",
+    "busy",
+    "invalid",
+    "blocked",
+)
+_SHARED_TARGETS: Final = 10
+_MAX_BATCH: Final = 20
+
+
+@dataclass(frozen=True)
+class Client:
+    """One system with a caller id, and dice to decide what it does next."""
+
+    name: str
+    api: Api
+    ledger: Ledger
+    service_ids: Sequence[str]
+    dice: random.Random
+
+    async def act(self) -> None:
+        """Do one thing; an error that is not to be expected is a finding."""
+        actions: dict[Callable[[], Awaitable[None]], int] = {
+            self._create: 8,
+            self._create_batch: 1,
+            self._repeat: 2,
+            self._cancel: 3,
+            self._reschedule: 3,
+        }
+        [action] = self.dice.choices(list(actions), list(actions.values()))
+        try:
+            await action()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:  # the callback was further on already
+                self.ledger.findings.append(f"{action.__name__}: {error.code().name} {error.details()}")
+
+    # --- Asking --------------------------------------------------------------------------------------------------
+
+    async def _create(self) -> None:
+        await self._send(self.ledger.add(self._new_request()))
+
+    async def _repeat(self) -> None:
+        """Send again what was sent before, answered or just under way."""
+        if self.ledger.promises:
+            await self._send(self.dice.choice(self.ledger.promises))
+
+    async def _send(self, promise: Promise) -> None:
+        try:
+            answer = await insist(self.api.callbacks.CreateCallback, promise.sent)
+        except grpc.aio.AioRpcError as error:
+            if not _is_too_late(promise, refusal_of(error).reason):
+                raise
+            promise.refused = True
+        else:
+            self.ledger.acknowledge(promise, answer.callback, created=answer.created)
+
+    async def _create_batch(self) -> None:
+        count = self.dice.randint(2, _MAX_BATCH)
+        promises = [self.ledger.add(self._new_request()) for _ in range(count)]
+        request = pb.BatchCreateCallbacksRequest(requests=[promise.sent for promise in promises])
+        answer = await insist(self.api.callbacks.BatchCreateCallbacks, request)
+        for promise, result in zip(promises, answer.results, strict=True):
+            if not result.HasField("error"):
+                self.ledger.acknowledge(promise, result.callback, created=result.created)
+            elif _is_too_late(promise, pb.error__reason__pb2.ErrorReason.Name(result.error.reason)):
+                promise.refused = True
+            else:
+                self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
+
+    def _new_request(self) -> pb.CreateCallbackRequest:
+        """A request with one identity or the other, now and then with a time of its own."""
+        request = pb.CreateCallbackRequest(
+            callback_request=cb.CallbackRequest(
+                target=self._target(),
+                service_id=self.dice.choice(self.service_ids),
+                priority=self.dice.choice(cb.Priority.values()[1:]),
+                max_retries=self.dice.randint(0, 3),
+                seconds_between_retries=self.dice.randint(0, 1),
+                caller_id=self.name,
+            )
+        )
+        identity = str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+        if self.dice.random() < 0.5:
+            request.callback_request.external_task_id = identity
+        else:
+            request.request_id = identity
+        if self.dice.random() < 0.3:
+            request.callback_request.due_date.CopyFrom(self._moment(0, 1.5))
+        if self.dice.random() < 0.1:
+            request.callback_request.expire_time.CopyFrom(self._moment(2, 4))
+        return request
+
+    def _target(self) -> str:
+        shared = self.dice.random() < 0.1
+        host = f"shared{self.dice.randrange(_SHARED_TARGETS)}" if shared else f"n{self.dice.getrandbits(48):x}"
+        return f"sip:{self.dice.choice(_SCRIPTS)}@{host}.example"
+
+    # --- Changing one's mind -------------------------------------------------------------------------------------
+
+    async def _cancel(self) -> None:
+        if callback_id := self._acknowledged():
+            request = pb.CancelCallbackRequest(key=by_id(callback_id), reason="the storm")
+            self.ledger.cancel((await insist(self.api.callbacks.CancelCallback, request)).callback)
+
+    async def _reschedule(self) -> None:
+        if callback_id := self._acknowledged():
+            request = pb.RescheduleCallbackRequest(key=by_id(callback_id), due_date=self._moment(-0.5, 1))
+            if self.dice.random() < 0.5:
+                request.target = self._target()
+            answer = await insist(self.api.callbacks.RescheduleCallback, request)
+            self.ledger.answers.append(answer.callback)
+
+    def _acknowledged(self) -> str:
+        """One of the newest, which have not ended yet; "" when it is not known to exist."""
+        newest = self.ledger.promises[-50:]
+        return self.dice.choice(newest).callback_id if newest else ""
+
+    def _moment(self, earliest_s: float, latest_s: float) -> Timestamp:
+        return _at(time.time() + self.dice.uniform(earliest_s, latest_s))
+
+
+def _at(seconds: float) -> Timestamp:
+    moment = Timestamp()
+    moment.FromMicroseconds(int(seconds * 1_000_000))
+    return moment
+
+
+def _is_too_late(promise: Promise, reason: str) -> bool:
+    """Whether a request that was never stored is refused because its own `expire_time` has passed meanwhile."""
+    request = promise.sent.callback_request
+    expired = request.HasField("expire_time") and request.expire_time.ToMicroseconds() / 1e6 <= time.time()
+    return expired and reason.endswith("INVALID_FIELD") and not promise.callback_id

@@ -1,0 +1,130 @@
+"""A server that is a process of its own, so that it can be killed."""
+
+import asyncio
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.hunts.calls import PATIENCE_S
+
+# What an orchestrator has to wait for a drain, at most.
+DRAIN_S: Final = 10.0
+# Below the range from which systems take the ports of outgoing connections: a client that looks for a dead server
+# on one of those can come to be connected to itself.
+_PORTS: Final = range(20_000, 32_000)
+_LISTENING: Final = b"listening on"
+# What a server that is merely killed has no reason to log.
+_COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
+
+
+@dataclass(frozen=True)
+class Drain:
+    """How a server took a SIGTERM."""
+
+    exit_code: int
+    seconds: float
+
+
+class ServerProcess:
+    """`ringback serve` on one file and one port, as often as it is started. Its log is kept beside the file."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.port = free_port()
+        self.up = asyncio.Event()
+        self.log = folder / "server.log"
+        self._command = (
+            *(sys.executable, "-m", "ringback", "serve"),
+            *("--listen", f"127.0.0.1:{self.port}", "--database", f"sqlite:///{folder / 'hunt.db'}"),
+            *options,
+        )
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path, *options: str) -> AsyncIterator["ServerProcess"]:
+        server = cls(folder, *options)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.kill()
+
+    async def start(self) -> None:
+        await self.spawn()
+        await self.listening()
+
+    async def spawn(self) -> None:
+        """Begin to start."""
+        self._process = await asyncio.create_subprocess_exec(*self._command, stderr=asyncio.subprocess.PIPE)
+        assert self._process.stderr is not None
+        self._reader = asyncio.create_task(self._read_log(self._process.stderr))
+
+    async def listening(self) -> None:
+        """Return when the server listens; raises when it ends instead."""
+        assert self._reader is not None
+        up = asyncio.create_task(self.up.wait())
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait([up, self._reader], return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if not self.up.is_set():
+            raise RuntimeError(f"the server ended instead of listening, see {self.log}")
+
+    async def kill(self) -> None:
+        """kill -9, whatever it is doing; nothing when it is not running."""
+        await self._end(signal.SIGKILL)
+
+    async def drain(self) -> Drain:
+        """Ask it to stop, and wait until it has."""
+        begun = time.monotonic()
+        exit_code = await self._end(signal.SIGTERM)
+        return Drain(exit_code, time.monotonic() - begun)
+
+    def complaints(self) -> Iterator[str]:
+        """The lines of its log that tell of a bug."""
+        with self.log.open("rb") as lines:
+            for line in lines:
+                if any(mark in line for mark in _COMPLAINTS):
+                    yield f"the server's log: {line.decode().strip()}"
+
+    async def _end(self, number: signal.Signals) -> int:
+        self.up.clear()
+        process = self._process
+        if process is None or self._reader is None:
+            return 0
+        self._process = None
+        if process.returncode is None:
+            process.send_signal(number)
+        async with asyncio.timeout(PATIENCE_S):
+            await self._reader
+            exit_code = await process.wait()
+        self.up.clear()  # in case it came up at the last moment
+        return exit_code
+
+    async def _read_log(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self._keep(line)
+            if _LISTENING in line:
+                self.up.set()
+
+    def _keep(self, line: bytes) -> None:
+        with self.log.open("ab") as log:
+            log.write(line)
+
+
+def free_port() -> int:
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

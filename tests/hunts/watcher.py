@@ -1,0 +1,90 @@
+"""A watch that goes on for ever: over as many streams as it takes, each resuming where another one stopped."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+import grpc
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from tests.hunts.calls import connect
+
+# How often a stream resumes with an older token, as a client does that was killed before it stored the last one.
+_OLD_TOKEN_SHARE: Final = 0.3
+_BOOKMARKS: Final = 20
+
+
+class Consumer(Protocol):
+    """Whoever is told the events."""
+
+    @property
+    def position(self) -> int: ...
+
+    def resume_at(self, position: int) -> None: ...
+
+    def take(self, event: pb.CallbackEvent) -> None: ...
+
+
+class Watcher:
+    """Runs until it is cancelled, or until a stream ends in a way that no kill and no drain explains."""
+
+    def __init__(self, port: int, consumer: Consumer, dice: random.Random, wanted: cb.CallbackFilter) -> None:
+        self.streaming = asyncio.Event()
+        # How each stream so far has ended.
+        self.ends: list[grpc.StatusCode] = []
+        self.findings: list[str] = []
+        self._port = port
+        self._consumer = consumer
+        self._dice = dice
+        self._wanted = wanted
+        # Tokens, and how many events had come before each.
+        self._bookmarks: deque[tuple[str, int]] = deque(maxlen=_BOOKMARKS)
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        while not self.findings:
+            code = await self._follow()
+            self.streaming.clear()
+            self.ends.append(code)
+            if code not in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE):
+                self.findings.append(f"a watch ended with {code.name}")
+            self._tell()
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Return as soon as something that was watched makes it true; at once when the watch has failed."""
+        while not reached() and not self.findings:
+            await self._news.wait()
+
+    async def _follow(self) -> grpc.StatusCode:
+        request = pb.WatchCallbacksRequest(filter=self._wanted)
+        request.heartbeat_interval.FromSeconds(1)
+        request.resume_token, position = self._bookmark()
+        self._consumer.resume_at(position)
+        async with connect(self._port) as api:
+            stream = api.callbacks.WatchCallbacks(request, wait_for_ready=True)
+            with suppress(grpc.aio.AioRpcError):
+                async for response in stream:
+                    self._take(response)
+            return await stream.code()
+
+    def _bookmark(self) -> tuple[str, int]:
+        if not self._bookmarks:
+            return "", self._consumer.position
+        if self._dice.random() < _OLD_TOKEN_SHARE:
+            return self._dice.choice(self._bookmarks)
+        return self._bookmarks[-1]
+
+    def _take(self, response: pb.WatchCallbacksResponse) -> None:
+        for event in response.events:
+            self._consumer.take(event)
+        self._bookmarks.append((response.resume_token, self._consumer.position))
+        self.streaming.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()

@@ -1,0 +1,59 @@
+"""The contract suite runs against every adapter: an adapter is one more `Database` here."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from ringback.ports import Store
+from ringback.storage.sqlite import SqliteStore
+from tests.storage.samples import OTHER_SERVICE, SERVICE
+
+
+class Database(Protocol):
+    """An empty database of the test's own. It can be opened again after it was closed."""
+
+    async def open(self) -> Store: ...
+
+
+class SqliteDatabase:
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ringback.db"
+
+    async def open(self) -> SqliteStore:
+        return await SqliteStore.open(self.path)
+
+
+@pytest.fixture(scope="session", params=[SqliteDatabase], ids=["sqlite"])
+def database_kind(request: pytest.FixtureRequest) -> Callable[[Path], Database]:
+    kind: Callable[[Path], Database] = request.param
+    return kind
+
+
+@pytest.fixture
+def database(database_kind: Callable[[Path], Database], tmp_path: Path) -> Database:
+    return database_kind(tmp_path)
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    """An open store with two services."""
+    store = await database.open()
+    try:
+        await store.put_service(SERVICE)
+        await store.put_service(OTHER_SERVICE)
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """For what only this adapter promises."""
+    store = await SqliteStore.open(tmp_path / "ringback.db")
+    try:
+        await store.put_service(SERVICE)
+        yield store
+    finally:
+        await store.close()

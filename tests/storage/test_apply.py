@@ -1,0 +1,292 @@
+"""Contract: changes are compared and swapped, all or none."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ringback.domain.callback import Callback
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.lifecycle import BecameDue, after
+from ringback.domain.outcome import Outcome
+from ringback.domain.planning import replan
+from ringback.ports import Change, EventKind, Extension, RevisionConflict, Store, Turn
+from tests.storage.samples import (
+    NOW,
+    OTHER_SERVICE,
+    SERVICE,
+    cancel,
+    changes,
+    connect,
+    dial,
+    ending,
+    new,
+    offer,
+    seconds,
+)
+
+CREDITS = (7, -6, 5, -4, 3, -2, 1, 0)
+
+
+async def test_a_whole_life(store: Store) -> None:
+    """Every version is stored as it is, and logged."""
+    scheduled = new(due_date=NOW + seconds(60), request_id="request-1", caller_id="crm", external_task_id="task-1")
+    queued = after(scheduled, BecameDue(at=NOW + seconds(60)))
+    offered = offer(queued)
+    dialing = dial(offered)
+    retrying = after(dialing, ending(Outcome.BUSY))
+    queued_again = after(retrying, BecameDue(at=NOW + seconds(120)))
+    offered_again = offer(queued_again)
+    connected = connect(offered_again)
+    completed = after(connected, ending(Outcome.ANSWERED))
+    life = [scheduled, queued, offered, dialing, retrying, queued_again, offered_again, connected, completed]
+    await store.create([scheduled])
+
+    for change in changes(*life):
+        await store.apply([change])
+        assert await store.get(scheduled.callback_id) == change.after
+
+    events = await store.events(0, 100)
+    assert [event.callback for event in events] == life
+    assert [event.kind for event in events] == [EventKind.CREATED] + [EventKind.UPDATED] * 8
+    assert [event.previous.state if event.previous else None for event in events] == [
+        None,
+        *(version.state for version in life[:-1]),
+    ]
+
+
+async def test_a_stale_change_is_refused(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+    await store.apply([Change(callback, offer(callback))])
+
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(callback, cancel(callback))])
+
+    assert await store.get(callback.callback_id) == offer(callback)
+    assert (await store.history()).newest == 2
+
+
+async def test_a_change_of_what_is_not_there_is_refused(store: Store) -> None:
+    callback = new()
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(callback, cancel(callback))])
+    assert (await store.history()).newest == 0
+
+
+async def test_a_change_is_refused_when_the_lease_was_extended_since(store: Store) -> None:
+    """Extending leaves the revision alone, so a lease's end counts as well: it may not lapse any more."""
+    offered = offer(new())
+    await store.create([offered])
+    await store.extend([Extension(offered.callback_id, 1, NOW + seconds(60))])
+
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(offered, dial(offered))])
+
+    now_read = await store.get(offered.callback_id)
+    assert now_read is not None
+    await store.apply([Change(now_read, dial(now_read))])
+
+
+async def test_a_change_may_move_the_end_of_the_lease(store: Store) -> None:
+    offered = offer(new())
+    await store.create([offered])
+    assert offered.lease is not None
+    renewed = replace(offered, lease=replace(offered.lease, expire_time=NOW + seconds(90)))
+
+    await store.apply([Change(offered, renewed)])
+
+    assert await store.get(offered.callback_id) == renewed
+    assert (await store.events(1, 1))[0].callback == renewed
+
+
+async def test_all_or_none(store: Store) -> None:
+    fresh, stale = new(), new()
+    await store.create([fresh, stale])
+    await store.apply([Change(stale, cancel(stale))])
+
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(fresh, cancel(fresh)), Change(stale, offer(stale))])
+
+    assert await store.get(fresh.callback_id) == fresh
+    assert (await store.history()).newest == 3
+
+
+async def test_several_steps_of_one_callback(store: Store) -> None:
+    """An outcome can stand for two events; both are logged."""
+    dialing = dial(offer(new()))
+    await store.create([dialing])
+    connected = replace(connect(offer(new())), callback_id=dialing.callback_id, revision=dialing.revision + 1)
+    completed = after(connected, ending(Outcome.ANSWERED))
+
+    await store.apply(changes(dialing, connected, completed))
+
+    assert await store.get(dialing.callback_id) == completed
+    assert [event.callback for event in await store.events(1, 10)] == [connected, completed]
+
+
+async def test_steps_that_do_not_follow_each_other_are_refused(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+    offered = offer(callback)
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(callback, offered), Change(callback, cancel(callback))])
+    assert await store.get(callback.callback_id) == callback
+
+
+async def test_rivals_win_in_turn(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+
+    results = await asyncio.gather(
+        *(store.apply([Change(callback, offer(callback, dialer_id=f"dialer-{n}"))]) for n in range(20)),
+        return_exceptions=True,
+    )
+
+    assert results.count(None) == 1
+    assert sum(isinstance(result, RevisionConflict) for result in results) == 19
+
+
+async def test_nothing_to_apply(store: Store) -> None:
+    await store.apply([])
+    assert (await store.history()).newest == 0
+
+
+async def test_many_changes_in_one_call(store: Store) -> None:
+    callbacks = [new() for _ in range(500)]
+    await store.create(callbacks)
+    await store.apply([Change(callback, cancel(callback)) for callback in callbacks])
+    assert [event.callback for event in await store.events(500, 1000)] == [cancel(c) for c in callbacks]
+
+
+# --- Never two calls to one target at once -------------------------------------------------------------------
+
+
+async def test_a_second_call_to_a_target_is_refused(store: Store) -> None:
+    one, two = new(target="sip:anna@example.com"), new(target="sip:anna@example.com")
+    await store.create([one, two])
+    await store.apply([Change(one, offer(one))])
+
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(two, offer(two))])
+
+    assert await store.get(two.callback_id) == two
+
+
+async def test_two_calls_to_a_target_in_one_write_are_refused(store: Store) -> None:
+    one, two = new(target="sip:anna@example.com"), new(target="sip:anna@example.com")
+    await store.create([one, two])
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(one, offer(one)), Change(two, offer(two))])
+    assert (await store.history()).newest == 2
+
+
+async def test_the_target_is_free_when_the_call_has_ended(store: Store) -> None:
+    one, two = new(target="sip:anna@example.com"), new(target="sip:anna@example.com")
+    await store.create([one, two])
+    offered = offer(one)
+    await store.apply([Change(one, offered)])
+    await store.apply(changes(offered, cancel(offered)))
+    await store.apply([Change(two, offer(two))])
+
+
+async def test_one_write_may_end_a_call_and_begin_the_next(store: Store) -> None:
+    one, two = offer(new(target="sip:anna@example.com")), new(target="sip:anna@example.com")
+    await store.create([one, two])
+    await store.apply([Change(one, cancel(one)), Change(two, offer(two))])
+    assert await store.get(two.callback_id) == offer(two)
+
+
+async def test_the_targets_of_two_services_are_the_same(store: Store) -> None:
+    one = new(target="sip:anna@example.com")
+    two = new(target="sip:anna@example.com", service=OTHER_SERVICE)
+    await store.create([one, two])
+    await store.apply([Change(one, offer(one))])
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(two, offer(two))])
+
+
+# --- Turns ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_turn_is_stored_with_its_grants(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+
+    await store.apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, CREDITS, 1))
+
+    queue = await store.queue(SERVICE.service_id, 1)
+    assert queue is not None
+    assert queue.turn == Turn(SERVICE.service_id, CREDITS, 1)
+
+
+@pytest.mark.parametrize("revision", [1, 3])
+async def test_a_turn_that_is_not_the_next_is_refused(store: Store, revision: int) -> None:
+    one, two = new(), new()
+    await store.create([one, two])
+    await store.apply([Change(one, offer(one))], Turn(SERVICE.service_id, CREDITS, 1))
+
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(two, offer(two))], Turn(SERVICE.service_id, (0,) * 8, revision))
+
+    assert await store.get(two.callback_id) == two
+    queue = await store.queue(SERVICE.service_id, 1)
+    assert queue is not None
+    assert queue.turn.credits == CREDITS
+
+
+async def test_a_turn_is_not_stored_when_a_change_is_refused(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+    await store.apply([Change(callback, cancel(callback))])
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, CREDITS, 1))
+    queue = await store.queue(SERVICE.service_id, 1)
+    assert queue is not None
+    assert queue.turn.revision == 0
+
+
+async def test_a_turn_of_no_service_is_refused(store: Store) -> None:
+    with pytest.raises(RevisionConflict):
+        await store.apply([], Turn("no-such-service", CREDITS, 1))
+
+
+# --- What else moves with a change ---------------------------------------------------------------------------
+
+
+async def test_the_event_of_a_reschedule_tells_what_filters_looked_at(store: Store) -> None:
+    before = new(target="sip:anna@example.com", labels={"team": "blue"}, supervisor="eve", caller_id="crm")
+    event = replan(
+        before, due_date=NOW + seconds(600), priority=2, target="sip:bert@example.com", service=SERVICE, now=NOW
+    )
+    rescheduled = after(before, event)
+    await store.create([before])
+    await store.apply([Change(before, rescheduled)])
+
+    [logged] = await store.events(1, 10)
+
+    assert logged.callback == rescheduled
+    assert logged.previous is not None
+    for version in (logged.previous, before):
+        assert version.state is before.state
+        assert version.request.priority == before.request.priority
+        assert version.due_date == before.due_date
+        assert version.dial_target == before.dial_target
+        assert version.request.labels == before.request.labels
+        assert version.request.supervisor == before.request.supervisor
+        assert version.request.caller_id == before.request.caller_id
+    assert await store.get(before.callback_id) == rescheduled
+
+
+async def test_changed_labels_are_found(store: Store) -> None:
+    before = new(labels={"team": "blue", "tier": "gold"})
+    relabelled = replace(before, request=replace(before.request, labels={"team": "red"}), revision=2)
+    await store.create([before])
+    await store.apply([Change(before, relabelled)])
+    assert await found_by_label(store, "team", "red") == [relabelled]
+    assert await found_by_label(store, "team", "blue") == []
+    assert await found_by_label(store, "tier", "gold") == []
+
+
+async def found_by_label(store: Store, key: str, value: str) -> list[Callback]:
+    return list((await store.list(CallbackFilter(labels={key: value}), "", 10)).callbacks)

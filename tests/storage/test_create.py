@@ -1,0 +1,164 @@
+"""Contract: creating stores a callback once, however often it is asked for."""
+
+import asyncio
+
+import pytest
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.filter import ExternalTaskKey
+from ringback.ports import EventKind, Store
+from tests.storage.samples import NOW, cancel, changes, every_state, new, seconds
+
+
+async def test_what_was_created_is_found_by_each_of_its_names(store: Store) -> None:
+    callback = new(caller_id="crm", external_task_id="task-1", request_id="request-1")
+
+    assert await store.create([callback]) == [None]
+
+    assert await store.get(callback.callback_id) == callback
+    assert await store.get(ExternalTaskKey(caller_id="crm", external_task_id="task-1")) == callback
+    assert await store.get_by_request_id("request-1") == callback
+
+
+async def test_what_was_not_created_is_not_found(store: Store) -> None:
+    await store.create([new(caller_id="crm", external_task_id="task-1")])
+
+    assert await store.get("callback-x") is None
+    assert await store.get(ExternalTaskKey(caller_id="erp", external_task_id="task-1")) is None
+    assert await store.get(ExternalTaskKey(caller_id="", external_task_id="task-1")) is None
+    assert await store.get_by_request_id("request-1") is None
+
+
+@pytest.mark.parametrize("callback", every_state(), ids=lambda callback: callback.state.name)
+async def test_every_field_is_kept(store: Store, callback: Callback) -> None:
+    await store.create([callback])
+    assert await store.get(callback.callback_id) == callback
+
+
+async def test_every_field_of_a_request_is_kept(store: Store) -> None:
+    callback = new(
+        target="tel:+41785556677",
+        alternative_target="sip:anna@example.com",
+        max_retries=0,
+        seconds_between_retries=0,
+        incoming_service_sip_uri="sip:in@example.com",
+        context_url="https://example.com/?q=ü",
+        due_date=NOW + seconds(0.000001),
+        supervisor="Zoë 🦊",
+        description="'quoted' \"twice\" \\ 日本語",
+        caller_id="crm",
+        external_task_id="task-1",
+        expire_time=NOW + seconds(7200),
+        labels={"team": "blue", "größe": "1"},
+    )
+    await store.create([callback])
+    assert await store.get(callback.callback_id) == callback
+
+
+async def test_repeating_an_id_answers_the_first(store: Store) -> None:
+    first = new()
+    await store.create([first])
+    assert await store.create([new(), first]) == [None, first]
+
+
+async def test_repeating_an_external_task_id_answers_the_first(store: Store) -> None:
+    first = new(caller_id="crm", external_task_id="task-1")
+    await store.create([first])
+
+    assert await store.create([new(caller_id="crm", external_task_id="task-1")]) == [first]
+
+
+async def test_an_external_task_id_belongs_to_its_caller(store: Store) -> None:
+    calls = [new(caller_id=caller, external_task_id="task-1") for caller in ("crm", "erp", "")]
+    assert await store.create(calls) == [None, None, None]
+    assert await store.create([new(external_task_id="task-1")]) == [calls[2]]
+
+
+async def test_repeating_a_request_id_answers_the_first(store: Store) -> None:
+    first = new(request_id="request-1")
+    await store.create([first])
+    assert await store.create([new(request_id="request-1")]) == [first]
+
+
+async def test_callbacks_without_these_ids_are_all_different(store: Store) -> None:
+    assert await store.create([new(caller_id="crm"), new(caller_id="crm"), new(), new()]) == [None] * 4
+
+
+async def test_the_one_there_already_is_answered_as_it_is_now(store: Store) -> None:
+    first = new(request_id="request-1")
+    await store.create([first])
+    cancelled = cancel(first)
+    await store.apply(changes(first, cancelled))
+
+    [answer] = await store.create([new(request_id="request-1")])
+
+    assert answer == cancelled
+
+
+async def test_repetitions_within_a_call(store: Store) -> None:
+    """Answers keep the order of the call, and the first of equals is the one that is stored."""
+    by_id = new()
+    by_task, by_task_again = (new(caller_id="crm", external_task_id="task-1") for _ in range(2))
+    by_request, by_request_again = (new(request_id="request-1") for _ in range(2))
+
+    answers = await store.create([by_id, by_task, by_request, by_request_again, by_id, by_task_again, new()])
+
+    assert answers == [None, None, None, by_request, by_id, by_task, None]
+    assert await store.get(by_task_again.callback_id) is None
+
+
+async def test_what_was_there_already_is_not_logged_again(store: Store) -> None:
+    first = new(request_id="request-1")
+    await store.create([first])
+    await store.create([new(request_id="request-1"), first])
+
+    events = await store.events(0, 10)
+
+    assert [(event.kind, event.callback, event.previous) for event in events] == [(EventKind.CREATED, first, None)]
+
+
+async def test_nothing_to_create(store: Store) -> None:
+    assert await store.create([]) == []
+    assert (await store.history()).newest == 0
+
+
+async def test_a_thousand_in_one_call(store: Store) -> None:
+    callbacks = [new(labels={"n": str(n)}) for n in range(1000)]
+    assert await store.create(callbacks) == [None] * 1000
+    assert [event.callback for event in await store.events(0, 2000)] == callbacks
+    found = await store.get_many([callback.callback_id for callback in callbacks])
+    assert sorted(found, key=lambda callback: callback.callback_id) == callbacks
+
+
+async def test_equal_requests_at_the_same_time_store_one(store: Store) -> None:
+    """Whoever of many comes first, all get to know the same callback."""
+    rivals = [new(caller_id="crm", external_task_id="task-1") for _ in range(50)]
+
+    answers = await asyncio.gather(*(store.create([rival]) for rival in rivals))
+
+    [winner] = [rival for rival, [answer] in zip(rivals, answers, strict=True) if answer is None]
+    assert all(answer in (None, winner) for [answer] in answers)
+    assert (await store.history()).newest == 1
+
+
+async def test_many_at_the_same_time_are_each_stored(store: Store) -> None:
+    callbacks = [new() for _ in range(200)]
+    answers = await asyncio.gather(*(store.create([callback]) for callback in callbacks))
+    assert answers == [[None]] * 200
+    assert {event.callback.callback_id for event in await store.events(0, 1000)} == {
+        callback.callback_id for callback in callbacks
+    }
+
+
+async def test_get_many_answers_those_that_exist_once(store: Store) -> None:
+    one, two = new(), new()
+    await store.create([one, two])
+
+    found = await store.get_many([two.callback_id, "callback-x", one.callback_id, two.callback_id])
+
+    assert sorted(found, key=lambda callback: callback.callback_id) == [one, two]
+    assert await store.get_many([]) == []
+
+
+async def test_all_states_are_covered_by_the_samples() -> None:
+    assert {callback.state for callback in every_state()} == set(State)

@@ -1,0 +1,132 @@
+"""Contract: the event log is the store's history, in commit order; lists are consistent with it."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.filter import MATCH_ALL
+from ringback.domain.lifecycle import Ringing, after
+from ringback.domain.outcome import Outcome
+from ringback.ports import Change, EventKind, History, LoggedEvent, Retention, RevisionConflict, Snapshot, Store
+from tests.storage.samples import NOW, cancel, changes, dial, ending, new, offer, seconds
+
+
+async def test_a_fresh_log_is_empty(store: Store) -> None:
+    assert await store.history() == History(0, 0)
+    assert await store.events(0, 10) == []
+
+
+async def test_events_are_numbered_in_commit_order(store: Store) -> None:
+    one, two = new(), new()
+    await store.create([one])
+    await store.create([two])
+    await store.apply(changes(one, cancel(one)))
+
+    events = await store.events(0, 10)
+
+    assert [event.callback for event in events] == [one, two, cancel(one)]
+    numbers = [event.number for event in events]
+    assert numbers == sorted(set(numbers))
+    assert await store.history() == History(0, numbers[-1])
+
+
+async def test_events_are_read_from_anywhere(store: Store) -> None:
+    await store.create([new() for _ in range(10)])
+    events = await store.events(0, 100)
+    assert await store.events(events[3].number, 100) == events[4:]
+    assert await store.events(events[3].number, 2) == events[4:6]
+    assert await store.events(events[-1].number, 100) == []
+
+
+async def test_waiting_returns_at_once_for_what_is_there(store: Store) -> None:
+    await store.create([new()])
+    await asyncio.wait_for(store.wait_for_events(0), 5)
+
+
+async def test_waiting_returns_when_something_is_committed(store: Store) -> None:
+    """All who wait are woken, whatever they wait for next."""
+    watchers = [asyncio.create_task(follow(store, 3)) for _ in range(10)]
+    await asyncio.sleep(0)
+    assert not any(watcher.done() for watcher in watchers)
+    callbacks = [new() for _ in range(3)]
+    for callback in callbacks:
+        await store.create([callback])
+
+    seen = await asyncio.wait_for(asyncio.gather(*watchers), 5)
+
+    assert seen == [callbacks] * 10
+
+
+async def test_extending_wakes_nobody(store: Store) -> None:
+    await store.create([new()])
+    waiting = asyncio.create_task(store.wait_for_events((await store.history()).newest))
+    await store.shift_leases(seconds(1))
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def follow(store: Store, count: int) -> list[Callback]:
+    """The first events, each as soon as it can be read."""
+    number = 0
+    seen: list[Callback] = []
+    while len(seen) < count:
+        await store.wait_for_events(number)
+        for event in await store.events(number, 1):
+            number = event.number
+            seen.append(event.callback)
+    return seen
+
+
+def fold(events: Iterable[LoggedEvent]) -> dict[str, Callback]:
+    """What there is after these events."""
+    present: dict[str, Callback] = {}
+    for event in events:
+        callback_id = event.callback.callback_id
+        before = present.pop(callback_id, None)
+        assert (before is None) == (event.kind is EventKind.CREATED) == (event.previous is None)
+        if before is not None and event.previous is not None:
+            assert event.previous.state is before.state
+        if event.kind is not EventKind.PURGED:
+            present[callback_id] = event.callback
+    return present
+
+
+async def live(store: Store, dice: random.Random) -> None:
+    """A callback's life, as chance has it, among rivals."""
+    callback = new(target=f"sip:{dice.randrange(5)}@example.com")
+    await store.create([callback])
+    while not callback.ended:
+        step = cancel(callback)
+        if callback.state is State.QUEUED and dice.random() < 0.8:
+            step = offer(callback)
+        elif callback.state is State.OFFERED and dice.random() < 0.8:
+            step = dial(callback)
+        elif callback.state in (State.DIALING, State.CANCELLING):
+            ringing = after(callback, Ringing(at=NOW))
+            step = ringing if ringing is not callback else after(callback, ending(Outcome.BUSY))
+        try:
+            await store.apply([Change(callback, step)])
+        except RevisionConflict:  # the target is in a call
+            continue
+        callback = step
+
+
+async def test_lists_agree_with_the_log_at_every_moment(store: Store) -> None:
+    dice = random.Random(9)
+    lives = [asyncio.create_task(live(store, random.Random(dice.random()))) for _ in range(60)]
+    snapshots: list[Snapshot] = []
+    purges = 0
+    while not all(task.done() for task in lives):
+        snapshots.append(await store.list(MATCH_ALL, "", 1000))
+        snapshots.append(await store.snapshot(MATCH_ALL, "", 1000))
+        purges += await store.purge(NOW + seconds(1), Retention(ended_callbacks=seconds(0)), 3)
+    await asyncio.gather(*lives)
+    snapshots.append(await store.list(MATCH_ALL, "", 1000))
+
+    events = await store.events(0, 10_000)
+
+    assert purges
+    for snapshot in snapshots:
+        present = fold(event for event in events if event.number <= snapshot.number)
+        assert {callback.callback_id: callback for callback in snapshot.callbacks} == present

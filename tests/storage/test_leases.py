@@ -1,0 +1,120 @@
+"""Contract: leases are extended and moved without a change of the callback, and found by who holds them."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ringback.domain.callback import Callback
+from ringback.ports import Extension, Store
+from tests.storage.samples import NOW, cancel, changes, connect, dial, new, offer, seconds
+
+LATER = NOW + seconds(90)
+
+
+def until(callback: Callback, end: datetime) -> Callback:
+    assert callback.lease is not None
+    return replace(callback, lease=replace(callback.lease, expire_time=end))
+
+
+async def test_a_held_lease_is_extended(store: Store) -> None:
+    """In whatever state of the call, and no event tells of it."""
+    calls = [offer(new()), dial(offer(new())), connect(offer(new())), cancel(dial(offer(new())))]
+    await store.create(calls)
+
+    kept = await store.extend([Extension(call.callback_id, 1, LATER) for call in calls])
+
+    assert kept == [True] * 4
+    assert [await store.get(call.callback_id) for call in calls] == [until(call, LATER) for call in calls]
+    assert (await store.history()).newest == 4
+
+
+async def test_a_lease_that_is_over_is_not_extended(store: Store) -> None:
+    waiting, ended = new(), cancel(offer(new()))
+    offered_again = offer(replace(new(), fencing_token=1))
+    await store.create([waiting, ended, offered_again])
+
+    kept = await store.extend(
+        [
+            Extension(waiting.callback_id, 1, LATER),
+            Extension(ended.callback_id, 1, LATER),
+            Extension("callback-x", 1, LATER),
+            Extension(offered_again.callback_id, 1, LATER),
+            Extension(offered_again.callback_id, 2, LATER),
+        ]
+    )
+
+    assert kept == [False, False, False, False, True]
+    assert await store.get(offered_again.callback_id) == until(offered_again, LATER)
+
+
+async def test_nothing_to_extend(store: Store) -> None:
+    assert await store.extend([]) == []
+
+
+async def test_all_leases_move_with_the_clock(store: Store) -> None:
+    calls, waiting = [offer(new()), connect(offer(new()))], new()
+    await store.create([*calls, waiting, cancel(new())])
+
+    assert await store.shift_leases(seconds(3600.5)) == 2
+
+    end = NOW + seconds(3630.5)
+    assert [await store.get(call.callback_id) for call in calls] == [until(call, end) for call in calls]
+    assert await store.get(waiting.callback_id) == waiting
+    assert (await store.history()).newest == 4
+    assert await store.shift_leases(seconds(-3600.5)) == 2
+    assert await store.get(calls[0].callback_id) == calls[0]
+
+
+async def test_lapsed_tells_the_leases_that_have_ended_earliest_first(store: Store) -> None:
+    late = dial(offer(new(), duration=seconds(20)))
+    early = offer(new(), duration=seconds(10))
+    held = connect(offer(new(), duration=seconds(21)))
+    await store.create([late, early, held, new(), cancel(offer(new()))])
+
+    assert await store.lapsed(NOW + seconds(20), 10) == [early, late]
+    assert await store.lapsed(NOW + seconds(20), 1) == [early]
+    assert await store.lapsed(NOW + seconds(9.999999), 10) == []
+
+
+async def test_an_extended_lease_does_not_lapse(store: Store) -> None:
+    offered = offer(new())
+    await store.create([offered])
+    await store.extend([Extension(offered.callback_id, 1, LATER)])
+    assert await store.lapsed(LATER - seconds(1), 10) == []
+    assert await store.lapsed(LATER, 10) == [until(offered, LATER)]
+
+
+async def test_held_by_tells_what_a_dialer_holds(store: Store) -> None:
+    offered, connected = offer(new(), request_id="poll-1"), connect(offer(new()))
+    others = offer(new(), dialer_id="other")
+    await store.create([offered, connected, others, cancel(offer(new())), new()])
+
+    held = await store.held_by("dialer")
+
+    assert sorted(held, key=lambda callback: callback.callback_id) == [offered, connected]
+    assert await store.held_by("nobody") == []
+
+
+async def test_leased_for_tells_what_a_poll_got(store: Store) -> None:
+    offered, dialing = offer(new(), request_id="poll-1"), dial(offer(new(), request_id="poll-1"))
+    await store.create(
+        [
+            offered,
+            dialing,
+            offer(new(), request_id="poll-2"),
+            offer(new(), request_id="poll-1", dialer_id="other"),
+            cancel(offer(new(), request_id="poll-1")),
+        ]
+    )
+
+    leased = await store.leased_for("dialer", "poll-1")
+
+    assert sorted(leased, key=lambda callback: callback.callback_id) == [offered, dialing]
+    assert await store.leased_for("dialer", "poll-3") == []
+
+
+async def test_a_lease_given_back_is_held_by_nobody(store: Store) -> None:
+    offered = offer(new(), request_id="poll-1")
+    await store.create([offered])
+    await store.apply(changes(offered, cancel(offered)))
+    assert await store.held_by("dialer") == []
+    assert await store.leased_for("dialer", "poll-1") == []

@@ -1,0 +1,195 @@
+"""Contract: lists and snapshots, compared with `CallbackFilter.matches`, which says what a filter means."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.filter import MATCH_ALL, CallbackFilter, ExternalTaskKey, Key
+from ringback.domain.priority import Priority
+from ringback.ports import Extension, Store
+from tests.storage.conftest import Database
+from tests.storage.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
+
+CALLERS = ("", "crm", "erp")
+SUPERVISORS = ("", "eve", "Zoë")
+TARGETS = tuple(f"sip:{name}@example.com" for name in ("anna", "bert", "carl"))
+LABELS = (("team", "blue"), ("team", "red"), ("tier", "gold"))
+DUE_TIMES = tuple(NOW + seconds(hours * 3600) for hours in range(4))
+
+
+def assorted(count: int) -> list[Callback]:
+    """Callbacks in every state, with fields that filters look at in every combination."""
+    dice = random.Random(7)
+    callbacks = []
+    for number in range(count):
+        by_chance = dice.choice(every_state())
+        fields = new(
+            service=dice.choice((SERVICE, OTHER_SERVICE)),
+            priority=dice.choice(list(Priority)),
+            caller_id=dice.choice(CALLERS),
+            external_task_id=dice.choice(("", f"task-{number}")),
+            supervisor=dice.choice(SUPERVISORS),
+            labels=dict(dice.sample(LABELS, dice.randrange(3))),
+        )
+        # Never two calls to one target at once.
+        target = by_chance.dial_target if by_chance.lease else dice.choice(TARGETS)
+        callbacks.append(
+            replace(
+                by_chance,
+                callback_id=fields.callback_id,
+                service_id=fields.service_id,
+                request=fields.request,
+                dial_target=target,
+                due_date=dice.choice(DUE_TIMES),
+            )
+        )
+    return callbacks
+
+
+CALLBACKS = assorted(300)
+
+
+@pytest.fixture(scope="module")
+async def full_store(
+    database_kind: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Store]:
+    """Read only."""
+    store = await database_kind(tmp_path_factory.mktemp("lists")).open()
+    try:
+        await store.create(random.Random(8).sample(CALLBACKS, len(CALLBACKS)))
+        yield store
+    finally:
+        await store.close()
+
+
+def matching(wanted: CallbackFilter) -> list[Callback]:
+    return [callback for callback in CALLBACKS if wanted.matches(callback)]
+
+
+def some(values: Sequence[object]) -> st.SearchStrategy[tuple[object, ...]]:
+    """Mostly none; sometimes one that nothing has, sometimes one twice."""
+    return st.just(()) | st.lists(st.sampled_from(values), min_size=1, max_size=4).map(tuple)
+
+
+KEYS: list[Key] = [
+    "callback-x",
+    ExternalTaskKey(caller_id="crm", external_task_id="task-x"),
+    *(callback.callback_id for callback in CALLBACKS[:50]),
+    *(
+        ExternalTaskKey(caller_id=callback.request.caller_id, external_task_id=callback.request.external_task_id)
+        for callback in CALLBACKS[:50]
+        if callback.request.external_task_id
+    ),
+]
+FILTERS = st.builds(
+    CallbackFilter,
+    keys=st.just(()) | st.just(()) | some(KEYS),
+    caller_ids=some([*CALLERS, "x"]),
+    service_ids=some([SERVICE.service_id, OTHER_SERVICE.service_id, "x"]),
+    states=some(list(State)),
+    priorities=some(list(Priority)),
+    supervisors=some([*SUPERVISORS, "x"]),
+    labels=st.just({}) | st.lists(st.sampled_from([*LABELS, ("x", "y")]), max_size=3).map(dict),
+    due_after=st.none() | st.sampled_from(DUE_TIMES),
+    due_before=st.none() | st.sampled_from(DUE_TIMES),
+    dial_target=st.just("") | st.sampled_from([*TARGETS, "sip:x@example.com"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(wanted=FILTERS)
+async def test_a_list_is_what_matches_newest_first(full_store: Store, wanted: CallbackFilter) -> None:
+    page = await full_store.list(wanted, "", 1000)
+    assert page.callbacks == matching(wanted)[::-1]
+    assert not page.more
+
+
+@settings(max_examples=100, deadline=None)
+@given(wanted=FILTERS, limit=st.integers(1, 40))
+async def test_pages_continue_where_the_one_before_ended(full_store: Store, wanted: CallbackFilter, limit: int) -> None:
+    found: list[Callback] = []
+    more = True
+    while more:
+        page = await full_store.list(wanted, found[-1].callback_id if found else "", limit)
+        assert len(page.callbacks) == limit if page.more else len(page.callbacks) <= limit
+        found += page.callbacks
+        more = page.more
+    assert found == matching(wanted)[::-1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(wanted=FILTERS, limit=st.integers(1, 40))
+async def test_snapshots_are_the_same_oldest_first(full_store: Store, wanted: CallbackFilter, limit: int) -> None:
+    found: list[Callback] = []
+    more = True
+    while more:
+        page = await full_store.snapshot(wanted, found[-1].callback_id if found else "", limit)
+        found += page.callbacks
+        more = page.more
+    assert found == matching(wanted)
+
+
+async def test_an_empty_store_has_an_empty_list(store: Store) -> None:
+    for page in (await store.list(MATCH_ALL, "", 10), await store.snapshot(MATCH_ALL, "", 10)):
+        assert (page.number, list(page.callbacks), page.more) == (0, [], False)
+
+
+async def test_more_says_whether_another_one_matches(store: Store) -> None:
+    callbacks = [new(), new(), new()]
+    await store.create(callbacks)
+    assert not (await store.list(MATCH_ALL, "", 3)).more
+    assert (await store.list(MATCH_ALL, "", 2)).more
+    assert not (await store.list(MATCH_ALL, callbacks[2].callback_id, 2)).more
+    assert not (await store.snapshot(MATCH_ALL, "", 3)).more
+    assert (await store.snapshot(MATCH_ALL, "", 2)).more
+
+
+async def test_a_list_has_the_present_end_of_a_lease(store: Store) -> None:
+    offered = offer(new())
+    await store.create([offered])
+    await store.extend([Extension(offered.callback_id, 1, NOW + seconds(99))])
+    [listed] = (await store.list(MATCH_ALL, "", 10)).callbacks
+    assert listed == await store.get(offered.callback_id)
+
+
+async def test_a_page_ends_early_at_about_two_mebibytes(store: Store) -> None:
+    url = "https://example.com/" + "x" * 20_000
+    large = [new(context_url=url) for _ in range(300)]
+    await store.create(large)
+
+    page = await store.list(MATCH_ALL, "", 1000)
+    assert page.more
+    assert 90 <= len(page.callbacks) <= 110
+    assert page.callbacks == large[::-1][: len(page.callbacks)]
+
+    snapshot = await store.snapshot(MATCH_ALL, "", 1000)
+    assert snapshot.more
+    assert snapshot.callbacks == large[: len(snapshot.callbacks)]
+
+    events = await store.events(0, 1000)
+    assert 90 <= len(events) <= 110
+
+
+async def test_a_page_has_at_least_one(store: Store) -> None:
+    large = [new(description="x" * 3_000_000) for _ in range(2)]
+    await store.create(large)
+    assert (await store.list(MATCH_ALL, "", 10)).callbacks == large[1:]
+    assert [event.callback for event in await store.events(0, 10)] == large[:1]
+    assert [event.callback for event in await store.events(1, 10)] == large[1:]
+
+
+async def test_a_filter_with_very_many_values(store: Store) -> None:
+    """More than are worth a search of their own."""
+    callbacks = [new(caller_id=f"caller-{n}", supervisor=f"supervisor-{n}") for n in range(300)]
+    await store.create(callbacks)
+    wanted = CallbackFilter(
+        caller_ids=tuple(f"caller-{n}" for n in range(0, 300, 2)),
+        supervisors=tuple(f"supervisor-{n}" for n in range(0, 300, 3)),
+    )
+    assert (await store.list(wanted, "", 1000)).callbacks == callbacks[::6][::-1]
