@@ -13,6 +13,7 @@ from ringback.dialers.simulated import SimulatedDialer, SimulatedSettings
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch
 from ringback.granting import Granting
+from ringback.queues import Pace, Queues
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
@@ -54,10 +55,11 @@ class App:
         self.granting = Granting(store, self.directory, clock, self.tail)
         self.dispatch = Dispatch(store, self.directory, clock, self.tail)
         self.callbacks = Callbacks(store, self.directory, clock)
+        self.queues = Queues(store, self.directory, self.granting, clock, Pace(self.tail))
         self.watches = Watches(store, self.tail, clock)
         self.server = Server()
         self.port = 0
-        self._gate = Gate()
+        self.gate = Gate()
         self._clock = clock
         self._dialer = _dialer(settings, self.granting, self.dispatch)
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,12 +97,12 @@ class App:
         self.port = await self.server.start(self._settings.listen)
 
     def _add_servicers(self) -> None:
-        server, gate = self.server.grpc, self._gate
+        server, gate = self.server.grpc, self.gate
         callback_service_pb2_grpc.add_CallbackServiceServicer_to_server(
             CallbackServicer(gate, self.callbacks, self.watches, self._clock), server
         )
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
-            DirectoryServicer(gate, self.directory), server
+            DirectoryServicer(gate, self.directory, self.callbacks, self.queues), server
         )
         dialer_service_pb2_grpc.add_DialerServiceServicer_to_server(
             DialerServicer(gate, self.granting, self.dispatch, self.directory, self._clock), server
@@ -115,7 +117,7 @@ class App:
     async def stop(self) -> None:
         """Drain: say so, end the streams with their last token, let writes and calls finish, close the database."""
         await self.server.report_health(serving=False)
-        self._gate.close()
+        self.gate.close()
         if self._dialer is not None:
             self._dialer.stop()
         self.tail.close()

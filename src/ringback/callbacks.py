@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ringback.changing import change
 from ringback.directory import Directory
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import TERMINAL, Callback, State
 from ringback.domain.errors import (
     CallbackAlreadyExists,
     CallbackNotFound,
@@ -15,11 +15,13 @@ from ringback.domain.errors import (
     RequestIdReused,
     RingbackError,
     ServiceNotFound,
+    StateRefused,
+    TargetAlreadyPending,
     Violation,
 )
 from ringback.domain.filter import CallbackFilter, ExternalTaskKey, Key
 from ringback.domain.lifecycle import CancelRequested, Rescheduled, after, ensure_possible
-from ringback.domain.number import normalise_sip
+from ringback.domain.number import normalise, normalise_sip
 from ringback.domain.planning import plan, replan
 from ringback.domain.request import (
     CallbackRequest,
@@ -30,7 +32,7 @@ from ringback.domain.request import (
     text_violation,
     violations,
 )
-from ringback.domain.service import Service
+from ringback.domain.service import Service, TargetPolicy
 from ringback.ids import CallbackIds
 from ringback.ports import Clock, Store
 from ringback.tokens import PageToken, ResumeToken, Tokens
@@ -39,6 +41,8 @@ DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
 MAX_BATCH = 1000
 MAX_REASON_LENGTH = 512
+_OPEN = tuple(state for state in State if state not in TERMINAL)
+_RESOLVED = frozenset({State.CANCELLED, State.CANCELLING, State.CONNECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +105,38 @@ class Callbacks:
             except (InvalidRequest, ServiceNotFound) as refusal:
                 results[index] = await self._repeated(asked) or refusal
         if planned:
-            earlier_ones = await self._store.create(list(planned.values()))
+            earlier_ones = await self._store.create(list(planned.values()), alone=self._alone(planned.values()))
             for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True):
-                results[index] = _compare(batch[index], earlier) if earlier else Created(callback, created=True)
+                results[index] = self._answer(batch[index], callback, earlier)
         return [results[index] for index in range(len(batch))]
+
+    def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
+        """Those whose service takes only one open callback to the same target."""
+        return frozenset(
+            callback.callback_id
+            for callback in planned
+            if self._directory.get(callback.service_id).same_target_policy is not TargetPolicy.ALLOW
+        )
+
+    def _answer(self, asked: Asked, planned: Callback, earlier: Callback | None) -> Created | RingbackError:
+        if earlier is None:
+            return Created(planned, created=True)
+        if _same_identity(asked, earlier):
+            return _compare(asked, earlier)
+        if self._directory.get(planned.service_id).same_target_policy is TargetPolicy.REFUSE:
+            return TargetAlreadyPending(earlier.callback_id, earlier.state.name)
+        return Created(earlier, created=False)
 
     async def _validate(self, asked: Asked, now: datetime) -> Created | RingbackError:
         """What creating would answer; a callback that would be new has no id."""
         callback = self._plan(asked, now, callback_id="")
         earlier = await self._find_earlier(asked)
-        return _compare(asked, earlier) if earlier else Created(callback, created=False)
+        if earlier is None and self._alone([callback]):
+            same_target = CallbackFilter(
+                service_ids=(callback.service_id,), dial_target=callback.dial_target, states=_OPEN
+            )
+            earlier = next(iter((await self._store.snapshot(same_target, "", 1)).callbacks), None)
+        return self._answer(asked, callback, earlier) if earlier else Created(callback, created=False)
 
     def _plan(self, asked: Asked, now: datetime, callback_id: str) -> Callback:
         faults = [*asked.faults, *violations(asked.request, now)]
@@ -226,6 +252,38 @@ class Callbacks:
             )
 
         return await change(self._store, lambda: self.get(key), decide)
+
+    async def resolve(self, target: str, reason: str) -> Sequence[Callback]:
+        """End all open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
+
+        Answers them as they are afterwards, the oldest first. Raises `InvalidRequest`.
+        """
+        faults = [*_named([("target", "is required")] if not target else target_violation("target", target))]
+        _refuse([*faults, *_named(text_violation("reason", reason, MAX_REASON_LENGTH))])
+        wanted = CallbackFilter(dial_target=normalise(target), states=_OPEN)
+        resolved: list[Callback] = []
+        after_id, more = "", True
+        while more:
+            page = await self._store.snapshot(wanted, after_id, MAX_PAGE_SIZE)
+            resolved += [await self._resolve(callback, reason) for callback in page.callbacks]
+            more = page.more
+            after_id = page.callbacks[-1].callback_id if page.callbacks else after_id
+        return [callback for callback in resolved if callback.state in _RESOLVED]
+
+    async def _resolve(self, callback: Callback, reason: str) -> Callback:
+        try:
+            return await self.cancel(callback.callback_id, reason, etag="")
+        except StateRefused:  # answered, or ended by itself, in the meantime
+            return await self.get(callback.callback_id)
+
+
+def _same_identity(asked: Asked, earlier: Callback) -> bool:
+    request, other = asked.request, earlier.sent_request
+    same_task = request.external_task_id != "" and (request.caller_id, request.external_task_id) == (
+        other.caller_id,
+        other.external_task_id,
+    )
+    return same_task or (asked.request_id != "" and asked.request_id.lower() == earlier.request_id)
 
 
 def _compare(asked: Asked, earlier: Callback) -> Created | CallbackAlreadyExists | RequestIdReused:

@@ -32,6 +32,8 @@ DEFAULT_LEASE = timedelta(seconds=30)
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0
 _RETRY_S = 1.0
+# A dialer that is busy does not ask: it counts for this long after its last poll.
+_DIALER_SEEN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Granting:
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
         self._returns: set[asyncio.Task[None]] = set()
+        # Which dialer asked for which services, and when its poll ended or will end.
+        self._asked: dict[tuple[str, frozenset[str]], float] = {}
         # Services that may have something to grant, the one served longest ago first; looked at once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
@@ -75,6 +79,7 @@ class Granting:
         """
         if self._closing:
             return ()
+        self._asked[request.dialer_id, request.service_ids] = self._clock.monotonic() + request.wait_s
         if request.request_id and (open_leases := await self._store.leased_for(request.dialer_id, request.request_id)):
             return open_leases
         if request.wait_s == 0:
@@ -113,6 +118,12 @@ class Granting:
             await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
         except StorageUnavailable as fault:
             _log.warning("leases of a client that has gone are left to lapse: %s", fault)
+
+    def has_dialer(self, service_id: str) -> bool:
+        """Whether some dialer asks for callbacks of this service, or did within the last minute."""
+        now = self._clock.monotonic()
+        self._asked = {who: when for who, when in self._asked.items() if when > now - _DIALER_SEEN_S}
+        return any(not service_ids or service_id in service_ids for _, service_ids in self._asked)
 
     async def start(self) -> None:
         self._ready = dict.fromkeys(await self._store.queued_services())

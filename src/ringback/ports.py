@@ -3,7 +3,7 @@
 The contracts are proved by one suite that runs against every adapter (`tests/storage/`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -81,6 +81,17 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Who waits for one service, and how many are being called, read at one moment."""
+
+    turn: Turn
+    in_progress: int
+    waiting: Mapping[Priority, int]
+    # Since when the one that has waited longest is due.
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedEvent:
     """One committed change. `number` grows in commit order; numbers may be missing, never reused."""
 
@@ -149,9 +160,10 @@ class Store(Protocol):
 
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
-    async def create(self, new: Sequence[Callback]) -> list[Callback | None]:
+    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
         """Store each, unless one with its id, its external task id or its request id is there already.
 
+        One whose id is in `alone` is stored only while its service has no other open callback to its target.
         Answers, in the order given, None for each that was stored, and the one already there for each that was
         not (also when it is an earlier one of the same call). Logged as CREATED.
         """
@@ -243,6 +255,14 @@ class Store(Protocol):
 
         Callbacks whose target is in a call already are passed over.
         """
+        ...
+
+    async def line(self, service_id: str) -> Line | None:
+        """How many are QUEUED, per level that has any; None: no such service. Looks at each of them once."""
+        ...
+
+    async def ahead(self, callback: Callback) -> int:
+        """How many QUEUED callbacks of its service and level come before it. Looks at each of them once."""
         ...
 
     # --- Services ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ Response = TypeVar("Response")
 # Far more than a start, or an answer, takes on a busy machine: beyond it something hangs.
 PATIENCE_S: Final = 30.0
 # How long to leave a server alone that says it is stopping; nothing tells a client when the next one is up.
-_PAUSE_S: Final = 0.2
+PAUSE_S: Final = 0.2
 
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -48,4 +48,4 @@ async def insist(call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", re
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise
             if refusal_of(error).reason:
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(PAUSE_S)

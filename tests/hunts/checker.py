@@ -175,8 +175,9 @@ class Fold:
         """A line for each callback of which the fold and the filtered list say something else."""
         there = {callback.callback_id: callback for callback in listed}
         for callback_id in sorted(there.keys() | self.callbacks.keys()):
-            if there.get(callback_id) != self.callbacks.get(callback_id):
-                yield f"{callback_id}: a filtered watch and the filtered list disagree"
+            watched, listed_one = self.callbacks.get(callback_id), there.get(callback_id)
+            if watched != listed_one:
+                yield f"{callback_id}: a filtered watch has {_version(watched)}, the list {_version(listed_one)}"
 
 
 # --- The rules ---------------------------------------------------------------------------------------------------
@@ -275,6 +276,10 @@ def _digest(message: Message) -> int:
 
 def _name(state: "cb.CallbackState.ValueType") -> str:
     return cb.CallbackState.Name(state).removeprefix("CALLBACK_STATE_")
+
+
+def _version(callback: cb.Callback | None) -> str:
+    return f"revision {callback.revision} {_name(callback.state)}" if callback else "none"
 
 
 def _time(moment: Timestamp) -> str:

@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.api import Api, by_id, refusal_of
 from tests.hunts.calls import insist
 from tests.hunts.ledger import Ledger, Promise
@@ -39,7 +40,8 @@ class Client:
     name: str
     api: Api
     ledger: Ledger
-    service_ids: Sequence[str]
+    # And how much of the load each of them gets.
+    services: Mapping[str, int]
     dice: random.Random
 
     async def act(self) -> None:
@@ -86,7 +88,7 @@ class Client:
         for promise, result in zip(promises, answer.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
-            elif _is_too_late(promise, pb.error__reason__pb2.ErrorReason.Name(result.error.reason)):
+            elif _is_too_late(promise, ErrorReason.Name(result.error.reason)):
                 promise.refused = True
             else:
                 self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
@@ -96,7 +98,7 @@ class Client:
         request = pb.CreateCallbackRequest(
             callback_request=cb.CallbackRequest(
                 target=self._target(),
-                service_id=self.dice.choice(self.service_ids),
+                service_id=self._service_id(),
                 priority=self.dice.choice(cb.Priority.values()[1:]),
                 max_retries=self.dice.randint(0, 3),
                 seconds_between_retries=self.dice.randint(0, 1),
@@ -113,6 +115,10 @@ class Client:
         if self.dice.random() < 0.1:
             request.callback_request.expire_time.CopyFrom(self._moment(2, 4))
         return request
+
+    def _service_id(self) -> str:
+        [service_id] = self.dice.choices(list(self.services), list(self.services.values()))
+        return service_id
 
     def _target(self) -> str:
         shared = self.dice.random() < 0.1

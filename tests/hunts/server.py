@@ -51,8 +51,8 @@ class ServerProcess:
     @asynccontextmanager
     async def running(cls, folder: Path, *options: str) -> AsyncIterator["ServerProcess"]:
         server = cls(folder, *options)
-        await server.start()
         try:
+            await server.start()
             yield server
         finally:
             await server.kill()

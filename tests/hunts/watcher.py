@@ -4,14 +4,13 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Protocol
 
 import grpc
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
-from tests.hunts.calls import connect
+from tests.hunts.calls import PAUSE_S, connect
 
 # How often a stream resumes with an older token, as a client does that was killed before it stored the last one.
 _OLD_TOKEN_SHARE: Final = 0.3
@@ -48,11 +47,13 @@ class Watcher:
     async def run(self) -> None:
         while not self.findings:
             code = await self._follow()
-            self.streaming.clear()
             self.ends.append(code)
             if code not in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE):
                 self.findings.append(f"a watch ended with {code.name}")
             self._tell()
+            if not self.streaming.is_set():  # refused by a server that is stopping
+                await asyncio.sleep(PAUSE_S)
+            self.streaming.clear()
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Return as soon as something that was watched makes it true; at once when the watch has failed."""
@@ -66,9 +67,14 @@ class Watcher:
         self._consumer.resume_at(position)
         async with connect(self._port) as api:
             stream = api.callbacks.WatchCallbacks(request, wait_for_ready=True)
-            with suppress(grpc.aio.AioRpcError):
+            try:
                 async for response in stream:
                     self._take(response)
+            except grpc.aio.AioRpcError:
+                pass  # the code says it all
+            except asyncio.CancelledError:
+                if _is_being_cancelled():
+                    raise
             return await stream.code()
 
     def _bookmark(self) -> tuple[str, int]:
@@ -88,3 +94,9 @@ class Watcher:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+def _is_being_cancelled() -> bool:
+    """Whether it is us who are to stop: gRPC raises CancelledError also when the server has cancelled a call."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

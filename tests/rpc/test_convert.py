@@ -500,7 +500,7 @@ SERVICES = st.builds(
     ),
     retry_rules=st.dictionaries(st.sampled_from(list(Outcome)[1:]), RULES),
     first_leg=st.sampled_from(FirstLeg),
-    priority_weights=st.tuples(*[st.integers(1, 1000)] * 7),
+    priority_weights=st.tuples(*[st.integers(1, 100)] * 7),
     same_target_policy=st.sampled_from(TargetPolicy),
     create_time=TIMES,
     update_time=TIMES,
@@ -650,7 +650,7 @@ BAD_SERVICES: Mapping[str, tuple[Spoil, list[str]]] = {
     "few weights": (lambda m: set_weights(m, 1, 2, 3), ["priority_weights"]),
     "many weights": (lambda m: set_weights(m, *[1] * 8), ["priority_weights"]),
     "bad weights": (
-        lambda m: set_weights(m, 0, 1, 1000, 1, 1, 1, 1001),
+        lambda m: set_weights(m, 0, 1, 100, 1, 1, 1, 101),
         ["priority_weights[0]", "priority_weights[6]"],
     ),
 }

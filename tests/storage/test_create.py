@@ -7,7 +7,7 @@ import pytest
 from ringback.domain.callback import Callback, State
 from ringback.domain.filter import ExternalTaskKey
 from ringback.ports import EventKind, Store
-from tests.storage.samples import NOW, cancel, changes, every_state, new, seconds
+from tests.storage.samples import NOW, OTHER_SERVICE, cancel, changes, every_state, new, seconds
 
 
 async def test_what_was_created_is_found_by_each_of_its_names(store: Store) -> None:
@@ -148,6 +148,55 @@ async def test_many_at_the_same_time_are_each_stored(store: Store) -> None:
     assert {event.callback.callback_id for event in await store.events(0, 1000)} == {
         callback.callback_id for callback in callbacks
     }
+
+
+# --- Alone at its target ---------------------------------------------------------------------------------------
+
+ANNA = "sip:anna@example.com"
+
+
+async def create_alone(store: Store, *callbacks: Callback) -> list[Callback | None]:
+    return list(await store.create(callbacks, alone=[callback.callback_id for callback in callbacks]))
+
+
+@pytest.mark.parametrize("state", State)
+async def test_alone_means_no_other_open_callback_to_the_target(store: Store, state: State) -> None:
+    sample = next(callback for callback in every_state() if callback.state is state)
+    second = new(target=sample.dial_target)
+    await store.create([sample])
+    assert await create_alone(store, second) == [None if sample.ended else sample]
+
+
+async def test_alone_is_of_one_service(store: Store) -> None:
+    await store.create([new(target=ANNA, service=OTHER_SERVICE)])
+    assert await create_alone(store, new(target=ANNA)) == [None]
+
+
+async def test_alone_among_those_of_the_same_call(store: Store) -> None:
+    first, second, free = new(target=ANNA), new(target=ANNA), new()
+    assert await create_alone(store, first, second, free) == [None, first, None]
+
+
+async def test_only_those_in_alone_are_alone(store: Store) -> None:
+    first, second, third = new(target=ANNA), new(target=ANNA), new(target=ANNA)
+    assert await store.create([first, second, third], alone={second.callback_id}) == [None, first, None]
+
+
+async def test_a_repeated_request_comes_before_its_target(store: Store) -> None:
+    """Its own callback is answered, not the older one to the same target."""
+    older, own = new(target=ANNA), new(target=ANNA, request_id="request-1")
+    await store.create([older, own])
+    assert await create_alone(store, new(target=ANNA, request_id="request-1")) == [own]
+
+
+async def test_of_many_at_the_same_time_one_is_alone(store: Store) -> None:
+    rivals = [new(target=ANNA) for _ in range(50)]
+    answers = await asyncio.gather(*(create_alone(store, rival) for rival in rivals))
+    [winner] = [rival for rival, [answer] in zip(rivals, answers, strict=True) if answer is None]
+    assert [answer for [answer] in answers].count(winner) == 49
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------
 
 
 async def test_get_many_answers_those_that_exist_once(store: Store) -> None:

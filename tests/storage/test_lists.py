@@ -184,12 +184,13 @@ async def test_a_page_has_at_least_one(store: Store) -> None:
     assert [event.callback for event in await store.events(1, 10)] == large[1:]
 
 
-async def test_a_filter_with_very_many_values(store: Store) -> None:
-    """More than are worth a search of their own."""
-    callbacks = [new(caller_id=f"caller-{n}", supervisor=f"supervisor-{n}") for n in range(300)]
+@pytest.mark.parametrize("count", [30, 300])
+async def test_a_filter_with_many_values(store: Store, count: int) -> None:
+    """As many as are worth a search each, and more than that."""
+    callbacks = [new(caller_id=f"caller-{n}", supervisor=f"supervisor-{n}") for n in range(count)]
     await store.create(callbacks)
     wanted = CallbackFilter(
-        caller_ids=tuple(f"caller-{n}" for n in range(0, 300, 2)),
-        supervisors=tuple(f"supervisor-{n}" for n in range(0, 300, 3)),
+        caller_ids=tuple(f"caller-{n}" for n in range(0, count, 2)),
+        supervisors=tuple(f"supervisor-{n}" for n in range(0, count, 3)),
     )
     assert (await store.list(wanted, "", 1000)).callbacks == callbacks[::6][::-1]

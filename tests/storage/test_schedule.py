@@ -5,7 +5,7 @@ from typing import Any
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import FRESH_ROUND, Priority
-from ringback.ports import Store, Turn
+from ringback.ports import Line, Store, Turn
 from tests.storage.samples import (
     NOW,
     OTHER_SERVICE,
@@ -212,3 +212,40 @@ async def test_nobody_is_held_by_a_call_to_somebody_else(store: Store) -> None:
     assert queue is not None
     assert len(queue.heads[Priority.NORMAL]) == 2
     assert not queue.held
+
+
+# --- How long the line is ------------------------------------------------------------------------------------
+
+
+async def test_a_line_is_counted_by_level(store: Store) -> None:
+    await store.create(every_state())
+    await store.create([new(priority=Priority.LOW, now=NOW - seconds(ago_s)) for ago_s in (10, 30, 20)])
+    await store.create([new(service=OTHER_SERVICE, now=NOW - seconds(99))])
+
+    line = await store.line(SERVICE.service_id)
+
+    assert line == Line(
+        turn=Turn(SERVICE.service_id, FRESH_ROUND, 0),
+        in_progress=4,
+        waiting={Priority.NORMAL: 1, Priority.LOW: 3},
+        oldest=NOW - seconds(30),
+    )
+
+
+async def test_the_line_of_nobody(store: Store) -> None:
+    assert await store.line(SERVICE.service_id) == Line(
+        turn=Turn(SERVICE.service_id, FRESH_ROUND, 0), in_progress=0, waiting={}, oldest=None
+    )
+    assert await store.line("no-such-service") is None
+
+
+async def test_ahead_counts_those_before_in_the_same_line(store: Store) -> None:
+    line = [new(now=NOW - seconds(ago_s)) for ago_s in (20, 10, 10, 10, 5)]
+    await store.create([*line, new(priority=Priority.HIGH), new(service=OTHER_SERVICE), offer(new())])
+    assert [await store.ahead(callback) for callback in line] == [0, 1, 2, 3, 4]
+
+
+async def test_ahead_of_one_that_is_not_in_the_line(store: Store) -> None:
+    line = [new(), new()]
+    await store.create(line)
+    assert await store.ahead(scheduled(10)) == 2

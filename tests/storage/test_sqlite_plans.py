@@ -9,7 +9,7 @@ import pytest
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.priority import Priority
-from ringback.storage.sqlite import pages, reads
+from ringback.storage.sqlite import pages, reads, writes
 from ringback.storage.sqlite.opening import prepare
 from tests.storage.samples import NOW
 
@@ -27,6 +27,9 @@ QUESTIONS = {
     "queue: in progress": reads.IN_PROGRESS_OF_SERVICE,
     "queue: heads": reads.QUEUE_HEADS,
     "queue: held": reads.IS_HELD,
+    "line": reads.LINE,
+    "ahead": reads.AHEAD,
+    "same target": writes.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
     "events": reads.EVENTS,
 }
 FILTERS = {
@@ -88,4 +91,5 @@ def test_lists_are_read_in_order(
     for drive in [*pages.drives(wanted), pages.BY_ID]:
         check_plan(database, pages.select(wanted, drive, direction, "", 10).sql)
         if drive is not pages.BY_ID:
-            check_plan(database, f"SELECT 1 FROM {drive.entries} LIMIT 1")
+            for stream in drive.streams:
+                check_plan(database, f"SELECT 1 FROM {stream.entries} LIMIT 1")

@@ -155,6 +155,11 @@ async def test_a_failed_commit_concerns_all_of_the_batch(sqlite_store: SqliteSto
     assert not sqlite_store.healthy
     assert (await sqlite_store.history()).newest == 0
 
+    await on_writer(sqlite_store, lambda database: database.execute("DROP TRIGGER breaking"))
+    callback = new()
+    assert await sqlite_store.create([callback]) == [None]
+    assert [event.callback for event in await sqlite_store.events(0, 10)] == [callback]
+
 
 def break_at_commit(database: sqlite3.Connection) -> None:
     database.executescript(

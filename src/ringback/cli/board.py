@@ -9,7 +9,7 @@ from rich.table import Table
 
 from ringback import client
 from ringback.cli.session import Session
-from ringback.cli.show import last_outcome, plain_table, state_text, time_of_day
+from ringback.cli.show import external_key, last_outcome, plain_table, state_text, time_of_day
 from ringback.cli.values import ENDED, PRIORITIES
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
@@ -38,13 +38,13 @@ class Board:
 
     def _update(self, event: pb.CallbackEvent) -> None:
         callback = event.callback
-        self._recent.pop(callback.callback_id, None)
         self._open.discard(callback.callback_id)
         if event.type == pb.CALLBACK_EVENT_TYPE_REMOVED:
+            self._recent.pop(callback.callback_id, None)
             return
         self._recent[callback.callback_id] = callback
         if len(self._recent) > _MAX_ROWS:
-            del self._recent[next(iter(self._recent))]
+            del self._recent[min(self._recent.values(), key=_changed).callback_id]
         if callback.state not in ENDED:
             self._open.add(callback.callback_id)
 
@@ -65,7 +65,7 @@ class Board:
         for callback in sorted(self._recent.values(), key=_changed, reverse=True)[:rows]:
             table.add_row(
                 time_of_day(callback.update_time),
-                callback.callback_id,
+                external_key(callback.callback_request) or callback.callback_id,
                 state_text(callback.state),
                 str(callback.attempt_count),
                 last_outcome(callback),
@@ -102,4 +102,4 @@ async def show_live(session: Session, request: pb.WatchCallbacksRequest, *, unti
     with Live(console=console) as live:
         async with aclosing(follow(session, request, board, until=until)) as responses:
             async for _ in responses:
-                live.update(board.table(min(_MAX_ROWS, console.height - _FRAME_LINES)))
+                live.update(board.table(min(_MAX_ROWS, max(1, console.height - _FRAME_LINES))))

@@ -64,8 +64,8 @@ def parse(text: str, file: str) -> list[WantedService]:
 
 def _read_service(place: Place) -> WantedService:
     settings = _read_settings(place, _SETTINGS)
-    if "sip_address" not in settings:
-        place.fail("has no sip_address")
+    if not settings.keys() & {"service_id", "sip_address"}:
+        place.fail("needs a sip_address or a service_id")
     return WantedService(pb.Service(**settings), tuple(settings))
 
 

@@ -43,11 +43,14 @@ def _local(stamp: Timestamp, form: str) -> str:
     return stamp.ToDatetime(UTC).astimezone().strftime(form) if stamp.seconds else ""
 
 
-def plain_table(*headings: str, title: str | None = None) -> Table:
-    """A table whose cells stay on one line each."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2), title=title, title_justify="left", title_style="bold")
+# What may be cut where a screen is too narrow; ids, states and times may not.
+_SHRINKING = frozenset({"target", "address", "name", "external id", "detail"})
+
+
+def plain_table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading not in _SHRINKING, overflow="ellipsis")
     return table
 
 

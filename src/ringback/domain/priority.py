@@ -1,6 +1,6 @@
 """The queue discipline, exact. It holds no queue: it says which level's turn it is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 
 
@@ -61,6 +61,25 @@ def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int
         held, next_start = _first_turn(next_start, weights), (next_start + 1) % _COUNT
     served, held = _grant(earning, held, weights)
     return WEIGHTED[served], (*held, next_start, *all_wait)
+
+
+def turns_until(
+    counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
+) -> int:
+    """How many grants it takes, if nobody else comes, until the one with `ahead` others before it in `level` has its
+    turn; `limit` when it takes at least that many. The counts include that one.
+    """
+    left = {waiting: count for waiting, count in counts.items() if count > 0}
+    for turn in range(1, limit):
+        served, credits_ = pick(left, credits_, weights)
+        if served is level:
+            if ahead == 0:
+                return turn
+            ahead -= 1
+        left[served] -= 1
+        if left[served] == 0:
+            del left[served]
+    return limit
 
 
 def _grant(earning: Sequence[int], held: Credits, weights: Sequence[int]) -> tuple[int, Credits]:

@@ -115,7 +115,11 @@ class CallbackServicer(pb_grpc.CallbackServiceServicer):
     async def ResolveCallbacks(
         self, request: pb.ResolveCallbacksRequest, context: Context
     ) -> pb.ResolveCallbacksResponse:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "ResolveCallbacks is not built yet")
+        self._gate.check()
+        response = pb.ResolveCallbacksResponse()
+        for callback in await self._callbacks.resolve(request.target, request.reason):
+            write_callback(callback, response.callbacks.add())
+        return response
 
     @answering
     async def WatchCallbacks(  # type: ignore[override]  # coroutine style: its writes have back-pressure

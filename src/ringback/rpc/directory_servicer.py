@@ -4,16 +4,22 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from ringback.callbacks import Callbacks
 from ringback.directory import Directory
-from ringback.domain.errors import InvalidRequest, PageTokenInvalid
+from ringback.domain.callback import Callback
+from ringback.domain.errors import InvalidRequest, PageTokenInvalid, Violation
 from ringback.domain.number import InvalidTarget, normalise_sip
+from ringback.domain.priority import Priority
 from ringback.domain.request import parse_guid
 from ringback.domain.service import Service
+from ringback.queues import Queues, QueueView
 from ringback.rpc.convert.faults import Faults
+from ringback.rpc.convert.filters import read_key
 from ringback.rpc.convert.services import merge_service, read_service, write_service
-from ringback.rpc.convert.values import read_guid
+from ringback.rpc.convert.values import read_guid, write_time
 from ringback.rpc.gate import Gate
 from ringback.rpc.status import answering
+from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
 
@@ -24,9 +30,11 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
     """One method per RPC."""
 
-    def __init__(self, gate: Gate, directory: Directory) -> None:
+    def __init__(self, gate: Gate, directory: Directory, callbacks: Callbacks, queues: Queues) -> None:
         self._gate = gate
         self._directory = directory
+        self._callbacks = callbacks
+        self._queues = queues
 
     @answering
     async def ListServices(self, request: pb.ListServicesRequest, context: Context) -> pb.ListServicesResponse:
@@ -47,25 +55,24 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
     @answering
     async def GetService(self, request: pb.GetServiceRequest, context: Context) -> pb.GetServiceResponse:
         self._gate.check()
+        key = request.WhichOneof("key")
+        if key is None:
+            raise InvalidRequest([Violation("key", "is required: set service_id or sip_address")])
         response = pb.GetServiceResponse()
-        write_service(self._find(request), response.service)
+        write_service(self._find(request, key), response.service)
         return response
 
-    def _find(self, request: pb.GetServiceRequest) -> Service:
-        faults = Faults()
-        match request.WhichOneof("key"):
-            case "service_id":
-                service_id = read_guid(request.service_id, "service_id", faults)
-                faults.refuse()
-                return self._directory.get(service_id)
-            case "sip_address":
-                try:
-                    return self._directory.by_sip(normalise_sip(request.sip_address))
-                except InvalidTarget as refusal:
-                    faults.add("sip_address", str(refusal))
-            case _:
-                faults.add("key", "is required: set service_id or sip_address")
-        raise InvalidRequest(faults.violations)
+    def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
+        """The service that the field `key` of the request names."""
+        if key == "service_id":
+            faults = Faults()
+            service_id = read_guid(request.service_id, key, faults)
+            faults.refuse()
+            return self._directory.get(service_id)
+        try:
+            return self._directory.by_sip(normalise_sip(request.sip_address))
+        except InvalidTarget as refusal:
+            raise InvalidRequest([Violation("sip_address", str(refusal))]) from None
 
     @answering
     async def CreateService(self, request: pb.CreateServiceRequest, context: Context) -> pb.CreateServiceResponse:
@@ -104,4 +111,38 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
 
     @answering
     async def GetQueue(self, request: pb.GetQueueRequest, context: Context) -> pb.GetQueueResponse:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "GetQueue is not built yet")
+        self._gate.check()
+        faults = Faults()
+        named = request.HasField("callback_key")
+        key = read_key(request.callback_key, "callback_key", faults) if named else None
+        faults.refuse()
+        callback = None if key is None else await self._callbacks.get(key)
+        view = await self._queues.look(self._service_asked_for(request, callback), callback)
+        response = pb.GetQueueResponse()
+        _write_view(view, response)
+        return response
+
+    def _service_asked_for(self, request: pb.GetQueueRequest, callback: Callback | None) -> Service:
+        service = request.WhichOneof("service")
+        if service is not None:
+            return self._find(request, service)
+        if callback is not None:
+            return self._directory.get(callback.service_id)
+        raise InvalidRequest([Violation("service", "is required, unless callback_key is set")])
+
+
+def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:
+    message.service_id = view.service.service_id
+    for priority in Priority:
+        message.waiting.add(priority=callback_pb.Priority.ValueType(priority), count=view.waiting.get(priority, 0))
+    write_time(view.oldest, message.oldest_waiting_time)
+    message.in_progress = view.in_progress
+    message.capacity = view.service.max_concurrent_calls
+    if view.estimated_wait is not None:
+        message.estimated_wait.FromTimedelta(view.estimated_wait)
+    message.estimate_basis = view.estimate_basis
+    if (standing := view.standing) is not None:
+        message.position.position = standing.position
+        message.position.explanation = standing.explanation
+        if standing.reason is not None:
+            message.position.reason = pb.WaitingReason.ValueType(standing.reason)

@@ -108,12 +108,11 @@ def _object(kind: Any) -> _Form:
         return record
 
     def read(record: dict[str, Any]) -> Any:
-        return kind(
-            **{
-                name: forms[name].read(part) if part is not None and name in forms else part
-                for name, part in record.items()
-            }
-        )
+        for name, form in forms.items():
+            part = record.get(name)
+            if part is not None:
+                record[name] = form.read(part)  # in place: the record was decoded for this
+        return kind(**record)
 
     return _Form(write, read)
 

@@ -101,8 +101,8 @@ class CreateCallbackRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID that makes this call idempotent for 24 hours. Useful where there is no `external_task_id`; with
-    both, both must agree with the earlier call. Per caller. Empty: none.
+    """A UUID that makes this call idempotent, for as long as the callback is kept and at least 24 hours. Useful
+    where there is no `external_task_id`; with both, the `external_task_id` decides. Empty: none.
     """
     validate_only: _builtins.bool
     """Only check. Answers what would be answered, errors included, and stores nothing; a callback that would

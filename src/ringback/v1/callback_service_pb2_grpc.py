@@ -36,7 +36,7 @@ class CallbackServiceStub(object):
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
@@ -110,7 +110,7 @@ class CallbackServiceServicer(object):
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
@@ -281,7 +281,7 @@ class CallbackService(object):
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of

@@ -37,7 +37,7 @@ class CallbackServiceStub:
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
@@ -131,7 +131,7 @@ class CallbackServiceAsyncStub(CallbackServiceStub):
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
@@ -221,7 +221,7 @@ class CallbackServiceServicer(metaclass=_abc_1.ABCMeta):
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
     they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
-    `external_task_id`, a `request_id` does the same for 24 hours. With neither, every request is a new
+    `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
 
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of

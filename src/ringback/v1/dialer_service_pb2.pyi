@@ -33,7 +33,9 @@ class _AttemptProgressEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attem
     ATTEMPT_PROGRESS_UNSPECIFIED: _AttemptProgress.ValueType  # 0
     """INVALID_FIELD."""
     ATTEMPT_PROGRESS_DIALING: _AttemptProgress.ValueType  # 1
-    """The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING."""
+    """The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
+    OK; if the answer then says `cancel_requested`, do not place the call any more.
+    """
     ATTEMPT_PROGRESS_RINGING: _AttemptProgress.ValueType  # 2
     """The target's phone rings. Sets `Attempt.ring_time`."""
     ATTEMPT_PROGRESS_CONNECTED: _AttemptProgress.ValueType  # 3
@@ -45,7 +47,9 @@ class AttemptProgress(_AttemptProgress, metaclass=_AttemptProgressEnumTypeWrappe
 ATTEMPT_PROGRESS_UNSPECIFIED: AttemptProgress.ValueType  # 0
 """INVALID_FIELD."""
 ATTEMPT_PROGRESS_DIALING: AttemptProgress.ValueType  # 1
-"""The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING."""
+"""The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
+OK; if the answer then says `cancel_requested`, do not place the call any more.
+"""
 ATTEMPT_PROGRESS_RINGING: AttemptProgress.ValueType  # 2
 """The target's phone rings. Sets `Attempt.ring_time`."""
 ATTEMPT_PROGRESS_CONNECTED: AttemptProgress.ValueType  # 3

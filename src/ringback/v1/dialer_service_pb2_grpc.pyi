@@ -38,8 +38,8 @@ class DialerServiceStub:
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
-    Meanwhile ExtendLeases keeps the lease alive, also during the conversation: reports do not extend it. A
-    good rhythm is a third of the lease's duration. A lease that runs out is closed by the server: in OFFERED
+    Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
     the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
     retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
@@ -102,8 +102,8 @@ class DialerServiceAsyncStub(DialerServiceStub):
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
-    Meanwhile ExtendLeases keeps the lease alive, also during the conversation: reports do not extend it. A
-    good rhythm is a third of the lease's duration. A lease that runs out is closed by the server: in OFFERED
+    Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
     the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
     retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
@@ -162,8 +162,8 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
-    Meanwhile ExtendLeases keeps the lease alive, also during the conversation: reports do not extend it. A
-    good rhythm is a third of the lease's duration. A lease that runs out is closed by the server: in OFFERED
+    Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
     the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
     retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or

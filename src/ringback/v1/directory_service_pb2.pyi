@@ -253,7 +253,7 @@ class Service(_message.Message):
     @_builtins.property
     def priority_weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The weights of the priorities HIGHEST, VERY_HIGH, HIGH, NORMAL, LOW, VERY_LOW and LOWEST, in this order.
-        Exactly seven values, each 1 to 1000. Empty on create: 7, 6, 5, 4, 3, 2, 1.
+        Exactly seven values, each 1 to 100. Empty on create: 7, 6, 5, 4, 3, 2, 1.
         """
 
     @_builtins.property
@@ -768,7 +768,7 @@ class QueuePosition(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """1: it is the next one, if nobody else joins. 0: it is not QUEUED."""
+    """1: it is the next one, if nobody else joins. Counted up to 10,000. 0: it is not QUEUED."""
     reason: Global___WaitingReason.ValueType
     """Why it has not been dialled yet. UNSPECIFIED when it is in progress or has ended."""
     explanation: _builtins.str

@@ -48,7 +48,8 @@ _RETRIES = Limits(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
 _RING_TIMEOUT = Limits(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
 _QUEUE_TIME = Limits(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
 _MIN_DELAY = Limits(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
-_WEIGHT = Limits(1, 1000, 1)
+# A round of grants is looked through whenever the last empty level fills: it must not be long.
+_WEIGHT = Limits(1, 100, 1)
 
 _ALL_FIELDS = "*"
 _FIXED: Final = frozenset({"service_id", "create_time", "update_time", "etag"})

@@ -34,18 +34,25 @@ Values = tuple[Any, ...]
 @dataclass(frozen=True, slots=True)
 class Condition:
     sql: str
-    values: Values = ()
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The part of an index in which a condition holds: the tables to read, and the condition with its values."""
+
+    rows: str
+    condition: str
+    values: Values
+    # The same matches, for counting them.
+    entries: str
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A way to the rows: the tables to read, and the condition on their index, once for each tuple of values."""
+    """A way to the rows: the streams that have all matches between them, and none twice."""
 
-    rows: str
-    condition: str
-    streams: Sequence[Values]
-    # The same matches, for counting them.
-    entries: str
+    streams: Sequence[Stream]
     # Has to collect its matches before the first comes out: good for few of them only.
     for_few: bool = False
 
@@ -98,12 +105,15 @@ def _cut(rows: Iterable[tuple[str, str, int | None]], limit: int) -> tuple[list[
 def select(wanted: CallbackFilter, drive: Drive, direction: Direction, bound: str, limit: int) -> Condition:
     """The statement for a page, with its values."""
     rest = list(_conditions(wanted))
-    where = " AND ".join([drive.condition, direction.bound, *(condition.sql for condition in rest)])
-    stream = f"SELECT callback_id, body, lease_expire_us FROM {drive.rows} WHERE {where}"  # noqa: S608 - SQL of ours
-    fixed = (bound, *(value for condition in rest for value in condition.values))
+    rest_values = tuple(value for condition in rest for value in condition.values)
+    selects = [
+        f"SELECT callback_id, body, lease_expire_us FROM {stream.rows} WHERE "  # noqa: S608 - SQL of ours
+        + " AND ".join([stream.condition, direction.bound, *(condition.sql for condition in rest)])
+        for stream in drive.streams
+    ]
     return Condition(
-        f"{' UNION ALL '.join([stream] * len(drive.streams))} ORDER BY 1 {direction.order} LIMIT ?",
-        (*(value for values in drive.streams for value in (*values, *fixed)), limit),
+        f"{' UNION ALL '.join(selects)} ORDER BY 1 {direction.order} LIMIT ?",
+        (*(value for stream in drive.streams for value in (*stream.values, bound, *rest_values)), limit),
     )
 
 
@@ -141,14 +151,14 @@ def _one_of(column: str, values: Sequence[Any]) -> Condition:
 
 # --- The way to the rows ---------------------------------------------------------------------------------------
 
-BY_ID: Final = Drive("callback", "TRUE", ((),), entries="callback")
+BY_ID: Final = Drive([Stream("callback", "TRUE", (), entries="callback")])
 
 
 def _named(database: sqlite3.Connection, keys: Sequence[Key]) -> Drive:
     """A filter that names its callbacks needs no other index than that of their ids."""
     ids = tuple(id_ for key in keys if (id_ := _id_of(database, key)) is not None)
     condition = f"callback_id IN ({', '.join('?' * len(ids))})"
-    return Drive("callback", condition, (ids,), entries=f"callback WHERE {condition}")
+    return Drive([Stream("callback", condition, ids, entries=f"callback WHERE {condition}")])
 
 
 def _id_of(database: sqlite3.Connection, key: Key) -> str | None:
@@ -161,20 +171,28 @@ def _id_of(database: sqlite3.Connection, key: Key) -> str | None:
     return None if row is None else row[0]
 
 
-def _by(index: str, condition: str, streams: Iterable[Values]) -> Drive:
-    source = f"callback INDEXED BY {index}"
+def _by(index: str, condition: str, values: Iterable[Values]) -> Drive:
     # Each value once, or else its callbacks would come twice.
-    return Drive(source, condition, tuple(dict.fromkeys(streams)), entries=f"{source} WHERE {condition}")
+    return Drive([_stream(index, condition, some) for some in dict.fromkeys(values)])
+
+
+def _stream(index: str, condition: str, values: Values) -> Stream:
+    source = f"callback INDEXED BY {index}"
+    return Stream(source, condition, values, entries=f"{source} WHERE {condition}")
+
+
+def _by_target(target: str) -> Drive:
+    return Drive(
+        [
+            _stream("callback_open_by_target", "dial_target = ? AND end_us IS NULL", (target,)),
+            _stream("callback_ended_by_target", "dial_target = ? AND end_us IS NOT NULL", (target,)),
+        ]
+    )
 
 
 def _by_label(pair: tuple[str, str]) -> Drive:
-    condition = "key = ? AND value = ?"
-    return Drive(
-        "callback_label CROSS JOIN callback USING (callback_id)",
-        condition,
-        (pair,),
-        entries=f"callback_label WHERE {condition}",
-    )
+    source, condition = "callback_label CROSS JOIN callback USING (callback_id)", "key = ? AND value = ?"
+    return Drive([Stream(source, condition, pair, entries=f"callback_label WHERE {condition}")])
 
 
 def _by_due(wanted: CallbackFilter) -> Drive:
@@ -185,7 +203,7 @@ def _by_due(wanted: CallbackFilter) -> Drive:
         _LAST_US if wanted.due_before is None else time_us(wanted.due_before),
     )
     condition = f"callback_id IN (SELECT callback_id FROM {entries})"  # noqa: S608 - SQL of ours
-    return Drive("callback", condition, (span,), entries, for_few=True)
+    return Drive([Stream("callback", condition, span, entries)], for_few=True)
 
 
 def drives(wanted: CallbackFilter) -> list[Drive]:
@@ -195,7 +213,7 @@ def drives(wanted: CallbackFilter) -> list[Drive]:
 
 def _every_drive(wanted: CallbackFilter) -> Iterator[Drive]:
     if wanted.dial_target:
-        yield _by("callback_by_target", "dial_target = ?", [(wanted.dial_target,)])
+        yield _by_target(wanted.dial_target)
     for pair in wanted.labels.items():
         yield _by_label(pair)
     if wanted.supervisors and "" not in wanted.supervisors:
@@ -224,10 +242,10 @@ def _cheapest(database: sqlite3.Connection, possible: Sequence[Drive]) -> Drive:
 def _count(database: sqlite3.Connection, drive: Drive) -> int:
     """How many matches there are, up to `_COUNTED`."""
     matches = 0
-    for values in drive.streams:
+    for stream in drive.streams:
         (more,) = database.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {drive.entries} LIMIT ?)",  # noqa: S608 - SQL of ours
-            (*values, _COUNTED - matches),
+            f"SELECT count(*) FROM (SELECT 1 FROM {stream.entries} LIMIT ?)",  # noqa: S608 - SQL of ours
+            (*stream.values, _COUNTED - matches),
         ).fetchone()
         matches += more
         if matches >= _COUNTED:

@@ -58,7 +58,8 @@ def one_moment(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # else an error has ended it
+            database.execute("ROLLBACK")
 
 
 def _forbid_writing(database: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.filter import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.service import Service
-from ringback.ports import History, LoggedEvent, Queue, Turn
+from ringback.ports import History, Line, LoggedEvent, Queue, Turn
 from ringback.storage.event import logged_event
 from ringback.storage.record import read_callback, read_json, read_service, time_of, time_us
 from ringback.storage.sqlite.readers import one_moment
@@ -153,6 +153,16 @@ IS_HELD: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
+LINE: Final = """
+    SELECT priority, count(*), min(ready_us) FROM callback INDEXED BY callback_queue
+     WHERE state = 'QUEUED' AND service_id = ? GROUP BY priority
+"""
+AHEAD: Final = """
+    SELECT count(*) FROM callback INDEXED BY callback_queue
+     WHERE state = 'QUEUED' AND service_id = ? AND priority = ? AND (ready_us, callback_id) < (?, ?)
+"""
+
+
 def held_by(database: sqlite3.Connection, dialer_id: str) -> list[Callback]:
     return _callbacks(database.execute(HELD_BY, (dialer_id,)))
 
@@ -180,9 +190,33 @@ def queue(database: sqlite3.Connection, service_id: str, depth: int) -> Queue | 
             heads.setdefault(Priority(level), []).append(read_callback(*columns))
         short = [level for level in Priority if len(heads.get(level, ())) < depth]
         held = any(database.execute(IS_HELD, (service_id, level.value)).fetchone() for level in short)
-    body, credits_, revision = row
-    turn = Turn(service_id, tuple(read_json(credits_)), revision)
-    return Queue(read_service(body), turn, in_progress, heads, held)
+    return Queue(read_service(row[0]), _turn(service_id, row), in_progress, heads, held)
+
+
+def line(database: sqlite3.Connection, service_id: str) -> Line | None:
+    with one_moment(database):
+        row = database.execute(SERVICE_WITH_TURN, (service_id,)).fetchone()
+        if row is None:
+            return None
+        (in_progress,) = database.execute(IN_PROGRESS_OF_SERVICE, (service_id,)).fetchone()
+        levels = database.execute(LINE, (service_id,)).fetchall()
+    return Line(
+        turn=_turn(service_id, row),
+        in_progress=in_progress,
+        waiting={Priority(level): count for level, count, _ in levels},
+        oldest=min((time_of(ready_us) for _, _, ready_us in levels), default=None),
+    )
+
+
+def ahead(database: sqlite3.Connection, callback: Callback) -> int:
+    place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
+    (count,) = database.execute(AHEAD, place).fetchone()
+    return int(count)
+
+
+def _turn(service_id: str, service_with_turn: Any) -> Turn:
+    _, credits_, revision = service_with_turn
+    return Turn(service_id, tuple(read_json(credits_)), revision)
 
 
 # --- Services and events ---------------------------------------------------------------------------------------

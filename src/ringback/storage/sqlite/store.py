@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,22 +18,23 @@ from ringback.ports import (
     Change,
     Extension,
     History,
+    Line,
     LoggedEvent,
     Queue,
     Retention,
     Snapshot,
     Turn,
 )
-from ringback.storage.sqlite import pages, reads, writes
+from ringback.storage.sqlite import pages, purging, reads, services, writes
 from ringback.storage.sqlite.connection import connect, on_thread
+from ringback.storage.sqlite.log_end import LogEnd
 from ringback.storage.sqlite.opening import StoreCannotOpen, prepare, refusals, sole_use
 from ringback.storage.sqlite.readers import Readers
-from ringback.storage.sqlite.tail import Tail
 from ringback.storage.sqlite.writer import Writer
 
 R = TypeVar("R")
 
-# Lists have readers of their own: a long one holds up other lists, never the scheduler or a dialer.
+# Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2
 
@@ -48,14 +49,14 @@ class SqliteStore:
         writer: Writer,
         seekers: Readers,
         listers: Readers,
-        tail: Tail,
+        log_end: LogEnd,
         resources: AsyncExitStack,
     ) -> None:
         self._database_id = database_id
         self._writer = writer
         self._seekers = seekers
         self._listers = listers
-        self._tail = tail
+        self._log_end = log_end
         self._resources = resources
         self._closing = asyncio.Lock()
 
@@ -75,14 +76,14 @@ class SqliteStore:
                 writing = await connect(path)
                 stack.push_async_callback(writing.close)
                 database_id = await on_thread(writing, partial(prepare, path))
-                tail = Tail(await on_thread(writing, reads.newest_event))
+                log_end = LogEnd(await on_thread(writing, reads.newest_event))
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
             writer = Writer(
                 writing,
                 newest=reads.newest_event,
-                committed=tail.advance,
-                stopped=tail.end,
+                committed=log_end.advance,
+                stopped=log_end.end,
             )
             stack.push_async_callback(writer.close)
             return cls(
@@ -90,7 +91,7 @@ class SqliteStore:
                 writer=writer,
                 seekers=seekers,
                 listers=listers,
-                tail=tail,
+                log_end=log_end,
                 resources=stack.pop_all(),
             )
 
@@ -116,20 +117,20 @@ class SqliteStore:
 
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
-    async def create(self, new: Sequence[Callback]) -> list[Callback | None]:
-        return await self._writer.submit(writes.create, new)
+    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
+        return await self._writer.submit(writes.create, writes.Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._writer.submit(writes.apply, writes.Changes(changes, turn))
+        await self._writer.submit(writes.apply, writes.Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
-        return await self._writer.submit(writes.extend, extensions)
+        return await self._writer.submit(writes.extend, extensions, rows=len(extensions))
 
     async def shift_leases(self, by: timedelta) -> int:
         return await self._writer.submit(writes.shift_leases, by)
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._writer.submit(writes.purge, writes.Purge(now, retention, limit))
+        return await self._writer.submit(purging.purge, purging.Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -178,13 +179,19 @@ class SqliteStore:
     async def queue(self, service_id: str, depth: int) -> Queue | None:
         return await self._seek(partial(reads.queue, service_id=service_id, depth=depth))
 
+    async def line(self, service_id: str) -> Line | None:
+        return await self._listers.read(partial(reads.line, service_id=service_id))
+
+    async def ahead(self, callback: Callback) -> int:
+        return await self._listers.read(partial(reads.ahead, callback=callback))
+
     # --- Services ----------------------------------------------------------------------------------------------
 
     async def put_service(self, service: Service) -> None:
-        await self._writer.submit(writes.put_service, service)
+        await self._writer.submit(services.put_service, service)
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        return await self._writer.submit(writes.delete_service, writes.ServiceRevision(service_id, revision))
+        return await self._writer.submit(services.delete_service, services.ServiceRevision(service_id, revision))
 
     async def services(self) -> Sequence[Service]:
         return await self._seek(reads.services)
@@ -198,7 +205,7 @@ class SqliteStore:
         return await self._seek(partial(reads.events, after=after, limit=limit))
 
     async def wait_for_events(self, after: int) -> None:
-        await self._tail.wait(after)
+        await self._log_end.wait(after)
 
     async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
         return await self._seekers.read(query)

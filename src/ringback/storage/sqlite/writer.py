@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -29,8 +30,8 @@ R = TypeVar("R")
 # unexpected, and undone.
 Operation = Callable[[sqlite3.Connection, Sequence[T]], Sequence[R | Exception]]
 
-# A transaction is bounded, so that nobody waits long behind one.
-MAX_BATCH: Final = 1000
+# No more is begun in a transaction that has come to so many rows: nobody shall wait long behind one.
+ENOUGH_ROWS: Final = 1000
 # Flushes at once when alone. While several wait, flushes start this far apart: fewer, larger transactions leave
 # more time to the tasks that hand in the next ones, so that latency falls as well.
 SPACING_S: Final = 0.001
@@ -42,6 +43,7 @@ CROWD_SPACING_S: Final = 0.002
 class _Submission:
     operation: Operation[Any, Any]
     request: Any
+    rows: int
     answer: asyncio.Future[Any]
 
 
@@ -76,11 +78,15 @@ class Writer:
         """Whether the last attempt to write succeeded, and there can be another one."""
         return self._succeeded and not self._task.done()
 
-    async def submit(self, operation: Operation[T, R], request: T) -> R:
+    async def submit(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
+        """Write, and return when it is durable; `rows` is about how many it touches.
+
+        Raises what the operation refuses it with, or `StorageUnavailable`. Cancelling the caller does not stop it.
+        """
         if self._closing or self._task.done():
             raise StorageUnavailable("the database is closed")
         answer: asyncio.Future[R] = self._loop.create_future()
-        self._waiting.append(_Submission(operation, request, answer))
+        self._waiting.append(_Submission(operation, request, rows, answer))
         self._work.set()
         return await answer
 
@@ -92,14 +98,14 @@ class Writer:
 
     async def _run(self) -> None:
         while await self._gather():
-            self._writing = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            self._take_batch()
             self._flush_time = self._loop.time()
-            outcomes, newest = await on_thread(self._connection, partial(_write, self._writing, self._newest))
+            outcomes, newest = await on_thread(self._connection, partial(_write, tuple(self._writing), self._newest))
             self._succeeded = not any(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
             self._committed(newest)
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            self._writing = []
+            self._writing.clear()
 
     async def _gather(self) -> bool:
         """Wait until it is time for the next transaction; False when there will be none."""
@@ -112,6 +118,13 @@ class Writer:
         if pause > 0:
             await asyncio.sleep(pause)
         return True
+
+    def _take_batch(self) -> None:
+        rows = 0
+        while self._waiting and rows < ENOUGH_ROWS:
+            submission = self._waiting.popleft()
+            self._writing.append(submission)
+            rows += submission.rows
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let nobody wait for a writer that is gone, however it went."""
@@ -154,20 +167,21 @@ def _write(
 def _commit(database: sqlite3.Connection, batch: Sequence[_Submission]) -> list[Any]:
     """The outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
     try:
-        _roll_back(database)  # what a failed roll-back may have left
+        _roll_back(database)  # what could not be rolled back before
         database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         return [unavailable(error) for _ in batch]
     try:
         outcomes = _run_operations(database, batch)
     except Exception as error:  # noqa: BLE001 - goes to whoever asked for it
-        _roll_back(database)
+        _try_to_roll_back(database)
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error]
         return [outcome for submission in batch for outcome in _commit(database, [submission])]
     try:
         database.execute("COMMIT")
     except sqlite3.Error as error:
+        _try_to_roll_back(database)
         return [unavailable(error) for _ in batch]
     return outcomes
 
@@ -183,6 +197,11 @@ def _run_operations(database: sqlite3.Connection, batch: Sequence[_Submission]) 
         for place, answer in zip(its_places, answers, strict=True):
             outcomes[place] = answer
     return outcomes
+
+
+def _try_to_roll_back(database: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        _roll_back(database)
 
 
 def _roll_back(database: sqlite3.Connection) -> None:

@@ -63,7 +63,8 @@ CREATE INDEX callback_to_expire ON callback (expire_us) WHERE next_attempt_us IS
 CREATE INDEX callback_to_lapse ON callback (lease_expire_us) WHERE lease_expire_us IS NOT NULL;
 CREATE INDEX callback_to_purge ON callback (end_us) WHERE end_us IS NOT NULL;
 CREATE INDEX callback_by_lease ON callback (lease_dialer, lease_request) WHERE lease_dialer IS NOT NULL;
-CREATE INDEX callback_queue ON callback (service_id, priority, ready_us, callback_id) WHERE state = 'QUEUED';
+-- With the state, so that counting a queue reads nothing else.
+CREATE INDEX callback_queue ON callback (service_id, priority, ready_us, callback_id, state) WHERE state = 'QUEUED';
 CREATE INDEX callback_to_open ON callback (service_id, callback_id)
     WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us;
 
@@ -71,7 +72,9 @@ CREATE INDEX callback_to_open ON callback (service_id, callback_id)
 CREATE INDEX callback_by_service ON callback (service_id, state, callback_id);
 CREATE INDEX callback_by_state ON callback (state, callback_id);
 CREATE INDEX callback_by_caller ON callback (caller_id, callback_id);
-CREATE INDEX callback_by_target ON callback (dial_target, callback_id);
+-- In two, since who takes only one open callback per target asks at every create, however many have ended.
+CREATE INDEX callback_open_by_target ON callback (dial_target, callback_id) WHERE end_us IS NULL;
+CREATE INDEX callback_ended_by_target ON callback (dial_target, callback_id) WHERE end_us IS NOT NULL;
 CREATE INDEX callback_by_supervisor ON callback (supervisor, callback_id) WHERE supervisor IS NOT NULL;
 CREATE INDEX callback_by_due ON callback (due_us);
 

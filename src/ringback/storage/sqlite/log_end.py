@@ -5,7 +5,7 @@ import asyncio
 from ringback.domain.errors import StorageUnavailable
 
 
-class Tail:
+class LogEnd:
     def __init__(self, newest: int) -> None:
         self._newest = newest
         self._ended = False

@@ -1,0 +1,150 @@
+"""`ringback demo`: the main job from end to end, on a server and a database of its own."""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+import click
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.table import Table
+from rich.text import Text
+
+from ringback.cli.board import Board, follow, show_live
+from ringback.cli.demo_server import running_server
+from ringback.cli.demo_stories import CALLER_ID, SERVICE_SIP, STORIES, Story
+from ringback.cli.session import Refused, Session
+from ringback.cli.show import plain_table, state_text, time_of_day
+from ringback.cli.values import OUTCOMES, PRIORITIES, STATES, timestamp
+from ringback.client import insecure_channel
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import directory_service_pb2 as directory
+
+# Few enough that callbacks wait for each other, and their priorities show.
+_CONCURRENT_CALLS = 2
+_RESCHEDULED_S = 6
+
+# The stories that are played, by the id of their callback.
+Cast: TypeAlias = Mapping[str, Story]
+
+
+@click.command()
+def demo() -> None:
+    """Start a server, ask for a dozen callbacks, and show them until all have ended.
+
+    Everything is simulated and thrown away afterwards. Takes about 15 seconds.
+    """
+    faults = asyncio.run(play())
+    for fault in faults:
+        click.echo(fault, err=True)
+    sys.exit(1 if faults else 0)
+
+
+async def play() -> list[str]:
+    """Put the stories on, and answer what did not end as it should."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ringback-demo-") as folder:
+        async with running_server(Path(folder)) as address, insecure_channel(address) as channel:
+            session = Session.on(channel)
+            session.console.print(f"A server listens on {address}, with a new database.")
+            try:
+                faults = await _perform(session)
+            except grpc.aio.AioRpcError as error:
+                raise Refused(error, address) from None
+    if not faults:
+        took_s = time.monotonic() - started
+        session.console.print(f"All {len(STORIES)} callbacks have ended as they should. Took {took_s:.0f} s.")
+    return faults
+
+
+async def _perform(session: Session) -> list[str]:
+    wanted = cb.CallbackFilter(caller_ids=[CALLER_ID])
+    # A watch from here on tells everything that the callbacks go through, their creation included.
+    page = await session.callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted))
+    start = datetime.now(UTC)
+    cast = await _create(session, start)
+    await _change(session, cast)
+    await _show(session, pb.WatchCallbacksRequest(filter=wanted, resume_token=page.resume_token), cast)
+    page = await session.callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted))
+    callbacks = sorted(page.callbacks, key=lambda callback: callback.callback_id)
+    session.console.print("", _result(callbacks, start), "", sep="\n")
+    return [
+        f"{callback.callback_request.external_task_id} to {callback.dial_target} {fault}"
+        for callback in callbacks
+        for fault in cast[callback.callback_id].faults(callback)
+    ]
+
+
+async def _create(session: Session, start: datetime) -> Cast:
+    service = directory.Service(sip_address=SERVICE_SIP, max_concurrent_calls=_CONCURRENT_CALLS)
+    await session.directory.CreateService(directory.CreateServiceRequest(service=service))
+    cast = {}
+    for number, story in enumerate(STORIES, start=1):
+        request = pb.CreateCallbackRequest(callback_request=story.request(f"task-{number:02}", start))
+        response = await session.callbacks.CreateCallback(request)
+        cast[response.callback.callback_id] = story
+    return cast
+
+
+async def _change(session: Session, cast: Cast) -> None:
+    for callback_id, story in cast.items():
+        key = cb.CallbackKey(callback_id=callback_id)
+        match story.then:
+            case "cancel":
+                cancel = pb.CancelCallbackRequest(key=key, reason="has called in meanwhile")
+                await session.callbacks.CancelCallback(cancel)
+            case "reschedule":
+                due_date = timestamp(datetime.now(UTC) + timedelta(seconds=_RESCHEDULED_S))
+                reschedule = pb.RescheduleCallbackRequest(key=key, due_date=due_date)
+                await session.callbacks.RescheduleCallback(reschedule)
+
+
+async def _show(session: Session, request: pb.WatchCallbacksRequest, cast: Cast) -> None:
+    def until(board: Board) -> bool:
+        return board.have_ended(cast.keys())
+
+    if session.console.is_terminal:
+        await show_live(session, request, until=until)
+        return
+    async with aclosing(follow(session, request, Board(), until=until)) as responses:
+        async for response in responses:
+            for event in response.events:
+                session.console.print(_line(event))
+
+
+def _line(event: pb.CallbackEvent) -> str:
+    callback = event.callback
+    before, after = STATES.of(event.previous_state) or "new", STATES.of(callback.state)
+    if before != after:
+        change = f"{before} > {after}"
+    else:
+        change = f"{after}, {'ringing' if callback.state == cb.CALLBACK_STATE_DIALING else 'rescheduled'}"
+    return f"{time_of_day(event.event_time)}  {change:25}  {callback.dial_target}"
+
+
+def _result(callbacks: list[cb.Callback], start: datetime) -> Table:
+    """All attempts, with their times in seconds since the start."""
+
+    def since(stamp: Timestamp) -> str:
+        return f"{(stamp.ToDatetime(UTC) - start).total_seconds():.1f}" if stamp.seconds else ""
+
+    table = plain_table("target", "priority", "ended as", "due", "attempt", "outcome", "started", "answered", "ended")
+    for callback in callbacks:
+        facts = (
+            callback.dial_target,
+            PRIORITIES.of(callback.callback_request.priority),
+            state_text(callback.state),
+            since(callback.callback_request.due_date),
+        )
+        for attempt in callback.attempts or [cb.Attempt()]:
+            times = (since(attempt.start_time), since(attempt.answer_time), since(attempt.end_time))
+            table.add_row(*facts, str(attempt.number or "none"), OUTCOMES.of(attempt.outcome), *times)
+            facts = ("", "", Text(), "")
+    return table

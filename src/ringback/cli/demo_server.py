@@ -1,0 +1,81 @@
+"""A server of its own for `ringback demo`: another process, as a real one would be."""
+
+import asyncio
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+_START_S = 20.0
+_STOP_S = 10.0
+_LISTENING = re.compile(r"listening on (\S+)")
+
+
+class ServerFailed(click.ClickException):
+    """The server did not start, or did not stop as it should. Exit code 1."""
+
+
+@asynccontextmanager
+async def running_server(folder: Path) -> AsyncIterator[str]:
+    """Serve from a new database in the folder; answers the address. Stops it with SIGTERM, and checks that too."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ringback", "serve"),
+        *("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'demo.db'}", "--dialer", "simulated"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        # Settings meant for a server of the user's do not concern this one.
+        env={name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")},
+    )
+    assert process.stderr is not None
+    log = _Log(process.stderr)
+    try:
+        yield await log.address()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await _ended(process, log)
+
+
+async def _ended(process: asyncio.subprocess.Process, log: "_Log") -> None:
+    try:
+        async with asyncio.timeout(_STOP_S):
+            code = await process.wait()
+    except TimeoutError:
+        process.kill()
+        raise ServerFailed(f"the server did not stop within {_STOP_S:g} s of SIGTERM:\n{log}") from None
+    if code != 0:
+        raise ServerFailed(f"the server ended with exit code {code}:\n{log}")
+
+
+class _Log:
+    """What the server writes, read all the time so that the pipe never fills up."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._last: deque[str] = deque(maxlen=20)
+        self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self._last.append(line.decode(errors="replace").rstrip())
+            found = _LISTENING.search(self._last[-1])
+            if found and not self._address.done():
+                self._address.set_result(found[1])
+        if not self._address.done():
+            self._address.set_exception(ServerFailed(f"the server did not start:\n{self}"))
+
+    async def address(self) -> str:
+        try:
+            async with asyncio.timeout(_START_S):
+                return await self._address
+        except TimeoutError:
+            raise ServerFailed(f"the server does not listen after {_START_S:g} s:\n{self}") from None
+
+    def __str__(self) -> str:
+        return "\n".join(self._last)

@@ -1,0 +1,54 @@
+"""Forgetting what need not be kept, a bounded number of rows at a time."""
+
+import sqlite3
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple
+
+from ringback.ports import Retention
+from ringback.storage import event
+from ringback.storage.record import read_callback, time_us
+from ringback.storage.sqlite.reads import newest_event
+from ringback.storage.sqlite.statements import delete_labels, each, log
+
+
+class Purge(NamedTuple):
+    now: datetime
+    retention: Retention
+    limit: int
+
+
+def _purge(database: sqlite3.Connection, request: Purge) -> int:
+    now, retention, limit = request
+    callbacks = _purge_callbacks(database, now, time_us(now - retention.ended_callbacks), limit)
+    return callbacks + _purge_events(database, time_us(now - retention.events), retention.min_events, limit)
+
+
+def _purge_callbacks(database: sqlite3.Connection, now: datetime, before_us: int, limit: int) -> int:
+    ended = database.execute(
+        """
+        SELECT callback_id, state, body FROM callback INDEXED BY callback_to_purge
+         WHERE end_us < ? ORDER BY end_us LIMIT ?
+        """,
+        (before_us, limit),
+    ).fetchall()
+    delete_labels(database, [read_callback(body, None) for _, _, body in ended])
+    database.executemany("DELETE FROM callback WHERE callback_id = ?", [row[:1] for row in ended])
+    log(database, [event.purged(now, *row) for row in ended])
+    return len(ended)
+
+
+def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int, limit: int) -> int:
+    """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
+    # Numbers have no gaps here: SQLite takes them back with the transaction.
+    beyond_count = newest_event(database) - min_events
+    oldest = database.execute(
+        "SELECT number, event_us FROM event WHERE number <= ? ORDER BY number LIMIT ?", (beyond_count, limit)
+    ).fetchall()
+    old = [number for number, event_us in takewhile(lambda row: row[1] < before_us, oldest)]
+    if old:
+        database.execute("DELETE FROM event WHERE number <= ?", (old[-1],))
+    return len(old)
+
+
+purge = each(_purge)

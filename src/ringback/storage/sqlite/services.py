@@ -1,0 +1,62 @@
+"""Writing services, and where their round robin begins."""
+
+import sqlite3
+from typing import NamedTuple
+
+from ringback.domain.priority import FRESH_ROUND
+from ringback.domain.service import Service
+from ringback.ports import DuplicateService, RevisionConflict
+from ringback.storage.record import write_json, write_service
+from ringback.storage.sqlite.statements import each
+
+
+def _put_service(database: sqlite3.Connection, service: Service) -> None:
+    service_id = service.service_id
+    stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
+    is_new = service.revision == 1
+    if is_new and stored is not None:
+        raise DuplicateService(service_id, "service_id")
+    if not is_new and stored != (service.revision - 1,):
+        raise RevisionConflict(f"service {service_id} was changed since it was read")
+    other = database.execute(
+        "SELECT service_id FROM service WHERE sip_address = ? AND service_id <> ?",
+        (service.sip_address, service_id),
+    ).fetchone()
+    if other is not None:
+        raise DuplicateService(other[0], "sip_address")
+    values = service.sip_address, service.revision, write_service(service), service_id
+    if is_new:
+        database.execute("INSERT INTO service (sip_address, revision, body, service_id) VALUES (?, ?, ?, ?)", values)
+        database.execute(
+            "INSERT INTO service_turn (service_id, credits, revision) VALUES (?, ?, 0)",
+            (service_id, write_json(FRESH_ROUND)),
+        )
+    else:
+        database.execute("UPDATE service SET sip_address = ?, revision = ?, body = ? WHERE service_id = ?", values)
+
+
+class ServiceRevision(NamedTuple):
+    service_id: str
+    revision: int
+
+
+def _delete_service(database: sqlite3.Connection, service: ServiceRevision) -> bool:
+    stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service.service_id,)).fetchone()
+    if stored != (service.revision,):
+        raise RevisionConflict(f"service {service.service_id} was changed since it was read")
+    is_used = database.execute(
+        """
+        SELECT 1 FROM callback INDEXED BY callback_by_service
+         WHERE service_id = ?
+           AND state IN ('SCHEDULED', 'QUEUED', 'OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING') LIMIT 1
+        """,
+        (service.service_id,),
+    ).fetchone()
+    if is_used is not None:
+        return False
+    database.execute("DELETE FROM service WHERE service_id = ?", (service.service_id,))
+    return True
+
+
+put_service = each(_put_service)
+delete_service = each(_delete_service)

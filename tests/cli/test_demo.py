@@ -1,0 +1,65 @@
+"""The demo checks itself; here it is made to find something."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ringback.cli import demo, demo_server
+from ringback.cli.demo_stories import STORIES, Story
+from ringback.cli.values import timestamp
+from ringback.v1 import callback_pb2 as cb
+
+START = datetime(2030, 1, 31, 14, tzinfo=UTC)
+
+
+def attempt(number: int, outcome: cb.CallOutcome.ValueType, start_s: float, end_s: float) -> cb.Attempt:
+    return cb.Attempt(
+        number=number,
+        outcome=outcome,
+        start_time=timestamp(START + timedelta(seconds=start_s)),
+        end_time=timestamp(START + timedelta(seconds=end_s)),
+    )
+
+
+def story_of(target: str) -> Story:
+    return next(story for story in STORIES if target in story.target)
+
+
+def test_a_story_that_came_true() -> None:
+    callback = cb.Callback(
+        callback_request=cb.CallbackRequest(due_date=timestamp(START)),
+        state=cb.CALLBACK_STATE_COMPLETED,
+        attempts=[attempt(1, cb.CALL_OUTCOME_MACHINE, 0, 1), attempt(2, cb.CALL_OUTCOME_ANSWERED, 2, 3)],
+    )
+    assert list(story_of("chiara").faults(callback)) == []
+
+
+def test_a_story_that_did_not() -> None:
+    callback = cb.Callback(
+        callback_request=cb.CallbackRequest(due_date=timestamp(START)),
+        state=cb.CALLBACK_STATE_FAILED,
+        attempts=[attempt(1, cb.CALL_OUTCOME_MACHINE, -1, 1), attempt(2, cb.CALL_OUTCOME_BUSY, 1.5, 2)],
+    )
+    assert list(story_of("chiara").faults(callback)) == [
+        "ended failed, not completed",
+        "had the attempts machine, busy, not machine, answered",
+        "was dialled before it was due",
+        "attempt 2 began 0.500 s after the one before, not 1 s",
+    ]
+
+
+async def test_a_short_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = story_of("elena")._replace(due_s=0, ends=cb.CALLBACK_STATE_COMPLETED)
+    monkeypatch.setattr(demo, "STORIES", [story_of("anna"), wrong, story_of("klara")])
+    faults = await demo.play()
+    assert faults == ["task-02 to sip:invalid@elena.example ended failed, not completed"]
+    out = capsys.readouterr().out
+    assert "connected > completed      sip:answer@anna.example" in out
+    assert "scheduled > cancelled      sip:answer@klara.example" in out
+
+
+async def test_a_server_that_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(demo_server.ServerFailed, match="exit code"):
+        async with demo_server.running_server(tmp_path / "missing"):
+            pass

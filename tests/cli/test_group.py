@@ -1,0 +1,80 @@
+"""The command line itself: with and without what its commands need."""
+
+import asyncio
+import sys
+
+import pytest
+
+from tests.cli.conftest import Ran, run
+
+CLIENT_COMMANDS = ("create", "get", "list", "cancel", "reschedule", "watch", "services")
+# What `pip install ringback[cli]` does not bring.
+SERVER_MODULES = ("aiosqlite", "phonenumbers", "grpc_health", "grpc_reflection", "uvloop")
+
+
+async def run_without(modules: tuple[str, ...], *arguments: str) -> Ran:
+    """Run a command where these modules are not installed."""
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({modules!r}))\n"
+        "from ringback.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "main()\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+async def test_version_and_help() -> None:
+    version, help_ = await asyncio.gather(run("--version"), run("--help"))
+    assert (version.code, version.out.split()[0]) == (0, "ringback")
+    for command in (*CLIENT_COMMANDS, "serve", "demo"):
+        assert f"\n  {command} " in help_.out
+
+
+async def test_the_stubs_alone() -> None:
+    ran = await run_without(("click", "rich", "yaml", *SERVER_MODULES), "get", "/42")
+    assert ran == (2, "", "The ringback command needs more than the stubs: pip install 'ringback[cli]'\n")
+
+
+async def test_client_commands_need_nothing_of_the_server() -> None:
+    helps = await asyncio.gather(
+        *(run_without(SERVER_MODULES, command, "--help") for command in CLIENT_COMMANDS),
+        run_without(SERVER_MODULES, "--help"),
+    )
+    assert [ran.code for ran in helps] == [0] * len(helps)
+    assert "Not installed: pip install 'ringback[server]'" in helps[-1].out
+
+
+async def test_serve_says_what_it_needs() -> None:
+    ran = await run_without(SERVER_MODULES, "serve", "--listen", "127.0.0.1:0")
+    assert ran.code == 2
+    assert ran.err.endswith("ringback serve needs more than is installed: pip install 'ringback[server]'\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dial",),
+        ("get",),
+        ("get", "42"),
+        ("get", "/42", "--timeout", "0"),
+        ("create", "sip:answer@sim.example"),
+        ("create", "sip:answer@sim.example", "--service", "support"),
+        ("create", "sip:answer@sim.example", "--service", "sip:a@b.example", "--priority", "urgent"),
+        ("create", "sip:answer@sim.example", "--service", "sip:a@b.example", "--due", "soon"),
+        ("create", "sip:answer@sim.example", "--service", "sip:a@b.example", "--label", "team"),
+        ("create", "sip:answer@sim.example", "--service", "sip:a@b.example", "--gap", "99999999999"),
+        ("reschedule", "/42"),
+        ("services", "apply", "/nowhere.yaml"),
+    ],
+    ids=" ".join,
+)
+async def test_bad_usage(arguments: tuple[str, ...]) -> None:
+    ran = await run(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: " in ran.err

@@ -1,0 +1,96 @@
+"""`ringback services`: a file becomes the directory, and the directory a file."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from ringback.v1 import directory_service_pb2 as pb
+from tests.api import Api
+from tests.cli.conftest import Ran, Run
+
+SUPPORT = """
+- sip_address: sip:support@cc.example
+  ring_timeout: 20s
+  opening_hours:
+    sat: 10:00-11:00
+    mon-fri: 8:00-12:00, 13:00-18:00
+  closed_dates: [2026-12-31, 2026-12-25]
+  retry_rules:
+    declined: {retry: no}
+    busy: {min_delay: 2m, max_retries: 5}
+"""
+SALES = """
+- sip_address: SIP:sales@CC.example
+  same_target_policy: refuse
+"""
+
+
+Apply: TypeAlias = Callable[[str], Awaitable[Ran]]
+
+
+@pytest.fixture
+def apply(ringback: Run, tmp_path: Path) -> Apply:
+    """Apply a file with this text."""
+
+    def apply_text(text: str) -> Awaitable[Ran]:
+        file = tmp_path / "services.yaml"
+        file.write_text(text)
+        return ringback("services", "apply", str(file))
+
+    return apply_text
+
+
+def changes(out: str) -> list[str]:
+    """What was done, without the ids."""
+    return [" ".join(word for n, word in enumerate(line.split()) if n != 1) for line in out.splitlines()]
+
+
+async def test_apply_creates_updates_and_leaves_alone(apply: Apply, api: Api) -> None:
+    first, second = await apply(SUPPORT + SALES), await apply(SUPPORT + SALES)
+    assert (first.code, second.code) == (0, 0)
+    assert changes(first.out) == [
+        "updated sip:support@cc.example (ring_timeout, opening_hours, closed_dates, retry_rules)",
+        "created sip:sales@cc.example",
+    ]
+    # Neither the order of lists nor the case of an address makes a difference.
+    assert changes(second.out) == ["unchanged sip:support@cc.example", "unchanged sip:sales@cc.example"]
+
+    paused = await apply("- {sip_address: sip:support@cc.example, paused: yes}")
+    assert changes(paused.out) == ["updated sip:support@cc.example (paused)"]
+    response = await api.directory.GetService(pb.GetServiceRequest(service_id=api.service_id))
+    assert response.service.paused
+    assert response.service.ring_timeout.seconds == 20
+
+
+async def test_a_service_is_found_by_its_id_first(apply: Apply, api: Api) -> None:
+    ran = await apply(f"- {{service_id: {api.service_id.upper()}, sip_address: sip:help@cc.example}}")
+    assert ran.out.split() == ["updated", api.service_id, "sip:help@cc.example", "(sip_address)"]
+
+
+async def test_what_get_prints_can_be_applied(ringback: Run, apply: Apply) -> None:
+    await apply(SUPPORT)
+    printed = await ringback("services", "get", "sip:support@cc.example")
+    assert changes((await apply(printed.out)).out) == ["unchanged sip:support@cc.example"]
+
+
+async def test_a_faulty_file_changes_nothing(apply: Apply, api: Api) -> None:
+    ran = await apply(SALES + "\n  colour: blue")
+    assert (ran.code, ran.out) == (2, "")
+    assert "services.yaml:5: [0].colour: unknown" in ran.err
+    assert len((await api.directory.ListServices(pb.ListServicesRequest())).services) == 1
+
+
+async def test_what_the_server_refuses(apply: Apply) -> None:
+    ran = await apply("- {sip_address: sip:sales@cc.example, ring_timeout: 1h}")
+    assert ran.code == 1
+    assert ran.err.startswith("INVALID_FIELD:\n  service.ring_timeout: ")
+
+
+async def test_list(ringback: Run, api: Api) -> None:
+    await api.add_service("sip:sales@cc.example", display_name="Sales")
+    table, lines = await ringback("services", "list"), await ringback("services", "list", "--json")
+    assert {row.split()[1] for row in table.out.splitlines()[1:]} == {"sip:support@cc.example", "sip:sales@cc.example"}
+    assert {json.loads(line).get("display_name") for line in lines.out.splitlines()} == {None, "Sales"}

@@ -1,0 +1,151 @@
+"""What is around the RPCs: health, reflection, refusals to start, and how the server stops."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from ringback.app import App
+from ringback.config import Listen, SettingError, Settings
+from ringback.rpc.server import SERVICES, CannotListen
+from ringback.storage.sqlite import StoreCannotOpen
+from ringback.storage.sqlite.connection import on_thread
+from ringback.v1 import callback_service_pb2 as pb
+from tests.api import Api, refusal_of
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_health_is_told_for_the_server_and_for_each_service(api: Api) -> None:
+    health: Any = health_pb2_grpc.HealthStub(api.channel)
+    for service in ("", *SERVICES):
+        assert (await health.Check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await health.Check(health_pb2.HealthCheckRequest(service="ringback.v2.Nothing"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_follows_the_database(api: Api, app: App, settings: Settings) -> None:
+    """Somebody else holds the database: requests are refused as UNAVAILABLE, health says so, and both recover."""
+    await on_thread(app.store._writer._connection, lambda database: database.execute("PRAGMA busy_timeout = 0"))
+    stub: Any = health_pb2_grpc.HealthStub(api.channel)
+    watch = stub.Watch(health_pb2.HealthCheckRequest())
+    assert (await watch.read()).status == SERVING
+    with sqlite3.connect(settings.database, isolation_level=None) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await api.create()
+        refusal = refusal_of(caught.value)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+        assert (await watch.read()).status == NOT_SERVING
+        assert await api.list_all() == []
+        shell.execute("ROLLBACK")
+    shell.close()
+    assert (await watch.read()).status == SERVING
+    assert (await api.create()).callback_id
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_all_services(api: Api, version: str) -> None:
+    call: Any = api.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )()
+    await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+    await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICES[0]))
+    listed, described = await call.read(), await call.read()
+    await call.done_writing()
+    assert {*SERVICES, "grpc.health.v1.Health"} <= {s.name for s in listed.list_services_response.service}
+    assert len(described.file_descriptor_response.file_descriptor_proto) >= 1
+
+
+async def test_a_taken_port_is_refused(app: App, settings: Settings, tmp_path: Path) -> None:
+    second = replace(settings, listen=Listen("127.0.0.1", app.port), database=tmp_path / "second.db")
+    with pytest.raises(CannotListen, match=f"cannot listen on 127.0.0.1:{app.port}"):
+        await App.start(second)
+
+
+async def test_a_database_in_use_is_refused(app: App, settings: Settings) -> None:
+    assert app.port
+    with pytest.raises(StoreCannotOpen, match="another server is using it"):
+        await App.start(settings)
+
+
+def test_other_addresses_than_loopback_need_to_be_allowed() -> None:
+    with pytest.raises(SettingError, match="--insecure"):
+        Settings(listen=Listen.parse("0.0.0.0:50051"))
+    assert Settings(listen=Listen.parse("0.0.0.0:50051"), insecure=True).insecure
+    assert Settings(listen=Listen.parse("[::1]:0")).listen.is_loopback
+
+
+@pytest.mark.parametrize("text", ["", "50051", "localhost", "localhost:", ":1", "h:65536", "h:-1", "h:x"])
+def test_bad_addresses(text: str) -> None:
+    with pytest.raises(SettingError, match="HOST:PORT"):
+        Listen.parse(text)
+
+
+async def test_while_draining_calls_are_refused_with_a_reason(settings: Settings) -> None:
+    async with await App.start(settings) as app, Api.connect(app.port) as api:
+        await api.add_service()
+        app.gate.close()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await api.create()
+        refusal = refusal_of(caught.value)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "SERVER_DRAINING")
+
+
+async def test_a_stop_lets_simulated_calls_finish(settings: Settings) -> None:
+    talking = replace(settings, simulated_talk=timedelta(seconds=0.5))
+    async with await App.start(talking) as app, Api.connect(app.port) as api:
+        await api.add_service()
+        callback = await api.create()
+        await api.until(callback.callback_id, lambda c: c.state == 5)
+    async with await App.start(talking) as app, Api.connect(app.port) as api:
+        ended = await api.get(callback.callback_id)
+    assert (ended.state, ended.attempt_count) == (7, 1)
+    assert ended.attempts[0].outcome == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_process_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> None:
+    """With a watcher that is open, and a health watcher that never ends by itself."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ringback", "serve", "--listen", "127.0.0.1:0"),
+        *("--database", f"sqlite:///{tmp_path}/ringback.db"),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stderr is not None
+    line = ""
+    while "listening on" not in line:
+        line = (await process.stderr.readline()).decode()
+        assert line, "the server ended"
+    async with Api.connect(int(line.rpartition(":")[2])) as api:
+        stream: Any = api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
+        await stream.read()
+        stub: Any = health_pb2_grpc.HealthStub(api.channel)
+        health = stub.Watch(health_pb2.HealthCheckRequest())
+        await health.read()
+        process.send_signal(number)
+        last = await stream.read()
+        assert last is not grpc.aio.EOF
+        assert last.resume_token
+        assert await stream.read() is grpc.aio.EOF
+        assert await stream.code() is grpc.StatusCode.OK
+        assert (await health.read()).status == NOT_SERVING
+        async with asyncio.timeout(10):
+            rest = await process.stderr.read()
+            assert await process.wait() == 0, rest.decode()
+    assert b"Traceback" not in rest
