@@ -34,7 +34,7 @@ from ringback.domain.request import (
 )
 from ringback.domain.service import Service, TargetPolicy
 from ringback.ids import CallbackIds
-from ringback.ports import Clock, Store
+from ringback.ports import Clock, Store, UnknownService
 from ringback.tokens import PageToken, ResumeToken, Tokens
 
 DEFAULT_PAGE_SIZE = 100
@@ -105,10 +105,26 @@ class Callbacks:
             except (InvalidRequest, ServiceNotFound) as refusal:
                 results[index] = await self._repeated(asked) or refusal
         if planned:
-            earlier_ones = await self._store.create(list(planned.values()), alone=self._alone(planned.values()))
-            for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True):
-                results[index] = self._answer(batch[index], callback, earlier)
+            results |= await self._store_planned(batch, planned)
         return [results[index] for index in range(len(batch))]
+
+    async def _store_planned(
+        self, batch: Sequence[Asked], planned: dict[int, Callback]
+    ) -> dict[int, Created | RingbackError]:
+        try:
+            earlier_ones = await self._store.create(list(planned.values()), alone=self._alone(planned.values()))
+        except UnknownService as gone:  # deleted since they were planned
+            refused = {
+                i: ServiceNotFound("service_id", gone.service_id)
+                for i, c in planned.items()
+                if c.service_id == gone.service_id
+            }
+            others = {i: callback for i, callback in planned.items() if i not in refused}
+            return {**refused, **(await self._store_planned(batch, others) if others else {})}
+        return {
+            index: self._answer(batch[index], callback, earlier)
+            for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True)
+        }
 
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
         """Those whose service takes only one open callback to the same target."""

@@ -31,6 +31,14 @@ class RevisionConflict(Exception):  # noqa: N818 - expected: read again and deci
     """Something was changed since it was read; nothing of the write was stored."""
 
 
+class UnknownService(Exception):  # noqa: N818 - a fact, not a fault
+    """The service of a new callback is not there any more; nothing of the call was stored."""
+
+    def __init__(self, service_id: str) -> None:
+        self.service_id = service_id
+        super().__init__(f"no service {service_id}")
+
+
 class DuplicateService(Exception):  # noqa: N818 - a fact, not a fault
     """Another service has this SIP address or id."""
 
@@ -165,7 +173,7 @@ class Store(Protocol):
 
         One whose id is in `alone` is stored only while its service has no other open callback to its target.
         Answers, in the order given, None for each that was stored, and the one already there for each that was
-        not (also when it is an earlier one of the same call). Logged as CREATED.
+        not (also when it is an earlier one of the same call). Logged as CREATED. Raises `UnknownService`.
         """
         ...
 

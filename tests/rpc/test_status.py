@@ -119,10 +119,10 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         [PreconditionFailure],
     ),
     (
-        errors.ServiceInUse(ID, 7),
+        errors.ServiceInUse(ID),
         StatusCode.FAILED_PRECONDITION,
         "SERVICE_IN_USE",
-        {"service_id": ID, "open_callbacks": "7"},
+        {"service_id": ID},
         [PreconditionFailure],
     ),
     (
@@ -247,7 +247,7 @@ def test_details_say_what_the_message_is_about() -> None:
     assert failure.violations == [
         PreconditionFailure.Violation(type="CALLBACK_ENDED", subject=ID, description="has ended")
     ]
-    in_use = detail_of(status_of(errors.ServiceInUse(ID, 7)), PreconditionFailure)
+    in_use = detail_of(status_of(errors.ServiceInUse(ID)), PreconditionFailure)
     assert in_use.violations[0].subject == ID
     key = ExternalTaskKey(caller_id="crm", external_task_id="t-1")
     resource = detail_of(status_of(errors.CallbackNotFound(key)), ResourceInfo)

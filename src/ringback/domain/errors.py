@@ -121,10 +121,9 @@ class CallbackInProgress(StateRefused):
 class ServiceInUse(RingbackError):
     """The service still has callbacks that have not ended."""
 
-    def __init__(self, service_id: str, open_callbacks: int) -> None:
+    def __init__(self, service_id: str) -> None:
         self.service_id = service_id
-        self.open_callbacks = open_callbacks
-        super().__init__(f"service {service_id} still has {open_callbacks} callbacks that have not ended")
+        super().__init__(f"service {service_id} still has callbacks that have not ended")
 
 
 class EtagMismatch(RingbackError):

@@ -1,9 +1,7 @@
 """CallbackService on the wire: reads requests, calls the use cases, writes answers."""
 
 from contextlib import aclosing
-from typing import Any, TypeAlias
-
-import grpc
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ringback.callbacks import MAX_BATCH, Asked, Callbacks, Created
 from ringback.domain.errors import InvalidRequest, RingbackError, Violation
@@ -17,6 +15,9 @@ from ringback.rpc.status import answering, to_error
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
 from ringback.watch import Batch, Watches
+
+if TYPE_CHECKING:
+    import grpc
 
 DEFAULT_HEARTBEAT_S = 15.0
 MIN_HEARTBEAT_S = 1.0

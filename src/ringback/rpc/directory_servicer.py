@@ -1,8 +1,6 @@
 """DirectoryService on the wire."""
 
-from typing import Any, TypeAlias
-
-import grpc
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ringback.callbacks import Callbacks
 from ringback.directory import Directory
@@ -22,6 +20,9 @@ from ringback.rpc.status import answering
 from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    import grpc
 
 # Each method has a type of its own for it; what a handler uses is the same in all.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

@@ -168,7 +168,7 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.CallbackEnded: _refused("CALLBACK_ENDED", "callback_id", "state"),
     errors.CallbackConnected: _refused("CALLBACK_CONNECTED", "callback_id", "state"),
     errors.CallbackInProgress: _refused("CALLBACK_IN_PROGRESS", "callback_id", "state"),
-    errors.ServiceInUse: _refused("SERVICE_IN_USE", "service_id", "open_callbacks"),
+    errors.ServiceInUse: _refused("SERVICE_IN_USE", "service_id"),
     errors.EtagMismatch: _Rule(
         StatusCode.ABORTED, "ETAG_MISMATCH", _attributes("current_etag", "callback_id", "service_id")
     ),

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from ringback.domain.callback import IN_PROGRESS, Callback
-from ringback.ports import Change, Extension, RevisionConflict, Turn
+from ringback.ports import Change, Extension, RevisionConflict, Turn, UnknownService
 from ringback.storage import event
 from ringback.storage.record import duration_us, read_callback, time_us, write_json
 from ringback.storage.row import CALLBACK_COLUMNS, Row, changed_columns, lease_expire_us, row_of
@@ -34,15 +34,32 @@ class _New(NamedTuple):
 
 def create(database: sqlite3.Connection, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
     """All calls as if they were one: callbacks are inserted by the dozen, whoever asked for them."""
+    gone = _missing_services(database, {callback.service_id for call in calls for callback in call.new})
+    refused = [next((c.service_id for c in call.new if c.service_id in gone), None) for call in calls]
     new = [
-        _New(callback, row_of(callback), callback.callback_id in call.alone) for call in calls for callback in call.new
+        _New(callback, row_of(callback), callback.callback_id in call.alone)
+        for call, service_id in zip(calls, refused, strict=True)
+        for callback in call.new
+        if service_id is None
     ]
     there_already = _insert_new(database, new)
     stored = [one for one, other in zip(new, there_already, strict=True) if other is None]
     insert_labels(database, [one.callback for one in stored])
     log(database, [event.created(one.callback, one.row[-1]) for one in stored])
     answers = iter(there_already)
-    return [[next(answers) for _ in call.new] for call in calls]
+    return [
+        [next(answers) for _ in call.new] if service_id is None else UnknownService(service_id)
+        for call, service_id in zip(calls, refused, strict=True)
+    ]
+
+
+def _missing_services(database: sqlite3.Connection, service_ids: Collection[str]) -> Collection[str]:
+    """Deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service."""
+    return {
+        service_id
+        for service_id in service_ids
+        if database.execute("SELECT 1 FROM service WHERE service_id = ?", (service_id,)).fetchone() is None
+    }
 
 
 def _insert_new(database: sqlite3.Connection, new: Sequence[_New]) -> list[Callback | None]:

@@ -1,0 +1,289 @@
+"""A dialer that is a process of its own, and not a good one.
+
+    python tests/hunts/dialer.py PORT NAME SEED SERVICE_ID...
+
+It phones nobody. It declines calls, goes away in the middle of a poll, falls silent until its leases have lapsed
+and then reports all the same, and says things twice. It tells on standard output, a line of JSON each, what it was
+allowed to do, and every answer that the contract does not allow. SIGTERM lets it finish its calls.
+"""
+
+import asyncio
+import json
+import random
+import signal
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import dialer_service_pb2 as pb
+from tests.api import Api, by_id, refusal_of
+from tests.hunts.calls import connect, insist
+from tests.hunts.checker import CANCELLED, EXPIRED, OFFERED
+
+LEASE_S: Final = 5
+_WAIT_S: Final = 5
+_MAX_LEASES: Final = 4
+_MAX_CALLS: Final = 8
+# Long enough for the server to have closed the lease.
+_STALL_S: Final = LEASE_S + 0.5
+# So close to its end a lease is not relied on.
+_MARGIN_S: Final = 1.0
+_LOST: Final = frozenset({"LEASE_EXPIRED", "LEASE_SUPERSEDED"})
+
+# How often it does what: at each step of a call, or at each poll.
+_DECLINES: Final = 0.05
+_STALLS: Final = 0.004
+_LONG_CALLS: Final = 0.004
+_REPEATS: Final = 0.1
+_CONTRADICTS: Final = 0.05
+_VANISHES: Final = 0.05
+
+# Before the target has answered, and after.
+_UNANSWERED: Final = {
+    cb.CALL_OUTCOME_BUSY: 8,
+    cb.CALL_OUTCOME_NO_ANSWER: 8,
+    cb.CALL_OUTCOME_UNREACHABLE: 4,
+    cb.CALL_OUTCOME_DECLINED: 4,
+    cb.CALL_OUTCOME_NETWORK_FAILURE: 4,
+    cb.CALL_OUTCOME_INTERRUPTED: 2,
+    cb.CALL_OUTCOME_INVALID_NUMBER: 2,
+    cb.CALL_OUTCOME_BLOCKED: 2,
+    cb.CALL_OUTCOME_NOT_AUTHORIZED: 1,
+}
+_ANSWERED: Final = {
+    cb.CALL_OUTCOME_ANSWERED: 60,
+    cb.CALL_OUTCOME_MACHINE: 4,
+    cb.CALL_OUTCOME_ABANDONED: 4,
+}
+
+
+def tell(kind: str, *values: Any) -> None:
+    """One line for whoever started this process."""
+    click.echo(json.dumps([kind, *values]))
+
+
+class Dialer:
+    """Polls until it is told to stop, and makes several calls at once."""
+
+    def __init__(self, api: Api, name: str, service_ids: Sequence[str], dice: random.Random) -> None:
+        self._api = api
+        self._name = name
+        self._service_ids = service_ids
+        self._dice = dice
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        stopped = asyncio.create_task(self._stopping.wait())
+        while not self._stopping.is_set():
+            poll = asyncio.create_task(self._poll())
+            await asyncio.wait([poll, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done():
+                poll.cancel()
+            await asyncio.wait([poll])
+            for lease in [] if poll.cancelled() else poll.result():
+                self._begin(lease)
+            if len(self._calls) >= _MAX_CALLS:
+                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+        if self._calls:
+            await asyncio.wait(self._calls)
+
+    def _begin(self, lease: pb.Lease) -> None:
+        call = asyncio.create_task(Call(self._api, lease, self._dice).make())
+        self._calls.add(call)
+        call.add_done_callback(self._end)
+
+    def _end(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if fault := call.exception():
+            tell("finding", f"a call failed: {fault!r}")
+
+    async def _poll(self) -> Sequence[pb.Lease]:
+        request = pb.LeaseCallbacksRequest(
+            dialer_id=self._name,
+            service_ids=self._service_ids,
+            max_leases=self._dice.randint(1, _MAX_LEASES),
+            lease_duration=Duration(seconds=LEASE_S),
+            wait_duration=Duration(seconds=_WAIT_S),
+            request_id=str(uuid.UUID(int=self._dice.getrandbits(128), version=4)),
+        )
+        patience_s = self._dice.uniform(0, 0.2) if self._dice.random() < _VANISHES else None
+        try:
+            async with asyncio.timeout(patience_s):
+                answer = await insist(self._api.dialers.LeaseCallbacks, request)
+        except TimeoutError:
+            return ()
+        for lease in answer.leases:
+            tell("leased", lease.callback.callback_id, lease.fencing_token)
+        if answer.leases and self._dice.random() < _REPEATS:
+            return await self._repeat(request, answer.leases)
+        return answer.leases
+
+    async def _repeat(self, request: pb.LeaseCallbacksRequest, leases: Sequence[pb.Lease]) -> Sequence[pb.Lease]:
+        """The same poll is answered with those of its leases that are still open, or with new ones if none is."""
+        answer = await insist(self._api.dialers.LeaseCallbacks, request)
+        first = {lease.lease_token for lease in leases}
+        again = {lease.lease_token for lease in answer.leases}
+        if again & first and again - first:
+            tell("finding", f"a repeated poll was granted {len(again - first)} more leases")
+        return answer.leases
+
+
+class Call:
+    """What this dialer makes of one lease."""
+
+    def __init__(self, api: Api, lease: pb.Lease, dice: random.Random) -> None:
+        self._api = api
+        self._token = lease.lease_token
+        self._callback_id = lease.callback.callback_id
+        self._dice = dice
+        self._keep(lease.time_to_live)
+        if lease.callback.state != OFFERED:
+            tell("finding", f"{self._callback_id} was leased in state {lease.callback.state}")
+
+    async def make(self) -> None:
+        try:
+            await self._make()
+        except grpc.aio.AioRpcError as error:
+            await self._judge(error)
+
+    async def _make(self) -> None:
+        if self._now_and_then(_DECLINES):
+            await self._decline()
+            return
+        await self._stall()
+        callback = await self._report(pb.ATTEMPT_PROGRESS_DIALING)
+        tell("dialed", self._callback_id, callback.attempt_count)
+        if self._now_and_then(0.5):
+            await self._report(pb.ATTEMPT_PROGRESS_RINGING)
+        await self._stall()
+        if self._now_and_then(0.3):
+            await self._end(self._one_of(_UNANSWERED))
+            return
+        await self._report(pb.ATTEMPT_PROGRESS_CONNECTED)
+        await self._stall()
+        if self._now_and_then(_LONG_CALLS):
+            await self._talk()
+        await self._end(self._one_of(_ANSWERED))
+
+    # --- What it says --------------------------------------------------------------------------------------------
+
+    async def _report(self, progress: "pb.AttemptProgress.ValueType") -> cb.Callback:
+        request = pb.ReportProgressRequest(lease_token=self._token, progress=progress)
+        answer = await insist(self._api.dialers.ReportProgress, request)
+        if self._now_and_then(_REPEATS):
+            answer = await insist(self._api.dialers.ReportProgress, request)
+        return answer.callback
+
+    async def _end(self, outcome: "cb.CallOutcome.ValueType") -> None:
+        request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=outcome)
+        answer = await insist(self._api.dialers.ReportOutcome, request)
+        if outcome not in [attempt.outcome for attempt in answer.callback.attempts]:
+            tell("finding", f"{self._callback_id}: the outcome {outcome} was taken, and not recorded")
+        if self._now_and_then(_REPEATS):
+            again = await insist(self._api.dialers.ReportOutcome, request)
+            if not again.replayed:
+                tell("finding", f"{self._callback_id}: the outcome {outcome} was taken twice")
+        if self._now_and_then(_CONTRADICTS):
+            await self._contradict(outcome)
+
+    async def _contradict(self, outcome: "cb.CallOutcome.ValueType") -> None:
+        other = cb.CALL_OUTCOME_BUSY if outcome != cb.CALL_OUTCOME_BUSY else cb.CALL_OUTCOME_ANSWERED
+        request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=other)
+        try:
+            await insist(self._api.dialers.ReportOutcome, request)
+        except grpc.aio.AioRpcError as error:
+            if (reason := refusal_of(error).reason) != "OUTCOME_CONFLICT":
+                tell("finding", f"{self._callback_id}: a second outcome was refused with {reason}")
+        else:
+            tell("finding", f"{self._callback_id}: after the outcome {outcome} another one was taken")
+
+    async def _decline(self) -> None:
+        request = pb.ReleaseLeasesRequest(lease_tokens=[self._token], reason="no agent wants it")
+        await insist(self._api.dialers.ReleaseLeases, request)
+        try:
+            await self._report(pb.ATTEMPT_PROGRESS_DIALING)
+        except grpc.aio.AioRpcError as error:
+            if refusal_of(error).reason not in _LOST:
+                raise
+        else:
+            tell("finding", f"{self._callback_id} could be dialled after its lease was given back")
+
+    async def _talk(self) -> None:
+        """A call that is longer than its lease."""
+        for _ in range(2):
+            await asyncio.sleep(LEASE_S / 2)
+            request = pb.ExtendLeasesRequest(lease_tokens=[self._token], lease_duration=Duration(seconds=LEASE_S))
+            [kept] = (await insist(self._api.dialers.ExtendLeases, request)).results
+            if kept.lost_reason and not self._is_late():
+                tell("finding", f"{self._callback_id}: its lease was lost in the middle of a call")
+            self._keep(kept.time_to_live)
+
+    async def _stall(self) -> None:
+        if self._now_and_then(_STALLS):
+            await asyncio.sleep(_STALL_S)
+
+    # --- What it may be told -------------------------------------------------------------------------------------
+
+    async def _judge(self, error: grpc.aio.AioRpcError) -> None:
+        """A lease is refused when it has run out, and before that only because its callback was ended."""
+        reason = refusal_of(error).reason
+        if reason not in _LOST:
+            tell("finding", f"{self._callback_id}: {error.code().name} {reason} {error.details()}")
+            return
+        tell("refused", reason)
+        if self._is_late():
+            return
+        request = callbacks_pb.GetCallbackRequest(key=by_id(self._callback_id))
+        state = (await insist(self._api.callbacks.GetCallback, request)).callback.state
+        if state not in (CANCELLED, EXPIRED):
+            tell("finding", f"{self._callback_id}: a lease that has not run out is refused, in state {state}")
+
+    def _keep(self, time_to_live: Duration) -> None:
+        self._end_s = asyncio.get_running_loop().time() + time_to_live.ToTimedelta().total_seconds()
+
+    def _is_late(self) -> bool:
+        return asyncio.get_running_loop().time() > self._end_s - _MARGIN_S
+
+    # --- Dice ----------------------------------------------------------------------------------------------------
+
+    def _now_and_then(self, share: float) -> bool:
+        return self._dice.random() < share
+
+    def _one_of(self, outcomes: Mapping["cb.CallOutcome.ValueType", int]) -> "cb.CallOutcome.ValueType":
+        [outcome] = self._dice.choices(list(outcomes), list(outcomes.values()))
+        return outcome
+
+
+async def run(port: int, name: str, seed: int, service_ids: Sequence[str]) -> None:
+    async with connect(port) as api:
+        dialer = Dialer(api, name, service_ids, random.Random(seed))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dialer.stop)
+        await dialer.run()
+
+
+@click.command()
+@click.argument("port", type=int)
+@click.argument("name")
+@click.argument("seed", type=int)
+@click.argument("service_ids", nargs=-1)
+def main(port: int, name: str, seed: int, service_ids: tuple[str, ...]) -> None:
+    """Take leases of the services until SIGTERM, and handle them badly."""
+    asyncio.run(run(port, name, seed, service_ids))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Twenty dialers of every kind of bad manners against one server, and a referee who sees everything.
+
+    python tests/hunts/dialers.py --callbacks 5000
+
+The dialers are processes (dialer.py). While they empty the queues of three services, some are killed, some are
+frozen until their leases have lapsed, callbacks are cancelled, and the server itself is killed. Every callback has
+to end exactly once, within the capacity of its service at every moment. Before that the shares of the priorities
+are counted (shares.py).
+"""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import grpc
+from google.protobuf.duration_pb2 import Duration
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1.directory_service_pb2 import ListServicesRequest, Service
+from tests.api import Api, by_id
+from tests.hunts import shares
+from tests.hunts.calls import connect, insist
+from tests.hunts.checker import Checker
+from tests.hunts.fleet import Fleet
+from tests.hunts.report import Report, fates
+from tests.hunts.server import ServerProcess
+from tests.hunts.watcher import Watcher
+
+# Of what a service may have in progress, and its share of the callbacks: a lapse blocks a whole small service.
+_SHARES: Final = {1: 0.03, 5: 0.17, 50: 0.8}
+_BATCH: Final = 500
+_CANCELLED_AT_ONCE: Final = 5
+# Nothing may stand still for longer than a few leases.
+_STANDSTILL_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Mischief:
+    """How much goes wrong while the queues are emptied."""
+
+    dialers: int = 20
+    kills: int = 15
+    freezes: int = 10
+    cancels: int = 30
+    server_kills: int = 3
+
+
+class Hunt:
+    """One server, its dialers, and a watch of everything."""
+
+    def __init__(self, server: ServerProcess, api: Api, services: Sequence[Service], dice: random.Random) -> None:
+        self.checker = Checker(services)
+        self.watcher = Watcher(server.port, self.checker, dice, cb.CallbackFilter())
+        self.fleet = Fleet(server.port, [service.service_id for service in services], dice)
+        self.answers: list[cb.Callback] = []
+        self.findings: list[str] = []
+        self._server = server
+        self._api = api
+        self._services = services
+        self._dice = dice
+
+    async def fill(self, count: int) -> None:
+        """Ask for all callbacks, due at once."""
+        shares_of = [_SHARES[service.max_concurrent_calls] for service in self._services]
+        chosen = self._dice.choices(self._services, shares_of, k=count)
+        for start in range(0, count, _BATCH):
+            requests = [self._request(service) for service in chosen[start : start + _BATCH]]
+            batch = pb.BatchCreateCallbacksRequest(requests=requests)
+            results = (await insist(self._api.callbacks.BatchCreateCallbacks, batch)).results
+            self.answers += [result.callback for result in results]
+
+    async def empty(self, count: int, mischief: Mischief) -> None:
+        """Let the dialers work until every callback has ended, and do the mischief evenly along the way."""
+        async with asyncio.TaskGroup() as freezes:
+            for _ in range(mischief.dialers):
+                await self.fleet.add()
+            deeds: list[Callable[[], Awaitable[None]]] = [
+                *[self.fleet.kill_one] * mischief.kills,
+                *[self._cancel_some] * mischief.cancels,
+                *[self._restart_server] * mischief.server_kills,
+                *[lambda: _begin(freezes, self.fleet.freeze_one)] * mischief.freezes,
+            ]
+            self._dice.shuffle(deeds)
+            for number, deed in enumerate(deeds, start=1):
+                # The last deeds leave time for what they do to be seen.
+                if not await self._progress_to(count * 9 // 10 * number // len(deeds)):
+                    return
+                await deed()
+            await self._progress_to(count)
+        await self.fleet.stop()
+
+    async def judge(self) -> None:
+        listed = await self._api.list_all()
+        self.checker.compare(listed)
+        self.checker.confirm(self.answers)
+        self.findings += self.fleet.compare(listed)
+
+    def all_findings(self) -> Iterator[str]:
+        yield from self.checker.findings
+        yield from self.watcher.findings
+        yield from self.fleet.findings
+        yield from self.findings
+        yield from self._server.complaints()
+
+    async def _progress_to(self, ended: int) -> bool:
+        """Wait until so many have ended; false when nothing ends any more."""
+        while (before := self._ended()) < ended:
+            try:
+                async with asyncio.timeout(_STANDSTILL_S):
+                    await self.watcher.until(lambda: self._ended() > before)
+            except TimeoutError:
+                self.findings.append(f"nothing has ended for {_STANDSTILL_S:g} s, {len(self.checker.open)} are open")
+                return False
+        return True
+
+    def _ended(self) -> int:
+        return len(self.checker.callbacks) - len(self.checker.open)
+
+    async def _cancel_some(self) -> None:
+        some = self._dice.sample(sorted(self.checker.open), min(_CANCELLED_AT_ONCE, len(self.checker.open)))
+        for callback_id in some:
+            request = pb.CancelCallbackRequest(key=by_id(callback_id), reason="mischief")
+            try:
+                self.answers.append((await insist(self._api.callbacks.CancelCallback, request)).callback)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                    self.findings.append(f"cancel {callback_id}: {error.code().name} {error.details()}")
+
+    async def _restart_server(self) -> None:
+        await self._server.kill()
+        await self._server.start()
+
+    def _request(self, service: Service) -> pb.CreateCallbackRequest:
+        shared = self._dice.random() < 0.05
+        target = f"sip:shared-{self._dice.randrange(20)}" if shared else f"sip:{self._dice.getrandbits(48):x}"
+        return pb.CreateCallbackRequest(
+            callback_request=self._api.request(
+                f"{target}@hunt.example",
+                service_id=service.service_id,
+                priority=self._dice.choice(cb.Priority.values()[1:]),
+                max_retries=self._dice.randint(0, 3),
+                seconds_between_retries=self._dice.randint(0, 1),
+            )
+        )
+
+
+async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    group.create_task(deed())
+
+
+async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int) -> Report:
+    """One hunt on a fresh database in `folder`."""
+    begun = time.monotonic()
+    async with _hunt(folder, random.Random(seed)) as hunting:
+        await hunting.fill(callbacks)
+        await hunting.empty(callbacks, mischief)
+        await hunting.judge()
+        facts: dict[str, object] = {
+            "seed": seed,
+            **fates(hunting.checker.callbacks.values()),
+            "events checked": hunting.checker.events,
+            "events delivered again": hunting.checker.redelivered,
+            "dialers": f"{hunting.fleet.started}, of which {mischief.kills} were killed",
+            "refused reports": dict(hunting.fleet.refusals),
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+        return Report(facts, list(hunting.all_findings()))
+
+
+@asynccontextmanager
+async def _hunt(folder: Path, dice: random.Random) -> AsyncIterator[Hunt]:
+    async with ServerProcess.running(folder, "--dialer", "none") as server, connect(server.port) as api:
+        for capacity in _SHARES:
+            await api.add_service(
+                f"sip:capacity-{capacity}@cc.example", max_concurrent_calls=capacity, ring_timeout=Duration(seconds=1)
+            )
+        services = (await api.directory.ListServices(ListServicesRequest())).services
+        hunting = Hunt(server, api, services, dice)
+        watching = asyncio.create_task(hunting.watcher.run())
+        await hunting.watcher.streaming.wait()
+        try:
+            yield hunting
+        finally:
+            await hunting.fleet.clear()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _both(folder: Path, callbacks: int, seed: int) -> Report:
+    (folder / "shares").mkdir()
+    counted = await shares.hunt(folder / "shares", depth=400, rounds=10)
+    hunted = await hunt(folder, callbacks=callbacks, mischief=Mischief(), seed=seed)
+    return Report({**counted.facts, **hunted.facts}, [*counted.findings, *hunted.findings])
+
+
+@click.command()
+@click.option("--callbacks", default=5000, show_default=True, help="How many callbacks the dialers have to end.")
+@click.option("--seed", type=int, help="Repeats the dice of an earlier hunt (its timing is the machine's).")
+def main(callbacks: int, seed: int | None) -> None:
+    """Let twenty bad dialers empty three queues, and look for anything lost, doubled or out of turn."""
+    with tempfile.TemporaryDirectory(prefix="ringback-dialers-") as folder:
+        chosen = random.randrange(2**32) if seed is None else seed
+        asyncio.run(_both(Path(folder), callbacks, chosen)).show()
+
+
+if __name__ == "__main__":
+    main()
