@@ -12,6 +12,7 @@ import json
 import random
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,12 +21,14 @@ from typing import Any, Final
 import click
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
+from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.api import Api, by_id, refusal_of
 from tests.hunts.calls import connect, insist
 from tests.hunts.checker import CANCELLED, EXPIRED, OFFERED
@@ -150,7 +153,7 @@ class Call:
         self._token = lease.lease_token
         self._callback_id = lease.callback.callback_id
         self._dice = dice
-        self._keep(lease.time_to_live)
+        self._keep(lease.expire_time)
         if lease.callback.state != OFFERED:
             tell("finding", f"{self._callback_id} was leased in state {lease.callback.state}")
 
@@ -228,9 +231,10 @@ class Call:
             await asyncio.sleep(LEASE_S / 2)
             request = pb.ExtendLeasesRequest(lease_tokens=[self._token], lease_duration=Duration(seconds=LEASE_S))
             [kept] = (await insist(self._api.dialers.ExtendLeases, request)).results
-            if kept.lost_reason and not self._is_late():
-                tell("finding", f"{self._callback_id}: its lease was lost in the middle of a call")
-            self._keep(kept.time_to_live)
+            if kept.lost_reason:
+                await self._judge_loss(ErrorReason.Name(kept.lost_reason).removeprefix("ERROR_REASON_"))
+                return
+            self._keep(kept.expire_time)
 
     async def _stall(self) -> None:
         if self._now_and_then(_STALLS):
@@ -239,11 +243,14 @@ class Call:
     # --- What it may be told -------------------------------------------------------------------------------------
 
     async def _judge(self, error: grpc.aio.AioRpcError) -> None:
-        """A lease is refused when it has run out, and before that only because its callback was ended."""
         reason = refusal_of(error).reason
-        if reason not in _LOST:
+        if reason in _LOST:
+            await self._judge_loss(reason)
+        else:
             tell("finding", f"{self._callback_id}: {error.code().name} {reason} {error.details()}")
-            return
+
+    async def _judge_loss(self, reason: str) -> None:
+        """A lease is lost when it has run out, and before that only because its callback was ended."""
         tell("refused", reason)
         if self._is_late():
             return
@@ -252,11 +259,13 @@ class Call:
         if state not in (CANCELLED, EXPIRED):
             tell("finding", f"{self._callback_id}: a lease that has not run out is refused, in state {state}")
 
-    def _keep(self, time_to_live: Duration) -> None:
-        self._end_s = asyncio.get_running_loop().time() + time_to_live.ToTimedelta().total_seconds()
+    def _keep(self, expire_time: Timestamp) -> None:
+        # Not the time to live: a process that was frozen does not know when it got the answer. Here both have one
+        # clock.
+        self._end_s = expire_time.ToMicroseconds() / 1e6
 
     def _is_late(self) -> bool:
-        return asyncio.get_running_loop().time() > self._end_s - _MARGIN_S
+        return time.time() > self._end_s - _MARGIN_S
 
     # --- Dice ----------------------------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ _SHARES: Final = {1: 0.03, 5: 0.17, 50: 0.8}
 _BATCH: Final = 500
 _CANCELLED_AT_ONCE: Final = 5
 # Nothing may stand still for longer than a few leases.
-_STANDSTILL_S: Final = 60.0
+_STANDSTILL_S: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ class Hunt:
             self._dice.shuffle(deeds)
             for number, deed in enumerate(deeds, start=1):
                 # The last deeds leave time for what they do to be seen.
-                if not await self._progress_to(count * 9 // 10 * number // len(deeds)):
-                    return
+                await self._progress_to(count * 9 // 10 * number // len(deeds))
                 await deed()
             await self._progress_to(count)
         await self.fleet.stop()
@@ -113,16 +112,10 @@ class Hunt:
         yield from self.findings
         yield from self._server.complaints()
 
-    async def _progress_to(self, ended: int) -> bool:
-        """Wait until so many have ended; false when nothing ends any more."""
+    async def _progress_to(self, ended: int) -> None:
         while (before := self._ended()) < ended:
-            try:
-                async with asyncio.timeout(_STANDSTILL_S):
-                    await self.watcher.until(lambda: self._ended() > before)
-            except TimeoutError:
-                self.findings.append(f"nothing has ended for {_STANDSTILL_S:g} s, {len(self.checker.open)} are open")
-                return False
-        return True
+            async with asyncio.timeout(_STANDSTILL_S):
+                await self.watcher.until(lambda: self._ended() > before)
 
     def _ended(self) -> int:
         return len(self.checker.callbacks) - len(self.checker.open)
@@ -163,9 +156,12 @@ async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int) -
     """One hunt on a fresh database in `folder`."""
     begun = time.monotonic()
     async with _hunt(folder, random.Random(seed)) as hunting:
-        await hunting.fill(callbacks)
-        await hunting.empty(callbacks, mischief)
-        await hunting.judge()
+        try:
+            await hunting.fill(callbacks)
+            await hunting.empty(callbacks, mischief)
+            await hunting.judge()
+        except Exception as fault:  # noqa: BLE001 - what was found until then explains it
+            hunting.findings.append(f"the hunt could not go on: {fault!r}")
         facts: dict[str, object] = {
             "seed": seed,
             **fates(hunting.checker.callbacks.values()),

@@ -51,9 +51,8 @@ class Fleet:
     async def kill_one(self) -> None:
         """kill -9 one in the middle of whatever it does; another one, with a new name, takes its place."""
         name = self._dice.choice(sorted(self._processes))
-        process = self._processes.pop(name)
-        process.kill()
-        await process.wait()
+        self._signal(name, signal.SIGKILL)
+        await self._processes.pop(name).wait()
         await self.add()
 
     async def freeze_one(self) -> None:

@@ -39,6 +39,8 @@ class ServerProcess:
         self.port = free_port()
         self.up = asyncio.Event()
         self.log = folder / "server.log"
+        # How often it has ended without having been asked to.
+        self.deaths = 0
         self._command = (
             *(sys.executable, "-m", "ringback", "serve"),
             *("--listen", f"127.0.0.1:{self.port}", "--database", f"sqlite:///{folder / 'hunt.db'}"),
@@ -88,7 +90,9 @@ class ServerProcess:
         return Drain(exit_code, time.monotonic() - begun)
 
     def complaints(self) -> Iterator[str]:
-        """The lines of its log that tell of a bug."""
+        """What it did of its own accord, and the lines of its log that tell of a bug."""
+        if self.deaths:
+            yield f"the server ended by itself {self.deaths} times"
         with self.log.open("rb") as lines:
             for line in lines:
                 if any(mark in line for mark in _COMPLAINTS):
@@ -113,6 +117,9 @@ class ServerProcess:
             self._keep(line)
             if _LISTENING in line:
                 self.up.set()
+        if self._process is not None:  # nobody has ended it
+            self.up.clear()
+            self.deaths += 1
 
     def _keep(self, line: bytes) -> None:
         with self.log.open("ab") as log:

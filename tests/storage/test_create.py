@@ -6,7 +6,7 @@ import pytest
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.filter import ExternalTaskKey
-from ringback.ports import EventKind, Store
+from ringback.ports import EventKind, Store, UnknownService
 from tests.storage.samples import NOW, OTHER_SERVICE, cancel, changes, every_state, new, seconds
 
 
@@ -211,3 +211,13 @@ async def test_get_many_answers_those_that_exist_once(store: Store) -> None:
 
 async def test_all_states_are_covered_by_the_samples() -> None:
     assert {callback.state for callback in every_state()} == set(State)
+
+
+async def test_a_callback_of_a_service_that_is_gone_is_refused_with_all_of_its_call(store: Store) -> None:
+    """The service may have been deleted since the callback was planned."""
+    assert await store.delete_service(OTHER_SERVICE.service_id, 1)
+    one, orphan = new(), new(service=OTHER_SERVICE)
+    with pytest.raises(UnknownService, match=OTHER_SERVICE.service_id):
+        await store.create([one, orphan])
+    assert await store.get_many([one.callback_id, orphan.callback_id]) == []
+    assert await store.create([one]) == [None]

@@ -104,6 +104,7 @@ async def test_closing_twice(database: Database) -> None:
 
 async def test_closing_lets_writes_under_way_finish(database: Database) -> None:
     store = await database.open()
+    await store.put_service(SERVICE)
     callbacks = [new() for _ in range(50)]
     writes = [asyncio.create_task(store.create([callback])) for callback in callbacks]
     await asyncio.sleep(0)

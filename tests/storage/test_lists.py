@@ -62,6 +62,8 @@ async def full_store(
     """Read only."""
     store = await database_kind(tmp_path_factory.mktemp("lists")).open()
     try:
+        await store.put_service(SERVICE)
+        await store.put_service(OTHER_SERVICE)
         await store.create(random.Random(8).sample(CALLBACKS, len(CALLBACKS)))
         yield store
     finally:

@@ -127,10 +127,11 @@ async def test_a_later_migration_is_applied_once(tmp_path: Path, monkeypatch: py
 WRITER = """
 import asyncio, sys
 from ringback.storage.sqlite import SqliteStore
-from tests.storage.samples import new
+from tests.storage.samples import SERVICE, new
 
 async def main():
     store = await SqliteStore.open(sys.argv[1])
+    await store.put_service(SERVICE)
     async def client():
         while True:
             callback = new()

@@ -61,7 +61,6 @@ async def test_only_the_guilty_one_fails(sqlite_store: SqliteStore) -> None:
 CONNECTED = connect(offer(new()))
 BROKEN = {
     "no id": replace(new(), callback_id=""),
-    "no service": replace(new(), service_id=""),
     "no target": replace(new(), dial_target=""),
     "revision 0": replace(new(), revision=0),
     "unknown priority": replace(new(), request=replace(new().request, priority=10)),

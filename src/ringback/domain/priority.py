@@ -66,8 +66,9 @@ def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int
 def turns_until(
     counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
 ) -> int:
-    """How many grants it takes, if nobody else comes, until the one with `ahead` others before it in `level` has its
-    turn; `limit` when it takes at least that many. The counts include that one.
+    """How many grants it takes until the one with `ahead` others before it in `level` has its turn.
+
+    If nobody else comes; `limit` when it takes at least that many. The counts include that one.
     """
     left = {waiting: count for waiting, count in counts.items() if count > 0}
     for turn in range(1, limit):

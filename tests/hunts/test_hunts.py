@@ -1,0 +1,21 @@
+"""The hunts, short: that they run, and that they find nothing. Run as scripts they look for longer."""
+
+from pathlib import Path
+
+from tests.hunts import dialers, kill_storm, shares
+
+
+async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
+    report = await kill_storm.hunt(tmp_path, kills=3, drains=1, seed=1)
+    assert report.findings == []
+
+
+async def test_bad_dialers_do_no_harm(tmp_path: Path) -> None:
+    mischief = dialers.Mischief(dialers=4, kills=1, freezes=1, cancels=2, server_kills=1)
+    report = await dialers.hunt(tmp_path, callbacks=120, mischief=mischief, seed=1)
+    assert report.findings == []
+
+
+async def test_priorities_get_their_exact_shares(tmp_path: Path) -> None:
+    report = await shares.hunt(tmp_path, depth=60, rounds=2)
+    assert report.findings == []
