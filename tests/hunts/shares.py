@@ -26,7 +26,8 @@ WEIGHTS: Final = {
     cb.PRIORITY_LOWEST: 1,
 }
 ROUND: Final = sum(WEIGHTS.values())
-_DIALERS: Final = 20
+# Divides a round.
+_DIALERS: Final = 14
 # Nothing comes back while leases are taken.
 _LONG: Final = Duration(seconds=600)
 
@@ -71,7 +72,7 @@ class Backlog:
 
 
 async def hunt(folder: Path, *, depth: int, rounds: int) -> Report:
-    """Take leases for so many rounds each: one by one, ten by ten, and with twenty dialers side by side.
+    """Take leases for so many rounds each: one by one, ten by ten, and with many dialers side by side.
 
     The server is killed in the middle of a round, which goes on where it was.
     """

@@ -64,11 +64,15 @@ async def test_reflection_lists_all_services(api: Api, version: str) -> None:
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
     )()
     await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-    await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICES[0]))
-    listed, described = await call.read(), await call.read()
+    listed = {service.name for service in (await call.read()).list_services_response.service}
+    assert {*SERVICES, "grpc.health.v1.Health"} <= listed
+    for symbol in (*listed, f"{SERVICES[0]}.CreateCallback", "ringback.v1.Callback"):
+        await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
+        described = await call.read()
+        assert len(described.file_descriptor_response.file_descriptor_proto) >= 1, symbol
+    await call.write(reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"{SERVICES[0]}.Nothing"))
+    assert (await call.read()).error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
     await call.done_writing()
-    assert {*SERVICES, "grpc.health.v1.Health"} <= {s.name for s in listed.list_services_response.service}
-    assert len(described.file_descriptor_response.file_descriptor_proto) >= 1
 
 
 async def test_a_taken_port_is_refused(app: App, settings: Settings, tmp_path: Path) -> None:

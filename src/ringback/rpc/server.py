@@ -6,15 +6,14 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from ringback.config import Listen
+from ringback.rpc.reflection import add_reflection
 
 SERVICES = ("ringback.v1.CallbackService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
 # gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
 MAX_RECEIVE_BYTES = 4 * 1024 * 1024
 _HEALTH_UPDATE_S = 1.0
-_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 _OPTIONS: Sequence[tuple[str, Any]] = (
     # Without this a second server binds the same port silently, and gets half of the calls.
@@ -42,7 +41,7 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
-        _add_reflection(self.grpc)
+        add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
 
     async def start(self, listen: Listen) -> int:
         """Bind, serve, and answer the port. Raises `CannotListen`."""
@@ -72,18 +71,3 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those under way finish within the grace, then end them."""
         await self.grpc.stop(grace_s)
-
-
-def _add_reflection(server: grpc.aio.Server) -> None:
-    names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME, _REFLECTION_V1)
-    reflection.enable_server_reflection(names, server)
-    # Python ships v1alpha only. The two versions differ in their name alone, and new tools ask for v1 first.
-    servicer = reflection.aio.ReflectionServicer(service_names=names)
-    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
-            servicer.ServerReflectionInfo,
-            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-        )
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_REFLECTION_V1, handlers),))
