@@ -226,9 +226,9 @@ def test_how_long_a_watch_waits() -> None:
 
 
 def test_delays_double_and_are_jittered() -> None:
-    delays = client._delays()
-    for limit_s in (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05):
-        assert limit_s / 2 <= next(delays) <= limit_s
+    limits_s = {1: 0.001, 2: 0.002, 3: 0.004, 6: 0.032, 7: 0.05, 8: 0.05, 100_000: 0.05}
+    for failures, limit_s in limits_s.items():
+        assert limit_s / 2 <= client._delay_s(failures) <= limit_s
 
 
 # --- Channels ------------------------------------------------------------------------------------------------

@@ -232,6 +232,15 @@ async def test_a_service_that_closes_takes_its_queue_along_and_keeps_its_order(w
     assert (await world.lease()).callback_id == callbacks[0].callback_id
 
 
+async def test_a_service_that_is_deleted_needs_no_closing(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    callback = await world.create(service)
+    await world.scheduler.run_once(MONDAY_9)
+    await world.callbacks.cancel(callback.callback_id, "", "")
+    await world.directory.delete(service.service_id, "")
+    assert await world.run_until(timedelta(hours=9)) == world.clock.now() + timedelta(minutes=1)
+
+
 async def test_changed_hours_move_those_who_wait_for_an_opening(world: World) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     evening = await world.create(service, due_date=MONDAY_9 + timedelta(hours=10))

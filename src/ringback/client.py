@@ -114,7 +114,7 @@ async def watch(
     RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
     """
     request = _copy(request)
-    delays = _delays()
+    failures = 0
     while True:
         answered = False
         try:
@@ -128,11 +128,12 @@ async def watch(
         else:
             fault = "" if answered else "the stream ended before its first response"
         if answered:
-            delays = _delays()
+            failures = 0
         if fault:
-            delay_s = next(delays)
-            _log.warning("watch interrupted, resuming in %.1f s: %s", delay_s, fault)
-            await asyncio.sleep(delay_s)
+            failures += 1
+            # One line for each outage, however long it lasts.
+            _log.log(logging.WARNING if failures == 1 else logging.DEBUG, "watch interrupted, resuming: %s", fault)
+            await asyncio.sleep(_delay_s(failures))
 
 
 async def _stream(
@@ -177,12 +178,11 @@ def _heartbeat_s(request: WatchCallbacksRequest) -> float:
     return min(max(asked_s, _MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)
 
 
-def _delays() -> Iterator[float]:
-    """How long to wait before each new try: doubling, and jittered so that clients don't return in step."""
-    limit_s = _FIRST_DELAY_S
-    while True:
-        yield random.uniform(limit_s / 2, limit_s)  # noqa: S311 - no secret
-        limit_s = min(2 * limit_s, _MAX_DELAY_S)
+def _delay_s(failures: int) -> float:
+    """How long to wait before a new try: doubling, and jittered so that clients don't return in step."""
+    # The exponent is bounded too: an outage of some days would overflow a float.
+    limit_s = min(_FIRST_DELAY_S * 2 ** min(failures - 1, 16), _MAX_DELAY_S)
+    return random.uniform(limit_s / 2, limit_s)  # noqa: S311 - no secret
 
 
 # --- Channels ------------------------------------------------------------------------------------------------

@@ -41,6 +41,9 @@ class Directory:
         except KeyError:
             raise ServiceNotFound("service_id", service_id) from None
 
+    def find(self, service_id: str) -> Service | None:
+        return self._by_id.get(service_id)
+
     def by_sip(self, sip_address: str) -> Service:
         """The service with this address, in its normal form. Raises `ServiceNotFound`."""
         try:

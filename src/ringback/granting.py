@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from ringback.changing import apply_each
 from ringback.directory import Directory
 from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.lifecycle import Leased, LeaseReleased, after
 from ringback.domain.priority import Credits, pick
 from ringback.domain.service import Service
@@ -47,6 +47,9 @@ class LeaseRequest:
     wait_s: float = DEFAULT_WAIT_S
     request_id: str = ""
 
+    def same_call(self, other: "LeaseRequest") -> bool:
+        return (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
+
 
 class Granting:
     """Answers the polls of all dialers, the longest waiting first."""
@@ -76,14 +79,17 @@ class Granting:
 
         Repeating a `request_id` answers the leases of the first time that are still open. A caller that is
         cancelled while it waits leaves nothing behind: what it was just granted goes straight back.
+
+        Raises `RequestIdReused`, as far as open leases tell that the first request was another one.
         """
-        if self._closing:
-            return ()
         self._asked[request.dialer_id, request.service_ids] = self._clock.monotonic() + request.wait_s
-        if request.request_id and (open_leases := await self._store.leased_for(request.dialer_id, request.request_id)):
+        if request.request_id and (open_leases := await self._granted_before(request)):
+            _check_repeated(request, open_leases)
             return open_leases
         if request.wait_s == 0:
             await self._tail.catch_up()  # there is no later moment at which to notice what was just committed
+        if self._closing:
+            return ()
         poll = _Poll(request, asyncio.get_running_loop().create_future())
         self._polls.append(poll)
         self._woken.set()
@@ -97,6 +103,13 @@ class Granting:
             poll.answer.add_done_callback(self._take_back)
             raise
         return poll.answer.result()
+
+    async def _granted_before(self, request: LeaseRequest) -> Sequence[Callback]:
+        """The open leases of an earlier request with this id; one that still waits for them gives way to this one."""
+        for poll in [p for p in self._polls if p.request.same_call(request)]:
+            self._withdraw(poll)
+            await asyncio.wait([poll.answer])
+        return await self._store.leased_for(request.dialer_id, request.request_id)
 
     def _withdraw(self, poll: "_Poll") -> None:
         """End a poll. When leases are just being written for it, it is answered with those."""
@@ -163,15 +176,16 @@ class Granting:
     async def _grant(self, service_id: str, request: LeaseRequest, count: int) -> Sequence[Callback]:
         """Lease up to `count` callbacks of one service."""
         while True:
-            # Forgotten before reading: what is committed after this makes the service ready again.
+            # Before reading: what is committed after this makes the service ready again.
             self._ready.pop(service_id, None)
+            self._held.add(service_id)
             queue = await self._store.queue(service_id, count)
+            if queue is None or not queue.held:
+                self._held.discard(service_id)
             if queue is None:
                 return ()
             now = self._clock.now()
             drawn, credits_ = draw(queue, count, now)
-            if queue.held:
-                self._held.add(service_id)
             if not drawn:
                 return ()
             changes = [Change(c, _lease_to(c, request, now)) for c in drawn]
@@ -192,7 +206,8 @@ class Granting:
             if freed:
                 self._ready.update(dict.fromkeys(self._held))
                 self._held.clear()
-            if freed or state is State.QUEUED:
+            # One that expired may have been passed over as the head of its line: others were behind it.
+            if freed or state in (State.QUEUED, State.EXPIRED):
                 self._ready[event.callback.service_id] = None
                 self._woken.set()
 
@@ -236,6 +251,17 @@ def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:
     while line and line[0].dial_target in targets:
         line.popleft()
     return line
+
+
+def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
+    """Refuse a request that cannot be the one which these leases were granted to."""
+    differing = {
+        "service_ids": request.service_ids and not request.service_ids.issuperset(c.service_id for c in leased),
+        "max_leases": len(leased) > request.max_leases,
+        "lease_duration": any(c.lease is not None and c.lease.duration != request.duration for c in leased),
+    }
+    if any(differing.values()):
+        raise RequestIdReused("", [name for name, differs in differing.items() if differs])
 
 
 def _lease_to(callback: Callback, request: LeaseRequest, now: datetime) -> Callback:

@@ -7,12 +7,13 @@ timer runs, for the earliest thing there is; its cost does not depend on how man
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from ringback.changing import apply_each
 from ringback.directory import Directory
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import ServiceNotFound, StorageUnavailable
 from ringback.domain.lifecycle import BecameDue, Event, ExpireTimePassed, LeaseLapsed, OpeningMoved, after
 from ringback.domain.service import Service
 from ringback.ports import Change, Clock, LoggedEvent, Retention, Store
@@ -77,7 +78,11 @@ class Scheduler:
     ) -> None:
         """Take the step with all that are found, a transaction at a time."""
         while found := await find(BATCH):
-            await apply_each(self._store, [Change(callback, step(callback)) for callback in found])
+            changes = []
+            for callback in found:
+                with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
+                    changes.append(Change(callback, step(callback)))
+            await apply_each(self._store, changes)
             if len(found) < BATCH:
                 return
 
@@ -108,8 +113,10 @@ class Scheduler:
     async def _close(self, now: datetime) -> None:
         """Take the queued callbacks of services that have closed to their next opening."""
         for service_id in [s for s, closing in self._closings.items() if closing <= now]:
-            await self._empty_queue(service_id, now)
-            self._plan_closing(self._directory.get(service_id), now)
+            del self._closings[service_id]
+            if (service := self._directory.find(service_id)) is not None:
+                await self._empty_queue(service_id, now)
+                self._plan_closing(service, now)
 
     async def _empty_queue(self, service_id: str, now: datetime) -> None:
         await self._settle(
@@ -138,7 +145,7 @@ class Scheduler:
         hours = service.opening_hours
         opening = hours.next_open(now)
         closing = hours.next_close(opening) if opening is not None else None
-        if closing is None or service.service_id not in {s.service_id for s in self._directory.all()}:
+        if closing is None:
             self._closings.pop(service.service_id, None)
         else:
             self._closings[service.service_id] = closing
@@ -202,8 +209,8 @@ class Scheduler:
     def _closed_service(self, callback: Callback) -> Service | None:
         if callback.state is not State.QUEUED or callback.service_id not in self._closings:
             return None
-        service = self._directory.get(callback.service_id)
-        return None if service.opening_hours.is_open(callback.update_time) else service
+        service = self._directory.find(callback.service_id)
+        return None if service is None or service.opening_hours.is_open(callback.update_time) else service
 
     def _on_service(self, service: Service) -> None:
         self._changed[service.service_id] = service

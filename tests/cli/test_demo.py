@@ -60,6 +60,6 @@ async def test_a_short_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 async def test_a_server_that_does_not_start(tmp_path: Path) -> None:
-    with pytest.raises(demo_server.ServerFailed, match="exit code"):
+    with pytest.raises(demo_server.ServerFailed, match="ended with exit code 1:"):
         async with demo_server.running_server(tmp_path / "missing"):
             pass

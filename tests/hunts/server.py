@@ -39,8 +39,8 @@ class ServerProcess:
         self.port = free_port()
         self.up = asyncio.Event()
         self.log = folder / "server.log"
-        # How often it has ended without having been asked to.
-        self.deaths = 0
+        # What it said last, each time it ended without having been asked to.
+        self._last_words: list[str] = []
         self._command = (
             *(sys.executable, "-m", "ringback", "serve"),
             *("--listen", f"127.0.0.1:{self.port}", "--database", f"sqlite:///{folder / 'hunt.db'}"),
@@ -91,8 +91,8 @@ class ServerProcess:
 
     def complaints(self) -> Iterator[str]:
         """What it did of its own accord, and the lines of its log that tell of a bug."""
-        if self.deaths:
-            yield f"the server ended by itself {self.deaths} times"
+        for words in self._last_words:
+            yield f"the server ended by itself: {words}"
         with self.log.open("rb") as lines:
             for line in lines:
                 if any(mark in line for mark in _COMPLAINTS):
@@ -113,13 +113,14 @@ class ServerProcess:
         return exit_code
 
     async def _read_log(self, stream: asyncio.StreamReader) -> None:
+        line = b"nothing was logged"
         async for line in stream:
             self._keep(line)
             if _LISTENING in line:
                 self.up.set()
         if self._process is not None:  # nobody has ended it
             self.up.clear()
-            self.deaths += 1
+            self._last_words.append(line.decode().strip())
 
     def _keep(self, line: bytes) -> None:
         with self.log.open("ab") as log:

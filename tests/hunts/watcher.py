@@ -80,8 +80,9 @@ class Watcher:
     def _bookmark(self) -> tuple[str, int]:
         if not self._bookmarks:
             return "", self._consumer.position
-        if self._dice.random() < _OLD_TOKEN_SHARE:
-            return self._dice.choice(self._bookmarks)
+        forgotten = self._dice.randrange(len(self._bookmarks)) if self._dice.random() < _OLD_TOKEN_SHARE else 0
+        for _ in range(forgotten):
+            self._bookmarks.pop()
         return self._bookmarks[-1]
 
     def _take(self, response: pb.WatchCallbacksResponse) -> None:

@@ -37,7 +37,8 @@ async def running_server(folder: Path) -> AsyncIterator[str]:
     try:
         yield await log.address()
     finally:
-        if process.returncode is None:
+        # A signal to a process that has just ended would take its exit code from under asyncio.
+        if not log.has_ended:
             process.terminate()
         await _ended(process, log)
 
@@ -69,6 +70,10 @@ class _Log:
                 self._address.set_result(found[1])
         if not self._address.done():
             self._address.set_exception(ServerFailed(f"the server did not start:\n{self}"))
+
+    @property
+    def has_ended(self) -> bool:
+        return self._reading.done()
 
     async def address(self) -> str:
         try:

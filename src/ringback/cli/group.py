@@ -20,6 +20,9 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cancel": ("ringback.cli.callbacks:cancel", "cli"),
         "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
         "watch": ("ringback.cli.watch:watch", "cli"),
+        "queue": ("ringback.cli.queue:queue", "cli"),
+        "explain": ("ringback.cli.queue:explain", "cli"),
+        "resolve": ("ringback.cli.queue:resolve", "cli"),
     }
 )
 

@@ -127,6 +127,7 @@ STATES = Names(cb.CallbackState, "CALLBACK_STATE_")
 OUTCOMES = Names(cb.CallOutcome, "CALL_OUTCOME_")
 DAYS = Names(directory.DayOfWeek, "DAY_OF_WEEK_")
 FIRST_LEGS = Names(directory.FirstLeg, "FIRST_LEG_")
+WAITING_REASONS = Names(directory.WaitingReason, "WAITING_REASON_")
 TARGET_POLICIES = Names(directory.TargetPolicy, "TARGET_POLICY_")
 
 # An ended callback never changes again.
