@@ -99,18 +99,22 @@ class Callbacks:
         for index, asked in enumerate(batch):
             try:
                 if asked.validate_only:
+                    # It is to see what comes before it.
+                    results |= await self._store_planned(batch, planned)
+                    planned.clear()
                     results[index] = await self._validate(asked, now)
                 else:
                     planned[index] = self._plan(asked, now, self._ids.next(now))
             except (InvalidRequest, ServiceNotFound) as refusal:
                 results[index] = await self._repeated(asked) or refusal
-        if planned:
-            results |= await self._store_planned(batch, planned)
+        results |= await self._store_planned(batch, planned)
         return [results[index] for index in range(len(batch))]
 
     async def _store_planned(
         self, batch: Sequence[Asked], planned: dict[int, Callback]
     ) -> dict[int, Created | RingbackError]:
+        if not planned:
+            return {}
         try:
             earlier_ones = await self._store.create(list(planned.values()), alone=self._alone(planned.values()))
         except UnknownService as gone:  # deleted since they were planned
@@ -120,7 +124,7 @@ class Callbacks:
                 if c.service_id == gone.service_id
             }
             others = {i: callback for i, callback in planned.items() if i not in refused}
-            return {**refused, **(await self._store_planned(batch, others) if others else {})}
+            return refused | await self._store_planned(batch, others)
         return {
             index: self._answer(batch[index], callback, earlier)
             for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True)
@@ -185,13 +189,14 @@ class Callbacks:
 
     async def _find_earlier(self, asked: Asked) -> Callback | None:
         request = asked.request
+        earlier = None
         if request.external_task_id:
-            return await self._store.get(
+            earlier = await self._store.get(
                 ExternalTaskKey(caller_id=request.caller_id, external_task_id=request.external_task_id)
             )
-        if asked.request_id:
-            return await self._store.get_by_request_id(asked.request_id.lower())
-        return None
+        if earlier is None and asked.request_id:
+            earlier = await self._store.get_by_request_id(asked.request_id.lower())
+        return earlier
 
     # --- Read --------------------------------------------------------------------------------------------------
 

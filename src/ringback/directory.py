@@ -1,5 +1,6 @@
 """The use cases of DirectoryService: the services on whose behalf calls are made."""
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +15,10 @@ MAX_PAGE_SIZE = 1000
 
 
 class Directory:
-    """All services, kept in memory: they are few, and every request asks for one."""
+    """All services, kept in memory: they are few, and every request asks for one.
+
+    A change is finished although its caller may be cancelled: what is stored must be known here too.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -22,6 +26,8 @@ class Directory:
         self._by_id: dict[str, Service] = {}
         self._by_sip: dict[str, Service] = {}
         self._listeners: list[Callable[[Service], None]] = []
+        # One change after the other: whoever gives no etag wants it made whatever others change at the same time.
+        self._changing = asyncio.Lock()
 
     async def start(self) -> None:
         for service in await self._store.services():
@@ -65,7 +71,7 @@ class Directory:
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
         )
-        await self._put(service)
+        await asyncio.shield(self._put(service))
         return service
 
     async def update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
@@ -73,22 +79,30 @@ class Directory:
 
         Raises `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
         """
-        current = self._at(service_id, etag)
-        revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
-        await self._put(revised)
-        return revised
+        return await asyncio.shield(self._update(service_id, etag, revise))
+
+    async def _update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
+        async with self._changing:
+            current = self._at(service_id, etag)
+            revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
+            await self._put(revised)
+            return revised
 
     async def delete(self, service_id: str, etag: str) -> None:
         """Raises `ServiceNotFound`, `EtagMismatch`, and `ServiceInUse` while callbacks of it have not ended."""
-        service = self._at(service_id, etag)
-        try:
-            deleted = await self._store.delete_service(service_id, service.revision)
-        except RevisionConflict:
-            raise EtagMismatch(self.get(service_id).etag, service_id=service_id) from None
-        if not deleted:
-            raise ServiceInUse(service_id)
-        del self._by_id[service_id]
-        del self._by_sip[service.sip_address]
+        await asyncio.shield(self._delete(service_id, etag))
+
+    async def _delete(self, service_id: str, etag: str) -> None:
+        async with self._changing:
+            service = self._at(service_id, etag)
+            try:
+                deleted = await self._store.delete_service(service_id, service.revision)
+            except RevisionConflict:
+                raise EtagMismatch(self.get(service_id).etag, service_id=service_id) from None
+            if not deleted:
+                raise ServiceInUse(service_id)
+            del self._by_id[service_id]
+            del self._by_sip[service.sip_address]
 
     def _at(self, service_id: str, etag: str) -> Service:
         service = self.get(service_id)

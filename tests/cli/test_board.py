@@ -29,7 +29,7 @@ def event(
 
 def text_of(board: Board, rows: int = 10) -> str:
     console = Console(width=200, file=io.StringIO(), record=True)
-    console.print(board.table(rows))
+    console.print(board.table(rows=rows, width=200))
     return console.export_text()
 
 

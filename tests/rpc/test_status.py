@@ -51,10 +51,16 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         errors.RequestIdReused(ID, ["target"]),
         StatusCode.INVALID_ARGUMENT,
         "REQUEST_ID_REUSED",
-        {"callback_id": ID},
+        {"callback_id": ID, "differing_fields": "target"},
         [],
     ),
-    (errors.RequestIdReused("", ["dialer_id"]), StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", {}, []),
+    (
+        errors.RequestIdReused("", ["dialer_id"]),
+        StatusCode.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        {"differing_fields": "dialer_id"},
+        [],
+    ),
     (
         errors.CallbackNotFound(ID),
         StatusCode.NOT_FOUND,
@@ -94,7 +100,7 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         errors.ServiceAlreadyExists(ID, "sip_address"),
         StatusCode.ALREADY_EXISTS,
         "SERVICE_ALREADY_EXISTS",
-        {"service_id": ID},
+        {"service_id": ID, "field": "sip_address"},
         [],
     ),
     (

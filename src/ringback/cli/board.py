@@ -1,18 +1,34 @@
 """What a watch has told, as a table that is shown while it changes."""
 
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import TypeAlias
 
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from ringback import client
 from ringback.cli.session import Session
-from ringback.cli.show import external_key, last_outcome, plain_table, state_text, time_of_day
+from ringback.cli.show import external_key, last_attempt, plain_table, state_text, time_of_day
 from ringback.cli.values import ENDED, PRIORITIES
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
+
+_COLUMNS: Mapping[str, Callable[[cb.Callback], str | Text]] = MappingProxyType(
+    {
+        "changed": lambda callback: time_of_day(callback.update_time),
+        "key": lambda callback: external_key(callback.callback_request) or callback.callback_id,
+        "state": lambda callback: state_text(callback.state),
+        "last attempt": last_attempt,
+        "priority": lambda callback: PRIORITIES.of(callback.callback_request.priority),
+        "target": lambda callback: callback.dial_target,
+        "next": lambda callback: time_of_day(callback.next_attempt_time),
+    }
+)
+_NARROW_COLUMNS = ("key", "state", "last attempt", "target", "next")
+_WIDE = 110
 
 _MAX_ROWS = 40
 # The lines that are no rows: title, heading, rule, caption, cursor.
@@ -59,20 +75,12 @@ class Board:
         """Everything that was there at the start is known, and no callback is open any more."""
         return self._complete and not self._open
 
-    def table(self, rows: int) -> Table:
+    def table(self, *, rows: int, width: int) -> Table:
         """The callbacks with the most recent changes, the latest first."""
-        table = plain_table("changed", "callback", "state", "attempts", "last outcome", "priority", "target", "next")
+        columns = _COLUMNS if width >= _WIDE else {heading: _COLUMNS[heading] for heading in _NARROW_COLUMNS}
+        table = plain_table(*columns)
         for callback in sorted(self._recent.values(), key=_changed, reverse=True)[:rows]:
-            table.add_row(
-                time_of_day(callback.update_time),
-                external_key(callback.callback_request) or callback.callback_id,
-                state_text(callback.state),
-                str(callback.attempt_count),
-                last_outcome(callback),
-                PRIORITIES.of(callback.callback_request.priority),
-                callback.dial_target,
-                time_of_day(callback.next_attempt_time),
-            )
+            table.add_row(*(cell(callback) for cell in columns.values()))
         table.caption = f"{len(self._open)} open"
         return table
 
@@ -102,4 +110,5 @@ async def show_live(session: Session, request: pb.WatchCallbacksRequest, *, unti
     with Live(console=console) as live:
         async with aclosing(follow(session, request, board, until=until)) as responses:
             async for _ in responses:
-                live.update(board.table(min(_MAX_ROWS, max(1, console.height - _FRAME_LINES))))
+                rows = min(_MAX_ROWS, max(1, console.height - _FRAME_LINES))
+                live.update(board.table(rows=rows, width=console.width))

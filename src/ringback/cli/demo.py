@@ -13,14 +13,13 @@ from typing import TypeAlias
 import click
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from rich.table import Table
 from rich.text import Text
 
 from ringback.cli.board import Board, follow, show_live
 from ringback.cli.demo_server import running_server
 from ringback.cli.demo_stories import CALLER_ID, SERVICE_SIP, STORIES, Story
 from ringback.cli.session import Refused, Session
-from ringback.cli.show import plain_table, state_text, time_of_day
+from ringback.cli.show import state_text, time_of_day
 from ringback.cli.values import OUTCOMES, PRIORITIES, STATES, timestamp
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
@@ -74,7 +73,7 @@ async def _perform(session: Session) -> list[str]:
     await _show(session, pb.WatchCallbacksRequest(filter=wanted, resume_token=page.resume_token), cast)
     page = await session.callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted))
     callbacks = sorted(page.callbacks, key=lambda callback: callback.callback_id)
-    session.console.print("", _result(callbacks, start), "", sep="\n")
+    session.console.print("", _result(callbacks, start), sep="\n")
     return [
         f"{callback.callback_request.external_task_id} to {callback.dial_target} {fault}"
         for callback in callbacks
@@ -129,22 +128,21 @@ def _line(event: pb.CallbackEvent) -> str:
     return f"{time_of_day(event.event_time)}  {change:25}  {callback.dial_target}"
 
 
-def _result(callbacks: list[cb.Callback], start: datetime) -> Table:
-    """All attempts, with their times in seconds since the start."""
+def _result(callbacks: list[cb.Callback], start: datetime) -> Text:
+    """All callbacks and their attempts, with times in seconds since the start."""
 
     def since(stamp: Timestamp) -> str:
-        return f"{(stamp.ToDatetime(UTC) - start).total_seconds():.1f}" if stamp.seconds else ""
+        return f"{(stamp.ToDatetime(UTC) - start).total_seconds():.1f} s"
 
-    table = plain_table("target", "priority", "ended as", "due", "attempt", "outcome", "started", "answered", "ended")
+    result = Text()
     for callback in callbacks:
-        facts = (
-            callback.dial_target,
-            PRIORITIES.of(callback.callback_request.priority),
-            state_text(callback.state),
-            since(callback.callback_request.due_date),
-        )
-        for attempt in callback.attempts or [cb.Attempt()]:
-            times = (since(attempt.start_time), since(attempt.answer_time), since(attempt.end_time))
-            table.add_row(*facts, str(attempt.number or "none"), OUTCOMES.of(attempt.outcome), *times)
-            facts = ("", "", Text(), "")
-    return table
+        request = callback.callback_request
+        result.append(f"{callback.dial_target:40} {PRIORITIES.of(request.priority):15} ")
+        state = state_text(callback.state)
+        state.align("left", 10)
+        result.append(state).append(f"due {since(request.due_date)}\n")
+        for attempt in callback.attempts:
+            answered = f", answered at {since(attempt.answer_time)}" if attempt.HasField("answer_time") else ""
+            times = f"{since(attempt.start_time):>6} to {since(attempt.end_time)}"
+            result.append(f"   {attempt.number}  {OUTCOMES.of(attempt.outcome):16} {times}{answered}\n")
+    return result

@@ -77,6 +77,6 @@ def ringback() -> None:
     """We will call you back.
 
     `ringback serve` is the server, `ringback demo` shows it at work; all other commands talk to a server that
-    is running. Every option can also be given as an environment variable, RINGBACK_<COMMAND>_<OPTION>:
-    RINGBACK_CREATE_PRIORITY=high.
+    is running. Every option can also be given as an environment variable: RINGBACK_<OPTION> for `serve`,
+    RINGBACK_SERVER, _TIMEOUT and _JSON for the others, RINGBACK_<COMMAND>_<OPTION> for the rest.
     """

@@ -44,24 +44,28 @@ def _local(stamp: Timestamp, form: str) -> str:
 
 
 # What may be cut where a screen is too narrow; ids, states and times may not.
-_SHRINKING = frozenset({"target", "address", "name", "external id", "detail"})
+_SHRINKING = frozenset({"key", "target", "address", "name", "external id", "detail"})
+
+_MIN_WIDTH = 12
 
 
 def plain_table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading, no_wrap=heading not in _SHRINKING, overflow="ellipsis")
+        if heading in _SHRINKING:
+            table.add_column(heading, overflow="ellipsis", min_width=_MIN_WIDTH)
+        else:
+            table.add_column(heading, no_wrap=True)
     return table
 
 
 def callbacks_table(callbacks: Iterable[cb.Callback]) -> Table:
-    table = plain_table("callback", "state", "attempts", "last outcome", "priority", "target", "next", "external id")
+    table = plain_table("callback", "state", "last attempt", "priority", "target", "next", "external id")
     for callback in callbacks:
         table.add_row(
             callback.callback_id,
             state_text(callback.state),
-            str(callback.attempt_count),
-            last_outcome(callback),
+            last_attempt(callback),
             PRIORITIES.of(callback.callback_request.priority),
             callback.dial_target,
             local_time(callback.next_attempt_time),
@@ -70,8 +74,12 @@ def callbacks_table(callbacks: Iterable[cb.Callback]) -> Table:
     return table
 
 
-def last_outcome(callback: cb.Callback) -> str:
-    return OUTCOMES.of(callback.attempts[-1].outcome) if callback.attempts else ""
+def last_attempt(callback: cb.Callback) -> str:
+    """The number and the outcome of the last attempt."""
+    if not callback.attempts:
+        return ""
+    last = callback.attempts[-1]
+    return f"{last.number} {OUTCOMES.of(last.outcome)}".rstrip()
 
 
 def external_key(request: cb.CallbackRequest) -> str:

@@ -155,7 +155,7 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.PageTokenInvalid: _invalid("PAGE_TOKEN_INVALID"),
     errors.ResumeTokenInvalid: _invalid("RESUME_TOKEN_INVALID"),
     errors.ResumeTokenExpired: _Rule(StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"),
-    errors.RequestIdReused: _invalid("REQUEST_ID_REUSED", "callback_id"),
+    errors.RequestIdReused: _invalid("REQUEST_ID_REUSED", "callback_id", "differing_fields"),
     errors.CallbackNotFound: _Rule(
         StatusCode.NOT_FOUND, "CALLBACK_NOT_FOUND", _callback_key, [_resource("ringback.v1.Callback")]
     ),
@@ -164,7 +164,7 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     ),
     errors.CallbackAlreadyExists: _exists("CALLBACK_ALREADY_EXISTS", "callback_id", "state", "differing_fields"),
     errors.TargetAlreadyPending: _exists("TARGET_ALREADY_PENDING", "callback_id", "state"),
-    errors.ServiceAlreadyExists: _exists("SERVICE_ALREADY_EXISTS", "service_id"),
+    errors.ServiceAlreadyExists: _exists("SERVICE_ALREADY_EXISTS", "service_id", "field"),
     errors.CallbackEnded: _refused("CALLBACK_ENDED", "callback_id", "state"),
     errors.CallbackConnected: _refused("CALLBACK_CONNECTED", "callback_id", "state"),
     errors.CallbackInProgress: _refused("CALLBACK_IN_PROGRESS", "callback_id", "state"),

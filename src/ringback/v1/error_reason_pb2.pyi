@@ -60,22 +60,21 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     CreateCallback: `callback_id` of the earlier one, and `differing_fields` as in CALLBACK_ALREADY_EXISTS.
     """
     ERROR_REASON_CALLBACK_NOT_FOUND: _ErrorReason.ValueType  # 6
-    """NOT_FOUND: no such callback, or none that the credential may see. Metadata: `key`, the `callback_id`
-    asked for, or the `caller_id` and the `external_task_id` with a slash between them. With
-    `google.rpc.ResourceInfo`.
+    """NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
+    `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
     """
     ERROR_REASON_SERVICE_NOT_FOUND: _ErrorReason.ValueType  # 7
-    """NOT_FOUND: no such service. Metadata: `key`, the UUID or the SIP address asked for. With
+    """NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
     `google.rpc.ResourceInfo`.
     """
     ERROR_REASON_CALLBACK_ALREADY_EXISTS: _ErrorReason.ValueType  # 8
     """ALREADY_EXISTS: the `external_task_id` belongs to a callback with a different request. Metadata:
-    `callback_id`, and `differing_fields`, the names of the fields of CallbackRequest that differ, separated
-    by commas.
+    `callback_id`, `state`, and `differing_fields`, the names of the fields of CallbackRequest that differ,
+    separated by commas.
     """
     ERROR_REASON_TARGET_ALREADY_PENDING: _ErrorReason.ValueType  # 9
     """ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-    Metadata: `callback_id` of that one.
+    Metadata: `callback_id` and `state` of that one.
     """
     ERROR_REASON_SERVICE_ALREADY_EXISTS: _ErrorReason.ValueType  # 10
     """ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
@@ -97,24 +96,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the service has callbacks that are still open. Metadata: `service_id`."""
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 15
     """ABORTED: the resource has changed since the etag was read. Read it again, decide again. Metadata:
-    `current_etag`.
+    `current_etag`, and `callback_id` or `service_id`.
     """
     ERROR_REASON_LEASE_SUPERSEDED: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
-    call, and hangs up the one it may have placed. Metadata: `callback_id`.
+    call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
     """
     ERROR_REASON_LEASE_EXPIRED: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
     closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-    token. Place no call. Metadata, when the token is known: `callback_id`.
+    token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
     """
     ERROR_REASON_ATTEMPT_NOT_STARTED: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
-    `callback_id`.
+    `callback_id`, `state`.
     """
     ERROR_REASON_OUTCOME_CONFLICT: _ErrorReason.ValueType  # 19
     """FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-    reported before, such as BUSY after CONNECTED. Metadata: `callback_id`.
+    reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 20
     """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
@@ -122,7 +121,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 21
     """RESOURCE_EXHAUSTED: too many of something at the same time, such as open callbacks or watches. Metadata:
-    `subject`, what is limited, and `limit`. With `google.rpc.QuotaFailure`.
+    `quota`, what is limited, and `limit`. With `google.rpc.QuotaFailure` and `google.rpc.RetryInfo`.
     """
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 22
     """UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
@@ -164,22 +163,21 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 CreateCallback: `callback_id` of the earlier one, and `differing_fields` as in CALLBACK_ALREADY_EXISTS.
 """
 ERROR_REASON_CALLBACK_NOT_FOUND: ErrorReason.ValueType  # 6
-"""NOT_FOUND: no such callback, or none that the credential may see. Metadata: `key`, the `callback_id`
-asked for, or the `caller_id` and the `external_task_id` with a slash between them. With
-`google.rpc.ResourceInfo`.
+"""NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
+`caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
 """
 ERROR_REASON_SERVICE_NOT_FOUND: ErrorReason.ValueType  # 7
-"""NOT_FOUND: no such service. Metadata: `key`, the UUID or the SIP address asked for. With
+"""NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
 `google.rpc.ResourceInfo`.
 """
 ERROR_REASON_CALLBACK_ALREADY_EXISTS: ErrorReason.ValueType  # 8
 """ALREADY_EXISTS: the `external_task_id` belongs to a callback with a different request. Metadata:
-`callback_id`, and `differing_fields`, the names of the fields of CallbackRequest that differ, separated
-by commas.
+`callback_id`, `state`, and `differing_fields`, the names of the fields of CallbackRequest that differ,
+separated by commas.
 """
 ERROR_REASON_TARGET_ALREADY_PENDING: ErrorReason.ValueType  # 9
 """ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-Metadata: `callback_id` of that one.
+Metadata: `callback_id` and `state` of that one.
 """
 ERROR_REASON_SERVICE_ALREADY_EXISTS: ErrorReason.ValueType  # 10
 """ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
@@ -201,24 +199,24 @@ ERROR_REASON_SERVICE_IN_USE: ErrorReason.ValueType  # 14
 """FAILED_PRECONDITION: the service has callbacks that are still open. Metadata: `service_id`."""
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 15
 """ABORTED: the resource has changed since the etag was read. Read it again, decide again. Metadata:
-`current_etag`.
+`current_etag`, and `callback_id` or `service_id`.
 """
 ERROR_REASON_LEASE_SUPERSEDED: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
-call, and hangs up the one it may have placed. Metadata: `callback_id`.
+call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
 """
 ERROR_REASON_LEASE_EXPIRED: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
 closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-token. Place no call. Metadata, when the token is known: `callback_id`.
+token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
 """
 ERROR_REASON_ATTEMPT_NOT_STARTED: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
-`callback_id`.
+`callback_id`, `state`.
 """
 ERROR_REASON_OUTCOME_CONFLICT: ErrorReason.ValueType  # 19
 """FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-reported before, such as BUSY after CONNECTED. Metadata: `callback_id`.
+reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 20
 """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
@@ -226,7 +224,7 @@ ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 20
 """
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 21
 """RESOURCE_EXHAUSTED: too many of something at the same time, such as open callbacks or watches. Metadata:
-`subject`, what is limited, and `limit`. With `google.rpc.QuotaFailure`.
+`quota`, what is limited, and `limit`. With `google.rpc.QuotaFailure` and `google.rpc.RetryInfo`.
 """
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 22
 """UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
