@@ -23,7 +23,7 @@ from ringback.granting import DEFAULT_LEASE, Granting, LeaseRequest
 from ringback.ports import Retention
 from ringback.scheduler import Scheduler
 from ringback.storage.sqlite import SqliteStore
-from ringback.watch import Tail
+from ringback.tail import Tail
 
 MONDAY_9 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 # Monday to Friday, eight to six.

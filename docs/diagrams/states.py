@@ -16,7 +16,8 @@ from pathlib import Path
 
 from ringback.domain import lifecycle
 from ringback.domain.callback import TERMINAL, State
-from ringback.domain.lifecycle import TRANSITIONS, Event
+from ringback.domain.events import Event
+from ringback.domain.lifecycle import TRANSITIONS
 
 _BEGIN, _END = "<!-- states:begin -->", "<!-- states:end -->"
 _BLOCK = re.compile(f"^{_BEGIN}\n.*?^{_END}$", re.DOTALL | re.MULTILINE)

@@ -21,8 +21,9 @@ from ringback.rpc.gate import Gate
 from ringback.rpc.server import Server
 from ringback.scheduler import Scheduler
 from ringback.storage.sqlite import SqliteStore
+from ringback.tail import Tail
 from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
-from ringback.watch import Tail, Watches
+from ringback.watch import Watches
 
 _log = logging.getLogger(__name__)
 

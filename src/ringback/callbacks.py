@@ -19,8 +19,9 @@ from ringback.domain.errors import (
     TargetAlreadyPending,
     Violation,
 )
+from ringback.domain.events import CancelRequested, Rescheduled
 from ringback.domain.filter import CallbackFilter, ExternalTaskKey, Key
-from ringback.domain.lifecycle import CancelRequested, Rescheduled, after, ensure_possible
+from ringback.domain.lifecycle import after, ensure_possible
 from ringback.domain.number import normalise, normalise_sip
 from ringback.domain.planning import plan, replan
 from ringback.domain.request import (

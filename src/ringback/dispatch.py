@@ -18,20 +18,12 @@ from ringback.domain.errors import (
     LeaseSuperseded,
     OutcomeConflict,
 )
-from ringback.domain.lifecycle import (
-    Answered,
-    AttemptEnded,
-    DialingStarted,
-    Event,
-    LeaseReleased,
-    Ringing,
-    after,
-    steps_to_end,
-)
+from ringback.domain.events import Answered, AttemptEnded, DialingStarted, Event, LeaseReleased, Ringing
+from ringback.domain.lifecycle import after, steps_to_end
 from ringback.domain.outcome import Outcome
 from ringback.ids import LeaseToken
 from ringback.ports import Change, Clock, Extension, LoggedEvent, RevisionConflict, Store
-from ringback.watch import Tail
+from ringback.tail import Tail
 
 _log = logging.getLogger(__name__)
 

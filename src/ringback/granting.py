@@ -16,12 +16,13 @@ from ringback.changing import apply_each
 from ringback.directory import Directory
 from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
-from ringback.domain.lifecycle import Leased, LeaseReleased, after
+from ringback.domain.events import Leased, LeaseReleased
+from ringback.domain.lifecycle import after
 from ringback.domain.priority import Credits, pick
 from ringback.domain.service import Service
 from ringback.ids import LeaseToken
 from ringback.ports import Change, Clock, LoggedEvent, Queue, RevisionConflict, Store, Turn
-from ringback.watch import Tail
+from ringback.tail import Tail
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ringback.domain.priority import Priority, turns_until
 from ringback.domain.service import Service
 from ringback.granting import Granting
 from ringback.ports import Clock, Line, LoggedEvent, Store
-from ringback.watch import Tail
+from ringback.tail import Tail
 
 # Positions are counted by playing the coming grants through; farther back than this nobody wants to know.
 MAX_POSITION = 10_000

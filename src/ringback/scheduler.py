@@ -14,10 +14,11 @@ from ringback.changing import apply_each
 from ringback.directory import Directory
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
 from ringback.domain.errors import ServiceNotFound, StorageUnavailable
-from ringback.domain.lifecycle import BecameDue, Event, ExpireTimePassed, LeaseLapsed, OpeningMoved, after
+from ringback.domain.events import BecameDue, Event, ExpireTimePassed, LeaseLapsed, OpeningMoved
+from ringback.domain.lifecycle import after
 from ringback.domain.service import Service
 from ringback.ports import Change, Clock, LoggedEvent, Retention, Store
-from ringback.watch import Tail
+from ringback.tail import Tail
 
 _log = logging.getLogger(__name__)
 

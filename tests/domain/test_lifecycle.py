@@ -24,8 +24,7 @@ from ringback.domain.errors import (
     OutcomeConflict,
     StateRefused,
 )
-from ringback.domain.lifecycle import (
-    TRANSITIONS,
+from ringback.domain.events import (
     Answered,
     AttemptEnded,
     BecameDue,
@@ -39,10 +38,8 @@ from ringback.domain.lifecycle import (
     OpeningMoved,
     Rescheduled,
     Ringing,
-    after,
-    ensure_possible,
-    steps_to_end,
 )
+from ringback.domain.lifecycle import TRANSITIONS, after, ensure_possible, steps_to_end
 from ringback.domain.outcome import UNSERVED, Outcome
 from ringback.domain.planning import plan, replan
 from ringback.domain.priority import Priority

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ringback.domain.callback import Attempt, Callback, State
 from ringback.domain.errors import InvalidRequest
-from ringback.domain.lifecycle import BecameDue, after
+from ringback.domain.events import BecameDue
+from ringback.domain.lifecycle import after
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import plan, replan

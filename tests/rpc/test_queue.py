@@ -63,7 +63,7 @@ def waiting(queue: pb.GetQueueResponse) -> dict[int, int]:
 
 
 def closed_now() -> dict[str, Any]:
-    """Settings of a service that is open for one minute, half a week from now."""
+    """Settings of a service that opens in half a week, for a part of that day."""
     opening = datetime.now(UTC) + timedelta(days=3, hours=12)
     times = {"open_time": opening.strftime("%H:%M"), "close_time": "24:00"}
     return {"opening_hours": [pb.OpeningPeriod(day_of_week=pb.DayOfWeek.ValueType(opening.isoweekday()), **times)]}

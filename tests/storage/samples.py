@@ -6,16 +6,8 @@ from itertools import count, pairwise
 from typing import Any, Final
 
 from ringback.domain.callback import Callback, Lease
-from ringback.domain.lifecycle import (
-    Answered,
-    AttemptEnded,
-    CancelRequested,
-    DialingStarted,
-    Event,
-    Leased,
-    Ringing,
-    after,
-)
+from ringback.domain.events import Answered, AttemptEnded, CancelRequested, DialingStarted, Event, Leased, Ringing
+from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import plan
 from ringback.domain.priority import Priority

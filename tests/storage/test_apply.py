@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ringback.domain.callback import Callback
+from ringback.domain.events import BecameDue
 from ringback.domain.filter import CallbackFilter
-from ringback.domain.lifecycle import BecameDue, after
+from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import replan
 from ringback.ports import Change, EventKind, Extension, RevisionConflict, Store, Turn

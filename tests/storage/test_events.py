@@ -5,8 +5,9 @@ import random
 from collections.abc import Iterable
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.events import Ringing
 from ringback.domain.filter import MATCH_ALL
-from ringback.domain.lifecycle import Ringing, after
+from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.ports import Change, EventKind, History, LoggedEvent, Retention, RevisionConflict, Snapshot, Store
 from tests.storage.samples import NOW, cancel, changes, dial, ending, new, offer, seconds

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import IllegalTransition, InvalidRequest, Violation
-from ringback.domain.lifecycle import Rescheduled
+from ringback.domain.events import Rescheduled
 from ringback.domain.number import normalise
 from ringback.domain.request import CallbackRequest
 from ringback.domain.retry import least_delay
