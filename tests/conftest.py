@@ -24,6 +24,7 @@ def settings(tmp_path: Path) -> Settings:
         database=tmp_path / "ringback.db",
         simulated_ring=timedelta(0),
         simulated_talk=timedelta(0),
+        lame_duck=timedelta(0),
     )
 
 

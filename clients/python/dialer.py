@@ -1,9 +1,8 @@
-# ruff: noqa: INP001 - a program, not a package
 """A complete dialer for Ringback, to copy: replace `Telephone`, keep the rest.
 
     python dialer.py --server 127.0.0.1:50051 --dialer-id my-dialer --lines 10
 
-SIGTERM and SIGINT let it finish the calls that it has begun.
+SIGTERM lets it finish the calls that it has begun.
 """
 
 import argparse
@@ -33,25 +32,23 @@ _UNCERTAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, gr
 class Telephone:
     """REPLACE THIS CLASS by whatever places your calls. This one rings and talks for a while and phones nobody."""
 
-    def __init__(self, ring_s: float = 0.3, talk_s: float = 1) -> None:
-        self._ring_s = ring_s
-        self._talk_s = talk_s
+    ring_s, talk_s = 0.3, 1.0
 
     async def call(self, lease: pb.Lease, progress: Callable[[Any], Awaitable[None]], hang_up: asyncio.Event) -> Any:
         """Call `lease.callback.dial_target`; report RINGING and CONNECTED; end the call when `hang_up` is set."""
         _log.info("calling %s for %s", lease.callback.dial_target, lease.service_sip_address)
         await progress(pb.ATTEMPT_PROGRESS_RINGING)
         with suppress(TimeoutError):
-            await asyncio.wait_for(hang_up.wait(), self._ring_s)
+            await asyncio.wait_for(hang_up.wait(), self.ring_s)
             return cb.CALL_OUTCOME_NO_ANSWER
         await progress(pb.ATTEMPT_PROGRESS_CONNECTED)
         with suppress(TimeoutError):
-            await asyncio.wait_for(hang_up.wait(), self._talk_s)
+            await asyncio.wait_for(hang_up.wait(), self.talk_s)
         return cb.CALL_OUTCOME_ANSWERED
 
 
 class Dialer:
-    """Takes leases for its free lines, and makes a call of each. `stop()` lets `run()` end with the last call."""
+    """Takes leases for its free lines, and makes a call of each. After `stopping`, `run()` ends with the last call."""
 
     def __init__(self, stub: Any, telephone: Telephone, dialer_id: str, lines: int, lease_s: int = 30) -> None:
         self._stub = stub
@@ -59,18 +56,14 @@ class Dialer:
         self._dialer_id = dialer_id
         self._lines = lines
         self._lease_s = lease_s
-        self._stopping = asyncio.Event()
-        # For each lease that is held: set when its call is to be hung up.
-        self._hang_ups: dict[str, asyncio.Event] = {}
-
-    def stop(self) -> None:
-        self._stopping.set()
+        self._hang_ups: dict[str, asyncio.Event] = {}  # of each lease that is held
+        self.stopping = asyncio.Event()
 
     async def run(self) -> None:
         keeper = asyncio.create_task(self._keep_leases())
-        stopped = asyncio.create_task(self._stopping.wait())
+        stopped = asyncio.create_task(self.stopping.wait())
         calls: set[asyncio.Task[None]] = set()
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             poll = asyncio.create_task(self._poll(self._lines - len(calls)))
             await asyncio.wait([poll, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not poll.done():
@@ -103,7 +96,7 @@ class Dialer:
                 hang_up.set()
 
         try:
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 await _insist(self._stub.ReleaseLeases, pb.ReleaseLeasesRequest(lease_tokens=[token]))
                 return
             await progress(pb.ATTEMPT_PROGRESS_DIALING)  # if this is refused, no call may be placed
@@ -113,8 +106,6 @@ class Dialer:
             await _insist(self._stub.ReportOutcome, pb.ReportOutcomeRequest(lease_token=token, outcome=outcome))
         except grpc.aio.AioRpcError as error:
             _log.warning("callback %s given up: %s", lease.callback.callback_id, reason_of(error) or error.details())
-        except Exception:
-            _log.exception("the telephone failed; the lease of %s will lapse", lease.callback.callback_id)
         finally:
             del self._hang_ups[token]
 
@@ -145,12 +136,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description="An example dialer for Ringback.")
     parser.add_argument("--server", default="127.0.0.1:50051")
     parser.add_argument("--dialer-id", default="example")
-    parser.add_argument("--lines", type=int, default=10, help="calls at once")
+    parser.add_argument("--lines", type=int, default=10, help="how many calls at once")
     options = parser.parse_args()
     async with insecure_channel(options.server) as channel:
         dialer = Dialer(DialerServiceStub(channel), Telephone(), options.dialer_id, options.lines)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, dialer.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dialer.stopping.set)
         await dialer.run()
 
 

@@ -123,6 +123,8 @@ class App:
             self._dialer.stop()
         self.tail.close()
         self.granting.close()
+        if self.port:
+            await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.server.stop(_GRACE_S)
         if self._dialer_task is not None:
             await asyncio.wait([self._dialer_task], timeout=_DIALER_GRACE_S)

@@ -58,6 +58,9 @@ class Settings:
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)
     retention: Retention = field(default_factory=Retention)
+    # How long a stopping server still answers, with SERVER_DRAINING: what reaches gRPC when it shuts down is
+    # cancelled without a reason, and clients that back off meanwhile are not among it.
+    lame_duck: timedelta = timedelta(seconds=0.5)
 
     def __post_init__(self) -> None:
         if self.dialer not in DIALERS:

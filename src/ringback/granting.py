@@ -153,7 +153,9 @@ class Granting:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            for poll in [p for p in self._polls if not p.answer.done()]:
+            for poll in list(self._polls):
+                if poll.answer.done():
+                    continue  # answered already, or withdrawn while another one was served
                 self._serving = poll
                 granted = await self._serve(poll.request)
                 self._serving = None
@@ -194,8 +196,7 @@ class Granting:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
             except RevisionConflict:
                 continue
-            if len(drawn) == count:
-                self._ready[service_id] = None  # there may be more
+            self._ready[service_id] = None  # there may be more, or somebody who is held now
             return [c.after for c in changes]
 
     # --- What makes a service ready ----------------------------------------------------------------------------
@@ -207,8 +208,9 @@ class Granting:
             if freed:
                 self._ready.update(dict.fromkeys(self._held))
                 self._held.clear()
-            # One that expired may have been passed over as the head of its line: others were behind it.
-            if freed or state in (State.QUEUED, State.EXPIRED):
+            # Whoever has left the head of a line without a grant may have been passed over, with others behind it.
+            left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
+            if freed or left or state is State.QUEUED:
                 self._ready[event.callback.service_id] = None
                 self._woken.set()
 

@@ -217,6 +217,27 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
     following.cancel()
 
 
+async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one_target(world: World) -> None:
+    """The poll has room for two, and those in front are two to one target: one lease, and nobody else is looked at."""
+    await world.tail.start()
+    following = asyncio.create_task(world.tail.run())
+    sales = await world.service()
+    support = await world.service(sip_address="sip:support@cc.example")
+    await world.create(sales, "sip:busy@b.example")
+    elsewhere = await world.lease()
+    await world.create(support, "sip:same@b.example")
+    await world.create(support, "sip:same@b.example")
+    waiting = await world.create(support, "sip:busy@b.example")
+    await world.tail.catch_up()
+    poll = LeaseRequest(dialer_id="test", max_leases=2)
+    assert len(await world.granting._serve(poll)) == 1
+    assert await world.granting._serve(poll) == []
+    await world.callbacks.cancel(elsewhere.callback_id, "", "")
+    await world.tail.catch_up()
+    assert [c.callback_id for c in await world.granting._serve(poll)] == [waiting.callback_id]
+    following.cancel()
+
+
 async def test_one_that_expires_in_front_of_others_does_not_hold_them_up(world: World) -> None:
     """A poll comes after the expiry, and before the scheduler has noticed."""
     await world.tail.start()
@@ -837,14 +858,15 @@ async def test_the_example_finishes_its_call_before_it_exits(api: Api, app: App)
 
 async def test_the_example_hangs_up_when_told(api: Api) -> None:
     callback = await api.create()
-    telephone = example.Telephone(ring_s=60)
+    telephone = example.Telephone()
+    telephone.ring_s = 60
     copied = example.Dialer(api.dialers, telephone, "example", lines=1, lease_s=5)
     running = asyncio.create_task(copied.run())
     await api.until(callback.callback_id, lambda c: c.attempt_count == 1 and c.attempts[0].HasField("ring_time"))
     await cancel(api, callback)
     async with asyncio.timeout(PATIENCE_S):
         ended = await api.until_ended(callback.callback_id)
-        copied.stop()
+        copied.stopping.set()
         await running
     assert ended.state == cb.CALLBACK_STATE_CANCELLED
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_NO_ANSWER
@@ -854,7 +876,7 @@ async def test_the_example_gives_back_what_it_has_not_dialled(api: Api, dialer: 
     callback = await api.create()
     lease = await dialer.lease_one()
     copied = example.Dialer(api.dialers, example.Telephone(), "example", lines=1)
-    copied.stop()
+    copied.stopping.set()
     await copied._call(lease)
     given_back = await api.get(callback.callback_id)
     assert (given_back.state, given_back.attempt_count) == (cb.CALLBACK_STATE_QUEUED, 0)

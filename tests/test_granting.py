@@ -1,0 +1,122 @@
+"""Granting under races that the wire seldom shows: what happens while the store is being asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ringback.dispatch import OutcomeReport
+from ringback.domain.callback import State
+from ringback.domain.outcome import Outcome
+from ringback.granting import Granting, LeaseRequest
+from ringback.ports import Queue
+from tests.test_scheduler import World, seconds, world
+
+__all__ = ["world"]
+
+
+class SlowStore:
+    """A store whose answers to `queue` wait, once read, until they are let go."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self.read = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        queue = await self._store.queue(service_id, depth)
+        self.read.set()
+        await self.go_on.wait()
+        return queue
+
+
+@asynccontextmanager
+async def granting_of(world: World, store: Any) -> AsyncIterator[Granting]:
+    """The loops of granting, on that store."""
+    granting = Granting(store, world.directory, world.clock, world.tail)
+    await world.tail.start()
+    await granting.start()
+    loops = [asyncio.create_task(loop) for loop in (world.tail.run(), granting.run())]
+    try:
+        yield granting
+        assert not any(loop.done() for loop in loops)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+def poll(wait_s: float = 10, **fields: Any) -> LeaseRequest:
+    return LeaseRequest(dialer_id="test", wait_s=wait_s, **fields)
+
+
+async def test_a_poll_that_gives_up_while_another_is_served(world: World) -> None:
+    service = await world.service()
+    await world.create(service, "sip:1@b.example")
+    await world.create(service, "sip:2@b.example")
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        first = asyncio.create_task(granting.lease(poll()))
+        await store.read.wait()
+        assert await granting.lease(poll(wait_s=0.01)) == ()
+        store.go_on.set()
+        assert len(await first) == 1
+        assert len(await granting.lease(poll())) == 1
+
+
+async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: World) -> None:
+    """Of another service: nothing else would look at this one again."""
+    service, other = await world.service(), await world.service(sip_address="sip:other@cc.example")
+    calling = await world.create(other, "sip:same@b.example")
+    leased = await world.lease()
+    assert leased.callback_id == calling.callback_id
+    assert leased.lease is not None
+    await world.dispatch.dialing(leased.lease.token)
+    waiting = await world.create(service, "sip:same@b.example")
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        answer = asyncio.create_task(granting.lease(poll(service_ids=frozenset({service.service_id}))))
+        await store.read.wait()
+        await world.dispatch.ended(leased.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
+        await world.tail.catch_up()
+        store.go_on.set()
+        assert [c.callback_id for c in await answer] == [waiting.callback_id]
+
+
+async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
+    """The scheduler is late: the head of the line is passed over, and ends only then."""
+    service = await world.service()
+    expired = await world.create(service, "sip:1@b.example", expire_time=world.clock.now() + seconds(1))
+    behind = await world.create(service, "sip:2@b.example")
+    world.clock.pass_time(seconds(2))
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        answer = asyncio.create_task(granting.lease(poll()))
+        await store.read.wait()
+        store.go_on.set()
+        await world.scheduler.run_once(world.clock.now())
+        assert [c.callback_id for c in await answer] == [behind.callback_id]
+    assert await world.state(expired) is State.EXPIRED
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world: World, *, granted: bool) -> None:
+    service = await world.service(max_concurrent_calls=1 if granted else 0)
+    callback = await world.create(service)
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        gone = asyncio.create_task(granting.lease(poll(duration=timedelta(minutes=10))))
+        await store.read.wait()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        store.go_on.set()
+        again = await granting.lease(poll(wait_s=2 if granted else 0))
+        assert [c.callback_id for c in again] == [callback.callback_id] * granted
+    assert (await world.callbacks.get(callback.callback_id)).attempts == ()
