@@ -134,17 +134,19 @@ class Callbacks:
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
         """Those whose service takes only one open callback to the same target."""
         return frozenset(
-            callback.callback_id
-            for callback in planned
-            if self._directory.get(callback.service_id).same_target_policy is not TargetPolicy.ALLOW
+            callback.callback_id for callback in planned if self._policy(callback) is not TargetPolicy.ALLOW
         )
+
+    def _policy(self, callback: Callback) -> TargetPolicy:
+        service = self._directory.find(callback.service_id)
+        return TargetPolicy.ALLOW if service is None else service.same_target_policy
 
     def _answer(self, asked: Asked, planned: Callback, earlier: Callback | None) -> Created | RingbackError:
         if earlier is None:
             return Created(planned, created=True)
         if _same_identity(asked, earlier):
             return _compare(asked, earlier)
-        if self._directory.get(planned.service_id).same_target_policy is TargetPolicy.REFUSE:
+        if self._policy(planned) is TargetPolicy.REFUSE:
             return TargetAlreadyPending(earlier.callback_id, earlier.state.name)
         return Created(earlier, created=False)
 

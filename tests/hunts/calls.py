@@ -18,6 +18,9 @@ PATIENCE_S: Final = 30.0
 # How long to leave a server alone that says it is stopping; nothing tells a client when the next one is up.
 PAUSE_S: Final = 0.2
 
+# A server that shuts down cancels what has reached gRPC but not yet the server's own code.
+_FATE_UNKNOWN: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
@@ -40,12 +43,12 @@ async def connect(port: int) -> AsyncIterator[Api]:
 
 
 async def insist(call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
-    """Repeat a call until it is answered. UNAVAILABLE alone does not say what became of it; the rest is raised."""
+    """Repeat a call until it is answered. What alone does not say what became of it is repeated; the rest is raised."""
     while True:
         try:
             return await call(request, timeout=PATIENCE_S, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            if error.code() not in _FATE_UNKNOWN:
                 raise
             if refusal_of(error).reason:
                 await asyncio.sleep(PAUSE_S)

@@ -68,6 +68,7 @@ class Backlog:
             dialer_id="shares", service_ids=[self._service_id], max_leases=count, lease_duration=_LONG
         )
         leases = (await insist(self._api.dialers.LeaseCallbacks, request)).leases
+        assert leases, "nothing is granted although all levels wait"
         return (lease.callback for lease in leases)
 
 
