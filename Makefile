@@ -37,6 +37,14 @@ lint: .venv/.installed  ## Check style, types, and the direction of imports
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
 	.venv/bin/python tests/hunts/kill_storm.py
 
+.PHONY: dialer-hunt
+dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 callbacks: order, capacity, nothing doubled
+	.venv/bin/python tests/hunts/dialers.py
+
+.PHONY: latency
+latency: .venv/.installed  ## Measure how soon a dialer hears of what is due
+	.venv/bin/python bench/latency.py
+
 # --- The development environment -----------------------------------------------------------------------------
 
 .PHONY: venv
