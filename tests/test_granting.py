@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ringback.dispatch import OutcomeReport
-from ringback.domain.callback import State
+from ringback.domain.callback import Attempt, State
 from ringback.domain.outcome import Outcome
-from ringback.granting import Granting, LeaseRequest
+from ringback.granting import MAX_ATTEMPTS_PER_ANSWER, Granting, LeaseRequest, draw
 from ringback.ports import Queue
 from tests.test_scheduler import World, seconds, world
 
@@ -120,3 +121,17 @@ async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world:
         again = await granting.lease(poll(wait_s=2 if granted else 0))
         assert [c.callback_id for c in again] == [callback.callback_id] * granted
     assert (await world.callbacks.get(callback.callback_id)).attempts == ()
+
+
+async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:
+    """An answer has to fit into a message."""
+    service = await world.service(max_concurrent_calls=100)
+    for number in range(12):
+        await world.create(service, f"sip:{number}@b.example")
+    queue = await world.store.queue(service.service_id, 12)
+    assert queue is not None
+    [(level, heads)] = queue.heads.items()
+    attempt = Attempt(number=1, dialer_id="test", fencing_token=1, start_time=world.clock.now())
+    long = replace(queue, heads={level: [replace(head, attempts=(attempt,) * 100) for head in heads]})
+    assert len(draw(queue, 12, world.clock.now())[0]) == 12
+    assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_ANSWER // 100

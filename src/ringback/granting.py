@@ -30,6 +30,8 @@ MAX_LEASES = 100
 MIN_LEASE = timedelta(seconds=5)
 MAX_LEASE = timedelta(minutes=10)
 DEFAULT_LEASE = timedelta(seconds=30)
+# With the longest texts an attempt takes about 2 KiB: this keeps an answer below gRPC's usual limit of 4 MiB.
+MAX_ATTEMPTS_PER_ANSWER = 500
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0
 _RETRY_S = 1.0
@@ -172,7 +174,7 @@ class Granting:
                 self._ready[service_id] = None
                 asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
                 break
-            if len(granted) == request.max_leases:
+            if len(granted) == request.max_leases or _attempts(granted) >= MAX_ATTEMPTS_PER_ANSWER:
                 break
         return granted
 
@@ -240,7 +242,7 @@ def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], C
     lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
     drawn: list[Callback] = []
     targets: set[str] = set()
-    while len(drawn) < count:
+    while len(drawn) < count and _attempts(drawn) < MAX_ATTEMPTS_PER_ANSWER:
         lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
         if not lines:
             break
@@ -248,6 +250,10 @@ def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], C
         drawn.append(lines[level].popleft())
         targets.add(drawn[-1].dial_target)
     return drawn, credits_
+
+
+def _attempts(callbacks: Sequence[Callback]) -> int:
+    return sum(len(callback.attempts) for callback in callbacks)
 
 
 def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:

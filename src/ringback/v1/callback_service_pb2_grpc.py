@@ -48,7 +48,7 @@ class CallbackServiceStub(object):
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     def __init__(self, channel):
@@ -122,7 +122,7 @@ class CallbackServiceServicer(object):
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     def CreateCallback(self, request, context):
@@ -293,7 +293,7 @@ class CallbackService(object):
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     @staticmethod

@@ -49,7 +49,7 @@ class CallbackServiceStub:
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     @_typing.overload
@@ -143,7 +143,7 @@ class CallbackServiceAsyncStub(CallbackServiceStub):
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -233,7 +233,7 @@ class CallbackServiceServicer(metaclass=_abc_1.ABCMeta):
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
     Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    2 MiB.
+    4 MiB.
     """
 
     @_abc_1.abstractmethod

@@ -118,7 +118,7 @@ class LeaseCallbacksResponse(_message.Message):
     LEASES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]:
-        """What to dial, the most urgent first. May be empty. The message stays under 2 MiB, so there may be fewer
+        """What to dial, the most urgent first. May be empty. The message stays under 4 MiB, so there may be fewer
         than asked for although more are due.
         """
 
