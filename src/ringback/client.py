@@ -9,11 +9,11 @@ It depends on what the stubs depend on, and on nothing of the server.
 """
 
 import asyncio
-import json
 import logging
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
@@ -188,34 +188,15 @@ def _delay_s(failures: int) -> float:
 # --- Channels ------------------------------------------------------------------------------------------------
 
 # The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
-# every create an `external_task_id` or a `request_id`, and repeating it is harmless.
-SERVICE_CONFIG: Final[Mapping[str, Any]] = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [
-        {
-            "name": [
-                {"service": "ringback.v1.CallbackService"},
-                {"service": "ringback.v1.DialerService"},
-                {"service": "ringback.v1.DirectoryService"},
-            ],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        },
-        # The more exact name wins. A stream must be resumed with its last token, which only `watch` knows.
-        {"name": [{"service": "ringback.v1.CallbackService", "method": "WatchCallbacks"}]},
-    ],
-}
+# every create an `external_task_id` or a `request_id`, and repeating it is harmless. Streams are left out: they
+# must be resumed with their last token, which only `watch` knows.
+SERVICE_CONFIG: Final = files("ringback").joinpath("service_config.json").read_text(encoding="utf-8")
 
 
 def channel_options() -> list[tuple[str, Any]]:
     """Return the options with which a channel to Ringback recovers quickly, for `grpc` and `grpc.aio`."""
     return [
-        ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+        ("grpc.service_config", SERVICE_CONFIG),
         # Notice a dead connection, and keep NATs and proxies from dropping one that is only quiet. The server
         # permits a ping every ten seconds.
         ("grpc.keepalive_time_ms", 20_000),
