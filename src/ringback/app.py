@@ -81,6 +81,8 @@ class App:
         return app
 
     async def _start(self) -> None:
+        # First of all: nobody is to be called by a server that then cannot serve.
+        port = self.server.bind(self._settings.listen)
         await self.directory.start()
         await self.tail.start()
         if self._dialer is not None:
@@ -95,7 +97,8 @@ class App:
             self._tasks.append(self._supervise(loop))
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
-        self.port = await self.server.start(self._settings.listen)
+        await self.server.start()
+        self.port = port
 
     def _add_servicers(self) -> None:
         server, gate = self.server.grpc, self.gate

@@ -153,3 +153,15 @@ async def test_the_process_drains_and_exits_0(tmp_path: Path, number: signal.Sig
             rest = await process.stderr.read()
             assert await process.wait() == 0, rest.decode()
     assert b"Traceback" not in rest
+
+
+async def test_a_server_that_cannot_listen_calls_nobody(app: App, settings: Settings, tmp_path: Path) -> None:
+    """The database waits for a server that can."""
+    own = replace(settings, database=tmp_path / "own.db", dialer="none")
+    async with await App.start(own) as first, Api.connect(first.port) as api:
+        await api.add_service()
+        callback = await api.create()
+    with pytest.raises(CannotListen):
+        await App.start(replace(own, dialer="simulated", listen=Listen("127.0.0.1", app.port)))
+    async with await App.start(own) as again, Api.connect(again.port) as api:
+        assert (await api.get(callback.callback_id)).revision == 1

@@ -43,17 +43,18 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
 
-    async def start(self, listen: Listen) -> int:
-        """Bind, serve, and answer the port. Raises `CannotListen`."""
+    def bind(self, listen: Listen) -> int:
+        """Take the address, and answer the port; who connects now waits for `start`. Raises `CannotListen`."""
         try:
-            port = self.grpc.add_insecure_port(str(listen))
+            return self.grpc.add_insecure_port(str(listen))
         except RuntimeError:
             raise CannotListen(
                 f"cannot listen on {listen}: the port is in use, or the address is not this machine's"
             ) from None
+
+    async def start(self) -> None:
         await self.report_health(serving=True)
         await self.grpc.start()
-        return port
 
     async def report_health(self, *, serving: bool) -> None:
         """Tell `grpc.health.v1` clients, for the server as a whole and for each service."""
