@@ -137,8 +137,13 @@ class Client:
             request = pb.RescheduleCallbackRequest(key=by_id(callback_id), due_date=self._moment(-0.5, 1))
             if self.dice.random() < 0.5:
                 request.target = self._target()
-            answer = await insist(self.api.callbacks.RescheduleCallback, request)
-            self.ledger.answers.append(answer.callback)
+            try:
+                answer = await insist(self.api.callbacks.RescheduleCallback, request)
+            except grpc.aio.AioRpcError as error:
+                if refusal_of(error).fields != ("due_date",):  # it expires before that
+                    raise
+            else:
+                self.ledger.answers.append(answer.callback)
 
     def _acknowledged(self) -> str:
         """One of the newest, which have not ended yet; "" when it is not known to exist."""

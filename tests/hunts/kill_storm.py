@@ -148,9 +148,12 @@ async def hunt(folder: Path, *, kills: int, drains: int, seed: int) -> Report:
     begun = time.monotonic()
     dice = random.Random(seed)
     async with _storm(folder, dice) as (storm, services):
-        await storm.rage(kills, drains, services)
-        await storm.settle()
-        await storm.judge()
+        try:
+            await storm.rage(kills, drains, services)
+            await storm.settle()
+            await storm.judge()
+        except Exception as fault:  # noqa: BLE001 - what was found until then explains it
+            storm.findings.append(f"the storm could not go on: {fault!r}")
         checker = storm.checker
         facts: dict[str, object] = {
             "seed": seed,

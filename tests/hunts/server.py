@@ -77,7 +77,7 @@ class ServerProcess:
             await asyncio.wait([up, self._reader], return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         if not self.up.is_set():
-            raise RuntimeError(f"the server ended instead of listening, see {self.log}")
+            raise RuntimeError(f"the server ended instead of listening: {self._last_words[-1:]}")
 
     async def kill(self) -> None:
         """kill -9, whatever it is doing; nothing when it is not running."""
