@@ -20,6 +20,7 @@ from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
 from ringback.granting import DEFAULT_LEASE, Granting, LeaseRequest
+from ringback.leading import Leading
 from ringback.ports import Retention
 from ringback.scheduler import Scheduler
 from ringback.storage.sqlite import SqliteStore
@@ -66,7 +67,8 @@ class World:
     def __post_init__(self) -> None:
         self.tail = Tail(self.store)
         self.directory = Directory(self.store, self.clock)
-        self.scheduler = Scheduler(self.store, self.directory, self.clock, self.tail, Retention())
+        self.leading = Leading(self.store, self.clock)
+        self.scheduler = Scheduler(self.store, self.directory, self.clock, self.tail, self.leading, Retention())
         self.granting = Granting(self.store, self.directory, self.clock, self.tail)
         self.dispatch = Dispatch(self.store, self.directory, self.clock, self.tail)
         self.callbacks = Callbacks(self.store, self.directory, self.clock)
@@ -220,7 +222,7 @@ async def test_due_while_closed_moves_to_the_next_opening(world: World) -> None:
 async def test_a_service_that_closes_takes_its_queue_along_and_keeps_its_order(world: World) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS, max_concurrent_calls=1)
     callbacks = [await world.create(service, f"sip:{n}@b.example") for n in range(3)]
-    await world.scheduler.start()
+    await world.leading.ask()
     assert await world.scheduler.run_once(MONDAY_9) == MONDAY_9 + timedelta(minutes=1)
     closing = await world.run_until(timedelta(hours=9))
     assert [await world.state(c) for c in callbacks] == [State.SCHEDULED] * 3
@@ -334,6 +336,7 @@ async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(world: World
     await world.tail.start()
     service = await world.service()
     loops = [asyncio.create_task(world.tail.run()), asyncio.create_task(world.scheduler.run())]
+    await world.leading.ask()
     callback = await world.create(service, due_date=MONDAY_9 + seconds(5))
     async with asyncio.timeout(5):
         while world.scheduler._wake_time != MONDAY_9 + seconds(5):
@@ -361,7 +364,7 @@ async def test_change_decides_again_when_somebody_else_was_faster(world: World) 
             )
         return found
 
-    def decide(found: Callback) -> Callback:
+    async def decide(found: Callback) -> Callback:
         seen.append(found.revision)
         return replace(
             found, state=State.CANCELLED, end_time=MONDAY_9, next_attempt_time=None, revision=found.revision + 1

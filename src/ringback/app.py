@@ -13,6 +13,7 @@ from ringback.dialers.simulated import SimulatedDialer, SimulatedSettings
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch
 from ringback.granting import Granting
+from ringback.leading import Leading
 from ringback.queues import Pace, Queues
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
@@ -52,7 +53,8 @@ class App:
         self.store = store
         self.tail = Tail(store)
         self.directory = Directory(store, clock)
-        self.scheduler = Scheduler(store, self.directory, clock, self.tail, settings.retention)
+        self.leading = Leading(store, clock)
+        self.scheduler = Scheduler(store, self.directory, clock, self.tail, self.leading, settings.retention)
         self.granting = Granting(store, self.directory, clock, self.tail)
         self.dispatch = Dispatch(store, self.directory, clock, self.tail)
         self.callbacks = Callbacks(store, self.directory, clock)
@@ -93,8 +95,9 @@ class App:
         await self.scheduler.start()
         await self.granting.start()
         self._add_servicers()
-        for loop in (self.tail.run(), self.scheduler.run(), self.granting.run(), self._report_health()):
-            self._tasks.append(self._supervise(loop))
+        loops = (self.tail, self.directory, self.leading, self.scheduler, self.granting)
+        self._tasks += [self._supervise(loop.run()) for loop in loops]
+        self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
@@ -135,6 +138,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.leading.stop()
         await self.store.close()
 
     def _supervise(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -105,7 +105,7 @@ class Callbacks:
                     planned.clear()
                     results[index] = await self._validate(asked, now)
                 else:
-                    planned[index] = self._plan(asked, now, self._ids.next(now))
+                    planned[index] = await self._plan(asked, now, self._ids.next(now))
             except (InvalidRequest, ServiceNotFound) as refusal:
                 results[index] = await self._repeated(asked) or refusal
         results |= await self._store_planned(batch, planned)
@@ -152,7 +152,7 @@ class Callbacks:
 
     async def _validate(self, asked: Asked, now: datetime) -> Created | RingbackError:
         """What creating would answer; a callback that would be new has no id."""
-        callback = self._plan(asked, now, callback_id="")
+        callback = await self._plan(asked, now, callback_id="")
         earlier = await self._find_earlier(asked)
         if earlier is None and self._alone([callback]):
             same_target = CallbackFilter(
@@ -161,7 +161,7 @@ class Callbacks:
             earlier = next(iter((await self._store.snapshot(same_target, "", 1)).callbacks), None)
         return self._answer(asked, callback, earlier) if earlier else Created(callback, created=False)
 
-    def _plan(self, asked: Asked, now: datetime, callback_id: str) -> Callback:
+    async def _plan(self, asked: Asked, now: datetime, callback_id: str) -> Callback:
         faults = [*asked.faults, *violations(asked.request, now)]
         if asked.request_id and parse_guid(asked.request_id) is None:
             faults.append(Violation("request_id", "is not a UUID"))
@@ -169,16 +169,16 @@ class Callbacks:
             raise InvalidRequest(faults)
         return plan(
             asked.request,
-            service=self._service_of(asked.request),
+            service=await self._service_of(asked.request),
             callback_id=callback_id,
             request_id=asked.request_id.lower(),
             now=now,
         )
 
-    def _service_of(self, request: CallbackRequest) -> Service:
+    async def _service_of(self, request: CallbackRequest) -> Service:
         if request.service_id is not None:
-            return self._directory.get(request.service_id.lower())
-        return self._directory.by_sip(normalise_sip(request.service_sip or ""))
+            return await self._directory.get(request.service_id.lower())
+        return await self._directory.by_sip(normalise_sip(request.service_sip or ""))
 
     async def _repeated(self, asked: Asked) -> Created | None:
         """The answer to a request that was good when it was first sent, and only its repetition is refused.
@@ -234,7 +234,7 @@ class Callbacks:
         """
         _refuse([*faults, *_named(text_violation("reason", reason, MAX_REASON_LENGTH))])
 
-        def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Callback:
             if callback.state not in (State.CANCELLING, State.CANCELLED):
                 _check_etag(callback, etag)
             return after(callback, CancelRequested(at=self._clock.now(), reason=reason))
@@ -258,11 +258,11 @@ class Callbacks:
         """
         _refuse([*faults, *_reschedule_faults(due_date, priority, target, self._clock.now())])
 
-        def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Callback:
             _check_etag(callback, etag)
-            now = self._clock.now()
             ensure_possible(callback, Rescheduled)
-            service = self._directory.get(callback.service_id)
+            service = await self._directory.get(callback.service_id)
+            now = self._clock.now()
             return after(
                 callback,
                 replan(

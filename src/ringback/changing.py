@@ -7,7 +7,7 @@ from ringback.ports import Change, RevisionConflict, Store
 
 
 async def change(
-    store: Store, read: Callable[[], Awaitable[Callback]], decide: Callable[[Callback], Callback]
+    store: Store, read: Callable[[], Awaitable[Callback]], decide: Callable[[Callback], Awaitable[Callback]]
 ) -> Callback:
     """Store what `decide` makes of what `read` finds, and answer it; `decide` answers its argument for no change.
 
@@ -16,7 +16,7 @@ async def change(
     """
     while True:
         before = await read()
-        after = decide(before)
+        after = await decide(before)
         if after is before:
             return before
         try:
@@ -27,11 +27,12 @@ async def change(
 
 
 async def apply_each(store: Store, changes: Sequence[Change]) -> int:
-    """Store those that nobody else was faster with, in one transaction when possible; answers how many."""
-    try:
-        await store.apply(changes)
-    except RevisionConflict:
-        if len(changes) == 1:
-            return 0
-        return sum([await apply_each(store, [change]) for change in changes])
+    """Store those that nobody else was faster with; answers how many."""
+    while changes:
+        try:
+            await store.apply(changes)
+        except RevisionConflict as conflict:
+            changes = [c for c in changes if c.before.callback_id not in conflict.callback_ids]
+        else:
+            break
     return len(changes)

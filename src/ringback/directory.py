@@ -1,23 +1,34 @@
 """The use cases of DirectoryService: the services on whose behalf calls are made."""
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from ringback.domain.errors import EtagMismatch, ServiceAlreadyExists, ServiceInUse, ServiceNotFound
+from ringback.domain.errors import (
+    EtagMismatch,
+    ServiceAlreadyExists,
+    ServiceInUse,
+    ServiceNotFound,
+    StorageUnavailable,
+)
 from ringback.domain.service import Service
 from ringback.ports import Clock, DuplicateService, RevisionConflict, Store
 
+_log = logging.getLogger(__name__)
+
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
+_RETRY_S = 0.5
 
 
 class Directory:
     """All services, kept in memory: they are few, and every request asks for one.
 
-    A change is finished although its caller may be cancelled: what is stored must be known here too.
+    Other servers on the same database may change services, too. `run` takes that over soon; whoever cannot find a
+    service, or is about to change one, asks the store first.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -25,33 +36,52 @@ class Directory:
         self._clock = clock
         self._by_id: dict[str, Service] = {}
         self._by_sip: dict[str, Service] = {}
+        # What the store called the version of all services when they were last read.
+        self._version = -1
         self._listeners: list[Callable[[Service], None]] = []
-        # One change after the other: whoever gives no etag wants it made whatever others change at the same time.
+        # Held while services are changed or read anew, so that nothing older ever replaces something newer.
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
-        for service in await self._store.services():
-            self._keep(service)
+        """Raises `StorageUnavailable`."""
+        await self.refresh()
+
+    async def run(self) -> None:
+        """Take over what other servers change, until cancelled, whatever happens to the database meanwhile."""
+        while True:
+            try:
+                await self._store.wait_for_services(self._version)
+                await self.refresh()
+            except StorageUnavailable as fault:
+                _log.warning("cannot read the services, trying again: %s", fault)
+                await asyncio.sleep(_RETRY_S)
 
     def listen(self, listener: Callable[[Service], None]) -> None:
         """Call `listener` with every service that was created or changed from now on."""
         self._listeners.append(listener)
 
+    # --- Look up -----------------------------------------------------------------------------------------------
+
     def all(self) -> Sequence[Service]:
         return list(self._by_id.values())
 
-    def get(self, service_id: str) -> Service:
+    def find(self, service_id: str) -> Service | None:
+        """The service as far as is known here."""
+        return self._by_id.get(service_id)
+
+    async def get(self, service_id: str) -> Service:
         """Raises `ServiceNotFound`."""
+        if service_id not in self._by_id:
+            await self.refresh()
         try:
             return self._by_id[service_id]
         except KeyError:
             raise ServiceNotFound("service_id", service_id) from None
 
-    def find(self, service_id: str) -> Service | None:
-        return self._by_id.get(service_id)
-
-    def by_sip(self, sip_address: str) -> Service:
+    async def by_sip(self, sip_address: str) -> Service:
         """The service with this address, in its normal form. Raises `ServiceNotFound`."""
+        if sip_address not in self._by_sip:
+            await self.refresh()
         try:
             return self._by_sip[sip_address]
         except KeyError:
@@ -65,14 +95,26 @@ class Directory:
         page = [self._by_id[service_id] for service_id in ids[start : start + size]]
         return page, start + size < len(ids)
 
+    async def refresh(self) -> None:
+        """See everything that was committed before this call."""
+        if await self._store.services_version() != self._version:
+            async with self._changing:
+                await self._read()
+
+    # --- Change: finished although the caller may be cancelled, since what is stored must be known here, too ----
+
     async def create(self, draft: Service) -> Service:
         """Store a new service; an empty id is assigned. Raises `ServiceAlreadyExists`."""
         now = self._clock.now()
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
         )
-        await asyncio.shield(self._put(service))
+        await asyncio.shield(self._create(service))
         return service
+
+    async def _create(self, service: Service) -> None:
+        async with self._changing:
+            await self._put(service)
 
     async def update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
         """Store what `revise` makes of the service. A non-empty `etag` must be the present one.
@@ -83,10 +125,14 @@ class Directory:
 
     async def _update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
         async with self._changing:
-            current = self._at(service_id, etag)
-            revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
-            await self._put(revised)
-            return revised
+            while True:
+                current = await self._current(service_id, etag)
+                revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
+                try:
+                    await self._put(revised)
+                except RevisionConflict:
+                    continue  # another server was faster; whoever gives no etag wants it changed all the same
+                return revised
 
     async def delete(self, service_id: str, etag: str) -> None:
         """Raises `ServiceNotFound`, `EtagMismatch`, and `ServiceInUse` while callbacks of it have not ended."""
@@ -94,18 +140,23 @@ class Directory:
 
     async def _delete(self, service_id: str, etag: str) -> None:
         async with self._changing:
-            service = self._at(service_id, etag)
-            try:
-                deleted = await self._store.delete_service(service_id, service.revision)
-            except RevisionConflict:
-                raise EtagMismatch(self.get(service_id).etag, service_id=service_id) from None
-            if not deleted:
-                raise ServiceInUse(service_id)
-            del self._by_id[service_id]
-            del self._by_sip[service.sip_address]
+            while True:
+                service = await self._current(service_id, etag)
+                try:
+                    deleted = await self._store.delete_service(service_id, service.revision)
+                except RevisionConflict:
+                    continue
+                if not deleted:
+                    raise ServiceInUse(service_id)
+                self._forget(service)
+                return
 
-    def _at(self, service_id: str, etag: str) -> Service:
-        service = self.get(service_id)
+    async def _current(self, service_id: str, etag: str) -> Service:
+        """The service as it is in the store, not only as it is known here."""
+        await self._read()
+        service = self.find(service_id)
+        if service is None:
+            raise ServiceNotFound("service_id", service_id)
         if etag and etag != service.etag:
             raise EtagMismatch(service.etag, service_id=service_id)
         return service
@@ -115,14 +166,33 @@ class Directory:
             await self._store.put_service(service)
         except DuplicateService as duplicate:
             raise ServiceAlreadyExists(duplicate.service_id, duplicate.field) from None
-        except RevisionConflict:
-            raise EtagMismatch(self.get(service.service_id).etag, service_id=service.service_id) from None
         self._keep(service)
+
+    # --- What is known here ------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        if await self._store.services_version() == self._version:
+            return
+        stored = await self._store.services()
+        self._version = stored.version
+        ids = {service.service_id for service in stored.services}
+        for gone in [service for service in self._by_id.values() if service.service_id not in ids]:
+            self._forget(gone)
+        changed = [service for service in stored.services if service != self.find(service.service_id)]
+        # Two may have exchanged their addresses: first everything old goes.
+        for previous in [self._by_id[s.service_id] for s in changed if s.service_id in self._by_id]:
+            self._forget(previous)
+        for service in changed:
+            self._keep(service)
+
+    def _keep(self, service: Service) -> None:
+        if (previous := self.find(service.service_id)) is not None:
+            self._forget(previous)
+        self._by_id[service.service_id] = service
+        self._by_sip[service.sip_address] = service
         for listener in self._listeners:
             listener(service)
 
-    def _keep(self, service: Service) -> None:
-        if (previous := self._by_id.get(service.service_id)) is not None:
-            del self._by_sip[previous.sip_address]
-        self._by_id[service.service_id] = service
-        self._by_sip[service.sip_address] = service
+    def _forget(self, service: Service) -> None:
+        del self._by_id[service.service_id]
+        del self._by_sip[service.sip_address]

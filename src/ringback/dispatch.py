@@ -73,7 +73,7 @@ class Dispatch:
     async def _report(self, token: str, kind: type[Event]) -> Callback:
         lease_token = _parse(token)
 
-        def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Callback:
             _check_held(callback, lease_token)
             now = self._clock.now()
             reported = after(callback, kind(at=now))
@@ -92,9 +92,10 @@ class Dispatch:
             if _is_replay(callback, lease_token, report):
                 return callback, True
             _check_held(callback, lease_token)
+            service = await self._directory.get(callback.service_id)
             event = AttemptEnded(
                 at=self._clock.now(),
-                service=self._directory.get(callback.service_id),
+                service=service,
                 outcome=report.outcome,
                 sip_status=report.sip_status,
                 q850_cause=report.q850_cause,
@@ -130,7 +131,7 @@ class Dispatch:
         """
         lease_token = _parse(token)
 
-        def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Callback:
             _check_held(callback, lease_token)
             if callback.state is not State.OFFERED:
                 raise CallbackInProgress(

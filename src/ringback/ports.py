@@ -28,7 +28,15 @@ class Clock(Protocol):
 
 
 class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
-    """Something was changed since it was read; nothing of the write was stored."""
+    """Something was changed since it was read; nothing of the write was stored.
+
+    `callback_ids` are the callbacks of the write that stand in its way: all that were changed, or those whose target
+    is in a call. None when it is the turn, or a service.
+    """
+
+    def __init__(self, message: str, callback_ids: Collection[str] = ()) -> None:
+        self.callback_ids = frozenset(callback_ids)
+        super().__init__(message)
 
 
 class UnknownService(Exception):  # noqa: N818 - a fact, not a fault
@@ -119,6 +127,14 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """All services, by id, and a number that grows with every change of one."""
+
+    version: int
+    services: Sequence[Service]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Callbacks as they were after event `number`."""
 
@@ -190,8 +206,24 @@ class Store(Protocol):
         """Move the end of each lease that is still held; tells for each whether it is. Not logged."""
         ...
 
-    async def shift_leases(self, by: timedelta) -> int:
-        """Move the end of every lease, because the clock jumped; answers how many. Not logged."""
+    async def lead(self, server: str, now: datetime, until: datetime) -> bool:
+        """Whether `server` is the one that does the work of the scheduler, now and until that time.
+
+        So is the first that asks, for as long as it asks again in time; then the next. Asking with `until` = `now`
+        gives it up. It only spares the others that work: whoever does it compares revisions.
+        """
+        ...
+
+    async def clock_jumps(self) -> int:
+        """How many jumps of the clock the leases have been moved with."""
+        ...
+
+    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
+        """Move the end of every lease, because the clock jumped; answers how many. Not logged.
+
+        `jumps` is how many jumps the caller knows of. None, and nothing is moved, when there were more: another
+        server has seen this jump, too, and was first.
+        """
         ...
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
@@ -290,8 +322,12 @@ class Store(Protocol):
         """
         ...
 
-    async def services(self) -> Sequence[Service]:
-        """All services, by id."""
+    async def services(self) -> Services: ...
+
+    async def services_version(self) -> int: ...
+
+    async def wait_for_services(self, version: int) -> None:
+        """Return when the services may have changed since `version`; at once when they have."""
         ...
 
     # --- The event log -----------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 The truth is in the store: a pass asks it what is due *now*, so a restart needs nothing else. Between passes one
 timer runs, for the earliest thing there is; its cost does not depend on how many callbacks wait.
+
+Of many servers on one database, one makes the passes (`leading.py`).
 """
 
 import asyncio
@@ -17,6 +19,7 @@ from ringback.domain.errors import ServiceNotFound, StorageUnavailable
 from ringback.domain.events import BecameDue, Event, ExpireTimePassed, LeaseLapsed, OpeningMoved
 from ringback.domain.lifecycle import after
 from ringback.domain.service import Service
+from ringback.leading import Leading
 from ringback.ports import Change, Clock, LoggedEvent, Retention, Store
 from ringback.tail import Tail
 
@@ -35,10 +38,13 @@ _NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 class Scheduler:
     """`run_once(now)` is one pass; `run()` makes a pass whenever the next thing is due."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: Tail, retention: Retention) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, clock: Clock, tail: Tail, leading: Leading, retention: Retention
+    ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
+        self._leading = leading
         self._retention = retention
         self._next_purge: datetime | None = None
         # When each service that has opening hours will next be closed.
@@ -49,6 +55,9 @@ class Scheduler:
         self._wake_time = _FAR
         self._woken = asyncio.Event()
         self._clock_offset_s = _offset_s(clock)
+        # How many jumps of the clock the leases have been moved with, as far as is known here.
+        self._jumps = 0
+        leading.listen(self._on_lead)
         directory.listen(self._on_service)
         tail.listen(self._on_events)
 
@@ -70,6 +79,7 @@ class Scheduler:
     async def release_orphans(self, dialer_id: str, now: datetime) -> int:
         """Close the leases of a dialer that is known to be gone, without waiting for them to lapse."""
         orphans = await self._store.held_by(dialer_id)
+        await self._learn(orphans)
         if orphans:
             await apply_each(self._store, [Change(c, self._lapse(c, now)) for c in orphans])
         return len(orphans)
@@ -79,6 +89,7 @@ class Scheduler:
     ) -> None:
         """Take the step with all that are found, a transaction at a time."""
         while found := await find(BATCH):
+            await self._learn(found)
             changes = []
             for callback in found:
                 with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
@@ -87,8 +98,20 @@ class Scheduler:
             if len(found) < BATCH:
                 return
 
+    async def _learn(self, callbacks: Sequence[Callback]) -> None:
+        """Have the services of these at hand, also when another server has just made one."""
+        for service_id in {callback.service_id for callback in callbacks}:
+            with suppress(ServiceNotFound):
+                await self._directory.get(service_id)
+
+    def _service_of(self, callback: Callback) -> Service:
+        service = self._directory.find(callback.service_id)
+        if service is None:
+            raise ServiceNotFound("service_id", callback.service_id)
+        return service
+
     def _lapse(self, callback: Callback, now: datetime) -> Callback:
-        service = self._directory.get(callback.service_id)
+        service = self._service_of(callback)
         lapsed = after(callback, LeaseLapsed(at=now, service=service))
         _log.warning(
             "dialer %s was lost with callback %s: %s becomes %s",
@@ -106,8 +129,7 @@ class Scheduler:
 
     def _opening(self, callback: Callback, at: datetime) -> datetime:
         """The first moment from `at` on at which the service dials; its expiry settles what comes too late."""
-        service = self._directory.get(callback.service_id)
-        return service.first_opening(at, otherwise=max(at, callback.expire_time))
+        return self._service_of(callback).first_opening(at, otherwise=max(at, callback.expire_time))
 
     # --- Opening hours -----------------------------------------------------------------------------------------
 
@@ -163,16 +185,20 @@ class Scheduler:
     # --- The loop ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Look at every service once, as if it had just been changed."""
-        self._changed = {service.service_id: service for service in self._directory.all()}
+        """Learn what has happened before. Raises `StorageUnavailable`."""
+        self._jumps = await self._store.clock_jumps()
 
     async def run(self) -> None:
-        """Make a pass whenever something is due, until cancelled; storage faults are waited out."""
+        """While this server leads, make a pass whenever something is due, until cancelled.
+
+        Storage faults are waited out.
+        """
         while True:
             self._wake_time = _FAR  # what is committed during the pass may lower it
             try:
                 await self._follow_jump()
-                self._wake_at(await self.run_once(self._clock.now()))
+                if self._leading.leads:
+                    self._wake_at(await self.run_once(self._clock.now()))
             except StorageUnavailable as fault:
                 _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
@@ -191,6 +217,11 @@ class Scheduler:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    def _on_lead(self) -> None:
+        """Look at every service as if it had just been changed: nobody may have followed its last change."""
+        self._changed = {service.service_id: service for service in self._directory.all()}
+        self._wake_at(_NOW)
 
     def _wake_at(self, moment: datetime) -> None:
         if moment < self._wake_time:
@@ -234,9 +265,11 @@ class Scheduler:
         Otherwise a jump ahead would call a living dialer lost, and its target would be dialled a second time.
         """
         if jump_s := self._jump_s():
-            moved = await self._store.shift_leases(timedelta(seconds=jump_s))
+            moved = await self._store.shift_leases(timedelta(seconds=jump_s), self._jumps)
+            self._jumps = await self._store.clock_jumps()
             self._clock_offset_s += jump_s
-            _log.warning("the clock jumped by %.1f s: %d leases were moved with it", jump_s, moved)
+            what = "another server has moved the leases" if moved is None else f"{moved} leases were moved with it"
+            _log.warning("the clock jumped by %.1f s: %s", jump_s, what)
 
 
 def _offset_s(clock: Clock) -> float:

@@ -56,6 +56,15 @@ async def test_a_whole_life(store: Store) -> None:
     ]
 
 
+async def test_a_refusal_names_all_that_were_changed(store: Store) -> None:
+    stale, fresh, gone = new(), new(), new()
+    await store.create([stale, fresh])
+    await store.apply(changes(stale, offer(stale)))
+    with pytest.raises(RevisionConflict) as refusal:
+        await store.apply([Change(c, cancel(c)) for c in (fresh, stale, gone)])
+    assert refusal.value.callback_ids == {stale.callback_id, gone.callback_id}
+
+
 async def test_a_stale_change_is_refused(store: Store) -> None:
     callback = new()
     await store.create([callback])
@@ -168,9 +177,10 @@ async def test_a_second_call_to_a_target_is_refused(store: Store) -> None:
     await store.create([one, two])
     await store.apply([Change(one, offer(one))])
 
-    with pytest.raises(RevisionConflict):
+    with pytest.raises(RevisionConflict) as refusal:
         await store.apply([Change(two, offer(two))])
 
+    assert refusal.value.callback_ids == {two.callback_id}
     assert await store.get(two.callback_id) == two
 
 

@@ -35,7 +35,7 @@ async def everything(store: Store) -> list[object]:
         await store.snapshot(MATCH_ALL, "", 1000),
         await store.events(0, 1000),
         await store.history(),
-        await store.services(),
+        (await store.services()).services,
         await store.queue(SERVICE.service_id, 10),
         await store.next_time(),
     ]
@@ -130,7 +130,7 @@ async def test_a_closed_store_is_unavailable(database: Database) -> None:
         store.create([callback]),
         store.apply(changes(callback, cancel(callback))),
         store.extend([]),
-        store.shift_leases(seconds(1)),
+        store.shift_leases(seconds(1), 0),
         store.purge(NOW, Retention(), 10),
         store.put_service(OTHER_SERVICE),
         store.delete_service(SERVICE.service_id, 1),

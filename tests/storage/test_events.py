@@ -62,7 +62,7 @@ async def test_waiting_returns_when_something_is_committed(store: Store) -> None
 async def test_extending_wakes_nobody(store: Store) -> None:
     await store.create([new()])
     waiting = asyncio.create_task(store.wait_for_events((await store.history()).newest))
-    await store.shift_leases(seconds(1))
+    await store.shift_leases(seconds(1), 0)
     assert not waiting.done()
     waiting.cancel()
 

@@ -1,5 +1,6 @@
 """Contract: leases are extended and moved without a change of the callback, and found by who holds them."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
@@ -54,14 +55,31 @@ async def test_all_leases_move_with_the_clock(store: Store) -> None:
     calls, waiting = [offer(new()), connect(offer(new()))], new()
     await store.create([*calls, waiting, cancel(new())])
 
-    assert await store.shift_leases(seconds(3600.5)) == 2
+    assert await store.shift_leases(seconds(3600.5), 0) == 2
 
     end = NOW + seconds(3630.5)
     assert [await store.get(call.callback_id) for call in calls] == [until(call, end) for call in calls]
     assert await store.get(waiting.callback_id) == waiting
     assert (await store.history()).newest == 4
-    assert await store.shift_leases(seconds(-3600.5)) == 2
+    assert await store.clock_jumps() == 1
+    assert await store.shift_leases(seconds(-3600.5), 1) == 2
     assert await store.get(calls[0].callback_id) == calls[0]
+
+
+async def test_of_all_who_see_a_jump_of_the_clock_one_moves_the_leases(store: Store) -> None:
+    call = offer(new())
+    await store.create([call])
+    moved = await asyncio.gather(*(store.shift_leases(seconds(60), 0) for _ in range(3)))
+    assert sorted(moved, key=str) == [1, None, None]
+    assert await store.get(call.callback_id) == until(call, NOW + seconds(90))
+    assert await store.clock_jumps() == 1
+
+
+async def test_whoever_leads_can_give_it_up(store: Store) -> None:
+    assert await store.lead("a", NOW, NOW + seconds(2))
+    assert await store.lead("a", NOW + seconds(1), NOW + seconds(3))
+    assert not await store.lead("a", NOW + seconds(2), NOW + seconds(2))
+    assert await store.lead("b", NOW + seconds(2), NOW + seconds(4))
 
 
 async def test_lapsed_tells_the_leases_that_have_ended_earliest_first(store: Store) -> None:

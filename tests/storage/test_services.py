@@ -1,5 +1,6 @@
 """Contract: services are compared and swapped, and have one address each."""
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -40,13 +41,13 @@ THIRD_SERVICE = replace(
 
 async def test_services_are_told_by_id_with_every_setting(store: Store) -> None:
     await store.put_service(THIRD_SERVICE)
-    assert await store.services() == [THIRD_SERVICE, SERVICE, OTHER_SERVICE]
+    assert (await store.services()).services == [THIRD_SERVICE, SERVICE, OTHER_SERVICE]
 
 
 async def test_a_successor_replaces_the_service(store: Store) -> None:
     changed = replace(SERVICE, sip_address="sip:new@example.com", paused=True, update_time=NOW + seconds(1), revision=2)
     await store.put_service(changed)
-    assert await store.services() == [changed, OTHER_SERVICE]
+    assert (await store.services()).services == [changed, OTHER_SERVICE]
 
 
 async def test_what_is_not_the_successor_is_refused(store: Store) -> None:
@@ -56,7 +57,7 @@ async def test_what_is_not_the_successor_is_refused(store: Store) -> None:
             await store.put_service(replace(SERVICE, paused=True, revision=revision))
     with pytest.raises(RevisionConflict):
         await store.put_service(replace(THIRD_SERVICE, revision=2))
-    assert await store.services() == [replace(SERVICE, revision=2), OTHER_SERVICE]
+    assert (await store.services()).services == [replace(SERVICE, revision=2), OTHER_SERVICE]
 
 
 async def test_the_id_of_a_new_service_must_be_free(store: Store) -> None:
@@ -73,7 +74,7 @@ async def test_an_address_belongs_to_one_service(store: Store) -> None:
         with pytest.raises(DuplicateService) as refusal:
             await store.put_service(service)
         assert (refusal.value.service_id, refusal.value.field) == (SERVICE.service_id, "sip_address")
-    assert await store.services() == [SERVICE, OTHER_SERVICE]
+    assert (await store.services()).services == [SERVICE, OTHER_SERVICE]
 
 
 async def test_an_address_that_was_given_up_is_free(store: Store) -> None:
@@ -92,7 +93,7 @@ async def test_changing_a_service_leaves_its_round_alone(store: Store) -> None:
 
 async def test_a_service_without_callbacks_is_deleted(store: Store) -> None:
     assert await store.delete_service(SERVICE.service_id, 1) is True
-    assert await store.services() == [OTHER_SERVICE]
+    assert (await store.services()).services == [OTHER_SERVICE]
     assert await store.queue(SERVICE.service_id, 1) is None
 
 
@@ -116,7 +117,7 @@ async def test_deleting_compares_the_revision(store: Store) -> None:
     for service_id, revision in ((SERVICE.service_id, 2), ("no-such-service", 1)):
         with pytest.raises(RevisionConflict):
             await store.delete_service(service_id, revision)
-    assert len(await store.services()) == 2
+    assert len((await store.services()).services) == 2
 
 
 async def test_a_service_made_again_begins_a_new_round(store: Store) -> None:
@@ -126,3 +127,32 @@ async def test_a_service_made_again_begins_a_new_round(store: Store) -> None:
     queue = await store.queue(SERVICE.service_id, 1)
     assert queue is not None
     assert queue.turn == Turn(SERVICE.service_id, FRESH_ROUND, 0)
+
+
+async def test_every_change_of_a_service_makes_a_new_version(store: Store) -> None:
+    versions = [await store.services_version()]
+    await store.put_service(THIRD_SERVICE)
+    versions.append(await store.services_version())
+    await store.put_service(replace(THIRD_SERVICE, paused=False, revision=2))
+    versions.append(await store.services_version())
+    await store.delete_service(THIRD_SERVICE.service_id, 2)
+    versions.append((await store.services()).version)
+    assert versions == sorted(set(versions))
+
+
+async def test_what_is_refused_makes_no_new_version(store: Store) -> None:
+    version = await store.services_version()
+    with pytest.raises(DuplicateService):
+        await store.put_service(SERVICE)
+    await store.create([new()])
+    assert await store.delete_service(SERVICE.service_id, 1) is False
+    assert await store.services_version() == version
+
+
+async def test_a_change_of_a_service_wakes_those_who_wait_for_it(store: Store) -> None:
+    version = await store.services_version()
+    waiting = asyncio.create_task(store.wait_for_services(version))
+    await store.put_service(THIRD_SERVICE)
+    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(store.wait_for_services(version), 5)
+    assert await store.services_version() > version

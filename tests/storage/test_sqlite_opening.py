@@ -119,7 +119,7 @@ async def test_a_later_migration_is_applied_once(tmp_path: Path, monkeypatch: py
     )
     for _ in range(2):
         store = await SqliteStore.open(path)
-        assert await store.services() == [SERVICE]
+        assert (await store.services()).services == [SERVICE]
         assert store.database_id == database_id
         await store.close()
 

@@ -10,6 +10,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.errors import RingbackError
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import caller_violation, text_violation
+from ringback.domain.service import Service
 from ringback.granting import (
     DEFAULT_LEASE,
     DEFAULT_WAIT_S,
@@ -68,10 +69,11 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
         self._gate.check()
         wanted = _read_poll(request)
         for service_id in wanted.service_ids:
-            self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
+            await self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
         response = pb.LeaseCallbacksResponse()
         for callback in await self._granting.lease(wanted):
-            self._write_lease(callback, response.leases.add())
+            service = await self._directory.get(callback.service_id)
+            self._write_lease(callback, service, response.leases.add())
         return response
 
     @answering
@@ -140,10 +142,9 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
                 result.refused_reason = to_error(refusal).reason
         return response
 
-    def _write_lease(self, callback: Callback, message: pb.Lease) -> None:
+    def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:
         lease = callback.lease
         assert lease is not None
-        service = self._directory.get(callback.service_id)
         message.lease_token = lease.token
         write_callback(callback, message.callback)
         write_time(lease.expire_time, message.expire_time)

@@ -47,6 +47,7 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
         # The token is the last id of the page before: services are not secret, and there is nothing else to it.
         if request.page_token and parse_guid(request.page_token) is None:
             raise PageTokenInvalid("page_token is malformed")
+        await self._directory.refresh()
         services, more = self._directory.list(request.page_token, request.page_size)
         response = pb.ListServicesResponse(next_page_token=services[-1].service_id if more else "")
         for service in services:
@@ -59,19 +60,20 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
         key = request.WhichOneof("key")
         if key is None:
             raise InvalidRequest([Violation("key", "is required: set service_id or sip_address")])
+        await self._directory.refresh()
         response = pb.GetServiceResponse()
-        write_service(self._find(request, key), response.service)
+        write_service(await self._find(request, key), response.service)
         return response
 
-    def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
+    async def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
         """The service that the field `key` of the request names."""
         if key == "service_id":
             faults = Faults()
             service_id = read_guid(request.service_id, key, faults)
             faults.refuse()
-            return self._directory.get(service_id)
+            return await self._directory.get(service_id)
         try:
-            return self._directory.by_sip(normalise_sip(request.sip_address))
+            return await self._directory.by_sip(normalise_sip(request.sip_address))
         except InvalidTarget as refusal:
             raise InvalidRequest([Violation("sip_address", str(refusal))]) from None
 
@@ -118,17 +120,17 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
         key = read_key(request.callback_key, "callback_key", faults) if named else None
         faults.refuse()
         callback = None if key is None else await self._callbacks.get(key)
-        view = await self._queues.look(self._service_asked_for(request, callback), callback)
+        view = await self._queues.look(await self._service_asked_for(request, callback), callback)
         response = pb.GetQueueResponse()
         _write_view(view, response)
         return response
 
-    def _service_asked_for(self, request: pb.GetQueueRequest, callback: Callback | None) -> Service:
+    async def _service_asked_for(self, request: pb.GetQueueRequest, callback: Callback | None) -> Service:
         service = request.WhichOneof("service")
         if service is not None:
-            return self._find(request, service)
+            return await self._find(request, service)
         if callback is not None:
-            return self._directory.get(callback.service_id)
+            return await self._directory.get(callback.service_id)
         raise InvalidRequest([Violation("service", "is required, unless callback_key is set")])
 
 

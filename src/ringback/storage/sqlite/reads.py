@@ -13,8 +13,7 @@ from typing import Any, Final
 from ringback.domain.callback import Callback
 from ringback.domain.filter import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
-from ringback.domain.service import Service
-from ringback.ports import History, Line, LoggedEvent, Queue, Turn
+from ringback.ports import History, Line, LoggedEvent, Queue, Services, Turn
 from ringback.storage.event import logged_event
 from ringback.storage.record import read_callback, read_json, read_service, time_of, time_us
 from ringback.storage.sqlite.readers import one_moment
@@ -85,6 +84,11 @@ def expired(database: sqlite3.Connection, now: datetime, limit: int) -> list[Cal
 
 def lapsed(database: sqlite3.Connection, now: datetime, limit: int) -> list[Callback]:
     return _callbacks(database.execute(LAPSED, (time_us(now), limit)))
+
+
+def clock_jumps(database: sqlite3.Connection) -> int:
+    (jumps,) = database.execute("SELECT clock_jumps FROM ringback").fetchone()
+    return int(jumps)
 
 
 def next_time(database: sqlite3.Connection) -> datetime | None:
@@ -229,8 +233,11 @@ EVENTS: Final = """
 """
 
 
-def services(database: sqlite3.Connection) -> list[Service]:
-    return [read_service(body) for (body,) in database.execute("SELECT body FROM service ORDER BY service_id")]
+def services(database: sqlite3.Connection) -> Services:
+    with one_moment(database):
+        (version,) = database.execute("SELECT services_version FROM ringback").fetchone()
+        bodies = database.execute("SELECT body FROM service ORDER BY service_id").fetchall()
+    return Services(version, [read_service(body) for (body,) in bodies])
 
 
 def newest_event(database: sqlite3.Connection) -> int:

@@ -10,7 +10,8 @@ from ringback.storage.record import write_json, write_service
 from ringback.storage.sqlite.statements import each
 
 
-def _put_service(database: sqlite3.Connection, service: Service) -> None:
+def _put_service(database: sqlite3.Connection, service: Service) -> int:
+    """Answers the version of all services after it."""
     service_id = service.service_id
     stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
     is_new = service.revision == 1
@@ -33,6 +34,7 @@ def _put_service(database: sqlite3.Connection, service: Service) -> None:
         )
     else:
         database.execute("UPDATE service SET sip_address = ?, revision = ?, body = ? WHERE service_id = ?", values)
+    return _next_version(database)
 
 
 class ServiceRevision(NamedTuple):
@@ -40,7 +42,8 @@ class ServiceRevision(NamedTuple):
     revision: int
 
 
-def _delete_service(database: sqlite3.Connection, service: ServiceRevision) -> bool:
+def _delete_service(database: sqlite3.Connection, service: ServiceRevision) -> int | None:
+    """Answers the version of all services after it; None when the service is used."""
     stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service.service_id,)).fetchone()
     if stored != (service.revision,):
         raise RevisionConflict(f"service {service.service_id} was changed since it was read")
@@ -53,9 +56,15 @@ def _delete_service(database: sqlite3.Connection, service: ServiceRevision) -> b
         (service.service_id,),
     ).fetchone()
     if is_used is not None:
-        return False
+        return None
     database.execute("DELETE FROM service WHERE service_id = ?", (service.service_id,))
-    return True
+    return _next_version(database)
+
+
+def _next_version(database: sqlite3.Connection) -> int:
+    counted = database.execute("UPDATE ringback SET services_version = services_version + 1 RETURNING services_version")
+    (version,) = counted.fetchone()
+    return int(version)
 
 
 put_service = each(_put_service)

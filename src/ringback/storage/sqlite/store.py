@@ -22,12 +22,13 @@ from ringback.ports import (
     LoggedEvent,
     Queue,
     Retention,
+    Services,
     Snapshot,
     Turn,
 )
+from ringback.storage.growing import Growing
 from ringback.storage.sqlite import pages, purging, reads, services, writes
 from ringback.storage.sqlite.connection import connect, on_thread
-from ringback.storage.sqlite.log_end import LogEnd
 from ringback.storage.sqlite.opening import StoreCannotOpen, prepare, refusals, sole_use
 from ringback.storage.sqlite.readers import Readers
 from ringback.storage.sqlite.writer import Writer
@@ -49,7 +50,8 @@ class SqliteStore:
         writer: Writer,
         seekers: Readers,
         listers: Readers,
-        log_end: LogEnd,
+        log_end: Growing,
+        services_version: Growing,
         resources: AsyncExitStack,
     ) -> None:
         self._database_id = database_id
@@ -57,6 +59,7 @@ class SqliteStore:
         self._seekers = seekers
         self._listers = listers
         self._log_end = log_end
+        self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
 
@@ -76,7 +79,9 @@ class SqliteStore:
                 writing = await connect(path)
                 stack.push_async_callback(writing.close)
                 database_id = await on_thread(writing, partial(prepare, path))
-                log_end = LogEnd(await on_thread(writing, reads.newest_event))
+                log_end = Growing(await on_thread(writing, reads.newest_event))
+                services_version = Growing((await on_thread(writing, reads.services)).version)
+                stack.callback(services_version.end)
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
             writer = Writer(
@@ -92,6 +97,7 @@ class SqliteStore:
                 seekers=seekers,
                 listers=listers,
                 log_end=log_end,
+                services_version=services_version,
                 resources=stack.pop_all(),
             )
 
@@ -126,8 +132,14 @@ class SqliteStore:
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
         return await self._writer.submit(writes.extend, extensions, rows=len(extensions))
 
-    async def shift_leases(self, by: timedelta) -> int:
-        return await self._writer.submit(writes.shift_leases, by)
+    async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only one
+        return until > now
+
+    async def clock_jumps(self) -> int:
+        return await self._seek(reads.clock_jumps)
+
+    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
+        return await self._writer.submit(writes.shift_leases, writes.Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         return await self._writer.submit(purging.purge, purging.Purge(now, retention, limit), rows=limit)
@@ -188,13 +200,22 @@ class SqliteStore:
     # --- Services ----------------------------------------------------------------------------------------------
 
     async def put_service(self, service: Service) -> None:
-        await self._writer.submit(services.put_service, service)
+        self._services_version.advance(await self._writer.submit(services.put_service, service))
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        return await self._writer.submit(services.delete_service, services.ServiceRevision(service_id, revision))
+        version = await self._writer.submit(services.delete_service, services.ServiceRevision(service_id, revision))
+        if version is not None:
+            self._services_version.advance(version)
+        return version is not None
 
-    async def services(self) -> Sequence[Service]:
+    async def services(self) -> Services:
         return await self._seek(reads.services)
+
+    async def services_version(self) -> int:
+        return self._services_version.value
+
+    async def wait_for_services(self, version: int) -> None:
+        await self._services_version.wait(version)
 
     # --- The event log -----------------------------------------------------------------------------------------
 

@@ -141,6 +141,7 @@ def apply(database: sqlite3.Connection, calls: Sequence[Changes]) -> list[Except
 
 def _check_revisions(database: sqlite3.Connection, changes: Sequence[Change]) -> None:
     current: dict[str, tuple[int, int | None] | None] = {}
+    changed: list[str] = []
     for change in changes:
         callback_id = change.before.callback_id
         if callback_id not in current:  # else it was changed by this very call
@@ -148,8 +149,10 @@ def _check_revisions(database: sqlite3.Connection, changes: Sequence[Change]) ->
                 "SELECT revision, lease_expire_us FROM callback WHERE callback_id = ?", (callback_id,)
             ).fetchone()
         if current[callback_id] != _version(change.before):
-            raise RevisionConflict(f"callback {callback_id} was changed since it was read")
+            changed.append(callback_id)
         current[callback_id] = _version(change.after)
+    if changed:
+        raise RevisionConflict(f"{len(changed)} callbacks were changed since they were read: {changed[0]}, …", changed)
 
 
 def _version(callback: Callback) -> tuple[int, int | None]:
@@ -168,7 +171,9 @@ def _check_targets(database: sqlite3.Connection, changes: Sequence[Change]) -> N
         if begun is not None:
             holder = in_call[begun] if begun in in_call else _holder(database, begun)
             if holder is not None:
-                raise RevisionConflict(f"callback {holder} to the same target is in progress")
+                raise RevisionConflict(
+                    f"callback {holder} to the same target is in progress", [change.after.callback_id]
+                )
             in_call[begun] = change.after.callback_id
 
 
@@ -232,13 +237,21 @@ def _extend(database: sqlite3.Connection, extensions: Sequence[Extension]) -> li
     ]
 
 
-def _shift_leases(database: sqlite3.Connection, by: timedelta) -> int:
+class Shift(NamedTuple):
+    by: timedelta
+    jumps: int
+
+
+def _shift_leases(database: sqlite3.Connection, shift: Shift) -> int | None:
+    counted = database.execute("UPDATE ringback SET clock_jumps = clock_jumps + 1 WHERE clock_jumps = ?", shift[1:])
+    if counted.rowcount == 0:
+        return None
     return database.execute(
         """
         UPDATE callback INDEXED BY callback_by_lease SET lease_expire_us = lease_expire_us + ?
          WHERE lease_dialer IS NOT NULL
         """,
-        (duration_us(by),),
+        (duration_us(shift.by),),
     ).rowcount
 
 

@@ -1,0 +1,65 @@
+"""Which of many servers on one database does the work that only one needs to do.
+
+It is about work saved, not about safety: whoever changes a callback compares revisions. So a server that was
+suspended and still believes that it leads does no harm.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from uuid import uuid4
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.ports import Clock, Store
+
+_log = logging.getLogger(__name__)
+
+# A leader that is not heard of for this long is gone.
+TERM = timedelta(seconds=2)
+_RENEWAL_S = 0.5
+
+
+class Leading:
+    """Whether this server leads; `run` takes the lead when nobody has it, and keeps it."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._server = str(uuid4())
+        self._leads = False
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def leads(self) -> bool:
+        return self._leads
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever this server takes the lead."""
+        self._listeners.append(listener)
+
+    async def run(self) -> None:
+        """Until cancelled, whatever happens to the database meanwhile."""
+        while True:
+            try:
+                await self.ask()
+            except StorageUnavailable:  # whoever uses it says so in the log
+                self._leads = False
+            await asyncio.sleep(_RENEWAL_S)
+
+    async def ask(self) -> None:
+        """Take the lead if nobody has it, or keep it. Raises `StorageUnavailable`."""
+        now, led = self._clock.now(), self._leads
+        self._leads = await self._store.lead(self._server, now, now + TERM)
+        if self._leads and not led:
+            for listener in self._listeners:
+                listener()
+
+    async def stop(self) -> None:
+        """Let another server take over at once. To be called when `run` has been cancelled."""
+        if self._leads:
+            self._leads = False
+            now = self._clock.now()
+            with suppress(StorageUnavailable):
+                await self._store.lead(self._server, now, until=now)
