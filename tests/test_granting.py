@@ -40,7 +40,7 @@ class SlowStore:
 @asynccontextmanager
 async def granting_of(world: World, store: Any) -> AsyncIterator[Granting]:
     """The loops of granting, on that store."""
-    granting = Granting(store, world.directory, world.clock, world.tail)
+    granting = Granting(store, world.directory, world.clock, world.tail, world.presence)
     await world.tail.start()
     await granting.start()
     loops = [asyncio.create_task(loop) for loop in (world.tail.run(), granting.run())]

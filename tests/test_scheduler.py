@@ -22,6 +22,7 @@ from ringback.domain.service import Service
 from ringback.granting import DEFAULT_LEASE, Granting, LeaseRequest
 from ringback.leading import Leading
 from ringback.ports import Retention
+from ringback.presence import Presence
 from ringback.scheduler import Scheduler
 from ringback.storage.sqlite import SqliteStore
 from ringback.tail import Tail
@@ -69,7 +70,8 @@ class World:
         self.directory = Directory(self.store, self.clock)
         self.leading = Leading(self.store, self.clock)
         self.scheduler = Scheduler(self.store, self.directory, self.clock, self.tail, self.leading, Retention())
-        self.granting = Granting(self.store, self.directory, self.clock, self.tail)
+        self.presence = Presence(self.store, self.clock)
+        self.granting = Granting(self.store, self.directory, self.clock, self.tail, self.presence)
         self.dispatch = Dispatch(self.store, self.directory, self.clock, self.tail)
         self.callbacks = Callbacks(self.store, self.directory, self.clock)
 

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from ringback.callbacks import Callbacks
+from ringback.clock import SystemClock
 from ringback.config import Settings
 from ringback.dialers.simulated import SimulatedDialer, SimulatedSettings
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch
 from ringback.granting import Granting
 from ringback.leading import Leading
+from ringback.presence import Presence
 from ringback.queues import Pace, Queues
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
@@ -34,16 +34,6 @@ _DIALER_GRACE_S = 3.0
 _HEALTH_CHECK_S = 1.0
 
 
-class SystemClock:
-    """The one place where the clock is read."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
@@ -55,10 +45,11 @@ class App:
         self.directory = Directory(store, clock)
         self.leading = Leading(store, clock)
         self.scheduler = Scheduler(store, self.directory, clock, self.tail, self.leading, settings.retention)
-        self.granting = Granting(store, self.directory, clock, self.tail)
+        self.presence = Presence(store, clock)
+        self.granting = Granting(store, self.directory, clock, self.tail, self.presence)
         self.dispatch = Dispatch(store, self.directory, clock, self.tail)
         self.callbacks = Callbacks(store, self.directory, clock)
-        self.queues = Queues(store, self.directory, self.granting, clock, Pace(self.tail))
+        self.queues = Queues(store, self.directory, self.presence, clock, Pace(self.tail))
         self.watches = Watches(store, self.tail, clock)
         self.server = Server()
         self.port = 0
@@ -95,7 +86,7 @@ class App:
         await self.scheduler.start()
         await self.granting.start()
         self._add_servicers()
-        loops = (self.tail, self.directory, self.leading, self.scheduler, self.granting)
+        loops = (self.tail, self.directory, self.leading, self.scheduler, self.granting, self.presence)
         self._tasks += [self._supervise(loop.run()) for loop in loops]
         self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:

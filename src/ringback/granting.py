@@ -22,6 +22,7 @@ from ringback.domain.priority import Credits, pick
 from ringback.domain.service import Service
 from ringback.ids import LeaseToken
 from ringback.ports import Change, Clock, LoggedEvent, Queue, RevisionConflict, Store, Turn
+from ringback.presence import Presence
 from ringback.tail import Tail
 
 _log = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ MAX_ATTEMPTS_PER_ANSWER = 500
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0
 _RETRY_S = 1.0
-# A dialer that is busy does not ask: it counts for this long after its last poll.
-_DIALER_SEEN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +56,15 @@ class LeaseRequest:
 class Granting:
     """Answers the polls of all dialers, the longest waiting first."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: Tail) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: Tail, presence: Presence) -> None:
         self._store = store
         self._clock = clock
         self._tail = tail
+        self._presence = presence
         self._polls: list[_Poll] = []
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
         self._returns: set[asyncio.Task[None]] = set()
-        # Which dialer asked for which services, and when its poll ended or will end.
-        self._asked: dict[tuple[str, frozenset[str]], float] = {}
         # Services that may have something to grant, the one served longest ago first; looked at once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
@@ -85,7 +83,7 @@ class Granting:
 
         Raises `RequestIdReused`, as far as open leases tell that the first request was another one.
         """
-        self._asked[request.dialer_id, request.service_ids] = self._clock.monotonic() + request.wait_s
+        self._presence.ask(request.service_ids, request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
             _check_repeated(request, open_leases)
             return open_leases
@@ -134,12 +132,6 @@ class Granting:
             await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
         except StorageUnavailable as fault:
             _log.warning("leases of a client that has gone are left to lapse: %s", fault)
-
-    def has_dialer(self, service_id: str) -> bool:
-        """Whether some dialer asks for callbacks of this service, or did within the last minute."""
-        now = self._clock.monotonic()
-        self._asked = {who: when for who, when in self._asked.items() if when > now - _DIALER_SEEN_S}
-        return any(not service_ids or service_id in service_ids for _, service_ids in self._asked)
 
     async def start(self) -> None:
         self._ready = dict.fromkeys(await self._store.queued_services())

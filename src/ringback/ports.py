@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from ringback.domain.callback import Callback
 from ringback.domain.filter import CallbackFilter, Key
@@ -54,6 +54,10 @@ class DuplicateService(Exception):  # noqa: N818 - a fact, not a fault
         self.service_id = service_id
         self.field = field
         super().__init__(f"{field} is taken by {service_id}")
+
+
+# In place of a service's id: whichever has something to do.
+ALL_SERVICES: Final = ""
 
 
 class EventKind(IntEnum):
@@ -303,6 +307,17 @@ class Store(Protocol):
 
     async def ahead(self, callback: Callback) -> int:
         """How many QUEUED callbacks of its service and level come before it. Looks at each of them once."""
+        ...
+
+    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
+        """Until when dialers of this server ask for which services (`ALL_SERVICES`: all); forgets what is over.
+
+        Other servers get to know it. It need not survive a restart of the last one.
+        """
+        ...
+
+    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
+        """Whether some server has noted a dialer that asks for this service, or for all."""
         ...
 
     # --- Services ----------------------------------------------------------------------------------------------

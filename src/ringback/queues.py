@@ -12,8 +12,8 @@ from ringback.domain.errors import InvalidRequest, ServiceNotFound, Violation
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.service import Service
-from ringback.granting import Granting
 from ringback.ports import Clock, Line, LoggedEvent, Store
+from ringback.presence import Presence
 from ringback.tail import Tail
 
 # Positions are counted by playing the coming grants through; farther back than this nobody wants to know.
@@ -82,10 +82,10 @@ class Pace:
 class Queues:
     """The use case behind GetQueue."""
 
-    def __init__(self, store: Store, directory: Directory, granting: Granting, clock: Clock, pace: Pace) -> None:
+    def __init__(self, store: Store, directory: Directory, presence: Presence, clock: Clock, pace: Pace) -> None:
         self._store = store
         self._directory = directory
-        self._granting = granting
+        self._presence = presence
         self._clock = clock
         self._pace = pace
 
@@ -149,7 +149,7 @@ class Queues:
                 WaitingReason.NO_CAPACITY,
                 f"{line.in_progress} of {service.capacity} calls are in progress; it is number {position} in line",
             )
-        if not self._granting.has_dialer(service.service_id):
+        if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
         in_call = CallbackFilter(dial_target=callback.dial_target, states=tuple(sorted(IN_PROGRESS)))
         others = (await self._store.list(in_call, "", 1)).callbacks

@@ -11,7 +11,7 @@ from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import FirstLeg, RetryRule, TargetPolicy
-from ringback.ports import DuplicateService, RevisionConflict, Store, Turn
+from ringback.ports import ALL_SERVICES, DuplicateService, RevisionConflict, Store, Turn
 from tests.storage.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, seconds
 
 THIRD_SERVICE = replace(
@@ -156,3 +156,17 @@ async def test_a_change_of_a_service_wakes_those_who_wait_for_it(store: Store) -
     await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(store.wait_for_services(version), 5)
     assert await store.services_version() > version
+
+
+async def test_what_dialers_ask_for_is_known_until_it_is_over(store: Store) -> None:
+    await store.note_asked_for({SERVICE.service_id: NOW + seconds(60)}, NOW)
+    assert await store.is_asked_for(SERVICE.service_id, NOW + seconds(59))
+    assert not await store.is_asked_for(SERVICE.service_id, NOW + seconds(60))
+    assert not await store.is_asked_for(OTHER_SERVICE.service_id, NOW)
+
+
+async def test_a_dialer_that_asks_for_all_services_asks_for_each(store: Store) -> None:
+    await store.note_asked_for({ALL_SERVICES: NOW + seconds(60)}, NOW)
+    assert await store.is_asked_for(SERVICE.service_id, NOW)
+    await store.note_asked_for({OTHER_SERVICE.service_id: NOW + seconds(120)}, NOW + seconds(60))
+    assert not await store.is_asked_for(SERVICE.service_id, NOW + seconds(60))

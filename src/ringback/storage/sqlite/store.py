@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter, Key
 from ringback.domain.service import Service
 from ringback.ports import (
+    ALL_SERVICES,
     Change,
     Extension,
     History,
@@ -62,6 +63,7 @@ class SqliteStore:
         self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
+        self._asked_for: Mapping[str, datetime] = {}
 
     @classmethod
     async def open(cls, path: str | PathLike[str]) -> Self:
@@ -196,6 +198,12 @@ class SqliteStore:
 
     async def ahead(self, callback: Callback) -> int:
         return await self._listers.read(partial(reads.ahead, callback=callback))
+
+    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:  # noqa: ARG002
+        self._asked_for = dict(until)  # in memory: there is no other server to tell
+
+    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
+        return any(self._asked_for.get(asked, now) > now for asked in (ALL_SERVICES, service_id))
 
     # --- Services ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,67 @@
+"""Where time comes from."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from ringback.domain.errors import StorageUnavailable
+
+_LOOK_INTERVAL_S = 1.0
+# An answer that took longer tells the time too inexactly, unless the difference is larger still.
+_QUICK_S = 0.05
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class SharedClock:
+    """The clock of the database, carried on between two looks at it by this machine's monotonic clock.
+
+    Servers that share a database judge the ends of each other's leases, and when something is due: they have to
+    agree what time it is, whatever their own machines say.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[datetime]]) -> None:
+        self._read = read
+        self._offset_s = 0.0
+
+    async def start(self) -> None:
+        """Raises `StorageUnavailable`."""
+        self._offset_s, _ = await self._look()
+
+    async def run(self) -> None:
+        """Stay with the database's clock until cancelled; while the database is away, time goes on without it."""
+        while True:
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await self.follow()
+
+    async def follow(self) -> None:
+        """Take one look."""
+        try:
+            offset_s, took_s = await self._look()
+        except StorageUnavailable:  # told by everybody who needs the database for more than the time
+            return
+        if took_s < _QUICK_S or abs(offset_s - self._offset_s) > took_s:
+            self._offset_s = offset_s
+
+    async def _look(self) -> tuple[float, float]:
+        """How far the database's clock is ahead of our monotonic one, and how long it took to hear."""
+        before = self.monotonic()
+        read = await self._read()
+        after = self.monotonic()
+        return read.timestamp() - (before + after) / 2, after - before
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._offset_s + self.monotonic(), UTC)
+
+    def monotonic(self) -> float:
+        # Goes on while the machine is suspended, where the system has such a clock: waking up is no jump in time.
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
