@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from ringback.callbacks import Asked, Callbacks
-from ringback.changing import change
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch, OutcomeReport
 from ringback.domain.callback import Callback, State
@@ -351,27 +350,3 @@ async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(world: World
     for loop in loops:
         loop.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
-
-
-async def test_change_decides_again_when_somebody_else_was_faster(world: World) -> None:
-    callback = await world.create(await world.service(), due_date=MONDAY_9 + seconds(5))
-    rivals = [True]
-    seen: list[int] = []
-
-    async def read() -> Callback:
-        found = await world.callbacks.get(callback.callback_id)
-        if rivals.pop() if rivals else False:  # between our read and our write
-            await world.callbacks.reschedule(
-                callback.callback_id, due_date=MONDAY_9 + seconds(9), priority=None, target=None, etag=""
-            )
-        return found
-
-    async def decide(found: Callback) -> Callback:
-        seen.append(found.revision)
-        return replace(
-            found, state=State.CANCELLED, end_time=MONDAY_9, next_attempt_time=None, revision=found.revision + 1
-        )
-
-    after = await change(world.store, read, decide)
-    assert seen == [1, 2]
-    assert after.revision == 3

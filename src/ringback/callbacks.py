@@ -234,10 +234,11 @@ class Callbacks:
         """
         _refuse([*faults, *_named(text_violation("reason", reason, MAX_REASON_LENGTH))])
 
-        async def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Sequence[Callback]:
             if callback.state not in (State.CANCELLING, State.CANCELLED):
                 _check_etag(callback, etag)
-            return after(callback, CancelRequested(at=self._clock.now(), reason=reason))
+            cancelled = after(callback, CancelRequested(at=self._clock.now(), reason=reason))
+            return () if cancelled is callback else (cancelled,)
 
         return await change(self._store, lambda: self.get(key), decide)
 
@@ -258,22 +259,15 @@ class Callbacks:
         """
         _refuse([*faults, *_reschedule_faults(due_date, priority, target, self._clock.now())])
 
-        async def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Sequence[Callback]:
             _check_etag(callback, etag)
             ensure_possible(callback, Rescheduled)
             service = await self._directory.get(callback.service_id)
             now = self._clock.now()
-            return after(
-                callback,
-                replan(
-                    callback,
-                    due_date=due_date or now,
-                    priority=priority,
-                    target=target,
-                    service=service,
-                    now=now,
-                ),
+            rescheduled = replan(
+                callback, due_date=due_date or now, priority=priority, target=target, service=service, now=now
             )
+            return (after(callback, rescheduled),)
 
         return await change(self._store, lambda: self.get(key), decide)
 

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate
 
 from ringback.changing import change
 from ringback.directory import Directory
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.errors import (
     CallbackInProgress,
     LeaseExpired,
@@ -22,7 +22,7 @@ from ringback.domain.events import Answered, AttemptEnded, DialingStarted, Event
 from ringback.domain.lifecycle import after, steps_to_end
 from ringback.domain.outcome import Outcome
 from ringback.ids import LeaseToken
-from ringback.ports import Change, Clock, Extension, LoggedEvent, RevisionConflict, Store
+from ringback.ports import Clock, Extension, LoggedEvent, Store
 from ringback.tail import Tail
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ class Dispatch:
         self._store = store
         self._directory = directory
         self._clock = clock
+        # The callbacks in progress, as the log last told of them: most reports need no other look.
+        self._calls: dict[str, Callback] = {}
         self._hang_ups: dict[str, asyncio.Event] = {}
         tail.listen(self._on_events)
 
@@ -73,13 +75,13 @@ class Dispatch:
     async def _report(self, token: str, kind: type[Event]) -> Callback:
         lease_token = _parse(token)
 
-        async def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Sequence[Callback]:
             _check_held(callback, lease_token)
             now = self._clock.now()
             reported = after(callback, kind(at=now))
-            return reported if reported is callback else _renewed(reported, now)
+            return () if reported is callback else (_renewed(reported, now),)
 
-        return await change(self._store, lambda: self._find(lease_token), decide)
+        return await self._change(lease_token, decide)
 
     async def ended(self, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
         """Close the attempt; answers the callback and whether this very outcome was recorded before.
@@ -87,28 +89,25 @@ class Dispatch:
         Raises `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
         """
         lease_token = _parse(token)
-        while True:
-            callback = await self._find(lease_token)
-            if _is_replay(callback, lease_token, report):
-                return callback, True
+        replayed = False
+
+        async def decide(callback: Callback) -> Sequence[Callback]:
+            nonlocal replayed
+            replayed = _is_replay(callback, lease_token, report)
+            if replayed:
+                return ()
             _check_held(callback, lease_token)
-            service = await self._directory.get(callback.service_id)
             event = AttemptEnded(
+                service=await self._directory.get(callback.service_id),
                 at=self._clock.now(),
-                service=service,
                 outcome=report.outcome,
                 sip_status=report.sip_status,
                 q850_cause=report.q850_cause,
                 detail=report.detail,
             )
-            versions = [callback]
-            for step in steps_to_end(callback, event):
-                versions.append(after(versions[-1], step))
-            try:
-                await self._store.apply([Change(b, a) for b, a in pairwise(versions)])
-            except RevisionConflict:
-                continue
-            return versions[-1], False
+            return list(accumulate(steps_to_end(callback, event), after, initial=callback))[1:]
+
+        return await self._change(lease_token, decide), replayed
 
     async def extend(self, tokens: Sequence[str], duration: timedelta) -> list[Extended]:
         """Keep leases, and hear which calls are to be hung up."""
@@ -131,15 +130,15 @@ class Dispatch:
         """
         lease_token = _parse(token)
 
-        async def decide(callback: Callback) -> Callback:
+        async def decide(callback: Callback) -> Sequence[Callback]:
             _check_held(callback, lease_token)
             if callback.state is not State.OFFERED:
                 raise CallbackInProgress(
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
                 )
-            return after(callback, LeaseReleased(at=self._clock.now()))
+            return (after(callback, LeaseReleased(at=self._clock.now())),)
 
-        return await change(self._store, lambda: self._find(lease_token), decide)
+        return await self._change(lease_token, decide)
 
     @contextmanager
     def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
@@ -151,6 +150,9 @@ class Dispatch:
             if self._hang_ups.get(callback_id) is event:
                 del self._hang_ups[callback_id]
 
+    async def _change(self, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]) -> Callback:
+        return await change(self._store, lambda: self._find(token), decide, self._calls.get(token.callback_id))
+
     async def _find(self, token: LeaseToken) -> Callback:
         callback = await self._store.get(token.callback_id)
         if callback is None:
@@ -160,6 +162,10 @@ class Dispatch:
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
             callback = event.callback
+            if callback.state in IN_PROGRESS:
+                self._calls[callback.callback_id] = callback
+            else:
+                self._calls.pop(callback.callback_id, None)
             if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
                 self._hang_ups[callback.callback_id].set()
 
