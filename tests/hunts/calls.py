@@ -1,7 +1,7 @@
 """Talking to a server that is killed all the time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -27,13 +27,15 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 200),
     # What is answered shall be the answer to this very call: `insist` is what repeats.
     ("grpc.enable_retries", 0),
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
 )
 
 
 @asynccontextmanager
-async def connect(port: int) -> AsyncIterator[Api]:
-    """A channel that is back soon after the server is."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_CHANNEL_OPTIONS) as channel:
+async def connect(ports: Sequence[int]) -> AsyncIterator[Api]:
+    """A channel that is back soon after a server is; each call goes to the next one of those that are up."""
+    target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
+    async with grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS) as channel:
         yield Api(
             channel,
             callback_service_pb2_grpc.CallbackServiceStub(channel),

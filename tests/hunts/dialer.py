@@ -277,21 +277,21 @@ class Call:
         return outcome
 
 
-async def run(port: int, name: str, seed: int, service_ids: Sequence[str]) -> None:
-    async with connect(port) as api:
+async def run(ports: Sequence[int], name: str, seed: int, service_ids: Sequence[str]) -> None:
+    async with connect(ports) as api:
         dialer = Dialer(api, name, service_ids, random.Random(seed))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dialer.stop)
         await dialer.run()
 
 
 @click.command()
-@click.argument("port", type=int)
+@click.argument("ports")
 @click.argument("name")
 @click.argument("seed", type=int)
 @click.argument("service_ids", nargs=-1)
-def main(port: int, name: str, seed: int, service_ids: tuple[str, ...]) -> None:
+def main(ports: str, name: str, seed: int, service_ids: tuple[str, ...]) -> None:
     """Take leases of the services until SIGTERM, and handle them badly."""
-    asyncio.run(run(port, name, seed, service_ids))
+    asyncio.run(run([int(port) for port in ports.split(",")], name, seed, service_ids))
 
 
 if __name__ == "__main__":

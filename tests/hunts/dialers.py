@@ -34,7 +34,7 @@ from tests.hunts.calls import connect, insist
 from tests.hunts.checker import Checker
 from tests.hunts.fleet import Fleet
 from tests.hunts.report import Report, fates
-from tests.hunts.server import ServerProcess
+from tests.hunts.server import ONE_SERVER, ServerProcess, Setting, ports_of, serving
 from tests.hunts.watcher import Watcher
 
 # Of what a service may have in progress, and its share of the callbacks: a lapse blocks a whole small service.
@@ -59,13 +59,15 @@ class Mischief:
 class Hunt:
     """One server, its dialers, and a watch of everything."""
 
-    def __init__(self, server: ServerProcess, api: Api, services: Sequence[Service], dice: random.Random) -> None:
+    def __init__(
+        self, servers: Sequence[ServerProcess], api: Api, services: Sequence[Service], dice: random.Random
+    ) -> None:
         self.checker = Checker(services)
-        self.watcher = Watcher(server.port, self.checker, dice, cb.CallbackFilter())
-        self.fleet = Fleet(server.port, [service.service_id for service in services], dice)
+        self.watcher = Watcher(ports_of(servers), self.checker, dice, cb.CallbackFilter())
+        self.fleet = Fleet(ports_of(servers), [service.service_id for service in services], dice)
         self.answers: list[cb.Callback] = []
         self.findings: list[str] = []
-        self._server = server
+        self._servers = servers
         self._api = api
         self._services = services
         self._dice = dice
@@ -110,7 +112,8 @@ class Hunt:
         yield from self.watcher.findings
         yield from self.fleet.findings
         yield from self.findings
-        yield from self._server.complaints()
+        for server in self._servers:
+            yield from server.complaints()
 
     async def _progress_to(self, ended: int) -> None:
         while (before := self._ended()) < ended:
@@ -131,8 +134,9 @@ class Hunt:
                     self.findings.append(f"cancel {callback_id}: {error.code().name} {error.details()}")
 
     async def _restart_server(self) -> None:
-        await self._server.kill()
-        await self._server.start()
+        server = self._dice.choice(self._servers)
+        await server.kill()
+        await server.start()
 
     def _request(self, service: Service) -> pb.CreateCallbackRequest:
         shared = self._dice.random() < 0.05
@@ -152,10 +156,10 @@ async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any
     group.create_task(deed())
 
 
-async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int) -> Report:
+async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int, setting: Setting = ONE_SERVER) -> Report:
     """One hunt on a fresh database in `folder`."""
     begun = time.monotonic()
-    async with _hunt(folder, random.Random(seed)) as hunting:
+    async with _hunt(folder, setting, random.Random(seed)) as hunting:
         try:
             await hunting.fill(callbacks)
             await hunting.empty(callbacks, mischief)
@@ -175,14 +179,14 @@ async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int) -
 
 
 @asynccontextmanager
-async def _hunt(folder: Path, dice: random.Random) -> AsyncIterator[Hunt]:
-    async with ServerProcess.running(folder, "--dialer", "none") as server, connect(server.port) as api:
+async def _hunt(folder: Path, setting: Setting, dice: random.Random) -> AsyncIterator[Hunt]:
+    async with serving(folder, setting, "--dialer", "none") as servers, connect(ports_of(servers)) as api:
         for capacity in _SHARES:
             await api.add_service(
                 f"sip:capacity-{capacity}@cc.example", max_concurrent_calls=capacity, ring_timeout=Duration(seconds=1)
             )
         services = (await api.directory.ListServices(ListServicesRequest())).services
-        hunting = Hunt(server, api, services, dice)
+        hunting = Hunt(servers, api, services, dice)
         watching = asyncio.create_task(hunting.watcher.run())
         await hunting.watcher.streaming.wait()
         try:

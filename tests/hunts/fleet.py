@@ -23,11 +23,11 @@ _FROZEN_S: Final = LEASE_S + 1.0
 class Fleet:
     """Starts, kills and freezes dialers; in the end knows whether what they did fits to what is stored."""
 
-    def __init__(self, port: int, service_ids: Sequence[str], dice: random.Random) -> None:
+    def __init__(self, ports: Sequence[int], service_ids: Sequence[str], dice: random.Random) -> None:
         self.findings: list[str] = []
         # How often they were told that a lease is lost, by reason.
         self.refusals = Counter[str]()
-        self._port = port
+        self._ports = ports
         self._service_ids = service_ids
         self._dice = dice
         self._processes: dict[str, Process] = {}
@@ -43,7 +43,7 @@ class Fleet:
 
     async def add(self) -> None:
         name = f"dialer-{self.started}"
-        arguments = (str(self._port), name, str(self._dice.getrandbits(32)), *self._service_ids)
+        arguments = (",".join(map(str, self._ports)), name, str(self._dice.getrandbits(32)), *self._service_ids)
         process = await asyncio.create_subprocess_exec(sys.executable, _SCRIPT, *arguments, stdout=PIPE)
         self._processes[name] = process
         self._readers[name] = asyncio.create_task(self._read(name, process))

@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -31,7 +31,7 @@ from tests.hunts.checker import EXPIRED, FAILED, QUEUED, SCHEDULED, Checker, Fol
 from tests.hunts.clients import Client
 from tests.hunts.ledger import Ledger
 from tests.hunts.report import Report, fates
-from tests.hunts.server import DRAIN_S, ServerProcess
+from tests.hunts.server import DRAIN_S, ONE_SERVER, ServerProcess, Setting, ports_of, serving
 from tests.hunts.watcher import Watcher
 
 CLIENTS: Final = 6
@@ -49,18 +49,18 @@ _FILTERED: Final = (SCHEDULED, QUEUED, FAILED, EXPIRED)
 
 
 class Storm:
-    """One server, its clients, and two watches: of everything, and through a filter."""
+    """The servers, their clients, and two watches: of everything, and through a filter."""
 
-    def __init__(self, server: ServerProcess, api: Api, checker: Checker, dice: random.Random) -> None:
+    def __init__(self, servers: Sequence[ServerProcess], api: Api, checker: Checker, dice: random.Random) -> None:
         self.checker = checker
         self.ledger = Ledger()
         self.fold = Fold()
         self.watchers = (
-            Watcher(server.port, checker, dice, cb.CallbackFilter()),
-            Watcher(server.port, self.fold, dice, cb.CallbackFilter(states=_FILTERED)),
+            Watcher(ports_of(servers), checker, dice, cb.CallbackFilter()),
+            Watcher(ports_of(servers), self.fold, dice, cb.CallbackFilter(states=_FILTERED)),
         )
         self.findings: list[str] = []
-        self._server = server
+        self._servers = servers
         self._api = api
         self._dice = dice
         self._calm = False
@@ -77,7 +77,8 @@ class Storm:
                 await blow()
                 if number % 10 == 0:
                     click.echo(f"stopped {number} times, {self.checker.events} events", err=True)
-            await self._server.listening()
+            for server in self._servers:
+                await server.listening()
             self._calm = True
 
     async def settle(self) -> None:
@@ -106,7 +107,8 @@ class Storm:
         yield from self.findings
         for watcher in self.watchers:
             yield from watcher.findings
-        yield from self._server.complaints()
+        for server in self._servers:
+            yield from server.complaints()
 
     async def _keep_busy(self, client: Client) -> None:
         while not self._calm:
@@ -115,26 +117,29 @@ class Storm:
 
     async def _kill(self) -> None:
         await asyncio.sleep(self._dice.uniform(0, _LIFE_S))
-        await self._server.kill()
-        await self._server.spawn()
+        server = self._dice.choice(self._servers)
+        await server.kill()
+        await server.spawn()
         if self._dice.random() >= _EARLY_SHARE:
-            await self._server.listening()
+            await server.listening()
 
     async def _drain(self) -> None:
         """Streams end with OK, the process with 0, and soon."""
-        await self._server.listening()
+        server = self._dice.choice(self._servers)
+        await server.listening()
         for watcher in self.watchers:
             await watcher.streaming.wait()
         await asyncio.sleep(self._dice.uniform(0, _LIFE_S))
-        ended = [len(watcher.ends) for watcher in self.watchers]
-        drain = await self._server.drain()
+        watchers = [watcher for watcher in self.watchers if watcher.port == server.port]
+        ended = [len(watcher.ends) for watcher in watchers]
+        drain = await server.drain()
         if drain.exit_code != 0 or drain.seconds > DRAIN_S:
             self.findings.append(f"SIGTERM: exit code {drain.exit_code} after {drain.seconds:.1f} s")
-        for watcher, count in zip(self.watchers, ended, strict=True):
+        for watcher, count in zip(watchers, ended, strict=True):
             await watcher.until(lambda: len(watcher.ends) > count)  # noqa: B023 - called at once
             if watcher.ends[count : count + 1] != [grpc.StatusCode.OK]:
                 self.findings.append(f"SIGTERM: a watch ended with {watcher.ends[count:]}")
-        await self._server.start()
+        await server.start()
 
     def _is_settled(self) -> bool:
         known = self.checker.callbacks
@@ -143,11 +148,11 @@ class Storm:
         )
 
 
-async def hunt(folder: Path, *, kills: int, drains: int, seed: int) -> Report:
+async def hunt(folder: Path, *, kills: int, drains: int, seed: int, setting: Setting = ONE_SERVER) -> Report:
     """One storm on a fresh database in `folder`."""
     begun = time.monotonic()
     dice = random.Random(seed)
-    async with _storm(folder, dice) as (storm, services):
+    async with _storm(folder, setting, dice) as (storm, services):
         try:
             await storm.rage(kills, drains, services)
             await storm.settle()
@@ -170,15 +175,15 @@ async def hunt(folder: Path, *, kills: int, drains: int, seed: int) -> Report:
 
 
 @asynccontextmanager
-async def _storm(folder: Path, dice: random.Random) -> AsyncIterator[tuple[Storm, Mapping[str, int]]]:
+async def _storm(folder: Path, setting: Setting, dice: random.Random) -> AsyncIterator[tuple[Storm, Mapping[str, int]]]:
     options = ("--simulated-ring", "0.02", "--simulated-talk", "0.02")
-    async with ServerProcess.running(folder, *options) as server, connect(server.port) as api:
+    async with serving(folder, setting, *options) as servers, connect(ports_of(servers)) as api:
         for capacity in _CAPACITIES:
             await api.add_service(
                 f"sip:capacity-{capacity}@cc.example", max_concurrent_calls=capacity, ring_timeout=Duration(seconds=1)
             )
         services = (await api.directory.ListServices(ListServicesRequest())).services
-        storm = Storm(server, api, Checker(services), dice)
+        storm = Storm(servers, api, Checker(services), dice)
         tasks = [asyncio.create_task(watcher.run()) for watcher in storm.watchers]
         for watcher in storm.watchers:
             await watcher.streaming.wait()

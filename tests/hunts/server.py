@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,32 +32,34 @@ class Drain:
     seconds: float
 
 
-class ServerProcess:
-    """`ringback serve` on one file and one port, as often as it is started. Its log is kept beside the file."""
+@dataclass(frozen=True)
+class Setting:
+    """What a hunt hunts: one server with an SQLite file of its own, or many that share a PostgreSQL database."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    servers: int = 1
+    # Its URL; "" for SQLite.
+    database: str = ""
+
+
+ONE_SERVER: Final = Setting()
+
+
+class ServerProcess:
+    """`ringback serve` on one database and one port, as often as it is started. Its log is kept in the folder."""
+
+    def __init__(self, folder: Path, name: str, database: str, options: Sequence[str]) -> None:
         self.port = free_port()
         self.up = asyncio.Event()
-        self.log = folder / "server.log"
+        self.log = folder / f"{name}.log"
         # What it said last, each time it ended without having been asked to.
         self._last_words: list[str] = []
         self._command = (
             *(sys.executable, "-m", "ringback", "serve"),
-            *("--listen", f"127.0.0.1:{self.port}", "--database", f"sqlite:///{folder / 'hunt.db'}"),
+            *("--listen", f"127.0.0.1:{self.port}", "--database", database or f"sqlite:///{folder / 'hunt.db'}"),
             *options,
         )
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-
-    @classmethod
-    @asynccontextmanager
-    async def running(cls, folder: Path, *options: str) -> AsyncIterator["ServerProcess"]:
-        server = cls(folder, *options)
-        try:
-            await server.start()
-            yield server
-        finally:
-            await server.kill()
 
     async def start(self) -> None:
         await self.spawn()
@@ -125,6 +127,22 @@ class ServerProcess:
     def _keep(self, line: bytes) -> None:
         with self.log.open("ab") as log:
             log.write(line)
+
+
+@asynccontextmanager
+async def serving(folder: Path, setting: Setting, *options: str) -> AsyncIterator[Sequence[ServerProcess]]:
+    """The servers of a setting, which all start at once."""
+    names = [f"server-{number}" for number in range(1, setting.servers + 1)]
+    servers = [ServerProcess(folder, name, setting.database, options) for name in names]
+    try:
+        await asyncio.gather(*(server.start() for server in servers))
+        yield servers
+    finally:
+        await asyncio.gather(*(server.kill() for server in servers))
+
+
+def ports_of(servers: Sequence[ServerProcess]) -> Sequence[int]:
+    return [server.port for server in servers]
 
 
 def free_port() -> int:

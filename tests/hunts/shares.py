@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from ringback.v1 import dialer_service_pb2 as pb
 from tests.api import Api
 from tests.hunts.calls import connect, insist
 from tests.hunts.report import Report
-from tests.hunts.server import ServerProcess
+from tests.hunts.server import ONE_SERVER, Setting, ports_of, serving
 
 WEIGHTS: Final = {
     cb.PRIORITY_HIGHEST: 7,
@@ -72,23 +73,26 @@ class Backlog:
         return (lease.callback for lease in leases)
 
 
-async def hunt(folder: Path, *, depth: int, rounds: int) -> Report:
+async def hunt(folder: Path, *, depth: int, rounds: int, setting: Setting = ONE_SERVER) -> Report:
     """Take leases for so many rounds each: one by one, ten by ten, and with many dialers side by side.
 
-    The server is killed in the middle of a round, which goes on where it was.
+    All servers are killed in the middle of a round, which goes on where it was.
     """
-    async with ServerProcess.running(folder, "--dialer", "none") as server, connect(server.port) as api:
+    async with serving(folder, setting, "--dialer", "none") as servers, connect(ports_of(servers)) as api:
         service_id = await api.add_service(max_concurrent_calls=10_000)
         backlog = Backlog(api, service_id)
         await backlog.fill(depth)
         ordered = await backlog.lease(ROUND * rounds // 2 + ROUND // 2, at_a_time=1)
-        await server.kill()
-        await server.start()
+        await asyncio.gather(*(server.kill() for server in servers))
+        await asyncio.gather(*(server.start() for server in servers))
         ordered += await backlog.lease(ROUND * rounds - len(ordered), at_a_time=1)
         ordered += await backlog.lease(ROUND * rounds, at_a_time=10)
         mixed = await backlog.lease_side_by_side(ROUND * rounds, dialers=_DIALERS)
         findings = [*_faults_of_order(ordered), *_faults_of_share(mixed, "side by side")]
-        return Report({"leases for shares": len(ordered) + len(mixed)}, [*findings, *server.complaints()])
+        return Report(
+            {"leases for shares": len(ordered) + len(mixed)},
+            [*findings, *chain.from_iterable(server.complaints() for server in servers)],
+        )
 
 
 def _faults_of_order(ordered: Sequence[cb.Callback]) -> Iterator[str]:

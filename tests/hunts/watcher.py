@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import grpc
@@ -31,12 +31,16 @@ class Consumer(Protocol):
 class Watcher:
     """Runs until it is cancelled, or until a stream ends in a way that no kill and no drain explains."""
 
-    def __init__(self, port: int, consumer: Consumer, dice: random.Random, wanted: cb.CallbackFilter) -> None:
+    def __init__(
+        self, ports: Sequence[int], consumer: Consumer, dice: random.Random, wanted: cb.CallbackFilter
+    ) -> None:
         self.streaming = asyncio.Event()
         # How each stream so far has ended.
         self.ends: list[grpc.StatusCode] = []
         self.findings: list[str] = []
-        self._port = port
+        # Of the servers, and of the one that is being watched.
+        self._ports = ports
+        self.port = 0
         self._consumer = consumer
         self._dice = dice
         self._wanted = wanted
@@ -65,7 +69,8 @@ class Watcher:
         request.heartbeat_interval.FromSeconds(1)
         request.resume_token, position = self._bookmark()
         self._consumer.resume_at(position)
-        async with connect(self._port) as api:
+        self.port = self._dice.choice(self._ports)
+        async with connect([self.port]) as api:
             stream = api.callbacks.WatchCallbacks(request, wait_for_ready=True)
             try:
                 async for response in stream:
