@@ -1,0 +1,105 @@
+package ringback
+
+import (
+	"context"
+	"encoding/pem"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
+)
+
+// getting is a fake that answers every GetCallback, after calling inspect.
+func getting(inspect func(context.Context) error) *fake {
+	return &fake{get: func(
+		ctx context.Context, _ *ringbackv1.GetCallbackRequest,
+	) (*ringbackv1.GetCallbackResponse, error) {
+		return &ringbackv1.GetCallbackResponse{}, inspect(ctx)
+	}}
+}
+
+// serveTLS runs f with a self-signed certificate, and returns its address and the certificate as PEM.
+func serveTLS(t *testing.T, f *fake) (string, []byte) {
+	t.Helper()
+	certified := httptest.NewTLSServer(nil) // brings a certificate for 127.0.0.1
+	defer certified.Close()
+	address := serve(t, f, grpc.Creds(credentials.NewServerTLSFromCert(&certified.TLS.Certificates[0])))
+	return address, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certified.Certificate().Raw})
+}
+
+func TestATokenGoesOverTLS(t *testing.T) {
+	var got []string
+	address, certificate := serveTLS(t, getting(func(ctx context.Context) error {
+		got = metadata.ValueFromIncomingContext(ctx, "authorization")
+		return nil
+	}))
+	roots, err := WithRoots(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ringbackv1.NewCallbackServiceClient(dial(t, address, roots, WithToken("s3cret")))
+	if _, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Bearer s3cret"}; !slices.Equal(got, want) {
+		t.Errorf("the server got %q, want %q", got, want)
+	}
+}
+
+func TestATokenNeverGoesOverPlainText(t *testing.T) {
+	conn, err := Dial("localhost:50051", WithToken("s3cret"), WithPlainText())
+	if err == nil {
+		conn.Close()
+		t.Error("Dial took a token for plain text")
+	}
+}
+
+func TestWithoutOptionsTheServerMustBeTrustedByTheSystem(t *testing.T) {
+	address, _ := serveTLS(t, getting(func(context.Context) error { return nil }))
+	client := ringbackv1.NewCallbackServiceClient(dial(t, address, grpc.WithDisableRetry()))
+	_, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{})
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRootsWithoutACertificate(t *testing.T) {
+	if _, err := WithRoots([]byte("not PEM")); err == nil {
+		t.Error("WithRoots took what is no certificate")
+	}
+}
+
+func TestTheServiceConfigRepeatsUnavailable(t *testing.T) {
+	calls := 0
+	client := connect(t, getting(func(context.Context) error {
+		if calls++; calls == 1 {
+			return status.Error(codes.Unavailable, "on purpose")
+		}
+		return nil
+	}))
+	if _, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if calls != 2 {
+		t.Errorf("%d calls, want 2", calls)
+	}
+}
+
+func TestTheServiceConfigIsTheRepositorys(t *testing.T) {
+	original, err := os.ReadFile("../../src/ringback/service_config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if serviceConfig != string(original) {
+		t.Error("service_config.json is out of date: run `make stubs`")
+	}
+}

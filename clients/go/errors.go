@@ -1,0 +1,44 @@
+package ringback
+
+import (
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+
+	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
+)
+
+// domain is how Ringback marks its own errors.
+const domain = "ringback.v1"
+
+// ReasonOf returns why Ringback refused. It is ERROR_REASON_UNSPECIFIED for an error that does not come from
+// Ringback itself (no connection, a deadline, a proxy), and for a reason that is newer than this package.
+func ReasonOf(err error) ringbackv1.ErrorReason {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == domain {
+			return ringbackv1.ErrorReason(ringbackv1.ErrorReason_value["ERROR_REASON_"+info.GetReason()])
+		}
+	}
+	return ringbackv1.ErrorReason_ERROR_REASON_UNSPECIFIED
+}
+
+// Violation is one fault of one field of a request.
+type Violation struct {
+	// Field is the path of the field from the request, such as "callback_request.due_date".
+	Field string
+	// Description says what is wrong with it. For people.
+	Description string
+}
+
+// Violations returns what is wrong with the request, field by field. It is empty unless ReasonOf returns
+// ERROR_REASON_INVALID_FIELD.
+func Violations(err error) []Violation {
+	var violations []Violation
+	for _, detail := range status.Convert(err).Details() {
+		if request, ok := detail.(*errdetails.BadRequest); ok {
+			for _, fault := range request.GetFieldViolations() {
+				violations = append(violations, Violation{fault.GetField(), fault.GetDescription()})
+			}
+		}
+	}
+	return violations
+}

@@ -1,0 +1,125 @@
+// The conformance driver: does what the runner says, through the Go stubs and helpers.
+//
+//	conformance HOST:PORT
+//
+// Commands and answers are JSON, one object per line: tests/conformance/README.md.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"os"
+	"sync"
+	"time"
+
+	ringback "github.com/ringback/ringback/clients/go"
+	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
+)
+
+// command is one line of input: what to do is the one of the fields that is there.
+type command struct {
+	ID        int    `json:"id"`
+	Call      string `json:"call"`
+	Request   []byte `json:"request"`
+	Create    []byte `json:"create"`
+	Stream    []byte `json:"stream"`
+	Watch     []byte `json:"watch"`
+	Stop      *int   `json:"stop"`
+	TimeoutMS int64  `json:"timeout_ms"`
+}
+
+// driver carries out commands on one connection, each in a goroutine of its own.
+type driver struct {
+	callbacks ringbackv1.CallbackServiceClient
+	methods   map[string]method
+	tasks     map[int]task
+
+	writing sync.Mutex
+	answers *json.Encoder
+}
+
+// task is a command that has begun.
+type task struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func main() {
+	conn, err := ringback.Dial(os.Args[1], ringback.WithPlainText())
+	if err != nil {
+		log.Fatal(err)
+	}
+	d := &driver{
+		callbacks: ringbackv1.NewCallbackServiceClient(conn),
+		methods:   methodsOf(conn),
+		tasks:     map[int]task{},
+		answers:   json.NewEncoder(os.Stdout),
+	}
+	commands := json.NewDecoder(os.Stdin)
+	for {
+		var c command
+		if err := commands.Decode(&c); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			log.Fatal(err)
+		}
+		d.begin(c)
+	}
+}
+
+func (d *driver) begin(c command) {
+	if c.Stop != nil {
+		go d.stop(c.ID, d.tasks[*c.Stop])
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	begun := task{cancel, make(chan struct{})}
+	d.tasks[c.ID] = begun
+	go func() {
+		defer close(begun.ended)
+		d.carryOut(ctx, c)
+	}()
+}
+
+func (d *driver) carryOut(ctx context.Context, c command) {
+	switch {
+	case c.Call != "":
+		d.call(ctx, c, d.methods["/"+c.Call], c.Request)
+	case c.Create != nil:
+		d.call(ctx, c, unary(d.create), c.Create)
+	case c.Stream != nil:
+		d.follow(ctx, c.ID, c.Stream, streamOnce)
+	case c.Watch != nil:
+		d.follow(ctx, c.ID, c.Watch, ringback.Watch)
+	default:
+		log.Fatalf("not a command: %+v", c)
+	}
+}
+
+func (d *driver) call(ctx context.Context, c command, call method, request []byte) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.TimeoutMS)*time.Millisecond)
+	defer cancel()
+	response, err := call(ctx, request)
+	if err != nil {
+		d.answer(refused(c.ID, err))
+		return
+	}
+	d.answer(answer{ID: c.ID, Code: "OK", Response: response})
+}
+
+func (d *driver) stop(id int, stopped task) {
+	stopped.cancel()
+	<-stopped.ended
+	d.answer(answer{ID: id, Code: "OK"})
+}
+
+func (d *driver) answer(a answer) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	if err := d.answers.Encode(a); err != nil {
+		log.Fatal(err)
+	}
+}
