@@ -1,0 +1,77 @@
+//! What the channel does for every unary call. The fake only knows create, so that stands for all.
+
+use std::time::Duration;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use ringback_client::v1::CreateCallbackRequest;
+use ringback_client::v1::callback_service_client::CallbackServiceClient;
+use ringback_client::{Channel, ConnectError};
+use tokio::net::TcpListener;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::{Code, Request, Status};
+
+use crate::fake::{Create, Fake};
+
+#[tokio::test]
+async fn repeats_while_the_server_is_unavailable() {
+    let unavailable = || Create::Fails(Status::unavailable("gone"));
+    let server = Fake::created([unavailable(), unavailable(), Create::Succeeds]);
+
+    let response = server.client().await.create_callback(CreateCallbackRequest::default()).await.unwrap();
+
+    assert!(response.into_inner().created);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn ends_at_the_callers_deadline() {
+    let server = Fake::created([Create::Hangs]);
+    let mut request = Request::new(CreateCallbackRequest::default());
+    request.set_timeout(Duration::from_millis(100));
+
+    let status = server.client().await.create_callback(request).await.unwrap_err();
+
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_unavailable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // Hangs up on everybody.
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let mut client = CallbackServiceClient::new(Channel::plain_text(address.to_string()).build().unwrap());
+
+    let status = client.create_callback(CreateCallbackRequest::default()).await.unwrap_err();
+
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+}
+
+#[tokio::test]
+async fn sends_the_token_over_tls() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let identity = Identity::from_pem(cert.pem(), signing_key.serialize_pem());
+    let server = Fake::created([Create::Succeeds]);
+    let tls = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+    let port = server.serve(tls).await.port();
+    let channel = Channel::secure(format!("localhost:{port}")).root_certificates(cert.pem()).bearer_token("secret");
+
+    let mut client = CallbackServiceClient::new(channel.build().unwrap());
+    client.create_callback(CreateCallbackRequest::default()).await.unwrap();
+
+    assert_eq!(server.authorization().as_deref(), Some("Bearer secret"));
+}
+
+#[test]
+fn never_sends_the_token_in_plain_text() {
+    let refused = Channel::plain_text("localhost:50051").bearer_token("secret").build();
+
+    assert!(matches!(refused, Err(ConnectError::TokenInPlainText)));
+}
+
+#[test]
+fn a_target_is_host_and_port() {
+    let refused = Channel::plain_text("http://localhost:50051").build();
+
+    assert!(matches!(refused, Err(ConnectError::Target(_))));
+}
