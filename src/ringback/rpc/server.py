@@ -14,6 +14,9 @@ SERVICES = ("ringback.v1.CallbackService", "ringback.v1.DialerService", "ringbac
 # gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
 MAX_RECEIVE_BYTES = 4 * 1024 * 1024
 _HEALTH_UPDATE_S = 1.0
+# Clients look for new servers when a connection ends, so none lasts for ever. The grace is longer than any watch.
+_CONNECTION_AGE_MS = 30 * 60_000
+_CONNECTION_GRACE_MS = 40 * 60_000
 
 _OPTIONS: Sequence[tuple[str, Any]] = (
     # Without this a second server binds the same port silently, and gets half of the calls.
@@ -26,6 +29,8 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
     # Find out in half a minute that a client is gone without a word.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
+    ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
 )
 
 
@@ -53,6 +58,8 @@ class Server:
             ) from None
 
     async def start(self) -> None:
+        # This name says that the process answers, and nothing about the database: restarting does not help that.
+        await self._report_health_of(health.SERVICE_NAME, serving=True)
         await self.report_health(serving=True)
         await self.grpc.start()
 
