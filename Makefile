@@ -8,7 +8,7 @@ PYTHON ?= python3
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- Use it --------------------------------------------------------------------------------------------------
 
@@ -55,32 +55,101 @@ venv: .venv/.installed  ## Make .venv, the environment for everything but the st
 	.venv/bin/pip install --quiet --editable '.[dev]'
 	touch $@
 
-# --- The contract: protos/ to src/ringback/v1/ ---------------------------------------------------------------
-
-# The generator has an environment of its own: it is older than the runtime, on purpose (protos/requirements.txt).
+# The generator of stubs has an environment of its own: it is older than the runtime, on purpose
+# (protos/requirements.txt).
 STUBS_VENV := build/stubs-venv
 BUF := $(STUBS_VENV)/bin/buf
-STUBS := src/ringback/v1
 
 $(STUBS_VENV)/.installed: protos/requirements.txt
 	$(PYTHON) -m venv --clear $(STUBS_VENV)
 	$(STUBS_VENV)/bin/pip install --quiet --requirement protos/requirements.txt
 	touch $@
 
+# --- Documents ------------------------------------------------------------------------------------------------
+
+build/plugins/grpcurl/grpcurl:
+	GOBIN=$(abspath $(@D)) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+
+.PHONY: transcripts
+transcripts: .venv/.installed $(STUBS_VENV)/.installed build/plugins/grpcurl/grpcurl  ## Run the commands that the documents show, and compare
+	.venv/bin/python tests/transcripts/check.py
+
+DOCS_PLUGIN := build/plugins/docs/protoc-gen-doc
+
+$(DOCS_PLUGIN):
+	GOBIN=$(abspath $(@D)) go install github.com/pseudomuto/protoc-gen-doc/cmd/protoc-gen-doc@v1.5.1
+
+.PHONY: docs
+docs: $(STUBS_VENV)/.installed $(DOCS_PLUGIN)  ## Regenerate docs/api.md from the comments in protos/
+	$(BUF) generate --template docs/api/buf.gen.yaml
+
+.PHONY: check-docs
+check-docs: $(STUBS_VENV)/.installed $(DOCS_PLUGIN)  ## Fail if docs/api.md is not what protos/ generates
+	$(BUF) generate --template docs/api/buf.gen.yaml --output build/docs-check
+	@diff --unified docs/api.md build/docs-check/docs/api.md \
+		|| { echo "docs/api.md is not what protos/ generates. Run 'make docs' and commit." >&2; exit 1; }
+	@echo "docs/api.md is what protos/ generates."
+
+.PHONY: check-other-stubs
+check-other-stubs: $(STUBS_VENV)/.installed  ## Generate for the languages of docs/stubs.md (needs make -C docs/stubs tools)
+	$(MAKE) -C docs/stubs
+
+# --- Deployment -----------------------------------------------------------------------------------------------
+
+DEPLOY_VENV := build/deploy-venv
+
+$(DEPLOY_VENV)/.installed: deploy/requirements.txt
+	$(PYTHON) -m venv --clear $(DEPLOY_VENV)
+	$(DEPLOY_VENV)/bin/pip install --quiet --requirement deploy/requirements.txt
+	touch $@
+
+.PHONY: check-deploy
+check-deploy: .venv/.installed $(DEPLOY_VENV)/.installed  ## Validate deploy/: the image, compose, Kubernetes
+	PATH="$(CURDIR)/$(DEPLOY_VENV)/bin:$$PATH" .venv/bin/python deploy/check.py
+
+# --- Clients: each folder has a Makefile with the same targets ------------------------------------------------
+
+CLIENTS := python go typescript java rust
+in_each_client = @set -e; for client in $(CLIENTS); do printf '\n--- %s: %s\n' $$client '$(1)'; \
+	$(MAKE) --no-print-directory -C clients/$$client $(1); done
+
+.PHONY: clients
+clients: .venv/.installed  ## Check, test and package the clients of all languages (or of CLIENTS='go rust')
+	@python3 clients/version.py --check
+	$(call in_each_client,lint test package)
+
+.PHONY: conformance
+conformance: .venv/.installed  ## The same scenarios in every language, against a live server; one table
+	.venv/bin/python tests/conformance/run.py --build
+
+# --- The contract: protos/ to stubs ---------------------------------------------------------------------------
+
+STUBS := src/ringback/v1
+GENERATING := go typescript java rust
+GENERATED := $(STUBS) clients/go/ringback clients/typescript/src/gen clients/java/src/generated clients/rust/src/gen
+
 .PHONY: stubs
-stubs: $(STUBS_VENV)/.installed  ## Regenerate src/ringback/v1 from protos/
+stubs: stubs-python  ## Regenerate the stubs of all languages from protos/
+	@set -e; for client in $(GENERATING); do $(MAKE) --no-print-directory -C clients/$$client stubs; done
+
+.PHONY: stubs-python
+stubs-python: $(STUBS_VENV)/.installed
 	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi
 	$(BUF) generate
 
 # Compares whole folders, so a stub that is missing, edited or left over from a deleted proto is noticed alike,
 # committed or not.
 .PHONY: check-stubs
-check-stubs: $(STUBS_VENV)/.installed  ## Fail if src/ringback/v1 is not what protos/ generates
+check-stubs: $(STUBS_VENV)/.installed  ## Fail if any stubs are not what protos/ generates
 	rm -rf build/stubs-check
 	$(BUF) generate --output build/stubs-check
-	@diff --recursive --unified --exclude=__init__.py --exclude=__pycache__ $(STUBS) build/stubs-check/$(STUBS) \
-		|| { echo "The stubs in $(STUBS) are not what protos/ generates. Run 'make stubs' and commit." >&2; exit 1; }
-	@echo "The stubs are what protos/ generates."
+	@set -e; for client in $(GENERATING); do $(MAKE) --no-print-directory -C clients/$$client plugins; \
+		$(BUF) generate --template clients/$$client/buf.gen.yaml --output build/stubs-check; done
+	@for folder in $(GENERATED); do \
+		diff --recursive --unified --exclude=__init__.py --exclude=__pycache__ $$folder build/stubs-check/$$folder \
+			|| { echo "The stubs in $$folder are not what protos/ generates. Run 'make stubs' and commit." >&2; exit 1; }; \
+	done
+	@echo "The stubs are what protos/ generates: $(GENERATED)"
 
 .PHONY: lint-protos
 lint-protos: $(STUBS_VENV)/.installed  ## Check the style of protos/, and that no client breaks
