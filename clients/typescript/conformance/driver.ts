@@ -1,0 +1,125 @@
+/** The conformance driver, as tests/conformance/README.md describes it. */
+
+import { createInterface } from "node:readline";
+
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  type Message,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type { CallOptions } from "@connectrpc/connect";
+import { status } from "@grpc/grpc-js";
+import * as ringback from "@ringback/client";
+import * as v1 from "@ringback/client/v1";
+
+type Command = { id: number } & (
+  | { call: string; request: string; timeout_ms: number }
+  | { create: string; timeout_ms: number }
+  | { stream: string }
+  | { watch: string }
+  | { stop: number }
+);
+
+interface Rpc {
+  readonly method: DescMethod;
+  readonly call: ((request: Message, options: CallOptions) => Promise<Message>) | undefined;
+}
+
+const transport = ringback.ringbackTransport({ address: process.argv[2] ?? "", plaintext: true });
+const callbacks = ringback.createClient(v1.CallbackService, transport);
+
+/** All RPCs by name, such as "ringback.v1.CallbackService/GetCallback". */
+const methods = new Map([v1.CallbackService, v1.DialerService, v1.DirectoryService].flatMap(methodsOf));
+
+function methodsOf(service: DescService): [string, Rpc][] {
+  const client = ringback.createClient(service, transport) as unknown as Record<string, Rpc["call"]>;
+  return service.methods.map((method) => [
+    `${service.typeName}/${method.name}`,
+    { method, call: client[method.localName] },
+  ]);
+}
+
+/** Ends a stream or watch that is open. */
+const stops = new Map<number, () => Promise<void>>();
+
+async function obey(command: Command): Promise<void> {
+  const { id } = command;
+  if ("call" in command) {
+    answer(id, await result(call(command.call, command.request, command.timeout_ms)));
+  } else if ("create" in command) {
+    answer(id, await result(create(command.create, command.timeout_ms)));
+  } else if ("stream" in command) {
+    follow(id, (signal) => callbacks.watchCallbacks(watchRequest(command.stream), { signal }));
+  } else if ("watch" in command) {
+    follow(id, (signal) => ringback.watchCallbacks(callbacks, watchRequest(command.watch), { signal }));
+  } else {
+    await stops.get(command.stop)?.();
+    answer(id, { code: "OK" });
+  }
+}
+
+async function call(name: string, request: string, timeoutMs: number): Promise<string> {
+  const rpc = methods.get(name);
+  if (!rpc?.call) throw new Error(`no such method: ${name}`);
+  return encode(rpc.method.output, await rpc.call(decode(rpc.method.input, request), { timeoutMs }));
+}
+
+async function create(request: string, timeoutMs: number): Promise<string> {
+  const message = decode(v1.CreateCallbackRequestSchema, request);
+  return encode(v1.CreateCallbackResponseSchema, await ringback.createCallback(callbacks, message, { timeoutMs }));
+}
+
+/** Answers with each response, and with a result unless it was stopped. */
+function follow(id: number, open: (signal: AbortSignal) => AsyncIterable<v1.WatchCallbacksResponse>): void {
+  const stop = new AbortController();
+  const responses = async () => {
+    for await (const response of open(stop.signal)) {
+      answer(id, { response: encode(v1.WatchCallbacksResponseSchema, response) });
+    }
+  };
+  const ended = result(responses()).then((outcome) => {
+    if (!stop.signal.aborted) answer(id, outcome);
+  });
+  stops.set(id, () => {
+    stop.abort();
+    return ended;
+  });
+}
+
+/** What became of a call, as the helper tells it. */
+async function result(response: Promise<unknown>): Promise<object> {
+  try {
+    return { code: "OK", response: await response };
+  } catch (error) {
+    const { code, rawMessage } = ringback.ConnectError.from(error);
+    const reason = ringback.reasonOf(error);
+    return {
+      code: status[code],
+      reason: reason ? v1.ErrorReason[reason] : "",
+      message: rawMessage,
+      violations: ringback.violationsOf(error).map(({ field, description }) => [field, description]),
+    };
+  }
+}
+
+function answer(id: number, fields: object): void {
+  process.stdout.write(`${JSON.stringify({ id, ...fields })}\n`);
+}
+
+function watchRequest(base64: string): v1.WatchCallbacksRequest {
+  return decode(v1.WatchCallbacksRequestSchema, base64);
+}
+
+function decode<Desc extends DescMessage>(schema: Desc, base64: string) {
+  return fromBinary(schema, Buffer.from(base64, "base64"));
+}
+
+function encode(schema: DescMessage, message: Message): string {
+  return Buffer.from(toBinary(schema, message)).toString("base64");
+}
+
+for await (const line of createInterface({ input: process.stdin })) void obey(JSON.parse(line) as Command);
+process.exit(0);

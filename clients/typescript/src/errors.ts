@@ -1,0 +1,54 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { ConnectError } from "@connectrpc/connect";
+
+import { BadRequestSchema, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import { StatusSchema } from "./gen/google/rpc/status_pb.js";
+import { ErrorReason, ErrorReasonSchema } from "./gen/ringback/v1/error_reason_pb.js";
+
+const DOMAIN = "ringback.v1";
+
+/** One fault of one field of a request. */
+export interface Violation {
+  /** The path of the field, for example "callback_request.due_date". */
+  readonly field: string;
+  /** What is wrong with it. For people. */
+  readonly description: string;
+}
+
+/**
+ * Why a call failed, of any error: of Connect or of grpc-js.
+ *
+ * `ErrorReason.UNSPECIFIED` when it does not come from Ringback itself (no connection, a deadline, a proxy), or when the
+ * reason is newer than these stubs.
+ */
+export function reasonOf(error: unknown): ErrorReason {
+  const info = detailsOf(error, ErrorInfoSchema).find(({ domain }) => domain === DOMAIN);
+  return info && isReason(info.reason) ? ErrorReason[info.reason] : ErrorReason.UNSPECIFIED;
+}
+
+/** The server's names have no prefix, as those of the stubs. */
+function isReason(name: string): name is keyof typeof ErrorReason {
+  return ErrorReasonSchema.values.some(({ localName }) => localName === name);
+}
+
+/** What is wrong with the request, field by field, at most 20. Empty unless the reason is INVALID_FIELD. */
+export function violationsOf(error: unknown): Violation[] {
+  return detailsOf(error, BadRequestSchema).flatMap(({ fieldViolations }) =>
+    fieldViolations.map(({ field, description }) => ({ field, description })),
+  );
+}
+
+function detailsOf<Desc extends DescMessage>(error: unknown, schema: Desc): MessageShape<Desc>[] {
+  if (error instanceof ConnectError) return error.findDetails(schema);
+  return statusesOf(error)
+    .flatMap((status) => fromBinary(StatusSchema, status).details)
+    .flatMap((detail) => anyUnpack(detail, schema) ?? []);
+}
+
+/** Serialized `google.rpc.Status`es in a `ServiceError` of grpc-js, which is recognised without importing it. */
+function statusesOf(error: unknown): Uint8Array[] {
+  if (!(error instanceof Error && "metadata" in error)) return [];
+  const metadata = error.metadata as { get?: (key: string) => Uint8Array[] };
+  return metadata.get?.("grpc-status-details-bin") ?? [];
+}

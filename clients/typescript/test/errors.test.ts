@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+
+import { Code, ConnectError, createClient, reasonOf, ringbackTransport, violationsOf } from "@ringback/client";
+import { BadRequestSchema, ErrorInfoSchema } from "@ringback/client/google/rpc/error_details_pb";
+import { CallbackService, ErrorReason, ErrorReasonSchema } from "@ringback/client/v1";
+
+import { serve } from "./server.js";
+
+type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
+
+const info = (reason: string, domain = "ringback.v1"): Detail => ({ desc: ErrorInfoSchema, value: { reason, domain } });
+
+/** What a client catches when a server fails with these details. */
+async function caught(t: TestContext, ...details: Detail[]): Promise<unknown> {
+  const server = await serve(t, (router) =>
+    router.rpc(CallbackService.method.getCallback, () => {
+      throw new ConnectError("on purpose", Code.InvalidArgument, undefined, details);
+    }),
+  );
+  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  return client.getCallback({}).catch((error: unknown) => error);
+}
+
+test("a refusal has a reason and violations", async (t) => {
+  const fieldViolations = [
+    { field: "callback_request.target", description: "is required" },
+    { field: "callback_request.max_retries", description: "-1 is not between 0 and 100" },
+  ];
+  const error = await caught(t, { desc: BadRequestSchema, value: { fieldViolations } }, info("INVALID_FIELD"));
+  assert.equal(reasonOf(error), ErrorReason.INVALID_FIELD);
+  assert.deepEqual(violationsOf(error), fieldViolations);
+});
+
+test("every reason is known by the name that the server sends", () => {
+  const reasons = ErrorReasonSchema.values.map(({ localName }) =>
+    reasonOf(new ConnectError("", Code.Unknown, undefined, [info(localName)])),
+  );
+  assert.deepEqual(
+    reasons,
+    ErrorReasonSchema.values.map(({ number }) => number),
+  );
+});
+
+test("what does not come from Ringback has no reason and no violations", async (t) => {
+  for (const error of [
+    await caught(t),
+    await caught(t, info("CALLBACK_NOT_FOUND", "elsewhere")),
+    new Error("x"),
+    null,
+  ]) {
+    assert.equal(reasonOf(error), ErrorReason.UNSPECIFIED);
+    assert.deepEqual(violationsOf(error), []);
+  }
+});
+
+test("a reason that is newer than the stubs is none", async (t) => {
+  assert.equal(reasonOf(await caught(t, info("INVENTED_LATER"))), ErrorReason.UNSPECIFIED);
+});

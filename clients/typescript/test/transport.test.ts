@@ -1,0 +1,141 @@
+import "./haste.js";
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+
+import type { CallOptions, Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, ringbackTransport } from "@ringback/client";
+import { CallbackService, DialerService } from "@ringback/client/v1";
+
+import { serve } from "./server.js";
+
+// --- TLS and tokens --------------------------------------------------------------------------------------------------
+
+/** A certificate for localhost that nobody has signed, and its key. */
+function selfSigned(): string {
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-"];
+  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+  return execFileSync("openssl", ["req", "-x509", "-batch", ...key, ...names], { encoding: "utf8", stdio: "pipe" });
+}
+
+test("a token arrives over TLS, a new one with each call", async (t) => {
+  const pem = selfSigned();
+  const seen: (string | null)[] = [];
+  const server = await serve(
+    t,
+    (router) =>
+      router.rpc(CallbackService.method.getCallback, (_, { requestHeader }) => {
+        seen.push(requestHeader.get("authorization"));
+        return {};
+      }),
+    pem,
+  );
+  const tokens = ["first", "second"];
+  const token = () => tokens.shift() ?? "";
+  const client = createClient(CallbackService, ringbackTransport({ address: server.address, ca: pem, token }));
+  await client.getCallback({});
+  await client.getCallback({});
+  assert.deepEqual(seen, ["Bearer first", "Bearer second"]);
+});
+
+test("a certificate that nobody trusts is refused", async (t) => {
+  const server = await serve(t, () => {}, selfSigned());
+  const client = createClient(CallbackService, ringbackTransport({ address: server.address, token: "secret" }));
+  await assert.rejects(client.getCallback({}), { code: Code.Unavailable, rawMessage: "self-signed certificate" });
+});
+
+test("a token is never sent in plain text", () => {
+  const options = { address: "127.0.0.1:50051", plaintext: true, token: "secret" } as const;
+  // @ts-expect-error: the types refuse it, too.
+  assert.throws(() => ringbackTransport(options), TypeError);
+});
+
+// --- The service config ----------------------------------------------------------------------------------------------
+
+test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) => {
+  const script: Code[] = [];
+  const server = await serve(t, (router) =>
+    router.rpc(CallbackService.method.getCallback, () => {
+      const code = script.shift();
+      if (code) throw new ConnectError("on purpose", code);
+      return {};
+    }),
+  );
+  let seen = 0;
+  const counts: Interceptor = (next) => (request) => {
+    seen++;
+    return next(request);
+  };
+  const transport = ringbackTransport({ address: server.address, plaintext: true, interceptors: [counts] });
+  const client = createClient(CallbackService, transport);
+
+  script.push(...Array<Code>(4).fill(Code.Unavailable));
+  assert.ok(await client.getCallback({}));
+  script.push(...Array<Code>(5).fill(Code.Unavailable));
+  await assert.rejects(client.getCallback({}), { code: Code.Unavailable });
+  assert.equal(script.length, 0);
+  script.push(Code.Aborted);
+  await assert.rejects(client.getCallback({}), { code: Code.Aborted });
+  assert.equal(seen, 3, "an interceptor of the caller's sees calls, not tries");
+});
+
+test("each method has its deadline, and a call can only shorten it", async (t) => {
+  const seen: (string | null)[] = [];
+  const server = await serve(t, (router) => {
+    router.rpc(CallbackService.method.getCallback, (_, { requestHeader }) => {
+      seen.push(requestHeader.get("grpc-timeout"));
+      return {};
+    });
+    router.rpc(DialerService.method.leaseCallbacks, (_, { requestHeader }) => {
+      seen.push(requestHeader.get("grpc-timeout"));
+      return {};
+    });
+    router.rpc(CallbackService.method.watchCallbacks, async function* (_, { requestHeader }) {
+      seen.push(requestHeader.get("grpc-timeout"));
+      yield {};
+    });
+  });
+  const transport = ringbackTransport({ address: server.address, plaintext: true });
+  const callbacks = createClient(CallbackService, transport);
+  const get = (options: CallOptions) => callbacks.getCallback({}, options);
+
+  for (const options of [{}, { timeoutMs: 5_000 }, { timeoutMs: 60_000 }, { timeoutMs: 0 }]) await get(options);
+  await createClient(DialerService, transport).leaseCallbacks({});
+  for await (const _ of callbacks.watchCallbacks({}));
+  assert.deepEqual(seen, ["10000m", "5000m", "10000m", "10000m", "75000m", null]);
+});
+
+// --- Lost connections ------------------------------------------------------------------------------------------------
+
+test("a lost connection is UNAVAILABLE, and the next call has a new one", async (t) => {
+  let calls = 0;
+  const server = await serve(t, (router) => {
+    router.rpc(CallbackService.method.getCallback, () => {
+      if (++calls < 3) server.disconnect();
+      return {};
+    });
+    router.rpc(CallbackService.method.watchCallbacks, async function* () {
+      yield {};
+      server.disconnect();
+    });
+  });
+  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  const responses = client.watchCallbacks({})[Symbol.asyncIterator]();
+  await responses.next();
+  await assert.rejects(responses.next(), { code: Code.Unavailable });
+  assert.ok(await client.getCallback({}));
+  assert.equal(calls, 3);
+});
+
+test("a call that its caller ends is CANCELLED, not a lost connection", async (t) => {
+  const stop = new AbortController();
+  const server = await serve(t, (router) =>
+    router.rpc(CallbackService.method.getCallback, () => {
+      stop.abort();
+      return {};
+    }),
+  );
+  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  await assert.rejects(client.getCallback({}, { signal: stop.signal }), { code: Code.Canceled });
+});
