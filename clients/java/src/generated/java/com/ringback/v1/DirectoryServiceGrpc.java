@@ -1,0 +1,880 @@
+package com.ringback.v1;
+
+import static io.grpc.MethodDescriptor.generateFullMethodName;
+
+/**
+ * <pre>
+ * Keeps the directory of services, and shows their queues.
+ * </pre>
+ */
+@io.grpc.stub.annotations.GrpcGenerated
+public final class DirectoryServiceGrpc {
+
+  private DirectoryServiceGrpc() {}
+
+  public static final java.lang.String SERVICE_NAME = "ringback.v1.DirectoryService";
+
+  // Static method descriptors that strictly reflect the proto.
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.ListServicesRequest,
+      com.ringback.v1.ListServicesResponse> getListServicesMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListServices",
+      requestType = com.ringback.v1.ListServicesRequest.class,
+      responseType = com.ringback.v1.ListServicesResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.ListServicesRequest,
+      com.ringback.v1.ListServicesResponse> getListServicesMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.ListServicesRequest, com.ringback.v1.ListServicesResponse> getListServicesMethod;
+    if ((getListServicesMethod = DirectoryServiceGrpc.getListServicesMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getListServicesMethod = DirectoryServiceGrpc.getListServicesMethod) == null) {
+          DirectoryServiceGrpc.getListServicesMethod = getListServicesMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.ListServicesRequest, com.ringback.v1.ListServicesResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListServices"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ListServicesRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ListServicesResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("ListServices"))
+              .build();
+        }
+      }
+    }
+    return getListServicesMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.GetServiceRequest,
+      com.ringback.v1.GetServiceResponse> getGetServiceMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetService",
+      requestType = com.ringback.v1.GetServiceRequest.class,
+      responseType = com.ringback.v1.GetServiceResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.GetServiceRequest,
+      com.ringback.v1.GetServiceResponse> getGetServiceMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.GetServiceRequest, com.ringback.v1.GetServiceResponse> getGetServiceMethod;
+    if ((getGetServiceMethod = DirectoryServiceGrpc.getGetServiceMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getGetServiceMethod = DirectoryServiceGrpc.getGetServiceMethod) == null) {
+          DirectoryServiceGrpc.getGetServiceMethod = getGetServiceMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.GetServiceRequest, com.ringback.v1.GetServiceResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetService"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetServiceRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetServiceResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("GetService"))
+              .build();
+        }
+      }
+    }
+    return getGetServiceMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.CreateServiceRequest,
+      com.ringback.v1.CreateServiceResponse> getCreateServiceMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CreateService",
+      requestType = com.ringback.v1.CreateServiceRequest.class,
+      responseType = com.ringback.v1.CreateServiceResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.CreateServiceRequest,
+      com.ringback.v1.CreateServiceResponse> getCreateServiceMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.CreateServiceRequest, com.ringback.v1.CreateServiceResponse> getCreateServiceMethod;
+    if ((getCreateServiceMethod = DirectoryServiceGrpc.getCreateServiceMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getCreateServiceMethod = DirectoryServiceGrpc.getCreateServiceMethod) == null) {
+          DirectoryServiceGrpc.getCreateServiceMethod = getCreateServiceMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.CreateServiceRequest, com.ringback.v1.CreateServiceResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CreateService"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.CreateServiceRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.CreateServiceResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("CreateService"))
+              .build();
+        }
+      }
+    }
+    return getCreateServiceMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.UpdateServiceRequest,
+      com.ringback.v1.UpdateServiceResponse> getUpdateServiceMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "UpdateService",
+      requestType = com.ringback.v1.UpdateServiceRequest.class,
+      responseType = com.ringback.v1.UpdateServiceResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.UpdateServiceRequest,
+      com.ringback.v1.UpdateServiceResponse> getUpdateServiceMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.UpdateServiceRequest, com.ringback.v1.UpdateServiceResponse> getUpdateServiceMethod;
+    if ((getUpdateServiceMethod = DirectoryServiceGrpc.getUpdateServiceMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getUpdateServiceMethod = DirectoryServiceGrpc.getUpdateServiceMethod) == null) {
+          DirectoryServiceGrpc.getUpdateServiceMethod = getUpdateServiceMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.UpdateServiceRequest, com.ringback.v1.UpdateServiceResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "UpdateService"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.UpdateServiceRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.UpdateServiceResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("UpdateService"))
+              .build();
+        }
+      }
+    }
+    return getUpdateServiceMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.DeleteServiceRequest,
+      com.ringback.v1.DeleteServiceResponse> getDeleteServiceMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "DeleteService",
+      requestType = com.ringback.v1.DeleteServiceRequest.class,
+      responseType = com.ringback.v1.DeleteServiceResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.DeleteServiceRequest,
+      com.ringback.v1.DeleteServiceResponse> getDeleteServiceMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.DeleteServiceRequest, com.ringback.v1.DeleteServiceResponse> getDeleteServiceMethod;
+    if ((getDeleteServiceMethod = DirectoryServiceGrpc.getDeleteServiceMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getDeleteServiceMethod = DirectoryServiceGrpc.getDeleteServiceMethod) == null) {
+          DirectoryServiceGrpc.getDeleteServiceMethod = getDeleteServiceMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.DeleteServiceRequest, com.ringback.v1.DeleteServiceResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "DeleteService"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.DeleteServiceRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.DeleteServiceResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("DeleteService"))
+              .build();
+        }
+      }
+    }
+    return getDeleteServiceMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.GetQueueRequest,
+      com.ringback.v1.GetQueueResponse> getGetQueueMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetQueue",
+      requestType = com.ringback.v1.GetQueueRequest.class,
+      responseType = com.ringback.v1.GetQueueResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.GetQueueRequest,
+      com.ringback.v1.GetQueueResponse> getGetQueueMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.GetQueueRequest, com.ringback.v1.GetQueueResponse> getGetQueueMethod;
+    if ((getGetQueueMethod = DirectoryServiceGrpc.getGetQueueMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getGetQueueMethod = DirectoryServiceGrpc.getGetQueueMethod) == null) {
+          DirectoryServiceGrpc.getGetQueueMethod = getGetQueueMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.GetQueueRequest, com.ringback.v1.GetQueueResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetQueue"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetQueueRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetQueueResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("GetQueue"))
+              .build();
+        }
+      }
+    }
+    return getGetQueueMethod;
+  }
+
+  /**
+   * Creates a new async stub that supports all call types for the service
+   */
+  public static DirectoryServiceStub newStub(io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceStub>() {
+        @java.lang.Override
+        public DirectoryServiceStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new DirectoryServiceStub(channel, callOptions);
+        }
+      };
+    return DirectoryServiceStub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new blocking-style stub that supports all types of calls on the service
+   */
+  public static DirectoryServiceBlockingV2Stub newBlockingV2Stub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceBlockingV2Stub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceBlockingV2Stub>() {
+        @java.lang.Override
+        public DirectoryServiceBlockingV2Stub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new DirectoryServiceBlockingV2Stub(channel, callOptions);
+        }
+      };
+    return DirectoryServiceBlockingV2Stub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new blocking-style stub that supports unary and streaming output calls on the service
+   */
+  public static DirectoryServiceBlockingStub newBlockingStub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceBlockingStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceBlockingStub>() {
+        @java.lang.Override
+        public DirectoryServiceBlockingStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new DirectoryServiceBlockingStub(channel, callOptions);
+        }
+      };
+    return DirectoryServiceBlockingStub.newStub(factory, channel);
+  }
+
+  /**
+   * Creates a new ListenableFuture-style stub that supports unary calls on the service
+   */
+  public static DirectoryServiceFutureStub newFutureStub(
+      io.grpc.Channel channel) {
+    io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceFutureStub> factory =
+      new io.grpc.stub.AbstractStub.StubFactory<DirectoryServiceFutureStub>() {
+        @java.lang.Override
+        public DirectoryServiceFutureStub newStub(io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+          return new DirectoryServiceFutureStub(channel, callOptions);
+        }
+      };
+    return DirectoryServiceFutureStub.newStub(factory, channel);
+  }
+
+  /**
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public interface AsyncService {
+
+    /**
+     * <pre>
+     * Answers all services, in the order of their `service_id`.
+     * PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    default void listServices(com.ringback.v1.ListServicesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ListServicesResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListServicesMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Answers one service.
+     * SERVICE_NOT_FOUND.
+     * </pre>
+     */
+    default void getService(com.ringback.v1.GetServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetServiceResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetServiceMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Adds a service.
+     * SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
+     * </pre>
+     */
+    default void createService(com.ringback.v1.CreateServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.CreateServiceResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCreateServiceMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
+     * have, except that their next opening is worked out again.
+     * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
+     * </pre>
+     */
+    default void updateService(com.ringback.v1.UpdateServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.UpdateServiceResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getUpdateServiceMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Deletes a service. Its ended callbacks stay.
+     * SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
+     * </pre>
+     */
+    default void deleteService(com.ringback.v1.DeleteServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.DeleteServiceResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getDeleteServiceMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+     * </pre>
+     */
+    default void getQueue(com.ringback.v1.GetQueueRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetQueueMethod(), responseObserver);
+    }
+  }
+
+  /**
+   * Base class for the server implementation of the service DirectoryService.
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public static abstract class DirectoryServiceImplBase
+      implements io.grpc.BindableService, AsyncService {
+
+    @java.lang.Override public final io.grpc.ServerServiceDefinition bindService() {
+      return DirectoryServiceGrpc.bindService(this);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do asynchronous rpc calls to service DirectoryService.
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public static final class DirectoryServiceStub
+      extends io.grpc.stub.AbstractAsyncStub<DirectoryServiceStub> {
+    private DirectoryServiceStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected DirectoryServiceStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new DirectoryServiceStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Answers all services, in the order of their `service_id`.
+     * PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public void listServices(com.ringback.v1.ListServicesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ListServicesResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListServicesMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Answers one service.
+     * SERVICE_NOT_FOUND.
+     * </pre>
+     */
+    public void getService(com.ringback.v1.GetServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetServiceResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetServiceMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Adds a service.
+     * SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
+     * </pre>
+     */
+    public void createService(com.ringback.v1.CreateServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.CreateServiceResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCreateServiceMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
+     * have, except that their next opening is worked out again.
+     * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
+     * </pre>
+     */
+    public void updateService(com.ringback.v1.UpdateServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.UpdateServiceResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getUpdateServiceMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Deletes a service. Its ended callbacks stay.
+     * SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
+     * </pre>
+     */
+    public void deleteService(com.ringback.v1.DeleteServiceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.DeleteServiceResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getDeleteServiceMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+     * </pre>
+     */
+    public void getQueue(com.ringback.v1.GetQueueRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetQueueMethod(), getCallOptions()), request, responseObserver);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do synchronous rpc calls to service DirectoryService.
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public static final class DirectoryServiceBlockingV2Stub
+      extends io.grpc.stub.AbstractBlockingStub<DirectoryServiceBlockingV2Stub> {
+    private DirectoryServiceBlockingV2Stub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected DirectoryServiceBlockingV2Stub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new DirectoryServiceBlockingV2Stub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Answers all services, in the order of their `service_id`.
+     * PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.ringback.v1.ListServicesResponse listServices(com.ringback.v1.ListServicesRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListServicesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Answers one service.
+     * SERVICE_NOT_FOUND.
+     * </pre>
+     */
+    public com.ringback.v1.GetServiceResponse getService(com.ringback.v1.GetServiceRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Adds a service.
+     * SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
+     * </pre>
+     */
+    public com.ringback.v1.CreateServiceResponse createService(com.ringback.v1.CreateServiceRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCreateServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
+     * have, except that their next opening is worked out again.
+     * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.ringback.v1.UpdateServiceResponse updateService(com.ringback.v1.UpdateServiceRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getUpdateServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Deletes a service. Its ended callbacks stay.
+     * SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.ringback.v1.DeleteServiceResponse deleteService(com.ringback.v1.DeleteServiceRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getDeleteServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+     * </pre>
+     */
+    public com.ringback.v1.GetQueueResponse getQueue(com.ringback.v1.GetQueueRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetQueueMethod(), getCallOptions(), request);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do limited synchronous rpc calls to service DirectoryService.
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public static final class DirectoryServiceBlockingStub
+      extends io.grpc.stub.AbstractBlockingStub<DirectoryServiceBlockingStub> {
+    private DirectoryServiceBlockingStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected DirectoryServiceBlockingStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new DirectoryServiceBlockingStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Answers all services, in the order of their `service_id`.
+     * PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.ringback.v1.ListServicesResponse listServices(com.ringback.v1.ListServicesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListServicesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Answers one service.
+     * SERVICE_NOT_FOUND.
+     * </pre>
+     */
+    public com.ringback.v1.GetServiceResponse getService(com.ringback.v1.GetServiceRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Adds a service.
+     * SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
+     * </pre>
+     */
+    public com.ringback.v1.CreateServiceResponse createService(com.ringback.v1.CreateServiceRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCreateServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
+     * have, except that their next opening is worked out again.
+     * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.ringback.v1.UpdateServiceResponse updateService(com.ringback.v1.UpdateServiceRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getUpdateServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Deletes a service. Its ended callbacks stay.
+     * SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.ringback.v1.DeleteServiceResponse deleteService(com.ringback.v1.DeleteServiceRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getDeleteServiceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+     * </pre>
+     */
+    public com.ringback.v1.GetQueueResponse getQueue(com.ringback.v1.GetQueueRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetQueueMethod(), getCallOptions(), request);
+    }
+  }
+
+  /**
+   * A stub to allow clients to do ListenableFuture-style rpc calls to service DirectoryService.
+   * <pre>
+   * Keeps the directory of services, and shows their queues.
+   * </pre>
+   */
+  public static final class DirectoryServiceFutureStub
+      extends io.grpc.stub.AbstractFutureStub<DirectoryServiceFutureStub> {
+    private DirectoryServiceFutureStub(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      super(channel, callOptions);
+    }
+
+    @java.lang.Override
+    protected DirectoryServiceFutureStub build(
+        io.grpc.Channel channel, io.grpc.CallOptions callOptions) {
+      return new DirectoryServiceFutureStub(channel, callOptions);
+    }
+
+    /**
+     * <pre>
+     * Answers all services, in the order of their `service_id`.
+     * PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.ListServicesResponse> listServices(
+        com.ringback.v1.ListServicesRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListServicesMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Answers one service.
+     * SERVICE_NOT_FOUND.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetServiceResponse> getService(
+        com.ringback.v1.GetServiceRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetServiceMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Adds a service.
+     * SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.CreateServiceResponse> createService(
+        com.ringback.v1.CreateServiceRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCreateServiceMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
+     * have, except that their next opening is worked out again.
+     * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.UpdateServiceResponse> updateService(
+        com.ringback.v1.UpdateServiceRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getUpdateServiceMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Deletes a service. Its ended callbacks stay.
+     * SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.DeleteServiceResponse> deleteService(
+        com.ringback.v1.DeleteServiceRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getDeleteServiceMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetQueueResponse> getQueue(
+        com.ringback.v1.GetQueueRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetQueueMethod(), getCallOptions()), request);
+    }
+  }
+
+  private static final int METHODID_LIST_SERVICES = 0;
+  private static final int METHODID_GET_SERVICE = 1;
+  private static final int METHODID_CREATE_SERVICE = 2;
+  private static final int METHODID_UPDATE_SERVICE = 3;
+  private static final int METHODID_DELETE_SERVICE = 4;
+  private static final int METHODID_GET_QUEUE = 5;
+
+  private static final class MethodHandlers<Req, Resp> implements
+      io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.ServerStreamingMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.ClientStreamingMethod<Req, Resp>,
+      io.grpc.stub.ServerCalls.BidiStreamingMethod<Req, Resp> {
+    private final AsyncService serviceImpl;
+    private final int methodId;
+
+    MethodHandlers(AsyncService serviceImpl, int methodId) {
+      this.serviceImpl = serviceImpl;
+      this.methodId = methodId;
+    }
+
+    @java.lang.Override
+    @java.lang.SuppressWarnings("unchecked")
+    public void invoke(Req request, io.grpc.stub.StreamObserver<Resp> responseObserver) {
+      switch (methodId) {
+        case METHODID_LIST_SERVICES:
+          serviceImpl.listServices((com.ringback.v1.ListServicesRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.ListServicesResponse>) responseObserver);
+          break;
+        case METHODID_GET_SERVICE:
+          serviceImpl.getService((com.ringback.v1.GetServiceRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.GetServiceResponse>) responseObserver);
+          break;
+        case METHODID_CREATE_SERVICE:
+          serviceImpl.createService((com.ringback.v1.CreateServiceRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.CreateServiceResponse>) responseObserver);
+          break;
+        case METHODID_UPDATE_SERVICE:
+          serviceImpl.updateService((com.ringback.v1.UpdateServiceRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.UpdateServiceResponse>) responseObserver);
+          break;
+        case METHODID_DELETE_SERVICE:
+          serviceImpl.deleteService((com.ringback.v1.DeleteServiceRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.DeleteServiceResponse>) responseObserver);
+          break;
+        case METHODID_GET_QUEUE:
+          serviceImpl.getQueue((com.ringback.v1.GetQueueRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse>) responseObserver);
+          break;
+        default:
+          throw new AssertionError();
+      }
+    }
+
+    @java.lang.Override
+    @java.lang.SuppressWarnings("unchecked")
+    public io.grpc.stub.StreamObserver<Req> invoke(
+        io.grpc.stub.StreamObserver<Resp> responseObserver) {
+      switch (methodId) {
+        default:
+          throw new AssertionError();
+      }
+    }
+  }
+
+  public static final io.grpc.ServerServiceDefinition bindService(AsyncService service) {
+    return io.grpc.ServerServiceDefinition.builder(getServiceDescriptor())
+        .addMethod(
+          getListServicesMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.ListServicesRequest,
+              com.ringback.v1.ListServicesResponse>(
+                service, METHODID_LIST_SERVICES)))
+        .addMethod(
+          getGetServiceMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.GetServiceRequest,
+              com.ringback.v1.GetServiceResponse>(
+                service, METHODID_GET_SERVICE)))
+        .addMethod(
+          getCreateServiceMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.CreateServiceRequest,
+              com.ringback.v1.CreateServiceResponse>(
+                service, METHODID_CREATE_SERVICE)))
+        .addMethod(
+          getUpdateServiceMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.UpdateServiceRequest,
+              com.ringback.v1.UpdateServiceResponse>(
+                service, METHODID_UPDATE_SERVICE)))
+        .addMethod(
+          getDeleteServiceMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.DeleteServiceRequest,
+              com.ringback.v1.DeleteServiceResponse>(
+                service, METHODID_DELETE_SERVICE)))
+        .addMethod(
+          getGetQueueMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.GetQueueRequest,
+              com.ringback.v1.GetQueueResponse>(
+                service, METHODID_GET_QUEUE)))
+        .build();
+  }
+
+  private static abstract class DirectoryServiceBaseDescriptorSupplier
+      implements io.grpc.protobuf.ProtoFileDescriptorSupplier, io.grpc.protobuf.ProtoServiceDescriptorSupplier {
+    DirectoryServiceBaseDescriptorSupplier() {}
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.FileDescriptor getFileDescriptor() {
+      return com.ringback.v1.DirectoryServiceOuterClass.getDescriptor();
+    }
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.ServiceDescriptor getServiceDescriptor() {
+      return getFileDescriptor().findServiceByName("DirectoryService");
+    }
+  }
+
+  private static final class DirectoryServiceFileDescriptorSupplier
+      extends DirectoryServiceBaseDescriptorSupplier {
+    DirectoryServiceFileDescriptorSupplier() {}
+  }
+
+  private static final class DirectoryServiceMethodDescriptorSupplier
+      extends DirectoryServiceBaseDescriptorSupplier
+      implements io.grpc.protobuf.ProtoMethodDescriptorSupplier {
+    private final java.lang.String methodName;
+
+    DirectoryServiceMethodDescriptorSupplier(java.lang.String methodName) {
+      this.methodName = methodName;
+    }
+
+    @java.lang.Override
+    public com.google.protobuf.Descriptors.MethodDescriptor getMethodDescriptor() {
+      return getServiceDescriptor().findMethodByName(methodName);
+    }
+  }
+
+  private static volatile io.grpc.ServiceDescriptor serviceDescriptor;
+
+  public static io.grpc.ServiceDescriptor getServiceDescriptor() {
+    io.grpc.ServiceDescriptor result = serviceDescriptor;
+    if (result == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        result = serviceDescriptor;
+        if (result == null) {
+          serviceDescriptor = result = io.grpc.ServiceDescriptor.newBuilder(SERVICE_NAME)
+              .setSchemaDescriptor(new DirectoryServiceFileDescriptorSupplier())
+              .addMethod(getListServicesMethod())
+              .addMethod(getGetServiceMethod())
+              .addMethod(getCreateServiceMethod())
+              .addMethod(getUpdateServiceMethod())
+              .addMethod(getDeleteServiceMethod())
+              .addMethod(getGetQueueMethod())
+              .build();
+        }
+      }
+    }
+    return result;
+  }
+}

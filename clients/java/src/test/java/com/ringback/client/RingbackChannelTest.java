@@ -1,0 +1,173 @@
+package com.ringback.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.ringback.v1.CallbackServiceGrpc;
+import com.ringback.v1.CallbackServiceGrpc.CallbackServiceImplBase;
+import com.ringback.v1.GetCallbackRequest;
+import com.ringback.v1.GetCallbackResponse;
+import io.grpc.ChannelCredentials;
+import io.grpc.CompositeChannelCredentials;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.InsecureServerCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerCredentials;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
+import io.grpc.TlsServerCredentials;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Over real connections. */
+class RingbackChannelTest {
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+  /** Is away for the first calls, and notes what was sent as authorization. */
+  private static final class Fake extends CallbackServiceImplBase implements ServerInterceptor {
+    final List<String> authorizations = new CopyOnWriteArrayList<>();
+    private final int refusals;
+
+    Fake(int refusals) {
+      this.refusals = refusals;
+    }
+
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      authorizations.add(String.valueOf(headers.get(AUTHORIZATION)));
+      return next.startCall(call, headers);
+    }
+
+    @Override
+    public void getCallback(
+        GetCallbackRequest request, StreamObserver<GetCallbackResponse> answer) {
+      if (authorizations.size() <= refusals) {
+        answer.onError(Status.UNAVAILABLE.asException());
+      } else {
+        answer.onNext(GetCallbackResponse.getDefaultInstance());
+        answer.onCompleted();
+      }
+    }
+  }
+
+  private static Server serve(Fake fake, int port, ServerCredentials credentials)
+      throws IOException {
+    return Grpc.newServerBuilderForPort(port, credentials)
+        .addService(fake)
+        .intercept(fake)
+        .build()
+        .start();
+  }
+
+  private static void call(ManagedChannel channel) {
+    CallbackServiceGrpc.newBlockingStub(channel)
+        .getCallback(GetCallbackRequest.getDefaultInstance());
+  }
+
+  /** Serves the fake, and calls it once over a channel with these credentials. */
+  private static void call(Fake fake, ServerCredentials server, ChannelCredentials client)
+      throws IOException {
+    Server running = serve(fake, 0, server);
+    ManagedChannel channel = RingbackChannel.open("localhost:" + running.getPort(), client);
+    try {
+      call(channel);
+    } finally {
+      channel.shutdownNow();
+      running.shutdownNow();
+    }
+  }
+
+  @Test
+  void repeatsCallsWhileTheServerIsAway() throws Exception {
+    Fake fake = new Fake(2);
+    call(fake, InsecureServerCredentials.create(), InsecureChannelCredentials.create());
+    assertEquals(List.of("null", "null", "null"), fake.authorizations);
+  }
+
+  @Test
+  void connectsAtOnceWhenTheServerIsBack() throws Exception {
+    ServerCredentials plainText = InsecureServerCredentials.create();
+    Server before = serve(new Fake(0), 0, plainText);
+    int port = before.getPort();
+    before.shutdownNow().awaitTermination();
+    ManagedChannel channel =
+        RingbackChannel.open("localhost:" + port, InsecureChannelCredentials.create());
+    Fake fake = new Fake(0);
+    assertThrows(StatusRuntimeException.class, () -> call(channel));
+    Server after = serve(fake, port, plainText);
+    try {
+      call(channel);
+    } finally {
+      channel.shutdownNow();
+      after.shutdownNow();
+    }
+    assertEquals(1, fake.authorizations.size());
+  }
+
+  @Test
+  void sendsTheTokenOverTls(@TempDir Path folder) throws Exception {
+    SelfSigned certificate = SelfSigned.forLocalhost(folder);
+    Fake fake = new Fake(0);
+    call(
+        fake,
+        TlsServerCredentials.newBuilder().keyManager(certificate.keyManagers()).build(),
+        CompositeChannelCredentials.create(
+            TlsChannelCredentials.newBuilder()
+                .trustManager(certificate.certificate().toFile())
+                .build(),
+            new BearerToken("secret")));
+    assertEquals(List.of("Bearer secret"), fake.authorizations);
+  }
+
+  @Test
+  void trustsOnlyWhomItShould(@TempDir Path folder) throws Exception {
+    SelfSigned certificate = SelfSigned.forLocalhost(folder);
+    Fake fake = new Fake(0);
+    StatusRuntimeException error =
+        assertThrows(
+            StatusRuntimeException.class,
+            () ->
+                call(
+                    fake,
+                    TlsServerCredentials.newBuilder().keyManager(certificate.keyManagers()).build(),
+                    TlsChannelCredentials.create()));
+    assertEquals(Status.Code.UNAVAILABLE, error.getStatus().getCode());
+    assertEquals(List.of(), fake.authorizations);
+  }
+
+  @Test
+  void neverSendsTheTokenOverPlainText() {
+    Fake fake = new Fake(0);
+    ChannelCredentials client =
+        CompositeChannelCredentials.create(
+            InsecureChannelCredentials.create(), new BearerToken("secret"));
+    StatusRuntimeException error =
+        assertThrows(
+            StatusRuntimeException.class,
+            () -> call(fake, InsecureServerCredentials.create(), client));
+    assertEquals(Status.Code.UNAUTHENTICATED, error.getStatus().getCode());
+    assertEquals(List.of(), fake.authorizations);
+  }
+
+  @Test
+  void theServiceConfigIsThatOfTheRepository() throws Exception {
+    Path original = Path.of("../../src/ringback/service_config.json");
+    Path ours = Path.of("src/main/resources/com/ringback/client/service_config.json");
+    assertEquals(Files.readString(original), Files.readString(ours));
+  }
+}

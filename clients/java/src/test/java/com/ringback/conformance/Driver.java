@@ -1,0 +1,221 @@
+package com.ringback.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
+import com.ringback.client.CallbackWatch;
+import com.ringback.client.Callbacks;
+import com.ringback.client.RingbackChannel;
+import com.ringback.client.RingbackErrors;
+import com.ringback.v1.CallbackServiceGrpc;
+import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CreateCallbackRequest;
+import com.ringback.v1.DialerServiceGrpc;
+import com.ringback.v1.DirectoryServiceGrpc;
+import com.ringback.v1.ErrorReason;
+import com.ringback.v1.FieldViolation;
+import com.ringback.v1.WatchCallbacksRequest;
+import com.ringback.v1.WatchCallbacksResponse;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.Context;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.MethodDescriptor;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ClientCalls;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** Does what it reads, one JSON object on each line. See {@code tests/conformance/README.md}. */
+final class Driver {
+  private static final Map<String, MethodDescriptor<?, ?>> METHODS =
+      Stream.of(
+              CallbackServiceGrpc.getServiceDescriptor(),
+              DialerServiceGrpc.getServiceDescriptor(),
+              DirectoryServiceGrpc.getServiceDescriptor())
+          .flatMap(service -> service.getMethods().stream())
+          .collect(Collectors.toMap(MethodDescriptor::getFullMethodName, Function.identity()));
+
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+  private final PrintStream answers =
+      new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8);
+  private final Map<Integer, Following> followings = new HashMap<>();
+  private final Channel channel;
+  private final CallbackServiceBlockingStub stub;
+
+  private Driver(Channel channel) {
+    this.channel = channel;
+    this.stub = CallbackServiceGrpc.newBlockingStub(channel);
+  }
+
+  public static void main(String[] args) throws IOException {
+    Driver driver = new Driver(RingbackChannel.open(args[0], InsecureChannelCredentials.create()));
+    BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, UTF_8));
+    for (String line; (line = commands.readLine()) != null; ) {
+      driver.start(JsonParser.parseString(line).getAsJsonObject());
+    }
+    System.exit(0);
+  }
+
+  private void start(JsonObject command) throws InvalidProtocolBufferException {
+    int id = command.get("id").getAsInt();
+    if (command.has("call")) {
+      MethodDescriptor<?, ?> method = METHODS.get(command.get("call").getAsString());
+      byte[] request = bytes(command, "request");
+      CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(timeoutMs(command), MILLISECONDS);
+      threads.execute(() -> finish(id, () -> call(method, options, request)));
+    } else if (command.has("create")) {
+      CreateCallbackRequest request = CreateCallbackRequest.parseFrom(bytes(command, "create"));
+      CallbackServiceBlockingStub timed = stub.withDeadlineAfter(timeoutMs(command), MILLISECONDS);
+      threads.execute(() -> finish(id, () -> Callbacks.create(timed, request)));
+    } else if (command.has("stream")) {
+      WatchCallbacksRequest request = WatchCallbacksRequest.parseFrom(bytes(command, "stream"));
+      Context.CancellableContext context = Context.current().withCancellation();
+      Iterable<WatchCallbacksResponse> responses = () -> stub.watchCallbacks(request);
+      Following following = new Following(id, responses, () -> context.cancel(null));
+      followings.put(id, following);
+      threads.execute(context.wrap(following));
+    } else if (command.has("watch")) {
+      WatchCallbacksRequest request = WatchCallbacksRequest.parseFrom(bytes(command, "watch"));
+      CallbackWatch watch = Callbacks.watch(stub, request);
+      Following following = new Following(id, watch, watch::close);
+      followings.put(id, following);
+      threads.execute(following);
+    } else {
+      Following following = followings.get(command.get("stop").getAsInt());
+      threads.execute(() -> stop(id, following));
+    }
+  }
+
+  private static byte[] bytes(JsonObject command, String name) {
+    return Base64.getDecoder().decode(command.get(name).getAsString());
+  }
+
+  private static long timeoutMs(JsonObject command) {
+    return command.get("timeout_ms").getAsLong();
+  }
+
+  /** What the generated stubs do, for any method. */
+  private <Q, A> MessageLite call(
+      MethodDescriptor<Q, A> method, CallOptions options, byte[] request) {
+    Q decoded = method.parseRequest(new ByteArrayInputStream(request));
+    return (MessageLite) ClientCalls.blockingUnaryCall(channel, method, options, decoded);
+  }
+
+  private void finish(int id, Supplier<MessageLite> action) {
+    try {
+      JsonObject result = ok(id);
+      addResponse(result, action.get());
+      answer(result);
+    } catch (StatusRuntimeException error) {
+      answer(failed(id, error));
+    }
+  }
+
+  /** A stream, or a watch, and the thread that reads it. */
+  private final class Following implements Runnable {
+    private final int id;
+    private final Iterable<WatchCallbacksResponse> responses;
+    private final Runnable cancel;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile boolean stopped;
+
+    Following(int id, Iterable<WatchCallbacksResponse> responses, Runnable cancel) {
+      this.id = id;
+      this.responses = responses;
+      this.cancel = cancel;
+    }
+
+    @Override
+    public void run() {
+      JsonObject result = ok(id);
+      try {
+        for (WatchCallbacksResponse response : responses) {
+          JsonObject answer = answerTo(id);
+          addResponse(answer, response);
+          answer(answer);
+        }
+      } catch (StatusRuntimeException error) {
+        result = failed(id, error);
+      }
+      if (!stopped) {
+        answer(result);
+      }
+      ended.countDown();
+    }
+  }
+
+  private void stop(int id, Following following) {
+    following.stopped = true;
+    following.cancel.run();
+    try {
+      following.ended.await();
+    } catch (InterruptedException interrupt) {
+      throw new IllegalStateException(interrupt);
+    }
+    answer(ok(id));
+  }
+
+  private static JsonObject answerTo(int id) {
+    JsonObject answer = new JsonObject();
+    answer.addProperty("id", id);
+    return answer;
+  }
+
+  private static JsonObject ok(int id) {
+    JsonObject answer = answerTo(id);
+    answer.addProperty("code", "OK");
+    return answer;
+  }
+
+  private static JsonObject failed(int id, StatusRuntimeException error) {
+    ErrorReason reason = RingbackErrors.reasonOf(error);
+    JsonArray violations = new JsonArray();
+    for (FieldViolation violation : RingbackErrors.violationsOf(error)) {
+      JsonArray pair = new JsonArray();
+      pair.add(violation.getField());
+      pair.add(violation.getDescription());
+      violations.add(pair);
+    }
+    JsonObject answer = answerTo(id);
+    answer.addProperty("code", error.getStatus().getCode().name());
+    answer.addProperty(
+        "reason",
+        reason == ErrorReason.ERROR_REASON_UNSPECIFIED
+            ? ""
+            : reason.name().substring("ERROR_REASON_".length()));
+    answer.addProperty(
+        "message", Objects.requireNonNullElse(error.getStatus().getDescription(), ""));
+    answer.add("violations", violations);
+    return answer;
+  }
+
+  private static void addResponse(JsonObject answer, MessageLite response) {
+    answer.addProperty("response", Base64.getEncoder().encodeToString(response.toByteArray()));
+  }
+
+  private synchronized void answer(JsonObject answer) {
+    answers.println(answer);
+  }
+}
