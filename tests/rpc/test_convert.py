@@ -1,6 +1,7 @@
 """Between the wire and the domain: nothing is lost, nothing is invented, and every fault has its path."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 
@@ -10,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.domain.callback import Attempt, Callback, State
+from ringback.domain.callback import Attempt, Callback, Lease, State
 from ringback.domain.errors import InvalidRequest
 from ringback.domain.filter import CallbackFilter, ExternalTaskKey
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
@@ -407,6 +408,20 @@ def test_a_callback_that_waits() -> None:
         revision=1,
         etag="1",
     )
+
+
+def test_a_leased_callback_names_its_dialer() -> None:
+    message = pb.Callback()
+    lease = Lease(
+        token="t",
+        dialer_id="d-1",
+        request_id="",
+        fencing_token=1,
+        duration=timedelta(seconds=30),
+        expire_time=at(30),
+    )
+    write_callback(replace(CANCELLED, state=State.OFFERED, lease=lease), message)
+    assert message.leased_by == "d-1"
 
 
 def test_a_callback_that_has_seen_everything() -> None:

@@ -115,6 +115,7 @@ def _facts(callback: cb.Callback) -> Iterable[tuple[str, str | Text]]:
     yield "incoming", request.incoming_service_sip_uri
     yield "labels", ", ".join(f"{key}={value}" for key, value in sorted(request.labels.items()))
     yield "retries", _retries(request)
+    yield "leased by", callback.leased_by
     yield "created", local_time(callback.create_time)
     yield "due", local_time(request.due_date)
     yield "next attempt", local_time(callback.next_attempt_time)

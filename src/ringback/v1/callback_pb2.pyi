@@ -313,9 +313,9 @@ class CallbackRequest(_message.Message):
     start of the next. 0 to 604800 (7 days).
     """
     service_id: _builtins.str
-    """The service's UUID."""
+    """The service's UUID. Either this or `service_sip` is required."""
     service_sip: _builtins.str
-    """The service's SIP address, as in `Service.sip_address`."""
+    """The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required."""
     incoming_service_sip_uri: _builtins.str
     """The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
     to the dialer. At most 255 characters.
@@ -422,6 +422,7 @@ class Callback(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    LEASED_BY_FIELD_NUMBER: _builtins.int
     callback_id: _builtins.str
     """The callback's id, a UUIDv7: later callbacks have larger ids."""
     dial_target: _builtins.str
@@ -442,6 +443,8 @@ class Callback(_message.Message):
     """Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
     nobody else has changed it meanwhile.
     """
+    leased_by: _builtins.str
+    """The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise."""
     @_builtins.property
     def callback_request(self) -> Global___CallbackRequest:
         """What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
@@ -507,10 +510,11 @@ class Callback(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
         etag: _builtins.str = ...,
+        leased_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["callback_request", b"callback_request", "cancel_time", b"cancel_time", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "callback_id", b"callback_id", "callback_request", b"callback_request", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "create_time", b"create_time", "dial_target", b"dial_target", "end_time", b"end_time", "etag", b"etag", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "revision", b"revision", "service_id", b"service_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "callback_id", b"callback_id", "callback_request", b"callback_request", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "create_time", b"create_time", "dial_target", b"dial_target", "end_time", b"end_time", "etag", b"etag", "expire_time", b"expire_time", "leased_by", b"leased_by", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "revision", b"revision", "service_id", b"service_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -591,10 +595,10 @@ class CallbackKey(_message.Message):
     CALLBACK_ID_FIELD_NUMBER: _builtins.int
     EXTERNAL_TASK_FIELD_NUMBER: _builtins.int
     callback_id: _builtins.str
-    """The UUID that the server gave it."""
+    """The UUID that the server gave it. Either this or `external_task` is required."""
     @_builtins.property
     def external_task(self) -> Global___ExternalTaskKey:
-        """The id that the asking system gave it."""
+        """The id that the asking system gave it. Either this or `callback_id` is required."""
 
     def __init__(
         self,

@@ -445,9 +445,9 @@ class GetServiceRequest(_message.Message):
     SERVICE_ID_FIELD_NUMBER: _builtins.int
     SIP_ADDRESS_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
-    """Its UUID."""
+    """Its UUID. Either this or `sip_address` is required."""
     sip_address: _builtins.str
-    """Its SIP address."""
+    """Its SIP address. Either this or `service_id` is required."""
     def __init__(
         self,
         *,

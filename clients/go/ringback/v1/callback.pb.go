@@ -531,12 +531,12 @@ type isCallbackRequest_Service interface {
 }
 
 type CallbackRequest_ServiceId struct {
-	// The service's UUID.
+	// The service's UUID. Either this or `service_sip` is required.
 	ServiceId string `protobuf:"bytes,5,opt,name=service_id,json=serviceId,proto3,oneof"`
 }
 
 type CallbackRequest_ServiceSip struct {
-	// The service's SIP address, as in `Service.sip_address`.
+	// The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
 	ServiceSip string `protobuf:"bytes,6,opt,name=service_sip,json=serviceSip,proto3,oneof"`
 }
 
@@ -587,7 +587,9 @@ type Callback struct {
 	Revision int64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
 	// nobody else has changed it meanwhile.
-	Etag          string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+	LeasedBy      string `protobuf:"bytes,18,opt,name=leased_by,json=leasedBy,proto3" json:"leased_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -737,6 +739,13 @@ func (x *Callback) GetRevision() int64 {
 func (x *Callback) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Callback) GetLeasedBy() string {
+	if x != nil {
+		return x.LeasedBy
 	}
 	return ""
 }
@@ -942,12 +951,12 @@ type isCallbackKey_Key interface {
 }
 
 type CallbackKey_CallbackId struct {
-	// The UUID that the server gave it.
+	// The UUID that the server gave it. Either this or `external_task` is required.
 	CallbackId string `protobuf:"bytes,1,opt,name=callback_id,json=callbackId,proto3,oneof"`
 }
 
 type CallbackKey_ExternalTask struct {
-	// The id that the asking system gave it.
+	// The id that the asking system gave it. Either this or `callback_id` is required.
 	ExternalTask *ExternalTaskKey `protobuf:"bytes,2,opt,name=external_task,json=externalTask,proto3,oneof"`
 }
 
@@ -1176,7 +1185,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\aserviceB\x0e\n" +
 	"\f_max_retriesB\x1a\n" +
-	"\x18_seconds_between_retries\"\xc0\x06\n" +
+	"\x18_seconds_between_retries\"\xdd\x06\n" +
 	"\bCallback\x12\x1f\n" +
 	"\vcallback_id\x18\x01 \x01(\tR\n" +
 	"callbackId\x12G\n" +
@@ -1203,7 +1212,8 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\vexpire_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x1a\n" +
 	"\brevision\x18\x10 \x01(\x03R\brevision\x12\x12\n" +
-	"\x04etag\x18\x11 \x01(\tR\x04etag\"\xb0\x03\n" +
+	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x1b\n" +
+	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\xb0\x03\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1b\n" +
 	"\tdialer_id\x18\x02 \x01(\tR\bdialerId\x129\n" +

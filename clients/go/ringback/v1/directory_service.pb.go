@@ -818,12 +818,12 @@ type isGetServiceRequest_Key interface {
 }
 
 type GetServiceRequest_ServiceId struct {
-	// Its UUID.
+	// Its UUID. Either this or `sip_address` is required.
 	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3,oneof"`
 }
 
 type GetServiceRequest_SipAddress struct {
-	// Its SIP address.
+	// Its SIP address. Either this or `service_id` is required.
 	SipAddress string `protobuf:"bytes,2,opt,name=sip_address,json=sipAddress,proto3,oneof"`
 }
 

@@ -76,10 +76,10 @@ pub mod callback_request {
     /// SERVICE_NOT_FOUND, one that is malformed INVALID_FIELD.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Service {
-        /// The service's UUID.
+        /// The service's UUID. Either this or `service_sip` is required.
         #[prost(string, tag = "5")]
         ServiceId(::prost::alloc::string::String),
-        /// The service's SIP address, as in `Service.sip_address`.
+        /// The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
         #[prost(string, tag = "6")]
         ServiceSip(::prost::alloc::string::String),
     }
@@ -145,6 +145,9 @@ pub struct Callback {
     /// nobody else has changed it meanwhile.
     #[prost(string, tag = "17")]
     pub etag: ::prost::alloc::string::String,
+    /// The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+    #[prost(string, tag = "18")]
+    pub leased_by: ::prost::alloc::string::String,
 }
 /// One try to reach the target, counted from the moment at which the dialer announced it. Output only.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -192,10 +195,10 @@ pub mod callback_key {
     /// Required. One that does not exist is CALLBACK_NOT_FOUND.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Key {
-        /// The UUID that the server gave it.
+        /// The UUID that the server gave it. Either this or `external_task` is required.
         #[prost(string, tag = "1")]
         CallbackId(::prost::alloc::string::String),
-        /// The id that the asking system gave it.
+        /// The id that the asking system gave it. Either this or `callback_id` is required.
         #[prost(message, tag = "2")]
         ExternalTask(super::ExternalTaskKey),
     }
@@ -2081,10 +2084,10 @@ pub mod get_service_request {
     /// Required. Which service.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Key {
-        /// Its UUID.
+        /// Its UUID. Either this or `sip_address` is required.
         #[prost(string, tag = "1")]
         ServiceId(::prost::alloc::string::String),
-        /// Its SIP address.
+        /// Its SIP address. Either this or `service_id` is required.
         #[prost(string, tag = "2")]
         SipAddress(::prost::alloc::string::String),
     }

@@ -61,6 +61,8 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     write_time(callback.expire_time, message.expire_time)
     message.revision = callback.revision
     message.etag = callback.etag
+    if callback.lease is not None:
+        message.leased_by = callback.lease.dialer_id
 
 
 def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None:

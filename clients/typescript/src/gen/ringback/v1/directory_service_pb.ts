@@ -318,7 +318,7 @@ export type GetServiceRequest = Message<"ringback.v1.GetServiceRequest"> & {
    */
   key: {
     /**
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      *
      * @generated from field: string service_id = 1;
      */
@@ -326,7 +326,7 @@ export type GetServiceRequest = Message<"ringback.v1.GetServiceRequest"> & {
     case: "serviceId";
   } | {
     /**
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      *
      * @generated from field: string sip_address = 2;
      */

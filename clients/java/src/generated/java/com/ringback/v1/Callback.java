@@ -28,6 +28,7 @@ private static final long serialVersionUID = 0L;
     attempts_ = java.util.Collections.emptyList();
     cancelReason_ = "";
     etag_ = "";
+    leasedBy_ = "";
   }
 
   @java.lang.Override
@@ -726,6 +727,53 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int LEASED_BY_FIELD_NUMBER = 18;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object leasedBy_ = "";
+  /**
+   * <pre>
+   * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+   * </pre>
+   *
+   * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+   * @return The leasedBy.
+   */
+  @java.lang.Override
+  public java.lang.String getLeasedBy() {
+    java.lang.Object ref = leasedBy_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      leasedBy_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+   * </pre>
+   *
+   * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+   * @return The bytes for leasedBy.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getLeasedByBytes() {
+    java.lang.Object ref = leasedBy_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      leasedBy_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -790,6 +838,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 17, etag_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(leasedBy_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 18, leasedBy_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -863,6 +914,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(17, etag_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(leasedBy_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(18, leasedBy_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -935,6 +989,8 @@ private static final long serialVersionUID = 0L;
         != other.getRevision()) return false;
     if (!getEtag()
         .equals(other.getEtag())) return false;
+    if (!getLeasedBy()
+        .equals(other.getLeasedBy())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -999,6 +1055,8 @@ private static final long serialVersionUID = 0L;
         getRevision());
     hash = (37 * hash) + ETAG_FIELD_NUMBER;
     hash = (53 * hash) + getEtag().hashCode();
+    hash = (37 * hash) + LEASED_BY_FIELD_NUMBER;
+    hash = (53 * hash) + getLeasedBy().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1203,6 +1261,7 @@ private static final long serialVersionUID = 0L;
       }
       revision_ = 0L;
       etag_ = "";
+      leasedBy_ = "";
       return this;
     }
 
@@ -1321,6 +1380,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00010000) != 0)) {
         result.etag_ = etag_;
+      }
+      if (((from_bitField0_ & 0x00020000) != 0)) {
+        result.leasedBy_ = leasedBy_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1451,6 +1513,11 @@ private static final long serialVersionUID = 0L;
       if (!other.getEtag().isEmpty()) {
         etag_ = other.etag_;
         bitField0_ |= 0x00010000;
+        onChanged();
+      }
+      if (!other.getLeasedBy().isEmpty()) {
+        leasedBy_ = other.leasedBy_;
+        bitField0_ |= 0x00020000;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -1588,6 +1655,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00010000;
               break;
             } // case 138
+            case 146: {
+              leasedBy_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00020000;
+              break;
+            } // case 146
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3845,6 +3917,98 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       etag_ = value;
       bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object leasedBy_ = "";
+    /**
+     * <pre>
+     * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+     * </pre>
+     *
+     * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+     * @return The leasedBy.
+     */
+    public java.lang.String getLeasedBy() {
+      java.lang.Object ref = leasedBy_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        leasedBy_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+     * </pre>
+     *
+     * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+     * @return The bytes for leasedBy.
+     */
+    public com.google.protobuf.ByteString
+        getLeasedByBytes() {
+      java.lang.Object ref = leasedBy_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        leasedBy_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+     * </pre>
+     *
+     * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+     * @param value The leasedBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setLeasedBy(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      leasedBy_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+     * </pre>
+     *
+     * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearLeasedBy() {
+      leasedBy_ = getDefaultInstance().getLeasedBy();
+      bitField0_ = (bitField0_ & ~0x00020000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+     * </pre>
+     *
+     * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+     * @param value The bytes for leasedBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setLeasedByBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      leasedBy_ = value;
+      bitField0_ |= 0x00020000;
       onChanged();
       return this;
     }

@@ -10,7 +10,7 @@ public interface CallbackKeyOrBuilder extends
 
   /**
    * <pre>
-   * The UUID that the server gave it.
+   * The UUID that the server gave it. Either this or `external_task` is required.
    * </pre>
    *
    * <code>string callback_id = 1 [json_name = "callbackId"];</code>
@@ -19,7 +19,7 @@ public interface CallbackKeyOrBuilder extends
   boolean hasCallbackId();
   /**
    * <pre>
-   * The UUID that the server gave it.
+   * The UUID that the server gave it. Either this or `external_task` is required.
    * </pre>
    *
    * <code>string callback_id = 1 [json_name = "callbackId"];</code>
@@ -28,7 +28,7 @@ public interface CallbackKeyOrBuilder extends
   java.lang.String getCallbackId();
   /**
    * <pre>
-   * The UUID that the server gave it.
+   * The UUID that the server gave it. Either this or `external_task` is required.
    * </pre>
    *
    * <code>string callback_id = 1 [json_name = "callbackId"];</code>
@@ -39,7 +39,7 @@ public interface CallbackKeyOrBuilder extends
 
   /**
    * <pre>
-   * The id that the asking system gave it.
+   * The id that the asking system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -48,7 +48,7 @@ public interface CallbackKeyOrBuilder extends
   boolean hasExternalTask();
   /**
    * <pre>
-   * The id that the asking system gave it.
+   * The id that the asking system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -57,7 +57,7 @@ public interface CallbackKeyOrBuilder extends
   com.ringback.v1.ExternalTaskKey getExternalTask();
   /**
    * <pre>
-   * The id that the asking system gave it.
+   * The id that the asking system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>

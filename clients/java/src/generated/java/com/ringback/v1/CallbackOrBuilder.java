@@ -425,4 +425,24 @@ public interface CallbackOrBuilder extends
    */
   com.google.protobuf.ByteString
       getEtagBytes();
+
+  /**
+   * <pre>
+   * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+   * </pre>
+   *
+   * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+   * @return The leasedBy.
+   */
+  java.lang.String getLeasedBy();
+  /**
+   * <pre>
+   * The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
+   * </pre>
+   *
+   * <code>string leased_by = 18 [json_name = "leasedBy"];</code>
+   * @return The bytes for leasedBy.
+   */
+  com.google.protobuf.ByteString
+      getLeasedByBytes();
 }

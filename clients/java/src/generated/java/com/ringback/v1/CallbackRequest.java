@@ -271,7 +271,7 @@ private static final long serialVersionUID = 0L;
   public static final int SERVICE_ID_FIELD_NUMBER = 5;
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -282,7 +282,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -307,7 +307,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -335,7 +335,7 @@ private static final long serialVersionUID = 0L;
   public static final int SERVICE_SIP_FIELD_NUMBER = 6;
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -346,7 +346,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -371,7 +371,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2039,7 +2039,7 @@ java.lang.String defaultValue) {
 
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2051,7 +2051,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2077,7 +2077,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2104,7 +2104,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2121,7 +2121,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2137,7 +2137,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this or `service_sip` is required.
      * </pre>
      *
      * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -2156,7 +2156,7 @@ java.lang.String defaultValue) {
 
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2168,7 +2168,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2194,7 +2194,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2221,7 +2221,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2238,7 +2238,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2254,7 +2254,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`.
+     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>

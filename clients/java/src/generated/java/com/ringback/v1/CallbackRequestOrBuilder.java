@@ -100,7 +100,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -109,7 +109,7 @@ public interface CallbackRequestOrBuilder extends
   boolean hasServiceId();
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -118,7 +118,7 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getServiceId();
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this or `service_sip` is required.
    * </pre>
    *
    * <code>string service_id = 5 [json_name = "serviceId"];</code>
@@ -129,7 +129,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -138,7 +138,7 @@ public interface CallbackRequestOrBuilder extends
   boolean hasServiceSip();
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -147,7 +147,7 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getServiceSip();
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`.
+   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>

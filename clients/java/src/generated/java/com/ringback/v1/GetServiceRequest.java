@@ -88,7 +88,7 @@ private static final long serialVersionUID = 0L;
   public static final int SERVICE_ID_FIELD_NUMBER = 1;
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -99,7 +99,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -124,7 +124,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
   public static final int SIP_ADDRESS_FIELD_NUMBER = 2;
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -163,7 +163,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -188,7 +188,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -610,7 +610,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -622,7 +622,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -648,7 +648,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -675,7 +675,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -692,7 +692,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -708,7 +708,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -727,7 +727,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -739,7 +739,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -765,7 +765,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -792,7 +792,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -809,7 +809,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -825,7 +825,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Its SIP address.
+     * Its SIP address. Either this or `service_id` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>

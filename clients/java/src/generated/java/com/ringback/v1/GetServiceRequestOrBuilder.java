@@ -10,7 +10,7 @@ public interface GetServiceRequestOrBuilder extends
 
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -19,7 +19,7 @@ public interface GetServiceRequestOrBuilder extends
   boolean hasServiceId();
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -28,7 +28,7 @@ public interface GetServiceRequestOrBuilder extends
   java.lang.String getServiceId();
   /**
    * <pre>
-   * Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -39,7 +39,7 @@ public interface GetServiceRequestOrBuilder extends
 
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -48,7 +48,7 @@ public interface GetServiceRequestOrBuilder extends
   boolean hasSipAddress();
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -57,7 +57,7 @@ public interface GetServiceRequestOrBuilder extends
   java.lang.String getSipAddress();
   /**
    * <pre>
-   * Its SIP address.
+   * Its SIP address. Either this or `service_id` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
