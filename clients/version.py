@@ -1,7 +1,7 @@
 """The version of everything that is released together: the server, and the clients in all languages.
 
-    python clients/version.py --check
-    python clients/version.py --set 0.2.0
+python clients/version.py --check
+python clients/version.py --set 0.2.0
 """
 
 import re

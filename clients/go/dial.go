@@ -36,7 +36,7 @@ var serviceConfig string
 func Dial(target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	// By default a connection that failed is tried again after up to two minutes.
 	reconnect := backoff.DefaultConfig
-	reconnect.BaseDelay, reconnect.MaxDelay = 100*time.Millisecond, 5*time.Second
+	reconnect.BaseDelay, reconnect.MaxDelay = 100*time.Millisecond, time.Second
 	recommended := []grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(nil, "")),
 		grpc.WithDefaultServiceConfig(serviceConfig),

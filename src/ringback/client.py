@@ -1,7 +1,8 @@
-"""What a client of Ringback needs besides the stubs: reading errors, watching without a gap, channel options.
+"""What a client of Ringback needs besides the stubs: channels, creating once, watching without a gap, reading errors.
 
     async with insecure_channel("127.0.0.1:50051") as channel:
         stub = CallbackServiceStub(channel)
+        created = await create(stub, CreateCallbackRequest(callback_request=...))
         async for response in watch(stub, WatchCallbacksRequest(snapshot_mode=SNAPSHOT_MODE_WHEN_NEEDED)):
             ...
 
@@ -12,16 +13,23 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import uuid4
 
 import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
-from ringback.v1.callback_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
+from ringback.v1.callback_service_pb2 import (
+    CreateCallbackRequest,
+    CreateCallbackResponse,
+    WatchCallbacksRequest,
+    WatchCallbacksResponse,
+)
+from ringback.v1.error_reason_pb2 import ERROR_REASON_UNSPECIFIED, ErrorReason
 
 if TYPE_CHECKING:
     from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
@@ -42,16 +50,18 @@ class Violation(NamedTuple):
     description: str
 
 
-def reason_of(error: grpc.RpcError) -> str:
-    """Return the name of the `ErrorReason` without its prefix, such as "CALLBACK_NOT_FOUND".
+def reason_of(error: grpc.RpcError) -> ErrorReason.ValueType:
+    """Return why Ringback refused, such as `ERROR_REASON_CALLBACK_NOT_FOUND`.
 
-    "" for an error that does not come from Ringback itself: no connection, a deadline, a proxy.
+    `ERROR_REASON_UNSPECIFIED` for an error that does not come from Ringback itself (no connection, a deadline, a
+    proxy), and for a reason that is newer than these stubs.
     """
     for detail in _details_of(error):
         info = ErrorInfo()
         if detail.Unpack(info) and info.domain == _DOMAIN:
-            return str(info.reason)
-    return ""
+            with suppress(ValueError):  # newer than these stubs
+                return ErrorReason.Value(f"ERROR_REASON_{info.reason}")
+    return ERROR_REASON_UNSPECIFIED
 
 
 def violations_of(error: grpc.RpcError) -> tuple[Violation, ...]:
@@ -72,6 +82,53 @@ def _details_of(error: grpc.RpcError) -> Iterator[Any]:
             yield from Status.FromString(value).details
 
 
+# --- Trying again --------------------------------------------------------------------------------------------
+
+_FIRST_DELAY_S: Final = 0.1
+_MAX_DELAY_S: Final = 5.0
+
+
+def _delay_s(failures: int) -> float:
+    """How long to wait before a new try: doubling, and jittered so that clients don't return in step."""
+    # The exponent is bounded too: an outage of some days would overflow a float.
+    limit_s = min(_FIRST_DELAY_S * 2 ** min(failures - 1, 16), _MAX_DELAY_S)
+    return random.uniform(limit_s / 2, limit_s)  # noqa: S311 - no secret
+
+
+# --- Creating ------------------------------------------------------------------------------------------------
+
+_TRY_S: Final = 10.0
+# Nothing is known of the fate of a try that ends so. A server that stops cancels what it can't finish.
+_UNCERTAIN_CODES: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED})
+
+
+async def create(
+    stub: "CallbackServiceAsyncStub", request: CreateCallbackRequest, timeout_s: float = 30
+) -> CreateCallbackResponse:
+    """Ask for one callback, once, however often it takes to get an answer: also over a restart of the server.
+
+    A request with neither a `request_id` nor an `external_task_id` gets a random `request_id`; the caller's own
+    message is left alone. When the answer to an earlier try was lost, `created` is false although it is new.
+
+    Raises `grpc.aio.AioRpcError`: what the server refuses at once, and after `timeout_s` the last failure.
+    """
+    if not request.request_id and not request.callback_request.external_task_id:
+        unnamed, request = request, CreateCallbackRequest(request_id=str(uuid4()))
+        request.MergeFrom(unnamed)
+    now_s = asyncio.get_running_loop().time
+    end_s = now_s() + timeout_s
+    failures = 0
+    while True:
+        try:
+            return await stub.CreateCallback(request, timeout=min(_TRY_S, end_s - now_s()))
+        except grpc.aio.AioRpcError as error:
+            failures += 1
+            delay_s = _delay_s(failures)
+            if error.code() not in _UNCERTAIN_CODES or now_s() + delay_s >= end_s:
+                raise
+        await asyncio.sleep(delay_s)
+
+
 # --- Watching ------------------------------------------------------------------------------------------------
 
 # What the server makes of `heartbeat_interval`, as callback_service.proto says.
@@ -80,9 +137,6 @@ _MIN_HEARTBEAT_S: Final = 1.0
 _MAX_HEARTBEAT_S: Final = 60.0
 # Two intervals make a silent connection suspect; the third is for slow networks and busy machines.
 _SILENT_INTERVALS: Final = 3
-
-_FIRST_DELAY_S: Final = 0.1
-_MAX_DELAY_S: Final = 5.0
 
 # The same request would only be refused again.
 _FINAL_CODES: Final = frozenset(
@@ -178,13 +232,6 @@ def _heartbeat_s(request: WatchCallbacksRequest) -> float:
     return min(max(asked_s, _MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)
 
 
-def _delay_s(failures: int) -> float:
-    """How long to wait before a new try: doubling, and jittered so that clients don't return in step."""
-    # The exponent is bounded too: an outage of some days would overflow a float.
-    limit_s = min(_FIRST_DELAY_S * 2 ** min(failures - 1, 16), _MAX_DELAY_S)
-    return random.uniform(limit_s / 2, limit_s)  # noqa: S311 - no secret
-
-
 # --- Channels ------------------------------------------------------------------------------------------------
 
 # The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
@@ -205,10 +252,22 @@ def channel_options() -> list[tuple[str, Any]]:
         ("grpc.http2.max_pings_without_data", 0),
         # By default a channel that could not connect refuses calls for up to two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
 
 
 def insecure_channel(target: str) -> grpc.aio.Channel:
-    """Open a plain-text channel with the recommended options."""
+    """Open a plain-text channel with the recommended options. It takes no token, which others could read."""
     return grpc.aio.insecure_channel(target, options=channel_options())
+
+
+def secure_channel(target: str, token: str | None = None, root_certificates: bytes | None = None) -> grpc.aio.Channel:
+    """Open a TLS channel with the recommended options.
+
+    `token` goes with every call as `authorization: Bearer ...`. `root_certificates` (PEM) take the place of the
+    roots that gRPC comes with.
+    """
+    credentials = grpc.ssl_channel_credentials(root_certificates)
+    if token is not None:
+        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+    return grpc.aio.secure_channel(target, credentials, options=channel_options())

@@ -15,7 +15,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from clients.python import dialer as example
+from clients.python.dialer import dialer as example
 from ringback.app import App
 from ringback.config import Settings
 from ringback.dispatch import OutcomeReport

@@ -18,8 +18,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
 from ringback.rpc.server import SERVICES, CannotListen
-from ringback.storage.sqlite import StoreCannotOpen
-from ringback.storage.sqlite.connection import on_thread
+from ringback.storage.refusal import StoreCannotOpen
+from ringback.storage.sqlite import connection
 from ringback.v1 import callback_service_pb2 as pb
 from tests.api import Api, refusal_of
 
@@ -29,31 +29,34 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 async def test_health_is_told_for_the_server_and_for_each_service(api: Api) -> None:
     health: Any = health_pb2_grpc.HealthStub(api.channel)
-    for service in ("", *SERVICES):
+    for service in ("", *SERVICES, "grpc.health.v1.Health"):
         assert (await health.Check(health_pb2.HealthCheckRequest(service=service))).status == SERVING
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health.Check(health_pb2.HealthCheckRequest(service="ringback.v2.Nothing"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_health_follows_the_database(api: Api, app: App, settings: Settings) -> None:
+async def test_health_follows_the_database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else holds the database: requests are refused as UNAVAILABLE, health says so, and both recover."""
-    await on_thread(app.store._writer._connection, lambda database: database.execute("PRAGMA busy_timeout = 0"))
-    stub: Any = health_pb2_grpc.HealthStub(api.channel)
-    watch = stub.Watch(health_pb2.HealthCheckRequest())
-    assert (await watch.read()).status == SERVING
-    with sqlite3.connect(settings.database, isolation_level=None) as shell:
-        shell.execute("BEGIN IMMEDIATE")
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await api.create()
-        refusal = refusal_of(caught.value)
-        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
-        assert (await watch.read()).status == NOT_SERVING
-        assert await api.list_all() == []
-        shell.execute("ROLLBACK")
-    shell.close()
-    assert (await watch.read()).status == SERVING
-    assert (await api.create()).callback_id
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.0)
+    assert isinstance(settings.database, Path)
+    async with await App.start(settings) as app, Api.connect(app.port) as api:
+        await api.add_service()
+        stub: Any = health_pb2_grpc.HealthStub(api.channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == SERVING
+        with sqlite3.connect(settings.database, isolation_level=None) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await api.create()
+            refusal = refusal_of(caught.value)
+            assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+            assert (await watch.read()).status == NOT_SERVING
+            assert await api.list_all() == []
+            shell.execute("ROLLBACK")
+        shell.close()
+        assert (await watch.read()).status == SERVING
+        assert (await api.create()).callback_id
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])

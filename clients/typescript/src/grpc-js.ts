@@ -35,7 +35,7 @@ export const channelOptions = {
   "grpc.keepalive_permit_without_calls": 1,
   // By default a channel that could not connect refuses calls for up to two minutes.
   "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 5_000,
+  "grpc.max_reconnect_backoff_ms": 1_000,
 } as const satisfies ChannelOptions;
 
 /** A service as grpc-js describes it, for `Server.addService` and `makeClientConstructor`. */

@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from ringback.cli.services_file import WantedService
 from ringback.client import reason_of
 from ringback.v1 import directory_service_pb2 as pb
+from ringback.v1.error_reason_pb2 import ERROR_REASON_SERVICE_NOT_FOUND
 
 if TYPE_CHECKING:
     from ringback.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
@@ -49,7 +50,7 @@ async def _find(stub: "DirectoryServiceAsyncStub", wanted: pb.Service, timeout_s
     try:
         return (await stub.GetService(request, timeout=timeout_s)).service
     except grpc.aio.AioRpcError as error:
-        if reason_of(error) == "SERVICE_NOT_FOUND":
+        if reason_of(error) == ERROR_REASON_SERVICE_NOT_FOUND:
             return None
         raise
 

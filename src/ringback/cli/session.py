@@ -16,6 +16,7 @@ from rich.console import Console
 from ringback.client import insecure_channel, reason_of, violations_of
 from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from ringback.v1.error_reason_pb2 import ErrorReason
 
 if TYPE_CHECKING:
     from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
@@ -39,11 +40,12 @@ class Refused(click.ClickException):
 
 def _explain(error: grpc.aio.AioRpcError, server: str) -> list[str]:
     reason, violations = reason_of(error), violations_of(error)
+    name = ErrorReason.Name(reason).removeprefix("ERROR_REASON_")
     if violations:
         # The message says the same, in one line.
-        return [f"{reason}:", *(f"  {violation.field}: {violation.description}" for violation in violations)]
+        return [f"{name}:", *(f"  {violation.field}: {violation.description}" for violation in violations)]
     if reason:
-        return [f"{reason}: {error.details()}"]
+        return [f"{name}: {error.details()}"]
     match error.code():
         case StatusCode.UNAVAILABLE:
             return [f"cannot reach a server at {server}: {error.details()}"]

@@ -17,7 +17,7 @@ from uuid import uuid4
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
-from ringback.client import insecure_channel, reason_of
+from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
@@ -105,7 +105,7 @@ class Dialer:
                 outcome = await self._telephone.call(lease, progress, hang_up)
             await _insist(self._stub.ReportOutcome, pb.ReportOutcomeRequest(lease_token=token, outcome=outcome))
         except grpc.aio.AioRpcError as error:
-            _log.warning("callback %s given up: %s", lease.callback.callback_id, reason_of(error) or error.details())
+            _log.warning("callback %s given up: %s", lease.callback.callback_id, error.details())
         finally:
             del self._hang_ups[token]
 

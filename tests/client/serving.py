@@ -1,0 +1,62 @@
+"""Servers of one method, and what they may do instead of answering."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import grpc
+
+from ringback.client import insecure_channel
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Behaviour: TypeAlias = Callable[[Context], Awaitable[None]]
+
+
+async def falls_silent(_: Context) -> None:
+    await asyncio.Event().wait()
+
+
+async def ends(_: Context) -> None:
+    """As a stream does when the server drains, and a call when all is well."""
+
+
+def fails(code: grpc.StatusCode) -> Behaviour:
+    async def fail(context: Context) -> None:
+        await context.abort(code, "on purpose")
+
+    fail.__name__ = code.name
+    return fail
+
+
+@asynccontextmanager
+async def listening(method: str, handle: Any, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[int]:
+    """The port of a CallbackService with this method only."""
+    wrap: Any = (
+        grpc.unary_stream_rpc_method_handler if method.startswith("Watch") else grpc.unary_unary_rpc_method_handler
+    )
+    handler = wrap(
+        handle,
+        request_deserializer=getattr(pb, f"{method}Request").FromString,
+        response_serializer=getattr(pb, f"{method}Response").SerializeToString,
+    )
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("ringback.v1.CallbackService", {method: handler}),)
+    )
+    address = "127.0.0.1:0"
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def serving(method: str, handle: Any) -> AsyncIterator[Any]:
+    """A stub that talks to such a server."""
+    async with listening(method, handle) as port, insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield pb_grpc.CallbackServiceStub(channel)

@@ -1,0 +1,62 @@
+"""Channels: what is repeated by itself, and what is said over TLS only."""
+
+import json
+from typing import Any
+
+import grpc
+import pytest
+import trustme
+
+from ringback.client import channel_options, secure_channel
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import dialer_service_pb2, directory_service_pb2
+from tests.client.serving import Context, listening, serving
+
+
+async def test_calls_are_repeated_when_the_server_is_away() -> None:
+    calls: list[pb.GetCallbackRequest] = []
+
+    async def refuse_twice(request: pb.GetCallbackRequest, context: Context) -> pb.GetCallbackResponse:
+        calls.append(request)
+        if len(calls) <= 2:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "on purpose")
+        return pb.GetCallbackResponse()
+
+    async with serving("GetCallback", refuse_twice) as stub:
+        await stub.GetCallback(pb.GetCallbackRequest())
+    assert len(calls) == 3
+
+
+def test_the_service_config_names_services_and_methods_that_exist() -> None:
+    config = json.loads(dict(channel_options())["grpc.service_config"])
+    services = {
+        service.full_name: service
+        for file in (pb.DESCRIPTOR, dialer_service_pb2.DESCRIPTOR, directory_service_pb2.DESCRIPTOR)
+        for service in file.services_by_name.values()
+    }
+    names = [name for method in config["methodConfig"] for name in method["name"]]
+    assert {name["service"] for name in names} == set(services)
+    for name in names:
+        assert "method" not in name or name["method"] in services[name["service"]].methods_by_name
+
+
+@pytest.mark.parametrize(("token", "sent"), [("a-secret", ["Bearer a-secret"]), (None, [])], ids=["token", "none"])
+async def test_a_secure_channel_brings_the_token(token: str | None, sent: list[str]) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    key = certificate.private_key_pem.bytes()
+    credentials = grpc.ssl_server_credentials([(key, certificate.cert_chain_pems[0].bytes())])
+    seen: list[Any] = []
+
+    async def look(_: pb.GetCallbackRequest, context: Context) -> pb.GetCallbackResponse:
+        seen.extend(value for name, value in context.invocation_metadata() or () if name == "authorization")
+        return pb.GetCallbackResponse()
+
+    async with listening("GetCallback", look, credentials) as port:
+        async with secure_channel(f"127.0.0.1:{port}", token, authority.cert_pem.bytes()) as channel:
+            await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest())
+        async with secure_channel(f"127.0.0.1:{port}", token) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):  # nobody known vouches for that certificate
+                await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.5)
+    assert seen == sent

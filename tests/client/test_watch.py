@@ -1,0 +1,149 @@
+"""A watch that goes on, whatever happens to the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from ringback import client
+from ringback.app import App
+from ringback.client import insecure_channel, reason_of, watch
+from ringback.config import Listen, Settings
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import error_reason_pb2 as reasons
+from tests.api import Api
+from tests.client.serving import Behaviour, Context, ends, fails, falls_silent, serving
+
+EVERYTHING = pb.WatchCallbacksRequest(snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED)
+HASTY = pb.WatchCallbacksRequest(heartbeat_interval=Duration(nanos=1))
+
+
+# --- Watching a real server ----------------------------------------------------------------------------------
+
+
+async def test_a_watch_goes_on_after_a_restart(settings: Settings) -> None:
+    """Three lives of a server on the same port and database; each phones one callback."""
+    async with await App.start(settings) as app:
+        settings = replace(settings, listen=Listen("127.0.0.1", app.port))
+    seen: list[str] = []
+    created: list[str] = []
+    async with insecure_channel(f"127.0.0.1:{app.port}") as channel:
+        responses = watch(pb_grpc.CallbackServiceStub(channel), EVERYTHING)
+        for life in range(3):
+            async with await App.start(settings), Api.connect(app.port) as api:
+                if life == 0:
+                    assert (await anext(responses)).snapshot_started
+                await api.add_service(f"sip:{life}@cc.example")
+                created.append((await api.create()).callback_id)
+                seen.append(await _completed(responses))
+        await responses.aclose()
+    assert seen == created
+
+
+async def _completed(responses: AsyncIterator[pb.WatchCallbacksResponse]) -> str:
+    """The next callback that ends. Fails on a snapshot: a resumed watch has no need of a second one."""
+    async for response in responses:
+        for event in response.events:
+            assert event.type != pb.CALLBACK_EVENT_TYPE_SNAPSHOT
+            if event.callback.state == cb.CALLBACK_STATE_COMPLETED:
+                return event.callback.callback_id
+    raise AssertionError("the watch ended")
+
+
+async def test_what_the_server_refuses_for_good_is_raised(api: Api) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await anext(watch(api.callbacks, pb.WatchCallbacksRequest(resume_token="bogus")))
+    assert reason_of(caught.value) == reasons.ERROR_REASON_RESUME_TOKEN_INVALID
+
+
+async def test_the_callers_request_is_left_alone(api: Api) -> None:
+    request = pb.WatchCallbacksRequest()
+    async with aclosing(watch(api.callbacks, request)) as responses:
+        await anext(responses)
+    assert request == pb.WatchCallbacksRequest()
+
+
+# --- A server that misbehaves ----------------------------------------------------------------------------------
+
+
+class Fake:
+    """Each stream sends one response with the next token, and then does the next thing of its script."""
+
+    def __init__(self, *script: Behaviour) -> None:
+        self._script = list(script)
+        self.resumed_from: list[str] = []
+
+    async def watch(self, request: pb.WatchCallbacksRequest, context: Context) -> None:
+        self.resumed_from.append(request.resume_token)
+        await context.write(pb.WatchCallbacksResponse(resume_token=str(len(self.resumed_from))))
+        await self._script.pop(0)(context)
+
+
+@pytest.mark.parametrize(
+    "misbehaviour",
+    [
+        falls_silent,
+        ends,
+        fails(grpc.StatusCode.UNAVAILABLE),
+        fails(grpc.StatusCode.INTERNAL),
+        fails(grpc.StatusCode.UNKNOWN),
+        fails(grpc.StatusCode.CANCELLED),
+        fails(grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ],
+)
+async def test_a_watch_resumes(misbehaviour: Behaviour) -> None:
+    fake = Fake(misbehaviour, misbehaviour, falls_silent)
+    async with serving("WatchCallbacks", fake.watch) as stub, aclosing(watch(stub, HASTY)) as responses:
+        tokens = [(await anext(responses)).resume_token for _ in range(3)]
+    assert tokens == ["1", "2", "3"]
+    assert fake.resumed_from == ["", "1", "2"]
+
+
+@pytest.mark.parametrize("code", sorted(client._FINAL_CODES, key=str))
+async def test_a_watch_gives_up(code: grpc.StatusCode) -> None:
+    async with serving("WatchCallbacks", Fake(fails(code)).watch) as stub, aclosing(watch(stub, HASTY)) as responses:
+        await anext(responses)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await anext(responses)
+    assert caught.value.code() is code
+
+
+async def test_a_watch_can_be_cancelled() -> None:
+    started = asyncio.Event()
+
+    async def consume(stub: Any) -> None:
+        async for _ in watch(stub, EVERYTHING):
+            started.set()
+
+    async with serving("WatchCallbacks", Fake(falls_silent).watch) as stub:
+        consumer = asyncio.create_task(consume(stub))
+        await started.wait()
+        consumer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await consumer
+
+
+def test_how_long_a_watch_waits() -> None:
+    def heartbeat_s(**interval: float) -> float:
+        request = pb.WatchCallbacksRequest()
+        request.heartbeat_interval.FromTimedelta(timedelta(**interval))
+        return client._heartbeat_s(request)
+
+    assert client._heartbeat_s(EVERYTHING) == 15
+    assert heartbeat_s(seconds=5) == 5
+    assert heartbeat_s(hours=1) == 60
+    assert heartbeat_s(seconds=-1) == client._MIN_HEARTBEAT_S
+
+
+def test_delays_double_and_are_jittered() -> None:
+    limits_s = {1: 0.001, 2: 0.002, 3: 0.004, 6: 0.032, 7: 0.05, 8: 0.05, 100_000: 0.05}
+    for failures, limit_s in limits_s.items():
+        assert limit_s / 2 <= client._delay_s(failures) <= limit_s

@@ -1,0 +1,46 @@
+"""The languages, and where their drivers are."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+LANGUAGES: Final = ("python", "go", "typescript", "java", "rust")
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language, and why its driver cannot be run, if so."""
+
+    name: str
+    missing: str = ""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (str(_driver(self.name)),)
+
+
+def find(name: str) -> Language:
+    """Look whether the driver has been built."""
+    if os.access(_driver(name), os.X_OK):
+        return Language(name)
+    return Language(name, f"its driver is not built: make -C clients/{name} driver")
+
+
+async def build(name: str) -> Language:
+    """Build the driver, so that it is of these sources. What make says in the end is why it cannot be."""
+    make = await asyncio.create_subprocess_exec(
+        *("make", "--silent", "-C", str(ROOT / "clients" / name), "driver"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await make.communicate()
+    if make.returncode == 0:
+        return find(name)
+    return Language(name, f"its driver cannot be built: {output.decode(errors='replace').strip()[-500:]}")
+
+
+def _driver(name: str) -> Path:
+    return ROOT / "build" / "conformance" / name

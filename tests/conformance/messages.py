@@ -1,0 +1,52 @@
+"""Between proto JSON, in which scenarios are written, and the serialized messages that drivers pass on."""
+
+import base64
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from ringback.v1 import callback_service_pb2, dialer_service_pb2, directory_service_pb2
+
+Json = dict[str, Any]
+
+_FILES: Final = (callback_service_pb2, dialer_service_pb2, directory_service_pb2)
+
+
+class Method(NamedTuple):
+    """One RPC, and the messages that it takes and answers."""
+
+    path: str
+    request: type[Message]
+    response: type[Message]
+
+
+@cache
+def method(name: str) -> Method:
+    """Find an RPC by a name such as "CallbackService/GetCallback". Raises `KeyError`."""
+    service_name, method_name = name.split("/")
+    for file in _FILES:
+        if service := file.DESCRIPTOR.services_by_name.get(service_name):
+            rpc = service.methods_by_name[method_name]
+            path = f"{service.full_name}/{method_name}"
+            return Method(path, GetMessageClass(rpc.input_type), GetMessageClass(rpc.output_type))
+    raise KeyError(name)
+
+
+CREATE: Final = method("CallbackService/CreateCallback")
+WATCH: Final = method("CallbackService/WatchCallbacks")
+
+
+def encode(message_class: type[Message], json: Json) -> str:
+    """Serialize a message given as proto JSON. Raises `google.protobuf.json_format.ParseError`."""
+    return base64.b64encode(ParseDict(json, message_class()).SerializeToString()).decode()
+
+
+def decode(message_class: type[Message], serialized: str) -> Json:
+    """Read a serialized message. Fields that have no presence are there also when they are zero."""
+    message = message_class()
+    message.ParseFromString(base64.b64decode(serialized, validate=True))
+    json: Json = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return json

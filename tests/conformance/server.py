@@ -1,0 +1,115 @@
+"""The server of one scenario: a real one, in this process, whose time and fate a scenario can decide."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from ringback.app import App
+from ringback.cli.values import parse_span
+from ringback.config import Listen, PostgresUrl, Settings
+from ringback.domain.errors import StorageUnavailable
+from ringback.ports import Retention
+from tests.api import Api
+
+SERVICE_ID: Final = "0b7c8e5e-0000-4000-8000-000000000001"
+SERVICE_SIP: Final = "sip:support@cc.example"
+
+# Makes the place of a new, empty database.
+Databases = Callable[[], Path | PostgresUrl]
+
+
+class ScenarioServer:
+    """Starts with an empty database and one service, and keeps its address through all that happens to it."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self._database = databases()
+        self._is_new = True
+        self._app: App | None = None
+        self._port = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    async def do(self, action: Any) -> None:
+        """Carry out the action of a `server` step: its name, or one with a length of time or a number."""
+        if isinstance(action, dict):
+            [(name, value)] = action.items()
+            await getattr(self, name)(parse_span(value) if isinstance(value, str) else value)
+        else:
+            await getattr(self, action)()
+
+    # --- What a `server` step may ask for ------------------------------------------------------------------
+
+    async def start(self) -> None:
+        settings = Settings(
+            listen=Listen("127.0.0.1", self._port),
+            database=self._database,
+            dialer="none",
+            lame_duck=timedelta(0),
+        )
+        self._app = await App.start(settings)
+        self._port = self._app.port
+        if self._is_new:
+            self._is_new = False
+            async with Api.connect(self._port) as api:
+                await api.add_service(SERVICE_SIP, service_id=SERVICE_ID)
+
+    async def stop(self) -> None:
+        """Drain: streams end OK with their last token, calls finish."""
+        if self._app is not None:
+            app, self._app = self._app, None
+            await app.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def crash(self) -> None:
+        """Break off everything that is under way, without a word. What was committed stays."""
+        await self._running.server.stop(0)
+        await self.stop()
+
+    async def replace(self) -> None:
+        """Another server at the same address, with another database."""
+        await self.stop()
+        self._database = self._databases()
+        self._is_new = True
+        await self.start()
+
+    async def let_pass(self, span: timedelta) -> None:
+        """Do now what would be done then: lapse, expire, become due."""
+        await self._running.scheduler.run_once(datetime.now(UTC) + span)
+        await self._running.tail.catch_up()
+
+    async def age_leases(self, span: timedelta) -> None:
+        """Make all leases older, without the server noticing which of them have run out."""
+        store = self._running.store
+        await store.shift_leases(-span, await store.clock_jumps())
+
+    async def forget_events(self) -> None:
+        """Drop the history that resume tokens point into."""
+        soon = datetime.now(UTC) + timedelta(seconds=1)
+        await self._running.store.purge(soon, Retention(events=timedelta(0), min_events=0), 1000)
+
+    async def lose_answers(self, count: int) -> None:
+        """Store what the next creates ask for, and say that the storage is away."""
+        store = self._running.store
+        create, left = store.create, count
+
+        async def create_and_fail(*args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            answer = await create(*args, **kwargs)
+            if left == 0:
+                return answer
+            left -= 1
+            raise StorageUnavailable("the answer is lost, as the scenario wants it")
+
+        store.create = create_and_fail  # type: ignore[method-assign]
+
+    @property
+    def _running(self) -> App:
+        assert self._app is not None, "the server is stopped"
+        return self._app
