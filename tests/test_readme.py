@@ -18,7 +18,8 @@ def test_the_examples_are_those_of_the_clients(client: str, language: str) -> No
 
 
 def example_in(page: str, language: str) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[0]
+    example: str = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[0]
+    return example
 
 
 def test_the_diagram_is_that_of_the_code() -> None:
