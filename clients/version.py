@@ -1,8 +1,4 @@
-"""The version of everything that is released together: the server, and the clients in all languages.
-
-python clients/version.py --check
-python clients/version.py --set 0.2.0
-"""
+"""The version of all that is released together, server and clients: `version.py --check`, `version.py --set 0.2.0`."""
 
 import re
 import sys
