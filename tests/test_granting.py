@@ -1,19 +1,21 @@
 """Granting under races that the wire seldom shows: what happens while the store is being asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from ringback.dispatch import OutcomeReport
 from ringback.domain.callback import Attempt, State
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.granting import MAX_ATTEMPTS_PER_ANSWER, Granting, LeaseRequest, draw
-from ringback.ports import Queue
+from ringback.ports import Change, Queue, Turn
 from tests.test_scheduler import World, seconds, world
 
 __all__ = ["world"]
@@ -104,6 +106,38 @@ async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
         await world.scheduler.run_once(world.clock.now())
         assert [c.callback_id for c in await answer] == [behind.callback_id]
     assert await world.state(expired) is State.EXPIRED
+
+
+class LosingStore:
+    """A store that writes the next leases, and then says that it cannot tell."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self.loses = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        await self._store.apply(changes, turn)
+        if self.loses:
+            self.loses = False
+            raise StorageUnavailable("lost during the commit")
+
+
+async def test_a_poll_whose_leases_may_have_been_written_gets_just_these_when_it_is_repeated(world: World) -> None:
+    service = await world.service()
+    for n in range(3):
+        await world.create(service, f"sip:{n}@b.example")
+    store = LosingStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        request = poll(max_leases=2, request_id=str(uuid4()))
+        with pytest.raises(StorageUnavailable):
+            await granting.lease(request)
+        written = {c.callback_id for c in await world.store.leased_for("test", request.request_id)}
+        assert len(written) == 2
+        assert {c.callback_id for c in await granting.lease(request)} == written
+        assert len(await granting.lease(poll(max_leases=2))) == 1
 
 
 @pytest.mark.parametrize("granted", [True, False])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ringback import leading
 from ringback.callbacks import Asked, Callbacks
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch, OutcomeReport
@@ -309,6 +310,12 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
     assert await world.state(leased) is State.SCHEDULED
 
 
+async def test_a_clock_that_learns_the_time_at_the_start_does_not_jump(world: World) -> None:
+    world.clock.jump(timedelta(days=20_000))
+    await world.scheduler.start()
+    assert world.scheduler._jump_s() == 0
+
+
 async def test_slow_corrections_of_the_clock_are_no_jump(world: World) -> None:
     for _ in range(10):
         world.clock.jump(seconds(0.5))
@@ -332,8 +339,11 @@ async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: Wo
 # --- The loop --------------------------------------------------------------------------------------------------
 
 
-async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(world: World) -> None:
+async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asleep until the purge in a minute, it is woken by a callback that is due now."""
+    monkeypatch.setattr(leading, "TERM", timedelta(hours=1))
     await world.tail.start()
     service = await world.service()
     loops = [asyncio.create_task(world.tail.run()), asyncio.create_task(world.scheduler.run())]

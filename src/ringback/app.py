@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Coroutine
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 from ringback.callbacks import Callbacks
-from ringback.clock import SystemClock
-from ringback.config import Settings
-from ringback.dialers.simulated import SimulatedDialer, SimulatedSettings
+from ringback.clock import SharedClock, SystemClock
+from ringback.config import PostgresUrl, Settings
+from ringback.dialers.simulated import DIALER_ID, SimulatedDialer, SimulatedSettings
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch
 from ringback.granting import Granting
 from ringback.leading import Leading
+from ringback.ports import Store
 from ringback.presence import Presence
 from ringback.queues import Pace, Queues
 from ringback.rpc.callback_servicer import CallbackServicer
@@ -21,6 +24,7 @@ from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.gate import Gate
 from ringback.rpc.server import Server
 from ringback.scheduler import Scheduler
+from ringback.storage.refusal import StoreCannotOpen
 from ringback.storage.sqlite import SqliteStore
 from ringback.tail import Tail
 from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
@@ -34,11 +38,16 @@ _DIALER_GRACE_S = 3.0
 _HEALTH_CHECK_S = 1.0
 
 
+class _Loop(Protocol):
+    """Something that goes on until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(self, settings: Settings, store: SqliteStore) -> None:
-        clock = SystemClock()
+    def __init__(self, settings: Settings, store: Store, clock: SystemClock | SharedClock) -> None:
         self._settings = settings
         self.store = store
         self.tail = Tail(store)
@@ -64,8 +73,7 @@ class App:
     @classmethod
     async def start(cls, settings: Settings) -> Self:
         """Open the database, continue where it says, and serve. Raises `StoreCannotOpen`, `CannotListen`."""
-        store = await SqliteStore.open(settings.database)
-        app = cls(settings, store)
+        app = cls(settings, *await _open(settings.database))
         try:
             await app._start()
         except BaseException:
@@ -76,17 +84,20 @@ class App:
     async def _start(self) -> None:
         # First of all: nobody is to be called by a server that then cannot serve.
         port = self.server.bind(self._settings.listen)
+        loops: list[_Loop] = [self.tail, self.directory, self.leading, self.scheduler, self.granting, self.presence]
+        if isinstance(self._clock, SharedClock):
+            await self._clock.start()
+            loops.append(self._clock)
         await self.directory.start()
         await self.tail.start()
-        if self._dialer is not None:
+        if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
             # This process has the database for itself, so whoever held leases under this name is gone.
-            orphans = await self.scheduler.release_orphans(self._dialer.dialer_id, self._clock.now())
+            orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
         await self.scheduler.start()
         await self.granting.start()
         self._add_servicers()
-        loops = (self.tail, self.directory, self.leading, self.scheduler, self.granting, self.presence)
         self._tasks += [self._supervise(loop.run()) for loop in loops]
         self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:
@@ -154,9 +165,26 @@ class App:
                 _log.warning("the database %s", "takes writes again" if serving else "does not take writes")
 
 
+async def _open(database: Path | PostgresUrl) -> tuple[Store, SystemClock | SharedClock]:
+    """The store, and the clock that goes with it."""
+    if isinstance(database, Path):
+        return await SqliteStore.open(database), SystemClock()
+    try:
+        from ringback.storage.postgres import PostgresStore  # noqa: PLC0415 - an extra of its own
+    except ImportError:
+        raise StoreCannotOpen(database, "install 'ringback[postgres]' for it") from None
+    store = await PostgresStore.open(database.url)
+    return store, SharedClock(store.read_clock)
+
+
 def _dialer(settings: Settings, granting: Granting, dispatch: Dispatch) -> SimulatedDialer | None:
     if settings.dialer == "none":
         return None
+    # Of many servers, each has its own: what one of them has lost must not be taken from the others.
+    shared = not isinstance(settings.database, Path)
     return SimulatedDialer(
-        granting, dispatch, SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk)
+        granting,
+        dispatch,
+        SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk),
+        f"{DIALER_ID}-{secrets.token_hex(4)}" if shared else DIALER_ID,
     )

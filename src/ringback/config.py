@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ringback.ports import Retention
 
@@ -11,6 +12,7 @@ DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_DATABASE = "sqlite:///ringback.db"
 DIALERS = ("simulated", "none")
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 class SettingError(Exception):
@@ -45,12 +47,24 @@ class Listen:
             return False
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresUrl:
+    """Where a PostgreSQL database is, with the credentials for it: `str()` is for the log and leaves them out."""
+
+    url: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that `ringback serve` can be told."""
 
     listen: Listen = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
-    database: Path = Path("ringback.db")
+    # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
+    database: Path | PostgresUrl = Path("ringback.db")
     dialer: str = "simulated"
     # Serve in plain text on an address that others can reach.
     insecure: bool = False
@@ -75,8 +89,15 @@ class Settings:
                 raise SettingError(f"retention of {name}: at least an hour")
 
 
-def parse_database(url: str) -> Path:
-    """The file that a sqlite:///FILE URL names; relative with three slashes, absolute with four."""
+def parse_database(url: str) -> Path | PostgresUrl:
+    """The file that a sqlite:///FILE URL names (relative with three slashes, absolute with four), or a PostgreSQL URL.
+
+    Raises `SettingError`.
+    """
+    if url.startswith(_POSTGRES):
+        return PostgresUrl(url)
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE):
-        raise SettingError(f"database: {url!r} is not sqlite:///FILE (sqlite:////FILE for an absolute path)")
+        raise SettingError(
+            f"database: {url!r} is neither sqlite:///FILE (sqlite:////FILE for an absolute path) nor postgresql://…"
+        )
     return Path(url.removeprefix(_SQLITE))

@@ -81,7 +81,8 @@ class Granting:
         Repeating a `request_id` answers the leases of the first time that are still open. A caller that is
         cancelled while it waits leaves nothing behind: what it was just granted goes straight back.
 
-        Raises `RequestIdReused`, as far as open leases tell that the first request was another one.
+        Raises `RequestIdReused`, as far as open leases tell that the first request was another one, and
+        `StorageUnavailable`.
         """
         self._presence.ask(request.service_ids, request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
@@ -120,7 +121,7 @@ class Granting:
             poll.answer.set_result(())
 
     def _take_back(self, answer: "asyncio.Future[Sequence[Callback]]") -> None:
-        if answer.result():
+        if answer.exception() is None and answer.result():
             task = asyncio.create_task(self._requeue(answer.result()))
             self._returns.add(task)
             task.add_done_callback(self._returns.discard)
@@ -151,10 +152,21 @@ class Granting:
                 if poll.answer.done():
                     continue  # answered already, or withdrawn while another one was served
                 self._serving = poll
-                granted = await self._serve(poll.request)
-                self._serving = None
+                try:
+                    granted = await self._serve(poll.request)
+                except StorageUnavailable as fault:
+                    self._fail(poll, fault)
+                    continue
+                finally:
+                    self._serving = None
                 if granted or poll.request.wait_s == 0 or poll not in self._polls:
                     poll.answer.set_result(granted)
+
+    def _fail(self, poll: "_Poll", fault: StorageUnavailable) -> None:
+        """Leases may have been written for it all the same. Whoever repeats it gets those, and no others on top."""
+        if poll in self._polls:
+            self._polls.remove(poll)
+        poll.answer.set_exception(fault)
 
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
@@ -165,6 +177,8 @@ class Granting:
                 _log.warning("cannot grant leases, trying again: %s", fault)
                 self._ready[service_id] = None
                 asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
+                if not granted:
+                    raise
                 break
             if len(granted) == request.max_leases or _attempts(granted) >= MAX_ATTEMPTS_PER_ANSWER:
                 break

@@ -1,14 +1,14 @@
 """Which of many servers on one database does the work that only one needs to do.
 
-It is about work saved, not about safety: whoever changes a callback compares revisions. So a server that was
-suspended and still believes that it leads does no harm.
+It is about work saved, not about safety: whoever changes a callback compares revisions. So a server that is suspended
+in the middle of its work, and goes on when another one leads, does no harm.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from ringback.domain.errors import StorageUnavailable
@@ -28,12 +28,13 @@ class Leading:
         self._store = store
         self._clock = clock
         self._server = str(uuid4())
-        self._leads = False
+        # It leads up to this moment, unless it is granted another term before.
+        self._until = datetime.min.replace(tzinfo=UTC)
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def leads(self) -> bool:
-        return self._leads
+        return self._clock.now() < self._until
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever this server takes the lead."""
@@ -42,24 +43,24 @@ class Leading:
     async def run(self) -> None:
         """Until cancelled, whatever happens to the database meanwhile."""
         while True:
-            try:
+            with suppress(StorageUnavailable):  # whoever uses it says so in the log
                 await self.ask()
-            except StorageUnavailable:  # whoever uses it says so in the log
-                self._leads = False
             await asyncio.sleep(_RENEWAL_S)
 
     async def ask(self) -> None:
         """Take the lead if nobody has it, or keep it. Raises `StorageUnavailable`."""
-        now, led = self._clock.now(), self._leads
-        self._leads = await self._store.lead(self._server, now, now + TERM)
-        if self._leads and not led:
+        now = self._clock.now()
+        granted = await self._store.lead(self._server, now, now + TERM)
+        led = self.leads  # not while it waited too long for the answer
+        self._until = now + TERM if granted else now
+        if granted and not led:
             for listener in self._listeners:
                 listener()
 
     async def stop(self) -> None:
         """Let another server take over at once. To be called when `run` has been cancelled."""
-        if self._leads:
-            self._leads = False
-            now = self._clock.now()
+        now = self._clock.now()
+        if now < self._until:
+            self._until = now
             with suppress(StorageUnavailable):
                 await self._store.lead(self._server, now, until=now)

@@ -182,6 +182,10 @@ class Store(Protocol):
         """16 hexadecimal digits, drawn when the database was made. Tokens are bound to it."""
         ...
 
+    async def probe(self) -> bool:
+        """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        ...
+
     async def close(self) -> None:
         """Let writes under way finish, then release everything. May be called twice."""
         ...

@@ -186,6 +186,7 @@ class Scheduler:
 
     async def start(self) -> None:
         """Learn what has happened before. Raises `StorageUnavailable`."""
+        self._clock_offset_s = _offset_s(self._clock)  # a shared clock did not know the time before it was started
         self._jumps = await self._store.clock_jumps()
 
     async def run(self) -> None:

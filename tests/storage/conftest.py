@@ -1,13 +1,15 @@
 """The contract suite runs against every adapter: an adapter is one more `Database` here."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from ringback.ports import Store
+from ringback.storage.postgres import PostgresStore
 from ringback.storage.sqlite import SqliteStore
+from tests.postgres import Cluster
 from tests.storage.samples import OTHER_SERVICE, SERVICE
 
 
@@ -25,15 +27,33 @@ class SqliteDatabase:
         return await SqliteStore.open(self.path)
 
 
-@pytest.fixture(scope="session", params=[SqliteDatabase], ids=["sqlite"])
-def database_kind(request: pytest.FixtureRequest) -> Callable[[Path], Database]:
-    kind: Callable[[Path], Database] = request.param
-    return kind
+class PostgresDatabase:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def open(self) -> PostgresStore:
+        return await PostgresStore.open(self.url)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster.start()
+    yield cluster
+    cluster.destroy()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def new_database(request: pytest.FixtureRequest) -> Callable[[Path], Database]:
+    """Make one; SQLite's in a folder."""
+    if request.param == "sqlite":
+        return SqliteDatabase
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return lambda _: PostgresDatabase(cluster.new_schema())
 
 
 @pytest.fixture
-def database(database_kind: Callable[[Path], Database], tmp_path: Path) -> Database:
-    return database_kind(tmp_path)
+def database(new_database: Callable[[Path], Database], tmp_path: Path) -> Database:
+    return new_database(tmp_path)
 
 
 @pytest.fixture

@@ -57,10 +57,10 @@ CALLBACKS = assorted(300)
 
 @pytest.fixture(scope="module")
 async def full_store(
-    database_kind: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory
+    new_database: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Store]:
     """Read only."""
-    store = await database_kind(tmp_path_factory.mktemp("lists")).open()
+    store = await new_database(tmp_path_factory.mktemp("lists")).open()
     try:
         await store.put_service(SERVICE)
         await store.put_service(OTHER_SERVICE)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ringback.domain.filter import MATCH_ALL
 from ringback.storage.migrations import scripts
 from ringback.storage.sqlite import SqliteStore, StoreCannotOpen
-from tests.storage.samples import NOW, SERVICE, new
+from tests.storage.samples import SERVICE, new
 
 
 async def refusal(path: Path) -> str:
@@ -161,6 +162,6 @@ async def test_what_was_acknowledged_survives_a_killed_server(tmp_path: Path) ->
         assert set(acknowledged) <= found
         events = await store.events(0, 100_000)
         assert {event.callback.callback_id for event in events} == found
-        assert await store.create([new(now=NOW)]) == [None]
+        assert await store.create([replace(new(), callback_id="callback-x")]) == [None]
     finally:
         await store.close()

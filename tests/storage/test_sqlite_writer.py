@@ -8,19 +8,17 @@ from typing import TypeVar
 
 import pytest
 
-from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
-from ringback.storage.sqlite.connection import on_thread
-from tests.storage.samples import NOW, cancel, changes, connect, new, offer, seconds
+from tests.storage.samples import NOW, cancel, changes, new
 
 R = TypeVar("R")
 
 
 async def on_writer(store: SqliteStore, work: Callable[[sqlite3.Connection], R]) -> R:
-    return await on_thread(store._writer._connection, work)
+    return await store._write(lambda database, _: [work(database)], None)
 
 
 # --- One operation fails -------------------------------------------------------------------------------------
@@ -39,7 +37,7 @@ async def test_only_the_guilty_one_fails(sqlite_store: SqliteStore) -> None:
 
     results = await asyncio.gather(
         sqlite_store.create([good]),
-        sqlite_store._writer.submit(broken_operation, None),
+        sqlite_store._write(broken_operation, None),
         sqlite_store.create([replace(new(), end_time=NOW)]),
         sqlite_store.apply(refused),
         sqlite_store.create([better]),
@@ -58,46 +56,11 @@ async def test_only_the_guilty_one_fails(sqlite_store: SqliteStore) -> None:
     assert sqlite_store.healthy
 
 
-CONNECTED = connect(offer(new()))
-BROKEN = {
-    "no id": replace(new(), callback_id=""),
-    "no target": replace(new(), dial_target=""),
-    "revision 0": replace(new(), revision=0),
-    "unknown priority": replace(new(), request=replace(new().request, priority=10)),
-    "no priority": replace(new(), request=replace(new().request, priority=0)),
-    "a lease while waiting": replace(new(), lease=CONNECTED.lease),
-    "no lease in a call": replace(CONNECTED, lease=None),
-    "a lease after the end": replace(cancel(new()), lease=CONNECTED.lease),
-    "no end": replace(cancel(new()), end_time=None),
-    "an end before the end": replace(new(), end_time=NOW),
-    "nothing to wait for": replace(new(due_date=NOW + seconds(60)), next_attempt_time=None),
-    "queued without a next attempt": replace(new(), next_attempt_time=None),
-    "offered without a next attempt": replace(offer(new()), next_attempt_time=None),
-    "a next attempt in a call": replace(CONNECTED, next_attempt_time=NOW),
-    "a next attempt after the end": replace(cancel(new()), next_attempt_time=NOW),
-}
-
-
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-async def test_the_database_refuses_what_the_domain_never_makes(sqlite_store: SqliteStore, broken: Callback) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
-        await sqlite_store.create([new(), broken])
-    assert (await sqlite_store.history()).newest == 0
-
-
 @pytest.mark.parametrize("broken", ["state = 'PENDING'", "state = NULL", "lease_fencing = 0", "supervisor = ''"])
 async def test_the_database_refuses_what_cannot_even_be_said(sqlite_store: SqliteStore, broken: str) -> None:
     await sqlite_store.create([new()])
     with pytest.raises(sqlite3.IntegrityError):
         await on_writer(sqlite_store, lambda database: database.execute(f"UPDATE callback SET {broken}"))
-
-
-async def test_the_database_refuses_a_second_call_to_a_target(sqlite_store: SqliteStore) -> None:
-    """Also when nobody looked before."""
-    one, two = (offer(new(target="sip:anna@example.com")) for _ in range(2))
-    await sqlite_store.create([one])
-    with pytest.raises(sqlite3.IntegrityError):
-        await sqlite_store.create([two])
 
 
 # --- The database fails --------------------------------------------------------------------------------------
@@ -161,13 +124,12 @@ async def test_a_failed_commit_concerns_all_of_the_batch(sqlite_store: SqliteSto
 
 
 def break_at_commit(database: sqlite3.Connection) -> None:
-    database.executescript(
-        """
-        CREATE TABLE parent (id INTEGER PRIMARY KEY);
-        CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
-        CREATE TRIGGER breaking AFTER INSERT ON callback BEGIN INSERT INTO child VALUES (1); END;
-        """
-    )
+    for statement in (
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER breaking AFTER INSERT ON callback BEGIN INSERT INTO child VALUES (1); END",
+    ):
+        database.execute(statement)
 
 
 # --- The writer fails ----------------------------------------------------------------------------------------
@@ -192,10 +154,10 @@ async def test_nobody_waits_for_a_writer_that_is_gone(sqlite_store: SqliteStore)
 async def test_a_writer_that_dies_says_so(
     sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: int) -> None:
+    async def fail(_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(sqlite_store._writer, "_committed", fail)
+    monkeypatch.setattr(sqlite_store._writer, "_write", fail)
     with pytest.raises(StorageUnavailable):
         await sqlite_store.create([new()])
     assert "the writer of the database died" in caplog.text

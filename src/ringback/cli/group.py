@@ -13,6 +13,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("ringback.cli.serve:serve", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
+        "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),
         "services": ("ringback.cli.services:services", "cli"),
         "create": ("ringback.cli.create:create", "cli"),
         "get": ("ringback.cli.callbacks:get", "cli"),

@@ -27,7 +27,7 @@ from ringback.config import (
 )
 from ringback.ports import Retention
 from ringback.rpc.server import CannotListen
-from ringback.storage.sqlite import StoreCannotOpen
+from ringback.storage.refusal import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
 
 _log = logging.getLogger("ringback")

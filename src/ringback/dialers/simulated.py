@@ -74,9 +74,10 @@ def scripted(callback: Callback) -> OutcomeReport:
 class SimulatedDialer:
     """Takes leases while it runs. `stop()` lets it finish its calls; cancelling `run()` cuts them off."""
 
-    dialer_id = DIALER_ID
-
-    def __init__(self, granting: Granting, dispatch: Dispatch, settings: SimulatedSettings) -> None:
+    def __init__(
+        self, granting: Granting, dispatch: Dispatch, settings: SimulatedSettings, dialer_id: str = DIALER_ID
+    ) -> None:
+        self.dialer_id = dialer_id
         self._granting = granting
         self._dispatch = dispatch
         self._settings = settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ringback.directory import Directory
 from ringback.dispatch import Dispatch, Extended, OutcomeReport
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import RingbackError
+from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import caller_violation, text_violation
 from ringback.domain.service import Service
@@ -138,7 +138,7 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
             try:
                 await self._dispatch.release(token)
                 result.released = True
-            except RingbackError as refusal:
+            except (LeaseRefused, CallbackInProgress) as refusal:
                 result.refused_reason = to_error(refusal).reason
         return response
 

@@ -10,16 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from ringback.storage.migrations import scripts
+from ringback.storage.refusal import StoreCannotOpen
 
 # "RING": marks the file as ours, so that no other program's database is taken for one.
 APPLICATION_ID: Final = 0x52494E47
-
-
-class StoreCannotOpen(Exception):  # noqa: N818 - named for what happened
-    """The database cannot be used. `str()` is a sentence for the operator."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot open {path}: {reason}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from ringback.domain.callback import Callback
 from ringback.ports import DuplicateService, RevisionConflict
 from ringback.storage.event import EVENT_COLUMNS
 from ringback.storage.row import Row
-from ringback.storage.sqlite.writer import Operation
+from ringback.storage.sqlite.committing import Operation
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -28,12 +28,15 @@ from ringback.ports import (
     Turn,
 )
 from ringback.storage.growing import Growing
+from ringback.storage.refusal import StoreCannotOpen
 from ringback.storage.sqlite import pages, purging, reads, services, writes
+from ringback.storage.sqlite.committing import Committing, Operation
 from ringback.storage.sqlite.connection import connect, on_thread
-from ringback.storage.sqlite.opening import StoreCannotOpen, prepare, refusals, sole_use
+from ringback.storage.sqlite.opening import prepare, refusals, sole_use
 from ringback.storage.sqlite.readers import Readers
-from ringback.storage.sqlite.writer import Writer
+from ringback.storage.writer import Writer
 
+T = TypeVar("T")
 R = TypeVar("R")
 
 # Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
@@ -86,12 +89,8 @@ class SqliteStore:
                 stack.callback(services_version.end)
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
-            writer = Writer(
-                writing,
-                newest=reads.newest_event,
-                committed=log_end.advance,
-                stopped=log_end.end,
-            )
+            committing = Committing(writing, newest=reads.newest_event, committed=log_end.advance)
+            writer = Writer(committing.write, stopped=log_end.end)
             stack.push_async_callback(writer.close)
             return cls(
                 database_id=database_id,
@@ -116,7 +115,7 @@ class SqliteStore:
         """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
         if not self._writer.healthy:
             with suppress(StorageUnavailable):
-                await self._writer.submit(writes.probe, None)
+                await self._write(writes.probe, None)
         return self._writer.healthy
 
     async def close(self) -> None:
@@ -126,13 +125,13 @@ class SqliteStore:
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        return await self._writer.submit(writes.create, writes.Creation(new, alone), rows=len(new))
+        return await self._write(writes.create, writes.Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._writer.submit(writes.apply, writes.Changes(changes, turn), rows=len(changes))
+        await self._write(writes.apply, writes.Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
-        return await self._writer.submit(writes.extend, extensions, rows=len(extensions))
+        return await self._write(writes.extend, extensions, rows=len(extensions))
 
     async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only one
         return until > now
@@ -141,10 +140,10 @@ class SqliteStore:
         return await self._seek(reads.clock_jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        return await self._writer.submit(writes.shift_leases, writes.Shift(by, jumps))
+        return await self._write(writes.shift_leases, writes.Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._writer.submit(purging.purge, purging.Purge(now, retention, limit), rows=limit)
+        return await self._write(purging.purge, purging.Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -208,10 +207,10 @@ class SqliteStore:
     # --- Services ----------------------------------------------------------------------------------------------
 
     async def put_service(self, service: Service) -> None:
-        self._services_version.advance(await self._writer.submit(services.put_service, service))
+        self._services_version.advance(await self._write(services.put_service, service))
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        version = await self._writer.submit(services.delete_service, services.ServiceRevision(service_id, revision))
+        version = await self._write(services.delete_service, services.ServiceRevision(service_id, revision))
         if version is not None:
             self._services_version.advance(version)
         return version is not None
@@ -235,6 +234,11 @@ class SqliteStore:
 
     async def wait_for_events(self, after: int) -> None:
         await self._log_end.wait(after)
+
+    async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
+        """Raises what the operation refuses it with, or `StorageUnavailable`."""
+        answer: R = await self._writer.submit(operation, request, rows)
+        return answer
 
     async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
         return await self._seekers.read(query)

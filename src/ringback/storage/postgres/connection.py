@@ -1,0 +1,249 @@
+"""A connection that is made again whenever it is lost, and what the errors of the database mean.
+
+Nothing waits longer than it said it would: a database that hangs is noticed by the clock, not by the network. A
+connection of which nobody knows what it does is cut and replaced. It is cut rather than told to cancel: a COMMIT
+that waits for a standby would take the request to cancel as leave to do without it.
+"""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Self, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.storage.postgres.address import Address
+
+R = TypeVar("R")
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Work = Callable[[Connection], Awaitable[R]]
+
+# All hosts together; each has `connect_timeout`.
+CONNECT_TIMEOUT_S: Final = 10.0
+# How long a call waits for a connection that is just being made.
+PATIENCE_S: Final = 1.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 1.0
+# Another transaction stood in the way; everything was undone, and may be tried again.
+RIVALRY: Final = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,
+)
+# For the planner. A plan that is made, and kept, while the database is young would read whole tables for long after
+# they have grown; so would one for a question that is thought to find many. Nothing but speed depends on it, so it
+# does no harm when a pooler gives what is set here to somebody else.
+HINTS: Final = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off"
+# Prepared when it was used so often.
+_PREPARE_AFTER: Final = 3
+
+
+class Link:
+    """One connection, for one piece of work at a time."""
+
+    def __init__(self, address: Address, on_connect: Work[None] | None = None) -> None:
+        """`on_connect` is done with each new connection, before anything else."""
+        self._address = address
+        self._on_connect = on_connect
+        self._connection: Connection | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
+        # Done when the present attempt to connect is over, whatever came of it.
+        self._attempt: asyncio.Future[None] | None = None
+        self._fault: Exception | None = None
+        self._turn = asyncio.Lock()
+        self._jobs: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, address: Address, on_connect: Work[None] | None = None) -> Self:
+        """Raises `psycopg.Error`, or `TimeoutError`, when there is no connection to be had."""
+        link = cls(address, on_connect)
+        link._connection = await link._connect()
+        return link
+
+    @property
+    def load(self) -> int:
+        """How many pieces of work are waiting or under way."""
+        return len(self._jobs)
+
+    async def close(self) -> None:
+        """Cut short what is under way."""
+        self._closed = True
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.wait([self._reconnecting])
+        if self._connection is not None and self._jobs:
+            _cut(self._connection)
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+        await self._discard()
+
+    async def run(self, work: Work[R], limit_s: float) -> R:
+        """Do the work, at most for so long. Cancelling the caller does not stop it in the middle.
+
+        It is begun a second time when the connection turns out to be lost. Raises `StorageUnavailable`.
+        """
+        job = asyncio.create_task(self._run(work, asyncio.get_running_loop().time() + limit_s))
+        self._jobs.add(job)
+        job.add_done_callback(self._done)
+        return await asyncio.shield(job)
+
+    def _done(self, job: asyncio.Task[Any]) -> None:
+        self._jobs.discard(job)
+        if not job.cancelled():
+            job.exception()  # seen, also when whoever asked was cancelled
+
+    async def _run(self, work: Work[R], deadline: float) -> R:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise StorageUnavailable("the database is too slow") from None
+        try:
+            try:
+                return await self._try(work, deadline)
+            except _Lost:
+                return await self._try(work, deadline)
+        except _Lost as lost:
+            raise unavailable(lost.__cause__) from lost.__cause__
+        finally:
+            self._turn.release()
+
+    async def _try(self, work: Work[R], deadline: float) -> R:
+        connection = await self._connected(deadline)
+        task = asyncio.ensure_future(work(connection))
+        done, _ = await asyncio.wait([task], timeout=deadline - asyncio.get_running_loop().time())
+        if not done:
+            _cut(connection)
+            await asyncio.wait([task])
+        try:
+            return task.result()
+        except psycopg.Error as error:
+            if not done:
+                raise StorageUnavailable("the database did not answer in time") from error
+            if connection.closed:
+                raise _Lost from error
+            if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                await self._discard()  # it is no primary any more
+            if is_outage(error):
+                raise unavailable(error) from error
+            raise
+        finally:
+            if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
+                await self._discard()
+
+    # --- Connecting --------------------------------------------------------------------------------------------
+
+    async def _connected(self, deadline: float) -> Connection:
+        if self._closed:
+            raise StorageUnavailable("the database is closed")
+        if self._connection is None:
+            if self._reconnecting is None:
+                self._attempt = asyncio.get_running_loop().create_future()
+                self._reconnecting = asyncio.create_task(self._reconnect(self._attempt))
+            if self._attempt is not None:
+                remaining_s = deadline - asyncio.get_running_loop().time()
+                await asyncio.wait([self._attempt], timeout=min(PATIENCE_S, max(remaining_s, 0)))
+        if self._connection is None:
+            raise unavailable(self._fault)
+        return self._connection
+
+    async def _reconnect(self, attempt: asyncio.Future[None]) -> None:
+        """Connect, however often it takes; the database may be away for long, and its servers are many."""
+        pause_s = _FIRST_PAUSE_S
+        while self._connection is None:
+            self._attempt = attempt
+            try:
+                self._connection = await self._connect()
+            except (psycopg.Error, TimeoutError, StorageUnavailable) as fault:
+                self._fault = fault
+            finally:
+                self._attempt = None
+                attempt.set_result(None)
+            if self._connection is None:
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                attempt = asyncio.get_running_loop().create_future()
+        self._reconnecting = None
+
+    async def _connect(self) -> Connection:
+        connection = await connect(self._address)
+        if self._on_connect is not None:
+            async with closed_on_failure(connection):
+                await self._on_connect(connection)
+        return connection
+
+    async def _discard(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+
+class _Lost(Exception):  # noqa: N818 - what happened
+    """The connection broke before the work was done."""
+
+
+async def connect(address: Address) -> Connection:
+    """Raises `psycopg.Error`, or `TimeoutError`."""
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        connection: Connection = await psycopg.AsyncConnection.connect(
+            address.conninfo,
+            # No transactions but those that the code begins.
+            autocommit=True,
+            cursor_factory=psycopg.AsyncRawCursor,
+            prepare_threshold=_PREPARE_AFTER if address.prepared_statements else None,
+        )
+        async with closed_on_failure(connection):
+            with suppress(psycopg.ProgrammingError):  # from an engine that has another planner
+                await connection.execute(HINTS)
+    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.adapters.register_dumper(str, _TextDumper)
+    return connection
+
+
+@asynccontextmanager
+async def closed_on_failure(connection: Connection) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise
+
+
+async def ask(connection: Connection, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows that it answers."""
+    cursor = await connection.execute(statement, values)
+    return await cursor.fetchall()
+
+
+class _TextDumper(StrDumper):
+    """PostgreSQL has no NUL in its texts, so no text with one is there to be found; nor is one with another control."""
+
+    def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
+        return super().dump(obj.replace("\0", "\1"))
+
+
+def _cut(connection: Connection) -> None:
+    """End it for whoever waits for an answer, without a word to the database."""
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as its_socket:
+        its_socket.shutdown(socket.SHUT_RDWR)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database is at fault (away, full, locked, read-only) rather than the code or a rival."""
+    if isinstance(error, RIVALRY):
+        return False
+    return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)
+
+
+def unavailable(error: BaseException | None) -> StorageUnavailable:
+    refusal = StorageUnavailable(f"the database did not take the request: {error or 'it does not answer'}")
+    refusal.__cause__ = error
+    return refusal

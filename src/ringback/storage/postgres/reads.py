@@ -1,0 +1,257 @@
+"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from ringback.domain.callback import Callback
+from ringback.domain.filter import ExternalTaskKey, Key
+from ringback.domain.priority import Priority
+from ringback.ports import History, Line, LoggedEvent, Queue, Services, Turn
+from ringback.storage.event import logged_event
+from ringback.storage.postgres.connection import Connection, ask
+from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
+from ringback.storage.record import read_callback, read_json, read_service, time_of, time_us
+
+# A page ends early at about this size, so that no answer outgrows a message (4 MiB in gRPC).
+PAGE_BYTES: Final = 2 * 1024 * 1024
+
+GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = $1"
+GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = $1 AND external_task_id = $2"
+GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE request_id = $1"
+GET_MANY: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ANY($1)"
+
+
+async def get(connection: Connection, key: Key) -> Callback | None:
+    if isinstance(key, ExternalTaskKey):
+        rows = await ask(connection, GET_BY_TASK, key.caller_id, key.external_task_id)
+    else:
+        rows = await ask(connection, GET, key)
+    return _first(rows)
+
+
+async def get_by_request_id(connection: Connection, request_id: str) -> Callback | None:
+    return _first(await ask(connection, GET_BY_REQUEST, request_id))
+
+
+async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
+    return _callbacks(await ask(connection, GET_MANY, list(callback_ids)))
+
+
+# --- The scheduler's questions ---------------------------------------------------------------------------------
+
+DUE: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE state = 'SCHEDULED' AND next_attempt_us <= $1 ORDER BY next_attempt_us LIMIT $2
+"""
+EXPIRED: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE next_attempt_us IS NOT NULL AND expire_us <= $1 ORDER BY expire_us LIMIT $2
+"""
+LAPSED: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE lease_expire_us IS NOT NULL AND lease_expire_us <= $1 ORDER BY lease_expire_us LIMIT $2
+"""
+NEXT_TIME: Final = """
+    SELECT least(
+        (SELECT min(next_attempt_us) FROM callback WHERE state = 'SCHEDULED'),
+        (SELECT min(expire_us) FROM callback WHERE next_attempt_us IS NOT NULL),
+        (SELECT min(lease_expire_us) FROM callback WHERE lease_expire_us IS NOT NULL)
+    )
+"""
+MOVED_BY_HOURS: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = $1 AND callback_id > $2
+     ORDER BY callback_id LIMIT $3
+"""
+
+
+async def due(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, DUE, time_us(now), limit))
+
+
+async def expired(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, EXPIRED, time_us(now), limit))
+
+
+async def lapsed(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, LAPSED, time_us(now), limit))
+
+
+async def next_time(connection: Connection) -> datetime | None:
+    [(at_us,)] = await ask(connection, NEXT_TIME)
+    return None if at_us is None else time_of(at_us)
+
+
+async def moved_by_hours(connection: Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, MOVED_BY_HOURS, service_id, after_id, limit))
+
+
+async def clock_jumps(connection: Connection) -> int:
+    [(jumps,)] = await ask(connection, "SELECT clock_jumps FROM ringback")
+    return int(jumps)
+
+
+async def clock(connection: Connection) -> datetime:
+    [(now,)] = await ask(connection, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    return time_of(now)
+
+
+# --- The dispatcher's questions --------------------------------------------------------------------------------
+
+HELD_BY: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1"
+LEASED_FOR: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1 AND lease_request = $2"
+# Jumps from one service to the next, instead of reading the whole queue of each.
+QUEUED_SERVICES: Final = """
+    WITH RECURSIVE queued (service_id) AS (
+        SELECT min(service_id) FROM callback WHERE state = 'QUEUED'
+        UNION ALL
+        SELECT (SELECT min(service_id) FROM callback WHERE state = 'QUEUED' AND service_id > queued.service_id)
+          FROM queued WHERE queued.service_id IS NOT NULL
+    )
+    SELECT service_id FROM queued WHERE service_id IS NOT NULL
+"""
+QUEUED: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE state = 'QUEUED' AND service_id = $1 ORDER BY priority, ready_us, callback_id LIMIT $2
+"""
+_IN_CALL: Final = """
+    EXISTS (
+        SELECT 1 FROM callback AS other
+         WHERE other.dial_target = waiting.dial_target AND other.lease_dialer IS NOT NULL
+    )
+"""
+_IN_PROGRESS: Final = """
+    SELECT count(*) FROM callback
+     WHERE callback.service_id = $1 AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
+"""
+# One seek per level: a single query in the order of the levels would read all of the first to get to the second.
+# Whether anybody is held is asked for a level whose line is short: there are few in it that are not held. (Asked as
+# EXISTS, or without an order, PostgreSQL may prefer to read all that are queued.)
+QUEUE: Final = f"""
+    SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies,
+           line.short AND (
+               SELECT true FROM callback AS waiting
+                WHERE state = 'QUEUED' AND service_id = $1 AND priority = level AND {_IN_CALL}
+                ORDER BY ready_us, callback_id LIMIT 1
+           )
+      FROM service JOIN service_turn USING (service_id)
+     CROSS JOIN unnest($3::smallint[]) AS level
+     CROSS JOIN LATERAL (
+        SELECT array_agg(body ORDER BY place) AS bodies, count(*) < $2 AS short FROM (
+            SELECT body, row_number() OVER () AS place FROM (
+                SELECT body FROM callback AS waiting
+                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = level AND NOT {_IN_CALL}
+                 ORDER BY ready_us, callback_id LIMIT $2
+            ) AS head
+        ) AS placed
+     ) AS line
+     WHERE service_id = $1
+"""  # noqa: S608 - SQL of ours
+LINE: Final = f"""
+    SELECT credits, service_turn.revision, ({_IN_PROGRESS}), level.priority, level.waiting, level.oldest_us
+      FROM service JOIN service_turn USING (service_id)
+      LEFT JOIN (
+        SELECT priority, count(*) AS waiting, min(ready_us) AS oldest_us FROM callback
+         WHERE state = 'QUEUED' AND service_id = $1 GROUP BY priority
+      ) AS level ON true
+     WHERE service_id = $1
+"""  # noqa: S608 - SQL of ours
+AHEAD: Final = """
+    SELECT count(*) FROM callback
+     WHERE state = 'QUEUED' AND service_id = $1 AND priority = $2 AND (ready_us, callback_id) < ($3, $4)
+"""
+
+
+async def held_by(connection: Connection, dialer_id: str) -> list[Callback]:
+    return _callbacks(await ask(connection, HELD_BY, dialer_id))
+
+
+async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
+    # Another server may be writing them just now, or have died after it sent the last word of the transaction.
+    await connection.execute(AWAIT_POLL, [poll_lock(dialer_id, request_id)])
+    return _callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
+
+
+async def queued_services(connection: Connection) -> list[str]:
+    return [service_id for (service_id,) in await ask(connection, QUEUED_SERVICES)]
+
+
+async def queued(connection: Connection, service_id: str, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, QUEUED, service_id, limit))
+
+
+async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
+    rows = await ask(connection, QUEUE, service_id, depth, [level.value for level in Priority])
+    if not rows:
+        return None
+    body, credits_, revision, in_progress, *_ = rows[0]
+    return Queue(
+        service=read_service(body),
+        turn=Turn(service_id, tuple(read_json(credits_)), revision),
+        in_progress=in_progress,
+        # Nobody who waits has a lease.
+        heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _ in rows if bodies},
+        held=any(held for *_, held in rows),
+    )
+
+
+async def line(connection: Connection, service_id: str) -> Line | None:
+    rows = await ask(connection, LINE, service_id)
+    if not rows:
+        return None
+    credits_, revision, in_progress, *_ = rows[0]
+    levels = [(Priority(level), count, time_of(oldest_us)) for *_, level, count, oldest_us in rows if count]
+    return Line(
+        turn=Turn(service_id, tuple(read_json(credits_)), revision),
+        in_progress=in_progress,
+        waiting={level: count for level, count, _ in levels},
+        oldest=min((oldest for _, _, oldest in levels), default=None),
+    )
+
+
+async def ahead(connection: Connection, callback: Callback) -> int:
+    place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
+    [(count,)] = await ask(connection, AHEAD, *place)
+    return int(count)
+
+
+# --- Services and events ---------------------------------------------------------------------------------------
+
+SERVICES: Final = "SELECT services_version, body FROM ringback LEFT JOIN service ON true ORDER BY service_id"
+HISTORY: Final = f"SELECT (SELECT number FROM log_start), {NEWEST_EVENT}"  # noqa: S608 - SQL of ours
+# The bodies are what is large; how large they are together is known before they are sent.
+EVENTS: Final = f"""
+    SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
+        SELECT *, sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size
+          FROM event WHERE number > $1 ORDER BY number LIMIT $2
+    ) AS entry
+     WHERE size - octet_length(body) < {PAGE_BYTES} ORDER BY number
+"""  # noqa: S608 - SQL of ours
+
+
+async def services(connection: Connection) -> Services:
+    rows = await ask(connection, SERVICES)
+    return Services(rows[0][0], [read_service(body) for _, body in rows if body is not None])
+
+
+async def services_version(connection: Connection) -> int:
+    [(version,)] = await ask(connection, "SELECT services_version FROM ringback")
+    return int(version)
+
+
+async def history(connection: Connection) -> History:
+    [(oldest, newest)] = await ask(connection, HISTORY)
+    return History(oldest, newest)
+
+
+async def events(connection: Connection, after: int, limit: int) -> list[LoggedEvent]:
+    return [logged_event(*row) for row in await ask(connection, EVENTS, after, limit)]
+
+
+def _first(rows: Sequence[Any]) -> Callback | None:
+    return read_callback(*rows[0]) if rows else None
+
+
+def _callbacks(rows: Iterable[Any]) -> list[Callback]:
+    return [read_callback(*row) for row in rows]

@@ -1,0 +1,75 @@
+"""Writing services, and where their round robin begins."""
+
+from typing import NamedTuple
+
+from ringback.domain.priority import FRESH_ROUND
+from ringback.domain.service import Service
+from ringback.ports import DuplicateService, RevisionConflict
+from ringback.storage.postgres.transaction import Transaction, each
+from ringback.storage.record import write_json, write_service
+
+
+async def _put_service(transaction: Transaction, service: Service) -> None:
+    service_id = service.service_id
+    stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR NO KEY UPDATE", service_id)
+    is_new = service.revision == 1
+    if is_new and stored:
+        raise DuplicateService(service_id, "service_id")
+    if not is_new and stored != [(service.revision - 1,)]:
+        raise RevisionConflict(f"service {service_id} was changed since it was read")
+    others = await transaction.ask(
+        "SELECT service_id FROM service WHERE sip_address = $1 AND service_id <> $2", service.sip_address, service_id
+    )
+    if others:
+        raise DuplicateService(others[0][0], "sip_address")
+    values = service.sip_address, service.revision, write_service(service), service_id
+    if is_new:
+        await transaction.send(
+            "INSERT INTO service (sip_address, revision, body, service_id) VALUES ($1, $2, $3, $4)", *values
+        )
+        await transaction.send(
+            "INSERT INTO service_turn (service_id, credits, revision) VALUES ($1, $2, 0)",
+            service_id,
+            write_json(FRESH_ROUND),
+        )
+    else:
+        await transaction.send(
+            "UPDATE service SET sip_address = $1, revision = $2, body = $3 WHERE service_id = $4", *values
+        )
+    await _count_version(transaction)
+
+
+class ServiceRevision(NamedTuple):
+    service_id: str
+    revision: int
+
+
+async def _delete_service(transaction: Transaction, service: ServiceRevision) -> bool:
+    # Whoever creates for it holds the row too, so what they store is seen by the next statement.
+    stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR UPDATE", service.service_id)
+    if stored != [(service.revision,)]:
+        raise RevisionConflict(f"service {service.service_id} was changed since it was read")
+    is_used = await transaction.ask(
+        """
+        SELECT 1 FROM callback
+         WHERE service_id = $1
+           AND state IN ('SCHEDULED', 'QUEUED', 'OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING') LIMIT 1
+        """,
+        service.service_id,
+    )
+    if is_used:
+        return False
+    await transaction.send("DELETE FROM service WHERE service_id = $1", service.service_id)
+    transaction.services.discard(service.service_id)
+    await _count_version(transaction)
+    return True
+
+
+async def _count_version(transaction: Transaction) -> None:
+    [(transaction.services_version,)] = await transaction.ask(
+        "UPDATE ringback SET services_version = services_version + 1 RETURNING services_version"
+    )
+
+
+put_service = each(_put_service)
+delete_service = each(_delete_service)

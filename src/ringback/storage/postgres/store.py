@@ -1,0 +1,251 @@
+"""The adapter: each method of the port is an operation for the writer or a question for a reader.
+
+Each server has six connections: one that writes, two that answer seeks, two that answer lists and counts, one that
+hears of what other servers commit. While it starts, there is one more.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Self, TypeVar
+
+from ringback.domain.callback import Callback
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.filter import CallbackFilter, Key
+from ringback.domain.service import Service
+from ringback.ports import (
+    Change,
+    Extension,
+    History,
+    Line,
+    LoggedEvent,
+    Queue,
+    Retention,
+    Services,
+    Snapshot,
+    Turn,
+)
+from ringback.storage.growing import Growing
+from ringback.storage.postgres import changing, creating, pages, probing, purging, reads, services, sharing
+from ringback.storage.postgres.address import Address
+from ringback.storage.postgres.bell import Bell, channel_of
+from ringback.storage.postgres.committing import Committing
+from ringback.storage.postgres.connection import Link, Work
+from ringback.storage.postgres.opening import prepare, refusals
+from ringback.storage.postgres.readers import Readers
+from ringback.storage.postgres.transaction import Operation
+from ringback.storage.writer import Writer
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
+SEEKERS: Final = 2
+LISTERS: Final = 2
+
+
+class PostgresStore:
+    """The `Store` in a PostgreSQL database. Made by `open`; has connections, so it must be closed."""
+
+    def __init__(
+        self,
+        *,
+        database_id: str,
+        writer: Writer,
+        seekers: Readers,
+        listers: Readers,
+        log_end: Growing,
+        services_version: Growing,
+        resources: AsyncExitStack,
+    ) -> None:
+        self._database_id = database_id
+        self._writer = writer
+        self._seekers = seekers
+        self._listers = listers
+        self._log_end = log_end
+        self._services_version = services_version
+        self._resources = resources
+        self._closing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open the database at `postgresql://…`, and make what is missing in it. Raises `StoreCannotOpen`.
+
+        Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
+        is ours: `prepared_statements=off`, for a pooler that hands out connections by transaction and is unaware of
+        prepared statements (PgBouncer before 1.21).
+        """
+        address = Address.parse(url)
+        database_id = await prepare(address)
+        log_end, services_version = Growing(0), Growing(0)
+
+        def committed(newest_event: int, version: int) -> None:
+            log_end.advance(newest_event)
+            services_version.advance(version)
+
+        async with AsyncExitStack() as stack:
+            with refusals(address):
+                writing = await Link.open(address)
+                stack.push_async_callback(writing.close)
+                seekers = await stack.enter_async_context(Readers.open(address, SEEKERS))
+                listers = await stack.enter_async_context(Readers.open(address, LISTERS))
+            bell = Bell(address, channel_of(database_id), committed)
+            stack.push_async_callback(bell.close)
+            stack.callback(services_version.end)
+            writer = Writer(Committing(writing, channel_of(database_id), committed).write, stopped=log_end.end)
+            stack.push_async_callback(writer.close)
+            return cls(
+                database_id=database_id,
+                writer=writer,
+                seekers=seekers,
+                listers=listers,
+                log_end=log_end,
+                services_version=services_version,
+                resources=stack.pop_all(),
+            )
+
+    @property
+    def database_id(self) -> str:
+        return self._database_id
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return self._writer.healthy
+
+    async def probe(self) -> bool:
+        """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        if not self._writer.healthy:
+            with suppress(StorageUnavailable):
+                await self._write(probing.probe, None)
+        return self._writer.healthy
+
+    async def close(self) -> None:
+        async with self._closing:
+            await self._resources.aclose()
+
+    async def read_clock(self) -> datetime:
+        """The time of the database, the same for all servers."""
+        return await self._seek(reads.clock)
+
+    # --- Callbacks ---------------------------------------------------------------------------------------------
+
+    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
+        return await self._write(creating.create, creating.Creation(new, alone), rows=len(new))
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        await self._write(changing.apply, changing.Changes(changes, turn), rows=len(changes))
+
+    async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
+        return await self._write(changing.extend, extensions, rows=len(extensions))
+
+    async def lead(self, server: str, now: datetime, until: datetime) -> bool:
+        return await self._write(sharing.lead, sharing.Term(server, now, until))
+
+    async def clock_jumps(self) -> int:
+        return await self._seek(reads.clock_jumps)
+
+    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
+        return await self._write(changing.shift_leases, changing.Shift(by, jumps))
+
+    async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
+        return await self._write(purging.purge, purging.Purge(now, retention, limit), rows=limit)
+
+    async def get(self, key: Key) -> Callback | None:
+        return await self._seek(partial(reads.get, key=key))
+
+    async def get_by_request_id(self, request_id: str) -> Callback | None:
+        return await self._seek(partial(reads.get_by_request_id, request_id=request_id))
+
+    async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
+        return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
+
+    async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
+        return await self._listers.read(partial(pages.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+
+    async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
+        return await self._listers.read(partial(pages.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+
+    # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.due, now=now, limit=limit))
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.expired, now=now, limit=limit))
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.lapsed, now=now, limit=limit))
+
+    async def held_by(self, dialer_id: str) -> Sequence[Callback]:
+        return await self._seek(partial(reads.held_by, dialer_id=dialer_id))
+
+    async def leased_for(self, dialer_id: str, request_id: str) -> Sequence[Callback]:
+        return await self._seek(partial(reads.leased_for, dialer_id=dialer_id, request_id=request_id))
+
+    async def next_time(self) -> datetime | None:
+        return await self._seek(reads.next_time)
+
+    async def queued_services(self) -> Sequence[str]:
+        return await self._seek(reads.queued_services)
+
+    async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.queued, service_id=service_id, limit=limit))
+
+    async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        return await self._seek(partial(reads.moved_by_hours, service_id=service_id, after_id=after_id, limit=limit))
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        return await self._seek(partial(reads.queue, service_id=service_id, depth=depth))
+
+    async def line(self, service_id: str) -> Line | None:
+        return await self._listers.read(partial(reads.line, service_id=service_id))
+
+    async def ahead(self, callback: Callback) -> int:
+        return await self._listers.read(partial(reads.ahead, callback=callback))
+
+    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
+        await self._write(sharing.note_asked_for, sharing.Asked(until, now), rows=len(until))
+
+    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
+        return await self._seek(partial(sharing.is_asked_for, service_id=service_id, now=now))
+
+    # --- Services ----------------------------------------------------------------------------------------------
+
+    async def put_service(self, service: Service) -> None:
+        await self._write(services.put_service, service)
+
+    async def delete_service(self, service_id: str, revision: int) -> bool:
+        return await self._write(services.delete_service, services.ServiceRevision(service_id, revision))
+
+    async def services(self) -> Services:
+        return await self._seek(reads.services)
+
+    async def services_version(self) -> int:
+        return await self._seek(reads.services_version)
+
+    async def wait_for_services(self, version: int) -> None:
+        await self._services_version.wait(version)
+
+    # --- The event log -----------------------------------------------------------------------------------------
+
+    async def history(self) -> History:
+        history = await self._seek(reads.history)
+        self._log_end.advance(history.newest)
+        return history
+
+    async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
+        return await self._seek(partial(reads.events, after=after, limit=limit))
+
+    async def wait_for_events(self, after: int) -> None:
+        await self._log_end.wait(after)
+
+    async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
+        """Raises what the operation refuses it with, or `StorageUnavailable`."""
+        answer: R = await self._writer.submit(operation, request, rows)
+        return answer
+
+    async def _seek(self, query: Work[R]) -> R:
+        return await self._seekers.read(query)
