@@ -232,5 +232,9 @@ async def test_all_servers_read_one_clock(servers: Servers) -> None:
 
 async def test_a_server_needs_six_connections(servers: Servers, cluster: Cluster) -> None:
     """As its docstring says to whoever sets `max_connections`."""
+    for server, other in zip(servers, [*servers[1:], servers[0]], strict=True):
+        newest = (await server.history()).newest
+        await other.create([new()])
+        await server.wait_for_events(newest)  # heard over the last of its connections
     [(count,)] = cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ringback'")
     assert count == 6 * len(servers)

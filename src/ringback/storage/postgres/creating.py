@@ -120,8 +120,9 @@ async def _insert(transaction: Transaction, new: Mapping[int, _New]) -> list[int
     """Tell which of them were stored."""
     if not new:
         return []
-    # In the order of their names: two servers that are given the same ones do not wait for each other in a circle.
-    rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(one.names))]
+    # In the order of the names that others may give, too: their own ids, which nobody else has, come last. So two
+    # servers that are given the same ones do not wait for each other in a circle.
+    rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(one.names, reverse=True))]
     stored = {callback_id for (callback_id,) in await transaction.ask(_INSERT, rows_json(CALLBACK_COLUMNS, rows))}
     return [place for place, one in new.items() if one.callback.callback_id in stored]
 
