@@ -41,6 +41,14 @@ kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for 
 dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 callbacks: order, capacity, nothing doubled
 	.venv/bin/python tests/hunts/dialers.py
 
+CALLBACKS := 1500
+
+.PHONY: hunts-postgres
+hunts-postgres: .venv/.installed  ## The same with three servers on one PostgreSQL, and a failover to its standby (CALLBACKS=10000 for long)
+	.venv/bin/python tests/hunts/kill_storm.py --postgres --servers 3 --kills 12 --drains 2
+	.venv/bin/python tests/hunts/dialers.py --postgres --servers 3 --callbacks $(CALLBACKS)
+	.venv/bin/python tests/hunts/failover.py --servers 3 --events 2000
+
 .PHONY: latency
 latency: .venv/.installed  ## Measure how soon a dialer hears of what is due
 	.venv/bin/python bench/latency.py
@@ -121,6 +129,10 @@ clients: .venv/.installed  ## Check, test and package the clients of all languag
 .PHONY: conformance
 conformance: .venv/.installed  ## The same scenarios in every language, against a live server; one table
 	.venv/bin/python tests/conformance/run.py --build
+
+.PHONY: conformance-postgres
+conformance-postgres: .venv/.installed  ## The same scenarios against servers on PostgreSQL, in one language
+	.venv/bin/python tests/conformance/run.py --build --languages python --database postgresql
 
 # --- The contract: protos/ to stubs ---------------------------------------------------------------------------
 

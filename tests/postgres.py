@@ -4,10 +4,8 @@ Where PostgreSQL is not installed, the tests that need it are skipped, and say s
 """
 
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Mapping
 from itertools import count
@@ -17,6 +15,8 @@ from typing import Any, Final, Self
 
 import psycopg
 import pytest
+
+from tests.hunts.ports import free_port
 
 USER: Final = "ringback"
 _FAST: Final = {"fsync": "off", "full_page_writes": "off"}
@@ -64,7 +64,7 @@ class Cluster:
     @classmethod
     def _in_new_folder(cls) -> Self:
         # A short path: those of sockets may have no more than about a hundred bytes.
-        cluster = cls(Path(mkdtemp(prefix="ringback-pg-")), _free_port())
+        cluster = cls(Path(mkdtemp(prefix="ringback-pg-")), free_port())
         if os.geteuid() == 0:
             shutil.chown(cluster.folder, "postgres", "postgres")
         return cluster
@@ -123,20 +123,13 @@ class Cluster:
 
     def run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs on the data, as a user that it accepts: not root."""
-        as_postgres: dict[str, Any] = {}
+        command = [str(binaries() / program), "--pgdata", str(self.data), *arguments]
         if os.geteuid() == 0:
-            user = pwd.getpwnam("postgres")
-            as_postgres = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            # Not `subprocess`, which would fork to change the user: gRPC's threads do not survive that.
+            command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
         errors = self.folder / "errors"
         with errors.open("ab") as file:  # not a pipe: the server would keep it open
-            done = subprocess.run(
-                [str(binaries() / program), "--pgdata", str(self.data), *arguments],
-                cwd=self.folder,
-                stdout=subprocess.DEVNULL,
-                stderr=file,
-                check=False,
-                **as_postgres,
-            )
+            done = subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=file, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {errors.read_text()}")
 
@@ -159,10 +152,3 @@ def binaries() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

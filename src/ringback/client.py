@@ -248,6 +248,7 @@ def channel_options() -> list[tuple[str, Any]]:
         # permits a ping every ten seconds.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         # By default a channel that could not connect refuses calls for up to two minutes.

@@ -1,7 +1,8 @@
 """Talking to a server that is killed all the time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
@@ -15,6 +16,10 @@ Response = TypeVar("Response")
 
 # Far more than a start, or an answer, takes on a busy machine: beyond it something hangs.
 PATIENCE_S: Final = 30.0
+# What the service config gives a call.
+DEADLINE_S: Final = 10.0
+# What a client gives it that knows that a server hangs: the next try goes to another one.
+HASTE_S: Final = 1.0
 # How long to leave a server alone that says it is stopping; nothing tells a client when the next one is up.
 PAUSE_S: Final = 0.2
 
@@ -44,13 +49,26 @@ async def connect(ports: Sequence[int]) -> AsyncIterator[Api]:
         )
 
 
-async def insist(call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
-    """Repeat a call until it is answered. What alone does not say what became of it is repeated; the rest is raised."""
+async def insist(
+    call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]",
+    request: Request,
+    has_hung: Callable[[float], bool] | None = None,
+) -> Response:
+    """Repeat a call until it is answered. What alone does not say what became of it is repeated; the rest is raised.
+
+    Of many servers, one may hang: `has_hung` tells whether one did since a moment (of `time.monotonic`). Only then a
+    call may miss its deadline.
+    """
     while True:
+        begun = time.monotonic()
+        timeout_s = PATIENCE_S
+        if has_hung:
+            timeout_s = HASTE_S if has_hung(begun) else DEADLINE_S
         try:
-            return await call(request, timeout=PATIENCE_S, wait_for_ready=True)
+            return await call(request, timeout=timeout_s, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
-            if error.code() not in _FATE_UNKNOWN:
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            if error.code() not in _FATE_UNKNOWN and not (late and has_hung and has_hung(begun)):
                 raise
             if refusal_of(error).reason:
                 await asyncio.sleep(PAUSE_S)

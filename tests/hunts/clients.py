@@ -14,7 +14,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.api import Api, by_id, refusal_of
-from tests.hunts.calls import insist
+from tests.hunts.calls import Request, Response, insist
 from tests.hunts.ledger import Ledger, Promise
 
 # What the simulated dialer plays, attempt by attempt.
@@ -43,6 +43,7 @@ class Client:
     # And how much of the load each of them gets.
     services: Mapping[str, int]
     dice: random.Random
+    has_hung: Callable[[float], bool] | None = None
 
     async def act(self) -> None:
         """Do one thing; an error that is not to be expected is a finding."""
@@ -72,7 +73,7 @@ class Client:
 
     async def _send(self, promise: Promise) -> None:
         try:
-            answer = await insist(self.api.callbacks.CreateCallback, promise.sent)
+            answer = await self._insist(self.api.callbacks.CreateCallback, promise.sent)
         except grpc.aio.AioRpcError as error:
             if not _is_too_late(promise, refusal_of(error).reason):
                 raise
@@ -84,7 +85,7 @@ class Client:
         count = self.dice.randint(2, _MAX_BATCH)
         promises = [self.ledger.add(self._new_request()) for _ in range(count)]
         request = pb.BatchCreateCallbacksRequest(requests=[promise.sent for promise in promises])
-        answer = await insist(self.api.callbacks.BatchCreateCallbacks, request)
+        answer = await self._insist(self.api.callbacks.BatchCreateCallbacks, request)
         for promise, result in zip(promises, answer.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
@@ -130,7 +131,7 @@ class Client:
     async def _cancel(self) -> None:
         if callback_id := self._acknowledged():
             request = pb.CancelCallbackRequest(key=by_id(callback_id), reason="the storm")
-            self.ledger.cancel((await insist(self.api.callbacks.CancelCallback, request)).callback)
+            self.ledger.cancel((await self._insist(self.api.callbacks.CancelCallback, request)).callback)
 
     async def _reschedule(self) -> None:
         if callback_id := self._acknowledged():
@@ -138,12 +139,15 @@ class Client:
             if self.dice.random() < 0.5:
                 request.target = self._target()
             try:
-                answer = await insist(self.api.callbacks.RescheduleCallback, request)
+                answer = await self._insist(self.api.callbacks.RescheduleCallback, request)
             except grpc.aio.AioRpcError as error:
                 if refusal_of(error).fields != ("due_date",):  # it expires before that
                     raise
             else:
                 self.ledger.answers.append(answer.callback)
+
+    async def _insist(self, call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
+        return await insist(call, request, self.has_hung)
 
     def _acknowledged(self) -> str:
         """One of the newest, which have not ended yet; "" when it is not known to exist."""

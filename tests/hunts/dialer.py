@@ -115,6 +115,13 @@ class Dialer:
             tell("finding", f"a call failed: {fault!r}")
 
     async def _poll(self) -> Sequence[pb.Lease]:
+        try:
+            return await self._lease()
+        except grpc.aio.AioRpcError as error:
+            tell("finding", f"a poll was refused: {error.code().name} {error.details()}")
+            return ()
+
+    async def _lease(self) -> Sequence[pb.Lease]:
         request = pb.LeaseCallbacksRequest(
             dialer_id=self._name,
             service_ids=self._service_ids,

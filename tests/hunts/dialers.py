@@ -1,11 +1,15 @@
-"""Twenty dialers of every kind of bad manners against one server, and a referee who sees everything.
+"""Many dialers of every kind of bad manners, and a referee who sees everything.
 
     python tests/hunts/dialers.py --callbacks 5000
+    python tests/hunts/dialers.py --callbacks 10000 --postgres --servers 3
 
 The dialers are processes (dialer.py). While they empty the queues of three services, some are killed, some are
 frozen until their leases have lapsed, callbacks are cancelled, and the server itself is killed. Every callback has
 to end exactly once, within the capacity of its service at every moment. Before that the shares of the priorities
 are counted (shares.py).
+
+Of many servers, each call goes to the next one, so that a lease of one is reported on to another. Then servers
+hang, too, until leases have lapsed; their PostgreSQL crashes, and their connections to it are cut.
 """
 
 import asyncio
@@ -32,9 +36,12 @@ from tests.api import Api, by_id
 from tests.hunts import shares
 from tests.hunts.calls import connect, insist
 from tests.hunts.checker import Checker
+from tests.hunts.database import Durable
+from tests.hunts.dialer import LEASE_S
 from tests.hunts.fleet import Fleet
 from tests.hunts.report import Report, fates
-from tests.hunts.server import ONE_SERVER, ServerProcess, Setting, ports_of, serving
+from tests.hunts.server import ServerProcess, hanging, ports_of, serving
+from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
 from tests.hunts.watcher import Watcher
 
 # Of what a service may have in progress, and its share of the callbacks: a lapse blocks a whole small service.
@@ -43,33 +50,48 @@ _BATCH: Final = 500
 _CANCELLED_AT_ONCE: Final = 5
 # Nothing may stand still for longer than a few leases.
 _STANDSTILL_S: Final = 30.0
+# So long that everything which was leased has lapsed.
+_FROZEN_S: Final = LEASE_S + 1.0
 
 
 @dataclass(frozen=True)
 class Mischief:
-    """How much goes wrong while the queues are emptied."""
+    """How much goes wrong while the queues are emptied. The last three take many servers on one PostgreSQL."""
 
     dialers: int = 20
     kills: int = 15
     freezes: int = 10
     cancels: int = 30
     server_kills: int = 3
+    server_freezes: int = 0
+    crashes: int = 0
+    cuts: int = 0
+
+
+ONE_SERVER_MISCHIEF: Final = Mischief()
+MANY_SERVERS_MISCHIEF: Final = Mischief(dialers=30, server_kills=20, server_freezes=3, crashes=2, cuts=10)
 
 
 class Hunt:
-    """One server, its dialers, and a watch of everything."""
+    """The servers, their dialers, and a watch of everything."""
 
     def __init__(
-        self, servers: Sequence[ServerProcess], api: Api, services: Sequence[Service], dice: random.Random
+        self,
+        servers: Sequence[ServerProcess],
+        api: Api,
+        services: Sequence[Service],
+        cluster: Durable | None,
+        dice: random.Random,
     ) -> None:
         self.checker = Checker(services)
-        self.watcher = Watcher(ports_of(servers), self.checker, dice, cb.CallbackFilter())
+        self.watcher = Watcher(ports_of(servers), self.checker, dice, cb.CallbackFilter(), hanging(servers))
         self.fleet = Fleet(ports_of(servers), [service.service_id for service in services], dice)
         self.answers: list[cb.Callback] = []
         self.findings: list[str] = []
         self._servers = servers
         self._api = api
         self._services = services
+        self._cluster = cluster
         self._dice = dice
 
     async def fill(self, count: int) -> None:
@@ -92,7 +114,11 @@ class Hunt:
                 *[self._cancel_some] * mischief.cancels,
                 *[self._restart_server] * mischief.server_kills,
                 *[lambda: _begin(freezes, self.fleet.freeze_one)] * mischief.freezes,
+                *[lambda: _begin(freezes, self._freeze_server)] * mischief.server_freezes,
             ]
+            if (cluster := self._cluster) is not None:
+                deeds += [cluster.restart] * mischief.crashes
+                deeds += [lambda: cluster.cut_connections(self._dice)] * mischief.cuts
             self._dice.shuffle(deeds)
             for number, deed in enumerate(deeds, start=1):
                 # The last deeds leave time for what they do to be seen.
@@ -134,9 +160,21 @@ class Hunt:
                     self.findings.append(f"cancel {callback_id}: {error.code().name} {error.details()}")
 
     async def _restart_server(self) -> None:
-        server = self._dice.choice(self._servers)
+        server = self._any_server()
         await server.kill()
         await server.start()
+
+    async def _freeze_server(self) -> None:
+        if len(self._awake()) > 1:  # somebody has to go on
+            server = self._any_server()
+            server.freeze()
+            await server.thaw_after(_FROZEN_S)
+
+    def _any_server(self) -> ServerProcess:
+        return self._dice.choice(self._awake())
+
+    def _awake(self) -> Sequence[ServerProcess]:
+        return [server for server in self._servers if server.up.is_set() and not server.frozen]
 
     def _request(self, service: Service) -> pb.CreateCallbackRequest:
         shared = self._dice.random() < 0.05
@@ -157,7 +195,7 @@ async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any
 
 
 async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int, setting: Setting = ONE_SERVER) -> Report:
-    """One hunt on a fresh database in `folder`."""
+    """One hunt on a fresh database: in `folder`, or that of the setting."""
     begun = time.monotonic()
     async with _hunt(folder, setting, random.Random(seed)) as hunting:
         try:
@@ -168,10 +206,11 @@ async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int, s
             hunting.findings.append(f"the hunt could not go on: {fault!r}")
         facts: dict[str, object] = {
             "seed": seed,
+            "servers": setting.servers,
+            "mischief": mischief,
             **fates(hunting.checker.callbacks.values()),
             "events checked": hunting.checker.events,
             "events delivered again": hunting.checker.redelivered,
-            "dialers": f"{hunting.fleet.started}, of which {mischief.kills} were killed",
             "refused reports": dict(hunting.fleet.refusals),
             "seconds": round(time.monotonic() - begun, 1),
         }
@@ -186,7 +225,7 @@ async def _hunt(folder: Path, setting: Setting, dice: random.Random) -> AsyncIte
                 f"sip:capacity-{capacity}@cc.example", max_concurrent_calls=capacity, ring_timeout=Duration(seconds=1)
             )
         services = (await api.directory.ListServices(ListServicesRequest())).services
-        hunting = Hunt(servers, api, services, dice)
+        hunting = Hunt(servers, api, services, setting.cluster, dice)
         watching = asyncio.create_task(hunting.watcher.run())
         await hunting.watcher.streaming.wait()
         try:
@@ -197,21 +236,26 @@ async def _hunt(folder: Path, setting: Setting, dice: random.Random) -> AsyncIte
             await asyncio.gather(watching, return_exceptions=True)
 
 
-async def _both(folder: Path, callbacks: int, seed: int) -> Report:
+async def _both(folder: Path, callbacks: int, seed: int, setting: Setting) -> Report:
     (folder / "shares").mkdir()
-    counted = await shares.hunt(folder / "shares", depth=400, rounds=10)
-    hunted = await hunt(folder, callbacks=callbacks, mischief=Mischief(), seed=seed)
+    counted = await shares.hunt(folder / "shares", depth=400, rounds=10, setting=setting)
+    mischief = ONE_SERVER_MISCHIEF if setting.cluster is None else MANY_SERVERS_MISCHIEF
+    hunted = await hunt(folder, callbacks=callbacks, mischief=mischief, seed=seed, setting=setting.afresh())
     return Report({**counted.facts, **hunted.facts}, [*counted.findings, *hunted.findings])
 
 
 @click.command()
 @click.option("--callbacks", default=5000, show_default=True, help="How many callbacks the dialers have to end.")
 @click.option("--seed", type=int, help="Repeats the dice of an earlier hunt (its timing is the machine's).")
-def main(callbacks: int, seed: int | None) -> None:
-    """Let twenty bad dialers empty three queues, and look for anything lost, doubled or out of turn."""
-    with tempfile.TemporaryDirectory(prefix="ringback-dialers-") as folder:
-        chosen = random.randrange(2**32) if seed is None else seed
-        asyncio.run(_both(Path(folder), callbacks, chosen)).show()
+@setting_options
+def main(callbacks: int, seed: int | None, *, postgres: bool, servers: int) -> None:
+    """Let many bad dialers empty three queues, and look for anything lost, doubled or out of turn."""
+    seed = random.randrange(2**32) if seed is None else seed
+    with (
+        tempfile.TemporaryDirectory(prefix="ringback-dialers-") as folder,
+        chosen(postgres=postgres, servers=servers) as setting,
+    ):
+        asyncio.run(_both(Path(folder), callbacks, seed, setting)).show()
 
 
 if __name__ == "__main__":

@@ -1,25 +1,24 @@
 """A server that is a process of its own, so that it can be killed."""
 
 import asyncio
-import random
 import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.hunts.calls import PATIENCE_S
+from tests.hunts.calls import PATIENCE_S, PAUSE_S
+from tests.hunts.ports import free_port
+from tests.hunts.setting import Setting
 
 # What an orchestrator has to wait for a drain, at most.
 DRAIN_S: Final = 10.0
-# Below the range from which systems take the ports of outgoing connections: a client that looks for a dead server
-# on one of those can come to be connected to itself.
-_PORTS: Final = range(20_000, 32_000)
 _LISTENING: Final = b"listening on"
+# What a server says, and ends, that starts while its PostgreSQL is away.
+_NO_DATABASE: Final = b"Error: cannot open postgresql:"
 # What a server that is merely killed has no reason to log.
 _COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
 
@@ -32,24 +31,14 @@ class Drain:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a hunt hunts: one server with an SQLite file of its own, or many that share a PostgreSQL database."""
-
-    servers: int = 1
-    # Its URL; "" for SQLite.
-    database: str = ""
-
-
-ONE_SERVER: Final = Setting()
-
-
 class ServerProcess:
     """`ringback serve` on one database and one port, as often as it is started. Its log is kept in the folder."""
 
     def __init__(self, folder: Path, name: str, database: str, options: Sequence[str]) -> None:
         self.port = free_port()
         self.up = asyncio.Event()
+        self.frozen = False
+        self._thawed = 0.0
         self.log = folder / f"{name}.log"
         # What it said last, each time it ended without having been asked to.
         self._last_words: list[str] = []
@@ -72,18 +61,46 @@ class ServerProcess:
         self._reader = asyncio.create_task(self._read_log(self._process.stderr))
 
     async def listening(self) -> None:
-        """Return when the server listens; raises when it ends instead."""
+        """Return when the server listens. One that did not find its database is started again, as orchestrators do.
+
+        Raises when it ends for another reason.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while not await self._came_up():
+                await asyncio.sleep(PAUSE_S)
+                await self.spawn()
+
+    async def _came_up(self) -> bool:
         assert self._reader is not None
         up = asyncio.create_task(self.up.wait())
-        async with asyncio.timeout(PATIENCE_S):
-            await asyncio.wait([up, self._reader], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([up, self._reader], return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
-        if not self.up.is_set():
-            raise RuntimeError(f"the server ended instead of listening: {self._last_words[-1:]}")
+        if self._last_words:
+            raise RuntimeError(f"the server ended instead of listening: {self._last_words[-1]}")
+        return self.up.is_set()
 
     async def kill(self) -> None:
         """kill -9, whatever it is doing; nothing when it is not running."""
         await self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Have it hang; it knows nothing of it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        self.frozen = True
+
+    async def thaw_after(self, seconds: float) -> None:
+        """Have it go on, unless it was killed meanwhile."""
+        process = self._process
+        await asyncio.sleep(seconds)
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGCONT)
+        self.frozen = False
+        self._thawed = time.monotonic()
+
+    def has_hung(self, since: float) -> bool:
+        """Whether it did at any time since that moment of `time.monotonic`."""
+        return self.frozen or self._thawed >= since
 
     async def drain(self) -> Drain:
         """Ask it to stop, and wait until it has."""
@@ -120,7 +137,7 @@ class ServerProcess:
             self._keep(line)
             if _LISTENING in line:
                 self.up.set()
-        if self._process is not None:  # nobody has ended it
+        if self._process is not None and not line.startswith(_NO_DATABASE):  # nobody has ended it
             self.up.clear()
             self._last_words.append(line.decode().strip())
 
@@ -141,16 +158,12 @@ async def serving(folder: Path, setting: Setting, *options: str) -> AsyncIterato
         await asyncio.gather(*(server.kill() for server in servers))
 
 
+def hanging(servers: Sequence[ServerProcess]) -> Callable[[float], bool] | None:
+    """Tells whether one of many has hung since a moment; a server that is alone never does."""
+    if len(servers) == 1:
+        return None
+    return lambda since: any(server.has_hung(since) for server in servers)
+
+
 def ports_of(servers: Sequence[ServerProcess]) -> Sequence[int]:
     return [server.port for server in servers]
-
-
-def free_port() -> int:
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

@@ -15,7 +15,8 @@ from ringback.v1 import dialer_service_pb2 as pb
 from tests.api import Api
 from tests.hunts.calls import connect, insist
 from tests.hunts.report import Report
-from tests.hunts.server import ONE_SERVER, Setting, ports_of, serving
+from tests.hunts.server import ports_of, serving
+from tests.hunts.setting import ONE_SERVER, Setting
 
 WEIGHTS: Final = {
     cb.PRIORITY_HIGHEST: 7,

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.hunts import dialers, kill_storm, shares
+from tests.hunts.setting import chosen
 
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
-    report = await kill_storm.hunt(tmp_path, kills=3, drains=1, seed=1)
+    report = await kill_storm.hunt(tmp_path, blows=kill_storm.Blows(kills=3, drains=1), seed=1)
     assert report.findings == []
 
 
@@ -16,6 +19,8 @@ async def test_bad_dialers_do_no_harm(tmp_path: Path) -> None:
     assert report.findings == []
 
 
-async def test_priorities_get_their_exact_shares(tmp_path: Path) -> None:
-    report = await shares.hunt(tmp_path, depth=60, rounds=2)
+@pytest.mark.parametrize("postgres", [False, True], ids=["one server", "three servers"])
+async def test_priorities_get_their_exact_shares(tmp_path: Path, *, postgres: bool) -> None:
+    with chosen(postgres=postgres, servers=3) as setting:
+        report = await shares.hunt(tmp_path, depth=60, rounds=2, setting=setting)
     assert report.findings == []

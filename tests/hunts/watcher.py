@@ -2,9 +2,10 @@
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import grpc
 
@@ -15,6 +16,8 @@ from tests.hunts.calls import PAUSE_S, connect
 # How often a stream resumes with an older token, as a client does that was killed before it stored the last one.
 _OLD_TOKEN_SHARE: Final = 0.3
 _BOOKMARKS: Final = 20
+# Ten heartbeats: then a stream is left for one of another server.
+_SILENCE_S: Final = 10.0
 
 
 class Consumer(Protocol):
@@ -32,8 +35,14 @@ class Watcher:
     """Runs until it is cancelled, or until a stream ends in a way that no kill and no drain explains."""
 
     def __init__(
-        self, ports: Sequence[int], consumer: Consumer, dice: random.Random, wanted: cb.CallbackFilter
+        self,
+        ports: Sequence[int],
+        consumer: Consumer,
+        dice: random.Random,
+        wanted: cb.CallbackFilter,
+        has_hung: Callable[[float], bool] | None = None,
     ) -> None:
+        """`has_hung` tells of many servers whether one hung since a moment: only then a stream may be silent."""
         self.streaming = asyncio.Event()
         # How each stream so far has ended.
         self.ends: list[grpc.StatusCode] = []
@@ -44,6 +53,7 @@ class Watcher:
         self._consumer = consumer
         self._dice = dice
         self._wanted = wanted
+        self._has_hung = has_hung
         # Tokens, and how many events had come before each.
         self._bookmarks: deque[tuple[str, int]] = deque(maxlen=_BOOKMARKS)
         self._news = asyncio.Event()
@@ -73,14 +83,30 @@ class Watcher:
         async with connect([self.port]) as api:
             stream = api.callbacks.WatchCallbacks(request, wait_for_ready=True)
             try:
-                async for response in stream:
-                    self._take(response)
+                await self._read(stream)
+            except _Silence:
+                stream.cancel()
+                return grpc.StatusCode.UNAVAILABLE
             except grpc.aio.AioRpcError:
                 pass  # the code says it all
             except asyncio.CancelledError:
                 if _is_being_cancelled():
                     raise
             return await stream.code()
+
+    async def _read(self, stream: "grpc.aio.UnaryStreamCall[Any, pb.WatchCallbacksResponse]") -> None:
+        while True:
+            heard = time.monotonic()
+            try:
+                async with asyncio.timeout(_SILENCE_S if self._has_hung else None):
+                    response = await stream.read()
+            except TimeoutError:
+                if self.streaming.is_set() and self._has_hung and not self._has_hung(heard):
+                    self.findings.append(f"a watch was silent for {_SILENCE_S} s")
+                raise _Silence from None
+            if not isinstance(response, pb.WatchCallbacksResponse):
+                return  # the stream's end
+            self._take(response)
 
     def _bookmark(self) -> tuple[str, int]:
         if not self._bookmarks:
@@ -100,6 +126,10 @@ class Watcher:
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+class _Silence(Exception):  # noqa: N818 - what there was
+    """Nothing was heard on a stream for too long."""
 
 
 def _is_being_cancelled() -> bool:

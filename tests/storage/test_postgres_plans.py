@@ -6,6 +6,7 @@ the plan for the given values, and with the one that PostgreSQL may keep for all
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -90,9 +91,9 @@ FILTERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def empty(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection to a database without a callback."""
+@contextmanager
+def new_tables(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection, as servers have it, to a database without a callback."""
     with psycopg.connect(cluster.new_schema(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
         for script in scripts("postgres"):
             connection.execute(script.encode())
@@ -101,17 +102,19 @@ def empty(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         yield connection
 
 
+@pytest.fixture(scope="module")
+def empty(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with new_tables(cluster) as connection:
+        yield connection
+
+
 @pytest.fixture(scope="module", params=["analysed", "fresh"])
 def connection(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """To a database that PostgreSQL knows well, and to one that has just been filled."""
-    with psycopg.connect(cluster.new_schema(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
-        for script in scripts("postgres"):
-            connection.execute(script.encode())
-        connection.execute("ALTER TABLE callback SET (autovacuum_enabled = off)")
+    with new_tables(cluster) as connection:
         connection.execute(FILL.replace("%(rows)s", str(ROWS)).encode())
         if request.param == "analysed":
             connection.execute("VACUUM ANALYZE")
-        connection.execute(HINTS)
         yield connection
 
 

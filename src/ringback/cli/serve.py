@@ -25,6 +25,7 @@ from ringback.config import (
     Settings,
     parse_database,
 )
+from ringback.domain.errors import StorageUnavailable
 from ringback.ports import Retention
 from ringback.rpc.server import CannotListen
 from ringback.storage.refusal import StoreCannotOpen
@@ -86,7 +87,7 @@ def serve(services: list[WantedService], log_level: str, **options: Any) -> None
         raise click.UsageError(str(fault)) from None
     try:
         failed = _run(_serve(settings, services))
-    except (StoreCannotOpen, CannotListen) as fault:
+    except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except grpc.aio.AioRpcError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal.details()}") from None

@@ -29,6 +29,7 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
     # Find out in half a minute that a client is gone without a word.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # else it is a minute, whatever the line above says
     ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
     ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
 )

@@ -37,10 +37,17 @@ RIVALRY: Final = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,
 )
-# For the planner. A plan that is made, and kept, while the database is young would read whole tables for long after
-# they have grown; so would one for a question that is thought to find many. Nothing but speed depends on it, so it
-# does no harm when a pooler gives what is set here to somebody else.
-HINTS: Final = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; SET jit = off"
+# For the planner: every question has an index in the order of its answer, and one plan that is good for all values,
+# which need not be made again each time. Otherwise one that was made, and kept, while the database was young would
+# read whole tables for long after they have grown. Nothing but speed depends on it, so it does no harm when a pooler
+# gives what is set here to somebody else.
+HINTS: Final = """
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_sort = off;
+    SET jit = off;
+    SET plan_cache_mode = force_generic_plan
+"""
 # Prepared when it was used so often.
 _PREPARE_AFTER: Final = 3
 

@@ -166,8 +166,9 @@ class Transaction:
         """Log the entries. The cursor answers the newest number."""
         if not self.entries:
             return None
+        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for us
         await self.send(_LOCK_LOG)
-        return await self.send(_APPEND, rows_json(EVENT_COLUMNS, self.entries))
+        return await self.send(_APPEND, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""A PostgreSQL that loses nothing, and two servers on it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.e2e.replicas import Replica, pair
+from tests.hunts.database import Durable
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Durable]:
+    cluster = Durable.start({})  # what PostgreSQL does by itself is safe
+    yield cluster
+    cluster.destroy()
+
+
+@pytest.fixture
+async def replicas(cluster: Durable) -> AsyncIterator[tuple[Replica, Replica]]:
+    async with pair(cluster.new_schema()) as servers:
+        yield servers
