@@ -54,7 +54,7 @@ def _load(_: click.Context, param: click.Parameter, path: Path | None) -> list[W
 
 @click.command()
 @_option("--listen", "HOST:PORT; port 0 lets the system choose.", default=DEFAULT_LISTEN)
-@_option("--database", "sqlite:///FILE", default=DEFAULT_DATABASE)
+@_option("--database", "sqlite:///FILE, or postgresql://… for many servers on one database", default=DEFAULT_DATABASE)
 @_option(
     "--dialer",
     "What places the calls; none leaves it to dialers of your own, over DialerService.",
