@@ -1,0 +1,150 @@
+"""Servers and PostgreSQL as processes of their own, and what they spend."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from psycopg import connect
+
+from tests.postgres import Cluster
+
+_TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
+# Enough that what is measured stays in memory, as in production.
+_MEMORY: Final = {"shared_buffers": "2GB"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    pid: int
+    address: str
+
+
+@asynccontextmanager
+async def serving(count: int, database: str, *options: str) -> AsyncIterator[Sequence[ServerProcess]]:
+    """So many servers on one database, which live as long as the block."""
+    processes: list[asyncio.subprocess.Process] = []
+    try:
+        servers = []
+        for _ in range(count):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ringback", "serve", "--listen", "127.0.0.1:0", "--log-level", "info"),
+                *("--database", database, *options),
+                stderr=asyncio.subprocess.PIPE,
+            )
+            processes.append(process)
+            servers.append(ServerProcess(process.pid, await _address_of(process)))
+        yield servers
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*(process.wait() for process in processes))
+
+
+async def _address_of(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
+    while not (found := re.search(rb"listening on (\S+)", line := await process.stderr.readline())):
+        if not line:
+            raise RuntimeError("the server ended instead of listening")
+    # What else it says is read, lest it waits for somebody who does, and forgotten.
+    asyncio.ensure_future(process.stderr.read())  # noqa: RUF006 - ends with the process
+    return found[1].decode()
+
+
+@contextmanager
+def durable_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A PostgreSQL that flushes each commit to the disk, gone after the block."""
+    cluster = Cluster.start({**_MEMORY, **(settings or {})})
+    try:
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+@contextmanager
+def database_of(cluster: Cluster) -> Iterator[str]:
+    """The URL of an empty database, dropped after the block."""
+    url = cluster.new_database()
+    try:
+        yield url
+    finally:
+        cluster.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent up to some moment, or between two of them."""
+
+    servers_s: float = 0.0
+    postgres_s: float = 0.0
+    # Transactions that have written something, notifications included.
+    transactions: int = 0
+    wal_bytes: int = 0
+    # What the servers have written to files.
+    file_bytes: int = 0
+
+    def __sub__(self, earlier: Self) -> "Spent":
+        return Spent(
+            self.servers_s - earlier.servers_s,
+            self.postgres_s - earlier.postgres_s,
+            self.transactions - earlier.transactions,
+            self.wal_bytes - earlier.wal_bytes,
+            self.file_bytes - earlier.file_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Reads what some servers and their PostgreSQL have spent."""
+
+    servers: Sequence[ServerProcess]
+    cluster: Cluster | None
+
+    def read(self) -> Spent:
+        servers_s = sum(_cpu_s(server.pid)[0] for server in self.servers)
+        file_bytes = sum(_written_bytes(server.pid) for server in self.servers)
+        if self.cluster is None:
+            return Spent(servers_s, file_bytes=file_bytes)
+        postgres_s = _cluster_s(self.cluster)
+        return Spent(servers_s, postgres_s, *written_by(self.cluster), file_bytes)
+
+
+def written_by(cluster: Cluster) -> tuple[int, int]:
+    """How many transactions have written, and how long the write-ahead log is by now, in bytes."""
+    with connect(cluster.url(), autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,"
+            " (pg_current_wal_insert_lsn() - '0/0')::bigint"
+        ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _cluster_s(cluster: Cluster) -> float:
+    """CPU time of all processes of a PostgreSQL, those included that have ended."""
+    postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    seconds = sum(_cpu_s(postmaster))
+    for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        with suppress(FileNotFoundError):  # has just ended
+            # One thread each, and many that do next to nothing: ticks of 10 ms would lose it.
+            seconds += int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
+    return seconds
+
+
+def _cpu_s(pid: int) -> tuple[float, float]:
+    """Of a process with all its threads, and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system, children_user, children_system = (int(field) * _TICK_S for field in fields[11:15])
+    return user + system, children_user + children_system
+
+
+def _written_bytes(pid: int) -> int:
+    found = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
