@@ -191,6 +191,10 @@ async def following(cluster: Cluster) -> Following:
         )
 
 
+def middle(measured: Sequence[Following]) -> Following:
+    return Following(*(statistics.median(column) for column in zip(*measured, strict=True)))
+
+
 def median(results: Sequence[Result]) -> Result:
     columns = zip(*((r.per_s, r.server_us, r.postgres_us, r.batch, r.written_bytes) for r in results), strict=True)
     return Result(*(statistics.median(column) for column in columns))
