@@ -357,6 +357,10 @@ class Store(Protocol):
         """The events with a number above `after`, in order; ends early like `list`."""
         ...
 
-    async def wait_for_events(self, after: int) -> None:
-        """Return when an event above `after` may be readable; at once when one is."""
+    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
+        """Return when an event above `after` may be readable; at once when one is.
+
+        Answers the events that follow `after`, as far as they are at hand without a look at the database; else none,
+        and `events` has to tell.
+        """
         ...

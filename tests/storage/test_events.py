@@ -131,3 +131,38 @@ async def test_lists_agree_with_the_log_at_every_moment(store: Store) -> None:
     for snapshot in snapshots:
         present = fold(event for event in events if event.number <= snapshot.number)
         assert {callback.callback_id: callback for callback in snapshot.callbacks} == present
+
+
+async def test_what_is_at_hand_is_what_would_be_read(store: Store) -> None:
+    dice = random.Random(10)
+    last = new()
+    following = asyncio.create_task(follow_closely(store, until=last.callback_id))
+    for _ in range(3):
+        await asyncio.gather(*(live(store, random.Random(dice.random())) for _ in range(20)))
+        assert await store.purge(NOW + seconds(1), Retention(ended_callbacks=seconds(0)), 3)
+    await store.create([last])
+
+    followed, at_hand = await following
+
+    read = await store.events(0, 10_000)
+    assert [entry[:3] for entry in map(as_filters_see, followed)] == [entry[:3] for entry in map(as_filters_see, read)]
+    there = {event.number: event for event in read}
+    assert [as_filters_see(event) for event in at_hand] == [as_filters_see(there[event.number]) for event in at_hand]
+
+
+async def follow_closely(store: Store, until: str) -> tuple[list[LoggedEvent], list[LoggedEvent]]:
+    """All events up to a callback's first, and those of them that needed not be read."""
+    followed: list[LoggedEvent] = []
+    at_hand: list[LoggedEvent] = []
+    while not followed or followed[-1].callback.callback_id != until:
+        number = followed[-1].number if followed else 0
+        some = await store.wait_for_events(number)
+        at_hand += some
+        followed += some or await store.events(number, 1000)
+    return followed, at_hand
+
+
+def as_filters_see(event: LoggedEvent) -> tuple[object, ...]:
+    before = event.previous
+    seen = before and (before.state, before.request.priority, before.due_date, before.dial_target)
+    return event.number, event.kind, event.callback, seen

@@ -12,20 +12,21 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite.committing import Transaction
 from tests.storage.samples import NOW, cancel, changes, new
 
 R = TypeVar("R")
 
 
 async def on_writer(store: SqliteStore, work: Callable[[sqlite3.Connection], R]) -> R:
-    return await store._write(lambda database, _: [work(database)], None)
+    return await store._write(lambda transaction, _: [work(transaction.database)], None)
 
 
 # --- One operation fails -------------------------------------------------------------------------------------
 
 
-def broken_operation(database: sqlite3.Connection, requests: Sequence[None]) -> list[None]:
-    database.execute("DELETE FROM callback")
+def broken_operation(transaction: Transaction, requests: Sequence[None]) -> list[None]:
+    transaction.database.execute("DELETE FROM callback")
     raise ZeroDivisionError
 
 

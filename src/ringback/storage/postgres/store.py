@@ -239,8 +239,9 @@ class PostgresStore:
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seek(partial(reads.events, after=after, limit=limit))
 
-    async def wait_for_events(self, after: int) -> None:
+    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
         await self._log_end.wait(after)
+        return ()  # others write to the log, too
 
     async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""

@@ -1,6 +1,7 @@
 """Forgetting what need not be kept, a bounded number of rows at a time."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import NamedTuple
@@ -8,8 +9,9 @@ from typing import NamedTuple
 from ringback.ports import Retention
 from ringback.storage import event
 from ringback.storage.record import read_callback, time_us
+from ringback.storage.sqlite.committing import Transaction
 from ringback.storage.sqlite.reads import newest_event
-from ringback.storage.sqlite.statements import delete_labels, each, log
+from ringback.storage.sqlite.statements import delete_labels, log
 
 
 class Purge(NamedTuple):
@@ -18,13 +20,19 @@ class Purge(NamedTuple):
     limit: int
 
 
-def _purge(database: sqlite3.Connection, request: Purge) -> int:
+def purge(transaction: Transaction, requests: Sequence[Purge]) -> list[int]:
+    return [_purge(transaction, request) for request in requests]
+
+
+def _purge(transaction: Transaction, request: Purge) -> int:
     now, retention, limit = request
-    callbacks = _purge_callbacks(database, now, time_us(now - retention.ended_callbacks), limit)
-    return callbacks + _purge_events(database, time_us(now - retention.events), retention.min_events, limit)
+    callbacks = _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
+    events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
+    return callbacks + events
 
 
-def _purge_callbacks(database: sqlite3.Connection, now: datetime, before_us: int, limit: int) -> int:
+def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:
+    database = transaction.database
     ended = database.execute(
         """
         SELECT callback_id, state, body FROM callback INDEXED BY callback_to_purge
@@ -34,7 +42,8 @@ def _purge_callbacks(database: sqlite3.Connection, now: datetime, before_us: int
     ).fetchall()
     delete_labels(database, [read_callback(body, None) for _, _, body in ended])
     database.executemany("DELETE FROM callback WHERE callback_id = ?", [row[:1] for row in ended])
-    log(database, [event.purged(now, *row) for row in ended])
+    if ended:
+        log(transaction, [event.purged(now, *row) for row in ended])
     return len(ended)
 
 
@@ -49,6 +58,3 @@ def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int,
     if old:
         database.execute("DELETE FROM event WHERE number <= ?", (old[-1],))
     return len(old)
-
-
-purge = each(_purge)

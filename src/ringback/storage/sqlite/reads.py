@@ -150,10 +150,10 @@ QUEUE_HEADS: Final = " UNION ALL ".join(
     """  # noqa: S608 - SQL of ours
     for level in Priority
 )
-# Asked for a level whose line is short: there are few in it that are not held.
+# Asked for the levels whose line is short (NULL for the others): there are few in those who are not held.
 IS_HELD: Final = f"""
     SELECT 1 FROM callback AS waiting INDEXED BY callback_queue
-     WHERE state = 'QUEUED' AND service_id = ? AND priority = ? AND {_IN_CALL} LIMIT 1
+     WHERE state = 'QUEUED' AND service_id = ? AND priority IN ({", ".join("?" * len(Priority))}) AND {_IN_CALL} LIMIT 1
 """  # noqa: S608 - SQL of ours
 
 
@@ -192,8 +192,8 @@ def queue(database: sqlite3.Connection, service_id: str, depth: int) -> Queue | 
         heads: dict[Priority, list[Callback]] = {}
         for level, *columns in database.execute(QUEUE_HEADS, {"service_id": service_id, "depth": depth}):
             heads.setdefault(Priority(level), []).append(read_callback(*columns))
-        short = [level for level in Priority if len(heads.get(level, ())) < depth]
-        held = any(database.execute(IS_HELD, (service_id, level.value)).fetchone() for level in short)
+        short = [level if len(heads.get(level, ())) < depth else None for level in Priority]
+        held = database.execute(IS_HELD, (service_id, *short)).fetchone() is not None
     return Queue(read_service(row[0]), _turn(service_id, row), in_progress, heads, held)
 
 

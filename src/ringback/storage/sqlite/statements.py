@@ -9,7 +9,7 @@ from ringback.domain.callback import Callback
 from ringback.ports import DuplicateService, RevisionConflict
 from ringback.storage.event import EVENT_COLUMNS
 from ringback.storage.row import Row
-from ringback.storage.sqlite.committing import Operation
+from ringback.storage.sqlite.committing import Operation, Transaction
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,11 +23,11 @@ ROWS_PER_INSERT: Final = 32
 def each(operation: Callable[[sqlite3.Connection, T], R]) -> Operation[T, R]:
     """The operation that handles its requests one after the other."""
 
-    def run(database: sqlite3.Connection, requests: Sequence[T]) -> list[R | Exception]:
+    def run(transaction: Transaction, requests: Sequence[T]) -> list[R | Exception]:
         answers: list[R | Exception] = []
         for request in requests:
             try:
-                answers.append(operation(database, request))
+                answers.append(operation(transaction.database, request))
             except (RevisionConflict, DuplicateService) as refusal:
                 answers.append(refusal)
         return answers
@@ -35,8 +35,10 @@ def each(operation: Callable[[sqlite3.Connection, T], R]) -> Operation[T, R]:
     return run
 
 
-def log(database: sqlite3.Connection, entries: Sequence[Row]) -> None:
-    insert(database, "event", EVENT_COLUMNS, entries)
+def log(transaction: Transaction, entries: Sequence[Row]) -> int:
+    """Answers the number of the first of at least one entry; the others follow without a gap."""
+    transaction.newest = insert(transaction.database, "event", EVENT_COLUMNS, entries)
+    return transaction.newest - len(entries) + 1
 
 
 def insert_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -> None:
@@ -56,11 +58,14 @@ def _label_rows(callbacks: Sequence[Callback]) -> list[Row]:
     ]
 
 
-def insert(database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+def insert(database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+    """Answers the number that SQLite gave to the last row of a table that has numbers."""
+    number = 0
     for start in range(0, len(rows), ROWS_PER_INSERT):
         some = rows[start : start + ROWS_PER_INSERT]
         values: list[Any] = [value for row in some for value in row]
-        database.execute(_insert_of(table, columns, len(some)), values)
+        number = database.execute(_insert_of(table, columns, len(some)), values).lastrowid or 0
+    return number
 
 
 @cache  # a few tables, up to ROWS_PER_INSERT rows

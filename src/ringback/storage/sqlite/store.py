@@ -27,6 +27,7 @@ from ringback.ports import (
     Snapshot,
     Turn,
 )
+from ringback.recent import RecentEvents
 from ringback.storage.growing import Growing
 from ringback.storage.refusal import StoreCannotOpen
 from ringback.storage.sqlite import pages, purging, reads, services, writes
@@ -42,6 +43,8 @@ R = TypeVar("R")
 # Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2
+# In memory, for whoever follows the log closely.
+RECENT_EVENTS: Final = 1_000
 
 
 class SqliteStore:
@@ -55,6 +58,7 @@ class SqliteStore:
         seekers: Readers,
         listers: Readers,
         log_end: Growing,
+        recent: RecentEvents,
         services_version: Growing,
         resources: AsyncExitStack,
     ) -> None:
@@ -63,6 +67,7 @@ class SqliteStore:
         self._seekers = seekers
         self._listers = listers
         self._log_end = log_end
+        self._recent = recent
         self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
@@ -89,7 +94,8 @@ class SqliteStore:
                 stack.callback(services_version.end)
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
-            committing = Committing(writing, newest=reads.newest_event, committed=log_end.advance)
+            recent = RecentEvents(log_end.value, RECENT_EVENTS)
+            committing = Committing(writing, partial(_committed, recent, log_end))
             writer = Writer(committing.write, stopped=log_end.end)
             stack.push_async_callback(writer.close)
             return cls(
@@ -98,6 +104,7 @@ class SqliteStore:
                 seekers=seekers,
                 listers=listers,
                 log_end=log_end,
+                recent=recent,
                 services_version=services_version,
                 resources=stack.pop_all(),
             )
@@ -232,8 +239,9 @@ class SqliteStore:
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seek(partial(reads.events, after=after, limit=limit))
 
-    async def wait_for_events(self, after: int) -> None:
+    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
         await self._log_end.wait(after)
+        return self._recent.after(after, RECENT_EVENTS) or ()
 
     async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
@@ -242,3 +250,11 @@ class SqliteStore:
 
     async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
         return await self._seekers.read(query)
+
+
+def _committed(recent: RecentEvents, log_end: Growing, newest: int, events: Sequence[LoggedEvent]) -> None:
+    if recent.newest + len(events) == newest:
+        recent.append(events)
+    else:  # some were logged without their values
+        recent.restart(newest)
+    log_end.advance(newest)

@@ -10,11 +10,32 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from ringback.domain.callback import IN_PROGRESS, Callback
-from ringback.ports import Change, Extension, RevisionConflict, Turn, UnknownService
+from ringback.ports import Change, EventKind, Extension, LoggedEvent, RevisionConflict, Turn, UnknownService
 from ringback.storage import event
 from ringback.storage.record import duration_us, read_callback, time_us, write_json
 from ringback.storage.row import CALLBACK_COLUMNS, Row, changed_columns, lease_expire_us, row_of
+from ringback.storage.sqlite.committing import Transaction
 from ringback.storage.sqlite.statements import ROWS_PER_INSERT, delete_labels, each, insert, insert_labels, log
+
+# --- The log ---------------------------------------------------------------------------------------------------
+
+
+class _Entry(NamedTuple):
+    """A row of the log, and what it tells."""
+
+    row: Row
+    before: Callback | None
+    after: Callback
+
+
+def _log(transaction: Transaction, entries: Sequence[_Entry]) -> None:
+    if entries:
+        first = log(transaction, [entry.row for entry in entries])
+        transaction.events += [
+            LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before)
+            for number, (_, before, after) in enumerate(entries, first)
+        ]
+
 
 # --- Creating --------------------------------------------------------------------------------------------------
 
@@ -32,8 +53,9 @@ class _New(NamedTuple):
     alone: bool
 
 
-def create(database: sqlite3.Connection, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
+def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
     """All calls as if they were one: callbacks are inserted by the dozen, whoever asked for them."""
+    database = transaction.database
     gone = _missing_services(database, {callback.service_id for call in calls for callback in call.new})
     refused = [next((c.service_id for c in call.new if c.service_id in gone), None) for call in calls]
     new = [
@@ -45,7 +67,7 @@ def create(database: sqlite3.Connection, calls: Sequence[Creation]) -> list[list
     there_already = _insert_new(database, new)
     stored = [one for one, other in zip(new, there_already, strict=True) if other is None]
     insert_labels(database, [one.callback for one in stored])
-    log(database, [event.created(one.callback, one.row[-1]) for one in stored])
+    _log(transaction, [_Entry(event.created(one.callback, one.row[-1]), None, one.callback) for one in stored])
     answers = iter(there_already)
     return [
         [next(answers) for _ in call.new] if service_id is None else UnknownService(service_id)
@@ -121,9 +143,10 @@ class Changes(NamedTuple):
     turn: Turn | None
 
 
-def apply(database: sqlite3.Connection, calls: Sequence[Changes]) -> list[Exception | None]:
+def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
+    database = transaction.database
     answers: list[Exception | None] = []
-    entries: list[Row] = []
+    entries: list[_Entry] = []
     for changes, turn in calls:
         try:
             _check_revisions(database, changes)
@@ -135,7 +158,7 @@ def apply(database: sqlite3.Connection, calls: Sequence[Changes]) -> list[Except
         entries += [_replace(database, change) for change in changes]
         _store_turn(database, turn)
         answers.append(None)
-    log(database, entries)
+    _log(transaction, entries)
     return answers
 
 
@@ -204,7 +227,7 @@ def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:
         )
 
 
-def _replace(database: sqlite3.Connection, change: Change) -> Row:
+def _replace(database: sqlite3.Connection, change: Change) -> _Entry:
     """Store the change, and answer its entry in the log."""
     row = row_of(change.after)
     names, values = changed_columns(change.before, row)
@@ -213,7 +236,7 @@ def _replace(database: sqlite3.Connection, change: Change) -> Row:
     if change.before.request.labels != change.after.request.labels:
         delete_labels(database, [change.before])
         insert_labels(database, [change.after])
-    return event.updated(change.before, change.after, row[-1])
+    return _Entry(event.updated(change.before, change.after, row[-1]), change.before, change.after)
 
 
 @cache  # few sets of columns that change together
@@ -262,7 +285,9 @@ shift_leases = each(_shift_leases)
 # --- Health ----------------------------------------------------------------------------------------------------
 
 
-def probe(database: sqlite3.Connection, requests: Sequence[None]) -> list[Exception | None]:
+def _probe(database: sqlite3.Connection, _: None) -> None:
     """A write that means nothing. A new value each time: SQLite does not write a page that stays the same."""
     database.execute("UPDATE ringback SET probes = probes + 1")
-    return [None for _ in requests]
+
+
+probe = each(_probe)

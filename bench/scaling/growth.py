@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.filling import REQUEST, SERVICES, Filling, add_services, service_id
+from bench.scaling.filling import REQUEST, SERVICES, Filling, add_services, service_id
 from bench.processes import database_of, durable_cluster
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import StorageUnavailable

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import connect
 
-from bench.load import Load, requests
+from bench.scaling.load import Load, requests
 from bench.processes import Meter, ServerProcess, Spent, database_of, serving
 from tests.postgres import Cluster
 

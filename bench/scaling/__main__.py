@@ -1,9 +1,9 @@
 """What one Ringback server carries, what several do on one PostgreSQL, and what each thing costs when millions wait.
 
-    python bench/scaling.py                                     all of it
-    python bench/scaling.py throughput grants --rounds 5        a part
-    python bench/scaling.py --write docs/scaling.md             put the tables into the file
-    python bench/scaling.py growth --sizes 10000 1000000        without the quarter of an hour that ten million take
+    python -m bench.scaling                                     all of it
+    python -m bench.scaling throughput grants --rounds 5        a part
+    python -m bench.scaling --write docs/scaling.md             put the tables into the file
+    python -m bench.scaling growth --sizes 10000 1000000        without the quarter of an hour that ten million take
 
 In the file, each table stands between the lines `<!-- NAME:begin -->` and `<!-- NAME:end -->`. See README.md.
 """
@@ -19,23 +19,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # also when it is run as a plain script
-
-from bench import grants, growth, serial, throughput
 from bench.processes import durable_cluster
+from bench.scaling import grants, growth, serial, throughput
+from bench.tables import table, whole
 
-Cells = Sequence[object]
 Tables = dict[str, str]
-
-
-def table(head: Cells, rows: Sequence[Cells]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def whole(number: float) -> str:
-    return f"{number:,.0f}"
 
 
 async def measure_throughput(options: argparse.Namespace) -> Tables:
