@@ -31,8 +31,8 @@ class CallbackIds:
         else:
             self._tail += 1 + secrets.randbits(32)
         rand_a, rand_b = self._tail >> 62, self._tail & ((1 << 62) - 1)
-        value = (self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b
-        return str(UUID(int=value))
+        digits = f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringback.domain import request as request_rules
 from ringback.domain.errors import InvalidRequest, Violation
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest, parse_guid, violations
@@ -356,3 +358,12 @@ def test_the_alternative_target_is_used_instead_of_the_target() -> None:
 @given(st.uuids())
 def test_a_guid_has_one_form(guid: object) -> None:
     assert parse_guid(str(guid).upper()) == str(guid)
+
+
+@given(st.from_regex(request_rules._PLAIN_URL, fullmatch=True))
+def test_what_looks_like_a_plain_url_is_one(url: str) -> None:
+    parts = urlsplit(url)
+    assert parts.scheme in ("http", "https")
+    assert parts.hostname
+    assert parts.port is None
+    assert request_rules._CONTROL.search(url) is None

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringback.domain.sip_uri import SipUri
+from ringback.domain import sip_uri
+from ringback.domain.sip_uri import SipUri, canonical_sip
 
 # RFC 3261 section 19.1.3, without the two that have a password.
 EXAMPLES = [
@@ -259,3 +260,22 @@ def test_the_canonical_user_is_the_user_that_was_sent(text: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     uri = parse_or_none(text)
     assert uri is None or SipUri.parse(str(uri)) == uri
+
+
+# --- The short cut --------------------------------------------------------------------------------------------
+
+
+@given(st.from_regex(sip_uri._PLAIN, fullmatch=True))
+@example("sip:a@b")
+@example("sips:+1-212@gateway.example.com")
+@example("sip:pbx.3com.x3")
+def test_what_looks_plain_is_canonical(text: str) -> None:
+    assert str(SipUri.parse(text)) == text == canonical_sip(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sip:a@B.example", "sip:a%41@b.example", "sip:1.2.3.4", "sip:1.2.3.256", "sip:3com", "sip:a@b.3", "sip:a@-b"],
+)
+def test_what_parse_rewrites_or_refuses_does_not_look_plain(text: str) -> None:
+    assert sip_uri._PLAIN.fullmatch(text) is None

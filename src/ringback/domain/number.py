@@ -12,7 +12,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
-from ringback.domain.sip_uri import SipUri
+from ringback.domain.sip_uri import SipUri, canonical_sip
 
 MAX_TARGET_LENGTH = 255
 """In characters. Holds for what was sent and for its canonical form, so that this is always accepted too."""
@@ -85,7 +85,7 @@ def _check_characters(text: str) -> None:
 
 def _canonical_sip(text: str) -> str:
     try:
-        canonical = str(SipUri.parse(text))
+        canonical = canonical_sip(text)
     except ValueError as fault:
         raise InvalidTarget(str(fault)) from None
     if len(canonical) > MAX_TARGET_LENGTH:  # a '#' grows to "%23"

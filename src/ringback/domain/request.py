@@ -18,6 +18,11 @@ MAX_SUPERVISOR_LENGTH = 128
 MAX_DESCRIPTION_LENGTH = 150
 MAX_EXTERNAL_TASK_ID_LENGTH = 128
 MAX_CALLER_ID_LENGTH = 64
+_TEXTS = (
+    ("supervisor", MAX_SUPERVISOR_LENGTH),
+    ("description", MAX_DESCRIPTION_LENGTH),
+    ("external_task_id", MAX_EXTERNAL_TASK_ID_LENGTH),
+)
 MAX_LABELS = 16
 MAX_LABEL_KEY_LENGTH = 63
 MAX_LABEL_VALUE_LENGTH = 128
@@ -28,6 +33,8 @@ MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 # C0, DEL and C1: they would garble logs and agents' screens.
+# What most URLs look like; any other is looked at more closely.
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -84,9 +91,9 @@ def _check(request: CallbackRequest, now: datetime) -> Iterator[tuple[str, str]]
     yield from priority_violation("priority", request.priority)
     yield from _check_url("context_url", request.context_url)
     yield from due_violation("due_date", request.due_date, now)
-    yield from text_violation("supervisor", request.supervisor, MAX_SUPERVISOR_LENGTH)
-    yield from text_violation("description", request.description, MAX_DESCRIPTION_LENGTH)
-    yield from text_violation("external_task_id", request.external_task_id, MAX_EXTERNAL_TASK_ID_LENGTH)
+    for name, max_length in _TEXTS:
+        if text := getattr(request, name):
+            yield from text_violation(name, text, max_length)
     yield from caller_violation("caller_id", request.caller_id)
     yield from _check_expire_time(request, now)
     yield from _check_labels(request.labels)
@@ -153,7 +160,7 @@ def _check_service(request: CallbackRequest) -> Iterator[tuple[str, str]]:
 
 
 def _check_url(name: str, url: str) -> Iterator[tuple[str, str]]:
-    if not url:
+    if not url or (len(url) <= MAX_URL_LENGTH and _PLAIN_URL.fullmatch(url)):
         return
     yield from text_violation(name, url, MAX_URL_LENGTH)
     try:

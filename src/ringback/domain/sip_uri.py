@@ -50,8 +50,18 @@ _PARTS = re.compile(
     re.ASCII | re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
 
+# What most URIs look like: canonical as it is, so that there is no need to take it apart. Parts of the productions
+# above, without what `parse` rewrites or looks at more closely: escapes, capitals in the host, addresses.
+_PLAIN_LABEL = "[a-z0-9]++(?:-++[a-z0-9]++)*+"
+_PLAIN = re.compile(rf"sips?:(?:[{_UNRESERVED}&=+$,/]++@)?(?:{_PLAIN_LABEL}\.)*+(?![0-9]){_PLAIN_LABEL}")
+
 # Parameter values are kept as they are, since some compare by case (`method`, `gr`). These never do.
 _CASELESS_VALUES = frozenset({"maddr", "transport", "user"})
+
+
+def canonical_sip(text: str) -> str:
+    """The canonical form of a SIP or SIPS URI. Raises `ValueError` like `SipUri.parse`."""
+    return text if _PLAIN.fullmatch(text) else str(SipUri.parse(text))
 
 
 @dataclass(frozen=True, slots=True)

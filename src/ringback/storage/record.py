@@ -98,11 +98,11 @@ def _object(kind: Any) -> _Form:
         # The end of a lease has a column of its own: extending it is no change of the callback.
         if field.init and not (kind is Lease and field.name == "expire_time")
     ]
+    parts_of = attrgetter(*(name for name, _, _ in written))
 
     def write(value: Any) -> dict[str, Any]:
         record = {}
-        for name, default, write_part in written:
-            part = getattr(value, name)
+        for (name, default, write_part), part in zip(written, parts_of(value), strict=True):
             if part or part != default:
                 record[name] = part if write_part is None or part is None else write_part(part)
         return record
