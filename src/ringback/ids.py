@@ -5,6 +5,7 @@ import binascii
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 _FENCING_BYTES = 6
@@ -51,6 +52,7 @@ class LeaseToken:
         return cls(callback_id, fencing_token, base64.urlsafe_b64encode(raw).decode().rstrip("="))
 
     @classmethod
+    @lru_cache(maxsize=4096)  # a dialer sends it with each report
     def parse(cls, text: str) -> "LeaseToken | None":
         """None when the text was never a token of ours."""
         try:

@@ -149,13 +149,14 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     entries: list[_Entry] = []
     for changes, turn in calls:
         try:
-            _check_revisions(database, changes)
+            if len(changes) > 1:  # a single one is compared when it is written
+                _check_revisions(database, changes)
             _check_targets(database, changes)
             _check_turn(database, turn)
+            entries += [_replace(database, change) for change in changes]
         except RevisionConflict as conflict:
             answers.append(conflict)
             continue
-        entries += [_replace(database, change) for change in changes]
         _store_turn(database, turn)
         answers.append(None)
     _log(transaction, entries)
@@ -175,7 +176,13 @@ def _check_revisions(database: sqlite3.Connection, changes: Sequence[Change]) ->
             changed.append(callback_id)
         current[callback_id] = _version(change.after)
     if changed:
-        raise RevisionConflict(f"{len(changed)} callbacks were changed since they were read: {changed[0]}, …", changed)
+        raise _changed_since(changed)
+
+
+def _changed_since(callback_ids: Sequence[str]) -> RevisionConflict:
+    return RevisionConflict(
+        f"{len(callback_ids)} callbacks were changed since they were read: {callback_ids[0]}, …", callback_ids
+    )
 
 
 def _version(callback: Callback) -> tuple[int, int | None]:
@@ -232,7 +239,8 @@ def _replace(database: sqlite3.Connection, change: Change) -> _Entry:
     row = row_of(change.after)
     names, values = changed_columns(change.before, row)
     callback_id = change.before.callback_id
-    database.execute(_update_of(names), (*values, callback_id))
+    if database.execute(_update_of(names), (*values, callback_id, *_version(change.before))).rowcount == 0:
+        raise _changed_since([callback_id])
     if change.before.request.labels != change.after.request.labels:
         delete_labels(database, [change.before])
         insert_labels(database, [change.after])
@@ -242,7 +250,7 @@ def _replace(database: sqlite3.Connection, change: Change) -> _Entry:
 @cache  # few sets of columns that change together
 def _update_of(names: tuple[str, ...]) -> str:
     settings = ", ".join(f"{name} = ?" for name in names)
-    return f"UPDATE callback SET {settings} WHERE callback_id = ?"  # noqa: S608 - names of ours
+    return f"UPDATE callback SET {settings} WHERE callback_id = ? AND revision = ? AND lease_expire_us IS ?"  # noqa: S608 - names of ours
 
 
 # --- Leases ----------------------------------------------------------------------------------------------------
