@@ -1,19 +1,27 @@
 """Servers and PostgreSQL as processes of their own, and what they spend."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from psycopg import connect
 
+from ringback.client import insecure_channel
+from ringback.domain.service import MAX_CONCURRENT_CALLS
+from ringback.v1 import directory_service_pb2 as directory
+from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from tests.postgres import Cluster
 
+# Made by `make bench`; not there where there is no Go.
+BUILD: Final = Path(__file__).parents[1] / "build" / "bench"
+CLIENT: Final = BUILD / "client"
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 # Enough that what is measured stays in memory, as in production.
 _MEMORY: Final = {"shared_buffers": "2GB"}
@@ -26,32 +34,70 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def serving(count: int, database: str, *options: str) -> AsyncIterator[Sequence[ServerProcess]]:
+async def serving(
+    count: int, database: str, *options: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Sequence[ServerProcess]]:
     """So many servers on one database, which live as long as the block."""
-    processes: list[asyncio.subprocess.Process] = []
+    command = ("ringback", "serve", "--listen", "127.0.0.1:0", "--log-level", "info", "--database", database, *options)
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(listening(*command, environment=environment)) for _ in range(count)]
+
+
+@asynccontextmanager
+async def listening(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[ServerProcess]:
+    """`python -m module`, which says where it listens, and lives as long as the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+    )
     try:
-        servers = []
-        for _ in range(count):
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ringback", "serve", "--listen", "127.0.0.1:0", "--log-level", "info"),
-                *("--database", database, *options),
-                stderr=asyncio.subprocess.PIPE,
-            )
-            processes.append(process)
-            servers.append(ServerProcess(process.pid, await _address_of(process)))
-        yield servers
+        yield ServerProcess(process.pid, await _address_of(process))
     finally:
-        for process in processes:
-            if process.returncode is None:
-                process.terminate()
-        await asyncio.gather(*(process.wait() for process in processes))
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def add_service(server: ServerProcess) -> str:
+    """A service that allows as many calls at once as there may be; answers its id."""
+    service = directory.Service(sip_address="sip:bench@cc.example", max_concurrent_calls=MAX_CONCURRENT_CALLS)
+    async with insecure_channel(server.address) as channel:
+        stub: Any = DirectoryServiceStub(channel)
+        created = await stub.CreateService(directory.CreateServiceRequest(service=service))
+    return str(created.service.service_id)
+
+
+async def load_client(command: str, *flags: str) -> dict[str, Any]:
+    """Run the Go client, and answer what it has measured. Raises `RuntimeError` with what it says when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(CLIENT), command, *flags),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        # On one core. Whatever is measured on a machine with two is faster so.
+        env={**os.environ, "GOMAXPROCS": "1"},
+    )
+    try:
+        measured, fault = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"client {command} {' '.join(flags)}: {fault.decode().strip()}")
+    answer: dict[str, Any] = json.loads(measured)
+    return answer
 
 
 async def _address_of(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
+    said = b""
     while not (found := re.search(rb"listening on (\S+)", line := await process.stderr.readline())):
+        said += line
         if not line:
-            raise RuntimeError("the server ended instead of listening")
+            raise RuntimeError(f"the server ended instead of listening: {said.decode()}")
     # What else it says is read, lest it waits for somebody who does, and forgotten.
     asyncio.ensure_future(process.stderr.read())  # noqa: RUF006 - ends with the process
     return found[1].decode()
