@@ -49,9 +49,38 @@ hunts-postgres: .venv/.installed  ## The same with three servers on one PostgreS
 	.venv/bin/python tests/hunts/dialers.py --postgres --servers 3 --callbacks $(CALLBACKS)
 	.venv/bin/python tests/hunts/failover.py --servers 3 --events 2000
 
-.PHONY: latency
-latency: .venv/.installed  ## Measure how soon a dialer hears of what is due
-	.venv/bin/python bench/latency.py
+.PHONY: counts
+counts: .venv/.installed  ## Count statements, commits, bytes and encodes per callback, and fail if one has grown
+	.venv/bin/python -m bench.counts
+
+# --- Measure it ----------------------------------------------------------------------------------------------
+
+# What a machine has no compiler for is not built, and the page says so.
+BENCH := .venv/.bench-installed $(if $(shell command -v go),build/bench/client) $(if $(shell command -v cc),build/bench/slow_disk.so)
+
+.venv/.bench-installed: .venv/.installed pyproject.toml
+	.venv/bin/pip install --quiet --editable '.[bench]'
+	touch $@
+
+build/bench/client: bench/client/go.mod $(wildcard bench/client/*.go clients/go/*.go clients/go/ringback/v1/*.go)
+	mkdir -p $(@D)
+	go build -C bench/client -o $(abspath $@) .
+
+build/bench/slow_disk.so: bench/slow_disk.c
+	mkdir -p $(@D)
+	cc -O2 -Wall -Wextra -Wpedantic -shared -fPIC -o $@ $<
+
+.PHONY: bench
+bench: $(BENCH)  ## Measure how fast it is beside what else there is, in a few minutes (PARTS='creates watches' for some)
+	.venv/bin/python -m bench $(PARTS)
+
+.PHONY: bench-full
+bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as docs/performance.md shows it
+	.venv/bin/python -m bench --full $(PARTS)
+
+.PHONY: bench-scaling
+bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreSQL carry, for docs/scaling.md
+	.venv/bin/python -m bench.scaling --write docs/scaling.md
 
 # --- The development environment -----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bench import creates, growth, lives, machine, peers, watches
 from bench.page import write_page
-from bench.part import Part, Scale
+from bench.part import Measured, Part, Scale
 
 PARTS: Final[tuple[Part, ...]] = (creates.PART, lives.PART, growth.PART, watches.PART, peers.PART)
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -31,11 +31,15 @@ def main() -> None:
     for part in () if options.page else PARTS:
         if not options.parts or part.name in options.parts:
             print(f"--- {part.title}", file=sys.stderr, flush=True)
-            measured = asyncio.run(part.measure(scale))
+            measured = asyncio.run(_measure(part, scale))
             figures[part.name] = {"scale": scale.value, "machine": machine.describe(), "measured": measured}
             FIGURES.parent.mkdir(exist_ok=True)
             FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     write_page(DOCS, PARTS, figures)
+
+
+async def _measure(part: Part, scale: Scale) -> Measured:
+    return await part.measure(scale)
 
 
 def _options() -> argparse.Namespace:

@@ -10,9 +10,10 @@ _HEAD: Final = """\
 <!-- Made by `make bench` from performance/figures.json. Do not edit. -->
 # How fast Ringback is
 
-Every figure is measured side by side with what it is compared to, in turns, in one run; medians count, and the spread (the lowest
-and the highest round) is shown. Clients, servers and databases are processes of their own on one machine and share its cores, so figures per
-second say little elsewhere: the ratios do. `bench/README.md` tells how each is measured, and how to measure them yourself.
+Every figure is measured side by side with what it is compared to, in turns, in one run; medians count, and the spread
+(the lowest and the highest round) is shown. Clients, servers and databases are processes of their own on one machine and
+share its cores, so figures per second say little elsewhere: the ratios do. `bench/README.md` tells how each is
+measured, and how to measure them yourself.
 """
 
 

@@ -1,0 +1,96 @@
+"""What the rounds of a contestant say, by themselves and against Ringback's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench.peers.peer import Peer, Setup, Work
+from bench.rounds import Spread
+
+_RINGBACK_ON: Final = {"postgres": "ringback-postgres", "ringback-postgres": "ringback-postgres"}
+_RINGBACK: Final = "ringback"
+
+Round = Mapping[str, Any]
+# A figure of a round, and how many jobs the round had.
+Figure = Callable[[Round, int], float]
+
+
+def per_s(measured: Round, jobs: int) -> float:
+    return jobs / float(measured["seconds"])
+
+
+def p50_ms(measured: Round, _: int) -> float:
+    return float(measured["latencies_ms"]["p50"])
+
+
+def p99_ms(measured: Round, _: int) -> float:
+    return float(measured["latencies_ms"]["p99"])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One contestant at one work, in one set-up; `rounds` has None where it failed, and `failures` says how."""
+
+    peer: str
+    work: str
+    setup: str
+    jobs: int
+    # For ENQUEUE: how many at a time.
+    in_flight: int | None
+    rounds: Sequence[Round | None]
+    failures: Sequence[str]
+
+    def spread(self, figure: Figure) -> Spread | None:
+        values = [figure(measured, self.jobs) for measured in self.rounds if measured is not None]
+        return Spread.of(values) if values else None
+
+    def ratio(self, other: "Entry", figure: Figure) -> Spread | None:
+        """How many times the other one's, round by round."""
+        pairs = [
+            (figure(mine, self.jobs), figure(others, other.jobs))
+            for mine, others in zip(self.rounds, other.rounds, strict=True)
+            if mine is not None and others is not None
+        ]
+        return Spread.of_ratio([mine for mine, _ in pairs], [others for _, others in pairs]) if pairs else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A contestant in one set-up at one work, under each load, and Ringback on the same kind of database."""
+
+    peer: Peer
+    setup: Setup
+    entries: Sequence[Entry]
+    ringback: Sequence[Entry]
+
+    @property
+    def name(self) -> str:
+        return f"{self.peer.title}, {self.setup.setup}"
+
+    @property
+    def is_ringback(self) -> bool:
+        return self.entries == self.ringback
+
+    def ratios(self, figure: Figure) -> Sequence[Spread | None]:
+        """To Ringback under the same load; None where one of them has no figures."""
+        if not self.ringback:
+            return [None] * len(self.entries)
+        return [mine.ratio(ours, figure) for mine, ours in zip(self.entries, self.ringback, strict=True)]
+
+
+def standings(entries: Sequence[Entry], peers: Sequence[Peer], work: Work) -> Sequence[Standing]:
+    """Of all that were measured, in the order of `peers`."""
+
+    def of(peer: str, setup: str | None = None) -> Sequence[Entry]:
+        return [
+            entry
+            for entry in entries
+            if (entry.peer, entry.work) == (peer, work.value) and setup in {None, entry.setup}
+        ]
+
+    return [
+        Standing(peer, setup, mine, of(_RINGBACK_ON.get(peer.infrastructure, _RINGBACK)))
+        for peer in peers
+        for setup in peer.setups[work]
+        if (mine := of(peer.name, setup.setup))
+    ]
