@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import connect
 
-from bench.scaling.load import Load, requests
 from bench.processes import Meter, database_of, serving
+from bench.scaling.load import Load, requests
 from ringback.v1.dialer_service_pb2 import LeaseCallbacksRequest
 from tests.postgres import Cluster
 

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.scaling.filling import REQUEST, SERVICES, Filling, add_services, service_id
 from bench.processes import database_of, durable_cluster
+from bench.scaling.filling import Filling
+from bench.waiting import REQUEST, SERVICES, add_services, service_id
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.events import CancelRequested, Leased
@@ -32,6 +33,8 @@ from tests.postgres import Cluster
 SAMPLES: Final = 150
 _SAMPLES_OF_COUNTS: Final = 5
 _PAGE: Final = 50
+# No more than each of 999 services has when ten thousand wait: the same page at every size.
+_SMALL_PAGE: Final = 4
 _LEASE: Final = timedelta(seconds=30)
 _FAR: Final = datetime(2100, 1, 1, tzinfo=UTC)
 # Of a write-ahead log; what writes less than this writes nothing of its own.
@@ -89,7 +92,7 @@ class Subject:
             "cancel: a get and a write": self._cancel,
             "page of 50, the newest of all": lambda: self._store.list(CallbackFilter(), "", _PAGE),
             "page of 50, of a service and state that a quarter is in": lambda: self._store.list(of_half, "", _PAGE),
-            "page of 50, of one of 999 services": lambda: self._store.list(of_few, "", _PAGE),
+            f"page of {_SMALL_PAGE}, of one of 999 services": lambda: self._store.list(of_few, "", _SMALL_PAGE),
             "next time": self._store.next_time,
             "due: the first 100": lambda: self._store.due(_FAR, 100),
             COUNTS[0]: lambda: self._store.line(service_id(0)),

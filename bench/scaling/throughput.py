@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import connect
 
-from bench.scaling.load import Load, requests
 from bench.processes import Meter, ServerProcess, Spent, database_of, serving
+from bench.scaling.load import Load, requests
 from tests.postgres import Cluster
 
 CREATES: Final = 4_000

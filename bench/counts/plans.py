@@ -1,0 +1,32 @@
+"""The plan of each statement that was run: none reads a whole table that grows, none sorts."""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+# SQLite calls it so also when it reads all of an index.
+_BAD: Final = re.compile(r"SCAN (callback|event|callback_label|waiting|other)\b|USE TEMP B-TREE")
+_LITERAL: Final = re.compile(r"'(?:[^']|'')*'|\b\d+\b|\bNULL\b")
+_HAS_PLAN: Final = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b")
+
+
+def bad_plans(database: Path, statements: Sequence[str]) -> Iterator[str]:
+    """The statements, without their values, whose plan must not be; each with the step that is wrong."""
+    with closing(sqlite3.connect(database)) as connection:
+        for general, statement in _different(statements).items():
+            for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}"):
+                if _BAD.search(step):
+                    yield f"{step}: {general}"
+
+
+def _different(statements: Sequence[str]) -> dict[str, str]:
+    """One of each that differ in more than their values."""
+    return {general_of(statement): statement for statement in statements if _HAS_PLAN.match(statement)}
+
+
+def general_of(statement: str) -> str:
+    """The statement on one line, with a mark for each value."""
+    return " ".join(_LITERAL.sub("?", statement).split())

@@ -1,0 +1,153 @@
+"""What is counted: creates and whole lives, alone and many at once; events for many watchers; bytes on the disk."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.duration_pb2 import Duration
+
+from bench.counts.counting import KINDS, Counting
+from bench.counts.subject import Subject
+from ringback.dispatch import OutcomeReport
+from ringback.domain.callback import State
+from ringback.domain.outcome import Outcome
+from ringback.granting import LeaseRequest
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import dialer_service_pb2 as dialer
+
+Action = Callable[[Subject], Awaitable[object]]
+Counts = dict[str, dict[str, int]]
+
+AT_ONCE: Final = 64
+WATCHERS: Final = 10
+# Of which the least counts: what the server does besides, now and then, only adds.
+_TIMES: Final = 5
+_STORED: Final = 10_000
+_BATCH: Final = 100
+_WAIT: Final = Duration(seconds=20)
+
+
+async def count(counting: Counting, subject: Subject) -> Counts:
+    """Everything but the bytes. Creates are finished before the next thing is counted."""
+    lives = {
+        "a create, alone": (create, finish),
+        "a life, alone": (live, None),
+        f"{AT_ONCE} creates at once": (create_many, finish_many),
+        f"{AT_ONCE} lives at once": (live_many, None),
+    }
+    counts = {name: await _least(counting, subject, *actions) for name, actions in lives.items()}
+    async with _watching(subject) as watch:
+        counts[f"a create, seen by {WATCHERS} watchers"] = await _least(counting, subject, watch, finish)
+    return counts
+
+
+async def _least(counting: Counting, subject: Subject, action: Action, afterwards: Action | None) -> dict[str, int]:
+    rounds = []
+    for _ in range(_TIMES):
+        counting.reset()
+        await action(subject)
+        rounds.append(counting.read())
+        if afterwards is not None:
+            await afterwards(subject)
+    return {kind: min(counted[kind] for counted in rounds) for kind in KINDS}
+
+
+async def bytes_per_callback() -> int:
+    """What the file of a database grows by, with everything that is logged and indexed."""
+    with tempfile.TemporaryDirectory() as folder:
+        empty, filled = Path(folder) / "empty.db", Path(folder) / "filled.db"
+        async with Subject.on(empty):
+            pass
+        async with Subject.on(filled) as subject:
+            for _ in range(_STORED // _BATCH):
+                await subject.app.callbacks.create_many([subject.asked() for _ in range(_BATCH)])
+        return (filled.stat().st_size - empty.stat().st_size) // _STORED
+
+
+# --- One after the other, over gRPC ------------------------------------------------------------------------------
+
+
+async def create(subject: Subject) -> None:
+    async with subject.told(State.QUEUED):
+        await subject.create()
+
+
+async def finish(subject: Subject) -> None:
+    """All the rest of a life."""
+    async with subject.told(State.OFFERED):
+        poll = dialer.LeaseCallbacksRequest(dialer_id="bench", max_leases=1, wait_duration=_WAIT)
+        [lease] = (await subject.dialers.LeaseCallbacks(poll)).leases
+    for progress, state in (
+        (dialer.ATTEMPT_PROGRESS_DIALING, State.DIALING),
+        (dialer.ATTEMPT_PROGRESS_CONNECTED, State.CONNECTED),
+    ):
+        async with subject.told(state):
+            report = dialer.ReportProgressRequest(lease_token=lease.lease_token, progress=progress)
+            await subject.dialers.ReportProgress(report)
+    async with subject.told(State.COMPLETED):
+        outcome = dialer.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=cb.CALL_OUTCOME_ANSWERED)
+        await subject.dialers.ReportOutcome(outcome)
+
+
+async def live(subject: Subject) -> None:
+    await create(subject)
+    await finish(subject)
+
+
+# --- Many at once, asked of the use cases in one step of the event loop, so that they are written together ---------
+
+
+async def create_many(subject: Subject) -> None:
+    async with subject.told(State.QUEUED, AT_ONCE):
+        await asyncio.gather(*(subject.app.callbacks.create(subject.asked()) for _ in range(AT_ONCE)))
+
+
+async def finish_many(subject: Subject) -> None:
+    dispatch = subject.app.dispatch
+    async with subject.told(State.OFFERED, AT_ONCE):
+        leased = await subject.app.granting.lease(LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
+    tokens = [callback.lease.token for callback in leased if callback.lease is not None]
+    report = OutcomeReport(outcome=Outcome.ANSWERED)
+    steps: Sequence[tuple[State, Callable[[str], Awaitable[Any]]]] = (
+        (State.DIALING, dispatch.dialing),
+        (State.CONNECTED, dispatch.connected),
+        (State.COMPLETED, lambda token: dispatch.ended(token, report)),
+    )
+    for state, step in steps:
+        async with subject.told(state, AT_ONCE):
+            await asyncio.gather(*(step(token) for token in tokens))
+
+
+async def live_many(subject: Subject) -> None:
+    await create_many(subject)
+    await finish_many(subject)
+
+
+# --- Watchers ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _watching(subject: Subject) -> AsyncIterator[Action]:
+    """A create whose event comes to all watchers, who have the same filter."""
+    request = pb.WatchCallbacksRequest(filter=cb.CallbackFilter(states=[cb.CALLBACK_STATE_QUEUED]))
+    streams = [subject.callbacks.WatchCallbacks(request) for _ in range(WATCHERS)]
+
+    async def heard() -> None:
+        for stream in streams:
+            while not (await stream.read()).events:
+                pass
+
+    async def watch(subject: Subject) -> None:
+        await create(subject)
+        await heard()
+
+    try:
+        await asyncio.gather(*(stream.read() for stream in streams))  # the first answer comes at once
+        yield watch
+    finally:
+        for stream in streams:
+            stream.cancel()
