@@ -11,8 +11,8 @@ _HEAD: Final = """\
 # How fast Ringback is
 
 Every figure is measured side by side with what it is compared to, in turns, in one run; medians count, and the spread
-(the lowest and the highest round) is shown. Clients, servers and databases are processes of their own on one machine and
-share its cores, so figures per second say little elsewhere: the ratios do. `bench/README.md` tells how each is
+(the lowest and the highest round) is shown. Clients, servers and databases are processes of their own on one machine
+and share its cores, so figures per second say little elsewhere: the ratios do. `bench/README.md` tells how each is
 measured, and how to measure them yourself.
 """
 

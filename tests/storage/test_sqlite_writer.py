@@ -173,6 +173,17 @@ async def test_readers_cannot_write(sqlite_store: SqliteStore) -> None:
         await sqlite_store._seek(lambda database: database.execute("DELETE FROM callback"))
 
 
+async def test_a_question_that_takes_too_long_is_given_up(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with monkeypatch.context() as patch:
+        patch.setattr("ringback.storage.sqlite.readers.READ_LIMIT_S", 0.01)
+        with pytest.raises(StorageUnavailable, match="took more than"):
+            await sqlite_store._seek(lambda database: database.execute(endless).fetchone())
+    assert await sqlite_store._seek(lambda database: database.execute("SELECT 1").fetchone()) == (1,)
+
+
 async def test_a_reader_that_failed_in_the_middle_goes_on(
     sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

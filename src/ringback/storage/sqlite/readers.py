@@ -1,17 +1,25 @@
 """Connections that read. Each question is one closure on the thread of the one with the least to do."""
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import aiosqlite
 
+from ringback.domain.errors import StorageUnavailable
 from ringback.storage.sqlite.connection import connect, is_outage, on_thread, unavailable
 
 R = TypeVar("R")
+
+# As on PostgreSQL: a list that finds next to nothing among millions is refused rather than let hold up the others.
+READ_LIMIT_S: Final = 3.0
+# Of SQLite's virtual machine, between two looks at the clock: about half a millisecond.
+_STEPS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -42,13 +50,21 @@ class Readers:
         reader = min(self._readers, key=lambda reader: reader.asked)
         reader.asked += 1
         try:
-            return await on_thread(reader.connection, query)
+            return await on_thread(reader.connection, partial(_within_limit, query))
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise StorageUnavailable(f"the database took more than {READ_LIMIT_S:g} s for an answer") from error
             if is_outage(error):
                 raise unavailable(error) from error
             raise
         finally:
             reader.asked -= 1
+
+
+def _within_limit(query: Callable[[sqlite3.Connection], R], database: sqlite3.Connection) -> R:
+    end = time.monotonic() + READ_LIMIT_S
+    database.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    return query(database)
 
 
 @contextmanager
