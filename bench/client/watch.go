@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/crc32"
@@ -33,10 +34,10 @@ const (
 	connectionWindow = 16 << 20
 )
 
-// watch opens streams of everything, prints "ready" when each has its first response, and reads until each has `-until`
-// events; without that, until stdin ends. It fails when two streams did not get the same events in the same order. It
-// prints how much has arrived since the first stream was opened, and with `-times` how long after the event's own time,
-// which is just before the commit.
+// watch opens streams of everything, says "ready" on stderr when each has its first response, and reads until each
+// has `-until` events; without that, until stdin ends. It fails when two streams did not get the same events in the same
+// order. It prints how much has arrived since the first stream was opened, and with `-times` how long after the event's
+// own time, which is just before the commit.
 func watch(args []string) error {
 	flags := flag.NewFlagSet("watch", flag.ExitOnError)
 	address := flags.String("address", "", "HOST:PORT of the server")
@@ -49,8 +50,6 @@ func watch(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	conns := make([]*grpc.ClientConn, *connections)
 	for i := range conns {
 		conn, err := dialRaw(*address,
@@ -61,46 +60,67 @@ func watch(args []string) error {
 		defer conn.Close()
 		conns[i] = conn
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 
 	begun := time.Now()
-	took := &timings{}
-	watchers := make([]*watcher, *streams+*stalled)
-	var opening failing
-	for i := range watchers {
-		w := &watcher{}
-		if *times {
-			w.took = took
-		}
-		watchers[i] = w
-		opening.run(func() error { return w.open(ctx, conns[i%len(conns)], *token) })
-	}
-	if err := opening.wait(); err != nil {
+	watchers, err := openAll(ctx, *streams+*stalled, conns, *token)
+	if err != nil {
 		return err
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stderr, "ready")
 	if *until == 0 {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		return err
 	}
-
-	var reading failing
-	for _, w := range watchers[:*streams] {
-		reading.run(func() error { return w.read(*until) })
-	}
-	if err := reading.wait(); err != nil {
-		return err
-	}
-	span := spanSince(begun)
-	for _, w := range watchers[:*streams] {
-		if w.order != watchers[0].order {
-			return fmt.Errorf("two streams did not get the same events in the same order")
+	took := &timings{}
+	if *times {
+		for _, w := range watchers {
+			w.took = took
 		}
+	}
+	all, err := readAll(watchers[:*streams], *until, cancel)
+	if err != nil {
+		return err
 	}
 	return show(struct {
 		Span
 		Latency
 		received
-	}{span, took.latency(), sum(watchers[:*streams])})
+	}{spanSince(begun), took.latency(), all})
+}
+
+// openAll opens so many streams over the connections in turn.
+func openAll(ctx context.Context, count int, conns []*grpc.ClientConn, token string) ([]*watcher, error) {
+	var opening failing
+	watchers := make([]*watcher, count)
+	for i := range watchers {
+		w := &watcher{}
+		watchers[i] = w
+		opening.run(func() error { return w.open(ctx, conns[i%len(conns)], token) })
+	}
+	return watchers, opening.wait()
+}
+
+// readAll answers what all have got when each has so many events, and calls stop when one fails.
+func readAll(watchers []*watcher, until int, stop func()) (received, error) {
+	reading := failing{stop: stop}
+	for _, w := range watchers {
+		reading.run(func() error { return w.read(until) })
+	}
+	var all received
+	if err := reading.wait(); err != nil {
+		return all, err
+	}
+	for _, w := range watchers {
+		if w.order != watchers[0].order {
+			return all, errors.New("two streams did not get the same events in the same order")
+		}
+		all.Events += w.Events
+		all.Messages += w.Messages
+		all.Bytes += w.Bytes
+	}
+	return all, nil
 }
 
 // received is what has arrived.
@@ -108,16 +128,6 @@ type received struct {
 	Events   int `json:"events"`
 	Messages int `json:"messages"`
 	Bytes    int `json:"bytes"`
-}
-
-func sum(watchers []*watcher) received {
-	var all received
-	for _, w := range watchers {
-		all.Events += w.Events
-		all.Messages += w.Messages
-		all.Bytes += w.Bytes
-	}
-	return all
 }
 
 // watcher reads one stream.

@@ -21,13 +21,14 @@ from ringback.queues import Pace, Queues
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
+from ringback.rpc.encoded import add_callback_service
 from ringback.rpc.gate import Gate
 from ringback.rpc.server import Server
 from ringback.scheduler import Scheduler
 from ringback.storage.refusal import StoreCannotOpen
 from ringback.storage.sqlite import SqliteStore
 from ringback.tail import Tail
-from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.v1 import dialer_service_pb2_grpc, directory_service_pb2_grpc
 from ringback.watch import Watches
 
 _log = logging.getLogger(__name__)
@@ -107,9 +108,7 @@ class App:
 
     def _add_servicers(self) -> None:
         server, gate = self.server.grpc, self.gate
-        callback_service_pb2_grpc.add_CallbackServiceServicer_to_server(
-            CallbackServicer(gate, self.callbacks, self.watches, self._clock), server
-        )
+        add_callback_service(CallbackServicer(gate, self.callbacks, self.watches, self._clock), server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryServicer(gate, self.directory, self.callbacks, self.queues), server
         )

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringback.batches import EventType, WatchEvent
 from ringback.domain.callback import Attempt, Callback, Lease, State
 from ringback.domain.errors import InvalidRequest
 from ringback.domain.filter import CallbackFilter, ExternalTaskKey
@@ -27,7 +28,6 @@ from ringback.rpc.convert.values import read_duration, read_time
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callback_service_pb2 as service_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from ringback.watch import EventType, WatchEvent
 
 ID = "0190b2f4-7d1c-7a53-9d3e-1f2a3b4c5d6e"
 SERVICE_ID = "123e4567-e89b-12d3-a456-426614174000"

@@ -1,5 +1,6 @@
 """WatchCallbacks: every committed change, in order, once; resumable anywhere; nothing invented."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
+from ringback.batches import WatchEvent
 from ringback.config import Settings
 from ringback.ports import Retention
+from ringback.rpc.convert.callbacks import write_event
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from tests.api import ENDED, Api, by_external_id, by_id, refusal_of
@@ -290,3 +293,24 @@ async def test_a_watcher_that_does_not_read_holds_up_nobody_and_misses_nothing(a
         assert [e.callback.callback_id for e in events] == ids
     _, events = await until(stalled, lambda events: len(events) == len(created))
     assert [e.callback.callback_id for e in events] == ids
+
+
+async def test_what_many_are_sent_is_encoded_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[WatchEvent] = []
+
+    def counted(event: WatchEvent, message: pb.CallbackEvent) -> None:
+        encoded.append(event)
+        write_event(event, message)
+
+    monkeypatch.setattr("ringback.rpc.encoded.write_event", counted)
+    token = (await api.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
+    for _ in range(3):
+        await far_ahead(api, 500)
+    streams = [watching(api, token) for _ in range(20)]
+    backlogs = await asyncio.gather(*(until(stream, lambda events: len(events) == 1500) for stream in streams))
+    assert len(encoded) == 1500
+    assert all(events == backlogs[0][1] for _, events in backlogs)
+    for number in range(1, 4):
+        await far_ahead(api, 1)
+        await asyncio.gather(*(until(stream, lambda events: len(events) == 1) for stream in streams))
+        assert len(encoded) == 1500 + number

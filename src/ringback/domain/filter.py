@@ -33,7 +33,7 @@ class CallbackFilter:
     states: tuple[State, ...] = ()
     priorities: tuple[Priority, ...] = ()
     supervisors: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     due_after: datetime | None = None
     due_before: datetime | None = None
     dial_target: str = ""

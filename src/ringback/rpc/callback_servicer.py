@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ringback.callbacks import MAX_BATCH, Asked, Callbacks, Created
 from ringback.domain.errors import InvalidRequest, RingbackError, Violation
 from ringback.ports import Clock
-from ringback.rpc.convert.callbacks import read_request, write_callback, write_event
+from ringback.rpc.convert.callbacks import read_request, write_callback
 from ringback.rpc.convert.faults import Faults
 from ringback.rpc.convert.filters import read_filter, read_key
-from ringback.rpc.convert.values import read_duration, read_time, write_time
+from ringback.rpc.convert.values import read_duration, read_time
+from ringback.rpc.encoded import Encoder
 from ringback.rpc.gate import Gate
 from ringback.rpc.status import answering, to_error
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
-from ringback.watch import Batch, Watches
+from ringback.watch import Watches
 
 if TYPE_CHECKING:
     import grpc
@@ -34,7 +35,7 @@ class CallbackServicer(pb_grpc.CallbackServiceServicer):
         self._gate = gate
         self._callbacks = callbacks
         self._watches = watches
-        self._clock = clock
+        self._encoder = Encoder(clock)
 
     @answering
     async def CreateCallback(self, request: pb.CreateCallbackRequest, context: Context) -> pb.CreateCallbackResponse:
@@ -142,18 +143,7 @@ class CallbackServicer(pb_grpc.CallbackServiceServicer):
         )
         async with aclosing(batches):
             async for batch in batches:
-                await context.write(self._response(batch))
-
-    def _response(self, batch: Batch) -> pb.WatchCallbacksResponse:
-        response = pb.WatchCallbacksResponse(
-            resume_token=batch.resume_token,
-            snapshot_started=batch.snapshot_started,
-            snapshot_complete=batch.snapshot_complete,
-        )
-        for event in batch.events:
-            write_event(event, response.events.add())
-        write_time(self._clock.now(), response.server_time)
-        return response
+                await context.write(self._encoder.encode(batch))
 
 
 def _read_asked(request: pb.CreateCallbackRequest) -> Asked:

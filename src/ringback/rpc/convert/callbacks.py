@@ -4,13 +4,13 @@ Writing is on the hot path: a change goes to every watcher. So fields are set on
 will be sent, and nothing is built to be copied.
 """
 
+from ringback.batches import WatchEvent
 from ringback.domain.callback import Attempt, Callback
 from ringback.domain.request import CallbackRequest
 from ringback.rpc.convert.faults import Faults
 from ringback.rpc.convert.values import read_time, write_time
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callback_service_pb2 as service_pb
-from ringback.watch import WatchEvent
 
 
 def read_request(message: pb.CallbackRequest, faults: Faults) -> CallbackRequest:
