@@ -87,14 +87,19 @@ def _idle_and_stalled(rounds: Sequence[Round], watchers: int, *, count: int, bes
     idle_kb = Spread.of([one.idle_kb for one in rounds])
     runs = [run for one in rounds for run in one.backlogs if run.watchers == beside]
     # In turns: each run with stalled ones follows one without.
-    share = Spread.of_ratio([run.per_s for run in runs if run.stalled], [run.per_s for run in runs if not run.stalled])
-    idle = f"memory of the server per idle watcher, of {watchers:,}, KiB"
-    stalled = f"events per s of {beside} watchers with {count} more that do not read ÷ without"
+    disturbed, undisturbed = [run for run in runs if run.stalled], [run for run in runs if not run.stalled]
+    share = Spread.of_ratio([run.per_s for run in disturbed], [run.per_s for run in undisturbed])
+    cpu = Spread.of_ratio([run.cpu_us for run in disturbed], [run.cpu_us for run in undisturbed])
+    stalled = f"{beside} watchers with {count} more that do not read ÷ without"
     return table(
         ["", "measured", "aim", ""],
         [
-            [idle, idle_kb.show(1), IDLE_KB.show(), IDLE_KB.judge(idle_kb)],
-            [stalled, share.show(), OF_UNDISTURBED.show(), OF_UNDISTURBED.judge(share)],
+            [
+                f"memory of the server per idle watcher, of {watchers:,}, KiB",
+                *(idle_kb.show(1), IDLE_KB.show(), IDLE_KB.judge(idle_kb)),
+            ],
+            [f"events per s of {stalled}", share.show(), OF_UNDISTURBED.show(), OF_UNDISTURBED.judge(share)],
+            [f"server CPU per event of {stalled}", cpu.show(), "", ""],
         ],
     )
 

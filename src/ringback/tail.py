@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from ringback.bell import Bell
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports import LoggedEvent, Store
 from ringback.recent import RecentEvents
@@ -21,7 +22,7 @@ class Tail:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._recent = RecentEvents(0, TAIL_LENGTH)
-        self._grown = asyncio.Event()
+        self._bell = Bell()
         self._listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
         self.closing = False
 
@@ -53,24 +54,18 @@ class Tail:
     def close(self) -> None:
         """End all waiting: the streams send their last token."""
         self.closing = True
-        self._wake()
+        self._bell.ring()
 
     async def wait_beyond(self, number: int, timeout_s: float) -> None:
         """Return when there are events above `number`, the time is over, or the server drains."""
-        grown = self._grown
-        if self.newest > number or self.closing:
-            return
-        try:
-            async with asyncio.timeout(timeout_s):
-                await grown.wait()
-        except TimeoutError:
-            return
+        if self.newest <= number and not self.closing:
+            await self._bell.wait(timeout_s)
 
     async def catch_up(self) -> None:
         """Return when everything that is committed now has been seen, and told to those who listen."""
         newest = (await self._store.history()).newest
         while self.newest < newest and not self.closing:
-            await self._grown.wait()
+            await self._bell.wait()
 
     def recent(self, number: int, limit: int) -> Sequence[LoggedEvent] | None:
         """The events above `number`, in order; None when memory does not reach that far back."""
@@ -80,8 +75,4 @@ class Tail:
         self._recent.append(events)
         for listener in self._listeners:
             listener(events)
-        self._wake()
-
-    def _wake(self) -> None:
-        grown, self._grown = self._grown, asyncio.Event()
-        grown.set()
+        self._bell.ring()
