@@ -56,7 +56,7 @@ Rounds = Sequence[Sequence[Run]]
 async def measure(scale: Scale) -> Measured:
     if not CLIENT.exists():
         return {"missing": "no Go to build the client with"}
-    rounds, seconds = (2, 0.5) if scale is Scale.SHORT else (7, 2.0)
+    rounds, seconds = (2, 0.5) if scale is Scale.SHORT else (5, 2.0)
     return {
         "seconds": seconds,
         "slow_disk": SLOW_DISK.exists(),

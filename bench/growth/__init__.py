@@ -32,7 +32,7 @@ class _Extent(NamedTuple):
 
 _EXTENTS: Final = {
     Scale.SHORT: _Extent((10_000, 50_000), rounds=4, samples=30, starts=3, batches=50),
-    Scale.FULL: _Extent((10_000, 100_000, 1_000_000, 10_000_000), rounds=15, samples=40, starts=7, batches=500),
+    Scale.FULL: _Extent((10_000, 100_000, 1_000_000, 10_000_000), rounds=9, samples=40, starts=5, batches=500),
 }
 # Warms up what is warm in a server that has run for a while; not counted.
 _WARM_UP: Final = 1

@@ -32,7 +32,7 @@ class _Size:
         return min(_JOBS[work], setup.most or _JOBS[work]) // self.part
 
 
-_SIZES: Final = {Scale.SHORT: _Size(1, (16,), 10), Scale.FULL: _Size(3, (1, 16), 1)}
+_SIZES: Final = {Scale.SHORT: _Size(1, (16,), 10), Scale.FULL: _Size(3, (1, 16), 2)}
 
 
 class Failed(Exception):  # noqa: N818 - what happened, for the page

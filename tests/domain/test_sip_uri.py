@@ -269,13 +269,27 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @example("sip:a@b")
 @example("sips:+1-212@gateway.example.com")
 @example("sip:pbx.3com.x3")
+@example("sip:support@cc.example;session=17")
+@example("sip:a;transport=tcp")
+@example("sip:a;lr")
 def test_what_looks_plain_is_canonical(text: str) -> None:
     assert str(SipUri.parse(text)) == text == canonical_sip(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["sip:a@B.example", "sip:a%41@b.example", "sip:1.2.3.4", "sip:1.2.3.256", "sip:3com", "sip:a@b.3", "sip:a@-b"],
+    [
+        "sip:a@B.example",
+        "sip:a%41@b.example",
+        "sip:1.2.3.4",
+        "sip:1.2.3.256",
+        "sip:3com",
+        "sip:a@b.3",
+        "sip:a@-b",
+        "sip:a;x;x",
+        "sip:a;X",
+        "sip:a;user=Phone",
+    ],
 )
 def test_what_parse_rewrites_or_refuses_does_not_look_plain(text: str) -> None:
     assert sip_uri._PLAIN.fullmatch(text) is None

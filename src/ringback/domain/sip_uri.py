@@ -51,9 +51,16 @@ _PARTS = re.compile(
 )
 
 # What most URIs look like: canonical as it is, so that there is no need to take it apart. Parts of the productions
-# above, without what `parse` rewrites or looks at more closely: escapes, capitals in the host, addresses.
+# above, without what `parse` rewrites or looks at more closely: escapes, capitals, addresses, a second parameter.
 _PLAIN_LABEL = "[a-z0-9]++(?:-++[a-z0-9]++)*+"
-_PLAIN = re.compile(rf"sips?:(?:[{_UNRESERVED}&=+$,/]++@)?(?:{_PLAIN_LABEL}\.)*+(?![0-9]){_PLAIN_LABEL}")
+_PLAIN = re.compile(
+    rf"""
+    sips?: (?:[{_UNRESERVED}&=+$,/]++@)?
+    (?:{_PLAIN_LABEL}\.)*+ (?![0-9]){_PLAIN_LABEL}
+    (?:;[a-z0-9\-]++ (?:=[a-z0-9\-_.!~*'()]++)?+ )?+
+    """,
+    re.VERBOSE,
+)
 
 # Parameter values are kept as they are, since some compare by case (`method`, `gr`). These never do.
 _CASELESS_VALUES = frozenset({"maddr", "transport", "user"})
