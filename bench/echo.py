@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from ringback.rpc.server import _OPTIONS
+from ringback.rpc.server import OPTIONS
 from ringback.v1.callback_service_pb2 import CreateCallbackRequest
 
 Context = grpc.aio.ServicerContext[CreateCallbackRequest, CreateCallbackRequest]
@@ -34,7 +34,7 @@ async def main() -> None:
 
 async def serve(create: "grpc.RpcMethodHandler[Any, Any]") -> None:
     """Serve CreateCallback on a free port, say which, and go on until SIGTERM or Ctrl-C."""
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=OPTIONS)
     methods = grpc.method_handlers_generic_handler("ringback.v1.CallbackService", {"CreateCallback": create})
     server.add_generic_rpc_handlers([methods])
     stopping = asyncio.Event()

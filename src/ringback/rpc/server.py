@@ -18,7 +18,7 @@ _HEALTH_UPDATE_S = 1.0
 _CONNECTION_AGE_MS = 30 * 60_000
 _CONNECTION_GRACE_MS = 40 * 60_000
 
-_OPTIONS: Sequence[tuple[str, Any]] = (
+OPTIONS: Sequence[tuple[str, Any]] = (
     # Without this a second server binds the same port silently, and gets half of the calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
@@ -43,7 +43,7 @@ class Server:
     """A gRPC server with health and reflection; our services are added before `start`."""
 
     def __init__(self) -> None:
-        self.grpc = grpc.aio.server(options=_OPTIONS)
+        self.grpc = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)

@@ -1,0 +1,156 @@
+"""Where the time of a create goes: by thread, beside the echo, and the steps in Python by themselves."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench.part import Measured, Part, Plots, Scale
+from bench.processes import BUILD, CLIENT, ServerProcess, add_service, listening, load_client, serving
+from bench.rounds import Spread
+from bench.scaling.load import requests
+from bench.tables import table
+from ringback.domain.planning import plan
+from ringback.domain.request import violations
+from ringback.domain.service import Service
+from ringback.ids import CallbackIds
+from ringback.rpc.convert.callbacks import read_request, write_callback
+from ringback.rpc.convert.faults import Faults
+from ringback.storage.row import row_of
+from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
+
+IN_FLIGHT: Final = 64
+_SERVICE_ID: Final = "00000000-0000-4000-8000-000000000001"
+_REPEATED: Final = 2_000
+ROW: Final = "make its row and its JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """CPU time per call, in microseconds."""
+
+    loop_us: float
+    # On SQLite: the busiest of the others.
+    writer_us: float
+    others_us: float
+
+
+# --- Measuring -------------------------------------------------------------------------------------------------
+
+
+async def measure(scale: Scale) -> Measured:
+    if not CLIENT.exists():
+        return {"missing": "no Go to build the client with"}
+    rounds, seconds = (3, 1.0) if scale is Scale.SHORT else (9, 2.0)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
+        [ringback] = await stack.enter_async_context(serving(1, f"sqlite:///{folder / 'steps.db'}", "--dialer", "none"))
+        echo = await stack.enter_async_context(listening("bench.echo"))
+        service_id = await add_service(ringback)
+        for server in (echo, ringback):
+            await _threads(server, service_id, seconds=0.3)
+        return {
+            "rounds": [
+                {
+                    "echo": asdict(await _threads(echo, service_id, seconds)),
+                    "ringback": asdict(await _threads(ringback, service_id, seconds)),
+                    "steps_us": _steps_us(),
+                }
+                for _ in range(rounds)
+            ]
+        }
+
+
+async def _threads(server: ServerProcess, service_id: str, seconds: float) -> Threads:
+    before = _cpu_us(server.pid)
+    load = await load_client(
+        "load",
+        *("-address", server.address, "-service", service_id, "-due", "1h"),
+        *("-in-flight", str(IN_FLIGHT), "-duration", f"{seconds}s"),
+    )
+    spent = {thread: used - before.get(thread, 0) for thread, used in _cpu_us(server.pid).items()}
+    loop = spent.pop(server.pid)
+    others = sorted((used / load["count"] for used in spent.values()), reverse=True)
+    return Threads(loop / load["count"], others[0], sum(others[1:]))
+
+
+def _cpu_us(pid: int) -> Mapping[int, float]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {int(task.name): int((task / "schedstat").read_text().split()[0]) / 1000 for task in tasks}
+
+
+def _steps_us() -> Mapping[str, float]:
+    """What the steps take in a loop that does nothing else: less than among others, which need the caches, too."""
+    now = datetime.now(UTC)
+    service = Service(service_id=_SERVICE_ID, sip_address="sip:1@cc.example", create_time=now, update_time=now)
+    ids = CallbackIds()
+    messages = [CreateCallbackRequest.FromString(sent) for sent in requests(_REPEATED, [_SERVICE_ID], due_s=3600)]
+    taken: dict[str, float] = {}
+
+    def timed(name: str, step: Callable[[Any], Any], subjects: Sequence[Any]) -> list[Any]:
+        begun = time.perf_counter()
+        made = [step(subject) for subject in subjects]
+        taken[name] = (time.perf_counter() - begun) / len(subjects) * 1e6
+        return made
+
+    read = timed("read the message", lambda sent: read_request(sent.callback_request, Faults()), messages)
+    timed("check all fields", lambda request: violations(request, now), read)
+    planned = timed(
+        "plan the callback",
+        lambda request: plan(request, service=service, callback_id=ids.next(now), now=now),
+        read,
+    )
+    timed(ROW, row_of, planned)
+    timed("write the answer", _answer, planned)
+    return taken
+
+
+def _answer(callback: Any) -> bytes:
+    response = CreateCallbackResponse(created=True)
+    write_callback(callback, response.callback)
+    return response.SerializeToString()
+
+
+# --- Showing ---------------------------------------------------------------------------------------------------
+
+
+def show(measured: Measured, _: Plots) -> str:
+    if "missing" in measured:
+        return f"Not measured: {measured['missing']}."
+    rounds = measured["rounds"]
+    echo, ours = ([Threads(**one[who]) for one in rounds] for who in ("echo", "ringback"))
+    threads = [
+        _beside("event loop", [one.loop_us for one in echo], [one.loop_us for one in ours]),
+        _beside("busiest other thread: SQLite's", [one.writer_us for one in echo], [one.writer_us for one in ours]),
+        _beside("all others: gRPC's", [one.others_us for one in echo], [one.others_us for one in ours]),
+    ]
+    steps = [[name, Spread.of([one["steps_us"][name] for one in rounds]).show(1)] for name in rounds[0]["steps_us"]]
+    share = Spread.of_ratio([one.loop_us for one in echo], [one.loop_us for one in ours])
+    more = Spread.of([mine.loop_us - bare.loop_us for mine, bare in zip(ours, echo, strict=True)])
+    known = Spread.of([sum(us for name, us in one["steps_us"].items() if name != ROW) for one in rounds])
+    return f"""
+CPU time per create with {IN_FLIGHT} in flight, by thread, beside the echo of the same message. Medians of {len(rounds)}
+rounds, and in brackets the lowest and the highest.
+
+{table(["µs", "echo", "Ringback"], threads)}
+
+The bare call is {share.show()} of what the event loop does for a create. It shares Python's lock with SQLite's thread:
+whatever is Python on either of them adds up. The steps, each by itself in a loop that does nothing else:
+
+{table(["", "µs"], steps)}
+
+The row is made on SQLite's thread, all else on the event loop: {known.show(0)} µs of the {more.show(0)} µs that it
+takes more than for the echo. The rest are tasks and futures, handing over to the other thread and back, caches that
+others have used meanwhile, and an answer that is larger than the echo's.
+"""
+
+
+def _beside(name: str, echo: Sequence[float], ours: Sequence[float]) -> Sequence[str]:
+    return [name, Spread.of(echo).show(0), Spread.of(ours).show(0)]
+
+
+PART: Final = Part("steps", "Where the time of a create goes", measure, show)
