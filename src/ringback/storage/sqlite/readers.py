@@ -18,8 +18,9 @@ R = TypeVar("R")
 
 # As on PostgreSQL: a list that finds next to nothing among millions is refused rather than let hold up the others.
 READ_LIMIT_S: Final = 3.0
-# Of SQLite's virtual machine, between two looks at the clock: about half a millisecond.
-_STEPS: Final = 10_000
+# Of SQLite's virtual machine, between two looks at the clock: some tens of milliseconds. Each look needs the
+# interpreter's lock, for which it may have to wait.
+_STEPS: Final = 1_000_000
 
 
 @dataclass(slots=True)
