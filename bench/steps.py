@@ -1,5 +1,7 @@
 """Where the time of a create goes: by thread, beside the echo, and the steps in Python by themselves."""
 
+import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +60,7 @@ async def measure(scale: Scale) -> Measured:
                 {
                     "echo": asdict(await _threads(echo, service_id, seconds)),
                     "ringback": asdict(await _threads(ringback, service_id, seconds)),
-                    "steps_us": _steps_us(),
+                    "steps_us": await _steps_us(),
                 }
                 for _ in range(rounds)
             ]
@@ -83,8 +85,20 @@ def _cpu_us(pid: int) -> Mapping[int, float]:
     return {int(task.name): int((task / "schedstat").read_text().split()[0]) / 1000 for task in tasks}
 
 
-def _steps_us() -> Mapping[str, float]:
-    """What the steps take in a loop that does nothing else: less than among others, which need the caches, too."""
+async def _steps_us() -> Mapping[str, float]:
+    """What the steps take in loops that do nothing else, while another process is as busy as a client is.
+
+    Cores that are two threads of one are half as quick then.
+    """
+    client = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+    try:
+        return _timed_steps()
+    finally:
+        client.kill()
+        await client.wait()
+
+
+def _timed_steps() -> Mapping[str, float]:
     now = datetime.now(UTC)
     service = Service(service_id=_SERVICE_ID, sip_address="sip:1@cc.example", create_time=now, update_time=now)
     ids = CallbackIds()
@@ -139,7 +153,7 @@ rounds, and in brackets the lowest and the highest.
 {table(["µs", "echo", "Ringback"], threads)}
 
 The bare call is {share.show()} of what the event loop does for a create. It shares Python's lock with SQLite's thread:
-whatever is Python on either of them adds up. The steps, each by itself in a loop that does nothing else:
+whatever is Python on either of them adds up. The steps, each in a loop of its own beside a busy process:
 
 {table(["", "µs"], steps)}
 
