@@ -147,13 +147,13 @@ async def _serve(settings: Settings, services: list[WantedService]) -> bool:
 
 
 def _collect_garbage_less_often() -> None:
-    """What is left to the collector is little: values have no cycles. Looking at all of them took a tenth of the time.
+    """What is left to the collector is little: values have no cycles, and a call leaves five objects that have.
 
     The newest part of the event log keeps many values alive, so the usual 700 new ones are reached every few calls,
-    and a look at all there are would hold up everybody for tens of milliseconds.
+    which took a tenth of the time; a look at all there are holds up everybody for tens of milliseconds.
     """
     gc.freeze()
-    gc.set_threshold(10_000, 20, 1_000)
+    gc.set_threshold(10_000, 20, 10)
 
 
 async def _apply(services: list[WantedService], address: str) -> None:

@@ -32,9 +32,9 @@ MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-# C0, DEL and C1: they would garble logs and agents' screens.
 # What most URLs look like; any other is looked at more closely.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
+# C0, DEL and C1: they would garble logs and agents' screens.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
