@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.waiting import MOST_EVENTS, Waiting, add_services, check, insert_callbacks, insert_events, service_id
 from ringback.domain.callback import State
-from ringback.storage.row import CALLBACK_COLUMNS
+from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.sqlite import SqliteStore
 
 _CHECKED: Final = 20

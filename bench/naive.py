@@ -17,16 +17,16 @@ import grpc
 import uvloop
 
 from bench.echo import serve
+from ringback.domain.faults import Faults
+from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
 from ringback.domain.request import violations
 from ringback.domain.service import Service
-from ringback.ids import CallbackIds
-from ringback.rpc.convert.callbacks import read_request, write_callback
-from ringback.rpc.convert.faults import Faults
-from ringback.storage.event import EVENT_COLUMNS, created
+from ringback.storage.callback_row import CALLBACK_COLUMNS, row_of
+from ringback.storage.event_row import EVENT_COLUMNS, created
 from ringback.storage.migrations import scripts
-from ringback.storage.row import CALLBACK_COLUMNS, row_of
 from ringback.v1 import callback_service_pb2 as pb
+from ringback.wire.callbacks import read_request, write_callback
 
 Context = grpc.aio.ServicerContext[pb.CreateCallbackRequest, pb.CreateCallbackResponse]
 

@@ -17,7 +17,7 @@ from ringback.client import insecure_channel
 from ringback.domain.service import MAX_CONCURRENT_CALLS
 from ringback.v1 import directory_service_pb2 as directory
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 # Made by `make bench`; not there where there is no Go.
 BUILD: Final = Path(__file__).parents[1] / "build" / "bench"

@@ -16,14 +16,14 @@ from bench.processes import BUILD, CLIENT, ServerProcess, add_service, listening
 from bench.rounds import Spread
 from bench.scaling.load import requests
 from bench.tables import table
+from ringback.domain.faults import Faults
+from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
 from ringback.domain.request import violations
 from ringback.domain.service import Service
-from ringback.ids import CallbackIds
-from ringback.rpc.convert.callbacks import read_request, write_callback
-from ringback.rpc.convert.faults import Faults
-from ringback.storage.row import row_of
+from ringback.storage.callback_row import row_of
 from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
+from ringback.wire.callbacks import read_request, write_callback
 
 IN_FLIGHT: Final = 64
 _SERVICE_ID: Final = "00000000-0000-4000-8000-000000000001"

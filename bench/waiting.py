@@ -15,10 +15,10 @@ from ringback.domain.planning import plan
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
-from ringback.ports import Store
-from ringback.storage.event import EVENT_COLUMNS, created
-from ringback.storage.record import duration_us, time_us
-from ringback.storage.row import CALLBACK_COLUMNS, Row, row_of
+from ringback.ports.store import Store
+from ringback.storage.body import duration_us, time_us
+from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
+from ringback.storage.event_row import EVENT_COLUMNS, created
 
 SERVICES: Final = 1000
 # The log is forgotten after a day, however many wait.

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from tests.api import Api
+from tests.world.api import Api
 
 # A shared machine is slow at times; how long an example takes says nothing about it.
 hypothesis_settings.register_profile("ringback", deadline=None)

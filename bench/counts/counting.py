@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from ringback.rpc.convert import callbacks as wire
-from ringback.storage import record
+from ringback.storage import body
+from ringback.wire import callbacks as wire
 
 # Calls that cost something, by what they are called here.
 _CALLS: Final[Mapping[str, Callable[..., Any]]] = {
-    "JSON encodes": record.write_callback,
-    "JSON decodes": record.read_callback,
+    "JSON encodes": body.write_callback,
+    "JSON decodes": body.read_callback,
     "protobuf encodes": wire.write_callback,
 }
 STATEMENTS: Final = "SQL statements"

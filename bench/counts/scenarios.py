@@ -11,10 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 
 from bench.counts.counting import KINDS, Counting
 from bench.counts.subject import Subject
-from ringback.dispatch import OutcomeReport
+from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.leases import OutcomeReport
 from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
-from ringback.granting import LeaseRequest
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
@@ -107,9 +107,9 @@ async def create_many(subject: Subject) -> None:
 
 
 async def finish_many(subject: Subject) -> None:
-    dispatch = subject.app.dispatch
+    dispatch = subject.app.leases
     async with subject.told(State.OFFERED, AT_ONCE):
-        leased = await subject.app.granting.lease(LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
+        leased = await subject.app.assigner.lease(LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
     tokens = [callback.lease.token for callback in leased if callback.lease is not None]
     report = OutcomeReport(outcome=Outcome.ANSWERED)
     steps: Sequence[tuple[State, Callable[[str], Awaitable[Any]]]] = (

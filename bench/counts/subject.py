@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ringback.app import App
-from ringback.callbacks import Asked
+from ringback.application.callbacks.create import Asked
 from ringback.client import insecure_channel
 from ringback.config import Listen, Settings
 from ringback.domain.callback import State
-from ringback.ports import LoggedEvent
-from ringback.rpc.convert.callbacks import read_request
-from ringback.rpc.convert.faults import Faults
+from ringback.domain.faults import Faults
+from ringback.ports.values import LoggedEvent
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from ringback.v1.directory_service_pb2 import CreateServiceRequest, Service
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from ringback.wire.callbacks import read_request
 
 _PATIENCE_S: Final = 30
 
@@ -40,7 +40,7 @@ class Subject:
         # How many callbacks have come to each state, as those know who follow the log.
         self._reached: Counter[State] = Counter()
         self._told = asyncio.Event()
-        app.tail.listen(self._on_events)
+        app.feed.listen(self._on_events)
 
     @classmethod
     @asynccontextmanager

@@ -14,7 +14,7 @@ from bench.processes import database_of, durable_cluster, serving
 from tests.hunts.ports import free_port
 
 if TYPE_CHECKING:
-    from tests.postgres import Cluster
+    from tests.world.postgres import Cluster
 
 # What tells a program where its infrastructure is.
 Environment = Mapping[str, str]

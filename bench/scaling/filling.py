@@ -8,8 +8,8 @@ import psycopg
 
 from bench.waiting import MOST_EVENTS, Waiting, check, insert_callbacks, insert_events, service_id
 from ringback.domain.callback import State
+from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.postgres import PostgresStore
-from ringback.storage.row import CALLBACK_COLUMNS
 
 _CHECKED: Final = 20
 _AT_ONCE: Final = 100_000

@@ -11,7 +11,7 @@ from psycopg import connect
 from bench.processes import Meter, database_of, serving
 from bench.scaling.load import Load, requests
 from ringback.v1.dialer_service_pb2 import LeaseCallbacksRequest
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 SERVERS: Final = (1, 2, 4)
 SERVICES: Final = (1, 100)

@@ -17,18 +17,19 @@ import psycopg
 from bench.processes import database_of, durable_cluster
 from bench.scaling.filling import Filling
 from bench.waiting import REQUEST, SERVICES, add_services, service_id
+from ringback.application.dispatch.assigner import draw
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.events import CancelRequested, Leased
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.ids import CallbackIds, LeaseToken
 from ringback.domain.lifecycle import after
 from ringback.domain.planning import plan
 from ringback.domain.priority import Priority
-from ringback.granting import draw
-from ringback.ids import CallbackIds, LeaseToken
-from ringback.ports import Change, Services, Turn
-from ringback.storage.postgres import PostgresStore, changing, creating, reads, transaction
-from tests.postgres import Cluster
+from ringback.domain.queue import Turn
+from ringback.ports.values import Change, Services
+from ringback.storage.postgres import PostgresStore, change, create, reads, transaction
+from tests.world.postgres import Cluster
 
 SAMPLES: Final = 150
 _SAMPLES_OF_COUNTS: Final = 5
@@ -213,10 +214,10 @@ _ASKED: Final[dict[str, tuple[str, Sequence[Any]]]] = {
     "queued services": (reads.QUEUED_SERVICES, []),
     "queue": (reads.QUEUE, [service_id(0), 10, _LEVELS]),
     "queue of another": (reads.QUEUE, [service_id(7), 10, _LEVELS]),
-    "same name": (creating.SAME_NAME, [["x"], ["x"], ["crm"], ["x"]]),
+    "same name": (create.SAME_NAME, [["x"], ["x"], ["crm"], ["x"]]),
     "events": (reads.EVENTS, [0, 1000]),
     "lock": (transaction._LOCK_CALLBACKS, [["x", "y"]]),  # noqa: SLF001 - what is measured
-    "update": (changing._UPDATE, ["[{}]"]),  # noqa: SLF001 - what is measured
+    "update": (change._UPDATE, ["[{}]"]),  # noqa: SLF001 - what is measured
 }
 
 

@@ -14,13 +14,13 @@ from uuid import uuid4
 from bench.processes import database_of
 from bench.waiting import REQUEST, add_services, service_id
 from ringback.domain.callback import Callback
+from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
-from ringback.ids import CallbackIds
-from ringback.storage.postgres import PostgresStore, creating, transaction
-from ringback.storage.postgres.address import Address
+from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
+from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.transaction import Locks, Transaction
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 BATCHES: Final = (1, 10, 100)
 _SAMPLES: Final = 200
@@ -69,7 +69,7 @@ async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
     async with connection.pipeline() as pipeline:
         writing = Transaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
-        await creating.create.run(writing, [creating.Creation(new, ())])
+        await create.create.run(writing, [create.Creation(new, ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured
         locked = await writing.send(_TIME)
         await writing.append()

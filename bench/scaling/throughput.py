@@ -15,7 +15,7 @@ from psycopg import connect
 
 from bench.processes import Meter, ServerProcess, Spent, database_of, serving
 from bench.scaling.load import Load, requests
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 CREATES: Final = 4_000
 LIVES: Final = 1_000

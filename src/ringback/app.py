@@ -7,29 +7,30 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from ringback.callbacks import Callbacks
-from ringback.clock import SharedClock, SystemClock
-from ringback.config import PostgresUrl, Settings
+from ringback.application.callbacks.create import Callbacks
+from ringback.application.directory import Directory
+from ringback.application.dispatch.assigner import Assigner
+from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.leases import Leases
+from ringback.application.dispatch.queue_view import Pace, QueueViews
+from ringback.application.events.feed import EventFeed
+from ringback.application.events.watch import Watches
+from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.scheduler import Scheduler
+from ringback.clocks import SharedClock, SystemClock
+from ringback.config import Settings
 from ringback.dialers.simulated import DIALER_ID, SimulatedDialer, SimulatedSettings
-from ringback.directory import Directory
-from ringback.dispatch import Dispatch
-from ringback.granting import Granting
-from ringback.leading import Leading
-from ringback.ports import Store
-from ringback.presence import Presence
-from ringback.queues import Pace, Queues
+from ringback.ports.location import PostgresUrl
+from ringback.ports.store import Store
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
-from ringback.rpc.encoded import add_callback_service
-from ringback.rpc.gate import Gate
+from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
-from ringback.scheduler import Scheduler
-from ringback.storage.refusal import StoreCannotOpen
+from ringback.rpc.watch_encoder import add_callback_service
+from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import SqliteStore
-from ringback.tail import Tail
 from ringback.v1 import dialer_service_pb2_grpc, directory_service_pb2_grpc
-from ringback.watch import Watches
 
 _log = logging.getLogger(__name__)
 
@@ -51,21 +52,21 @@ class App:
     def __init__(self, settings: Settings, store: Store, clock: SystemClock | SharedClock) -> None:
         self._settings = settings
         self.store = store
-        self.tail = Tail(store)
+        self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
-        self.leading = Leading(store, clock)
-        self.scheduler = Scheduler(store, self.directory, clock, self.tail, self.leading, settings.retention)
-        self.presence = Presence(store, clock)
-        self.granting = Granting(store, self.directory, clock, self.tail, self.presence)
-        self.dispatch = Dispatch(store, self.directory, clock, self.tail)
+        self.leader_election = LeaderElection(store, clock)
+        self.scheduler = Scheduler(store, self.directory, clock, self.feed, self.leader_election, settings.retention)
+        self.presence = DialerPresence(store, clock)
+        self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
+        self.leases = Leases(store, self.directory, clock, self.feed)
         self.callbacks = Callbacks(store, self.directory, clock)
-        self.queues = Queues(store, self.directory, self.presence, clock, Pace(self.tail))
-        self.watches = Watches(store, self.tail, clock)
+        self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
+        self.watches = Watches(store, self.feed, clock)
         self.server = Server()
         self.port = 0
         self.gate = Gate()
         self._clock = clock
-        self._dialer = _dialer(settings, self.granting, self.dispatch)
+        self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
         # Set when a loop has died, which is a bug: the process ends, so that whoever supervises it starts it anew.
@@ -85,19 +86,26 @@ class App:
     async def _start(self) -> None:
         # First of all: nobody is to be called by a server that then cannot serve.
         port = self.server.bind(self._settings.listen)
-        loops: list[_Loop] = [self.tail, self.directory, self.leading, self.scheduler, self.granting, self.presence]
+        loops: list[_Loop] = [
+            self.feed,
+            self.directory,
+            self.leader_election,
+            self.scheduler,
+            self.assigner,
+            self.presence,
+        ]
         if isinstance(self._clock, SharedClock):
             await self._clock.start()
             loops.append(self._clock)
         await self.directory.start()
-        await self.tail.start()
+        await self.feed.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
             # This process has the database for itself, so whoever held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
         await self.scheduler.start()
-        await self.granting.start()
+        await self.assigner.start()
         self._add_servicers()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
         self._tasks.append(self._supervise(self._report_health()))
@@ -110,10 +118,10 @@ class App:
         server, gate = self.server.grpc, self.gate
         add_callback_service(CallbackServicer(gate, self.callbacks, self.watches, self._clock), server)
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
-            DirectoryServicer(gate, self.directory, self.callbacks, self.queues), server
+            DirectoryServicer(gate, self.directory, self.callbacks, self.queue_views), server
         )
         dialer_service_pb2_grpc.add_DialerServiceServicer_to_server(
-            DialerServicer(gate, self.granting, self.dispatch, self.directory, self._clock), server
+            DialerServicer(gate, self.assigner, self.leases, self.directory, self._clock), server
         )
 
     async def __aenter__(self) -> Self:
@@ -128,8 +136,8 @@ class App:
         self.gate.close()
         if self._dialer is not None:
             self._dialer.stop()
-        self.tail.close()
-        self.granting.close()
+        self.feed.close()
+        self.assigner.close()
         if self.port:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.server.stop(_GRACE_S)
@@ -139,7 +147,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.leading.stop()
+        await self.leader_election.stop()
         await self.store.close()
 
     def _supervise(self, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -176,7 +184,7 @@ async def _open(database: Path | PostgresUrl) -> tuple[Store, SystemClock | Shar
     return store, SharedClock(store.read_clock)
 
 
-def _dialer(settings: Settings, granting: Granting, dispatch: Dispatch) -> SimulatedDialer | None:
+def _dialer(settings: Settings, granting: Assigner, dispatch: Leases) -> SimulatedDialer | None:
     if settings.dialer == "none":
         return None
     # Of many servers, each has its own: what one of them has lost must not be taken from the others.

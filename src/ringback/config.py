@@ -4,9 +4,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from ringback.ports import Retention
+from ringback.ports.location import PostgresUrl
+from ringback.ports.values import Retention
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_DATABASE = "sqlite:///ringback.db"
@@ -45,17 +45,6 @@ class Listen:
             return ipaddress.ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresUrl:
-    """Where a PostgreSQL database is, with the credentials for it: `str()` is for the log and leaves them out."""
-
-    url: str
-
-    def __str__(self) -> str:
-        parts = urlsplit(self.url)
-        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import pytest
 from bench.counts import __main__ as counts
 from bench.counts.plans import bad_plans
 from bench.counts.scenarios import Counts
-from ringback.storage.sqlite.opening import prepare
+from ringback.storage.sqlite.schema import prepare
 
 LIFE = {"a life": {"statements": 40, "commits": 5}}
 

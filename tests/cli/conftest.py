@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import pytest
 
 from ringback.app import App
-from tests.api import Api
+from tests.world.api import Api
 
 
 class Ran(NamedTuple):

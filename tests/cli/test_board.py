@@ -9,7 +9,7 @@ from ringback.cli.board import Board, show_live
 from ringback.cli.session import Session
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
-from tests.api import Api
+from tests.world.api import Api
 
 SNAPSHOT, UPDATED, REMOVED = (
     pb.CALLBACK_EVENT_TYPE_SNAPSHOT,

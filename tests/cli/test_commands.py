@@ -11,8 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ringback.app import App
 from ringback.cli.values import timestamp
 from ringback.v1 import callback_pb2 as cb
-from tests.api import Api
 from tests.cli.conftest import Run, run, start
+from tests.world.api import Api
 
 SERVICE = ("--service", "sip:support@cc.example")
 TARGET = "sip:answer@sim.example"

@@ -12,7 +12,7 @@ from ringback.cli.migrate_store import _Bars
 from ringback.storage.sqlite import SqliteStore
 from tests.cli.conftest import run
 from tests.cli.test_group import run_without
-from tests.storage.samples import SERVICE, new
+from tests.world.samples import SERVICE, new
 
 
 @pytest.fixture

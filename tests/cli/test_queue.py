@@ -1,9 +1,9 @@
 """`ringback queue`, `explain` and `resolve`."""
 
-from tests.api import Api
 from tests.cli.conftest import Run
 from tests.cli.test_commands import ahead
 from tests.rpc.test_watch import cancel
+from tests.world.api import Api
 
 SUPPORT = "sip:support@cc.example"
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import pytest
 
 from ringback.v1 import directory_service_pb2 as pb
-from tests.api import Api
 from tests.cli.conftest import Ran, Run
+from tests.world.api import Api
 
 SUPPORT = """
 - sip_address: sip:support@cc.example

@@ -11,7 +11,7 @@ from ringback.client import channel_options, secure_channel
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
 from ringback.v1 import dialer_service_pb2, directory_service_pb2
-from tests.client.serving import Context, listening, serving
+from tests.world.scripted_server import Context, listening, serving
 
 
 async def test_calls_are_repeated_when_the_server_is_away() -> None:

@@ -10,7 +10,7 @@ from ringback import client
 from ringback.client import create
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
-from tests.client.serving import Behaviour, Context, ends, fails, falls_silent, serving
+from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
 
 
 class Clerk:

@@ -11,7 +11,7 @@ from ringback.client import Violation, insecure_channel, reason_of, violations_o
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
 from ringback.v1 import error_reason_pb2 as reasons
-from tests.api import Api, by_external_id
+from tests.world.api import Api, by_external_id
 
 
 async def test_the_reason_of_a_refusal(api: Api) -> None:

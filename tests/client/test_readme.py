@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ringback.app import App
-from tests.api import Api
+from tests.world.api import Api
 
 README = Path(__file__).parents[2] / "clients/python/README.md"
 

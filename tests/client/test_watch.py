@@ -19,8 +19,8 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
 from ringback.v1 import error_reason_pb2 as reasons
-from tests.api import Api
-from tests.client.serving import Behaviour, Context, ends, fails, falls_silent, serving
+from tests.world.api import Api
+from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
 
 EVERYTHING = pb.WatchCallbacksRequest(snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED)
 HASTY = pb.WatchCallbacksRequest(heartbeat_interval=Duration(nanos=1))

@@ -21,14 +21,14 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
-from ringback.config import PostgresUrl
+from ringback.ports.location import PostgresUrl
 from tests.conformance.agreement import disagreements
 from tests.conformance.languages import LANGUAGES, Language, build, find
 from tests.conformance.player import Outcome, play
 from tests.conformance.report import Report
 from tests.conformance.scenario import Scenario, load
 from tests.conformance.server import Databases
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 # The machine has to serve as many servers, and drivers, as this.
 _AT_ONCE: Final = 2

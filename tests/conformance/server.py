@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from ringback.app import App
 from ringback.cli.values import parse_span
-from ringback.config import Listen, PostgresUrl, Settings
+from ringback.config import Listen, Settings
 from ringback.domain.errors import StorageUnavailable
-from ringback.ports import Retention
-from tests.api import Api
+from ringback.ports.location import PostgresUrl
+from ringback.ports.values import Retention
+from tests.world.api import Api
 
 SERVICE_ID: Final = "0b7c8e5e-0000-4000-8000-000000000001"
 SERVICE_SIP: Final = "sip:support@cc.example"
@@ -82,7 +83,7 @@ class ScenarioServer:
     async def let_pass(self, span: timedelta) -> None:
         """Do now what would be done then: lapse, expire, become due."""
         await self._running.scheduler.run_once(datetime.now(UTC) + span)
-        await self._running.tail.catch_up()
+        await self._running.feed.catch_up()
 
     async def age_leases(self, span: timedelta) -> None:
         """Make all leases older, without the server noticing which of them have run out."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.filter import MATCH_ALL, CallbackFilter, ExternalTaskKey
+from ringback.domain.filter import MATCH_ALL, CallbackFilter
+from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.errors import Violation
+from ringback.domain.errors import Fault
 from ringback.domain.opening_hours import (
     MAX_CLOSED_DATES,
     MAX_PERIODS,
@@ -184,16 +184,16 @@ def test_an_unknown_time_zone_is_refused(zone: str) -> None:
 def test_check_finds_everything_at_once() -> None:
     periods = [(1, "08:00", "12:00"), (8, "8:00", "24:01"), (0, "24:00", "24:00"), (2, "18:00", "02:00")]
     assert check("Mars/Olympus", periods, ["2026-12-25", "2026-02-30", "20261225"], "service.hours") == [
-        Violation("service.hours.time_zone", "is not a time zone of the IANA database, such as Europe/Zurich"),
-        Violation("service.hours.periods[1].day_of_week", "8 is not between 1 (Monday) and 7 (Sunday)"),
-        Violation("service.hours.periods[1].open_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
-        Violation("service.hours.periods[1].close_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
-        Violation("service.hours.periods[2].day_of_week", "0 is not between 1 (Monday) and 7 (Sunday)"),
-        Violation("service.hours.periods[2].open_time", "is not between 00:00 and 23:59"),
-        Violation("service.hours.periods[2].close_time", NOT_AFTER),
-        Violation("service.hours.periods[3].close_time", NOT_AFTER),
-        Violation("service.hours.closed_dates[1]", 'is not a date such as "2026-12-25"'),
-        Violation("service.hours.closed_dates[2]", 'is not a date such as "2026-12-25"'),
+        Fault("service.hours.time_zone", "is not a time zone of the IANA database, such as Europe/Zurich"),
+        Fault("service.hours.periods[1].day_of_week", "8 is not between 1 (Monday) and 7 (Sunday)"),
+        Fault("service.hours.periods[1].open_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
+        Fault("service.hours.periods[1].close_time", 'is not a time from 00:00 to 24:00, such as "08:30"'),
+        Fault("service.hours.periods[2].day_of_week", "0 is not between 1 (Monday) and 7 (Sunday)"),
+        Fault("service.hours.periods[2].open_time", "is not between 00:00 and 23:59"),
+        Fault("service.hours.periods[2].close_time", NOT_AFTER),
+        Fault("service.hours.periods[3].close_time", NOT_AFTER),
+        Fault("service.hours.closed_dates[1]", 'is not a date such as "2026-12-25"'),
+        Fault("service.hours.closed_dates[2]", 'is not a date such as "2026-12-25"'),
     ]
 
 
@@ -207,8 +207,8 @@ def test_check_names_fields_without_a_path_too() -> None:
 
 def test_check_limits_the_number_of_entries() -> None:
     found = check("UTC", [(1, "bad", "24:00")] * (MAX_PERIODS + 1), ["bad"] * (MAX_CLOSED_DATES + 1))
-    assert found[0] == Violation("opening_hours.periods", "has 101 entries; at most 100 are allowed")
-    assert Violation("opening_hours.closed_dates", "has 1001 entries; at most 1000 are allowed") in found
+    assert found[0] == Fault("opening_hours.periods", "has 101 entries; at most 100 are allowed")
+    assert Fault("opening_hours.closed_dates", "has 1001 entries; at most 1000 are allowed") in found
     assert len(found) == 2 + MAX_PERIODS + MAX_CLOSED_DATES
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.domain import request as request_rules
-from ringback.domain.errors import InvalidRequest, Violation
+from ringback.domain.errors import Fault, InvalidRequest
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest, parse_guid, violations
 
@@ -267,7 +267,7 @@ def test_a_field_can_have_two_violations() -> None:
 
 def test_the_path_is_that_of_the_request() -> None:
     path = "requests[3].callback_request"
-    assert violations(asking(priority=0), NOW, path) == [Violation(f"{path}.priority", "is required")]
+    assert violations(asking(priority=0), NOW, path) == [Fault(f"{path}.priority", "is required")]
     assert str(InvalidRequest(violations(asking(priority=0), NOW, path))) == f"{path}.priority: is required"
 
 

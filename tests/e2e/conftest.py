@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.e2e.replicas import Replica, pair
 from tests.hunts.database import Durable
+from tests.world.replicas import Replica, pair
 
 
 @pytest.fixture(scope="session")

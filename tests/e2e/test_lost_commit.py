@@ -5,16 +5,16 @@ import asyncio
 import grpc
 import pytest
 
-from ringback.leading import Leading
+from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.v1 import callback_service_pb2 as pb
-from tests.api import refusal_of
-from tests.e2e.replicas import PATIENCE_S, replica
 from tests.hunts.calls import insist
 from tests.hunts.database import Durable
-from tests.storage.proxy import Proxy
+from tests.world.api import refusal_of
+from tests.world.proxy import Proxy
+from tests.world.replicas import PATIENCE_S, replica
 
 
-async def nobody_leads(_: Leading) -> None:
+async def nobody_leads(_: LeaderElection) -> None:
     await asyncio.Event().wait()
 
 
@@ -22,7 +22,7 @@ async def nobody_leads(_: Leading) -> None:
 async def test_a_request_is_repeated_when_the_answer_to_its_commit_was_lost(
     cluster: Durable, monkeypatch: pytest.MonkeyPatch, identity: str
 ) -> None:
-    monkeypatch.setattr(Leading, "run", nobody_leads)  # so that nothing else commits
+    monkeypatch.setattr(LeaderElection, "run", nobody_leads)  # so that nothing else commits
     url = cluster.new_schema()
     async with asyncio.timeout(PATIENCE_S), Proxy(cluster.port) as proxy, replica(url) as witness:
         service_id = await witness.api.add_service()

@@ -19,11 +19,11 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.api import Api, by_id, refusal_of
-from tests.e2e.replicas import pair
 from tests.hunts.calls import insist
 from tests.hunts.database import Durable
-from tests.rpc.dialing import DIALING, Dialer
+from tests.world.api import Api, by_id, refusal_of
+from tests.world.dialer import DIALING, Dialer
+from tests.world.replicas import pair
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_CONFIG = json.loads(files("ringback").joinpath("service_config.json").read_text())

@@ -9,16 +9,16 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ringback import leading
-from ringback.storage.postgres import bell
+from ringback.application.scheduling import leader_election
+from ringback.storage.postgres import listener
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.api import by_id
-from tests.e2e.replicas import PATIENCE_S, Replica, replica
 from tests.hunts.database import Durable
-from tests.rpc.dialing import CONNECTED, DIALING, Dialer
+from tests.world.api import by_id
+from tests.world.dialer import CONNECTED, DIALING, Dialer
+from tests.world.replicas import PATIENCE_S, Replica, replica
 
 Pair = tuple[Replica, Replica]
 
@@ -26,8 +26,8 @@ Pair = tuple[Replica, Replica]
 @pytest.fixture(autouse=True)
 def only_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers ask by themselves for what others have committed; not in these tests."""
-    monkeypatch.setattr(bell, "LISTENING_INTERVAL_S", 3600.0)
-    monkeypatch.setattr(bell, "POLLING_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(listener, "POLLING_INTERVAL_S", 3600.0)
 
 
 @pytest.fixture(autouse=True)
@@ -167,8 +167,8 @@ async def test_a_repeated_poll_waits_for_what_is_just_being_granted(replicas: Pa
 async def take_lead(server: Replica) -> None:
     """Return when it leads."""
     leads = asyncio.Event()
-    server.app.leading.listen(leads.set)
-    if not server.app.leading.leads:
+    server.app.leader_election.listen(leads.set)
+    if not server.app.leader_election.leads:
         await leads.wait()
 
 
@@ -179,9 +179,9 @@ async def test_another_server_leads_when_the_leader_hangs(cluster: Durable, monk
         await take_lead(a)
         async with replica(url) as b:
             monkeypatch.setattr(a.app.store, "lead", hang)
-            assert not b.app.leading.leads
+            assert not b.app.leader_election.leads
             await take_lead(b)
-            assert not a.app.leading.leads
+            assert not a.app.leader_election.leads
 
 
 async def hang(*_: Any) -> bool:
@@ -192,11 +192,11 @@ async def hang(*_: Any) -> bool:
 async def test_another_server_leads_at_once_when_the_leader_stops(
     cluster: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leading, "TERM", timedelta(hours=1))
+    monkeypatch.setattr(leader_election, "TERM", timedelta(hours=1))
     url = cluster.new_schema()
     async with replica(url) as a:
         await take_lead(a)
         async with replica(url) as b:
             await a.app.stop()
             await take_lead(b)
-            assert not a.app.leading.leads
+            assert not a.app.leader_election.leads

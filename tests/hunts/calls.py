@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import grpc
 
 from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
-from tests.api import Api, refusal_of
+from tests.world.api import Api, refusal_of
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")

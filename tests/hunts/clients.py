@@ -13,9 +13,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
-from tests.api import Api, by_id, refusal_of
 from tests.hunts.calls import Request, Response, insist
 from tests.hunts.ledger import Ledger, Promise
+from tests.world.api import Api, by_id, refusal_of
 
 # What the simulated dialer plays, attempt by attempt.
 _SCRIPTS: Final = (

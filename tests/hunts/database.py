@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from tests.postgres import Cluster
+from tests.world.postgres import Cluster
 
 # How a server calls itself on its connections.
 _APPLICATION: Final = "ringback"

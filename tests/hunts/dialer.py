@@ -29,9 +29,9 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
-from tests.api import Api, by_id, refusal_of
 from tests.hunts.calls import connect, insist
 from tests.hunts.checker import CANCELLED, EXPIRED, OFFERED
+from tests.world.api import Api, by_id, refusal_of
 
 LEASE_S: Final = 5
 _WAIT_S: Final = 5

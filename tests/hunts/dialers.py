@@ -32,7 +32,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a p
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1.directory_service_pb2 import ListServicesRequest, Service
-from tests.api import Api, by_id
 from tests.hunts import shares
 from tests.hunts.calls import connect, insist
 from tests.hunts.checker import Checker
@@ -43,6 +42,7 @@ from tests.hunts.report import Report, fates
 from tests.hunts.server import ServerProcess, hanging, ports_of, serving
 from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
 from tests.hunts.watcher import Watcher
+from tests.world.api import Api, by_id
 
 # Of what a service may have in progress, and its share of the callbacks: a lapse blocks a whole small service.
 _SHARES: Final = {1: 0.03, 5: 0.17, 50: 0.8}

@@ -31,7 +31,7 @@ from tests.hunts.database import Durable
 from tests.hunts.kill_storm import Storm, storm
 from tests.hunts.report import Report
 from tests.hunts.setting import Setting
-from tests.postgres import USER, Cluster
+from tests.world.postgres import USER, Cluster
 
 # How long nobody promotes the standby.
 _OUTAGE_S: Final = 2.0

@@ -31,7 +31,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a p
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1.directory_service_pb2 import ListServicesRequest, Service
-from tests.api import Api
 from tests.hunts.calls import connect
 from tests.hunts.checker import EXPIRED, FAILED, QUEUED, SCHEDULED, Checker, Fold
 from tests.hunts.clients import Client
@@ -41,6 +40,7 @@ from tests.hunts.report import Report, fates
 from tests.hunts.server import DRAIN_S, ServerProcess, hanging, ports_of, serving
 from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
 from tests.hunts.watcher import Watcher
+from tests.world.api import Api
 
 CLIENTS: Final = 6
 # The load stays ahead of the dialling by as many callbacks as this.

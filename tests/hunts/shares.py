@@ -12,11 +12,11 @@ from google.protobuf.duration_pb2 import Duration
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
-from tests.api import Api
 from tests.hunts.calls import connect, insist
 from tests.hunts.report import Report
 from tests.hunts.server import ports_of, serving
 from tests.hunts.setting import ONE_SERVER, Setting
+from tests.world.api import Api
 
 WEIGHTS: Final = {
     cb.PRIORITY_HIGHEST: 7,

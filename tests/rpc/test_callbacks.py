@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
-from ringback.callbacks import Asked
+from ringback.application.callbacks.create import Asked
 from ringback.config import Settings
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
@@ -23,8 +23,9 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1 import error_reason_pb2 as reasons
-from tests.api import Api, by_external_id, by_id
-from tests.rpc.dialing import (
+from tests.application.scheduling.test_scheduler import MONDAY_9, World, seconds
+from tests.world.api import Api, by_external_id, by_id
+from tests.world.dialer import (
     CONNECTED,
     DIALING,
     Dialer,
@@ -35,7 +36,6 @@ from tests.rpc.dialing import (
     refused,
     update_service,
 )
-from tests.test_scheduler import MONDAY_9, World, seconds
 
 INVALID, EXISTS = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.ALREADY_EXISTS
 PRECONDITION, NOT_FOUND = grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND

@@ -17,19 +17,20 @@ import pytest
 
 from clients.python.dialer import dialer as example
 from ringback.app import App
+from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.leases import OutcomeReport
 from ringback.config import Settings
-from ringback.dispatch import OutcomeReport
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.outcome import Outcome
-from ringback.granting import LeaseRequest
-from ringback.ports import Queue
+from ringback.domain.queue import Queue
 from ringback.storage.sqlite import SqliteStore
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as callbacks_pb
 from ringback.v1 import error_reason_pb2 as reasons
-from tests.api import ENDED, Api, refusal_of
-from tests.rpc.dialing import (
+from tests.application.scheduling.test_scheduler import MONDAY_9, World, seconds
+from tests.world.api import ENDED, Api, refusal_of
+from tests.world.dialer import (
     CONNECTED,
     DIALING,
     PATIENCE_S,
@@ -46,7 +47,6 @@ from tests.rpc.dialing import (
     until_polling,
     update_service,
 )
-from tests.test_scheduler import MONDAY_9, World, seconds
 
 ANSWERED, BUSY = cb.CALL_OUTCOME_ANSWERED, cb.CALL_OUTCOME_BUSY
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -193,34 +193,34 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The queue is read while the target is in a call, and that call ends before the answer is looked at."""
-    await world.tail.start()
-    following = asyncio.create_task(world.tail.run())
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
     sales = await world.service()
     support = await world.service(sip_address="sip:support@cc.example")
     await world.create(sales, "sip:same@b.example")
     leased = await world.lease()
     await world.create(support, "sip:same@b.example")
-    await world.tail.catch_up()
+    await world.feed.catch_up()
     read = world.store.queue
 
     async def read_slowly(service_id: str, depth: int) -> Queue | None:
         queue = await read(service_id, depth)
         await world.callbacks.cancel(leased.callback_id, "", "")
-        await world.tail.catch_up()
+        await world.feed.catch_up()
         return queue
 
     poll = LeaseRequest(dialer_id="test", service_ids=frozenset({support.service_id}))
     with monkeypatch.context() as patch:
         patch.setattr(world.store, "queue", read_slowly)
-        assert await world.granting._serve(poll) == []
-    assert len(await world.granting._serve(poll)) == 1
+        assert await world.assigner._serve(poll) == []
+    assert len(await world.assigner._serve(poll)) == 1
     following.cancel()
 
 
 async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one_target(world: World) -> None:
     """The poll has room for two, and those in front are two to one target: one lease, and nobody else is looked at."""
-    await world.tail.start()
-    following = asyncio.create_task(world.tail.run())
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
     sales = await world.service()
     support = await world.service(sip_address="sip:support@cc.example")
     await world.create(sales, "sip:busy@b.example")
@@ -228,30 +228,30 @@ async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one
     await world.create(support, "sip:same@b.example")
     await world.create(support, "sip:same@b.example")
     waiting = await world.create(support, "sip:busy@b.example")
-    await world.tail.catch_up()
+    await world.feed.catch_up()
     poll = LeaseRequest(dialer_id="test", max_leases=2)
-    assert len(await world.granting._serve(poll)) == 1
-    assert await world.granting._serve(poll) == []
+    assert len(await world.assigner._serve(poll)) == 1
+    assert await world.assigner._serve(poll) == []
     await world.callbacks.cancel(elsewhere.callback_id, "", "")
-    await world.tail.catch_up()
-    assert [c.callback_id for c in await world.granting._serve(poll)] == [waiting.callback_id]
+    await world.feed.catch_up()
+    assert [c.callback_id for c in await world.assigner._serve(poll)] == [waiting.callback_id]
     following.cancel()
 
 
 async def test_one_that_expires_in_front_of_others_does_not_hold_them_up(world: World) -> None:
     """A poll comes after the expiry, and before the scheduler has noticed."""
-    await world.tail.start()
-    following = asyncio.create_task(world.tail.run())
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
     service = await world.service()
     await world.create(service, expire_time=MONDAY_9 + seconds(10))
     behind = await world.create(service, "sip:behind@b.example")
-    await world.tail.catch_up()
+    await world.feed.catch_up()
     now = world.clock.pass_time(seconds(10))
     poll = LeaseRequest(dialer_id="test")
-    assert await world.granting._serve(poll) == []
+    assert await world.assigner._serve(poll) == []
     await world.scheduler.run_once(now)
-    await world.tail.catch_up()
-    assert [c.callback_id for c in await world.granting._serve(poll)] == [behind.callback_id]
+    await world.feed.catch_up()
+    assert [c.callback_id for c in await world.assigner._serve(poll)] == [behind.callback_id]
     following.cancel()
 
 
@@ -285,12 +285,12 @@ async def test_a_poll_that_comes_in_while_the_server_drains_does_not_wait(
     leased_for = world.store.leased_for
 
     async def drain_meanwhile(dialer_id: str, request_id: str) -> Any:
-        world.granting.close()
+        world.assigner.close()
         return await leased_for(dialer_id, request_id)
 
     monkeypatch.setattr(world.store, "leased_for", drain_meanwhile)
     async with asyncio.timeout(PATIENCE_S):
-        assert await world.granting.lease(LeaseRequest(dialer_id="test", request_id=str(uuid4()))) == ()
+        assert await world.assigner.lease(LeaseRequest(dialer_id="test", request_id=str(uuid4()))) == ()
 
 
 async def test_a_request_id_belongs_to_one_dialer(api: Api, dialer: Dialer) -> None:
@@ -323,9 +323,9 @@ async def test_the_leases_of_a_client_that_has_gone_go_straight_back(
 
     async def apply_as_it_goes(*args: Any) -> None:
         monkeypatch.setattr(app.store, "apply", apply)
-        waiting = app.granting._polls[0]
+        waiting = app.assigner._polls[0]
         poll.cancel()
-        await until(lambda: waiting not in app.granting._polls)
+        await until(lambda: waiting not in app.assigner._polls)
         await apply(*args)
 
     monkeypatch.setattr(app.store, "apply", apply_as_it_goes)
@@ -341,7 +341,7 @@ async def test_a_poll_that_was_given_up_takes_nothing(app: App, api: Api, dialer
     poll = dialer.poll(wait_s=60)
     await until_polling(app)
     poll.cancel()
-    await until(lambda: not app.granting._polls)
+    await until(lambda: not app.assigner._polls)
     await api.create()
     assert (await dialer.lease_one()).fencing_token == 1
 
@@ -695,14 +695,14 @@ async def test_a_late_report_counts_until_the_server_has_closed_the_lease(world:
     await world.create(await world.service(), max_retries=0)
     token = _held(await world.lease(seconds(30))).token
     world.clock.pass_time(seconds(40))
-    await world.dispatch.dialing(token)
+    await world.leases.dialing(token)
     assert (await world.run_until(seconds(29))) == MONDAY_9 + seconds(70)  # the report was a sign of life
     world.clock.pass_time(seconds(40))
-    connected = await world.dispatch.connected(token)
+    connected = await world.leases.connected(token)
     assert connected.state is State.CONNECTED
     await world.run_until(seconds(30))
     with pytest.raises(LeaseExpired):
-        await world.dispatch.ended(token, OutcomeReport(outcome=Outcome.ANSWERED))
+        await world.leases.ended(token, OutcomeReport(outcome=Outcome.ANSWERED))
     assert await world.state(connected) is State.COMPLETED
 
 

@@ -12,7 +12,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.api import Api, by_external_id, by_id, refusal_of
+from tests.world.api import Api, by_external_id, by_id, refusal_of
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"

@@ -13,8 +13,8 @@ from ringback.app import App
 from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as pb
-from tests.api import Api, by_external_id, by_id
-from tests.rpc.dialing import (
+from tests.world.api import Api, by_external_id, by_id
+from tests.world.dialer import (
     CONNECTED,
     DIALING,
     Dialer,

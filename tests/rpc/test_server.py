@@ -18,10 +18,10 @@ from grpc_reflection.v1alpha import reflection_pb2
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
 from ringback.rpc.server import SERVICES, CannotListen
-from ringback.storage.refusal import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import connection
 from ringback.v1 import callback_service_pb2 as pb
-from tests.api import Api, refusal_of
+from tests.world.api import Api, refusal_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -14,8 +14,8 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1 import error_reason_pb2 as reasons
-from tests.api import Api
-from tests.rpc.dialing import CONNECTED, DIALING, Dialer, cancel, from_now, ids, refused, update_service
+from tests.world.api import Api
+from tests.world.dialer import CONNECTED, DIALING, Dialer, cancel, from_now, ids, refused, update_service
 
 ALLOW, REFUSE, RETURN_EXISTING = (
     directory_pb.TARGET_POLICY_ALLOW,

@@ -11,13 +11,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
-from ringback.batches import WatchEvent
+from ringback.application.events.watch_batches import WatchEvent
 from ringback.config import Settings
-from ringback.ports import Retention
-from ringback.rpc.convert.callbacks import write_event
+from ringback.ports.values import Retention
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
-from tests.api import ENDED, Api, by_external_id, by_id, refusal_of
+from ringback.wire.callbacks import write_event
+from tests.world.api import ENDED, Api, by_external_id, by_id, refusal_of
 
 SNAPSHOT, CREATED, UPDATED, REMOVED = (
     pb.CALLBACK_EVENT_TYPE_SNAPSHOT,
@@ -302,7 +302,7 @@ async def test_what_many_are_sent_is_encoded_once(api: Api, monkeypatch: pytest.
         encoded.append(event)
         write_event(event, message)
 
-    monkeypatch.setattr("ringback.rpc.encoded.write_event", counted)
+    monkeypatch.setattr("ringback.rpc.watch_encoder.write_event", counted)
     token = (await api.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
     for _ in range(3):
         await far_ahead(api, 500)

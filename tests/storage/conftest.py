@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
-from ringback.ports import Store
+from ringback.ports.store import Store
 from ringback.storage.postgres import PostgresStore
 from ringback.storage.sqlite import SqliteStore
-from tests.postgres import Cluster
-from tests.storage.samples import OTHER_SERVICE, SERVICE
+from tests.world.postgres import Cluster
+from tests.world.samples import OTHER_SERVICE, SERVICE
 
 
 class Database(Protocol):

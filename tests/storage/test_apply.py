@@ -11,8 +11,11 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import replan
-from ringback.ports import Change, EventKind, Extension, RevisionConflict, Store, Turn
-from tests.storage.samples import (
+from ringback.domain.queue import Turn
+from ringback.ports.errors import RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import Change, EventKind, Extension
+from tests.world.samples import (
     NOW,
     OTHER_SERVICE,
     SERVICE,

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from ringback.domain.callback import Callback
-from ringback.ports import Store
-from tests.storage.samples import NOW, cancel, connect, new, offer, seconds
+from ringback.ports.store import Store
+from tests.world.samples import NOW, cancel, connect, new, offer, seconds
 
 REFUSALS = (sqlite3.IntegrityError, psycopg.IntegrityError)
 CONNECTED = connect(offer(new()))

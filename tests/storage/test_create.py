@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.filter import ExternalTaskKey
-from ringback.ports import EventKind, Store, UnknownService
-from tests.storage.samples import NOW, OTHER_SERVICE, cancel, changes, every_state, new, seconds
+from ringback.domain.key import ExternalTaskKey
+from ringback.ports.errors import UnknownService
+from ringback.ports.store import Store
+from ringback.ports.values import EventKind
+from tests.world.samples import NOW, OTHER_SERVICE, cancel, changes, every_state, new, seconds
 
 
 async def test_what_was_created_is_found_by_each_of_its_names(store: Store) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
-from ringback.ports import Change, Extension, Retention, Store, Turn
+from ringback.domain.queue import Turn
+from ringback.ports.store import Store
+from ringback.ports.values import Change, Extension, Retention
 from tests.storage.conftest import Database
-from tests.storage.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, offer, seconds
+from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, offer, seconds
 
 
 async def test_everything_is_there_after_reopening(store: Store, database: Database) -> None:

@@ -9,8 +9,10 @@ from ringback.domain.events import Ringing
 from ringback.domain.filter import MATCH_ALL
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
-from ringback.ports import Change, EventKind, History, LoggedEvent, Retention, RevisionConflict, Snapshot, Store
-from tests.storage.samples import NOW, cancel, changes, dial, ending, new, offer, seconds
+from ringback.ports.errors import RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import Change, EventKind, History, LoggedEvent, Retention, Snapshot
+from tests.world.samples import NOW, cancel, changes, dial, ending, new, offer, seconds
 
 
 async def test_a_fresh_log_is_empty(store: Store) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from ringback.domain.callback import Callback
-from ringback.ports import Extension, Store
-from tests.storage.samples import NOW, cancel, changes, connect, dial, new, offer, seconds
+from ringback.ports.store import Store
+from ringback.ports.values import Extension
+from tests.world.samples import NOW, cancel, changes, connect, dial, new, offer, seconds
 
 LATER = NOW + seconds(90)
 

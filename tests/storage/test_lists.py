@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.filter import MATCH_ALL, CallbackFilter, ExternalTaskKey, Key
+from ringback.domain.filter import MATCH_ALL, CallbackFilter
+from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
-from ringback.ports import Extension, Store
+from ringback.ports.store import Store
+from ringback.ports.values import Extension
 from tests.storage.conftest import Database
-from tests.storage.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
+from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
 
 CALLERS = ("", "crm", "erp")
 SUPERVISORS = ("", "eve", "Zoë")

@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from ringback.domain.callback import Callback
-from ringback.domain.filter import MATCH_ALL, CallbackFilter, ExternalTaskKey
-from ringback.ports import EventKind, History, Retention, Store
+from ringback.domain.filter import MATCH_ALL, CallbackFilter
+from ringback.domain.key import ExternalTaskKey
+from ringback.ports.store import Store
+from ringback.ports.values import EventKind, History, Retention
 from tests.storage.conftest import Database
-from tests.storage.samples import NOW, cancel, connect, every_state, new, offer, seconds
+from tests.world.samples import NOW, cancel, connect, every_state, new, offer, seconds
 
 KEEP_EVENTS = Retention(ended_callbacks=seconds(100), events=seconds(1_000_000))
 KEEP_NONE = Retention(ended_callbacks=seconds(100), events=seconds(10), min_events=0)

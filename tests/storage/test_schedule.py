@@ -5,8 +5,9 @@ from typing import Any
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import FRESH_ROUND, Priority
-from ringback.ports import Line, Store, Turn
-from tests.storage.samples import (
+from ringback.domain.queue import Line, Turn
+from ringback.ports.store import Store
+from tests.world.samples import (
     NOW,
     OTHER_SERVICE,
     SERVICE,

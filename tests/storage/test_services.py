@@ -10,9 +10,12 @@ from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import FRESH_ROUND
+from ringback.domain.queue import Turn
 from ringback.domain.service import FirstLeg, RetryRule, TargetPolicy
-from ringback.ports import ALL_SERVICES, DuplicateService, RevisionConflict, Store, Turn
-from tests.storage.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, seconds
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import ALL_SERVICES
+from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, seconds
 
 THIRD_SERVICE = replace(
     SERVICE,

@@ -15,9 +15,10 @@ from rich.text import Text
 from ringback.cli.params import Parsed
 from ringback.cli.session import open_console
 from ringback.cli.show import plain_table
-from ringback.config import PostgresUrl, SettingError, parse_database
-from ringback.storage.moving import Compared, NotMoved, Progress, move
-from ringback.storage.refusal import StoreCannotOpen
+from ringback.config import SettingError, parse_database
+from ringback.ports.location import PostgresUrl
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.transfer import Compared, NotMoved, Progress, move
 
 # How often a long step is told of where there is no bar, in rows.
 _ROWS_PER_LINE: Final = 1_000_000

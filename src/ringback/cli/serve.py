@@ -14,22 +14,14 @@ import click
 import grpc
 
 from ringback.app import App
-from ringback.cli.applying import apply
+from ringback.cli.service_changes import apply
 from ringback.cli.services_file import ServicesFileError, WantedService, load
 from ringback.client import insecure_channel
-from ringback.config import (
-    DEFAULT_DATABASE,
-    DEFAULT_LISTEN,
-    DIALERS,
-    Listen,
-    SettingError,
-    Settings,
-    parse_database,
-)
+from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, Listen, SettingError, Settings, parse_database
 from ringback.domain.errors import StorageUnavailable
-from ringback.ports import Retention
+from ringback.ports.values import Retention
 from ringback.rpc.server import CannotListen
-from ringback.storage.refusal import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
 
 _log = logging.getLogger("ringback")

@@ -10,8 +10,8 @@ import yaml
 from google.protobuf.duration_pb2 import Duration
 from rich.table import Table
 
-from ringback.cli.applying import apply
 from ringback.cli.params import SERVICE
+from ringback.cli.service_changes import apply
 from ringback.cli.services_file import ServicesFileError, WantedService, load
 from ringback.cli.session import Session, client_command
 from ringback.cli.show import local_time, plain_table

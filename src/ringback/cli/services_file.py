@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import yaml
 from google.protobuf.duration_pb2 import Duration
 
-from ringback.cli.place import Place
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, Names, parse_span
+from ringback.cli.yaml_file import Place
 from ringback.v1 import directory_service_pb2 as pb
 
 _NEVER: tuple[tuple[str, str], ...] = ()

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
-from ringback.dispatch import Dispatch, OutcomeReport
+from ringback.application.dispatch.assigner import MAX_LEASES, Assigner, LeaseRequest
+from ringback.application.dispatch.leases import Leases, OutcomeReport
 from ringback.domain.callback import Callback
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
-from ringback.domain.number import user_part
 from ringback.domain.outcome import UNSERVED, Outcome
-from ringback.granting import MAX_LEASES, Granting, LeaseRequest
+from ringback.domain.target import user_part
 
 _log = logging.getLogger(__name__)
 
@@ -75,11 +75,11 @@ class SimulatedDialer:
     """Takes leases while it runs. `stop()` lets it finish its calls; cancelling `run()` cuts them off."""
 
     def __init__(
-        self, granting: Granting, dispatch: Dispatch, settings: SimulatedSettings, dialer_id: str = DIALER_ID
+        self, granting: Assigner, dispatch: Leases, settings: SimulatedSettings, dialer_id: str = DIALER_ID
     ) -> None:
         self.dialer_id = dialer_id
-        self._granting = granting
-        self._dispatch = dispatch
+        self._assigner = granting
+        self._leases = dispatch
         self._settings = settings
         self._free = MAX_CALLS
         self._freed = asyncio.Event()
@@ -108,7 +108,7 @@ class SimulatedDialer:
             wait_s=_POLL_S,
         )
         try:
-            return list(await self._granting.lease(request))
+            return list(await self._assigner.lease(request))
         except StorageUnavailable:
             await asyncio.sleep(_RETRY_S)
             return []
@@ -125,17 +125,17 @@ class SimulatedDialer:
             self._freed.set()
 
     async def _play(self, callback: Callback, token: str) -> None:
-        with self._dispatch.hang_up_signal(callback.callback_id) as hang_up:
-            report = scripted(await self._dispatch.dialing(token))
+        with self._leases.hang_up_signal(callback.callback_id) as hang_up:
+            report = scripted(await self._leases.dialing(token))
             if report.outcome not in _SILENT:
-                await self._dispatch.ringing(token)
+                await self._leases.ringing(token)
                 await self._wait(token, self._settings.ring, hang_up)
                 if hang_up.is_set():
                     report = SCRIPT["no-answer"]
                 elif report.outcome in _ANSWERING:
-                    await self._dispatch.connected(token)
+                    await self._leases.connected(token)
                     await self._wait(token, self._settings.talk, hang_up)
-            await self._dispatch.ended(token, report)
+            await self._leases.ended(token, report)
 
     async def _wait(self, token: str, length: timedelta, hang_up: asyncio.Event) -> None:
         """Let time pass, keeping the lease meanwhile; return early when the call is to be hung up."""
@@ -149,6 +149,6 @@ class SimulatedDialer:
             except TimeoutError:
                 remaining_s -= step_s
             if remaining_s > 0:
-                [lease] = await self._dispatch.extend([token], self._settings.lease)
+                [lease] = await self._leases.extend([token], self._settings.lease)
                 if lease.lost is not None:
                     raise lease.lost

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ringback.domain.filter import Key
+    from ringback.domain.key import Key
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Fault:
     """One thing that is wrong with one field of a request."""
 
     field: str
@@ -23,7 +23,7 @@ class RingbackError(Exception):
 class InvalidRequest(RingbackError):
     """One or more fields are missing or bad; nothing was stored."""
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
+    def __init__(self, violations: Sequence[Fault]) -> None:
         self.violations = tuple(violations)
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
 

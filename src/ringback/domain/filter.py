@@ -5,22 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.key import Key
 from ringback.domain.priority import Priority
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalTaskKey:
-    """A callback as its caller names it."""
-
-    caller_id: str
-    external_task_id: str
-
-    def __str__(self) -> str:
-        return f"{self.caller_id or '(no caller)'}/{self.external_task_id}"
-
-
-# How a callback is named: by its own id, or by its caller's.
-Key = str | ExternalTaskKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

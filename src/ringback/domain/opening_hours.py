@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from ringback.domain.errors import Violation
+from ringback.domain.errors import Fault
 
 MINUTES_PER_DAY = 24 * 60
 MAX_PERIODS = 100
@@ -128,7 +128,7 @@ def check(
     periods: Sequence[tuple[int, str, str]],
     closed_dates: Sequence[str],
     path: str = "opening_hours",
-) -> list[Violation]:
+) -> list[Fault]:
     """Everything that is wrong with opening hours as they were sent; empty when `OpeningHours` can be made.
 
     A period is (day of week, open time, close time), its times as for `parse_minute`; a closed date is as for
@@ -136,7 +136,7 @@ def check(
     """
     prefix = f"{path}." if path else ""
     faults = _faults(time_zone, periods, closed_dates)
-    return [Violation(f"{prefix}{name}", fault) for name, fault in faults]
+    return [Fault(f"{prefix}{name}", fault) for name, fault in faults]
 
 
 def parse_minute(text: str) -> int:

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import IllegalTransition, InvalidRequest, Violation
+from ringback.domain.errors import Fault, IllegalTransition, InvalidRequest
 from ringback.domain.events import Rescheduled
-from ringback.domain.number import normalise
 from ringback.domain.request import CallbackRequest
 from ringback.domain.retry import least_delay
 from ringback.domain.service import Service
+from ringback.domain.target import normalise
 
 
 def plan(
@@ -64,7 +64,7 @@ def replan(
     due = max(due_date, now, _end_of_retry_delay(callback, service) or now)
     expire = request.expire_time or due + service.max_queue_time
     if expire <= due:
-        raise InvalidRequest([Violation("due_date", f"is not before the expire_time {expire.isoformat()}")])
+        raise InvalidRequest([Fault("due_date", f"is not before the expire_time {expire.isoformat()}")])
     return Rescheduled(
         at=now,
         request=request,

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from ringback.domain.errors import Violation
-from ringback.domain.number import InvalidTarget, normalise, normalise_sip
+from ringback.domain.errors import Fault
 from ringback.domain.priority import Priority
+from ringback.domain.target import InvalidTarget, normalise, normalise_sip
 
 MAX_RETRIES = 100
 MAX_SECONDS_BETWEEN_RETRIES = 7 * 24 * 3600
@@ -74,9 +74,9 @@ def parse_guid(text: str) -> str | None:
     return str(UUID(text)) if _GUID.fullmatch(text) else None
 
 
-def violations(request: CallbackRequest, now: datetime, path: str = "callback_request") -> list[Violation]:
+def violations(request: CallbackRequest, now: datetime, path: str = "callback_request") -> list[Fault]:
     """Everything that is wrong with the request, in the order of its fields; empty when nothing is."""
-    return [Violation(f"{path}.{name}", text) for name, text in _check(request, now)]
+    return [Fault(f"{path}.{name}", text) for name, text in _check(request, now)]
 
 
 def _check(request: CallbackRequest, now: datetime) -> Iterator[tuple[str, str]]:

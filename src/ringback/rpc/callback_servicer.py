@@ -3,19 +3,19 @@
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ringback.callbacks import MAX_BATCH, Asked, Callbacks, Created
-from ringback.domain.errors import InvalidRequest, RingbackError, Violation
-from ringback.ports import Clock
-from ringback.rpc.convert.callbacks import read_request, write_callback
-from ringback.rpc.convert.faults import Faults
-from ringback.rpc.convert.filters import read_filter, read_key
-from ringback.rpc.convert.values import read_duration, read_time
-from ringback.rpc.encoded import Encoder
-from ringback.rpc.gate import Gate
-from ringback.rpc.status import answering, to_error
+from ringback.application.callbacks.create import MAX_BATCH, Asked, Callbacks, Created
+from ringback.application.events.watch import Watches
+from ringback.domain.errors import Fault, InvalidRequest, RingbackError
+from ringback.domain.faults import Faults
+from ringback.ports.clock import Clock
+from ringback.rpc.entry import Gate
+from ringback.rpc.watch_encoder import Encoder
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import callback_service_pb2_grpc as pb_grpc
-from ringback.watch import Watches
+from ringback.wire.callbacks import read_request, write_callback
+from ringback.wire.errors import answering, to_error
+from ringback.wire.filters import read_filter, read_key
+from ringback.wire.values import read_duration, read_time
 
 if TYPE_CHECKING:
     import grpc
@@ -52,7 +52,7 @@ class CallbackServicer(pb_grpc.CallbackServiceServicer):
         self._gate.check()
         count = len(request.requests)
         if not 1 <= count <= MAX_BATCH:
-            raise InvalidRequest([Violation("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
+            raise InvalidRequest([Fault("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
         results = await self._callbacks.create_many([_read_asked(item) for item in request.requests])
         response = pb.BatchCreateCallbacksResponse()
         for result in results:

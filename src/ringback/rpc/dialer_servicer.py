@@ -4,27 +4,31 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ringback.directory import Directory
-from ringback.dispatch import Dispatch, Extended, OutcomeReport
-from ringback.domain.callback import Callback, State
-from ringback.domain.errors import CallbackInProgress, LeaseRefused
-from ringback.domain.outcome import Outcome
-from ringback.domain.request import caller_violation, text_violation
-from ringback.domain.service import Service
-from ringback.granting import (
+from ringback.application.directory import Directory
+from ringback.application.dispatch.assigner import (
     DEFAULT_LEASE,
     DEFAULT_WAIT_S,
     MAX_LEASE,
     MAX_LEASES,
     MAX_WAIT_S,
     MIN_LEASE,
-    Granting,
+    Assigner,
     LeaseRequest,
 )
-from ringback.ports import Clock
-from ringback.rpc.convert.callbacks import write_callback
-from ringback.rpc.convert.faults import Faults
-from ringback.rpc.convert.values import (
+from ringback.application.dispatch.leases import Extended, Leases, OutcomeReport
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import CallbackInProgress, LeaseRefused
+from ringback.domain.faults import Faults
+from ringback.domain.outcome import Outcome
+from ringback.domain.request import caller_violation, text_violation
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.rpc.entry import Gate
+from ringback.v1 import dialer_service_pb2 as pb
+from ringback.v1 import dialer_service_pb2_grpc as pb_grpc
+from ringback.wire.callbacks import write_callback
+from ringback.wire.errors import answering, to_error
+from ringback.wire.values import (
     Limits,
     read_duration,
     read_enum,
@@ -32,10 +36,6 @@ from ringback.rpc.convert.values import (
     read_list,
     write_time,
 )
-from ringback.rpc.gate import Gate
-from ringback.rpc.status import answering, to_error
-from ringback.v1 import dialer_service_pb2 as pb
-from ringback.v1 import dialer_service_pb2_grpc as pb_grpc
 
 if TYPE_CHECKING:
     import grpc
@@ -57,10 +57,10 @@ _Q850_CAUSE = Limits(1, 127, 0)
 class DialerServicer(pb_grpc.DialerServiceServicer):
     """One method per RPC."""
 
-    def __init__(self, gate: Gate, granting: Granting, dispatch: Dispatch, directory: Directory, clock: Clock) -> None:
+    def __init__(self, gate: Gate, granting: Assigner, dispatch: Leases, directory: Directory, clock: Clock) -> None:
         self._gate = gate
-        self._granting = granting
-        self._dispatch = dispatch
+        self._assigner = granting
+        self._leases = dispatch
         self._directory = directory
         self._clock = clock
 
@@ -71,7 +71,7 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
         for service_id in wanted.service_ids:
             await self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
         response = pb.LeaseCallbacksResponse()
-        for callback in await self._granting.lease(wanted):
+        for callback in await self._assigner.lease(wanted):
             service = await self._directory.get(callback.service_id)
             self._write_lease(callback, service, response.leases.add())
         return response
@@ -84,7 +84,7 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
         duration = _DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults)
         faults.refuse()
         response = pb.ExtendLeasesResponse()
-        for extended in await self._dispatch.extend(tokens, duration):
+        for extended in await self._leases.extend(tokens, duration):
             self._write_extended(extended, response.results.add())
         return response
 
@@ -92,9 +92,9 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
     async def ReportProgress(self, request: pb.ReportProgressRequest, context: Context) -> pb.ReportProgressResponse:
         self._gate.check()
         reports = {
-            pb.ATTEMPT_PROGRESS_DIALING: self._dispatch.dialing,
-            pb.ATTEMPT_PROGRESS_RINGING: self._dispatch.ringing,
-            pb.ATTEMPT_PROGRESS_CONNECTED: self._dispatch.connected,
+            pb.ATTEMPT_PROGRESS_DIALING: self._leases.dialing,
+            pb.ATTEMPT_PROGRESS_RINGING: self._leases.ringing,
+            pb.ATTEMPT_PROGRESS_CONNECTED: self._leases.connected,
         }
         faults = Faults()
         _require_token(request.lease_token, faults)
@@ -120,7 +120,7 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
         )
         faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
         faults.refuse()
-        callback, replayed = await self._dispatch.ended(request.lease_token, report)
+        callback, replayed = await self._leases.ended(request.lease_token, report)
         response = pb.ReportOutcomeResponse(replayed=replayed)
         write_callback(callback, response.callback)
         return response
@@ -136,7 +136,7 @@ class DialerServicer(pb_grpc.DialerServiceServicer):
         for token in tokens:
             result = response.results.add(lease_token=token)
             try:
-                await self._dispatch.release(token)
+                await self._leases.release(token)
                 result.released = True
             except (LeaseRefused, CallbackInProgress) as refusal:
                 result.refused_reason = to_error(refusal).reason

@@ -2,24 +2,24 @@
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ringback.callbacks import Callbacks
-from ringback.directory import Directory
+from ringback.application.callbacks.create import Callbacks
+from ringback.application.directory import Directory
+from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.domain.callback import Callback
-from ringback.domain.errors import InvalidRequest, PageTokenInvalid, Violation
-from ringback.domain.number import InvalidTarget, normalise_sip
+from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
+from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
 from ringback.domain.request import parse_guid
 from ringback.domain.service import Service
-from ringback.queues import Queues, QueueView
-from ringback.rpc.convert.faults import Faults
-from ringback.rpc.convert.filters import read_key
-from ringback.rpc.convert.services import merge_service, read_service, write_service
-from ringback.rpc.convert.values import read_guid, write_time
-from ringback.rpc.gate import Gate
-from ringback.rpc.status import answering
+from ringback.domain.target import InvalidTarget, normalise_sip
+from ringback.rpc.entry import Gate
 from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
+from ringback.wire.errors import answering
+from ringback.wire.filters import read_key
+from ringback.wire.services import merge_service, read_service, write_service
+from ringback.wire.values import read_guid, write_time
 
 if TYPE_CHECKING:
     import grpc
@@ -31,7 +31,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
     """One method per RPC."""
 
-    def __init__(self, gate: Gate, directory: Directory, callbacks: Callbacks, queues: Queues) -> None:
+    def __init__(self, gate: Gate, directory: Directory, callbacks: Callbacks, queues: QueueViews) -> None:
         self._gate = gate
         self._directory = directory
         self._callbacks = callbacks
@@ -59,7 +59,7 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
         self._gate.check()
         key = request.WhichOneof("key")
         if key is None:
-            raise InvalidRequest([Violation("key", "is required: set service_id or sip_address")])
+            raise InvalidRequest([Fault("key", "is required: set service_id or sip_address")])
         await self._directory.refresh()
         response = pb.GetServiceResponse()
         write_service(await self._find(request, key), response.service)
@@ -75,7 +75,7 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
         try:
             return await self._directory.by_sip(normalise_sip(request.sip_address))
         except InvalidTarget as refusal:
-            raise InvalidRequest([Violation("sip_address", str(refusal))]) from None
+            raise InvalidRequest([Fault("sip_address", str(refusal))]) from None
 
     @answering
     async def CreateService(self, request: pb.CreateServiceRequest, context: Context) -> pb.CreateServiceResponse:
@@ -131,7 +131,7 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
             return await self._find(request, service)
         if callback is not None:
             return await self._directory.get(callback.service_id)
-        raise InvalidRequest([Violation("service", "is required, unless callback_key is set")])
+        raise InvalidRequest([Fault("service", "is required, unless callback_key is set")])
 
 
 def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:

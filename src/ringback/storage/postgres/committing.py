@@ -8,8 +8,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.postgres.bell import RING
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
+from ringback.storage.postgres.listener import RING
 from ringback.storage.postgres.transaction import Locks, Transaction
 from ringback.storage.writer import Submission, places_by_operation
 

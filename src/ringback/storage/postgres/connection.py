@@ -19,7 +19,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.postgres.address import Address
+from ringback.storage.postgres.dsn import Address
 
 R = TypeVar("R")
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]

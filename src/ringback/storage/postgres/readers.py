@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Self, TypeVar
 
-from ringback.storage.postgres.address import Address
 from ringback.storage.postgres.connection import Link, Work
+from ringback.storage.postgres.dsn import Address
 
 R = TypeVar("R")
 

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
-from ringback.ports import DuplicateService, RevisionConflict
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.storage.body import write_json, write_service
 from ringback.storage.postgres.transaction import Transaction, each
-from ringback.storage.record import write_json, write_service
 
 
 async def _put_service(transaction: Transaction, service: Service) -> None:

@@ -13,29 +13,20 @@ from typing import Final, Self, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
-from ringback.domain.filter import CallbackFilter, Key
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import Key
+from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports import (
-    Change,
-    Extension,
-    History,
-    Line,
-    LoggedEvent,
-    Queue,
-    Retention,
-    Services,
-    Snapshot,
-    Turn,
-)
-from ringback.storage.growing import Growing
-from ringback.storage.postgres import changing, creating, pages, probing, purging, reads, services, sharing
-from ringback.storage.postgres.address import Address
-from ringback.storage.postgres.bell import Bell, channel_of
+from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.storage.postgres import change, coordination, create, lists, probing, purge, reads, services
 from ringback.storage.postgres.committing import Committing
 from ringback.storage.postgres.connection import Link, Work
-from ringback.storage.postgres.opening import prepare, refusals
+from ringback.storage.postgres.dsn import Address
+from ringback.storage.postgres.listener import Listener, channel_of
 from ringback.storage.postgres.readers import Readers
+from ringback.storage.postgres.schema import prepare, refusals
 from ringback.storage.postgres.transaction import Operation
+from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
 T = TypeVar("T")
@@ -56,8 +47,8 @@ class PostgresStore:
         writer: Writer,
         seekers: Readers,
         listers: Readers,
-        log_end: Growing,
-        services_version: Growing,
+        log_end: Watermark,
+        services_version: Watermark,
         resources: AsyncExitStack,
     ) -> None:
         self._database_id = database_id
@@ -79,7 +70,7 @@ class PostgresStore:
         """
         address = Address.parse(url)
         database_id = await prepare(address)
-        log_end, services_version = Growing(0), Growing(0)
+        log_end, services_version = Watermark(0), Watermark(0)
 
         def committed(newest_event: int, version: int) -> None:
             log_end.advance(newest_event)
@@ -91,7 +82,7 @@ class PostgresStore:
                 stack.push_async_callback(writing.close)
                 seekers = await stack.enter_async_context(Readers.open(address, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(address, LISTERS))
-            bell = Bell(address, channel_of(database_id), committed)
+            bell = Listener(address, channel_of(database_id), committed)
             stack.push_async_callback(bell.close)
             stack.callback(services_version.end)
             writer = Writer(Committing(writing, channel_of(database_id), committed).write, stopped=log_end.end)
@@ -133,25 +124,25 @@ class PostgresStore:
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        return await self._write(creating.create, creating.Creation(new, alone), rows=len(new))
+        return await self._write(create.create, create.Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._write(changing.apply, changing.Changes(changes, turn), rows=len(changes))
+        await self._write(change.apply, change.Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
-        return await self._write(changing.extend, extensions, rows=len(extensions))
+        return await self._write(change.extend, extensions, rows=len(extensions))
 
     async def lead(self, server: str, now: datetime, until: datetime) -> bool:
-        return await self._write(sharing.lead, sharing.Term(server, now, until))
+        return await self._write(coordination.lead, coordination.Term(server, now, until))
 
     async def clock_jumps(self) -> int:
         return await self._seek(reads.clock_jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        return await self._write(changing.shift_leases, changing.Shift(by, jumps))
+        return await self._write(change.shift_leases, change.Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._write(purging.purge, purging.Purge(now, retention, limit), rows=limit)
+        return await self._write(purge.purge, purge.Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -163,10 +154,10 @@ class PostgresStore:
         return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
 
     async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(pages.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+        return await self._listers.read(partial(lists.newest_first, wanted=wanted, before_id=before_id, limit=limit))
 
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(pages.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+        return await self._listers.read(partial(lists.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
 
     # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
 
@@ -207,10 +198,10 @@ class PostgresStore:
         return await self._listers.read(partial(reads.ahead, callback=callback))
 
     async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
-        await self._write(sharing.note_asked_for, sharing.Asked(until, now), rows=len(until))
+        await self._write(coordination.note_asked_for, coordination.Asked(until, now), rows=len(until))
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        return await self._seek(partial(sharing.is_asked_for, service_id=service_id, now=now))
+        return await self._seek(partial(coordination.is_asked_for, service_id=service_id, now=now))
 
     # --- Services ----------------------------------------------------------------------------------------------
 

@@ -15,11 +15,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import psycopg
 
-from ringback.ports import DuplicateService, RevisionConflict
-from ringback.storage.event import EVENT_COLUMNS
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.storage.callback_row import Row
+from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.postgres.connection import Connection
-from ringback.storage.postgres.rows import recordset, rows_json
-from ringback.storage.row import Row
+from ringback.storage.postgres.labels import recordset, rows_json
 
 T = TypeVar("T")
 R = TypeVar("R")

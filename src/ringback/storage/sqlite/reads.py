@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from ringback.domain.callback import Callback
-from ringback.domain.filter import ExternalTaskKey, Key
+from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
-from ringback.ports import History, Line, LoggedEvent, Queue, Services, Turn
-from ringback.storage.event import logged_event
-from ringback.storage.record import read_callback, read_json, read_service, time_of, time_us
+from ringback.domain.queue import Line, Queue, Turn
+from ringback.ports.values import History, LoggedEvent, Services
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
+from ringback.storage.event_row import logged_event
 from ringback.storage.sqlite.readers import one_moment
 
 # A page ends early at about this size, so that no answer outgrows a message (4 MiB in gRPC).

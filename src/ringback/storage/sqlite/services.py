@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
-from ringback.ports import DuplicateService, RevisionConflict
-from ringback.storage.record import write_json, write_service
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.storage.body import write_json, write_service
 from ringback.storage.sqlite.statements import each
 
 

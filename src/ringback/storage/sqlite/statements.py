@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 from ringback.domain.callback import Callback
-from ringback.ports import DuplicateService, RevisionConflict
-from ringback.storage.event import EVENT_COLUMNS
-from ringback.storage.row import Row
-from ringback.storage.sqlite.committing import Operation, Transaction
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.storage.callback_row import Row
+from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.sqlite.transaction import Operation, Transaction
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -12,29 +12,19 @@ from typing import Final, Self, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
-from ringback.domain.filter import CallbackFilter, Key
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import Key
+from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports import (
-    ALL_SERVICES,
-    Change,
-    Extension,
-    History,
-    Line,
-    LoggedEvent,
-    Queue,
-    Retention,
-    Services,
-    Snapshot,
-    Turn,
-)
-from ringback.recent import RecentEvents
-from ringback.storage.growing import Growing
-from ringback.storage.refusal import StoreCannotOpen
-from ringback.storage.sqlite import pages, purging, reads, services, writes
-from ringback.storage.sqlite.committing import Committing, Operation
+from ringback.ports.recent_events import RecentEvents
+from ringback.ports.values import ALL_SERVICES, Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.sqlite import change, lists, purge, reads, services
 from ringback.storage.sqlite.connection import connect, on_thread
-from ringback.storage.sqlite.opening import prepare, refusals, sole_use
 from ringback.storage.sqlite.readers import Readers
+from ringback.storage.sqlite.schema import prepare, refusals, sole_use
+from ringback.storage.sqlite.transaction import Committing, Operation
+from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
 T = TypeVar("T")
@@ -57,9 +47,9 @@ class SqliteStore:
         writer: Writer,
         seekers: Readers,
         listers: Readers,
-        log_end: Growing,
+        log_end: Watermark,
         recent: RecentEvents,
-        services_version: Growing,
+        services_version: Watermark,
         resources: AsyncExitStack,
     ) -> None:
         self._database_id = database_id
@@ -78,7 +68,7 @@ class SqliteStore:
         """Open the database, or make it. Raises `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
-        share one lets readers fail while somebody writes. A file in a temporary folder is as good.
+        share one lets readers fail while somebody change. A file in a temporary folder is as good.
         """
         path = Path(path)
         if path.name.startswith(":memory:"):
@@ -89,8 +79,8 @@ class SqliteStore:
                 writing = await connect(path)
                 stack.push_async_callback(writing.close)
                 database_id = await on_thread(writing, partial(prepare, path))
-                log_end = Growing(await on_thread(writing, reads.newest_event))
-                services_version = Growing((await on_thread(writing, reads.services)).version)
+                log_end = Watermark(await on_thread(writing, reads.newest_event))
+                services_version = Watermark((await on_thread(writing, reads.services)).version)
                 stack.callback(services_version.end)
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
@@ -122,7 +112,7 @@ class SqliteStore:
         """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
         if not self._writer.healthy:
             with suppress(StorageUnavailable):
-                await self._write(writes.probe, None)
+                await self._write(change.probe, None)
         return self._writer.healthy
 
     async def close(self) -> None:
@@ -132,13 +122,13 @@ class SqliteStore:
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        return await self._write(writes.create, writes.Creation(new, alone), rows=len(new))
+        return await self._write(change.create, change.Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._write(writes.apply, writes.Changes(changes, turn), rows=len(changes))
+        await self._write(change.apply, change.Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
-        return await self._write(writes.extend, extensions, rows=len(extensions))
+        return await self._write(change.extend, extensions, rows=len(extensions))
 
     async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only one
         return until > now
@@ -147,10 +137,10 @@ class SqliteStore:
         return await self._seek(reads.clock_jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        return await self._write(writes.shift_leases, writes.Shift(by, jumps))
+        return await self._write(change.shift_leases, change.Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._write(purging.purge, purging.Purge(now, retention, limit), rows=limit)
+        return await self._write(purge.purge, purge.Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -162,10 +152,10 @@ class SqliteStore:
         return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
 
     async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(pages.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+        return await self._listers.read(partial(lists.newest_first, wanted=wanted, before_id=before_id, limit=limit))
 
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(pages.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+        return await self._listers.read(partial(lists.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
 
     # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
 
@@ -252,7 +242,7 @@ class SqliteStore:
         return await self._seekers.read(query)
 
 
-def _committed(recent: RecentEvents, log_end: Growing, newest: int, events: Sequence[LoggedEvent]) -> None:
+def _committed(recent: RecentEvents, log_end: Watermark, newest: int, events: Sequence[LoggedEvent]) -> None:
     if recent.newest + len(events) == newest:
         recent.append(events)
     else:  # some were logged without their values

@@ -1,0 +1,200 @@
+"""The use cases of DirectoryService: the services on whose behalf calls are made."""
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+from ringback.domain.errors import (
+    EtagMismatch,
+    ServiceAlreadyExists,
+    ServiceInUse,
+    ServiceNotFound,
+    StorageUnavailable,
+)
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.store import Store
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+_RETRY_S = 0.5
+
+
+class Directory:
+    """All services, kept in memory: they are few, and every request asks for one.
+
+    Other servers on the same database may change services, too. `run` takes that over soon; whoever cannot find a
+    service, or is about to change one, asks the store first.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._by_id: dict[str, Service] = {}
+        self._by_sip: dict[str, Service] = {}
+        # What the store called the version of all services when they were last read.
+        self._version = -1
+        self._listeners: list[Callable[[Service], None]] = []
+        # Held while services are changed or read anew, so that nothing older ever replaces something newer.
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Raises `StorageUnavailable`."""
+        await self.refresh()
+
+    async def run(self) -> None:
+        """Take over what other servers change, until cancelled, whatever happens to the database meanwhile."""
+        while True:
+            try:
+                await self._store.wait_for_services(self._version)
+                await self.refresh()
+            except StorageUnavailable as fault:
+                _log.warning("cannot read the services, trying again: %s", fault)
+                await asyncio.sleep(_RETRY_S)
+
+    def listen(self, listener: Callable[[Service], None]) -> None:
+        """Call `listener` with every service that was created or changed from now on."""
+        self._listeners.append(listener)
+
+    # --- Look up -----------------------------------------------------------------------------------------------
+
+    def all(self) -> Sequence[Service]:
+        return list(self._by_id.values())
+
+    def find(self, service_id: str) -> Service | None:
+        """The service as far as is known here."""
+        return self._by_id.get(service_id)
+
+    async def get(self, service_id: str) -> Service:
+        """Raises `ServiceNotFound`."""
+        if service_id not in self._by_id:
+            await self.refresh()
+        try:
+            return self._by_id[service_id]
+        except KeyError:
+            raise ServiceNotFound("service_id", service_id) from None
+
+    async def by_sip(self, sip_address: str) -> Service:
+        """The service with this address, in its normal form. Raises `ServiceNotFound`."""
+        if sip_address not in self._by_sip:
+            await self.refresh()
+        try:
+            return self._by_sip[sip_address]
+        except KeyError:
+            raise ServiceNotFound("service_sip", sip_address) from None
+
+    def list(self, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
+        """Services by id, and whether there are more."""
+        size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        ids = sorted(self._by_id)
+        start = bisect_right(ids, after_id)
+        page = [self._by_id[service_id] for service_id in ids[start : start + size]]
+        return page, start + size < len(ids)
+
+    async def refresh(self) -> None:
+        """See everything that was committed before this call."""
+        if await self._store.services_version() != self._version:
+            async with self._changing:
+                await self._read()
+
+    # --- Change: finished although the caller may be cancelled, since what is stored must be known here, too ----
+
+    async def create(self, draft: Service) -> Service:
+        """Store a new service; an empty id is assigned. Raises `ServiceAlreadyExists`."""
+        now = self._clock.now()
+        service = replace(
+            draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
+        )
+        await asyncio.shield(self._create(service))
+        return service
+
+    async def _create(self, service: Service) -> None:
+        async with self._changing:
+            await self._put(service)
+
+    async def update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
+        """Store what `revise` makes of the service. A non-empty `etag` must be the present one.
+
+        Raises `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
+        """
+        return await asyncio.shield(self._update(service_id, etag, revise))
+
+    async def _update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
+        async with self._changing:
+            while True:
+                current = await self._current(service_id, etag)
+                revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
+                try:
+                    await self._put(revised)
+                except RevisionConflict:
+                    continue  # another server was faster; whoever gives no etag wants it changed all the same
+                return revised
+
+    async def delete(self, service_id: str, etag: str) -> None:
+        """Raises `ServiceNotFound`, `EtagMismatch`, and `ServiceInUse` while callbacks of it have not ended."""
+        await asyncio.shield(self._delete(service_id, etag))
+
+    async def _delete(self, service_id: str, etag: str) -> None:
+        async with self._changing:
+            while True:
+                service = await self._current(service_id, etag)
+                try:
+                    deleted = await self._store.delete_service(service_id, service.revision)
+                except RevisionConflict:
+                    continue
+                if not deleted:
+                    raise ServiceInUse(service_id)
+                self._forget(service)
+                return
+
+    async def _current(self, service_id: str, etag: str) -> Service:
+        """The service as it is in the store, not only as it is known here."""
+        await self._read()
+        service = self.find(service_id)
+        if service is None:
+            raise ServiceNotFound("service_id", service_id)
+        if etag and etag != service.etag:
+            raise EtagMismatch(service.etag, service_id=service_id)
+        return service
+
+    async def _put(self, service: Service) -> None:
+        try:
+            await self._store.put_service(service)
+        except DuplicateService as duplicate:
+            raise ServiceAlreadyExists(duplicate.service_id, duplicate.field) from None
+        self._keep(service)
+
+    # --- What is known here ------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        if await self._store.services_version() == self._version:
+            return
+        stored = await self._store.services()
+        self._version = stored.version
+        ids = {service.service_id for service in stored.services}
+        for gone in [service for service in self._by_id.values() if service.service_id not in ids]:
+            self._forget(gone)
+        changed = [service for service in stored.services if service != self.find(service.service_id)]
+        # Two may have exchanged their addresses: first everything old goes.
+        for previous in [self._by_id[s.service_id] for s in changed if s.service_id in self._by_id]:
+            self._forget(previous)
+        for service in changed:
+            self._keep(service)
+
+    def _keep(self, service: Service) -> None:
+        if (previous := self.find(service.service_id)) is not None:
+            self._forget(previous)
+        self._by_id[service.service_id] = service
+        self._by_sip[service.sip_address] = service
+        for listener in self._listeners:
+            listener(service)
+
+    def _forget(self, service: Service) -> None:
+        del self._by_id[service.service_id]
+        del self._by_sip[service.sip_address]

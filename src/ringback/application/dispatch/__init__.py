@@ -1,0 +1,1 @@
+"""Who is next, and what dialers do with their leases."""

@@ -1,0 +1,298 @@
+"""Assigning: whose turn it is, by priority and capacity, and which poll gets it.
+
+One conversation with the store: read what there is (`Store.queue`), draw in priority order, write the leases
+together with the service's turn. The turn's revision makes two grants of one service exclude each other, on this
+server and on all others, so capacity and order hold however many ask at once.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ringback.application.directory import Directory
+from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.events.feed import EventFeed
+from ringback.application.optimistic import apply_each
+from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
+from ringback.domain.errors import RequestIdReused, StorageUnavailable
+from ringback.domain.events import Leased, LeaseReleased
+from ringback.domain.ids import LeaseToken
+from ringback.domain.lifecycle import after
+from ringback.domain.priority import Credits, pick
+from ringback.domain.queue import Queue, Turn
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.ports.errors import RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import Change, LoggedEvent
+
+_log = logging.getLogger(__name__)
+
+MAX_LEASES = 100
+MIN_LEASE = timedelta(seconds=5)
+MAX_LEASE = timedelta(minutes=10)
+DEFAULT_LEASE = timedelta(seconds=30)
+# With the longest texts an attempt takes about 2 KiB: this keeps an answer below gRPC's usual limit of 4 MiB.
+MAX_ATTEMPTS_PER_ANSWER = 500
+MAX_WAIT_S = 60.0
+DEFAULT_WAIT_S = 20.0
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRequest:
+    """One poll of a dialer. No `service_ids` means all."""
+
+    dialer_id: str
+    service_ids: frozenset[str] = frozenset()
+    max_leases: int = 1
+    duration: timedelta = DEFAULT_LEASE
+    wait_s: float = DEFAULT_WAIT_S
+    request_id: str = ""
+
+    def same_call(self, other: "LeaseRequest") -> bool:
+        return (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
+
+
+class Assigner:
+    """Answers the polls of all dialers, the longest waiting first."""
+
+    def __init__(
+        self, store: Store, directory: Directory, clock: Clock, tail: EventFeed, presence: DialerPresence
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._feed = tail
+        self._presence = presence
+        self._polls: list[_Poll] = []
+        # The poll for which leases are being written.
+        self._serving: _Poll | None = None
+        self._returns: set[asyncio.Task[None]] = set()
+        # Services that may have something to grant, the one served longest ago first; looked at once there is a
+        # poll for them.
+        self._ready: dict[str, None] = {}
+        # Services with somebody who only waits for another call to the same target to end.
+        self._held: set[str] = set()
+        self._woken = asyncio.Event()
+        self._closing = False
+        directory.listen(self._on_service)
+        tail.listen(self._on_events)
+
+    async def lease(self, request: LeaseRequest) -> Sequence[Callback]:
+        """Wait for something to do, at most `wait_s`, and answer the leased callbacks; none when the time is over.
+
+        Repeating a `request_id` answers the leases of the first time that are still open. A caller that is
+        cancelled while it waits leaves nothing behind: what it was just granted goes straight back.
+
+        Raises `RequestIdReused`, as far as open leases tell that the first request was another one, and
+        `StorageUnavailable`.
+        """
+        self._presence.ask(request.service_ids, request.wait_s)
+        if request.request_id and (open_leases := await self._granted_before(request)):
+            _check_repeated(request, open_leases)
+            return open_leases
+        if request.wait_s == 0:
+            await self._feed.catch_up()  # there is no later moment at which to notice what was just committed
+        if self._closing:
+            return ()
+        poll = _Poll(request, asyncio.get_running_loop().create_future())
+        self._polls.append(poll)
+        self._woken.set()
+        try:
+            # Unlike an await of the answer itself, this leaves it alone when the caller is cancelled.
+            await asyncio.wait([poll.answer], timeout=request.wait_s or None)
+            self._withdraw(poll)
+            await asyncio.wait([poll.answer])
+        except asyncio.CancelledError:
+            self._withdraw(poll)
+            poll.answer.add_done_callback(self._take_back)
+            raise
+        return poll.answer.result()
+
+    async def _granted_before(self, request: LeaseRequest) -> Sequence[Callback]:
+        """The open leases of an earlier request with this id; one that still waits for them gives way to this one."""
+        for poll in [p for p in self._polls if p.request.same_call(request)]:
+            self._withdraw(poll)
+            await asyncio.wait([poll.answer])
+        return await self._store.leased_for(request.dialer_id, request.request_id)
+
+    def _withdraw(self, poll: "_Poll") -> None:
+        """End a poll. When leases are just being written for it, it is answered with those."""
+        if poll in self._polls:
+            self._polls.remove(poll)
+        if poll is not self._serving and not poll.answer.done():
+            poll.answer.set_result(())
+
+    def _take_back(self, answer: "asyncio.Future[Sequence[Callback]]") -> None:
+        if answer.exception() is None and answer.result():
+            task = asyncio.create_task(self._requeue(answer.result()))
+            self._returns.add(task)
+            task.add_done_callback(self._returns.discard)
+
+    async def _requeue(self, leased: Sequence[Callback]) -> None:
+        """Give back what a client was granted after it had gone; what fails here, lapses."""
+        now = self._clock.now()
+        try:
+            await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
+        except StorageUnavailable as fault:
+            _log.warning("leases of a client that has gone are left to lapse: %s", fault)
+
+    async def start(self) -> None:
+        self._ready = dict.fromkeys(await self._store.queued_services())
+
+    def close(self) -> None:
+        """Answer all polls, and those to come, with nothing."""
+        self._closing = True
+        for poll in list(self._polls):
+            self._withdraw(poll)
+
+    async def run(self) -> None:
+        """Answer polls, the longest waiting first, whenever there is something to grant; until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            for poll in list(self._polls):
+                if poll.answer.done():
+                    continue  # answered already, or withdrawn while another one was served
+                self._serving = poll
+                try:
+                    granted = await self._serve(poll.request)
+                except StorageUnavailable as fault:
+                    self._fail(poll, fault)
+                    continue
+                finally:
+                    self._serving = None
+                if granted or poll.request.wait_s == 0 or poll not in self._polls:
+                    poll.answer.set_result(granted)
+
+    def _fail(self, poll: "_Poll", fault: StorageUnavailable) -> None:
+        """Leases may have been written for it all the same. Whoever repeats it gets those, and no others on top."""
+        if poll in self._polls:
+            self._polls.remove(poll)
+        poll.answer.set_exception(fault)
+
+    async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
+        granted: list[Callback] = []
+        for service_id in [s for s in self._ready if not request.service_ids or s in request.service_ids]:
+            try:
+                granted += await self._grant(service_id, request, request.max_leases - len(granted))
+            except StorageUnavailable as fault:
+                _log.warning("cannot grant leases, trying again: %s", fault)
+                self._ready[service_id] = None
+                asyncio.get_running_loop().call_later(_RETRY_S, self._woken.set)
+                if not granted:
+                    raise
+                break
+            if len(granted) == request.max_leases or _attempts(granted) >= MAX_ATTEMPTS_PER_ANSWER:
+                break
+        return granted
+
+    async def _grant(self, service_id: str, request: LeaseRequest, count: int) -> Sequence[Callback]:
+        """Lease up to `count` callbacks of one service."""
+        while True:
+            # Before reading: what is committed after this makes the service ready again.
+            self._ready.pop(service_id, None)
+            self._held.add(service_id)
+            queue = await self._store.queue(service_id, count)
+            if queue is None or not queue.held:
+                self._held.discard(service_id)
+            if queue is None:
+                return ()
+            now = self._clock.now()
+            drawn, credits_ = draw(queue, count, now)
+            if not drawn:
+                return ()
+            changes = [Change(c, _lease_to(c, request, now)) for c in drawn]
+            try:
+                await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
+            except RevisionConflict:
+                continue
+            self._ready[service_id] = None  # there may be more, or somebody who is held now
+            return [c.after for c in changes]
+
+    # --- What makes a service ready ----------------------------------------------------------------------------
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
+            state, previous = event.callback.state, event.previous
+            freed = previous is not None and previous.state in IN_PROGRESS and state not in IN_PROGRESS
+            if freed:
+                self._ready.update(dict.fromkeys(self._held))
+                self._held.clear()
+            # Whoever has left the head of a line without a grant may have been passed over, with others behind it.
+            left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
+            if freed or left or state is State.QUEUED:
+                self._ready[event.callback.service_id] = None
+                self._woken.set()
+
+    def _on_service(self, service: Service) -> None:
+        self._ready[service.service_id] = None
+        self._woken.set()
+
+
+@dataclass(slots=True, eq=False)
+class _Poll:
+    request: LeaseRequest
+    answer: asyncio.Future[Sequence[Callback]]
+
+
+def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
+    """Whose turn it is, for up to `count` free slots, and where the round stands afterwards.
+
+    Whoever has expired is passed over, should the scheduler be late.
+
+    Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
+    """
+    service = queue.service
+    count = min(count, service.capacity - queue.in_progress)
+    if count <= 0 or not service.opening_hours.is_open(now):
+        return (), queue.turn.credits
+    credits_ = queue.turn.credits
+    lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
+    drawn: list[Callback] = []
+    targets: set[str] = set()
+    while len(drawn) < count and _attempts(drawn) < MAX_ATTEMPTS_PER_ANSWER:
+        lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
+        if not lines:
+            break
+        level, credits_ = pick(lines, credits_, service.priority_weights)
+        drawn.append(lines[level].popleft())
+        targets.add(drawn[-1].dial_target)
+    return drawn, credits_
+
+
+def _attempts(callbacks: Sequence[Callback]) -> int:
+    return sum(len(callback.attempts) for callback in callbacks)
+
+
+def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:
+    while line and line[0].dial_target in targets:
+        line.popleft()
+    return line
+
+
+def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
+    """Refuse a request that cannot be the one which these leases were granted to."""
+    differing = {
+        "service_ids": request.service_ids and not request.service_ids.issuperset(c.service_id for c in leased),
+        "max_leases": len(leased) > request.max_leases,
+        "lease_duration": any(c.lease is not None and c.lease.duration != request.duration for c in leased),
+    }
+    if any(differing.values()):
+        raise RequestIdReused("", [name for name, differs in differing.items() if differs])
+
+
+def _lease_to(callback: Callback, request: LeaseRequest, now: datetime) -> Callback:
+    fencing_token = callback.fencing_token + 1
+    lease = Lease(
+        token=LeaseToken.new(callback.callback_id, fencing_token).text,
+        dialer_id=request.dialer_id,
+        request_id=request.request_id,
+        fencing_token=fencing_token,
+        duration=request.duration,
+        expire_time=now + request.duration,
+    )
+    return after(callback, Leased(at=now, lease=lease))

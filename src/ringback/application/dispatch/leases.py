@@ -1,0 +1,235 @@
+"""What a dialer does with a lease: keep it, report on its call, give it back."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from ringback.application.directory import Directory
+from ringback.application.events.feed import EventFeed
+from ringback.application.optimistic import change
+from ringback.domain.callback import IN_PROGRESS, Callback, State
+from ringback.domain.errors import (
+    CallbackInProgress,
+    LeaseExpired,
+    LeaseRefused,
+    LeaseSuperseded,
+    OutcomeConflict,
+)
+from ringback.domain.events import Answered, AttemptEnded, DialingStarted, Event, LeaseReleased, Ringing
+from ringback.domain.ids import LeaseToken
+from ringback.domain.lifecycle import after, steps_to_end
+from ringback.domain.outcome import Outcome
+from ringback.ports.clock import Clock
+from ringback.ports.store import Store
+from ringback.ports.values import Extension, LoggedEvent
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """What became of one lease that a dialer wants to keep. `lost` is why it is gone; data, not an error."""
+
+    token: str
+    expire_time: datetime | None = None
+    cancel_requested: bool = False
+    lost: LeaseRefused | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReport:
+    """How an attempt ended, in the words of its dialer."""
+
+    outcome: Outcome
+    sip_status: int = 0
+    q850_cause: int = 0
+    detail: str = ""
+
+
+class Leases:
+    """The application side of DialerService, but for the polls (`granting.py`). Built-in dialers use it in process."""
+
+    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: EventFeed) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        # The callbacks in progress, as the log last told of them: most reports need no other look.
+        self._calls: dict[str, Callback] = {}
+        self._hang_ups: dict[str, asyncio.Event] = {}
+        tail.listen(self._on_events)
+
+    # --- Reports -----------------------------------------------------------------------------------------------
+
+    async def dialing(self, token: str) -> Callback:
+        """The dialer is about to place the call. Raises `LeaseRefused` when it must not."""
+        return await self._report(token, DialingStarted)
+
+    async def ringing(self, token: str) -> Callback:
+        return await self._report(token, Ringing)
+
+    async def connected(self, token: str) -> Callback:
+        return await self._report(token, Answered)
+
+    async def _report(self, token: str, kind: type[Event]) -> Callback:
+        lease_token = _parse(token)
+
+        async def decide(callback: Callback) -> Sequence[Callback]:
+            _check_held(callback, lease_token)
+            now = self._clock.now()
+            reported = after(callback, kind(at=now))
+            return () if reported is callback else (_renewed(reported, now),)
+
+        return await self._change(lease_token, decide)
+
+    async def ended(self, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
+        """Close the attempt; answers the callback and whether this very outcome was recorded before.
+
+        Raises `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
+        """
+        lease_token = _parse(token)
+        replayed = False
+
+        async def decide(callback: Callback) -> Sequence[Callback]:
+            nonlocal replayed
+            replayed = _is_replay(callback, lease_token, report)
+            if replayed:
+                return ()
+            _check_held(callback, lease_token)
+            event = AttemptEnded(
+                service=await self._directory.get(callback.service_id),
+                at=self._clock.now(),
+                outcome=report.outcome,
+                sip_status=report.sip_status,
+                q850_cause=report.q850_cause,
+                detail=report.detail,
+            )
+            return list(accumulate(steps_to_end(callback, event), after, initial=callback))[1:]
+
+        return await self._change(lease_token, decide), replayed
+
+    async def extend(self, tokens: Sequence[str], duration: timedelta) -> list[Extended]:
+        """Keep leases, and hear which calls are to be hung up."""
+        expire_time = self._clock.now() + duration
+        parsed = [LeaseToken.parse(token) for token in tokens]
+        known = [t for t in parsed if t is not None]
+        kept = await self._store.extend([Extension(t.callback_id, t.fencing_token, expire_time) for t in known])
+        held = {t.text for t, is_kept in zip(known, kept, strict=True) if is_kept}
+        found = await self._store.get_many([t.callback_id for t in known])
+        callbacks = {callback.callback_id: callback for callback in found}
+        return [
+            _extended(text, token, callbacks.get(token.callback_id) if token else None, text in held, expire_time)
+            for text, token in zip(tokens, parsed, strict=True)
+        ]
+
+    async def release(self, token: str) -> Callback:
+        """Give a lease back unused: the callback keeps its place, and no attempt was made.
+
+        Raises `LeaseRefused`, and `CallbackInProgress` once the call has begun.
+        """
+        lease_token = _parse(token)
+
+        async def decide(callback: Callback) -> Sequence[Callback]:
+            _check_held(callback, lease_token)
+            if callback.state is not State.OFFERED:
+                raise CallbackInProgress(
+                    callback.callback_id, callback.state.name, "the call has begun: report its outcome"
+                )
+            return (after(callback, LeaseReleased(at=self._clock.now())),)
+
+        return await self._change(lease_token, decide)
+
+    @contextmanager
+    def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
+        """For a built-in dialer: an event that is set as soon as the call is to be hung up."""
+        event = self._hang_ups[callback_id] = asyncio.Event()
+        try:
+            yield event
+        finally:
+            if self._hang_ups.get(callback_id) is event:
+                del self._hang_ups[callback_id]
+
+    async def _change(self, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]) -> Callback:
+        return await change(self._store, lambda: self._find(token), decide, self._calls.get(token.callback_id))
+
+    async def _find(self, token: LeaseToken) -> Callback:
+        callback = await self._store.get(token.callback_id)
+        if callback is None:
+            raise LeaseExpired(token.callback_id, "no such callback any more")
+        return callback
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
+            callback = event.callback
+            if callback.state in IN_PROGRESS:
+                self._calls[callback.callback_id] = callback
+            else:
+                self._calls.pop(callback.callback_id, None)
+            if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
+                self._hang_ups[callback.callback_id].set()
+
+
+def _renewed(callback: Callback, now: datetime) -> Callback:
+    """An accepted report is a sign of life: a late one must not be overtaken by the lapse it just escaped."""
+    lease = callback.lease
+    if lease is None or lease.expire_time >= now + lease.duration:
+        return callback
+    return replace(callback, lease=replace(lease, expire_time=now + lease.duration))
+
+
+def _parse(token: str) -> LeaseToken:
+    parsed = LeaseToken.parse(token)
+    if parsed is None:
+        raise LeaseExpired("", "this server never gave out such a lease_token")
+    return parsed
+
+
+def _check_held(callback: Callback, token: LeaseToken) -> None:
+    """A late report counts until somebody else holds the callback, or the lease was closed."""
+    if callback.lease is not None and callback.lease.token == token.text:
+        return
+    raise _lost(callback, token)
+
+
+def _lost(callback: Callback, token: LeaseToken) -> LeaseRefused:
+    if callback.fencing_token > token.fencing_token:
+        return LeaseSuperseded(
+            callback.callback_id,
+            f"callback {callback.callback_id} was leased again since; place no call",
+            state=callback.state.name,
+        )
+    return LeaseExpired(
+        callback.callback_id,
+        f"the lease is over, callback {callback.callback_id} is {callback.state.name}",
+        state=callback.state.name,
+    )
+
+
+def _is_replay(callback: Callback, token: LeaseToken, report: OutcomeReport) -> bool:
+    """Whether the attempt of this lease is closed with this outcome. Raises `OutcomeConflict` for another one."""
+    for attempt in callback.attempts:
+        if attempt.fencing_token != token.fencing_token or attempt.outcome is None:
+            continue
+        if attempt.outcome is report.outcome and not attempt.lapsed:
+            return True
+        if not attempt.lapsed:
+            raise OutcomeConflict(
+                callback.callback_id,
+                f"the outcome of this attempt was {attempt.outcome.name} already",
+                state=callback.state.name,
+                recorded_outcome=attempt.outcome.name,
+            )
+    return False
+
+
+def _extended(
+    text: str, token: LeaseToken | None, callback: Callback | None, held: bool, expire_time: datetime
+) -> Extended:
+    if token is None or callback is None:
+        return Extended(text, lost=LeaseExpired("", "this server does not know this lease_token"))
+    if not held:
+        return Extended(text, lost=_lost(callback, token))
+    return Extended(text, expire_time, cancel_requested=callback.state is State.CANCELLING)

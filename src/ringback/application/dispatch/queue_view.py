@@ -1,0 +1,180 @@
+"""How a queue looks, where a callback stands in it, and why it has not been dialled yet (GetQueue)."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from ringback.application.directory import Directory
+from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.events.feed import EventFeed
+from ringback.domain.callback import IN_PROGRESS, Callback, State
+from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.priority import Priority, turns_until
+from ringback.domain.queue import Line
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.ports.store import Store
+from ringback.ports.values import LoggedEvent
+
+# Positions are counted by playing the coming grants through; farther back than this nobody wants to know.
+MAX_POSITION = 10_000
+# The estimate rests on the calls that began within this time, at most so many of them.
+ESTIMATE_SPAN = timedelta(minutes=15)
+_ESTIMATE_CALLS = 1_000
+_MIN_CALLS = 3
+
+
+class WaitingReason(IntEnum):
+    """Why a callback has not been dialled yet: the first that applies. The numbers are those of the wire."""
+
+    NOT_DUE = 1
+    CLOSED = 2
+    PAUSED = 3
+    NO_CAPACITY = 4
+    NO_DIALER = 5
+    TARGET_IN_CALL = 6
+    BEHIND_OTHERS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one callback stands; no reason when it does not wait."""
+
+    position: int
+    reason: WaitingReason | None
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A picture of one moment."""
+
+    service: Service
+    waiting: Mapping[Priority, int]
+    oldest: datetime | None
+    in_progress: int
+    estimated_wait: timedelta | None
+    estimate_basis: str
+    standing: Standing | None
+
+
+class Pace:
+    """When the latest calls of each service began: what an estimate is made of."""
+
+    def __init__(self, tail: EventFeed) -> None:
+        self._begun: dict[str, deque[datetime]] = {}
+        tail.listen(self._on_events)
+
+    def recent(self, service_id: str, now: datetime) -> Sequence[datetime]:
+        begun = self._begun.get(service_id, deque())
+        while begun and begun[0] < now - ESTIMATE_SPAN:
+            begun.popleft()
+        return begun
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
+            callback, previous = event.callback, event.previous
+            if callback.state is State.DIALING and previous is not None and previous.state is State.OFFERED:
+                begun = self._begun.setdefault(callback.service_id, deque(maxlen=_ESTIMATE_CALLS))
+                begun.append(callback.update_time)
+
+
+class QueueViews:
+    """The use case behind GetQueue."""
+
+    def __init__(self, store: Store, directory: Directory, presence: DialerPresence, clock: Clock, pace: Pace) -> None:
+        self._store = store
+        self._directory = directory
+        self._presence = presence
+        self._clock = clock
+        self._pace = pace
+
+    async def look(self, service: Service, callback: Callback | None) -> QueueView:
+        """The queue of a service and, if one is named, where that callback of it stands.
+
+        Raises `ServiceNotFound`, and `InvalidRequest` when the callback is of another service.
+        """
+        if callback is not None and callback.service_id != service.service_id:
+            raise InvalidRequest([Fault("callback_key", f"is of another service: {callback.service_id}")])
+        line = await self._store.line(service.service_id)
+        if line is None:
+            raise ServiceNotFound("service_id", service.service_id)
+        now = self._clock.now()
+        wait, basis = self._estimate(service, line, now)
+        standing = await self._standing(service, line, callback, now) if callback is not None else None
+        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing)
+
+    def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
+        """How long a new callback of normal priority would wait, and how that was worked out."""
+        if not service.opening_hours.is_open(now):
+            return None, "the service is closed"
+        if service.capacity == 0:
+            return None, "the service is paused"
+        normal = line.waiting.get(Priority.NORMAL, 0)
+        if not line.waiting and line.in_progress < service.capacity:
+            return timedelta(0), "nobody is waiting and a call may begin"
+        begun = self._pace.recent(service.service_id, now)
+        if len(begun) < _MIN_CALLS:
+            return None, f"{len(begun)} calls began in the last {_spoken(ESTIMATE_SPAN)}: too few to tell"
+        counts = {**line.waiting, Priority.NORMAL: normal + 1}
+        position = self._turns(service, line, counts, Priority.NORMAL, normal)
+        per_call = (now - begun[0]) / len(begun)
+        basis = (
+            f"{len(begun)} calls began in the last {_spoken(now - begun[0])}; {position} more begin up to and "
+            f"including the new one's"
+        )
+        return per_call * position, basis
+
+    async def _standing(self, service: Service, line: Line, callback: Callback, now: datetime) -> Standing:
+        if callback.state is State.SCHEDULED:
+            return _not_queued(service, callback, now)
+        if callback.state is not State.QUEUED:
+            return Standing(0, None, f"it is {callback.state.name}")
+        ahead = await self._store.ahead(callback)
+        counts = {**line.waiting}
+        counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
+        position = self._turns(service, line, counts, callback.priority, ahead)
+        reason, explanation = await self._why(service, line, callback, position)
+        return Standing(position, reason, explanation)
+
+    def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
+        return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
+
+    async def _why(self, service: Service, line: Line, callback: Callback, position: int) -> tuple[WaitingReason, str]:
+        if service.capacity == 0:
+            settings = "paused" if service.paused else "set to 0 concurrent calls"
+            return WaitingReason.PAUSED, f"the service is {settings}"
+        if line.in_progress >= service.capacity:
+            return (
+                WaitingReason.NO_CAPACITY,
+                f"{line.in_progress} of {service.capacity} calls are in progress; it is number {position} in line",
+            )
+        if not await self._presence.has_dialer(service.service_id):
+            return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
+        in_call = CallbackFilter(dial_target=callback.dial_target, states=tuple(sorted(IN_PROGRESS)))
+        others = (await self._store.list(in_call, "", 1)).callbacks
+        if others:
+            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {others[0].callback_id}"
+        return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
+
+
+def _not_queued(service: Service, callback: Callback, now: datetime) -> Standing:
+    moment = callback.next_attempt_time or callback.ready_time
+    if callback.ready_time > now:
+        what = f"attempt {len(callback.attempts) + 1} is due" if callback.attempts else "it is due"
+        return Standing(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
+    if not service.opening_hours.is_open(now):
+        return Standing(0, WaitingReason.CLOSED, f"the service is closed until {_stamp(moment)}")
+    return Standing(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def _spoken(span: timedelta) -> str:
+    seconds = round(span.total_seconds())
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"

@@ -1,0 +1,1 @@
+"""The event log as it grows, and those who watch it."""

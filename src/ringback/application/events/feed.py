@@ -1,0 +1,79 @@
+"""The newest part of the event log, in memory: whatever follows the log in this process reads it here."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from ringback.application.events.wakeup import Wakeup
+from ringback.domain.errors import StorageUnavailable
+from ringback.ports.recent_events import RecentEvents
+from ringback.ports.store import Store
+from ringback.ports.values import LoggedEvent
+
+_log = logging.getLogger(__name__)
+
+TAIL_LENGTH = 10_000
+_READ_LIMIT = 1_000
+_RETRY_S = 0.5
+
+
+class EventFeed:
+    """Reads the event log as it grows, keeps its newest part, and tells those who listen."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._recent = RecentEvents(0, TAIL_LENGTH)
+        self._wakeup = Wakeup()
+        self._listeners: list[Callable[[Sequence[LoggedEvent]], None]] = []
+        self.closing = False
+
+    @property
+    def newest(self) -> int:
+        return self._recent.newest
+
+    def listen(self, listener: Callable[[Sequence[LoggedEvent]], None]) -> None:
+        """Call `listener` with all committed events from now on, in order."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Take the present end of the log as the beginning. Raises `StorageUnavailable`."""
+        self._recent.restart((await self._store.history()).newest)
+
+    async def run(self) -> None:
+        """Follow the log until cancelled, whatever happens to the database meanwhile."""
+        while True:
+            try:
+                events = await self._store.wait_for_events(self.newest)
+                events = events or await self._store.events(self.newest, _READ_LIMIT)
+            except StorageUnavailable as fault:
+                _log.warning("cannot read the event log, trying again: %s", fault)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if events:
+                self._append(events)
+
+    def close(self) -> None:
+        """End all waiting: the streams send their last token."""
+        self.closing = True
+        self._wakeup.wake()
+
+    async def wait_beyond(self, number: int, timeout_s: float) -> None:
+        """Return when there are events above `number`, the time is over, or the server drains."""
+        if self.newest <= number and not self.closing:
+            await self._wakeup.wait(timeout_s)
+
+    async def catch_up(self) -> None:
+        """Return when everything that is committed now has been seen, and told to those who listen."""
+        newest = (await self._store.history()).newest
+        while self.newest < newest and not self.closing:
+            await self._wakeup.wait()
+
+    def recent(self, number: int, limit: int) -> Sequence[LoggedEvent] | None:
+        """The events above `number`, in order; None when memory does not reach that far back."""
+        return self._recent.after(number, limit)
+
+    def _append(self, events: Sequence[LoggedEvent]) -> None:
+        self._recent.append(events)
+        for listener in self._listeners:
+            listener(events)
+        self._wakeup.wake()

@@ -1,0 +1,196 @@
+"""Watching callbacks: a cursor in the event log for each watcher.
+
+The contract: a watcher sees every committed change of the callbacks that match its filter, in commit order, once
+per stream, and nothing else. There is no queue per watcher: a slow one is a cursor that lags behind, first within
+the tail that is kept in memory, then in the database. Only a cursor older than the kept history cannot go on.
+What is sent to many of them is made once (`batches.py`).
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
+from weakref import WeakValueDictionary
+
+from ringback.application.events.feed import EventFeed
+from ringback.application.events.tokens import ResumeToken
+from ringback.application.events.watch_batches import (
+    MAX_EVENTS_PER_BATCH,
+    EventType,
+    HistoryGone,
+    Told,
+    WatchBatch,
+    WatchBatches,
+    WatchEvent,
+    as_seen,
+)
+from ringback.domain.callback import Callback
+from ringback.domain.errors import QuotaExceeded, ResumeTokenExpired, ResumeTokenInvalid
+from ringback.domain.filter import CallbackFilter
+from ringback.ports.clock import Clock
+from ringback.ports.store import Store
+from ringback.ports.values import LoggedEvent, Snapshot
+
+STREAM_AGE = timedelta(minutes=30)
+STREAM_AGE_SPREAD = 0.1
+MAX_WATCHERS = 10_000
+# Batches that are kept for watchers who are not there yet: typically 5 MB, when all are full.
+_RECENT_BATCHES = 64
+
+
+class Watches:
+    """The use case behind WatchCallbacks."""
+
+    def __init__(self, store: Store, tail: EventFeed, clock: Clock, max_watchers: int = MAX_WATCHERS) -> None:
+        self._store = store
+        self._feed = tail
+        self._clock = clock
+        self._max_watchers = max_watchers
+        self._open = 0
+        self._batches: WeakValueDictionary[CallbackFilter, WatchBatches] = WeakValueDictionary()
+        self._recent: deque[WatchBatch] = deque(maxlen=_RECENT_BATCHES)
+
+    async def watch(
+        self, wanted: CallbackFilter, resume_token: str, *, snapshot_when_needed: bool, heartbeat_s: float
+    ) -> AsyncGenerator[WatchBatch, None]:
+        """The batches for one watcher: the first at once, an empty one whenever `heartbeat_s` passed in silence.
+
+        Ends on drain and after half an hour. Raises `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a snapshot
+        may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
+        """
+        if self._open >= self._max_watchers:
+            raise QuotaExceeded("watches", self._max_watchers)
+        self._open += 1
+        try:
+            cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
+            yield await cursor.begin(resume_token)
+            age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
+            end = self._clock.monotonic() + age
+            silent_until = self._clock.monotonic() + heartbeat_s
+            while not self._feed.closing and self._clock.monotonic() < end:
+                batch = await cursor.advance()
+                patience_s = min(silent_until, end) - self._clock.monotonic()
+                if batch is None and patience_s > 0:
+                    await self._feed.wait_beyond(cursor.number, patience_s)
+                else:
+                    yield batch or cursor.heartbeat()
+                    silent_until = self._clock.monotonic() + heartbeat_s
+            yield cursor.heartbeat()
+        finally:
+            self._open -= 1
+
+    def _batches_for(self, wanted: CallbackFilter) -> WatchBatches:
+        batches = self._batches.get(wanted)
+        if batches is None:
+            batches = self._batches[wanted] = WatchBatches(self._store, self._feed, wanted, self._recent)
+        return batches
+
+
+class _Cursor:
+    """Where one watcher stands in the log, and in its snapshot while that is going on.
+
+    During a snapshot the watcher knows the callbacks with ids up to a boundary, as they were after event `number`.
+    Each step first brings those up to date, then adds the next page: so a snapshot is never older than what was
+    sent before it, needs no long transaction, and can be resumed at each boundary.
+    """
+
+    def __init__(self, store: Store, batches: WatchBatches, *, snapshot_when_needed: bool) -> None:
+        self._store = store
+        self._batches = batches
+        self._snapshot_when_needed = snapshot_when_needed
+        self._position = ResumeToken(0)
+        # The next page of the snapshot, while older events are sent before it.
+        self._page: Snapshot | None = None
+
+    @property
+    def number(self) -> int:
+        return self._position.number
+
+    async def begin(self, resume_token: str) -> WatchBatch:
+        history = await self._store.history()
+        if not resume_token:
+            if self._snapshot_when_needed:
+                return self._start_snapshot(history.newest)
+            self._position = ResumeToken(history.newest)
+            return self.heartbeat()
+        position = self._batches.tokens.read_resume(resume_token)
+        if position.number > history.newest:
+            # Of a future that was lost, for instance with a database restored from a backup.
+            raise ResumeTokenInvalid("resume_token is ahead of this database")
+        if position.number < history.oldest:
+            return self._lost_history(history.newest)
+        self._position = position
+        return await self.advance() or self.heartbeat()
+
+    async def advance(self) -> WatchBatch | None:
+        """The next batch that has something to tell; None when the watcher is up to date.
+
+        Events that the filter leaves out move the cursor silently, in steps that leave the event loop to others.
+        """
+        try:
+            if self._position.snapshot_after is not None:
+                return await self._advance_snapshot(self._position.snapshot_after)
+            while batch := await self._batches.after(self.number):
+                self._position = ResumeToken(batch.number)
+                if batch.events:
+                    return batch
+                await asyncio.sleep(0)
+        except HistoryGone:
+            return self._lost_history((await self._store.history()).newest)
+        return None
+
+    def heartbeat(self) -> WatchBatch:
+        return self._batch([])
+
+    def _batch(self, events: Sequence[WatchEvent], *, started: bool = False, complete: bool = False) -> WatchBatch:
+        """One of this watcher's own."""
+        token = self._batches.tokens.write_resume(self._position)
+        return WatchBatch(events, self.number, token, snapshot_started=started, snapshot_complete=complete)
+
+    def _start_snapshot(self, number: int) -> WatchBatch:
+        self._position = ResumeToken(number, snapshot_after="")
+        self._page = None
+        return self._batch([], started=True)
+
+    def _lost_history(self, newest: int) -> WatchBatch:
+        if not self._snapshot_when_needed:
+            raise ResumeTokenExpired("the events after this resume_token are no longer kept")
+        return self._start_snapshot(newest)
+
+    async def _advance_snapshot(self, boundary: str) -> WatchBatch:
+        """First what happened to the known callbacks until a page was read, then of the page what there is room for."""
+        told = Told()
+        page = self._page or await self._store.snapshot(self._batches.filter, boundary, MAX_EVENTS_PER_BATCH)
+        while self.number < page.number and not told.full:
+            logged = await self._batches.read(self.number)
+            self._position = ResumeToken(self._tell(logged, told, page.number, boundary), boundary)
+        if self.number < page.number:
+            self._page = page
+            return self._batch(told.events)
+        self._page = None
+        fitting = [callback for callback in page.callbacks if told.add_if_room(_as_snapshot(callback))]
+        complete = not page.more and len(fitting) == len(page.callbacks)
+        last = fitting[-1].callback_id if fitting else boundary
+        self._position = ResumeToken(page.number, None if complete else last)
+        return self._batch(told.events, complete=complete)
+
+    def _tell(self, logged: Sequence[LoggedEvent], told: Told, until: int, known_up_to: str) -> int:
+        """Tell as many of the events as there is room for; answers the number up to which all were looked at."""
+        number = self.number
+        for entry in logged:
+            if told.full:
+                return number
+            if entry.number > until:
+                return until
+            number = entry.number
+            if entry.callback.callback_id > known_up_to:
+                continue  # a later page of the snapshot has it
+            if event := as_seen(entry, self._batches.filter):
+                told.add_if_room(event)
+        # Without any event up to there, the numbers up to there were never used.
+        return number if logged else until
+
+
+def _as_snapshot(callback: Callback) -> WatchEvent:
+    return WatchEvent(EventType.SNAPSHOT, callback, None, callback.update_time)

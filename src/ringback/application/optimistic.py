@@ -1,0 +1,54 @@
+"""Read, decide, compare and swap: how every use case changes callbacks."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+
+from ringback.domain.callback import Callback
+from ringback.domain.errors import RingbackError
+from ringback.ports.errors import RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import Change
+
+
+async def change(
+    store: Store,
+    read: Callable[[], Awaitable[Callback]],
+    decide: Callable[[Callback], Awaitable[Sequence[Callback]]],
+    remembered: Callback | None = None,
+) -> Callback:
+    """Store the versions that `decide` makes of what `read` finds, and answer the last; none for no change.
+
+    When somebody else was faster, reads and decides again: each round one of the competitors gets ahead, so this
+    ends. Whatever `decide` raises is raised, and nothing is stored then. A callback that is `remembered` spares the
+    first read. It may be out of date: then nothing is decided by it, since the store compares revisions, and a
+    refusal or a "nothing to change" is looked at again.
+    """
+    if remembered is not None:
+        with suppress(RevisionConflict, RingbackError):
+            if versions := await decide(remembered):
+                return await _store_versions(store, remembered, versions)
+    while True:
+        before = await read()
+        versions = await decide(before)
+        if not versions:
+            return before
+        with suppress(RevisionConflict):
+            return await _store_versions(store, before, versions)
+
+
+async def _store_versions(store: Store, before: Callback, versions: Sequence[Callback]) -> Callback:
+    await store.apply([Change(earlier, later) for earlier, later in pairwise([before, *versions])])
+    return versions[-1]
+
+
+async def apply_each(store: Store, changes: Sequence[Change]) -> int:
+    """Store those that nobody else was faster with; answers how many."""
+    while changes:
+        try:
+            await store.apply(changes)
+        except RevisionConflict as conflict:
+            changes = [c for c in changes if c.before.callback_id not in conflict.callback_ids]
+        else:
+            break
+    return len(changes)

@@ -1,0 +1,33 @@
+"""What is wrong with a request, gathered while it is read."""
+
+from collections.abc import Iterable
+
+from ringback.domain.errors import Fault, InvalidRequest
+
+
+class Faults:
+    """Everything that is wrong with one request, so that one answer can name it all.
+
+    A reader that cannot read a field adds a fault and answers a stand-in. So `refuse` comes before anything
+    that was read is used.
+    """
+
+    def __init__(self, path: str = "", violations: list[Fault] | None = None) -> None:
+        self.violations = [] if violations is None else violations
+        self._path = path
+
+    def under(self, name: str) -> "Faults":
+        """Return the same gathering, for the fields of the message in the field `name`."""
+        return Faults(f"{self._path}{name}.", self.violations)
+
+    def add(self, name: str, description: str) -> None:
+        self.violations.append(Fault(self._path + name, description))
+
+    def extend(self, faults: Iterable[tuple[str, str]]) -> None:
+        for name, description in faults:
+            self.add(name, description)
+
+    def refuse(self) -> None:
+        """Raise `InvalidRequest` if there are any."""
+        if self.violations:
+            raise InvalidRequest(self.violations)

@@ -1,0 +1,1 @@
+"""What the application needs from the outside, each port with its contract."""

@@ -1,0 +1,85 @@
+"""What goes into a store and comes out of it, besides the values of the domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from ringback.domain.callback import Callback
+from ringback.domain.service import Service
+
+# In place of a service's id: whichever has something to do.
+ALL_SERVICES: Final = ""
+
+
+class EventKind(IntEnum):
+    """What an entry of the event log tells."""
+
+    CREATED = 1
+    UPDATED = 2
+    # The ended callback is no longer kept.
+    PURGED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of one callback, as computed from what was read."""
+
+    before: Callback
+    after: Callback
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One committed change. `number` grows in commit order; numbers may be missing, never reused."""
+
+    number: int
+    kind: EventKind
+    callback: Callback
+    # The callback as it was before, for filters; None when it was created.
+    previous: Callback | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The span of the event log: everything after `oldest` up to `newest` can be read."""
+
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All services, by id, and a number that grows with every change of one."""
+
+    version: int
+    services: Sequence[Service]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Callbacks as they were after event `number`."""
+
+    number: int
+    callbacks: Sequence[Callback]
+    # More callbacks match beyond the last one.
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A lease that shall last until `expire_time`."""
+
+    callback_id: str
+    fencing_token: int
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended callbacks and events are kept. An event goes when it is older *and* beyond the count."""
+
+    ended_callbacks: timedelta = timedelta(days=30)
+    events: timedelta = timedelta(hours=24)
+    min_events: int = 100_000

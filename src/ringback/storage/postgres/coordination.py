@@ -1,0 +1,61 @@
+"""What servers on one database tell each other: who leads, and what dialers ask for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ringback.ports.values import ALL_SERVICES
+from ringback.storage.body import time_us
+from ringback.storage.postgres.connection import Connection, ask
+from ringback.storage.postgres.labels import recordset, rows_json
+from ringback.storage.postgres.transaction import Transaction, each
+
+
+class Term(NamedTuple):
+    server: str
+    now: datetime
+    until: datetime
+
+
+_LEAD: Final = """
+    UPDATE leader SET server = $1, until_us = $3 WHERE server = $1 OR until_us <= $2 RETURNING until_us > $2
+"""
+
+
+async def _lead(transaction: Transaction, term: Term) -> bool:
+    rows = await transaction.ask(_LEAD, term.server, time_us(term.now), time_us(term.until))
+    return rows == [(True,)]
+
+
+class Asked(NamedTuple):
+    until: Mapping[str, datetime]
+    now: datetime
+
+
+_COLUMNS: Final = ("service_id", "until_us")
+_NOTE: Final = f"""
+    INSERT INTO asked_for (service_id, until_us)
+    SELECT service_id, until_us FROM {recordset(_COLUMNS, "new")} ORDER BY service_id
+        ON CONFLICT (service_id) DO UPDATE SET until_us = excluded.until_us
+         WHERE asked_for.until_us < excluded.until_us
+"""  # noqa: S608 - SQL of ours
+_FORGET: Final = """
+    DELETE FROM asked_for WHERE service_id IN (
+        SELECT service_id FROM asked_for WHERE until_us <= $1 FOR UPDATE SKIP LOCKED
+    )
+"""
+_IS_ASKED_FOR: Final = "SELECT 1 FROM asked_for WHERE service_id = ANY($1) AND until_us > $2 LIMIT 1"
+
+
+async def _note_asked_for(transaction: Transaction, asked: Asked) -> None:
+    await transaction.send(_FORGET, time_us(asked.now))
+    rows = [(service_id, time_us(until)) for service_id, until in asked.until.items()]
+    await transaction.send(_NOTE, rows_json(_COLUMNS, rows))
+
+
+async def is_asked_for(connection: Connection, service_id: str, now: datetime) -> bool:
+    return bool(await ask(connection, _IS_ASKED_FOR, [ALL_SERVICES, service_id], time_us(now)))
+
+
+lead = each(_lead)
+note_asked_for = each(_note_asked_for)

@@ -1,0 +1,82 @@
+"""Hearing of what other servers commit: by notification where there is one, by asking at any rate.
+
+A notification is a hint. Every server asks the database once a second what the newest numbers are, so one that is
+lost costs no more than that. Where they do not come (a pooler between, an engine that has no LISTEN), it notices
+so by what it finds when it asks, and asks ten times a second.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import psycopg
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.storage.postgres.connection import Connection, Link, ask
+from ringback.storage.postgres.dsn import Address
+from ringback.storage.postgres.transaction import NEWEST_EVENT
+
+LISTENING_INTERVAL_S: Final = 1.0
+POLLING_INTERVAL_S: Final = 0.1
+# After something was found that nobody had notified.
+POLLING_S: Final = 60.0
+_ANSWER_LIMIT_S: Final = 3.0
+
+_NUMBERS: Final = f"SELECT {NEWEST_EVENT}, (SELECT services_version FROM ringback)"  # noqa: S608 - SQL of ours
+# Given the channel.
+RING: Final = f"""
+    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
+"""  # noqa: S608 - SQL of ours
+
+
+def channel_of(database_id: str) -> str:
+    """Notifications are those of a whole PostgreSQL database, which may have several of ours, each in a schema."""
+    return f"ringback_{database_id}"
+
+
+class Listener:
+    """Tells how far the log and the services have come, whoever has changed them."""
+
+    def __init__(self, address: Address, channel: str, heard: Callable[[int, int], None]) -> None:
+        self._channel = channel
+        self._heard = heard
+        self._link = Link(address, self._listen)
+        # How far both have come together, as was found, and as was notified.
+        self._found: int | None = None
+        self._notified = 0
+        self._polls_until = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="ringback store bell")
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self._link.close()
+
+    async def _run(self) -> None:
+        while True:
+            interval_s = POLLING_INTERVAL_S if self._loop.time() < self._polls_until else LISTENING_INTERVAL_S
+            hear = partial(self._hear, interval_s=interval_s)
+            try:
+                await self._link.run(hear, interval_s + _ANSWER_LIMIT_S)
+            except StorageUnavailable:  # the writer and the readers say so to whom it concerns
+                await asyncio.sleep(interval_s)
+
+    async def _listen(self, connection: Connection) -> None:
+        with suppress(psycopg.ProgrammingError, psycopg.NotSupportedError):
+            await connection.execute(f"LISTEN {self._channel}")
+
+    async def _hear(self, connection: Connection, interval_s: float) -> None:
+        """Ask once, then pass on what is notified until it is time to ask again."""
+        [(newest, services_version)] = await ask(connection, _NUMBERS)
+        self._heard(newest, services_version)
+        async for notification in connection.notifies(timeout=interval_s):
+            numbers = notification.payload.split()
+            self._heard(int(numbers[0]), int(numbers[1]))
+            self._notified = int(numbers[0]) + int(numbers[1])
+        found = newest + services_version
+        if self._found is not None and found > max(self._found, self._notified):
+            self._polls_until = self._loop.time() + POLLING_S
+        self._found = found

@@ -1,0 +1,82 @@
+"""Opening a database: refusals in plain sentences, the schema brought up to date by one of those who open it."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.migrations import scripts
+from ringback.storage.postgres.connection import Connection, ask, connect
+from ringback.storage.postgres.dsn import Address
+
+# "RINGBACK" in ASCII: whoever else uses advisory locks in this database hardly uses this one.
+_LOCK_KEY: Final = 0x52494E474241434B
+_OTHERS_LIMIT: Final = "60s"
+_TABLES: Final = """
+    SELECT count(*), count(*) FILTER (WHERE table_name = 'ringback') FROM information_schema.tables
+     WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
+"""
+
+
+async def prepare(address: Address) -> str:
+    """Bring the schema up to date and answer the database's id. Raises `StoreCannotOpen`."""
+    with refusals(address):
+        connection = await connect(address)
+        try:
+            return await _prepare(address, connection)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def refusals(address: Address) -> Iterator[None]:
+    """Turn what goes wrong while a database is opened into sentences."""
+    try:
+        yield
+    except TimeoutError:
+        raise StoreCannotOpen(address, "it does not answer") from None
+    except psycopg.Error as error:
+        raise StoreCannotOpen(address, " ".join(str(error).split())) from error
+
+
+async def _prepare(address: Address, connection: Connection) -> str:
+    [(encoding,)] = await ask(connection, "SELECT current_setting('server_encoding')")
+    if encoding != "UTF8":
+        raise StoreCannotOpen(address, f"its encoding is {encoding}; it has to be UTF8")
+    # All in one transaction, so the lock goes with it, also when this server is killed in the middle.
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK_KEY])
+        await _migrate(connection, await _version_of_ours(address, connection))
+        [(database_id,)] = await ask(connection, "SELECT database_id FROM ringback")
+    return str(database_id)
+
+
+async def _version_of_ours(address: Address, connection: Connection) -> int:
+    """The version of the schema; 0 when the database is empty. Refuses what this program must not touch."""
+    [(tables, ours)] = await ask(connection, _TABLES)
+    if not tables:
+        return 0
+    if not ours:
+        raise StoreCannotOpen(address, "it is the database of another program")
+    [(version,)] = await ask(connection, "SELECT schema_version FROM ringback")
+    known = len(scripts("postgres"))
+    if version > known:
+        raise StoreCannotOpen(
+            address,
+            f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}",
+        )
+    return int(version)
+
+
+async def _migrate(connection: Connection, version: int) -> None:
+    for number, script in enumerate(scripts("postgres")[version:], start=version + 1):
+        await connection.execute(script.encode())
+        if number == 1:
+            name = secrets.token_hex(8)
+            await connection.execute("INSERT INTO ringback (database_id, schema_version) VALUES ($1, 1)", [name])
+        else:
+            await connection.execute("UPDATE ringback SET schema_version = $1", [number])

@@ -1,0 +1,60 @@
+"""Forgetting what need not be kept, a bounded number of rows at a time."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple
+
+from ringback.ports.values import Retention
+from ringback.storage import event_row
+from ringback.storage.body import read_callback, time_us
+from ringback.storage.sqlite.reads import newest_event
+from ringback.storage.sqlite.statements import delete_labels, log
+from ringback.storage.sqlite.transaction import Transaction
+
+
+class Purge(NamedTuple):
+    now: datetime
+    retention: Retention
+    limit: int
+
+
+def purge(transaction: Transaction, requests: Sequence[Purge]) -> list[int]:
+    return [_purge(transaction, request) for request in requests]
+
+
+def _purge(transaction: Transaction, request: Purge) -> int:
+    now, retention, limit = request
+    callbacks = _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
+    events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
+    return callbacks + events
+
+
+def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:
+    database = transaction.database
+    ended = database.execute(
+        """
+        SELECT callback_id, state, body FROM callback INDEXED BY callback_to_purge
+         WHERE end_us < ? ORDER BY end_us LIMIT ?
+        """,
+        (before_us, limit),
+    ).fetchall()
+    delete_labels(database, [read_callback(body, None) for _, _, body in ended])
+    database.executemany("DELETE FROM callback WHERE callback_id = ?", [row[:1] for row in ended])
+    if ended:
+        log(transaction, [event_row.purged(now, *row) for row in ended])
+    return len(ended)
+
+
+def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int, limit: int) -> int:
+    """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
+    # Numbers have no gaps here: SQLite takes them back with the transaction.
+    beyond_count = newest_event(database) - min_events
+    oldest = database.execute(
+        "SELECT number, event_us FROM event WHERE number <= ? ORDER BY number LIMIT ?", (beyond_count, limit)
+    ).fetchall()
+    old = [number for number, event_us in takewhile(lambda row: row[1] < before_us, oldest)]
+    if old:
+        database.execute("DELETE FROM event WHERE number <= ?", (old[-1],))
+    return len(old)

@@ -1,0 +1,67 @@
+"""What the two databases of a move have to be able to do, and what they refuse."""
+
+from collections.abc import Generator, Iterable
+from typing import Protocol
+
+from ringback.storage.callback_row import Row
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.migrations import scripts
+from ringback.storage.transfer.tables import About, Table
+
+
+class NotMoved(Exception):  # noqa: N818 - named for what happened
+    """Nothing was moved; the target has nothing of it. `str()` is a sentence for the operator."""
+
+
+class Progress(Protocol):
+    """Who wants to know how far it is."""
+
+    def begin(self, step: str, rows: int | None) -> None:
+        """A step begins, and the one before is done. `rows` is how many there will be, about; None for no rows."""
+        ...
+
+    def advance(self, rows: int) -> None: ...
+
+
+class Side(Protocol):
+    """A database that is read. Everything raises `NotMoved` when the database is at fault."""
+
+    def count(self, table: Table) -> int: ...
+
+    def rows(self, table: Table) -> Generator[Row, None, None]:
+        """All of them by key, a bounded number at a time in memory."""
+        ...
+
+    def about(self) -> About: ...
+
+
+class Target(Side, Protocol):
+    """An empty database that is filled in one transaction; without `commit` it stays empty."""
+
+    def write(self, table: Table, rows: Iterable[Row]) -> None: ...
+
+    def set_about(self, about: About) -> None: ...
+
+    def build_indexes(self) -> None:
+        """Make the indexes that are quicker made of all rows than row by row. To be called after the writes."""
+        ...
+
+    def commit(self) -> None: ...
+
+
+def check_version(database: object, version: int, dialect: str) -> None:
+    """Refuse to read a schema that is not the one that this program knows."""
+    known = len(scripts(dialect))
+    if version > known:
+        reason = f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}"
+        raise StoreCannotOpen(database, reason)
+    if version < known:
+        reason = f"its schema has version {version}, not {known} yet: start the server on it once"
+        raise StoreCannotOpen(database, reason)
+
+
+def check_empty(database: object, there: Iterable[Table]) -> None:
+    """Refuse a target with content. `there` are the tables that have rows."""
+    titles = [table.title for table in there]
+    if titles:
+        raise NotMoved(f"{database} is not empty: it has {', '.join(titles)}")

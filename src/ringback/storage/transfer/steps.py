@@ -1,0 +1,122 @@
+"""The steps of a move: copy, build the indexes, read both sides again, and commit what is the same."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ringback.ports.location import PostgresUrl
+from ringback.storage.callback_row import Row
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.transfer import sqlite
+from ringback.storage.transfer.sides import NotMoved, Progress, Side, Target
+from ringback.storage.transfer.tables import EVENTS, TABLES, Table
+
+# How often progress is told, in rows.
+_STRIDE: Final = 1000
+
+
+class Content(NamedTuple):
+    """What one side has of something: how many rows, and the SHA-256 of them, in order."""
+
+    rows: int
+    checksum: str
+
+
+class Compared(NamedTuple):
+    """What both sides have of something."""
+
+    title: str
+    source: Content
+    target: Content
+
+    @property
+    def same(self) -> bool:
+        return self.source == self.target
+
+
+def move(source: Path | PostgresUrl, target: Path | PostgresUrl, progress: Progress) -> list[Compared]:
+    """Fill the target with what the source has, and answer what both have, as it was read back.
+
+    All or nothing: the target has it when, and only when, all is the same. The source is not changed. Not to be
+    called where an event loop runs. Raises `StoreCannotOpen` and `NotMoved`.
+    """
+    from_, to = _ends(source), _ends(target)
+    if from_.place == to.place:
+        raise NotMoved("the source and the target are the same database")
+    with from_.source() as reading, to.target() as writing:
+        _copy(reading, writing, progress)
+        progress.begin("building the indexes", None)
+        writing.build_indexes()
+        compared = list(_compare(reading, writing, progress))
+        if all(each.same for each in compared):
+            progress.begin("committing", None)
+            writing.commit()
+        return compared
+
+
+def _copy(source: Side, target: Target, progress: Progress) -> None:
+    for table in TABLES:
+        progress.begin(f"copying {table.title}", _expected(source, table))
+        with closing(source.rows(table)) as rows:  # also when the target fails
+            target.write(table, _watched(rows, progress))
+    target.set_about(source.about())
+
+
+def _expected(source: Side, table: Table) -> int:
+    if table is EVENTS:  # it has no gaps, and counting its rows would mean reading all of it
+        about = source.about()
+        return about.newest - about.oldest
+    return source.count(table)
+
+
+def _compare(source: Side, target: Side, progress: Progress) -> Iterator[Compared]:
+    for table in TABLES:
+        progress.begin(f"comparing {table.title}", 2 * _expected(source, table))
+        contents = [_content(_watched(side.rows(table), progress)) for side in (source, target)]
+        yield Compared(table.title, *contents)
+    yield Compared("about the database", _content([source.about()]), _content([target.about()]))
+
+
+def _content(rows: Iterable[Row]) -> Content:
+    checksum, count = hashlib.sha256(), 0
+    for row in rows:
+        # Exact: the drivers of all dialects answer texts, integers and None.
+        checksum.update(repr(tuple(row)).encode())
+        count += 1
+    return Content(count, checksum.hexdigest())
+
+
+def _watched(rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
+    count = 0
+    for row in rows:
+        yield row
+        count += 1
+        if count % _STRIDE == 0:
+            progress.advance(_STRIDE)
+    progress.advance(count % _STRIDE)
+
+
+# --- Which dialect ---------------------------------------------------------------------------------------------
+
+
+class _Ends(NamedTuple):
+    """A database at either end of a move."""
+
+    place: object
+    source: Callable[[], AbstractContextManager[Side]]
+    target: Callable[[], AbstractContextManager[Target]]
+
+
+def _ends(database: Path | PostgresUrl) -> _Ends:
+    if isinstance(database, Path):
+        return _Ends(sqlite.place(database), partial(sqlite.source, database), partial(sqlite.target, database))
+    try:
+        from ringback.storage.postgres.dsn import Address  # noqa: PLC0415
+        from ringback.storage.transfer import postgres  # noqa: PLC0415 - an extra of its own
+    except ImportError:
+        raise StoreCannotOpen(database, "install 'ringback[postgres]' for it") from None
+    address = Address.parse(database.url)
+    return _Ends(postgres.place(address), partial(postgres.source, address), partial(postgres.target, address))

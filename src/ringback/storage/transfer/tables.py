@@ -1,0 +1,52 @@
+"""What moves: the tables, the same in every dialect, and what a database knows about itself.
+
+Not the leader, what dialers ask for, and the probes: they mean nothing once the servers have stopped.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ringback.storage.callback_row import CALLBACK_COLUMNS
+from ringback.storage.event_row import EVENT_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def column_list(self) -> str:
+        return ", ".join(self.columns)
+
+    @property
+    def select(self) -> str:
+        """All rows by key: every dialect compares texts by their code points, so the order is the same, too."""
+        return f"SELECT {self.column_list} FROM {self.name} ORDER BY {', '.join(self.key)}"  # noqa: S608 - ours
+
+
+CALLBACKS: Final = Table("callbacks", "callback", CALLBACK_COLUMNS, ("callback_id",))
+EVENTS: Final = Table("events", "event", ("number", *EVENT_COLUMNS), ("number",))
+SERVICES: Final = Table("services", "service", ("service_id", "sip_address", "revision", "body"), ("service_id",))
+_TURNS: Final = Table("turns", "service_turn", ("service_id", "credits", "revision"), ("service_id",))
+_LABEL_COLUMNS: Final = ("key", "value", "callback_id")
+_LABELS: Final = Table("labels", "callback_label", _LABEL_COLUMNS, _LABEL_COLUMNS)
+
+# In the order in which they are filled: a turn refers to its service.
+TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, EVENTS)
+# A database that has any of these is somebody's.
+CONTENT: Final = (CALLBACKS, EVENTS, SERVICES)
+
+
+class About(NamedTuple):
+    """What each dialect keeps in its own way."""
+
+    # Moves as well: resume tokens are bound to it.
+    database_id: str
+    services_version: int
+    clock_jumps: int
+    # The log has everything after `oldest` up to `newest`, also when that is nothing.
+    oldest: int
+    newest: int

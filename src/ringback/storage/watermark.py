@@ -1,0 +1,37 @@
+"""A number that grows with what is committed, and who waits for it: the end of the event log, for one."""
+
+import asyncio
+
+from ringback.domain.errors import StorageUnavailable
+
+
+class Watermark:
+    def __init__(self, value: int) -> None:
+        self._value = value
+        self._ended = False
+        self._grown = asyncio.Event()
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    async def wait(self, beyond: int) -> None:
+        """Return when the number is above `beyond`. Raises `StorageUnavailable` when it will grow no more."""
+        while self._value <= beyond:
+            if self._ended:
+                raise StorageUnavailable("the database is closed")
+            await self._grown.wait()
+
+    def advance(self, value: int) -> None:
+        if value > self._value:
+            self._value = value
+            self._wake()
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        # All who wait now, and none who comes later: those wait for the next one.
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()

@@ -1,0 +1,310 @@
+"""What a caller is told when something cannot be done: the one table from errors to gRPC statuses.
+
+The contract is error_reason.proto: which code, metadata and details come with each reason. Whatever is not in
+the table is a bug, and is told as INTERNAL with nothing but an id that finds it in the log.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from ringback.domain import errors
+from ringback.domain.errors import CallbackNotFound, Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.key import ExternalTaskKey
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1.error_reason_pb2 import ErrorReason
+
+if TYPE_CHECKING:
+    from grpc.aio import ServicerContext
+
+_log = logging.getLogger(__name__)
+
+DOMAIN = "ringback.v1"
+DETAILS_KEY = "grpc-status-details-bin"
+
+# Proxies and clients replace trailers over 8 KiB by an error of their own. On the wire the status grows by a
+# third (base64), and its message is sent a second time, percent-encoded.
+MAX_STATUS_BYTES = 4096
+MAX_VIOLATIONS = 20
+_MAX_MESSAGE_BYTES = 512
+_MAX_METADATA_BYTES = 512
+_MAX_FIELD_BYTES = 128
+_MAX_DESCRIPTION_BYTES = 256
+# What the message and the frames of all the parts leave for violations. Each has three tags and lengths.
+_MAX_VIOLATIONS_BYTES = 3072
+_VIOLATION_FRAME_BYTES = 9
+
+_RETRY_DELAY_S = 1
+
+
+# --- The table ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How one class of errors is told. `reason` is the name of an ErrorReason without its prefix."""
+
+    code: StatusCode
+    reason: str
+    metadata: Callable[[Any], Mapping[str, str]] = lambda _: {}
+    details: Sequence[Callable[["_Refusal"], Message]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One error as the caller is told it, cut to size."""
+
+    rule: _Rule
+    message: str
+    metadata: Mapping[str, str]
+    violations: Sequence[Fault] = ()
+
+
+def _attributes(*names: str) -> Callable[[Exception], Mapping[str, str]]:
+    """Make metadata of attributes, under their own names. One that is empty is not known, and left out."""
+
+    def metadata(error: Exception) -> Mapping[str, str]:
+        values = {name: getattr(error, name) for name in names}
+        return {name: _text(value) for name, value in values.items() if value != ""}
+
+    return metadata
+
+
+def _text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _callback_key(error: CallbackNotFound) -> Mapping[str, str]:
+    if isinstance(error.key, ExternalTaskKey):
+        return {"caller_id": error.key.caller_id, "external_task_id": error.key.external_task_id}
+    return {"callback_id": error.key}
+
+
+def _service_key(error: ServiceNotFound) -> Mapping[str, str]:
+    return {error.field: error.key}
+
+
+def _bad_request(refusal: _Refusal) -> BadRequest:
+    return BadRequest(
+        field_violations=[
+            BadRequest.FieldViolation(field=violation.field, description=violation.description)
+            for violation in refusal.violations
+        ]
+    )
+
+
+def _precondition(refusal: _Refusal) -> PreconditionFailure:
+    violation = PreconditionFailure.Violation(
+        type=refusal.rule.reason,
+        subject=refusal.metadata.get("callback_id") or refusal.metadata.get("service_id", ""),
+        description=refusal.message,
+    )
+    return PreconditionFailure(violations=[violation])
+
+
+def _resource(type_name: str) -> Callable[[_Refusal], Message]:
+    def info(refusal: _Refusal) -> ResourceInfo:
+        name = "/".join(refusal.metadata.values())
+        return ResourceInfo(resource_type=type_name, resource_name=name, description=refusal.message)
+
+    return info
+
+
+def _quota(refusal: _Refusal) -> QuotaFailure:
+    violation = QuotaFailure.Violation(subject=refusal.metadata["quota"], description=refusal.message)
+    return QuotaFailure(violations=[violation])
+
+
+def _retry(_: _Refusal) -> RetryInfo:
+    info = RetryInfo()
+    info.retry_delay.seconds = _RETRY_DELAY_S
+    return info
+
+
+def _invalid(reason: str, *names: str) -> _Rule:
+    return _Rule(StatusCode.INVALID_ARGUMENT, reason, _attributes(*names))
+
+
+def _exists(reason: str, *names: str) -> _Rule:
+    return _Rule(StatusCode.ALREADY_EXISTS, reason, _attributes(*names))
+
+
+def _refused(reason: str, *names: str) -> _Rule:
+    return _Rule(StatusCode.FAILED_PRECONDITION, reason, _attributes(*names), [_precondition])
+
+
+_RULES: Final[Mapping[type[Exception], _Rule]] = {
+    errors.InvalidRequest: _Rule(StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", details=[_bad_request]),
+    errors.PageTokenInvalid: _invalid("PAGE_TOKEN_INVALID"),
+    errors.ResumeTokenInvalid: _invalid("RESUME_TOKEN_INVALID"),
+    errors.ResumeTokenExpired: _Rule(StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"),
+    errors.RequestIdReused: _invalid("REQUEST_ID_REUSED", "callback_id", "differing_fields"),
+    errors.CallbackNotFound: _Rule(
+        StatusCode.NOT_FOUND, "CALLBACK_NOT_FOUND", _callback_key, [_resource("ringback.v1.Callback")]
+    ),
+    errors.ServiceNotFound: _Rule(
+        StatusCode.NOT_FOUND, "SERVICE_NOT_FOUND", _service_key, [_resource("ringback.v1.Service")]
+    ),
+    errors.CallbackAlreadyExists: _exists("CALLBACK_ALREADY_EXISTS", "callback_id", "state", "differing_fields"),
+    errors.TargetAlreadyPending: _exists("TARGET_ALREADY_PENDING", "callback_id", "state"),
+    errors.ServiceAlreadyExists: _exists("SERVICE_ALREADY_EXISTS", "service_id", "field"),
+    errors.CallbackEnded: _refused("CALLBACK_ENDED", "callback_id", "state"),
+    errors.CallbackConnected: _refused("CALLBACK_CONNECTED", "callback_id", "state"),
+    errors.CallbackInProgress: _refused("CALLBACK_IN_PROGRESS", "callback_id", "state"),
+    errors.ServiceInUse: _refused("SERVICE_IN_USE", "service_id"),
+    errors.EtagMismatch: _Rule(
+        StatusCode.ABORTED, "ETAG_MISMATCH", _attributes("current_etag", "callback_id", "service_id")
+    ),
+    errors.LeaseSuperseded: _refused("LEASE_SUPERSEDED", "callback_id", "state"),
+    errors.LeaseExpired: _refused("LEASE_EXPIRED", "callback_id", "state"),
+    errors.AttemptNotStarted: _refused("ATTEMPT_NOT_STARTED", "callback_id", "state"),
+    errors.OutcomeConflict: _refused("OUTCOME_CONFLICT", "callback_id", "state", "recorded_outcome"),
+    errors.QuotaExceeded: _Rule(
+        StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", _attributes("quota", "limit"), [_quota, _retry]
+    ),
+    errors.ServerDraining: _Rule(StatusCode.UNAVAILABLE, "SERVER_DRAINING", details=[_retry]),
+    errors.StorageUnavailable: _Rule(StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", details=[_retry]),
+}
+_BUG: Final = _Rule(StatusCode.INTERNAL, "INTERNAL")
+
+
+# --- Errors as messages -------------------------------------------------------------------------------------
+
+
+def status_of(error: Exception) -> Status:
+    """Return the status of an error, of at most 4 KiB. One that is not in the table is logged."""
+    refusal = _refusal_of(error)
+    rule = refusal.rule
+    status = Status(code=_number(rule.code), message=refusal.message)
+    info = ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata=refusal.metadata)
+    for detail in (info, *(describe(refusal) for describe in rule.details)):
+        status.details.add().Pack(detail)
+    return status
+
+
+def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
+    """Return the metadata in which gRPC clients look for the details of a status."""
+    return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def to_error(error: Exception) -> pb.Error:
+    """Return what `status_of` says, for one item of a batch."""
+    refusal = _refusal_of(error)
+    return pb.Error(
+        code=_number(refusal.rule.code),
+        message=refusal.message,
+        reason=ErrorReason.Value(f"ERROR_REASON_{refusal.rule.reason}"),
+        metadata=refusal.metadata,
+        field_violations=[
+            pb.FieldViolation(field=violation.field, description=violation.description)
+            for violation in refusal.violations
+        ],
+    )
+
+
+def _number(code: StatusCode) -> int:
+    number: int = code.value[0]
+    return number
+
+
+def _refusal_of(error: Exception) -> _Refusal:
+    rule = _RULES.get(type(error))
+    if rule is None:
+        error_id = secrets.token_hex(8)
+        _log.error("internal error %s", error_id, exc_info=error)
+        return _Refusal(_BUG, "internal error", {"error_id": error_id})
+    if isinstance(error, InvalidRequest):
+        listed = _fitting(error.violations)
+        return _Refusal(rule, _summary(listed, len(error.violations)), {}, listed)
+    metadata = {name: _cut(value, _MAX_METADATA_BYTES) for name, value in rule.metadata(error).items()}
+    return _Refusal(rule, _cut(str(error), _MAX_MESSAGE_BYTES), metadata)
+
+
+def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
+    """Return as many of the first violations, cut to size, as there is room for."""
+    listed: list[Fault] = []
+    room = _MAX_VIOLATIONS_BYTES
+    for violation in violations[:MAX_VIOLATIONS]:
+        field = _cut(violation.field, _MAX_FIELD_BYTES)
+        description = _cut(violation.description, _MAX_DESCRIPTION_BYTES)
+        room -= len(field.encode()) + len(description.encode()) + _VIOLATION_FRAME_BYTES
+        if room < 0:
+            break
+        listed.append(Fault(field, description))
+    return listed
+
+
+def _summary(listed: Sequence[Fault], total: int) -> str:
+    text = "; ".join(f"{violation.field}: {violation.description}" for violation in listed)
+    unlisted = total - len(listed)
+    more = f"; and {unlisted} more" if unlisted else ""
+    return _cut(text, _MAX_MESSAGE_BYTES - len(more)) + more
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= max_bytes:
+        return encoded.decode()
+    return encoded[: max_bytes - len("…".encode())].decode(errors="ignore") + "…"
+
+
+# --- Around a handler ---------------------------------------------------------------------------------------
+
+_Servicer = TypeVar("_Servicer")
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+_Context = TypeVar("_Context", bound="ServicerContext[Any, Any]")
+_Handler = Callable[[_Servicer, _Request, _Context], Coroutine[Any, Any, _Response]]
+
+_CODES: Final = {_number(code): code for code in StatusCode}
+
+
+def answering(
+    handler: _Handler[_Servicer, _Request, _Context, _Response],
+) -> _Handler[_Servicer, _Request, _Context, _Response]:
+    """Answer the errors of a handler with their statuses: of a unary one, or of a stream one that writes."""
+
+    @wraps(handler)
+    async def answer(servicer: _Servicer, request: _Request, context: _Context) -> _Response:
+        try:
+            return await handler(servicer, request, context)
+        except grpc.aio.AbortError:  # how `context.abort` ends a handler: answered already
+            raise
+        except asyncio.CancelledError as cancelled:
+            if _is_cancelled():
+                raise
+            # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
+            # take it for the end of the handler itself, and let the client wait until its deadline.
+            _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
+            await _abort(context, errors.ServerDraining())
+        except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
+            await _abort(context, error)
+
+    return answer
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _abort(context: "ServicerContext[Any, Any]", error: Exception) -> Never:
+    status = status_of(error)
+    await context.abort(_CODES[status.code], status.message, trailing_metadata(status))

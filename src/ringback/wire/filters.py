@@ -1,0 +1,82 @@
+"""How callers name callbacks: by key, and by filter."""
+
+from functools import partial
+
+from ringback.domain.callback import State
+from ringback.domain.faults import Faults
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import ExternalTaskKey, Key
+from ringback.domain.priority import Priority
+from ringback.domain.request import (
+    MAX_EXTERNAL_TASK_ID_LENGTH,
+    MAX_LABELS,
+    MAX_SUPERVISOR_LENGTH,
+    caller_violation,
+    text_violation,
+)
+from ringback.domain.target import InvalidTarget, normalise
+from ringback.v1 import callback_pb2 as pb
+from ringback.wire.values import read_enum, read_guid, read_list, read_time
+
+MAX_VALUES = 1000
+
+_read_state = partial(read_enum, State)
+_read_priority = partial(read_enum, Priority)
+
+
+def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
+    """Read a filter into one normal form, since page and resume tokens are bound to it."""
+    if len(message.labels) > MAX_LABELS:
+        faults.add("labels", f"has {len(message.labels)} pairs; at most {MAX_LABELS} are allowed")
+    return CallbackFilter(
+        keys=read_list(MAX_VALUES, read_key, message.keys, "keys", faults),
+        caller_ids=read_list(MAX_VALUES, _read_caller, message.caller_ids, "caller_ids", faults),
+        service_ids=read_list(MAX_VALUES, read_guid, message.service_ids, "service_ids", faults),
+        states=read_list(MAX_VALUES, _read_state, message.states, "states", faults),
+        priorities=read_list(MAX_VALUES, _read_priority, message.priorities, "priorities", faults),
+        supervisors=read_list(MAX_VALUES, _read_supervisor, message.supervisors, "supervisors", faults),
+        # A map comes in any order.
+        labels=dict(sorted(message.labels.items())),
+        due_after=read_time(message, "due_after", faults),
+        due_before=read_time(message, "due_before", faults),
+        dial_target=_read_dial_target(message.dial_target, "dial_target", faults),
+    )
+
+
+def read_key(message: pb.CallbackKey, name: str, faults: Faults) -> Key:
+    """Read the key in the field `name`."""
+    match message.WhichOneof("key"):
+        case "callback_id":
+            return read_guid(message.callback_id, f"{name}.callback_id", faults)
+        case "external_task":
+            return _read_external_task(message.external_task, faults.under(f"{name}.external_task"))
+        case _:
+            faults.add(name, "is required: set callback_id or external_task")
+            return ""
+
+
+def _read_external_task(message: pb.ExternalTaskKey, faults: Faults) -> ExternalTaskKey:
+    task_id = message.external_task_id
+    if not task_id:
+        faults.add("external_task_id", "is required")
+    faults.extend(text_violation("external_task_id", task_id, MAX_EXTERNAL_TASK_ID_LENGTH))
+    return ExternalTaskKey(caller_id=_read_caller(message.caller_id, "caller_id", faults), external_task_id=task_id)
+
+
+def _read_caller(text: str, name: str, faults: Faults) -> str:
+    """Read a caller id; empty is a caller like any other."""
+    faults.extend(caller_violation(name, text))
+    return text
+
+
+def _read_supervisor(text: str, name: str, faults: Faults) -> str:
+    faults.extend(text_violation(name, text, MAX_SUPERVISOR_LENGTH))
+    return text
+
+
+def _read_dial_target(text: str, name: str, faults: Faults) -> str:
+    try:
+        return normalise(text) if text else ""
+    except InvalidTarget as refusal:
+        faults.add(name, str(refusal))
+        return ""

@@ -1,0 +1,172 @@
+"""Assigner under races that the wire seldom shows: what happens while the store is being asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ringback.application.dispatch.assigner import MAX_ATTEMPTS_PER_ANSWER, Assigner, LeaseRequest, draw
+from ringback.application.dispatch.leases import OutcomeReport
+from ringback.domain.callback import Attempt, State
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.outcome import Outcome
+from ringback.domain.queue import Queue, Turn
+from ringback.ports.values import Change
+from tests.application.scheduling.test_scheduler import World, seconds, world
+
+__all__ = ["world"]
+
+
+class SlowStore:
+    """A store whose answers to `queue` wait, once read, until they are let go."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self.read = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        queue = await self._store.queue(service_id, depth)
+        self.read.set()
+        await self.go_on.wait()
+        return queue
+
+
+@asynccontextmanager
+async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
+    """The loops of granting, on that store."""
+    granting = Assigner(store, world.directory, world.clock, world.feed, world.presence)
+    await world.feed.start()
+    await granting.start()
+    loops = [asyncio.create_task(loop) for loop in (world.feed.run(), granting.run())]
+    try:
+        yield granting
+        assert not any(loop.done() for loop in loops)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+
+
+def poll(wait_s: float = 10, **fields: Any) -> LeaseRequest:
+    return LeaseRequest(dialer_id="test", wait_s=wait_s, **fields)
+
+
+async def test_a_poll_that_gives_up_while_another_is_served(world: World) -> None:
+    service = await world.service()
+    await world.create(service, "sip:1@b.example")
+    await world.create(service, "sip:2@b.example")
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        first = asyncio.create_task(granting.lease(poll()))
+        await store.read.wait()
+        assert await granting.lease(poll(wait_s=0.01)) == ()
+        store.go_on.set()
+        assert len(await first) == 1
+        assert len(await granting.lease(poll())) == 1
+
+
+async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: World) -> None:
+    """Of another service: nothing else would look at this one again."""
+    service, other = await world.service(), await world.service(sip_address="sip:other@cc.example")
+    calling = await world.create(other, "sip:same@b.example")
+    leased = await world.lease()
+    assert leased.callback_id == calling.callback_id
+    assert leased.lease is not None
+    await world.leases.dialing(leased.lease.token)
+    waiting = await world.create(service, "sip:same@b.example")
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        answer = asyncio.create_task(granting.lease(poll(service_ids=frozenset({service.service_id}))))
+        await store.read.wait()
+        await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
+        await world.feed.catch_up()
+        store.go_on.set()
+        assert [c.callback_id for c in await answer] == [waiting.callback_id]
+
+
+async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
+    """The scheduler is late: the head of the line is passed over, and ends only then."""
+    service = await world.service()
+    expired = await world.create(service, "sip:1@b.example", expire_time=world.clock.now() + seconds(1))
+    behind = await world.create(service, "sip:2@b.example")
+    world.clock.pass_time(seconds(2))
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        answer = asyncio.create_task(granting.lease(poll()))
+        await store.read.wait()
+        store.go_on.set()
+        await world.scheduler.run_once(world.clock.now())
+        assert [c.callback_id for c in await answer] == [behind.callback_id]
+    assert await world.state(expired) is State.EXPIRED
+
+
+class LosingStore:
+    """A store that writes the next leases, and then says that it cannot tell."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self.loses = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        await self._store.apply(changes, turn)
+        if self.loses:
+            self.loses = False
+            raise StorageUnavailable("lost during the commit")
+
+
+async def test_a_poll_whose_leases_may_have_been_written_gets_just_these_when_it_is_repeated(world: World) -> None:
+    service = await world.service()
+    for n in range(3):
+        await world.create(service, f"sip:{n}@b.example")
+    store = LosingStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        request = poll(max_leases=2, request_id=str(uuid4()))
+        with pytest.raises(StorageUnavailable):
+            await granting.lease(request)
+        written = {c.callback_id for c in await world.store.leased_for("test", request.request_id)}
+        assert len(written) == 2
+        assert {c.callback_id for c in await granting.lease(request)} == written
+        assert len(await granting.lease(poll(max_leases=2))) == 1
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world: World, *, granted: bool) -> None:
+    service = await world.service(max_concurrent_calls=1 if granted else 0)
+    callback = await world.create(service)
+    store = SlowStore(world)
+    async with granting_of(world, store) as granting, asyncio.timeout(5):
+        gone = asyncio.create_task(granting.lease(poll(duration=timedelta(minutes=10))))
+        await store.read.wait()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        store.go_on.set()
+        again = await granting.lease(poll(wait_s=2 if granted else 0))
+        assert [c.callback_id for c in again] == [callback.callback_id] * granted
+    assert (await world.callbacks.get(callback.callback_id)).attempts == ()
+
+
+async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:
+    """An answer has to fit into a message."""
+    service = await world.service(max_concurrent_calls=100)
+    for number in range(12):
+        await world.create(service, f"sip:{number}@b.example")
+    queue = await world.store.queue(service.service_id, 12)
+    assert queue is not None
+    [(level, heads)] = queue.heads.items()
+    attempt = Attempt(number=1, dialer_id="test", fencing_token=1, start_time=world.clock.now())
+    long = replace(queue, heads={level: [replace(head, attempts=(attempt,) * 100) for head in heads]})
+    assert len(draw(queue, 12, world.clock.now())[0]) == 12
+    assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_ANSWER // 100

@@ -1,0 +1,362 @@
+"""What time does, told by passing it in: no test waits for a clock."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringback.application.callbacks.create import Asked, Callbacks
+from ringback.application.directory import Directory
+from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
+from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.leases import Leases, OutcomeReport
+from ringback.application.events.feed import EventFeed
+from ringback.application.scheduling import leader_election
+from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.scheduler import Scheduler
+from ringback.domain.callback import Callback, State
+from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
+from ringback.domain.outcome import Outcome
+from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest
+from ringback.domain.service import Service
+from ringback.ports.values import Retention
+from ringback.storage.sqlite import SqliteStore
+
+MONDAY_9 = datetime(2026, 11, 2, 9, tzinfo=UTC)
+# Monday to Friday, eight to six.
+OFFICE_HOURS = OpeningHours("UTC", tuple(OpeningPeriod(day, 8 * 60, 18 * 60) for day in range(1, 6)))
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+@dataclass
+class ManualClock:
+    """Stands still until it is moved. A jump moves the wall clock alone."""
+
+    wall: datetime = MONDAY_9
+    running_s: float = 0.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.running_s
+
+    def pass_time(self, span: timedelta) -> datetime:
+        self.wall += span
+        self.running_s += span.total_seconds()
+        return self.wall
+
+    def jump(self, span: timedelta) -> None:
+        self.wall += span
+
+
+@dataclass
+class World:
+    """The use cases on a real SQLite file, without a server, and a clock of our own."""
+
+    store: SqliteStore
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        self.feed = EventFeed(self.store)
+        self.directory = Directory(self.store, self.clock)
+        self.leader_election = LeaderElection(self.store, self.clock)
+        self.scheduler = Scheduler(self.store, self.directory, self.clock, self.feed, self.leader_election, Retention())
+        self.presence = DialerPresence(self.store, self.clock)
+        self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
+        self.leases = Leases(self.store, self.directory, self.clock, self.feed)
+        self.callbacks = Callbacks(self.store, self.directory, self.clock)
+
+    async def service(self, **settings: Any) -> Service:
+        now = self.clock.now()
+        draft = Service(service_id="", sip_address="sip:q@cc.example", create_time=now, update_time=now)
+        return await self.directory.create(replace(draft, **settings))
+
+    async def create(self, service: Service, target: str = "sip:a@b.example", **fields: Any) -> Callback:
+        request = CallbackRequest(
+            **{
+                "target": target,
+                "service_id": service.service_id,
+                "priority": Priority.NORMAL,
+                "seconds_between_retries": 60,
+                **fields,
+            }
+        )
+        return (await self.callbacks.create(Asked(request))).callback
+
+    async def run_until(self, span: timedelta) -> datetime:
+        """Let time pass, and make a pass then."""
+        return await self.scheduler.run_once(self.clock.pass_time(span))
+
+    async def state(self, callback: Callback) -> State:
+        return (await self.callbacks.get(callback.callback_id)).state
+
+    async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
+        """Lease whoever is next, as a poll would, without its loop."""
+        request = LeaseRequest(dialer_id="test", duration=duration)
+        await self.assigner.start()
+        [leased] = await self.assigner._serve(request)
+        return leased
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    store = await SqliteStore.open(tmp_path / "ringback.db")
+    yield World(store)
+    await store.close()
+
+
+async def test_a_callback_is_queued_when_it_is_due_and_not_before(world: World) -> None:
+    service = await world.service()
+    callback = await world.create(service, due_date=MONDAY_9 + seconds(10))
+    assert callback.state is State.SCHEDULED
+    due = MONDAY_9 + seconds(10)
+    assert await world.scheduler.run_once(MONDAY_9) == due
+    assert await world.scheduler.run_once(due - timedelta(microseconds=1)) == due
+    assert await world.state(callback) is State.SCHEDULED
+    await world.run_until(seconds(10))
+    queued = await world.callbacks.get(callback.callback_id)
+    assert (queued.state, queued.queue_time) == (State.QUEUED, due)
+
+
+async def test_with_nothing_to_wait_for_only_the_purge_is_planned(world: World) -> None:
+    assert await world.scheduler.run_once(MONDAY_9) == MONDAY_9 + timedelta(minutes=1)
+
+
+async def test_what_was_missed_while_nobody_looked_is_made_up_in_one_pass(world: World) -> None:
+    service = await world.service(default_max_retries=0)
+    callbacks = [
+        await world.create(service, f"sip:{n}@b.example", due_date=MONDAY_9 + seconds(n)) for n in range(1, 1200)
+    ]
+    await world.run_until(timedelta(hours=5))
+    assert len(await world.store.queued(service.service_id, 2000)) == len(callbacks)
+
+
+async def test_expiry_ends_what_waits_and_what_is_offered(world: World) -> None:
+    service = await world.service(max_queue_time=timedelta(minutes=1))
+    offered = await world.create(service, "sip:1@b.example")
+    assert (await world.lease(timedelta(minutes=10))).callback_id == offered.callback_id
+    queued = await world.create(service, "sip:2@b.example")
+    scheduled = await world.create(
+        service, "sip:3@b.example", due_date=MONDAY_9 + seconds(59), expire_time=MONDAY_9 + seconds(60)
+    )
+    assert await world.run_until(seconds(59)) == MONDAY_9 + seconds(60)
+    await world.run_until(seconds(1))
+    assert [await world.state(c) for c in (offered, queued, scheduled)] == [State.EXPIRED] * 3
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([], State.QUEUED),
+        (["dialing"], State.SCHEDULED),
+        (["dialing", "ringing"], State.SCHEDULED),
+        (["dialing", "connected"], State.COMPLETED),
+        (["dialing", "cancel"], State.CANCELLED),
+    ],
+    ids=str,
+)
+async def test_a_lost_dialer(world: World, reports: list[str], expected: State) -> None:
+    service = await world.service(ring_timeout=timedelta(minutes=2))
+    await world.create(service)
+    leased = await world.lease(seconds(30))
+    assert leased.lease is not None
+    for report in reports:
+        if report == "cancel":
+            await world.callbacks.cancel(leased.callback_id, "", "")
+        else:
+            await getattr(world.leases, report)(leased.lease.token)
+    assert await world.run_until(seconds(29)) == MONDAY_9 + seconds(30)
+    await world.run_until(seconds(1))
+    lapsed = await world.callbacks.get(leased.callback_id)
+    assert (lapsed.state, lapsed.lease) == (expected, None)
+    if reports:
+        assert lapsed.attempts[-1].outcome is Outcome.INTERRUPTED
+    if expected is State.SCHEDULED:  # the phone may still ring: longer than the 60 s that were asked for
+        assert lapsed.next_attempt_time == MONDAY_9 + seconds(30) + timedelta(minutes=2)
+
+
+async def test_a_report_or_an_extension_keeps_the_lease(world: World) -> None:
+    await world.create(await world.service())
+    leased = await world.lease(seconds(30))
+    assert leased.lease is not None
+    world.clock.pass_time(seconds(20))
+    await world.leases.dialing(leased.lease.token)
+    await world.run_until(seconds(25))
+    assert await world.state(leased) is State.DIALING
+    [extended] = await world.leases.extend([leased.lease.token], seconds(60))
+    assert extended.expire_time == world.clock.now() + seconds(60)
+    await world.run_until(seconds(59))
+    assert await world.state(leased) is State.DIALING
+    await world.run_until(seconds(1))
+    assert await world.state(leased) is State.SCHEDULED
+
+
+async def test_leases_of_a_dialer_that_died_with_the_process_are_closed_at_the_start(world: World) -> None:
+    await world.create(await world.service())
+    leased = await world.lease()
+    assert await world.scheduler.release_orphans("somebody else", world.clock.now()) == 0
+    assert await world.scheduler.release_orphans("test", world.clock.now()) == 1
+    assert await world.state(leased) is State.QUEUED
+
+
+# --- Opening hours ---------------------------------------------------------------------------------------------
+
+
+async def test_due_while_closed_moves_to_the_next_opening(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    late = await world.create(service, due_date=MONDAY_9 + timedelta(hours=10))
+    assert late.next_attempt_time == MONDAY_9 + timedelta(hours=23)
+    await world.run_until(timedelta(hours=22))
+    assert await world.state(late) is State.SCHEDULED
+    await world.run_until(timedelta(hours=1))
+    assert await world.state(late) is State.QUEUED
+
+
+async def test_a_service_that_closes_takes_its_queue_along_and_keeps_its_order(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS, max_concurrent_calls=1)
+    callbacks = [await world.create(service, f"sip:{n}@b.example") for n in range(3)]
+    await world.leader_election.ask()
+    assert await world.scheduler.run_once(MONDAY_9) == MONDAY_9 + timedelta(minutes=1)
+    closing = await world.run_until(timedelta(hours=9))
+    assert [await world.state(c) for c in callbacks] == [State.SCHEDULED] * 3
+    assert closing == world.clock.now() + timedelta(minutes=1)
+    await world.run_until(timedelta(hours=14))
+    assert [c.callback_id for c in await world.store.queued(service.service_id, 9)] == [
+        c.callback_id for c in callbacks
+    ]
+    assert (await world.lease()).callback_id == callbacks[0].callback_id
+
+
+async def test_a_service_that_is_deleted_needs_no_closing(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    callback = await world.create(service)
+    await world.scheduler.run_once(MONDAY_9)
+    await world.callbacks.cancel(callback.callback_id, "", "")
+    await world.directory.delete(service.service_id, "")
+    assert await world.run_until(timedelta(hours=9)) == world.clock.now() + timedelta(minutes=1)
+
+
+async def test_changed_hours_move_those_who_wait_for_an_opening(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    evening = await world.create(service, due_date=MONDAY_9 + timedelta(hours=10))
+    open_longer = OpeningHours("UTC", (OpeningPeriod(1, 8 * 60, 22 * 60),))
+    service = await world.directory.update(
+        service.service_id, "", lambda current: replace(current, opening_hours=open_longer)
+    )
+    await world.scheduler.run_once(MONDAY_9)
+    assert (await world.callbacks.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
+    holiday = replace(open_longer, closed_dates=frozenset({date(2026, 11, 2)}))
+    await world.directory.update(service.service_id, "", lambda current: replace(current, opening_hours=holiday))
+    await world.run_until(timedelta(hours=10))
+    moved = await world.callbacks.get(evening.callback_id)
+    assert (moved.state, moved.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(days=7, hours=-1))
+
+
+async def test_a_retry_while_closed_waits_for_the_opening(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    await world.create(service, seconds_between_retries=0)
+    leased = await world.lease(timedelta(minutes=10))
+    assert leased.lease is not None
+    await world.leases.dialing(leased.lease.token)
+    world.clock.pass_time(timedelta(hours=9))
+    ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    assert (ended.state, ended.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(hours=23))
+
+
+@pytest.mark.parametrize(
+    ("zone", "night", "opening"),
+    [
+        # Clocks go forward: 02:30 does not exist, and the period from 02:00 to 04:00 begins at 03:00 local time.
+        ("Europe/Zurich", date(2027, 3, 28), datetime(2027, 3, 28, 1, tzinfo=UTC)),
+        ("America/New_York", date(2027, 3, 14), datetime(2027, 3, 14, 7, tzinfo=UTC)),
+        # Clocks go back: the first of the two 02:00 in Zurich; in New York 01:00 to 02:00 is the hour that repeats.
+        ("Europe/Zurich", date(2026, 10, 25), datetime(2026, 10, 25, 0, tzinfo=UTC)),
+        ("America/New_York", date(2026, 11, 1), datetime(2026, 11, 1, 7, tzinfo=UTC)),
+        ("Asia/Kolkata", date(2026, 11, 1), datetime(2026, 10, 31, 20, 30, tzinfo=UTC)),
+    ],
+)
+async def test_openings_in_the_nights_when_clocks_change(
+    world: World, zone: str, night: date, opening: datetime
+) -> None:
+    world.clock.wall = datetime(night.year, night.month, night.day, tzinfo=UTC) - timedelta(hours=8)
+    hours = OpeningHours(zone, (OpeningPeriod(night.isoweekday(), 2 * 60, 4 * 60),))
+    callback = await world.create(await world.service(opening_hours=hours))
+    assert (callback.state, callback.next_attempt_time) == (State.SCHEDULED, opening)
+
+
+# --- Clock jumps -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), -timedelta(hours=1)], ids=["ahead", "back"])
+async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta) -> None:
+    await world.create(await world.service())
+    leased = await world.lease(seconds(30))
+    assert leased.lease is not None
+    await world.leases.dialing(leased.lease.token)
+    world.clock.jump(jump)
+    await world.scheduler._follow_jump()
+    await world.run_until(seconds(29))
+    assert await world.state(leased) is State.DIALING
+    await world.run_until(seconds(1))  # and a dead one is still noticed after its 30 s
+    assert await world.state(leased) is State.SCHEDULED
+
+
+async def test_a_clock_that_learns_the_time_at_the_start_does_not_jump(world: World) -> None:
+    world.clock.jump(timedelta(days=20_000))
+    await world.scheduler.start()
+    assert world.scheduler._jump_s() == 0
+
+
+async def test_slow_corrections_of_the_clock_are_no_jump(world: World) -> None:
+    for _ in range(10):
+        world.clock.jump(seconds(0.5))
+        assert world.scheduler._jump_s() == 0
+
+
+async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: World) -> None:
+    service = await world.service()
+    await world.create(service, max_retries=0)
+    leased = await world.lease()
+    assert leased.lease is not None
+    await world.leases.dialing(leased.lease.token)
+    world.clock.jump(-timedelta(hours=1))
+    ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    [attempt] = ended.attempts
+    assert attempt.end_time is not None
+    assert attempt.end_time >= attempt.start_time
+    assert ended.state is State.FAILED
+
+
+# --- The loop --------------------------------------------------------------------------------------------------
+
+
+async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep until the purge in a minute, it is woken by a callback that is due now."""
+    monkeypatch.setattr(leader_election, "TERM", timedelta(hours=1))
+    await world.feed.start()
+    service = await world.service()
+    loops = [asyncio.create_task(world.feed.run()), asyncio.create_task(world.scheduler.run())]
+    await world.leader_election.ask()
+    callback = await world.create(service, due_date=MONDAY_9 + seconds(5))
+    async with asyncio.timeout(5):
+        while world.scheduler._wake_time != MONDAY_9 + seconds(5):
+            await world.feed.catch_up()
+            await asyncio.sleep(0)
+        world.clock.pass_time(seconds(5))
+        while await world.state(callback) is not State.QUEUED:
+            number = world.feed.newest
+            await world.feed.wait_beyond(number, 0.1)
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)

@@ -1,0 +1,148 @@
+"""Targets: what is accepted, in which form, and why the rest is refused."""
+
+import re
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.domain.target import MAX_TARGET_LENGTH, InvalidTarget, normalise, normalise_sip, user_part
+
+
+@pytest.mark.parametrize(
+    ("target", "canonical"),
+    [
+        ("tel:+41785556677", "tel:+41785556677"),
+        ("tel: +41785556677", "tel:+41785556677"),
+        ("TEL:+41-78.555(66)77", "tel:+41785556677"),
+        ("tel:+41 78 555 66 77 ", "tel:+41785556677"),
+        ("tel:+41 (0)78 555 66 77", "tel:+41785556677"),
+        ("tel:+1-201-555-0123", "tel:+12015550123"),  # RFC 3966 section 6
+        ("tel:+39 06 1234 5678", "tel:+390612345678"),  # in Italy the 0 belongs to the number
+        ("tel:+80012345678", "tel:+80012345678"),
+        ("tel:+41443332211;ext=1-234", "tel:+41443332211;ext=1234"),
+        ("tel:+41443332211 ; EXT=007", "tel:+41443332211;ext=007"),
+        ("sip:busy.no-answer.answer@simulated", "sip:busy.no-answer.answer@simulated"),
+        ("SIP:Alice@PBX1;Transport=TCP", "sip:Alice@pbx1;transport=tcp"),
+        ("sips:*31#0785556677@pbx1:5061", "sips:*31%230785556677@pbx1:5061"),
+    ],
+)
+def test_a_target_has_one_form(target: str, canonical: str) -> None:
+    assert normalise(target) == canonical
+    assert normalise(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("", "is empty"),
+        (" \t ", "is empty"),
+        ("+41785556677", "must start with sip:, sips: or tel:"),
+        ("mailto:alice@example.com", "must start with sip:, sips: or tel:"),
+        (" tel:+41785556677", "must start with sip:, sips: or tel:"),
+        ("tel:+4178555\n6677", "has a control character (U+000A) at character 13"),
+        ("tel:+41\u00a0785556677", "has a character outside ASCII (U+00A0) at character 8"),
+        ("tel:+\uff14\uff11785556677", "has a character outside ASCII (U+FF14) at character 6"),
+        ("sip:jos\u00e9@example.com", "has a character outside ASCII (U+00E9) at character 8"),
+        ("sip:" + "a" * 250 + "@x", "is longer than 255 characters"),
+        ("sip:" + "#" * 249 + "@x", "is longer than 255 characters in its canonical form"),
+        ("tel:", "has no telephone number after tel:"),
+        ("tel:()", "has no telephone number after tel:"),
+        ("tel:0785556677", "is a local number"),
+        ("tel:7042;phone-context=example.com", "is a local number"),  # RFC 3966 section 6
+        ("tel:863-1234;phone-context=+1-914-555", "is a local number"),
+        ("tel:+1-800-FLOWERS", "has 'F' where a telephone number cannot have it"),
+        ("tel:*31#0785556677", "has '*' where a telephone number cannot have it"),
+        ("tel:+41+785556677", "has '+' where a telephone number cannot have it"),
+        ("tel:%2B41785556677", "has '%' where a telephone number cannot have it"),
+        ("tel://+41785556677", "has '/' where a telephone number cannot have it"),
+        ("tel:+", "is not a possible telephone number: too short"),
+        ("tel:+41", "is not a possible telephone number: too short"),
+        ("tel:+41112", "is not a possible telephone number: too short"),
+        ("tel:+1 253 0000", "is not a possible telephone number: the area code is missing"),
+        ("tel:+9991234567", "is not a possible telephone number: unknown country code"),
+        ("tel:+0785556677", "is not a possible telephone number: unknown country code"),
+        ("tel:+12015550123456789", "is not a possible telephone number: too long"),
+        ("tel:+" + "1" * 250, "is not a possible telephone number: too long"),
+        ("tel:+4178555667788", "no number of its country has this many digits"),
+        ("tel:+49 00 6434751", "is not a possible telephone number: more than one trunk prefix"),
+        ("tel:+41785556677;", "has the parameter ''"),
+        ("tel:+41785556677;isub=1411", "has the parameter 'isub'; a telephone number can have ext only"),
+        ("tel:+41785556677;phone-context=+41", "has the parameter 'phone-context'"),
+        ("tel:+41785556677;ext=1;ext=2", "has more parameters than one ext"),
+        ("tel:+41785556677;ext", "has an ext that is not a number"),
+        ("tel:+41785556677;ext=", "has an ext that is not a number"),
+        ("tel:+41785556677;ext=12a", "has an ext that is not a number"),
+        ("sip:alice:secret@example.com", "has a password"),
+        ("sip: alice@example.com", "has ' ' at character 5, where the user part cannot have it"),
+    ],
+)
+def test_a_refusal_is_plain(target: str, reason: str) -> None:
+    with pytest.raises(InvalidTarget, match=re.escape(reason)):
+        normalise(target)
+
+
+def test_the_longest_target_is_accepted() -> None:
+    longest = "sip:" + "a" * 249 + "@x"
+    assert len(longest) == MAX_TARGET_LENGTH
+    assert normalise(longest) == longest
+
+
+def test_a_number_range_that_the_library_does_not_know_is_accepted() -> None:
+    """+41 11 … has the length of a Swiss number; as far as the library knows, nobody has been given it."""
+    assert not phonenumbers.is_valid_number(phonenumbers.parse("+41115556677"))
+    assert normalise("tel:+41 11 555 66 77") == "tel:+41115556677"
+
+
+def test_a_service_has_a_sip_address_only() -> None:
+    assert normalise_sip("SIP:Support@Example.com") == "sip:Support@example.com"
+    for text, reason in [
+        ("tel:+41785556677", "must start with sip: or sips:"),
+        ("", "is empty"),
+        ("sip:" + "a" * 250 + "@x", "is longer than 255 characters"),
+    ]:
+        with pytest.raises(InvalidTarget, match=reason):
+            normalise_sip(text)
+
+
+@pytest.mark.parametrize(
+    ("target", "user"),
+    [
+        ("sip:busy.no-answer.answer@simulated", "busy.no-answer.answer"),
+        ("sip:*31%23@pbx1;user=phone", "*31%23"),
+        ("sip:pbx1", ""),
+        ("tel:+41785556677", "+41785556677"),
+        ("tel:+41443332211;ext=12", "+41443332211"),
+    ],
+)
+def test_the_user_part(target: str, user: str) -> None:
+    assert user_part(target) == user
+
+
+def normalise_or_none(text: str) -> str | None:
+    """None when it is refused; any other exception is a fault."""
+    try:
+        return normalise(text)
+    except InvalidTarget:
+        return None
+
+
+SOUP = st.text("+0123456789 -.();ext=#*%:@aA", max_size=30)
+
+
+@given(st.text() | st.builds("{}{}".format, st.sampled_from(["tel:", "tel:+41", "sip:", "sips:a@"]), SOUP))
+def test_any_text_is_made_canonical_or_refused(text: str) -> None:
+    canonical = normalise_or_none(text)
+    assert canonical is None or normalise(canonical) == canonical
+    assert canonical is None or len(canonical) <= MAX_TARGET_LENGTH
+
+
+@given(
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.text("0123456789", min_size=3, max_size=13) | st.from_regex("0{1,3}[0-9]{5,9}", fullmatch=True),
+)
+def test_numbers_of_every_country_have_one_form(country_code: int, national: str) -> None:
+    canonical = normalise_or_none(f"tel:+{country_code}{national}")
+    assert canonical is None or normalise(canonical) == canonical
+    assert canonical is None or canonical.startswith(f"tel:+{country_code}")

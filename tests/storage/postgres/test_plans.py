@@ -1,0 +1,175 @@
+"""PostgreSQL: no question of the scheduler, the dispatcher or a list reads more the more there is stored.
+
+The rows that a plan really reads are counted, in a table where each question has far more than it should touch: with
+the plan for the given values, and with the one that PostgreSQL may keep for all values of a prepared statement.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from ringback.domain.callback import State
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.priority import Priority
+from ringback.storage.migrations import scripts
+from ringback.storage.postgres import create, lists, purge, reads
+from ringback.storage.postgres.connection import HINTS
+from tests.world.postgres import Cluster
+from tests.world.samples import NOW
+
+ROWS = 30_000
+LIMIT = 10
+# What a question with this limit may read: its answer, a look at other callbacks to the same targets, a little more.
+FEW = 20 * LIMIT
+
+# Most have ended; one in ten is queued, one in a hundred in progress. Ids and times grow together, as they do.
+FILL = """
+    INSERT INTO callback
+    SELECT 'callback-' || lpad(n::text, 9, '0'), 'service-' || n % 5, state, 1, 1 + n % 8,
+           'caller-' || n % 1000, 'task-' || n, 'request-' || n, 'target-' || n % (%(rows)s / 2 + 1) ||
+           CASE WHEN leased THEN '-' || n ELSE '' END,
+           CASE WHEN n % 3 = 0 THEN 'supervisor-' || n % 3000 END, n, n, CASE WHEN waiting THEN n + n % 2 END,
+           n, CASE WHEN NOT waiting AND NOT leased THEN n END, CASE WHEN leased THEN n END,
+           CASE WHEN leased THEN 'dialer-' || n % 1000 END, CASE WHEN leased THEN 'poll-' || n END,
+           CASE WHEN leased THEN 1 END, '{}'
+      FROM (
+        SELECT n, state, state IN ('SCHEDULED', 'QUEUED') AS waiting, state = 'DIALING' AS leased FROM (
+            SELECT n, CASE WHEN n % 100 = 0 THEN 'DIALING' WHEN n % 10 = 1 THEN 'QUEUED' WHEN n % 10 < 4
+                THEN 'SCHEDULED' WHEN n < %(rows)s / 2 THEN 'COMPLETED' ELSE 'FAILED' END AS state
+              FROM generate_series(1, %(rows)s) AS n
+        ) AS numbered
+      ) AS sorted;
+    INSERT INTO callback_label
+    SELECT 'team', 'team-' || n % 1000, callback_id FROM (SELECT callback_id, due_us AS n FROM callback) AS labelled;
+    INSERT INTO event SELECT n, 1, 'callback-' || n, n, NULL, NULL, NULL, '{}' FROM generate_series(1, %(rows)s) AS n;
+    INSERT INTO service SELECT 'service-' || n, 'sip:' || n, 1, '{}' FROM generate_series(0, 4) AS n;
+    INSERT INTO service_turn SELECT service_id, '[]', 0 FROM service;
+"""
+
+LEVELS = [level.value for level in Priority]
+QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "get": (reads.GET, ("callback-000000010",)),
+    "get by task": (reads.GET_BY_TASK, ("caller-10", "task-10")),
+    "get by request": (reads.GET_BY_REQUEST, ("request-10",)),
+    "get many": (reads.GET_MANY, (["callback-000000010", "callback-000000020"],)),
+    "due": (reads.DUE, (ROWS, LIMIT)),
+    "expired": (reads.EXPIRED, (ROWS, LIMIT)),
+    "lapsed": (reads.LAPSED, (ROWS, LIMIT)),
+    "next time": (reads.NEXT_TIME, ()),
+    "moved by hours": (reads.MOVED_BY_HOURS, ("service-2", "callback-000010000", LIMIT)),
+    "held by": (reads.HELD_BY, ("dialer-100",)),
+    "leased for": (reads.LEASED_FOR, ("dialer-100", "poll-100")),
+    "queued services": (reads.QUEUED_SERVICES, ()),
+    "queued": (reads.QUEUED, ("service-1", LIMIT)),
+    "queue": (reads.QUEUE, ("service-1", 1, LEVELS)),
+    "events": (reads.EVENTS, (ROWS // 2, LIMIT)),
+    "history": (reads.HISTORY, ()),
+    "same name": (create.SAME_NAME, (["callback-000000010"], ["request-20"], ["caller-30"], ["task-30"])),
+    "same target": (create.SAME_TARGET, (["service-1"], ["target-11"])),
+    "ended": (purge.ENDED, (ROWS, LIMIT)),
+    "oldest events": (purge.OLDEST_EVENTS, (0, ROWS // 2, LIMIT)),
+}
+FILTERS = {
+    "all": CallbackFilter(),
+    "a level": CallbackFilter(priorities=(Priority.HIGH,)),
+    "states": CallbackFilter(states=(State.QUEUED, State.FAILED)),
+    "a state that only old ones have": CallbackFilter(states=(State.COMPLETED,)),
+    "services": CallbackFilter(service_ids=("service-1", "service-2")),
+    "a state of services": CallbackFilter(service_ids=("service-0", "service-1"), states=(State.COMPLETED,)),
+    "callers": CallbackFilter(caller_ids=("caller-1", "caller-2", "caller-3")),
+    "supervisors": CallbackFilter(supervisors=("supervisor-3", "supervisor-6")),
+    "a target": CallbackFilter(dial_target="target-7"),
+    "a label": CallbackFilter(labels={"team": "team-7"}),
+    "a label of a state": CallbackFilter(labels={"team": "team-7"}, states=(State.COMPLETED,)),
+    "nobody": CallbackFilter(caller_ids=("nobody",), states=(State.FAILED,)),
+    "a time": CallbackFilter(due_after=NOW, due_before=NOW + timedelta(days=1)),
+}
+
+
+@contextmanager
+def new_tables(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection, as servers have it, to a database without a callback."""
+    with psycopg.connect(cluster.new_schema(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
+        for script in scripts("postgres"):
+            connection.execute(script.encode())
+        connection.execute("ALTER TABLE callback SET (autovacuum_enabled = off)")
+        connection.execute(HINTS)
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def empty(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with new_tables(cluster) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module", params=["analysed", "fresh"])
+def connection(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """To a database that PostgreSQL knows well, and to one that has just been filled."""
+    with new_tables(cluster) as connection:
+        connection.execute(FILL.replace("%(rows)s", str(ROWS)).encode())
+        if request.param == "analysed":
+            connection.execute("VACUUM ANALYZE")
+        yield connection
+
+
+@pytest.mark.parametrize(("statement", "values"), QUESTIONS.values(), ids=QUESTIONS)
+def test_a_plan_made_for_an_empty_database_is_good_for_a_full_one(
+    empty: psycopg.Connection[tuple[Any, ...]], statement: str, values: tuple[Any, ...]
+) -> None:
+    """It may be kept: it reads no table from end to end, and sorts none."""
+    empty.execute("SET plan_cache_mode = force_generic_plan")
+    plan = "\n".join(row[0] for row in empty.execute(f"EXPLAIN {statement}".encode(), values))
+    assert not re.search(r"(Seq Scan on|Bitmap) (callback|event)", plan), plan
+    assert "Sort Key: callback" not in plan, plan
+
+
+def rows_read(
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, statement: str, values: tuple[Any, ...]
+) -> int:
+    """How many rows were looked at, whatever became of them."""
+    connection.execute(f"SET plan_cache_mode = {mode}")
+    query = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
+    row = connection.execute(query.encode(), values, prepare=True).fetchone()
+    assert row is not None
+    return _rows(row[0][0]["Plan"])
+
+
+def _rows(node: dict[str, Any]) -> int:
+    below = sum(_rows(child) for child in node.get("Plans", ()))
+    if node["Node Type"].startswith("Bitmap Index") or "Relation Name" not in node:
+        return below
+    removed = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
+    return below + int((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize(("statement", "values"), QUESTIONS.values(), ids=QUESTIONS)
+def test_questions_read_what_they_answer(
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, statement: str, values: tuple[Any, ...]
+) -> None:
+    assert rows_read(connection, mode, statement, values) <= FEW
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("direction", [lists.UP, lists.DOWN], ids=["up", "down"])
+def test_lists_read_what_they_show(
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, wanted: CallbackFilter, direction: lists.Direction
+) -> None:
+    """Driven by what drives best; with a condition that nothing drives, they read as many as its matches are rare."""
+    possible = lists.drives(wanted)
+    bound = "" if direction is lists.UP else "callback-999999999"
+    read = []
+    for drive in possible or [lists.BY_ID]:
+        query = lists.select(wanted, drive, direction, bound, LIMIT)
+        read.append(rows_read(connection, mode, query.numbered(), query.values))
+    assert min(read) <= FEW
+    if possible:
+        counts = lists.count(possible)
+        assert rows_read(connection, mode, counts.numbered(), counts.values) <= len(possible) * lists.COUNTED

@@ -1,0 +1,242 @@
+"""PostgreSQL: many servers on one database. What one commits, all see, in one order, and of rivals one wins."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ringback.domain.callback import Callback
+from ringback.domain.queue import Turn
+from ringback.ports.errors import RevisionConflict, UnknownService
+from ringback.ports.values import Change, EventKind, LoggedEvent, Retention
+from ringback.storage.postgres import PostgresStore, listener
+from tests.world.postgres import Cluster
+from tests.world.samples import NOW, SERVICE, cancel, changes, new, offer, seconds
+
+Servers = Sequence[PostgresStore]
+FOREVER_S = 1e6
+
+
+@pytest.fixture
+async def servers(cluster: Cluster) -> AsyncIterator[Servers]:
+    url = cluster.new_schema()
+    async with AsyncExitStack() as stack:
+        stores = []
+        for _ in range(3):
+            stores.append(await PostgresStore.open(url))
+            stack.push_async_callback(stores[-1].close)
+        await stores[0].put_service(SERVICE)
+        yield stores
+
+
+async def at_once(*calls: Awaitable[Any]) -> list[Any]:
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+# --- Waking up -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hint", ["notification", "poll"])
+async def test_a_commit_wakes_those_who_wait_on_another_server(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, hint: str
+) -> None:
+    """By the notification alone, and, where there is none, by asking alone."""
+    if hint == "notification":
+        monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", FOREVER_S)
+    else:
+        monkeypatch.setattr(listener, "channel_of", lambda _: "nobody_listens_here")
+        monkeypatch.setattr("ringback.storage.postgres.store.channel_of", lambda _: "somebody_else")
+    url = cluster.new_schema()
+    one, two = await PostgresStore.open(url), await PostgresStore.open(url)
+    try:
+        version = await two.services_version()
+        waiting = [asyncio.create_task(two.wait_for_services(version)), asyncio.create_task(two.wait_for_events(0))]
+        await one.put_service(SERVICE)
+        await one.create([new()])
+        await asyncio.wait_for(asyncio.gather(*waiting), 30)
+        assert len(await two.events(0, 10)) == 1
+        assert (await two.services()).services == [SERVICE]
+    finally:
+        await one.close()
+        await two.close()
+
+
+async def test_two_databases_in_one_do_not_hear_each_other(cluster: Cluster) -> None:
+    one, other = [await PostgresStore.open(cluster.new_schema()) for _ in range(2)]
+    try:
+        await one.put_service(SERVICE)
+        waiting = asyncio.create_task(other.wait_for_events(0))
+        for _ in range(5):
+            await one.create([new()])
+        await other.put_service(SERVICE)
+        assert not waiting.done()
+        waiting.cancel()
+    finally:
+        await one.close()
+        await other.close()
+
+
+# --- One order -----------------------------------------------------------------------------------------------------
+
+
+async def follow(store: PostgresStore, newest: int) -> list[LoggedEvent]:
+    """All events, each read as early as it can be: whatever commits late would be passed over."""
+    seen: list[LoggedEvent] = []
+    while len(seen) < newest:
+        seen += await store.events(seen[-1].number if seen else 0, 1000)
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_reader_ever_passes_over_an_event(servers: Servers, seed: int) -> None:
+    """However the commits of three servers fall together."""
+    dice = random.Random(seed)
+
+    async def write(store: PostgresStore) -> None:
+        for _ in range(30):
+            callbacks = [new(labels={"a": "b"}) for _ in range(dice.choice((1, 1, 5, 60)))]
+            await store.create(callbacks)
+            await store.apply([Change(callback, cancel(callback)) for callback in callbacks[:3]])
+
+    readers = [asyncio.create_task(follow(store, 1000)) for store in servers]
+    await asyncio.gather(*(write(store) for store in servers for _ in range(4)))
+    logs = await asyncio.gather(*readers)
+    complete = await servers[0].events(0, 100_000)
+
+    assert [event.number for event in complete] == list(range(1, len(complete) + 1))
+    for log in logs:
+        assert log == complete[: len(log)]
+
+
+# --- Rivals --------------------------------------------------------------------------------------------------------
+
+
+async def test_equal_requests_to_different_servers_store_one(servers: Servers) -> None:
+    """Also when each is given the same ones in another order."""
+    tasks = [f"task-{n}" for n in range(40)]
+
+    def rivals(seed: int) -> list[Callback]:
+        chosen = random.Random(seed).sample(tasks, len(tasks))
+        return [new(caller_id="crm", external_task_id=task, request_id=f"request-of-{task}") for task in chosen]
+
+    calls = [rivals(seed) for seed in range(6)]
+    answers = await at_once(*(store.create(call) for store, call in zip([*servers, *servers], calls, strict=True)))
+
+    winners: dict[str, set[str]] = {task: set() for task in tasks}
+    for call, answer in zip(calls, answers, strict=True):
+        for callback, other in zip(call, answer, strict=True):
+            winners[callback.request.external_task_id].add((other or callback).callback_id)
+    assert all(len(ids) == 1 for ids in winners.values())
+    assert (await servers[0].history()).newest == len(tasks)
+
+
+async def test_of_many_on_different_servers_one_is_alone(servers: Servers) -> None:
+    rivals = [new(target="sip:anna@example.com") for _ in range(30)]
+    answers = await at_once(
+        *(servers[n % 3].create([rival], alone=[rival.callback_id]) for n, rival in enumerate(rivals))
+    )
+    [winner] = [rival for rival, [other] in zip(rivals, answers, strict=True) if other is None]
+    assert [other for [other] in answers].count(winner) == 29
+
+
+async def test_of_many_grants_of_a_turn_one_is_made(servers: Servers) -> None:
+    callbacks = [new() for _ in range(12)]
+    await servers[0].create(callbacks)
+    answers = await at_once(
+        *(
+            servers[n % 3].apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, (0,) * 8, 1))
+            for n, callback in enumerate(callbacks)
+        )
+    )
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, RevisionConflict) for answer in answers) == 11
+    assert (await servers[0].history()).newest == 13
+
+
+async def test_of_many_calls_to_a_target_one_begins(servers: Servers) -> None:
+    """In writes that share nothing else, so that only the unique index stands between them."""
+    for _ in range(10):
+        rivals = [new(target="sip:anna@example.com") for _ in range(3)]
+        await servers[0].create(rivals)
+        answers = await at_once(*(store.apply([Change(c, offer(c))]) for store, c in zip(servers, rivals, strict=True)))
+        assert answers.count(None) == 1
+        assert sum(isinstance(answer, RevisionConflict) for answer in answers) == 2, answers
+        winner = rivals[answers.index(None)]
+        await servers[0].apply(changes(offer(winner), cancel(offer(winner))))
+
+
+async def test_locks_in_whatever_order_end_well(servers: Servers) -> None:
+    """The same callbacks, changed by all at once, each in an order of its own."""
+    callbacks = [new() for _ in range(20)]
+    await servers[0].create(callbacks)
+
+    async def change_all(store: PostgresStore, seed: int) -> None:
+        for callback in random.Random(seed).sample(callbacks, len(callbacks)):
+            try:
+                await store.apply([Change(callback, cancel(callback))])
+            except RevisionConflict:
+                continue
+
+    await asyncio.gather(*(change_all(servers[seed % 3], seed) for seed in range(6)))
+    assert (await servers[0].history()).newest == 40
+
+
+async def test_a_service_is_deleted_or_created_for(servers: Servers) -> None:
+    """Never both: no callback waits for a service that is gone."""
+    for n in range(20):
+        service = replace(SERVICE, service_id=f"service-{n}", sip_address=f"sip:{n}@example.com")
+        await servers[0].put_service(service)
+        callback = new(service=service)
+        deleted, created = await at_once(
+            servers[n % 2].delete_service(service.service_id, 1), servers[1 - n % 2].create([callback])
+        )
+        assert (deleted, created) == (False, [None]) or (deleted is True and isinstance(created, UnknownService))
+        assert (await servers[2].get(callback.callback_id) is None) is deleted
+
+
+async def test_what_is_purged_by_all_at_once_is_logged_once(servers: Servers) -> None:
+    old = [cancel(new(now=NOW - seconds(200), labels={"a": "b"}), NOW - seconds(200)) for _ in range(100)]
+    await servers[0].create(old)
+    while await servers[2].get_many([callback.callback_id for callback in old]):
+        purged = await at_once(
+            *(s.purge(NOW, Retention(ended_callbacks=seconds(100)), 7) for s in servers for _ in "12")
+        )
+        assert all(isinstance(count, int) for count in purged)
+    gone = [event.callback.callback_id for event in await servers[1].events(100, 1000)]
+    assert sorted(gone) == [callback.callback_id for callback in old]
+    assert {event.kind for event in await servers[1].events(100, 1000)} == {EventKind.PURGED}
+
+
+async def test_of_many_servers_one_leads(servers: Servers) -> None:
+    answers = await at_once(*(store.lead(str(n), NOW, NOW + seconds(2)) for n, store in enumerate(servers)))
+    leader = answers.index(True)
+    assert answers.count(False) == 2
+    others = [n for n in range(3) if n != leader]
+    assert not await servers[others[0]].lead(str(others[0]), NOW + seconds(1), NOW + seconds(3))
+    assert await servers[others[0]].lead(str(others[0]), NOW + seconds(2), NOW + seconds(4))
+    assert not await servers[leader].lead(str(leader), NOW + seconds(3), NOW + seconds(5))
+
+
+async def test_what_dialers_of_one_server_ask_for_is_known_to_all(servers: Servers) -> None:
+    await servers[0].note_asked_for({SERVICE.service_id: NOW + seconds(60)}, NOW)
+    await servers[1].note_asked_for({SERVICE.service_id: NOW + seconds(30)}, NOW)
+    assert await servers[2].is_asked_for(SERVICE.service_id, NOW + seconds(59))
+
+
+async def test_all_servers_read_one_clock(servers: Servers) -> None:
+    times = [await store.read_clock() for store in [*servers, *servers]]
+    assert times == sorted(times)
+
+
+async def test_a_server_needs_six_connections(servers: Servers, cluster: Cluster) -> None:
+    """As its docstring says to whoever sets `max_connections`."""
+    for server, other in zip(servers, [*servers[1:], servers[0]], strict=True):
+        newest = (await server.history()).newest
+        await other.create([new()])
+        await server.wait_for_events(newest)  # heard over the last of its connections
+    [(count,)] = cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ringback'")
+    assert count == 6 * len(servers)

@@ -1,0 +1,95 @@
+"""SQLite: no question of the scheduler, the dispatcher or a list reads or sorts more the more there is stored."""
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from ringback.domain.callback import State
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.priority import Priority
+from ringback.storage.sqlite import change, lists, reads
+from ringback.storage.sqlite.schema import prepare
+from tests.world.samples import NOW
+
+QUESTIONS = {
+    "due": reads.DUE,
+    "expired": reads.EXPIRED,
+    "lapsed": reads.LAPSED,
+    "next_time": reads.NEXT_TIME,
+    "moved_by_hours": reads.MOVED_BY_HOURS,
+    "held_by": reads.HELD_BY,
+    "leased_for": reads.LEASED_FOR,
+    "queued_services": reads.QUEUED_SERVICES,
+    "queued": reads.QUEUED,
+    "queue: service": reads.SERVICE_WITH_TURN,
+    "queue: in progress": reads.IN_PROGRESS_OF_SERVICE,
+    "queue: heads": reads.QUEUE_HEADS,
+    "queue: held": reads.IS_HELD,
+    "line": reads.LINE,
+    "ahead": reads.AHEAD,
+    "same target": change.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
+    "events": reads.EVENTS,
+}
+FILTERS = {
+    "all": CallbackFilter(),
+    "priority": CallbackFilter(priorities=(Priority.HIGH,)),
+    "state": CallbackFilter(states=(State.QUEUED, State.FAILED)),
+    "service": CallbackFilter(service_ids=("a", "b")),
+    "service and state": CallbackFilter(service_ids=("a", "b"), states=(State.QUEUED, State.DIALING)),
+    "caller": CallbackFilter(caller_ids=("a", "b", "c")),
+    "supervisor": CallbackFilter(supervisors=("a", "b", "c")),
+    "target": CallbackFilter(dial_target="a"),
+    "labels": CallbackFilter(labels={"a": "b", "c": "d"}),
+    "due": CallbackFilter(due_after=NOW, due_before=NOW + timedelta(days=1)),
+    "everything": CallbackFilter(
+        states=tuple(State),
+        service_ids=("a",),
+        caller_ids=("a",),
+        priorities=tuple(Priority),
+        supervisors=("a",),
+        labels={"a": "b"},
+        due_after=NOW,
+        dial_target="a",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("plans") / "ringback.db"
+    database = sqlite3.connect(path, isolation_level=None)
+    prepare(path, database)
+    yield database
+    database.close()
+
+
+def check_plan(database: sqlite3.Connection, statement: str) -> None:
+    """Every table is searched by an index, in the order that is asked for."""
+    parameters = {"service_id": "", "depth": 1} if ":" in statement else ["x"] * statement.count("?")
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    scans = [
+        step for step in plan if step.startswith("SCAN") and not step.startswith(("SCAN queued", "SCAN (subquery"))
+    ]
+    assert not scans, plan
+    assert not [step for step in plan if "TEMP B-TREE" in step], plan
+    assert [step for step in plan if step.startswith("SEARCH")], plan
+
+
+@pytest.mark.parametrize("statement", QUESTIONS.values(), ids=QUESTIONS)
+def test_questions_are_answered_by_an_index(database: sqlite3.Connection, statement: str) -> None:
+    check_plan(database, statement)
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("direction", [lists.UP, lists.DOWN], ids=["up", "down"])
+def test_lists_are_read_in_order(
+    database: sqlite3.Connection, wanted: CallbackFilter, direction: lists.Direction
+) -> None:
+    """Whatever they are driven by; also while the possible ways are compared."""
+    for drive in [*lists.drives(wanted), lists.BY_ID]:
+        check_plan(database, lists.select(wanted, drive, direction, "", 10).sql)
+        if drive is not lists.BY_ID:
+            for stream in drive.streams:
+                check_plan(database, f"SELECT 1 FROM {stream.entries} LIMIT 1")

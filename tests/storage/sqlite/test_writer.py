@@ -1,0 +1,197 @@
+"""SQLite: what goes wrong when writing hits whom it concerns, and nobody ever waits in vain."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.filter import MATCH_ALL
+from ringback.ports.errors import RevisionConflict
+from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite.transaction import Transaction
+from tests.world.samples import NOW, cancel, changes, new
+
+R = TypeVar("R")
+
+
+async def on_writer(store: SqliteStore, work: Callable[[sqlite3.Connection], R]) -> R:
+    return await store._write(lambda transaction, _: [work(transaction.database)], None)
+
+
+# --- One operation fails -------------------------------------------------------------------------------------
+
+
+def broken_operation(transaction: Transaction, requests: Sequence[None]) -> list[None]:
+    transaction.database.execute("DELETE FROM callback")
+    raise ZeroDivisionError
+
+
+async def test_only_the_guilty_one_fails(sqlite_store: SqliteStore) -> None:
+    """In the same transaction are writes that succeed, one that is refused and two that are broken."""
+    there, good, better = new(), new(), new()
+    await sqlite_store.create([there])
+    refused = changes(cancel(there), replace(cancel(there), revision=3))
+
+    results = await asyncio.gather(
+        sqlite_store.create([good]),
+        sqlite_store._write(broken_operation, None),
+        sqlite_store.create([replace(new(), end_time=NOW)]),
+        sqlite_store.apply(refused),
+        sqlite_store.create([better]),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [
+        list,
+        ZeroDivisionError,
+        sqlite3.IntegrityError,
+        RevisionConflict,
+        list,
+    ]
+    assert (await sqlite_store.snapshot(MATCH_ALL, "", 10)).callbacks == [there, good, better]
+    assert [event.callback for event in await sqlite_store.events(0, 10)] == [there, good, better]
+    assert sqlite_store.healthy
+
+
+@pytest.mark.parametrize("broken", ["state = 'PENDING'", "state = NULL", "lease_fencing = 0", "supervisor = ''"])
+async def test_the_database_refuses_what_cannot_even_be_said(sqlite_store: SqliteStore, broken: str) -> None:
+    await sqlite_store.create([new()])
+    with pytest.raises(sqlite3.IntegrityError):
+        await on_writer(sqlite_store, lambda database: database.execute(f"UPDATE callback SET {broken}"))
+
+
+# --- The database fails --------------------------------------------------------------------------------------
+
+
+async def test_a_full_disk(sqlite_store: SqliteStore) -> None:
+    there = new()
+    await sqlite_store.create([there])
+    await on_writer(sqlite_store, fill)
+
+    results = await asyncio.gather(
+        *(sqlite_store.create([new(description="x" * 10_000)]) for _ in range(5)), return_exceptions=True
+    )
+
+    assert [type(result) for result in results] == [StorageUnavailable] * 5
+    assert not sqlite_store.healthy
+    assert (await sqlite_store.snapshot(MATCH_ALL, "", 10)).callbacks == [there]
+
+    await on_writer(sqlite_store, lambda database: database.execute("PRAGMA max_page_count = 1000000"))
+    assert await sqlite_store.probe()
+    assert await sqlite_store.create([new()]) == [None]
+    assert sqlite_store.healthy
+
+
+def fill(database: sqlite3.Connection) -> None:
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    database.execute(f"PRAGMA max_page_count = {pages}")
+
+
+async def test_a_locked_database(sqlite_store: SqliteStore) -> None:
+    path = await on_writer(sqlite_store, lambda database: database.execute("PRAGMA database_list").fetchone()[2])
+    await on_writer(sqlite_store, lambda database: database.execute("PRAGMA busy_timeout = 0"))
+    shell = sqlite3.connect(path, isolation_level=None)
+    shell.execute("BEGIN IMMEDIATE")
+    callback = new()
+
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([callback])
+    assert not await sqlite_store.probe()
+    assert await sqlite_store.get(callback.callback_id) is None
+
+    shell.close()
+    assert await sqlite_store.probe()
+    assert await sqlite_store.create([callback]) == [None]
+
+
+async def test_a_failed_commit_concerns_all_of_the_batch(sqlite_store: SqliteStore) -> None:
+    """A deferred constraint that is broken is found by COMMIT alone."""
+    await on_writer(sqlite_store, break_at_commit)
+
+    results = await asyncio.gather(sqlite_store.create([new()]), sqlite_store.create([new()]), return_exceptions=True)
+
+    assert [type(result) for result in results] == [StorageUnavailable] * 2
+    assert not sqlite_store.healthy
+    assert (await sqlite_store.history()).newest == 0
+
+    await on_writer(sqlite_store, lambda database: database.execute("DROP TRIGGER breaking"))
+    callback = new()
+    assert await sqlite_store.create([callback]) == [None]
+    assert [event.callback for event in await sqlite_store.events(0, 10)] == [callback]
+
+
+def break_at_commit(database: sqlite3.Connection) -> None:
+    for statement in (
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER breaking AFTER INSERT ON callback BEGIN INSERT INTO child VALUES (1); END",
+    ):
+        database.execute(statement)
+
+
+# --- The writer fails ----------------------------------------------------------------------------------------
+
+
+async def test_nobody_waits_for_a_writer_that_is_gone(sqlite_store: SqliteStore) -> None:
+    writes = [asyncio.create_task(sqlite_store.create([new()])) for _ in range(3)]
+    watcher = asyncio.create_task(sqlite_store.wait_for_events(100))
+    await asyncio.sleep(0)
+    sqlite_store._writer._task.cancel()
+
+    results = await asyncio.gather(*writes, watcher, return_exceptions=True)
+
+    assert [type(result) for result in results] == [StorageUnavailable] * 4
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([new()])
+    assert not sqlite_store.healthy
+    assert not await sqlite_store.probe()
+    assert (await sqlite_store.history()).newest in (0, 3)
+
+
+async def test_a_writer_that_dies_says_so(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sqlite_store._writer, "_write", fail)
+    with pytest.raises(StorageUnavailable):
+        await sqlite_store.create([new()])
+    assert "the writer of the database died" in caplog.text
+    assert not sqlite_store.healthy
+
+
+# --- Reading -------------------------------------------------------------------------------------------------
+
+
+async def test_readers_cannot_write(sqlite_store: SqliteStore) -> None:
+    with pytest.raises(StorageUnavailable, match="readonly"):
+        await sqlite_store._seek(lambda database: database.execute("DELETE FROM callback"))
+
+
+async def test_a_question_that_takes_too_long_is_given_up(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with monkeypatch.context() as patch:
+        patch.setattr("ringback.storage.sqlite.readers.READ_LIMIT_S", 0.01)
+        with pytest.raises(StorageUnavailable, match="took more than"):
+            await sqlite_store._seek(lambda database: database.execute(endless).fetchone())
+    assert await sqlite_store._seek(lambda database: database.execute("SELECT 1").fetchone()) == (1,)
+
+
+async def test_a_reader_that_failed_in_the_middle_goes_on(
+    sqlite_store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = new()
+    await sqlite_store.create([callback])
+    with monkeypatch.context() as patch:
+        patch.setattr("ringback.storage.sqlite.lists.read_callback", lambda *_: 1 / 0)
+        for _ in range(4):
+            with pytest.raises(ZeroDivisionError):
+                await sqlite_store.list(MATCH_ALL, "", 10)
+    assert (await sqlite_store.list(MATCH_ALL, "", 10)).callbacks == [callback]

@@ -1,0 +1,477 @@
+"""The error table against error_reason.proto, and the wrapper around handlers in a real server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode
+
+from ringback.domain import errors
+from ringback.domain.errors import Fault, InvalidRequest, RingbackError
+from ringback.domain.key import ExternalTaskKey
+from ringback.v1.error_reason_pb2 import ErrorReason
+from ringback.wire.errors import (
+    DETAILS_KEY,
+    MAX_STATUS_BYTES,
+    answering,
+    status_of,
+    to_error,
+    trailing_metadata,
+)
+
+ID = "0190b2f4-7d1c-7a53-9d3e-1f2a3b4c5d6e"
+
+# One for each reason: the error, its code, reason and metadata, and the details besides ErrorInfo.
+CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[type[Message]]]] = [
+    (
+        InvalidRequest([Fault("page_size", "is negative")]),
+        StatusCode.INVALID_ARGUMENT,
+        "INVALID_FIELD",
+        {},
+        [BadRequest],
+    ),
+    (errors.PageTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", {}, []),
+    (errors.ResumeTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", {}, []),
+    (errors.ResumeTokenExpired("old"), StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED", {}, []),
+    (
+        errors.RequestIdReused(ID, ["target"]),
+        StatusCode.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        {"callback_id": ID, "differing_fields": "target"},
+        [],
+    ),
+    (
+        errors.RequestIdReused("", ["dialer_id"]),
+        StatusCode.INVALID_ARGUMENT,
+        "REQUEST_ID_REUSED",
+        {"differing_fields": "dialer_id"},
+        [],
+    ),
+    (
+        errors.CallbackNotFound(ID),
+        StatusCode.NOT_FOUND,
+        "CALLBACK_NOT_FOUND",
+        {"callback_id": ID},
+        [ResourceInfo],
+    ),
+    (
+        errors.CallbackNotFound(ExternalTaskKey(caller_id="", external_task_id="t-1")),
+        StatusCode.NOT_FOUND,
+        "CALLBACK_NOT_FOUND",
+        {"caller_id": "", "external_task_id": "t-1"},
+        [ResourceInfo],
+    ),
+    (
+        errors.ServiceNotFound("service_sip", "sip:sales@example.com"),
+        StatusCode.NOT_FOUND,
+        "SERVICE_NOT_FOUND",
+        {"service_sip": "sip:sales@example.com"},
+        [ResourceInfo],
+    ),
+    (
+        errors.CallbackAlreadyExists(ID, "QUEUED", ["target", "priority"]),
+        StatusCode.ALREADY_EXISTS,
+        "CALLBACK_ALREADY_EXISTS",
+        {"callback_id": ID, "state": "QUEUED", "differing_fields": "target,priority"},
+        [],
+    ),
+    (
+        errors.TargetAlreadyPending(ID, "DIALING"),
+        StatusCode.ALREADY_EXISTS,
+        "TARGET_ALREADY_PENDING",
+        {"callback_id": ID, "state": "DIALING"},
+        [],
+    ),
+    (
+        errors.ServiceAlreadyExists(ID, "sip_address"),
+        StatusCode.ALREADY_EXISTS,
+        "SERVICE_ALREADY_EXISTS",
+        {"service_id": ID, "field": "sip_address"},
+        [],
+    ),
+    (
+        errors.CallbackEnded(ID, "FAILED", "has ended"),
+        StatusCode.FAILED_PRECONDITION,
+        "CALLBACK_ENDED",
+        {"callback_id": ID, "state": "FAILED"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.CallbackConnected(ID, "CONNECTED", "has answered"),
+        StatusCode.FAILED_PRECONDITION,
+        "CALLBACK_CONNECTED",
+        {"callback_id": ID, "state": "CONNECTED"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.CallbackInProgress(ID, "OFFERED", "is with a dialer"),
+        StatusCode.FAILED_PRECONDITION,
+        "CALLBACK_IN_PROGRESS",
+        {"callback_id": ID, "state": "OFFERED"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.ServiceInUse(ID),
+        StatusCode.FAILED_PRECONDITION,
+        "SERVICE_IN_USE",
+        {"service_id": ID},
+        [PreconditionFailure],
+    ),
+    (
+        errors.EtagMismatch("4", callback_id=ID),
+        StatusCode.ABORTED,
+        "ETAG_MISMATCH",
+        {"current_etag": "4", "callback_id": ID},
+        [],
+    ),
+    (
+        errors.EtagMismatch("4", service_id=ID),
+        StatusCode.ABORTED,
+        "ETAG_MISMATCH",
+        {"current_etag": "4", "service_id": ID},
+        [],
+    ),
+    (
+        errors.LeaseSuperseded(ID, "leased again", state="OFFERED"),
+        StatusCode.FAILED_PRECONDITION,
+        "LEASE_SUPERSEDED",
+        {"callback_id": ID, "state": "OFFERED"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.LeaseExpired("", "unknown token"),
+        StatusCode.FAILED_PRECONDITION,
+        "LEASE_EXPIRED",
+        {},
+        [PreconditionFailure],
+    ),
+    (
+        errors.AttemptNotStarted(ID, "report DIALING first", state="OFFERED"),
+        StatusCode.FAILED_PRECONDITION,
+        "ATTEMPT_NOT_STARTED",
+        {"callback_id": ID, "state": "OFFERED"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.OutcomeConflict(ID, "was BUSY", state="FAILED", recorded_outcome="BUSY"),
+        StatusCode.FAILED_PRECONDITION,
+        "OUTCOME_CONFLICT",
+        {"callback_id": ID, "state": "FAILED", "recorded_outcome": "BUSY"},
+        [PreconditionFailure],
+    ),
+    (
+        errors.QuotaExceeded("watches", 0),
+        StatusCode.RESOURCE_EXHAUSTED,
+        "QUOTA_EXCEEDED",
+        {"quota": "watches", "limit": "0"},
+        [QuotaFailure, RetryInfo],
+    ),
+    (errors.ServerDraining(), StatusCode.UNAVAILABLE, "SERVER_DRAINING", {}, [RetryInfo]),
+    (errors.StorageUnavailable("full"), StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", {}, [RetryInfo]),
+]
+
+# What nothing raises yet: the server neither limits rates nor asks for credentials.
+NOT_BUILT = {"UNSPECIFIED", "RATE_LIMITED", "CREDENTIALS_INVALID", "NOT_ALLOWED"}
+
+_Detail = TypeVar("_Detail", bound=Message)
+
+
+def details_of(status: Status) -> Iterator[Message]:
+    kinds = (ErrorInfo, BadRequest, PreconditionFailure, QuotaFailure, ResourceInfo, RetryInfo)
+    for packed in status.details:
+        detail = next(kind for kind in kinds if packed.TypeName() == kind.DESCRIPTOR.full_name)()
+        packed.Unpack(detail)
+        yield detail
+
+
+def detail_of(status: Status, kind: type[_Detail]) -> _Detail:
+    return next(detail for detail in details_of(status) if isinstance(detail, kind))
+
+
+def concrete(kind: type[RingbackError]) -> Iterator[type[RingbackError]]:
+    if not kind.__subclasses__():
+        yield kind
+    for child in kind.__subclasses__():
+        yield from concrete(child)
+
+
+@pytest.mark.parametrize(("error", "code", "reason", "metadata", "details"), CASES, ids=[case[2] for case in CASES])
+class TestTable:
+    def test_status(
+        self,
+        error: Exception,
+        code: StatusCode,
+        reason: str,
+        metadata: Mapping[str, str],
+        details: Sequence[type[Message]],
+    ) -> None:
+        status = status_of(error)
+        assert (status.code, status.message) == (code.value[0], str(error))
+        info, *others = details_of(status)
+        assert info == ErrorInfo(domain="ringback.v1", reason=reason, metadata=metadata)
+        assert [type(other) for other in others] == details
+
+    def test_error_of_a_batch_item(
+        self,
+        error: Exception,
+        code: StatusCode,
+        reason: str,
+        metadata: Mapping[str, str],
+        details: Sequence[type[Message]],
+    ) -> None:
+        item = to_error(error)
+        assert (item.code, item.message, item.metadata) == (code.value[0], str(error), metadata)
+        assert ErrorReason.Name(item.reason) == f"ERROR_REASON_{reason}"
+        assert bool(item.field_violations) == (BadRequest in details)
+
+
+def test_every_error_has_a_case() -> None:
+    assert {type(case[0]) for case in CASES} == set(concrete(RingbackError))
+
+
+def test_every_reason_is_used() -> None:
+    names = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()}  # noqa: SIM118 - no mapping
+    assert {case[2] for case in CASES} | {"INTERNAL"} == names - NOT_BUILT
+
+
+def test_details_say_what_the_message_is_about() -> None:
+    failure = detail_of(status_of(errors.CallbackEnded(ID, "FAILED", "has ended")), PreconditionFailure)
+    assert failure.violations == [
+        PreconditionFailure.Violation(type="CALLBACK_ENDED", subject=ID, description="has ended")
+    ]
+    in_use = detail_of(status_of(errors.ServiceInUse(ID)), PreconditionFailure)
+    assert in_use.violations[0].subject == ID
+    key = ExternalTaskKey(caller_id="crm", external_task_id="t-1")
+    resource = detail_of(status_of(errors.CallbackNotFound(key)), ResourceInfo)
+    assert (resource.resource_type, resource.resource_name) == ("ringback.v1.Callback", "crm/t-1")
+    quota = detail_of(status_of(errors.QuotaExceeded("watches", 10)), QuotaFailure)
+    assert quota.violations[0].subject == "watches"
+    assert detail_of(status_of(errors.ServerDraining()), RetryInfo).retry_delay.seconds == 1
+
+
+@pytest.mark.parametrize("bug", [KeyError("secret"), errors.IllegalTransition("secret")])
+def test_a_bug_tells_the_client_an_id_and_the_log_the_rest(bug: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    status = status_of(bug)
+    info = detail_of(status, ErrorInfo)
+    assert (status.code, status.message, info.reason) == (13, "internal error", "INTERNAL")
+    assert b"secret" not in status.SerializeToString()
+    [record] = caplog.records
+    assert info.metadata["error_id"] in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[1] is bug
+    assert info.metadata["error_id"] != detail_of(status_of(bug), ErrorInfo).metadata["error_id"]
+
+
+# --- Size ---------------------------------------------------------------------------------------------------
+
+
+def test_few_violations_are_all_told_in_full() -> None:
+    violations = [Fault(f"callback_request.field_{i}", f"is bad in way {i}") for i in range(20)]
+    status = status_of(InvalidRequest(violations))
+    told = detail_of(status, BadRequest).field_violations
+    assert [(v.field, v.description) for v in told] == [(v.field, v.description) for v in violations]
+    assert status.message.startswith("callback_request.field_0: is bad in way 0; callback_request.field_1")
+
+
+@pytest.mark.parametrize(
+    "violation",
+    [
+        Fault("f", "d"),
+        Fault("field" * 1000, "description" * 1000),
+        Fault("ф" * 1000, "📞" * 1000),
+        Fault("", "\udcff" * 1000),
+    ],
+)
+def test_many_violations_are_cut_to_size_and_the_rest_is_counted(violation: Fault) -> None:
+    error = InvalidRequest([violation] * 1000)
+    status = status_of(error)
+    told = detail_of(status, BadRequest).field_violations
+    assert 7 <= len(told) <= 20
+    assert status.message.endswith(f"; and {1000 - len(told)} more")
+    assert status.ByteSize() <= MAX_STATUS_BYTES
+    item = to_error(error)
+    assert [(v.field, v.description) for v in item.field_violations] == [(v.field, v.description) for v in told]
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "📞" * 10_000])
+def test_no_error_is_larger_than_the_cap(text: str) -> None:
+    huge: Sequence[Exception] = [
+        errors.CallbackNotFound(ExternalTaskKey(caller_id=text, external_task_id=text)),
+        errors.ServiceNotFound("service_sip", text),
+        errors.CallbackAlreadyExists(text, text, [text, text]),
+        errors.OutcomeConflict(text, text, state=text, recorded_outcome=text),
+        errors.EtagMismatch(text, callback_id=text, service_id=text),
+        errors.StorageUnavailable(text),
+    ]
+    for error in huge:
+        assert status_of(error).ByteSize() <= MAX_STATUS_BYTES
+
+
+# --- Around a handler ---------------------------------------------------------------------------------------
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Context], Awaitable[bytes]]
+
+
+class Servicer:
+    """Does in each RPC what the test wants; messages are plain bytes."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+
+    @answering
+    async def Unary(self, request: bytes, context: Context) -> bytes:  # noqa: N802 - as in gRPC
+        return await self._behaviour(context)
+
+    @answering
+    async def Stream(self, request: bytes, context: Context) -> None:  # noqa: N802 - as in gRPC
+        await context.write(b"first")
+        await self._behaviour(context)
+
+
+@asynccontextmanager
+async def served(behaviour: Behaviour) -> AsyncIterator[grpc.aio.Channel]:
+    servicer = Servicer(behaviour)
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Unary": grpc.unary_unary_rpc_method_handler(servicer.Unary),
+        "Stream": grpc.unary_stream_rpc_method_handler(servicer.Stream),
+    }
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("test.Test", handlers)])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
+    await server.stop(grace=None)
+
+
+def unary(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryCall[bytes, bytes]:
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Test/Unary")
+    return method(b"", timeout=5)
+
+
+def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamCall[bytes, bytes]:
+    method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream("/test.Test/Stream")
+    return method(b"", timeout=5)
+
+
+async def failure(behaviour: Behaviour) -> grpc.aio.AioRpcError:
+    async with served(behaviour) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await unary(channel)
+    return raised.value
+
+
+def sent_status(error: grpc.aio.AioRpcError) -> Status:
+    return Status.FromString(dict(error.trailing_metadata())[DETAILS_KEY])
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> Sequence[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_what_succeeds_is_left_alone() -> None:
+    async def succeed(_: Context) -> bytes:
+        return b"fine"
+
+    async with served(succeed) as channel:
+        assert await unary(channel) == b"fine"
+        assert [message async for message in stream(channel)] == [b"first"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.CallbackNotFound(ID),
+        errors.StorageUnavailable("the disk is full"),
+        InvalidRequest([Fault("ф" * 1000, "📞" * 1000)] * 1000),
+    ],
+)
+async def test_errors_of_a_unary_handler_arrive_with_their_details(error: Exception) -> None:
+    async def fail(_: Context) -> bytes:
+        raise error
+
+    received = await failure(fail)
+    expected = status_of(error)
+    assert received.code().value[0] == expected.code
+    assert received.details() == expected.message
+    assert sent_status(received) == expected
+    assert trailing_metadata(expected) == ((DETAILS_KEY, expected.SerializeToString()),)
+
+
+async def test_errors_of_a_stream_handler_arrive_after_what_it_wrote() -> None:
+    async def fail(_: Context) -> bytes:
+        raise errors.ResumeTokenExpired("too old")
+
+    async with served(fail) as channel:
+        running = stream(channel)
+        assert await running.read() == b"first"
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await running.read()
+    assert raised.value.code() is StatusCode.OUT_OF_RANGE
+    assert detail_of(sent_status(raised.value), ErrorInfo).reason == "RESUME_TOKEN_EXPIRED"
+
+
+async def test_a_bug_in_a_handler_does_not_leak_its_text() -> None:
+    async def fail(_: Context) -> bytes:
+        raise RuntimeError("password=hunter2")
+
+    received = await failure(fail)
+    assert (received.code(), received.details()) == (StatusCode.INTERNAL, "internal error")
+
+
+async def test_a_handler_may_abort_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(context: Context) -> bytes:
+        await context.abort(StatusCode.DATA_LOSS, "by itself")
+
+    received = await failure(fail)
+    assert (received.code(), received.details()) == (StatusCode.DATA_LOSS, "by itself")
+    assert warnings(caplog) == []
+
+
+async def test_a_foreign_cancellation_is_an_answer_not_a_hanging_client() -> None:
+    async def wait_for_something_cancelled(_: Context) -> bytes:
+        foreign: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        foreign.cancel()
+        return await foreign
+
+    received = await failure(wait_for_something_cancelled)
+    assert received.code() is StatusCode.UNAVAILABLE
+    assert detail_of(sent_status(received), ErrorInfo).reason == "SERVER_DRAINING"
+
+
+@pytest.mark.parametrize("call", [unary, stream])
+async def test_a_client_that_cancels_cancels_the_handler(
+    call: Callable[[grpc.aio.Channel], grpc.aio.Call],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Context) -> bytes:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    async with served(wait) as channel, asyncio.timeout(5):
+        running = call(channel)
+        await started.wait()
+        running.cancel()
+        await ended.wait()
+    assert warnings(caplog) == []

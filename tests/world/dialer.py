@@ -1,0 +1,155 @@
+"""A dialer in the hands of a test: it does one thing at a time, and nothing by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.app import App
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import dialer_service_pb2 as pb
+from ringback.v1 import directory_service_pb2 as directory_pb
+from tests.world.api import Api, Refusal, by_id, refusal_of
+
+DIALING, RINGING, CONNECTED = (
+    pb.ATTEMPT_PROGRESS_DIALING,
+    pb.ATTEMPT_PROGRESS_RINGING,
+    pb.ATTEMPT_PROGRESS_CONNECTED,
+)
+# A test that takes longer than this waits for something that does not come.
+PATIENCE_S = 10
+
+
+@dataclass
+class Dialer:
+    """Speaks DialerService, with defaults for what a test is not about."""
+
+    api: Api
+    name: str = "test"
+
+    def poll(self, max_leases: int = 1, *, wait_s: float = 0, lease_s: float = 30, **fields: Any) -> Any:
+        """A call of LeaseCallbacks that has begun."""
+        return self.api.dialers.LeaseCallbacks(
+            pb.LeaseCallbacksRequest(
+                dialer_id=self.name,
+                max_leases=max_leases,
+                wait_duration=_duration(wait_s),
+                lease_duration=_duration(lease_s),
+                **fields,
+            )
+        )
+
+    async def lease(self, max_leases: int = 1, **fields: Any) -> list[pb.Lease]:
+        return list((await self.poll(max_leases, **fields)).leases)
+
+    async def lease_one(self, **fields: Any) -> pb.Lease:
+        [lease] = await self.lease(**fields)
+        return lease
+
+    async def report(self, lease: pb.Lease, *steps: Any) -> pb.ReportProgressResponse:
+        """Report one step after the other; the answer to the last."""
+        response = pb.ReportProgressResponse()
+        for step in steps:
+            response = await self.api.dialers.ReportProgress(
+                pb.ReportProgressRequest(lease_token=lease.lease_token, progress=step)
+            )
+        return response
+
+    async def end(self, lease: pb.Lease, outcome: Any, **fields: Any) -> pb.ReportOutcomeResponse:
+        return await self.api.dialers.ReportOutcome(
+            pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=outcome, **fields)
+        )
+
+    async def extend(self, *tokens: str, lease_s: float = 30) -> Sequence[pb.ExtendLeaseResult]:
+        response = await self.api.dialers.ExtendLeases(
+            pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=_duration(lease_s))
+        )
+        return response.results
+
+    async def release(self, *leases: pb.Lease) -> Sequence[pb.ReleaseLeaseResult]:
+        response = await self.api.dialers.ReleaseLeases(
+            pb.ReleaseLeasesRequest(lease_tokens=[lease.lease_token for lease in leases])
+        )
+        return response.results
+
+
+async def refused(call: Any) -> Refusal:
+    """How a call that must not succeed is refused."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return refusal_of(caught.value)
+
+
+async def cancel(api: Api, callback: cb.Callback, reason: str = "", etag: str = "") -> cb.Callback:
+    response = await api.callbacks.CancelCallback(
+        callbacks_pb.CancelCallbackRequest(key=by_id(callback.callback_id), reason=reason, etag=etag)
+    )
+    return response.callback
+
+
+async def create_many(api: Api, requests: Iterable[cb.CallbackRequest]) -> list[cb.Callback]:
+    response = await api.callbacks.BatchCreateCallbacks(
+        callbacks_pb.BatchCreateCallbacksRequest(
+            requests=[callbacks_pb.CreateCallbackRequest(callback_request=request) for request in requests]
+        )
+    )
+    assert all(result.created for result in response.results)
+    return [result.callback for result in response.results]
+
+
+async def update_service(api: Api, service_id: str = "", *, etag: str = "", **settings: Any) -> directory_pb.Service:
+    """Change just these settings."""
+    request = directory_pb.UpdateServiceRequest(
+        service=directory_pb.Service(service_id=service_id or api.service_id, etag=etag, **settings)
+    )
+    request.update_mask.paths.extend(settings)
+    return (await api.directory.UpdateService(request)).service
+
+
+async def let_pass(app: App, seconds: float) -> None:
+    """Let the server do now what it would do then."""
+    await app.scheduler.run_once(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+async def until_polling(app: App, count: int = 1) -> None:
+    """Return when so many polls wait on the server."""
+    await until(lambda: len(app.assigner._polls) >= count)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not reached():  # noqa: ASYNC110 - nobody tells when it changes
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def second_client(app: App, api: Api) -> AsyncIterator[Api]:
+    """A connection of its own, with the same service."""
+    async with Api.connect(app.port) as other:
+        other.service_id = api.service_id
+        yield other
+
+
+def from_now(**span: float) -> Timestamp:
+    moment = Timestamp()
+    moment.FromDatetime(datetime.now(UTC) + timedelta(**span))
+    return moment
+
+
+def ids(of: Iterable[Any]) -> list[str]:
+    """The ids of callbacks, or of the callbacks of leases."""
+    return [one.callback.callback_id if isinstance(one, pb.Lease) else one.callback_id for one in of]
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration
