@@ -64,7 +64,7 @@ async def bytes_per_callback() -> int:
             pass
         async with Subject.on(filled) as subject:
             for _ in range(_STORED // _BATCH):
-                await subject.app.callbacks.create_many([subject.asked() for _ in range(_BATCH)])
+                await subject.app.callback_creation.create_many([subject.command() for _ in range(_BATCH)])
         return (filled.stat().st_size - empty.stat().st_size) // _STORED
 
 
@@ -103,7 +103,7 @@ async def live(subject: Subject) -> None:
 
 async def create_many(subject: Subject) -> None:
     async with subject.told(State.QUEUED, AT_ONCE):
-        await asyncio.gather(*(subject.app.callbacks.create(subject.asked()) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(subject.app.callback_creation.create(subject.command()) for _ in range(AT_ONCE)))
 
 
 async def finish_many(subject: Subject) -> None:

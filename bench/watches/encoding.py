@@ -22,7 +22,7 @@ async def encodes() -> Sequence[Encodes]:
     with tempfile.TemporaryDirectory() as folder, Counting.on() as counting:
         async with Subject.on(Path(folder) / "counted.db") as subject, AsyncExitStack() as stack:
             token = (await subject.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
-            await subject.app.callbacks.create_many([subject.asked() for _ in range(BACKLOG)])
+            await subject.app.callback_creation.create_many([subject.command() for _ in range(BACKLOG)])
             request = pb.WatchCallbacksRequest(resume_token=token)
             streams = [subject.callbacks.WatchCallbacks(request) for _ in range(WATCHERS)]
             for stream in streams:
@@ -32,7 +32,7 @@ async def encodes() -> Sequence[Encodes]:
             behind = counting.read()["protobuf encodes"]
             counting.reset()
             for _ in range(SINGLE):
-                await subject.app.callbacks.create(subject.asked())
+                await subject.app.callback_creation.create(subject.command())
                 await asyncio.gather(*(_read(stream, 1) for stream in streams))
             single = counting.read()["protobuf encodes"]
     return [

@@ -7,7 +7,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from ringback.application.callbacks.create import Callbacks
+from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.create import CallbackCreation
+from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
@@ -27,10 +29,12 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
-from ringback.rpc.watch_encoder import add_callback_service
+from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import SqliteStore
-from ringback.v1 import dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.wire.handlers.callbacks import CallbackHandlers
+from ringback.wire.handlers.dialer import DialerHandlers
+from ringback.wire.handlers.directory import DirectoryHandlers
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +63,9 @@ class App:
         self.presence = DialerPresence(store, clock)
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
         self.leases = Leases(store, self.directory, clock, self.feed)
-        self.callbacks = Callbacks(store, self.directory, clock)
+        self.callback_creation = CallbackCreation(store, self.directory, clock)
+        self.callback_queries = CallbackQueries(store)
+        self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
         self.watches = Watches(store, self.feed, clock)
         self.server = Server()
@@ -106,7 +112,7 @@ class App:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
         await self.scheduler.start()
         await self.assigner.start()
-        self._add_servicers()
+        self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
         self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:
@@ -114,14 +120,18 @@ class App:
         await self.server.start()
         self.port = port
 
-    def _add_servicers(self) -> None:
-        server, gate = self.server.grpc, self.gate
-        add_callback_service(CallbackServicer(gate, self.callbacks, self.watches, self._clock), server)
-        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
-            DirectoryServicer(gate, self.directory, self.callbacks, self.queue_views), server
+    def _add_services(self) -> None:
+        clock = self._clock
+        callbacks = CallbackHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, clock
         )
-        dialer_service_pb2_grpc.add_DialerServiceServicer_to_server(
-            DialerServicer(gate, self.assigner, self.leases, self.directory, self._clock), server
+        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
+        directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
+        self.server.add_services(
+            self.gate,
+            CallbackServicer(callbacks, WatchEncoder(clock)),
+            DialerServicer(dialers),
+            DirectoryServicer(directory),
         )
 
     async def __aenter__(self) -> Self:

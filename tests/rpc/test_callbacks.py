@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
-from ringback.application.callbacks.create import Asked
+from ringback.application.callbacks.create import CreateCommand
 from ringback.config import Settings
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
@@ -178,11 +178,11 @@ async def test_a_repetition_is_answered_although_its_expiry_has_passed_meanwhile
         due_date=MONDAY_9 + seconds(5),
         expire_time=MONDAY_9 + seconds(10),
     )
-    first = await world.callbacks.create(Asked(request))
+    first = await world.callback_creation.create(CreateCommand(request))
     await world.run_until(seconds(20))
-    again = await world.callbacks.create(Asked(request))
+    again = await world.callback_creation.create(CreateCommand(request))
     assert (first.created, again.created) == (True, False)
-    assert again.callback == await world.callbacks.get(first.callback.callback_id)
+    assert again.callback == await world.callback_queries.get(first.callback.callback_id)
     assert again.callback.ended
 
 

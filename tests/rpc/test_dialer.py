@@ -205,7 +205,7 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
 
     async def read_slowly(service_id: str, depth: int) -> Queue | None:
         queue = await read(service_id, depth)
-        await world.callbacks.cancel(leased.callback_id, "", "")
+        await world.callback_changes.cancel(leased.callback_id, "", "")
         await world.feed.catch_up()
         return queue
 
@@ -232,7 +232,7 @@ async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one
     poll = LeaseRequest(dialer_id="test", max_leases=2)
     assert len(await world.assigner._serve(poll)) == 1
     assert await world.assigner._serve(poll) == []
-    await world.callbacks.cancel(elsewhere.callback_id, "", "")
+    await world.callback_changes.cancel(elsewhere.callback_id, "", "")
     await world.feed.catch_up()
     assert [c.callback_id for c in await world.assigner._serve(poll)] == [waiting.callback_id]
     following.cancel()

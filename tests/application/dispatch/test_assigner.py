@@ -155,7 +155,7 @@ async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world:
         store.go_on.set()
         again = await granting.lease(poll(wait_s=2 if granted else 0))
         assert [c.callback_id for c in again] == [callback.callback_id] * granted
-    assert (await world.callbacks.get(callback.callback_id)).attempts == ()
+    assert (await world.callback_queries.get(callback.callback_id)).attempts == ()
 
 
 async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from ringback.application.callbacks.create import Asked, Callbacks
+from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.create import CallbackCreation, CreateCommand
+from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
@@ -73,7 +75,9 @@ class World:
         self.presence = DialerPresence(self.store, self.clock)
         self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
         self.leases = Leases(self.store, self.directory, self.clock, self.feed)
-        self.callbacks = Callbacks(self.store, self.directory, self.clock)
+        self.callback_creation = CallbackCreation(self.store, self.directory, self.clock)
+        self.callback_queries = CallbackQueries(self.store)
+        self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, self.clock)
 
     async def service(self, **settings: Any) -> Service:
         now = self.clock.now()
@@ -90,14 +94,14 @@ class World:
                 **fields,
             }
         )
-        return (await self.callbacks.create(Asked(request))).callback
+        return (await self.callback_creation.create(CreateCommand(request))).callback
 
     async def run_until(self, span: timedelta) -> datetime:
         """Let time pass, and make a pass then."""
         return await self.scheduler.run_once(self.clock.pass_time(span))
 
     async def state(self, callback: Callback) -> State:
-        return (await self.callbacks.get(callback.callback_id)).state
+        return (await self.callback_queries.get(callback.callback_id)).state
 
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
         """Lease whoever is next, as a poll would, without its loop."""
@@ -123,7 +127,7 @@ async def test_a_callback_is_queued_when_it_is_due_and_not_before(world: World) 
     assert await world.scheduler.run_once(due - timedelta(microseconds=1)) == due
     assert await world.state(callback) is State.SCHEDULED
     await world.run_until(seconds(10))
-    queued = await world.callbacks.get(callback.callback_id)
+    queued = await world.callback_queries.get(callback.callback_id)
     assert (queued.state, queued.queue_time) == (State.QUEUED, due)
 
 
@@ -171,12 +175,12 @@ async def test_a_lost_dialer(world: World, reports: list[str], expected: State) 
     assert leased.lease is not None
     for report in reports:
         if report == "cancel":
-            await world.callbacks.cancel(leased.callback_id, "", "")
+            await world.callback_changes.cancel(leased.callback_id, "", "")
         else:
             await getattr(world.leases, report)(leased.lease.token)
     assert await world.run_until(seconds(29)) == MONDAY_9 + seconds(30)
     await world.run_until(seconds(1))
-    lapsed = await world.callbacks.get(leased.callback_id)
+    lapsed = await world.callback_queries.get(leased.callback_id)
     assert (lapsed.state, lapsed.lease) == (expected, None)
     if reports:
         assert lapsed.attempts[-1].outcome is Outcome.INTERRUPTED
@@ -240,7 +244,7 @@ async def test_a_service_that_is_deleted_needs_no_closing(world: World) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service)
     await world.scheduler.run_once(MONDAY_9)
-    await world.callbacks.cancel(callback.callback_id, "", "")
+    await world.callback_changes.cancel(callback.callback_id, "", "")
     await world.directory.delete(service.service_id, "")
     assert await world.run_until(timedelta(hours=9)) == world.clock.now() + timedelta(minutes=1)
 
@@ -253,11 +257,11 @@ async def test_changed_hours_move_those_who_wait_for_an_opening(world: World) ->
         service.service_id, "", lambda current: replace(current, opening_hours=open_longer)
     )
     await world.scheduler.run_once(MONDAY_9)
-    assert (await world.callbacks.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
+    assert (await world.callback_queries.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
     holiday = replace(open_longer, closed_dates=frozenset({date(2026, 11, 2)}))
     await world.directory.update(service.service_id, "", lambda current: replace(current, opening_hours=holiday))
     await world.run_until(timedelta(hours=10))
-    moved = await world.callbacks.get(evening.callback_id)
+    moved = await world.callback_queries.get(evening.callback_id)
     assert (moved.state, moved.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(days=7, hours=-1))
 
 
