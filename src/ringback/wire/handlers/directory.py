@@ -50,7 +50,7 @@ class DirectoryHandlers:
         return response
 
     async def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
-        """The service that the field `key` of the request names."""
+        """Return the service that the field `key` of the request names."""
         if key == "service_id":
             faults = Faults()
             service_id = read_guid(request.service_id, key, faults)
