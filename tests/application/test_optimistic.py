@@ -13,9 +13,8 @@ from ringback.domain.events import CancelRequested
 from ringback.domain.lifecycle import after as following
 from ringback.domain.outcome import Outcome
 from ringback.ports.values import Change
-from tests.application.scheduling.test_scheduler import MONDAY_9, World, seconds, world
-
-__all__ = ["world"]
+from tests.world.samples import seconds
+from tests.world.use_cases import MONDAY_9, World
 
 
 async def test_change_decides_again_when_somebody_else_was_faster(world: World) -> None:

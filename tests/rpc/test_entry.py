@@ -19,6 +19,7 @@ from ringback.domain.errors import Fault, InvalidRequest
 from ringback.rpc.entry import DETAILS_KEY, Entry, Gate, trailing_metadata
 from ringback.v1 import callback_service_pb2, dialer_service_pb2, directory_service_pb2
 from ringback.wire.errors import status_of
+from tests.world.statuses import detail_of
 
 ID = "0190b2f4-7d1c-7a53-9d3e-1f2a3b4c5d6e"
 
@@ -78,9 +79,7 @@ def sent_status(error: grpc.aio.AioRpcError) -> Status:
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str:
-    info = ErrorInfo()
-    assert sent_status(error).details[0].Unpack(info)
-    return info.reason
+    return detail_of(sent_status(error), ErrorInfo).reason
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> Sequence[logging.LogRecord]:

@@ -1,7 +1,6 @@
-"""The error table against error_reason.proto."""
+"""The error table against error_reason.proto, and how large an error may become."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
 
 import pytest
 from google.protobuf.message import Message
@@ -13,7 +12,6 @@ from google.rpc.error_details_pb2 import (
     ResourceInfo,
     RetryInfo,
 )
-from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from ringback.domain import errors
@@ -21,6 +19,7 @@ from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.key import ExternalTaskKey
 from ringback.v1.error_reason_pb2 import ErrorReason
 from ringback.wire.errors import MAX_STATUS_BYTES, status_of, to_error
+from tests.world.statuses import detail_of, details_of
 
 ID = "0190b2f4-7d1c-7a53-9d3e-1f2a3b4c5d6e"
 
@@ -176,20 +175,6 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
 # What nothing raises yet: the server neither limits rates nor asks for credentials.
 NOT_BUILT = {"UNSPECIFIED", "RATE_LIMITED", "CREDENTIALS_INVALID", "NOT_ALLOWED"}
 
-_Detail = TypeVar("_Detail", bound=Message)
-
-
-def details_of(status: Status) -> Iterator[Message]:
-    kinds = (ErrorInfo, BadRequest, PreconditionFailure, QuotaFailure, ResourceInfo, RetryInfo)
-    for packed in status.details:
-        detail = next(kind for kind in kinds if packed.TypeName() == kind.DESCRIPTOR.full_name)()
-        packed.Unpack(detail)
-        yield detail
-
-
-def detail_of(status: Status, kind: type[_Detail]) -> _Detail:
-    return next(detail for detail in details_of(status) if isinstance(detail, kind))
-
 
 def concrete(kind: type[RingbackError]) -> Iterator[type[RingbackError]]:
     if not kind.__subclasses__():
@@ -265,7 +250,7 @@ def test_a_bug_tells_the_client_an_id_and_the_log_the_rest(bug: Exception, caplo
     assert info.metadata["error_id"] != detail_of(status_of(bug), ErrorInfo).metadata["error_id"]
 
 
-# --- Size ---------------------------------------------------------------------------------------------------
+# --- Size ------------------------------------------------------------------------------------------------------
 
 
 def test_few_violations_are_all_told_in_full() -> None:
