@@ -12,9 +12,9 @@ from google.protobuf.duration_pb2 import Duration
 from bench.counts.counting import KINDS, Counting
 from bench.counts.subject import Subject
 from ringback.application.dispatch.assigner import LeaseRequest
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer

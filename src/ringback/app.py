@@ -19,7 +19,8 @@ from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
-from ringback.dialers.simulated import DIALER_ID, SimulatedDialer, SimulatedSettings
+from ringback.dialers.runner import DialerRunner
+from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.ports.location import PostgresUrl
 from ringback.ports.store import Store
 from ringback.rpc.callback_servicer import CallbackServicer
@@ -184,14 +185,14 @@ async def _open(database: Path | PostgresUrl) -> tuple[Store, SystemClock | Shar
     return store, SharedClock(store.read_clock)
 
 
-def _dialer(settings: Settings, granting: Assigner, dispatch: Leases) -> SimulatedDialer | None:
+def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:
     if settings.dialer == "none":
         return None
     # Of many servers, each has its own: what one of them has lost must not be taken from the others.
     shared = not isinstance(settings.database, Path)
-    return SimulatedDialer(
-        granting,
-        dispatch,
-        SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk),
+    return DialerRunner(
+        SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk),
         f"{DIALER_ID}-{secrets.token_hex(4)}" if shared else DIALER_ID,
+        assigner,
+        leases,
     )

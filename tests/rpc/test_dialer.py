@@ -18,12 +18,12 @@ import pytest
 from clients.python.dialer import dialer as example
 from ringback.app import App
 from ringback.application.dispatch.assigner import LeaseRequest
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.config import Settings
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.outcome import Outcome
 from ringback.domain.queue import Queue
+from ringback.ports.dialer import OutcomeReport
 from ringback.storage.sqlite import SqliteStore
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as callbacks_pb

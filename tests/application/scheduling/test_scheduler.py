@@ -13,7 +13,7 @@ from ringback.application.callbacks.create import Asked, Callbacks
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
-from ringback.application.dispatch.leases import Leases, OutcomeReport
+from ringback.application.dispatch.leases import Leases
 from ringback.application.events.feed import EventFeed
 from ringback.application.scheduling import leader_election
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -24,6 +24,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Retention
 from ringback.storage.sqlite import SqliteStore
 
