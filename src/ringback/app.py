@@ -70,7 +70,7 @@ class App:
         self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
-        # Set when a loop has died, which is a bug: the process ends, so that whoever supervises it starts it anew.
+        # Set when a loop has died, which is a bug: the process ends, so that its supervisor starts it anew.
         self.failed = asyncio.Event()
 
     @classmethod
@@ -101,7 +101,7 @@ class App:
         await self.directory.start()
         await self.feed.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
-            # This process has the database for itself, so whoever held leases under this name is gone.
+            # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)

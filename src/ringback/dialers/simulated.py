@@ -1,4 +1,4 @@
-"""A dialer that phones nobody: it plays a script that the target's user part spells out.
+"""A dialer that places no calls: it plays a script that the target's user part spells out.
 
 `sip:busy.no-answer.answer@sim.example` is busy at the first attempt, does not answer the second, and answers the
 third and all that follow. Every `tel:` target, and every word that is not in `SCRIPT`, answers.
