@@ -21,7 +21,8 @@ from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
-from ringback.dialers.simulated import DIALER_ID, SimulatedDialer, SimulatedSettings
+from ringback.dialers.runner import DialerRunner
+from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.ports.location import PostgresUrl
 from ringback.ports.store import Store
 from ringback.rpc.callback_servicer import CallbackServicer
@@ -75,7 +76,7 @@ class App:
         self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
-        # Set when a loop has died, which is a bug: the process ends, so that whoever supervises it starts it anew.
+        # Set when a loop has died, which is a bug: the process ends, so that its supervisor starts it anew.
         self.failed = asyncio.Event()
 
     @classmethod
@@ -106,7 +107,7 @@ class App:
         await self.directory.start()
         await self.feed.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
-            # This process has the database for itself, so whoever held leases under this name is gone.
+            # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
@@ -194,14 +195,14 @@ async def _open(database: Path | PostgresUrl) -> tuple[Store, SystemClock | Shar
     return store, SharedClock(store.read_clock)
 
 
-def _dialer(settings: Settings, granting: Assigner, dispatch: Leases) -> SimulatedDialer | None:
+def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:
     if settings.dialer == "none":
         return None
     # Of many servers, each has its own: what one of them has lost must not be taken from the others.
     shared = not isinstance(settings.database, Path)
-    return SimulatedDialer(
-        granting,
-        dispatch,
-        SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk),
+    return DialerRunner(
+        SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk),
         f"{DIALER_ID}-{secrets.token_hex(4)}" if shared else DIALER_ID,
+        assigner,
+        leases,
     )

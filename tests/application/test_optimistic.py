@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.application.optimistic import apply_each, change
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.events import CancelRequested
 from ringback.domain.lifecycle import after as following
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, World

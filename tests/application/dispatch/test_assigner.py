@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from ringback.application.dispatch.assigner import MAX_ATTEMPTS_PER_ANSWER, Assigner, LeaseRequest, draw
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.domain.callback import Attempt, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.domain.queue import Queue, Turn
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
 from tests.world.dialer import PATIENCE_S
 from tests.world.samples import seconds

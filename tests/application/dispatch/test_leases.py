@@ -2,10 +2,10 @@
 
 import pytest
 
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, World
 

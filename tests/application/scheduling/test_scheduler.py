@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.application.scheduling import leader_election
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 

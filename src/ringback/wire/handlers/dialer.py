@@ -14,7 +14,7 @@ from ringback.application.dispatch.assigner import (
     Assigner,
     LeaseRequest,
 )
-from ringback.application.dispatch.leases import Extended, Leases, OutcomeReport
+from ringback.application.dispatch.leases import Extended, Leases
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
@@ -22,6 +22,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.request import caller_violation, text_violation
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
+from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from ringback.wire.errors import to_error
