@@ -6,15 +6,18 @@ their queues, at all levels. The SQL is that of every dialect; what each of them
 
 import asyncio
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.planning import plan
 from ringback.domain.priority import Priority
-from ringback.domain.request import CallbackRequest
+from ringback.domain.request import CallbackRequest, CheckedRequest, ServiceName
 from ringback.domain.service import Service
+from ringback.domain.target import Target
 from ringback.ports.store import Store
 from ringback.storage.body import duration_us, time_us
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
@@ -126,7 +129,10 @@ def _insert(table: str, values: dict[str, str], numbered: str, state: State) -> 
 
 def _sample(state: State) -> Callback:
     request = REQUEST if state is State.QUEUED else replace(REQUEST, due_date=_DUE)
-    callback = plan(request, service=_SERVICE, callback_id=_ID, now=_LONG_AGO)
+    checked = CheckedRequest(
+        request=request, service=ServiceName("service_id", _SERVICE.service_id), target=Target.parse(request.target)
+    )
+    callback = plan(checked, service=_SERVICE, callback_id=_ID, now=_LONG_AGO)
     assert callback.state is state
     return callback
 

@@ -13,7 +13,7 @@ from ringback.wire import callbacks as wire
 
 # Calls that cost something, by what they are called here.
 _CALLS: Final[Mapping[str, Callable[..., Any]]] = {
-    "JSON encodes": body.write_callback,
+    "JSON encodes": body.write_record,
     "JSON decodes": body.read_callback,
     "protobuf encodes": wire.write_callback,
 }

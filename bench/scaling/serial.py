@@ -6,16 +6,19 @@ Between the two there is no waiting for the client: it has sent everything by th
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from bench.backlog import REQUEST, add_services, service_id
 from bench.processes import database_of
 from ringback.domain.callback import Callback
+from ringback.domain.faults import Faults
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
+from ringback.domain.request import CheckedRequest, check
 from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
 from ringback.storage.postgres.dsn import Address
@@ -52,16 +55,21 @@ async def measure(cluster: Cluster) -> Sequence[Held]:
             for _ in range(_SAMPLES):
                 for batch, measured in samples.items():
                     now = datetime.now(UTC)
-                    new = [plan(_request(), service=service, callback_id=ids.next(now), now=now) for _ in range(batch)]
+                    new = [
+                        plan(_request(now), service=service, callback_id=ids.next(now), now=now) for _ in range(batch)
+                    ]
                     measured.append(await _held_s(connection, new))
         finally:
             await connection.close()
     return [Held(batch, statistics.quantiles(measured, n=4)[0]) for batch, measured in samples.items()]
 
 
-def _request() -> Any:
+def _request(now: datetime) -> CheckedRequest:
     name = uuid4()
-    return replace(REQUEST, target=f"sip:answer@{name}.example", external_task_id=f"task-{name}", expire_time=None)
+    request = replace(REQUEST, target=f"sip:answer@{name}.example", external_task_id=f"task-{name}", expire_time=None)
+    checked = check(request, now, Faults())
+    assert checked is not None
+    return checked
 
 
 async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:

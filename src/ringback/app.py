@@ -17,7 +17,9 @@ from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
+from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
@@ -60,7 +62,10 @@ class App:
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
-        self.scheduler = Scheduler(store, self.directory, clock, self.feed, self.leader_election, settings.retention)
+        self.scheduler = Scheduler(store, self.directory, settings.retention)
+        self.scheduler_loop = SchedulerLoop(
+            self.scheduler, ClockJumps(store, clock), self.leader_election, clock, self.directory, self.feed
+        )
         self.presence = DialerPresence(store, clock)
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
         self.leases = Leases(store, self.directory, clock, self.feed)
@@ -97,7 +102,7 @@ class App:
             self.feed,
             self.directory,
             self.leader_election,
-            self.scheduler,
+            self.scheduler_loop,
             self.assigner,
             self.presence,
         ]
@@ -111,7 +116,7 @@ class App:
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
-        await self.scheduler.start()
+        await self.scheduler_loop.start()
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]

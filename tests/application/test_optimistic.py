@@ -1,9 +1,9 @@
 """Compare and swap, with what was read and with what is remembered."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.application.optimistic import apply_each, change
 from ringback.domain.callback import Callback, State

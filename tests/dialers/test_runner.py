@@ -17,9 +17,8 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import Call, OutcomeReport
 from ringback.ports.values import Extension
-from tests.application.scheduling.test_scheduler import World, seconds, world
-
-__all__ = ["world"]
+from tests.world.samples import seconds
+from tests.world.use_cases import World
 
 # Short enough to be extended at once, which is not when it lapses: the clock of the world stands still.
 LEASE = timedelta(milliseconds=3)
@@ -98,7 +97,7 @@ class Scene:
     async def until(self, callback: Callback, condition: Callable[[Callback], bool]) -> Callback:
         """Wait, change by change, until this is true of the callback."""
         while True:
-            found = await self.world.callbacks.get(callback.callback_id)
+            found = await self.world.callback_queries.get(callback.callback_id)
             if condition(found):
                 return found
             await asyncio.sleep(0)
@@ -142,7 +141,7 @@ async def test_what_the_dialer_reports_on_the_way(world: World) -> None:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
         await placed.call.ringing()
-        assert (await world.callbacks.get(callback.callback_id)).attempts[0].ring_time == world.clock.now()
+        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].ring_time == world.clock.now()
         await placed.call.connected()
         assert await world.state(callback) is State.CONNECTED
         placed.outcome.set_result(Outcome.ANSWERED)
@@ -158,7 +157,7 @@ async def test_the_lease_is_kept_during_a_long_call(world: World) -> None:
             now = world.clock.pass_time(LEASE / 2)
             await scene.store.extend_again()
             await world.scheduler.run_once(now)
-            held = await world.callbacks.get(callback.callback_id)
+            held = await world.callback_queries.get(callback.callback_id)
             assert held.state is State.DIALING
             assert held.lease is not None
             assert held.lease.expire_time == now + LEASE != before
@@ -176,13 +175,13 @@ async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCa
         callback = await world.create(service, max_retries=0)
         placed = await scene.next_call()
         # The lease has lapsed, however often it is extended until then.
-        while (lapsed := await world.callbacks.get(callback.callback_id)).lease is not None:
+        while (lapsed := await world.callback_queries.get(callback.callback_id)).lease is not None:
             await world.run_until(seconds(60))
         assert lapsed.attempts[0].outcome is Outcome.INTERRUPTED
         await placed.cut_off.wait()
         await world.create(service, "sip:next@b.example")
         await scene.next_call()
-        assert await world.callbacks.get(callback.callback_id) == lapsed
+        assert await world.callback_queries.get(callback.callback_id) == lapsed
         assert f"call of callback {callback.callback_id} given up" in caplog.text
 
 
@@ -191,7 +190,7 @@ async def test_a_hang_up_reaches_the_dialer(world: World) -> None:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
         assert not placed.call.hang_up.is_set()
-        cancelling = await world.callbacks.cancel(callback.callback_id, "", "")
+        cancelling = await world.callback_changes.cancel(callback.callback_id, "", "")
         assert cancelling.state is State.CANCELLING
         await placed.call.hang_up.wait()
         placed.outcome.set_result(Outcome.NO_ANSWER)
@@ -203,7 +202,7 @@ async def test_what_was_answered_before_the_hang_up(world: World) -> None:
     async with running(world) as scene:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
-        await world.callbacks.cancel(callback.callback_id, "", "")
+        await world.callback_changes.cancel(callback.callback_id, "", "")
         await placed.call.hang_up.wait()
         await placed.call.connected()
         placed.outcome.set_result(Outcome.ANSWERED)
@@ -220,7 +219,7 @@ async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
         leased = await lease(request)
         for callback in leased:
             if callback.dial_target == "sip:cancelled@b.example":
-                await world.callbacks.cancel(callback.callback_id, "", "")
+                await world.callback_changes.cancel(callback.callback_id, "", "")
         return leased
 
     monkeypatch.setattr(world.assigner, "lease", lease_and_cancel)
@@ -229,7 +228,7 @@ async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
         cancelled = await world.create(service, "sip:cancelled@b.example")
         callback = await world.create(service, "sip:next@b.example")
         assert (await scene.next_call()).callback.callback_id == callback.callback_id
-        assert (await world.callbacks.get(cancelled.callback_id)).attempts == ()
+        assert (await world.callback_queries.get(cancelled.callback_id)).attempts == ()
 
 
 async def test_no_more_calls_at_once_than_the_dialer_takes(world: World) -> None:
@@ -338,7 +337,7 @@ async def test_an_outage_during_a_call_leaves_its_lease_to_lapse(
         scene.store.failing = set()
         assert await world.state(callback) is State.DIALING
         await world.run_until(seconds(60))
-        assert (await world.callbacks.get(callback.callback_id)).attempts[0].outcome is Outcome.INTERRUPTED
+        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].outcome is Outcome.INTERRUPTED
         await world.create(service, "sip:next@b.example")
         await scene.next_call()
 

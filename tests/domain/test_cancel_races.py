@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import permutations
+from typing import Final
 
 import pytest
 
@@ -23,7 +24,7 @@ from ringback.domain.lifecycle import TRANSITIONS, after, steps_to_end
 from ringback.domain.outcome import Outcome
 from tests.world.lifecycle import DAY, NOW, SECOND, WAYS, S, event_of, in_state, name, walked
 
-RACE = (CancelRequested, DialingStarted, Ringing, Answered, AttemptEnded, LeaseLapsed)
+RACE: Final[Sequence[type[Event]]] = (CancelRequested, DialingStarted, Ringing, Answered, AttemptEnded, LeaseLapsed)
 ORDERS = [order for size in range(1, len(RACE) + 1) for order in permutations(RACE, size) if CancelRequested in order]
 
 

@@ -1,11 +1,11 @@
 """What a callback's life keeps to, whatever happens to it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from ringback.domain.callback import IN_PROGRESS, TERMINAL, WAITING
 from ringback.domain.errors import IllegalTransition, InvalidRequest, LeaseRefused, OutcomeConflict, StateRefused
@@ -90,7 +90,9 @@ class Life(RuleBasedStateMachine):
     def a_whole_attempt_is_made(self, outcome: Outcome, answered: bool) -> None:
         if self.callback.next_attempt_time is not None:
             self.now = max(self.now, self.callback.next_attempt_time)
-        for kind in (BecameDue, Leased, DialingStarted, *([Answered] if answered else []), AttemptEnded):
+        connected: list[type[Event]] = [Answered] if answered else []
+        kinds: list[type[Event]] = [BecameDue, Leased, DialingStarted, *connected, AttemptEnded]
+        for kind in kinds:
             self.happen(kind, outcome)
 
     def happen(self, kind: type[Event], outcome: Outcome) -> None:
@@ -118,7 +120,7 @@ class Life(RuleBasedStateMachine):
         callback, now = self.callback, self.now
         if kind is Rescheduled:
             ensure_possible(callback, kind)
-            due = now + (outcome - 6) * 20 * SECOND
+            due = now + (list(Outcome).index(outcome) - 5) * 20 * SECOND
             return replan(callback, due_date=due, priority=None, target=None, service=self.service, now=now)
         if kind is OpeningMoved:
             opening = max(now, callback.ready_time) + HOUR

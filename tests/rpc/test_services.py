@@ -1,12 +1,12 @@
 """DirectoryService: services are created, changed, deleted and listed."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from msgspec.structs import replace
 
 from ringback.app import App
 from ringback.v1 import directory_service_pb2 as directory_pb

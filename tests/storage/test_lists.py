@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.filter import MATCH_ALL, CallbackFilter

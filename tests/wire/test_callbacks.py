@@ -1,12 +1,12 @@
 """Callbacks and their requests: nothing is lost, nothing is invented."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.application.events.watch_batches import EventType, WatchEvent
 from ringback.domain.callback import Attempt, Callback, Lease, State
@@ -16,6 +16,7 @@ from ringback.domain.request import CallbackRequest
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callback_service_pb2 as service_pb
 from ringback.wire.callbacks import read_request, write_callback, write_event, write_request
+from ringback.wire.enums import STATES
 from tests.world.wire import ID, SERVICE_ID, TIMES, at, fields, timestamp
 
 # --- Requests --------------------------------------------------------------------------------------------------
@@ -210,6 +211,6 @@ def test_an_event(previous: State | None) -> None:
     assert message == service_pb.CallbackEvent(
         type=service_pb.CALLBACK_EVENT_TYPE_UPDATED,
         callback=callback,
-        previous_state=pb.CallbackState.ValueType(previous or 0),
+        previous_state=pb.CALLBACK_STATE_UNSPECIFIED if previous is None else STATES.number(previous),
         event_time=timestamp(at(8)),
     )

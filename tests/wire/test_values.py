@@ -1,14 +1,18 @@
 """Enums, times and durations between the wire and the domain."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from enum import IntEnum
+from enum import Enum
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.application.events.watch_batches import EventType
 from ringback.domain.callback import State
+from ringback.domain.errors import Fault
 from ringback.domain.faults import Faults
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
@@ -17,6 +21,7 @@ from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callback_service_pb2 as service_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.wire.callbacks import read_request
+from ringback.wire.enums import FIRST_LEGS, OUTCOMES, PRIORITIES, STATES, TARGET_POLICIES
 from ringback.wire.values import read_duration, read_time
 from tests.world.wire import fields
 
@@ -24,21 +29,33 @@ from tests.world.wire import fields
 
 
 @pytest.mark.parametrize(
-    ("kind", "wire", "prefix"),
+    ("kind", "number", "wire", "prefix"),
     [
-        (State, pb.CallbackState.items(), "CALLBACK_STATE_"),
-        (Priority, pb.Priority.items(), "PRIORITY_"),
-        (Outcome, pb.CallOutcome.items(), "CALL_OUTCOME_"),
-        (FirstLeg, directory_pb.FirstLeg.items(), "FIRST_LEG_"),
-        (TargetPolicy, directory_pb.TargetPolicy.items(), "TARGET_POLICY_"),
-        (EventType, service_pb.CallbackEventType.items(), "CALLBACK_EVENT_TYPE_"),
+        (State, STATES.number, pb.CallbackState.items(), "CALLBACK_STATE_"),
+        (Priority, PRIORITIES.number, pb.Priority.items(), "PRIORITY_"),
+        (Priority, int, pb.Priority.items(), "PRIORITY_"),
+        (Outcome, OUTCOMES.number, pb.CallOutcome.items(), "CALL_OUTCOME_"),
+        (FirstLeg, FIRST_LEGS.number, directory_pb.FirstLeg.items(), "FIRST_LEG_"),
+        (TargetPolicy, TARGET_POLICIES.number, directory_pb.TargetPolicy.items(), "TARGET_POLICY_"),
+        (EventType, int, service_pb.CallbackEventType.items(), "CALLBACK_EVENT_TYPE_"),
     ],
 )
 def test_enums_have_the_names_and_numbers_of_the_wire(
-    kind: type[IntEnum], wire: list[tuple[str, int]], prefix: str
+    kind: type[Enum], number: Callable[[Enum], int], wire: list[tuple[str, int]], prefix: str
 ) -> None:
-    assert [(f"{prefix}{member.name}", member.value) for member in kind] == wire[1:]
+    assert [(f"{prefix}{member.name}", number(member)) for member in kind] == wire[1:]
     assert wire[0] == (f"{prefix}UNSPECIFIED", 0)
+
+
+@given(number=st.integers(-(2**31), 2**31 - 1))
+def test_any_number_of_an_open_enum_is_read_or_refused(number: int) -> None:
+    faults = Faults()
+    state = STATES.read(number, "states[0]", faults)
+    if number in pb.CallbackState.values()[1:]:
+        assert (STATES.number(state), faults.violations) == (number, [])
+    else:
+        description = f"{number} is not a known value" if number else "is unspecified"
+        assert faults.violations == [Fault("states[0]", description)]
 
 
 def test_days_of_the_week_have_the_numbers_of_iso_8601() -> None:

@@ -1,10 +1,11 @@
 """Events for a callback in any state, and a callback in each."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.events import (
@@ -26,6 +27,7 @@ from ringback.domain.planning import plan
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
+from tests.world.checked_request import checked
 
 S = State
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -54,7 +56,7 @@ def planned(
         expire_time=NOW + expire_in,
         max_retries=max_retries,
     )
-    return plan(request, service=SERVICE, callback_id="c-1", now=NOW)
+    return plan(checked(request), service=SERVICE, callback_id="c-1", now=NOW)
 
 
 def event_of(kind: type[Event], callback: Callback, at: datetime, **changes: Any) -> Event:

@@ -1,8 +1,10 @@
 """The use cases without a server, and a clock that a test moves."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand
@@ -12,7 +14,9 @@ from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, Leas
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.events.feed import EventFeed
+from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.domain.callback import Callback, State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
@@ -60,7 +64,11 @@ class World:
         self.feed = EventFeed(self.store)
         self.directory = Directory(self.store, self.clock)
         self.leader_election = LeaderElection(self.store, self.clock)
-        self.scheduler = Scheduler(self.store, self.directory, self.clock, self.feed, self.leader_election, Retention())
+        self.scheduler = Scheduler(self.store, self.directory, Retention())
+        self.clock_jumps = ClockJumps(self.store, self.clock)
+        self.scheduler_loop = SchedulerLoop(
+            self.scheduler, self.clock_jumps, self.leader_election, self.clock, self.directory, self.feed
+        )
         self.presence = DialerPresence(self.store, self.clock)
         self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
         self.leases = Leases(self.store, self.directory, self.clock, self.feed)

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
-from ringback.application.dispatch.assigner import MAX_ATTEMPTS_PER_ANSWER, Assigner, LeaseRequest, draw
+from ringback.application.dispatch.assigner import Assigner, LeaseRequest
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, draw
 from ringback.domain.callback import Attempt, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome

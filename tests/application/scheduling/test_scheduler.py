@@ -1,10 +1,10 @@
 """What time does, told by passing it in: no test waits for a clock."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.application.scheduling import leader_election
 from ringback.domain.callback import State
@@ -204,7 +204,7 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
     assert leased.lease is not None
     await world.leases.dialing(leased.lease.token)
     world.clock.jump(jump)
-    await world.scheduler._follow_jump()
+    await world.clock_jumps.follow()
     await world.run_until(seconds(29))
     assert await world.state(leased) is State.DIALING
     await world.run_until(seconds(1))  # and a dead one is still noticed after its 30 s
@@ -213,14 +213,14 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
 
 async def test_a_clock_that_learns_the_time_at_the_start_does_not_jump(world: World) -> None:
     world.clock.jump(timedelta(days=20_000))
-    await world.scheduler.start()
-    assert world.scheduler._jump_s() == 0
+    await world.clock_jumps.start()
+    assert world.clock_jumps.jump_s() == 0
 
 
 async def test_slow_corrections_of_the_clock_are_no_jump(world: World) -> None:
     for _ in range(10):
         world.clock.jump(seconds(0.5))
-        assert world.scheduler._jump_s() == 0
+        assert world.clock_jumps.jump_s() == 0
 
 
 async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: World) -> None:
@@ -247,11 +247,11 @@ async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
     monkeypatch.setattr(leader_election, "TERM", timedelta(hours=1))
     await world.feed.start()
     service = await world.service()
-    loops = [asyncio.create_task(world.feed.run()), asyncio.create_task(world.scheduler.run())]
+    loops = [asyncio.create_task(world.feed.run()), asyncio.create_task(world.scheduler_loop.run())]
     await world.leader_election.ask()
     callback = await world.create(service, due_date=MONDAY_9 + seconds(5))
     async with asyncio.timeout(5):
-        while world.scheduler._wake_time != MONDAY_9 + seconds(5):
+        while world.scheduler_loop._wake_time != MONDAY_9 + seconds(5):
             await world.feed.catch_up()
             await asyncio.sleep(0)
         world.clock.pass_time(seconds(5))

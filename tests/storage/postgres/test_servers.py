@@ -4,10 +4,10 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.queue import Turn

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL

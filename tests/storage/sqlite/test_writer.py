@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL

@@ -13,6 +13,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.lifecycle import after, ensure_possible
 from ringback.domain.planning import replan
+from ringback.domain.target import Target
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 
@@ -45,7 +46,7 @@ class CallbackChanges:
         return await change(self._store, lambda: self._queries.get(key), decide)
 
     async def reschedule(
-        self, key: Key, *, due_date: datetime, priority: int | None, target: str | None, etag: str
+        self, key: Key, *, due_date: datetime, priority: int | None, target: Target | None, etag: str
     ) -> Callback:
         """Set another time, and perhaps another priority or target, for a callback that waits.
 
@@ -69,12 +70,12 @@ class CallbackChanges:
 
         return await change(self._store, lambda: self._queries.get(key), decide)
 
-    async def resolve(self, dial_target: str, reason: str) -> Sequence[Callback]:
+    async def resolve(self, target: Target, reason: str) -> Sequence[Callback]:
         """End all open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
 
         Return them as they are afterwards, the oldest first.
         """
-        wanted = CallbackFilter(dial_target=dial_target, states=OPEN_STATES)
+        wanted = CallbackFilter(dial_target=target.uri, states=OPEN_STATES)
         resolved: list[Callback] = []
         after_id, more = "", True
         while more:

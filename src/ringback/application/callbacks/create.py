@@ -20,9 +20,8 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.ids import CallbackIds
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.planning import plan
-from ringback.domain.request import CallbackRequest, parse_guid, violations
-from ringback.domain.service import Service, TargetPolicy
-from ringback.domain.target import normalise_sip
+from ringback.domain.request import CallbackRequest, CheckedRequest, check, parse_guid
+from ringback.domain.service import TargetPolicy
 from ringback.ports.clock import Clock
 from ringback.ports.errors import UnknownService
 from ringback.ports.store import Store
@@ -43,12 +42,15 @@ class CreateCommand:
     validate_only: bool = False
     faults: Faults = field(default_factory=Faults)
 
-    def check(self, now: datetime) -> None:
-        """Raise `InvalidRequest` with everything that is wrong."""
-        faults = Faults(violations=[*self.faults.violations, *violations(self.request, now)])
+    def checked(self, now: datetime) -> CheckedRequest:
+        """Return what may be asked for; raise `InvalidRequest` with everything that is wrong."""
+        faults = Faults(violations=list(self.faults.violations))
+        checked = check(self.request, now, faults.under("callback_request"))
         if self.request_id and parse_guid(self.request_id) is None:
             faults.add("request_id", "is not a UUID")
         faults.refuse()
+        assert checked is not None
+        return checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +160,14 @@ class CallbackCreation:
         return self._result(command, callback, earlier) if earlier else Created(callback, created=False)
 
     async def _plan(self, command: CreateCommand, now: datetime, callback_id: str) -> Callback:
-        command.check(now)
+        checked = command.checked(now)
         return plan(
-            command.request,
-            service=await self._service_of(command.request),
+            checked,
+            service=await self._directory.named(checked.service),
             callback_id=callback_id,
             request_id=command.request_id.lower(),
             now=now,
         )
-
-    async def _service_of(self, request: CallbackRequest) -> Service:
-        if request.service_id is not None:
-            return await self._directory.get(request.service_id.lower())
-        return await self._directory.by_sip(normalise_sip(request.service_sip or ""))
 
     async def _repeated(self, command: CreateCommand) -> Created | None:
         """Return the result of a request that was good when it was first sent, and only its repetition is refused.

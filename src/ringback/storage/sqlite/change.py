@@ -239,7 +239,7 @@ def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:
 def _replace(database: sqlite3.Connection, change: Change) -> _Entry:
     """Store the change, and answer its entry in the log."""
     row = row_of(change.after)
-    names, values = changed_columns(change.before, row)
+    names, values = changed_columns(change.before, change.after, row)
     callback_id = change.before.callback_id
     if database.execute(_update_of(names), (*values, callback_id, *_version(change.before))).rowcount == 0:
         raise _changed_since([callback_id])

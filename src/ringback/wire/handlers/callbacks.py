@@ -9,12 +9,12 @@ from ringback.application.events.watch import Watches
 from ringback.application.events.watch_batches import WatchBatch
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
-from ringback.domain.request import due_violation, priority_violation, target_violation, text_violation
+from ringback.domain.request import due_violation, priority_violation, text_violation
 from ringback.ports.clock import Clock
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
 from ringback.wire.errors import to_error
-from ringback.wire.filters import read_dial_target, read_filter, read_key
+from ringback.wire.filters import read_filter, read_key, read_target
 from ringback.wire.values import read_duration, read_time
 
 MAX_REASON_LENGTH = 512
@@ -95,9 +95,9 @@ class CallbackHandlers:
         priority = request.priority if request.HasField("priority") else None
         if priority is not None:
             faults.extend(priority_violation("priority", priority))
-        target = request.target if request.HasField("target") else None
-        if target is not None:
-            faults.extend(target_violation("target", target) if target else [("target", "is empty")])
+        if request.HasField("target") and not request.target:
+            faults.add("target", "is empty")
+        target = read_target(request.target, "target", faults)
         faults.refuse()
         assert due_date is not None
         callback = await self._changes.reschedule(
@@ -111,11 +111,12 @@ class CallbackHandlers:
         faults = Faults()
         if not request.target:
             faults.add("target", "is required")
-        dial_target = read_dial_target(request.target, "target", faults)
+        target = read_target(request.target, "target", faults)
         faults.extend(text_violation("reason", request.reason, MAX_REASON_LENGTH))
         faults.refuse()
+        assert target is not None
         response = pb.ResolveCallbacksResponse()
-        for callback in await self._changes.resolve(dial_target, request.reason):
+        for callback in await self._changes.resolve(target, request.reason):
             write_callback(callback, response.callbacks.add())
         return response
 

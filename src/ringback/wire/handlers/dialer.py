@@ -18,18 +18,17 @@ from ringback.application.dispatch.leases import Extended, Leases
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
-from ringback.domain.outcome import Outcome
 from ringback.domain.request import caller_violation, text_violation
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
+from ringback.wire.enums import FIRST_LEGS, OUTCOMES
 from ringback.wire.errors import to_error
 from ringback.wire.values import (
     Limits,
     read_duration,
-    read_enum,
     read_guid,
     read_list,
     write_time,
@@ -96,7 +95,7 @@ class DialerHandlers:
         faults = Faults()
         _require_token(request.lease_token, faults)
         report = OutcomeReport(
-            outcome=read_enum(Outcome, request.outcome, "outcome", faults),
+            outcome=OUTCOMES.read(request.outcome, "outcome", faults),
             sip_status=_SIP_STATUS.apply(request.sip_status or None, "sip_status", faults),
             q850_cause=_Q850_CAUSE.apply(request.q850_cause or None, "q850_cause", faults),
             detail=request.detail,
@@ -132,7 +131,7 @@ class DialerHandlers:
         message.time_to_live.FromTimedelta(self._time_to_live(lease.expire_time))
         message.fencing_token = lease.fencing_token
         message.service_sip_address = service.sip_address
-        message.first_leg = service.first_leg  # type: ignore[assignment]
+        message.first_leg = FIRST_LEGS.number(service.first_leg)
         message.ring_timeout.FromTimedelta(service.ring_timeout)
 
     def _write_extended(self, extended: Extended, message: pb.ExtendLeaseResult) -> None:
