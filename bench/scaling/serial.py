@@ -19,7 +19,7 @@ from ringback.domain.planning import plan
 from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
 from ringback.storage.postgres.dsn import Address
-from ringback.storage.postgres.transaction import Locks, Transaction
+from ringback.storage.postgres.transaction import Locks, PostgresTransaction
 from tests.world.postgres import Cluster
 
 BATCHES: Final = (1, 10, 100)
@@ -65,9 +65,9 @@ def _request() -> Any:
 
 
 async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
-    """Write as `Committing` does, with a look at the clock in between."""
+    """Write as `PostgresBatchWriter` does, with a look at the clock in between."""
     async with connection.pipeline() as pipeline:
-        writing = Transaction(connection, pipeline)
+        writing = PostgresTransaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
         await create.create.run(writing, [create.Creation(new, ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured

@@ -16,7 +16,7 @@ from ringback.storage import event_row
 from ringback.storage.body import duration_us, time_us, write_json
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, lease_expire_us, row_of
 from ringback.storage.postgres.labels import delete_labels, insert_labels, recordset, rows_json
-from ringback.storage.postgres.transaction import Held, Locks, Operation, Transaction, each, poll_lock
+from ringback.storage.postgres.transaction import Held, Locks, PostgresOperation, PostgresTransaction, each, poll_lock
 
 
 class Changes(NamedTuple):
@@ -38,7 +38,7 @@ _UPDATE_TURNS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
+async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> list[Exception | None]:
     answers: list[Exception | None] = []
     rows: dict[str, Row] = {}
     relabelled: list[Change] = []
@@ -65,7 +65,7 @@ async def _apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exc
     return answers
 
 
-async def _store(transaction: Transaction, rows: Mapping[str, Row]) -> None:
+async def _store(transaction: PostgresTransaction, rows: Mapping[str, Row]) -> None:
     """Those without a lease first: they may make room for a call to the same target."""
     lease = CALLBACK_COLUMNS.index("lease_expire_us")
     for group in ([r for r in rows.values() if r[lease] is None], [r for r in rows.values() if r[lease] is not None]):
@@ -76,7 +76,7 @@ async def _store(transaction: Transaction, rows: Mapping[str, Row]) -> None:
 # --- Comparing ---------------------------------------------------------------------------------------------------
 
 
-def _hold(transaction: Transaction, changes: Sequence[Change], turn: Turn | None) -> None:
+def _hold(transaction: PostgresTransaction, changes: Sequence[Change], turn: Turn | None) -> None:
     """Take the changes as made, or refuse them all."""
     callbacks: ChainMap[str, Held] = ChainMap({}, transaction.callbacks)
     in_call: ChainMap[str, str | None] = ChainMap({}, transaction.in_call)
@@ -152,7 +152,7 @@ def _locks(call: Changes) -> Locks:
     )
 
 
-apply = Operation(_apply, _locks)
+apply = PostgresOperation(_apply, _locks)
 
 
 # --- Leases ------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ _EXTEND: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _extend(transaction: Transaction, calls: Sequence[Sequence[Extension]]) -> list[list[bool]]:
+async def _extend(transaction: PostgresTransaction, calls: Sequence[Sequence[Extension]]) -> list[list[bool]]:
     ends: dict[str, int] = {}
     answers: list[list[bool]] = []
     for extensions in calls:
@@ -179,13 +179,13 @@ async def _extend(transaction: Transaction, calls: Sequence[Sequence[Extension]]
     return answers
 
 
-def _holds(transaction: Transaction, extension: Extension) -> bool:
+def _holds(transaction: PostgresTransaction, extension: Extension) -> bool:
     # A lease that is over has no fencing token in its row, and a newer one has another.
     held = transaction.callbacks.get(extension.callback_id)
     return held is not None and held.lease_fencing == extension.fencing_token
 
 
-extend = Operation(_extend, lambda extensions: Locks(callbacks={e.callback_id for e in extensions}))
+extend = PostgresOperation(_extend, lambda extensions: Locks(callbacks={e.callback_id for e in extensions}))
 
 
 class Shift(NamedTuple):
@@ -208,7 +208,7 @@ _SHIFT: Final = """
 """
 
 
-async def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
+async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int | None:
     if not await transaction.ask(_COUNT_JUMP, shift.jumps):
         return None
     [(count,)] = await transaction.ask(_SHIFT, duration_us(shift.by))

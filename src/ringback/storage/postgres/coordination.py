@@ -8,7 +8,7 @@ from ringback.ports.values import ALL_SERVICES
 from ringback.storage.body import time_us
 from ringback.storage.postgres.connection import Connection, ask
 from ringback.storage.postgres.labels import recordset, rows_json
-from ringback.storage.postgres.transaction import Transaction, each
+from ringback.storage.postgres.transaction import PostgresTransaction, each
 
 
 class Term(NamedTuple):
@@ -22,7 +22,7 @@ _LEAD: Final = """
 """
 
 
-async def _lead(transaction: Transaction, term: Term) -> bool:
+async def _lead(transaction: PostgresTransaction, term: Term) -> bool:
     rows = await transaction.ask(_LEAD, term.server, time_us(term.now), time_us(term.until))
     return rows == [(True,)]
 
@@ -47,7 +47,7 @@ _FORGET: Final = """
 _IS_ASKED_FOR: Final = "SELECT 1 FROM asked_for WHERE service_id = ANY($1) AND until_us > $2 LIMIT 1"
 
 
-async def _note_asked_for(transaction: Transaction, asked: Asked) -> None:
+async def _note_asked_for(transaction: PostgresTransaction, asked: Asked) -> None:
     await transaction.send(_FORGET, time_us(asked.now))
     rows = [(service_id, time_us(until)) for service_id, until in asked.until.items()]
     await transaction.send(_NOTE, rows_json(_COLUMNS, rows))

@@ -14,7 +14,7 @@ from ringback.storage import event_row
 from ringback.storage.body import read_callback
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
 from ringback.storage.postgres.labels import insert_labels, recordset, rows_json
-from ringback.storage.postgres.transaction import Locks, Operation, Transaction
+from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction
 
 
 class Creation(NamedTuple):
@@ -76,7 +76,9 @@ SAME_TARGET: Final = """
 """
 
 
-async def _create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
+async def _create(
+    transaction: PostgresTransaction, calls: Sequence[Creation]
+) -> list[list[Callback | None] | Exception]:
     there = transaction.services
     refused = [next((c.service_id for c in call.new if c.service_id not in there), None) for call in calls]
     new = [
@@ -96,7 +98,7 @@ async def _create(transaction: Transaction, calls: Sequence[Creation]) -> list[l
     ]
 
 
-async def _insert_new(transaction: Transaction, new: Sequence[_New]) -> list[Callback | None]:
+async def _insert_new(transaction: PostgresTransaction, new: Sequence[_New]) -> list[Callback | None]:
     """The one there already for each, None for each that was stored."""
     there_already: dict[int, Callback | None] = {}
     known = _Known()
@@ -116,7 +118,7 @@ async def _insert_new(transaction: Transaction, new: Sequence[_New]) -> list[Cal
     return [there_already[place] for place in range(len(new))]
 
 
-async def _insert(transaction: Transaction, new: Mapping[int, _New]) -> list[int]:
+async def _insert(transaction: PostgresTransaction, new: Mapping[int, _New]) -> list[int]:
     """Tell which of them were stored."""
     if not new:
         return []
@@ -148,7 +150,7 @@ class _Known:
         self._by_name: dict[_Name, Callback] = {}
         self._by_place: dict[_Place, Callback] = {}
 
-    async def look_up(self, transaction: Transaction, new: Collection[_New]) -> None:
+    async def look_up(self, transaction: PostgresTransaction, new: Collection[_New]) -> None:
         names = [name for one in new for name in one.names]
         ids, tasks, requests = ([n for n in names if n.kind == kind] for kind in (_ID, _TASK, _REQUEST))
         places = {one.place for one in new if one.alone}
@@ -190,4 +192,4 @@ def _locks(call: Creation) -> Locks:
     return Locks(services={callback.service_id for callback in call.new}, alone=bool(call.alone))
 
 
-create = Operation(_create, _locks)
+create = PostgresOperation(_create, _locks)

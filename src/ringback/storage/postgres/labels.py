@@ -12,7 +12,7 @@ from ringback.storage.body import write_json
 from ringback.storage.callback_row import Row
 
 if TYPE_CHECKING:
-    from ringback.storage.postgres.transaction import Transaction
+    from ringback.storage.postgres.transaction import PostgresTransaction
 
 _NUMBERS: Final = {"revision", "priority", "lease_fencing", "kind"}
 
@@ -38,12 +38,12 @@ _DELETE_LABELS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def insert_labels(transaction: "Transaction", callbacks: Iterable[Callback]) -> None:
+async def insert_labels(transaction: "PostgresTransaction", callbacks: Iterable[Callback]) -> None:
     if labels := _label_rows(callbacks):
         await transaction.send(_INSERT_LABELS, rows_json(_LABEL_COLUMNS, labels))
 
 
-async def delete_labels(transaction: "Transaction", callbacks: Iterable[Callback]) -> None:
+async def delete_labels(transaction: "PostgresTransaction", callbacks: Iterable[Callback]) -> None:
     if labels := _label_rows(callbacks):
         await transaction.send(_DELETE_LABELS, rows_json(_LABEL_COLUMNS, labels))
 

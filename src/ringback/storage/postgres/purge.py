@@ -8,7 +8,7 @@ from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.postgres.labels import delete_labels
-from ringback.storage.postgres.transaction import NEWEST_EVENT, Transaction, each
+from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
 
 class Purge(NamedTuple):
@@ -29,7 +29,7 @@ OLDEST_EVENTS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _purge(transaction: Transaction, request: Purge) -> int:
+async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     now, retention, limit = request
     locked = await transaction.ask(_LOCK)
     if not locked:
@@ -40,7 +40,7 @@ async def _purge(transaction: Transaction, request: Purge) -> int:
     return callbacks + events
 
 
-async def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:
+async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, before_us: int, limit: int) -> int:
     ended = await transaction.ask(ENDED, before_us, limit)
     await delete_labels(transaction, [read_callback(body, None) for _, _, body in ended])
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", [row[0] for row in ended])
@@ -50,7 +50,9 @@ async def _purge_callbacks(transaction: Transaction, now: datetime, before_us: i
     return len(ended)
 
 
-async def _purge_events(transaction: Transaction, start: int, before_us: int, min_events: int, limit: int) -> int:
+async def _purge_events(
+    transaction: PostgresTransaction, start: int, before_us: int, min_events: int, limit: int
+) -> int:
     """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
     oldest = await transaction.ask(OLDEST_EVENTS, start, min_events, limit)
     old = [number for number, event_us in takewhile(lambda row: row[1] < before_us, oldest)]

@@ -6,10 +6,10 @@ from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.body import write_json, write_service
-from ringback.storage.postgres.transaction import Transaction, each
+from ringback.storage.postgres.transaction import PostgresTransaction, each
 
 
-async def _put_service(transaction: Transaction, service: Service) -> None:
+async def _put_service(transaction: PostgresTransaction, service: Service) -> None:
     service_id = service.service_id
     stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR NO KEY UPDATE", service_id)
     is_new = service.revision == 1
@@ -44,7 +44,7 @@ class ServiceRevision(NamedTuple):
     revision: int
 
 
-async def _delete_service(transaction: Transaction, service: ServiceRevision) -> bool:
+async def _delete_service(transaction: PostgresTransaction, service: ServiceRevision) -> bool:
     # Whoever creates for it holds the row too, so what they store is seen by the next statement.
     stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR UPDATE", service.service_id)
     if stored != [(service.revision,)]:
@@ -65,7 +65,7 @@ async def _delete_service(transaction: Transaction, service: ServiceRevision) ->
     return True
 
 
-async def _count_version(transaction: Transaction) -> None:
+async def _count_version(transaction: PostgresTransaction) -> None:
     [(transaction.services_version,)] = await transaction.ask(
         "UPDATE ringback SET services_version = services_version + 1 RETURNING services_version"
     )

@@ -18,14 +18,12 @@ from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
-from ringback.storage.postgres import change, coordination, create, lists, probing, purge, reads, services
-from ringback.storage.postgres.committing import Committing
-from ringback.storage.postgres.connection import Link, Work
+from ringback.storage.postgres import change, coordination, create, lists, purge, reads, services
+from ringback.storage.postgres.connection import Link, LinkPool, Work
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
-from ringback.storage.postgres.readers import Readers
 from ringback.storage.postgres.schema import prepare, refusals
-from ringback.storage.postgres.transaction import Operation
+from ringback.storage.postgres.transaction import PostgresBatchWriter, PostgresOperation, probe
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
@@ -45,8 +43,8 @@ class PostgresStore:
         *,
         database_id: str,
         writer: Writer,
-        seekers: Readers,
-        listers: Readers,
+        seekers: LinkPool,
+        listers: LinkPool,
         log_end: Watermark,
         services_version: Watermark,
         resources: AsyncExitStack,
@@ -80,12 +78,12 @@ class PostgresStore:
             with refusals(address):
                 writing = await Link.open(address)
                 stack.push_async_callback(writing.close)
-                seekers = await stack.enter_async_context(Readers.open(address, SEEKERS))
-                listers = await stack.enter_async_context(Readers.open(address, LISTERS))
+                seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS))
+                listers = await stack.enter_async_context(LinkPool.open(address, LISTERS))
             bell = Listener(address, channel_of(database_id), committed)
             stack.push_async_callback(bell.close)
             stack.callback(services_version.end)
-            writer = Writer(Committing(writing, channel_of(database_id), committed).write, stopped=log_end.end)
+            writer = Writer(PostgresBatchWriter(writing, channel_of(database_id), committed).write, stopped=log_end.end)
             stack.push_async_callback(writer.close)
             return cls(
                 database_id=database_id,
@@ -110,7 +108,7 @@ class PostgresStore:
         """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
         if not self._writer.healthy:
             with suppress(StorageUnavailable):
-                await self._write(probing.probe, None)
+                await self._write(probe, None)
         return self._writer.healthy
 
     async def close(self) -> None:
@@ -234,7 +232,7 @@ class PostgresStore:
         await self._log_end.wait(after)
         return ()  # others write to the log, too
 
-    async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
+    async def _write(self, operation: PostgresOperation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
         answer: R = await self._writer.submit(operation, request, rows)
         return answer
