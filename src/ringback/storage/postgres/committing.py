@@ -10,7 +10,7 @@ from psycopg.pq import TransactionStatus
 from ringback.domain.errors import StorageUnavailable
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
 from ringback.storage.postgres.listener import RING
-from ringback.storage.postgres.transaction import Locks, Transaction
+from ringback.storage.postgres.transaction import Locks, Operation, Transaction
 from ringback.storage.writer import Submission, places_by_operation
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Committing:
         self._committed = committed
         self._rings = True
 
-    async def write(self, batch: Sequence[Submission]) -> Sequence[Any]:
+    async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[Any]:
         """The outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
         try:
             return await self._transact(batch)
@@ -42,7 +42,7 @@ class Committing:
                 return [await self._write_alone(submission) for submission in batch]
             return [await self._write_alone(batch[0]) if isinstance(error, RIVALRY) else error]
 
-    async def _write_alone(self, submission: Submission) -> Any:
+    async def _write_alone(self, submission: Submission[Operation[Any, Any]]) -> Any:
         for attempt in range(_ATTEMPTS):
             try:
                 [outcome] = await self._transact([submission])
@@ -57,10 +57,10 @@ class Committing:
             return rival
         return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {rival}")
 
-    async def _transact(self, batch: Sequence[Submission]) -> list[Any]:
+    async def _transact(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> list[Any]:
         return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
 
-    async def _run(self, connection: Connection, batch: Sequence[Submission]) -> list[Any]:
+    async def _run(self, connection: Connection, batch: Sequence[Submission[Operation[Any, Any]]]) -> list[Any]:
         commit = newest = None
         try:
             async with connection.pipeline() as pipeline:
@@ -87,11 +87,11 @@ class Committing:
         return outcomes
 
 
-def _locks(batch: Sequence[Submission]) -> Locks:
+def _locks(batch: Sequence[Submission[Operation[Any, Any]]]) -> Locks:
     return Locks.together(submission.operation.locks(submission.request) for submission in batch)
 
 
-async def _run_operations(transaction: Transaction, batch: Sequence[Submission]) -> list[Any]:
+async def _run_operations(transaction: Transaction, batch: Sequence[Submission[Operation[Any, Any]]]) -> list[Any]:
     outcomes: list[Any] = [None] * len(batch)
     for operation, places in places_by_operation(batch).items():
         answers = await operation.run(transaction, [batch[place].request for place in places])

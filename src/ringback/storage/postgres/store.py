@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
@@ -44,7 +44,7 @@ class PostgresStore:
         self,
         *,
         database_id: str,
-        writer: Writer,
+        writer: Writer[Operation[Any, Any]],
         seekers: Readers,
         listers: Readers,
         log_end: Watermark,
@@ -236,8 +236,7 @@ class PostgresStore:
 
     async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
-        answer: R = await self._writer.submit(operation, request, rows)
-        return answer
+        return cast("R", await self._writer.submit(operation, request, rows))
 
     async def _seek(self, query: Work[R]) -> R:
         return await self._seekers.read(query)
