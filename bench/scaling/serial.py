@@ -16,6 +16,7 @@ from bench.waiting import REQUEST, add_services, service_id
 from ringback.domain.callback import Callback
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
+from ringback.storage.operations import Creation
 from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
 from ringback.storage.postgres.dsn import Address
@@ -69,7 +70,7 @@ async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
     async with connection.pipeline() as pipeline:
         writing = PostgresTransaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
-        await create.create.run(writing, [create.Creation(new, ())])
+        await create.create.run(writing, [Creation(new, ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured
         locked = await writing.send(_TIME)
         await writing.append()

@@ -19,6 +19,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from ringback.domain.errors import StorageUnavailable
+from ringback.storage.operations import READ_LIMIT_S
 from ringback.storage.postgres.dsn import Address
 
 R = TypeVar("R")
@@ -29,7 +30,6 @@ Work = Callable[[Connection], Awaitable[R]]
 CONNECT_TIMEOUT_S: Final = 10.0
 # How long a call waits for a connection that is just being made.
 PATIENCE_S: Final = 1.0
-READ_LIMIT_S: Final = 3.0
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 # Another transaction stood in the way; everything was undone, and may be tried again.

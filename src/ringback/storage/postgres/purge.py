@@ -2,24 +2,17 @@
 
 from datetime import datetime
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Final
 
-from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
+from ringback.storage.operations import Purge
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
-
-class Purge(NamedTuple):
-    now: datetime
-    retention: Retention
-    limit: int
-
-
-# Somebody else is forgetting when this answers nothing.
+# Another server is forgetting when this finds nothing.
 _LOCK: Final = "SELECT number FROM log_start FOR UPDATE SKIP LOCKED"
-# A callback that somebody else is about to write is left for the next time.
+# A callback that another server is about to write is left for the next time.
 ENDED: Final = """
     SELECT callback_id, state, body FROM callback WHERE end_us IS NOT NULL AND end_us < $1
      ORDER BY end_us LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -45,7 +38,7 @@ async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, befo
     await delete_labels(transaction, [read_callback(body, None) for _, _, body in ended])
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", [row[0] for row in ended])
     for callback_id, _, _ in ended:
-        transaction.callbacks.pop(callback_id, None)
+        transaction.locked.callbacks.pop(callback_id, None)
     transaction.entries += [event_row.purged(now, *row) for row in ended]
     return len(ended)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
@@ -18,6 +18,18 @@ from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.storage.list_plan import newest_first, oldest_first
+from ringback.storage.operations import (
+    LISTERS,
+    SEEKERS,
+    Changes,
+    Creation,
+    Demand,
+    Purge,
+    ServiceRevision,
+    Shift,
+    Term,
+)
 from ringback.storage.postgres import change, coordination, create, lists, purge, reads, services
 from ringback.storage.postgres.connection import Link, LinkPool, Work
 from ringback.storage.postgres.dsn import Address
@@ -30,10 +42,6 @@ from ringback.storage.writer import Writer
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
-SEEKERS: Final = 2
-LISTERS: Final = 2
-
 
 class PostgresStore:
     """The `Store` in a PostgreSQL database. Made by `open`; has connections, so it must be closed."""
@@ -42,7 +50,7 @@ class PostgresStore:
         self,
         *,
         database_id: str,
-        writer: Writer,
+        writer: Writer[PostgresOperation[Any, Any]],
         seekers: LinkPool,
         listers: LinkPool,
         log_end: Watermark,
@@ -63,8 +71,8 @@ class PostgresStore:
         """Open the database at `postgresql://…`, and make what is missing in it. Raises `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
-        is ours: `prepared_statements=off`, for a pooler that hands out connections by transaction and is unaware of
-        prepared statements (PgBouncer before 1.21).
+        is Ringback's: `prepared_statements=off`, for a pooler that hands out connections by transaction and is
+        unaware of prepared statements (PgBouncer before 1.21).
         """
         address = Address.parse(url)
         database_id = await prepare(address)
@@ -122,25 +130,25 @@ class PostgresStore:
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        return await self._write(create.create, create.Creation(new, alone), rows=len(new))
+        return await self._write(create.create, Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._write(change.apply, change.Changes(changes, turn), rows=len(changes))
+        await self._write(change.apply, Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
         return await self._write(change.extend, extensions, rows=len(extensions))
 
     async def lead(self, server: str, now: datetime, until: datetime) -> bool:
-        return await self._write(coordination.lead, coordination.Term(server, now, until))
+        return await self._write(coordination.lead, Term(server, now, until))
 
     async def clock_jumps(self) -> int:
         return await self._seek(reads.clock_jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        return await self._write(change.shift_leases, change.Shift(by, jumps))
+        return await self._write(change.shift_leases, Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._write(purge.purge, purge.Purge(now, retention, limit), rows=limit)
+        return await self._write(purge.purge, Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -152,10 +160,10 @@ class PostgresStore:
         return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
 
     async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(lists.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+        return await self._listers.read(partial(lists.page, wanted=newest_first(wanted, before_id, limit)))
 
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(lists.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+        return await self._listers.read(partial(lists.page, wanted=oldest_first(wanted, after_id, limit)))
 
     # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
 
@@ -196,7 +204,7 @@ class PostgresStore:
         return await self._listers.read(partial(reads.ahead, callback=callback))
 
     async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
-        await self._write(coordination.note_asked_for, coordination.Asked(until, now), rows=len(until))
+        await self._write(coordination.note_asked_for, Demand(until, now), rows=len(until))
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
         return await self._seek(partial(coordination.is_asked_for, service_id=service_id, now=now))
@@ -207,7 +215,7 @@ class PostgresStore:
         await self._write(services.put_service, service)
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        return await self._write(services.delete_service, services.ServiceRevision(service_id, revision))
+        return await self._write(services.delete_service, ServiceRevision(service_id, revision))
 
     async def services(self) -> Services:
         return await self._seek(reads.services)
@@ -233,9 +241,8 @@ class PostgresStore:
         return ()  # others write to the log, too
 
     async def _write(self, operation: PostgresOperation[T, R], request: T, *, rows: int = 1) -> R:
-        """Raises what the operation refuses it with, or `StorageUnavailable`."""
-        answer: R = await self._writer.submit(operation, request, rows)
-        return answer
+        """Raise what the operation refuses it with, or `StorageUnavailable`."""
+        return cast("R", await self._writer.submit(operation, request, rows))
 
     async def _seek(self, query: Work[R]) -> R:
         return await self._seekers.read(query)

@@ -14,7 +14,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -22,9 +22,10 @@ from psycopg.pq import TransactionStatus
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
+from ringback.storage.comparison import Held, Overlay
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
-from ringback.storage.postgres.labels import recordset, rows_json
+from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.writer import Submission, places_by_operation
 
 _log = logging.getLogger(__name__)
@@ -117,12 +118,29 @@ def poll_lock(dialer_id: str, request_id: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-class Held(NamedTuple):
-    """What a locked callback is compared by."""
+@dataclass(slots=True)
+class LockedRows:
+    """`Stored`: of the rows that are locked, with what the transaction has changed in them."""
 
-    revision: int
-    lease_expire_us: int | None
-    lease_fencing: int | None
+    services: set[str] = field(default_factory=set)
+    callbacks: dict[str, Held | None] = field(default_factory=dict)
+    turns: dict[str, int | None] = field(default_factory=dict)
+    holders: dict[str, str | None] = field(default_factory=dict)
+
+    def callback(self, callback_id: str) -> Held | None:
+        return self.callbacks.get(callback_id)
+
+    def holder(self, target: str) -> str | None:
+        return self.holders.get(target)
+
+    def turn(self, service_id: str) -> int | None:
+        return self.turns.get(service_id)
+
+    def update(self, overlay: Overlay) -> None:
+        """Take over what was changed."""
+        self.callbacks |= overlay.callbacks
+        self.turns |= overlay.turns
+        self.holders |= overlay.holders
 
 
 @dataclass(slots=True)
@@ -131,10 +149,7 @@ class PostgresTransaction:
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
-    services: set[str] = field(default_factory=set)
-    callbacks: dict[str, Held] = field(default_factory=dict)
-    turns: dict[str, int] = field(default_factory=dict)
-    in_call: dict[str, str | None] = field(default_factory=dict)
+    locked: LockedRows = field(default_factory=LockedRows)
     entries: list[Row] = field(default_factory=list)
     # The version of all services, when it has changed.
     services_version: int = 0
@@ -173,10 +188,10 @@ class PostgresTransaction:
         ]
         await self._catch_up()
         services, callbacks, turns, calls = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
-        self.services.update(service_id for (service_id,) in services)
-        self.callbacks.update((callback_id, Held(*columns)) for callback_id, *columns in callbacks)
-        self.turns.update((service_id, revision) for service_id, revision in turns)
-        self.in_call.update((target, callback_id) for target, callback_id in calls)
+        self.locked.services = {service_id for (service_id,) in services}
+        self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
+        self.locked.turns = dict(turns)
+        self.locked.holders = dict(calls)
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:
         """Log the entries. The row of the cursor is the newest number."""
@@ -222,6 +237,8 @@ async def _probe(transaction: PostgresTransaction, _: None) -> None:
 
 probe = each(_probe)
 
+_Submission = Submission[PostgresOperation[Any, Any]]
+
 
 class PostgresBatchWriter:
     """Writes batches over one connection."""
@@ -233,7 +250,7 @@ class PostgresBatchWriter:
         self._committed = committed
         self._notifies = True
 
-    async def write(self, batch: Sequence[Submission]) -> Sequence[Any]:
+    async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
         """Return the outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
         try:
             return await self._transact(batch)
@@ -244,7 +261,7 @@ class PostgresBatchWriter:
                 return [await self._write_alone(submission) for submission in batch]
             return [await self._write_alone(batch[0]) if isinstance(error, RIVALRY) else error]
 
-    async def _write_alone(self, submission: Submission) -> Any:
+    async def _write_alone(self, submission: _Submission) -> Any:
         for attempt in range(_ATTEMPTS):
             try:
                 [outcome] = await self._transact([submission])
@@ -259,10 +276,10 @@ class PostgresBatchWriter:
             return rival
         return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {rival}")
 
-    async def _transact(self, batch: Sequence[Submission]) -> list[Any]:
+    async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
         return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
 
-    async def _run(self, connection: Connection, batch: Sequence[Submission]) -> list[Any]:
+    async def _run(self, connection: Connection, batch: Sequence[_Submission]) -> list[Any]:
         commit = newest = None
         try:
             async with connection.pipeline() as pipeline:
@@ -289,7 +306,7 @@ class PostgresBatchWriter:
         return outcomes
 
 
-async def _run_operations(transaction: PostgresTransaction, batch: Sequence[Submission]) -> list[Any]:
+async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
     outcomes: list[Any] = [None] * len(batch)
     for operation, places in places_by_operation(batch).items():
         answers = await operation.run(transaction, [batch[place].request for place in places])
