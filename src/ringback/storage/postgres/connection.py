@@ -98,7 +98,7 @@ class Link:
     async def run(self, work: Work[R], limit_s: float) -> R:
         """Do the work, at most for so long. Cancelling the caller does not stop it in the middle.
 
-        It is begun a second time when the connection turns out to be lost. Raises `StorageUnavailable`.
+        It is begun a second time when the connection turns out to be lost. Raise `StorageUnavailable`.
         """
         job = asyncio.create_task(self._run(work, asyncio.get_running_loop().time() + limit_s))
         self._jobs.add(job)
@@ -199,7 +199,15 @@ class Link:
 
 
 class LinkPool:
-    """A few links that read. Each question goes to the one with the least to do."""
+    """A few links that read. Each question goes to the one with the least to do.
+
+    Not `psycopg_pool`: what hangs would still have to be cut, and work be kept from being cancelled in the middle, so
+    it takes more code; the writer and the listener need a link in any case. Measured with two connections, it costs
+    the same per `get` alone and 9 % more with 16 at a time (139 instead of 127 µs of CPU). It waits longer and longer
+    to connect again: after a crash of 8 s it reads again 5.7 s late, after one of 20 s 8.8 s. With a
+    `reconnect_timeout` of 1 s that is within a second, as here, but each refusal takes a second; here it comes as
+    soon as the attempt to connect has failed.
+    """
 
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = links

@@ -1,4 +1,4 @@
-"""Hearing of what other servers commit: by notification where there is one, by asking at any rate.
+"""Hearing of what other servers commit: by notification where there is one, by asking in any case.
 
 A notification is a hint. Every server asks the database once a second what the newest numbers are, so one that is
 lost costs no more than that. Where they do not come (a pooler between, an engine that has no LISTEN), it notices

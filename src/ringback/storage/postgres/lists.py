@@ -4,7 +4,7 @@ How they are read is decided in `list_plan`; here are the statements for it.
 
 PostgreSQL has no word for the index to use, and its own choice may be to walk along all ids until enough match: that
 takes seconds for what is rare. So the driving condition is written such that only its index has the order that is
-asked for ("POSIX", see the schema), and all other conditions such that no index answers them.
+asked for ("POSIX", see the schema), and all other conditions such that no index serves them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -92,7 +92,7 @@ def select(page: Page, ranges: Sequence[IndexRange]) -> Fragment:
     """
     rest = [_condition(condition) for condition in conditions(page.wanted)]
     rest_values = tuple(value for condition in rest for value in condition.values)
-    # Said like this, no index answers it, and the planner makes no guess of how many rows are left, by which it would
+    # Said like this, no index serves it, and the planner makes no guess of how many rows are left, by which it would
     # rather sort them all.
     opaque = [f"nullif({condition.sql}, false) IS NOT NULL" for condition in rest]
     ordered = f"ORDER BY id {page.direction.order} LIMIT {page.limit + 1}"

@@ -1,4 +1,4 @@
-"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment."""
+"""The questions that an index serves. Each is one statement, which sees the database as it is at one moment."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -1,7 +1,7 @@
 """The adapter: each method of the port is an operation for the writer or a question for a reader.
 
-Each server has six connections: one that writes, two that answer seeks, two that answer lists and counts, one that
-hears of what other servers commit. While it starts, there is one more.
+Each server has six connections: one that writes, two for seeks, two for lists and counts, one that hears of what
+other servers commit. While it starts, there is one more.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class PostgresStore:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open the database at `postgresql://…`, and make what is missing in it. Raises `StoreCannotOpen`.
+        """Open the database at `postgresql://…`, and make what is missing in it. Raise `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
         is Ringback's: `prepared_statements=off`, for a pooler that hands out connections by transaction and is
@@ -109,11 +109,11 @@ class PostgresStore:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write succeeded."""
+        """Return whether the last attempt to write succeeded."""
         return self._writer.healthy
 
     async def probe(self) -> bool:
-        """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
+        """Return whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
         if not self._writer.healthy:
             with suppress(StorageUnavailable):
                 await self._write(probe, None)
@@ -124,7 +124,7 @@ class PostgresStore:
             await self._resources.aclose()
 
     async def read_clock(self) -> datetime:
-        """The time of the database, the same for all servers."""
+        """Return the time of the database, the same for all servers."""
         return await self._seek(reads.clock)
 
     # --- Callbacks ---------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class Locks:
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
-    """The key of the lock for one poll. Two polls that share one wait for each other, and no more."""
+    """Return the key of the lock for one poll. Two polls that share one wait for each other, and no more."""
     digest = hashlib.blake2b(f"{dialer_id} {request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
@@ -197,7 +197,7 @@ class PostgresTransaction:
         """Log the entries. The row of the cursor is the newest number."""
         if not self.entries:
             return None
-        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for us
+        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for this one
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
 
