@@ -19,10 +19,11 @@ from ringback.domain.faults import Faults
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
 from ringback.domain.request import CheckedRequest, check
+from ringback.storage.operations import Creation
 from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
 from ringback.storage.postgres.dsn import Address
-from ringback.storage.postgres.transaction import Locks, Transaction
+from ringback.storage.postgres.transaction import Locks, PostgresTransaction
 from tests.world.postgres import Cluster
 
 BATCHES: Final = (1, 10, 100)
@@ -73,11 +74,11 @@ def _request(now: datetime) -> CheckedRequest:
 
 
 async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
-    """Write as `Committing` does, with a look at the clock in between."""
+    """Write as `PostgresBatchWriter` does, with a look at the clock in between."""
     async with connection.pipeline() as pipeline:
-        writing = Transaction(connection, pipeline)
+        writing = PostgresTransaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
-        await create.create.run(writing, [create.Creation(new, ())])
+        await create.create.run(writing, [Creation(new, ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured
         locked = await writing.send(_TIME)
         await writing.append()

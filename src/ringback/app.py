@@ -25,7 +25,7 @@ from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
 from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
-from ringback.ports.location import PostgresUrl
+from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
 from ringback.rpc.callback_servicer import CallbackServicer
 from ringback.rpc.dialer_servicer import DialerServicer
@@ -33,8 +33,7 @@ from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
 from ringback.rpc.watch_encoder import WatchEncoder
-from ringback.storage.errors import StoreCannotOpen
-from ringback.storage.sqlite import SqliteStore
+from ringback.storage.open import open_store
 from ringback.wire.handlers.callbacks import CallbackHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -87,7 +86,8 @@ class App:
     @classmethod
     async def start(cls, settings: Settings) -> Self:
         """Open the database, continue where it says, and serve. Raises `StoreCannotOpen`, `CannotListen`."""
-        app = cls(settings, *await _open(settings.database))
+        store = await open_store(settings.database)
+        app = cls(settings, store, _clock_for(store))
         try:
             await app._start()
         except BaseException:
@@ -188,16 +188,9 @@ class App:
                 _log.warning("the database %s", "takes writes again" if serving else "does not take writes")
 
 
-async def _open(database: Path | PostgresUrl) -> tuple[Store, SystemClock | SharedClock]:
-    """The store, and the clock that goes with it."""
-    if isinstance(database, Path):
-        return await SqliteStore.open(database), SystemClock()
-    try:
-        from ringback.storage.postgres import PostgresStore  # noqa: PLC0415 - an extra of its own
-    except ImportError:
-        raise StoreCannotOpen(database, "install 'ringback[postgres]' for it") from None
-    store = await PostgresStore.open(database.url)
-    return store, SharedClock(store.read_clock)
+def _clock_for(store: Store) -> SystemClock | SharedClock:
+    """Servers that share a database go by its clock."""
+    return SharedClock(store.read_clock) if isinstance(store, SharedTime) else SystemClock()
 
 
 def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:

@@ -1,7 +1,7 @@
 """Where time comes from."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
@@ -13,4 +13,13 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some moment; never jumps."""
+        ...
+
+
+@runtime_checkable
+class SharedTime(Protocol):
+    """A store whose database tells the time, the same for all servers that share it."""
+
+    async def read_clock(self) -> datetime:
+        """Raises `StorageUnavailable`."""
         ...

@@ -3,7 +3,7 @@
 A task that wants something written hands in an operation and waits for a future. One task owns the writing
 connection, and has all that has gathered written at once. So a durable write costs a fraction of a disk flush when
 many write, no transaction is ever open in the task of a request, and a caller that is cancelled leaves nothing
-half-done. What an operation is, and how a batch of them is written, is the dialect's affair.
+half-done. What an operation is, and how a batch of them is written, is the dialect's affair: `Op` is its type.
 """
 
 import asyncio
@@ -11,13 +11,15 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Generic, TypeVar
 
 from ringback.domain.errors import StorageUnavailable
 
 _log = logging.getLogger(__name__)
 
-# No more is begun in a transaction that has come to so many rows: nobody shall wait long behind one.
+Op = TypeVar("Op")
+
+# No more is begun in a transaction that has come to so many rows: no caller shall wait long behind one.
 ENOUGH_ROWS: Final = 1000
 # Flushes at once when alone. While several wait, flushes start this far apart: fewer, larger transactions leave
 # more time to the tasks that hand in the next ones, so that latency falls as well.
@@ -27,28 +29,28 @@ CROWD_SPACING_S: Final = 0.002
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(Generic[Op]):
     """A request, and the operation that is to write it; `rows` is about how many it touches."""
 
-    operation: Any
-    request: Any
+    operation: Op
+    request: object
     rows: int
-    answer: asyncio.Future[Any]
+    answer: asyncio.Future[object]
 
 
 # Writes a batch durably, and answers each with a result or with the exception to raise. Raises nothing itself.
-WriteBatch = Callable[[Sequence[Submission]], Awaitable[Sequence[Any]]]
+WriteBatch = Callable[[Sequence[Submission[Op]]], Awaitable[Sequence[object]]]
 
 
-class Writer:
+class Writer(Generic[Op]):
     """Gathers what is to be written from the moment it is made until `close`."""
 
-    def __init__(self, write: WriteBatch, stopped: Callable[[], None]) -> None:
+    def __init__(self, write: WriteBatch[Op], stopped: Callable[[], None]) -> None:
         """`stopped` is called when nothing more will be written."""
         self._write = write
         self._when_stopped = stopped
-        self._waiting: deque[Submission] = deque()
-        self._writing: list[Submission] = []
+        self._waiting: deque[Submission[Op]] = deque()
+        self._writing: list[Submission[Op]] = []
         self._work = asyncio.Event()
         self._flush_time = 0.0
         self._closing = False
@@ -62,14 +64,14 @@ class Writer:
         """Whether the last attempt to write succeeded, and there can be another one."""
         return self._succeeded and not self._task.done()
 
-    async def submit(self, operation: object, request: object, rows: int) -> Any:
+    async def submit(self, operation: Op, request: object, rows: int) -> object:
         """Write, and return when it is durable.
 
         Raises what the operation refuses it with, or `StorageUnavailable`. Cancelling the caller does not stop it.
         """
         if self._closing or self._task.done():
             raise StorageUnavailable("the database is closed")
-        answer: asyncio.Future[Any] = self._loop.create_future()
+        answer: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append(Submission(operation, request, rows, answer))
         self._work.set()
         return await answer
@@ -110,7 +112,7 @@ class Writer:
             rows += submission.rows
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        """Let nobody wait for a writer that is gone, however it went."""
+        """Let no caller wait for a writer that is gone, however it went."""
         if not task.cancelled() and (error := task.exception()):
             _log.critical("the writer of the database died; nothing can be stored any more", exc_info=error)
         for submission in (*self._writing, *self._waiting):
@@ -119,9 +121,9 @@ class Writer:
         self._when_stopped()
 
 
-def places_by_operation(batch: Sequence[Submission]) -> dict[Any, list[int]]:
-    """Which of the batch each operation is for: nobody of it was answered yet, so their order is free."""
-    places: dict[Any, list[int]] = {}
+def places_by_operation(batch: Sequence[Submission[Op]]) -> dict[Op, list[int]]:
+    """Return which of the batch each operation is for: none of it was answered yet, so their order is free."""
+    places: dict[Op, list[int]] = {}
     for place, submission in enumerate(batch):
         places.setdefault(submission.operation, []).append(place)
     return places
@@ -133,9 +135,9 @@ def _spacing(waiting: int) -> float:
     return SPACING_S if waiting < CROWD else CROWD_SPACING_S
 
 
-def _settle(submission: Submission, outcome: Any) -> None:
+def _settle(submission: Submission[Op], outcome: object) -> None:
     if submission.answer.done():
-        return  # whoever waited for it was cancelled
+        return  # the caller was cancelled
     if isinstance(outcome, Exception):
         submission.answer.set_exception(outcome)
     else:

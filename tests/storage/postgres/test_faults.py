@@ -15,8 +15,8 @@ import pytest
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
-from ringback.storage.postgres import PostgresStore, committing, readers, transaction
-from ringback.storage.postgres.transaction import Operation, Transaction
+from ringback.storage.postgres import PostgresStore, connection, transaction
+from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
 from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
@@ -132,8 +132,8 @@ async def test_connections_are_terminated_over_and_over(victim: Cluster) -> None
 async def test_a_database_that_hangs_is_unavailable_until_it_goes_on(
     victim: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "READ_LIMIT_S", 0.5)
-    monkeypatch.setattr(committing, "WRITE_LIMIT_S", 0.5)
+    monkeypatch.setattr(connection, "READ_LIMIT_S", 0.5)
+    monkeypatch.setattr(transaction, "WRITE_LIMIT_S", 0.5)
     async with opened(victim.new_schema()) as store:
         await store.put_service(SERVICE)
         callback, other = new(), new()
@@ -231,7 +231,7 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
     url = victim.new_schema()
     hanging, over = asyncio.Event(), asyncio.Event()
 
-    async def hang(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
         hanging.set()
         await over.wait()
@@ -239,7 +239,7 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
 
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(Operation(hang), None))
+        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
         await hanging.wait()
         callback = new()
         assert await two.create([callback]) == [None]
@@ -253,7 +253,7 @@ async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monke
     url = victim.new_schema()
     hanging, over = asyncio.Event(), asyncio.Event()
 
-    async def hang(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
         hanging.set()
         await over.wait()
@@ -261,7 +261,7 @@ async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monke
 
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(Operation(hang), None))
+        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
         await hanging.wait()
         callback = new()
         with pytest.raises(StorageUnavailable, match="lock timeout"):

@@ -8,8 +8,10 @@ import pytest
 
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
-from ringback.storage.sqlite import change, lists, reads
+from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, Page, access_paths, names_of
+from ringback.storage.sqlite import create, lists, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
 
@@ -29,7 +31,7 @@ QUESTIONS = {
     "queue: held": reads.IS_HELD,
     "line": reads.LINE,
     "ahead": reads.AHEAD,
-    "same target": change.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
+    "same target": create.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
     "events": reads.EVENTS,
 }
 FILTERS = {
@@ -70,7 +72,9 @@ def check_plan(database: sqlite3.Connection, statement: str) -> None:
     parameters = {"service_id": "", "depth": 1} if ":" in statement else ["x"] * statement.count("?")
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     scans = [
-        step for step in plan if step.startswith("SCAN") and not step.startswith(("SCAN queued", "SCAN (subquery"))
+        step
+        for step in plan
+        if step.startswith("SCAN") and not step.startswith(("SCAN queued", "SCAN (subquery", "SCAN CONSTANT ROW"))
     ]
     assert not scans, plan
     assert not [step for step in plan if "TEMP B-TREE" in step], plan
@@ -83,13 +87,18 @@ def test_questions_are_answered_by_an_index(database: sqlite3.Connection, statem
 
 
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
-@pytest.mark.parametrize("direction", [lists.UP, lists.DOWN], ids=["up", "down"])
-def test_lists_are_read_in_order(
-    database: sqlite3.Connection, wanted: CallbackFilter, direction: lists.Direction
-) -> None:
+@pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
+def test_lists_are_read_in_order(database: sqlite3.Connection, wanted: CallbackFilter, direction: Direction) -> None:
     """Whatever they are driven by; also while the possible ways are compared."""
-    for drive in [*lists.drives(wanted), lists.BY_ID]:
-        check_plan(database, lists.select(wanted, drive, direction, "", 10).sql)
-        if drive is not lists.BY_ID:
-            for stream in drive.streams:
-                check_plan(database, f"SELECT 1 FROM {stream.entries} LIMIT 1")
+    page = Page(wanted, direction, "", 10)
+    for path in [*access_paths(wanted), BY_ID]:
+        check_plan(database, lists.select(page, lists.streams(path)).sql)
+        if path is not BY_ID:
+            check_plan(database, lists.count([path]).sql)
+
+
+@pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
+def test_named_callbacks_are_looked_up(database: sqlite3.Connection, direction: Direction) -> None:
+    task = ExternalTaskKey(caller_id="a", external_task_id="b")
+    wanted = CallbackFilter(keys=("a", task, "c", task), states=(State.QUEUED,))
+    check_plan(database, lists.select(Page(wanted, direction, "", 10), [lists.named(names_of(wanted))]).sql)

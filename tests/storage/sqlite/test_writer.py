@@ -190,7 +190,7 @@ async def test_a_reader_that_failed_in_the_middle_goes_on(
     callback = new()
     await sqlite_store.create([callback])
     with monkeypatch.context() as patch:
-        patch.setattr("ringback.storage.sqlite.lists.read_callback", lambda *_: 1 / 0)
+        patch.setattr("ringback.storage.list_plan.read_callback", lambda *_: 1 / 0)
         for _ in range(4):
             with pytest.raises(ZeroDivisionError):
                 await sqlite_store.list(MATCH_ALL, "", 10)

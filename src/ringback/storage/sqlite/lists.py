@@ -1,41 +1,56 @@
 """Lists: the callbacks that a filter matches, by id, a page at a time, however many there are.
 
-Every index a list can be driven by gives its matches in the order of their ids, so that a page is read from where
-the one before ended and nothing is sorted. A filter with several values in a field reads several such streams,
-which SQLite merges. What the driving index does not say is looked at row by row.
+How they are read is decided in `list_plan`; here are the statements for it.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, Final
 
-from ringback.domain.callback import Callback, State
 from ringback.domain.filter import CallbackFilter
-from ringback.domain.key import Key
 from ringback.ports.values import Snapshot
-from ringback.storage.body import read_callback, time_us
-from ringback.storage.sqlite.readers import one_moment
-from ringback.storage.sqlite.reads import PAGE_BYTES, newest_event
+from ringback.storage.list_plan import (
+    COUNTED,
+    AccessPath,
+    Bound,
+    Condition,
+    Index,
+    Label,
+    Lookup,
+    Names,
+    OneOf,
+    Page,
+    access_paths,
+    conditions,
+    default_path,
+    fewest,
+    is_open,
+    names_of,
+    read_page,
+)
+from ringback.storage.operations import PAGE_BYTES
+from ringback.storage.sqlite.reads import NEWEST_EVENT
 
-# More streams than this are not merged; SQLite's limit is 500.
-_MAX_STREAMS: Final = 64
-# How far the matches of an index are counted to find the one with the fewest.
-_COUNTED: Final = 1000
-# Greater than every id; before and after every time.
-_LAST_ID: Final = "\U0010ffff"
+# Before and after every time.
 _FIRST_US: Final = -(2**63)
 _LAST_US: Final = 2**63 - 1
+_INDEXES: Final = {
+    Index.SUPERVISOR: "callback_by_supervisor",
+    Index.SERVICE: "callback_by_service",
+    Index.CALLER: "callback_by_caller",
+    Index.STATE: "callback_by_state",
+}
 
 Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Statement:
+    """SQL, or a part of it, with its values."""
+
     sql: str
-    values: Values
+    values: Values = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,132 +64,104 @@ class Stream:
     entries: str
 
 
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """A way to the rows: the streams that have all matches between them, and none twice."""
-
-    streams: Sequence[Stream]
-    # Has to collect its matches before the first comes out: good for few of them only.
-    for_few: bool = False
+def page(database: sqlite3.Connection, wanted: Page) -> Snapshot:
+    query = select(wanted, _streams(database, wanted.wanted))
+    return read_page(database.execute(query.sql, query.values).fetchall(), wanted.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Direction:
-    bound: str
-    order: str
+def _streams(database: sqlite3.Connection, wanted: CallbackFilter) -> Sequence[Stream]:
+    if wanted.keys:
+        return [named(names_of(wanted))]
+    possible = access_paths(wanted)
+    if not is_open(possible):
+        return streams(default_path(possible))
+    counts = count(possible)
+    return streams(fewest(possible, database.execute(counts.sql, counts.values).fetchone()))
 
 
-DOWN: Final = Direction("callback_id < ?", "DESC")
-UP: Final = Direction("callback_id > ?", "ASC")
+# --- The statements --------------------------------------------------------------------------------------------
 
 
-def newest_first(database: sqlite3.Connection, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
-    return _page(database, wanted, DOWN, before_id or _LAST_ID, limit)
+def select(page: Page, streams: Sequence[Stream]) -> Statement:
+    """Return the statement for a page: the number of the newest event, then the rows, all of the same moment.
 
-
-def oldest_first(database: sqlite3.Connection, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
-    return _page(database, wanted, UP, after_id, limit)
-
-
-def _page(
-    database: sqlite3.Connection, wanted: CallbackFilter, direction: Direction, bound: str, limit: int
-) -> Snapshot:
-    with one_moment(database):
-        number = newest_event(database)
-        drive = _named(database, wanted.keys) if wanted.keys else _cheapest(database, drives(wanted))
-        query = select(wanted, drive, direction, bound, limit + 1)
-        with closing(database.execute(query.sql, query.values)) as rows:
-            page, more = _cut(rows, limit)
-    return Snapshot(number, page, more)
-
-
-def _cut(rows: Iterable[tuple[str, str, int | None]], limit: int) -> tuple[list[Callback], bool]:
-    """As many as make a page, and whether there are more."""
-    page: list[Callback] = []
-    size = 0
-    for _, body, lease_expire_us in rows:
-        if len(page) == limit or size >= PAGE_BYTES:
-            return page, True
-        page.append(read_callback(body, lease_expire_us))
-        size += len(body)
-    return page, False
-
-
-# --- The statement ---------------------------------------------------------------------------------------------
-
-
-def select(wanted: CallbackFilter, drive: Drive, direction: Direction, bound: str, limit: int) -> Condition:
-    """The statement for a page, with its values."""
-    rest = list(_conditions(wanted))
+    Beyond about as many bytes as a page may have, rows come without their body.
+    """
+    rest = [_condition(condition) for condition in conditions(page.wanted)]
     rest_values = tuple(value for condition in rest for value in condition.values)
     selects = [
-        f"SELECT callback_id, body, lease_expire_us FROM {stream.rows} WHERE "  # noqa: S608 - SQL of ours
-        + " AND ".join([stream.condition, direction.bound, *(condition.sql for condition in rest)])
-        for stream in drive.streams
+        f"SELECT callback_id AS id, body, lease_expire_us FROM {stream.rows} WHERE "  # noqa: S608 - SQL of ours
+        + " AND ".join([stream.condition, f"callback_id {page.direction.beyond} ?", *(one.sql for one in rest)])
+        for stream in streams
     ]
-    return Condition(
-        f"{' UNION ALL '.join(selects)} ORDER BY 1 {direction.order} LIMIT ?",
-        (*(value for stream in drive.streams for value in (*stream.values, bound, *rest_values)), limit),
+    # The sum needs no order of its own, in which SQLite would sort the rows once more: it takes them as they come.
+    sql = f"""
+        SELECT ({NEWEST_EVENT}), NULL, NULL, NULL
+        UNION ALL
+        SELECT NULL, id, CASE WHEN size - length(body) < {PAGE_BYTES} THEN body END, lease_expire_us FROM (
+            SELECT *, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS size
+              FROM ({" UNION ALL ".join(selects)} ORDER BY 1 {page.direction.order} LIMIT ?)
+        )
+    """  # noqa: S608 - SQL of ours
+    values = (value for stream in streams for value in (*stream.values, page.bound, *rest_values))
+    return Statement(sql, (*values, page.limit + 1))
+
+
+def count(possible: Sequence[AccessPath]) -> Statement:
+    """Return the statement that tells how many matches each of them has, up to `COUNTED`."""
+    each = [streams(path) for path in possible]
+    counts = [
+        f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {COUNTED}))"  # noqa: S608 - SQL of ours
+        for some in each
+    ]
+    return Statement(
+        f"SELECT {', '.join(counts)}", tuple(value for some in each for stream in some for value in stream.values)
     )
 
 
-def _conditions(wanted: CallbackFilter) -> Iterator[Condition]:
-    """The whole filter, for a row. The plus signs keep SQLite from choosing another index for it."""
-    if wanted.states:
-        yield _one_of("+state", [state.name for state in wanted.states])
-    if wanted.service_ids:
-        yield _one_of("+service_id", wanted.service_ids)
-    if wanted.caller_ids:
-        yield _one_of("+caller_id", wanted.caller_ids)
-    if wanted.priorities:
-        yield _one_of("+priority", [priority.value for priority in wanted.priorities])
-    if wanted.supervisors:
-        yield _one_of("ifnull(supervisor, '')", wanted.supervisors)
-    if wanted.dial_target:
-        yield Condition("+dial_target = ?", (wanted.dial_target,))
-    if wanted.due_after is not None:
-        yield Condition("+due_us >= ?", (time_us(wanted.due_after),))
-    if wanted.due_before is not None:
-        yield Condition("+due_us < ?", (time_us(wanted.due_before),))
-    for pair in wanted.labels.items():
-        yield Condition(
-            """EXISTS (
-                SELECT 1 FROM callback_label AS other
-                 WHERE other.key = ? AND other.value = ? AND other.callback_id = callback.callback_id
-            )""",
-            pair,
-        )
+def _condition(condition: Condition) -> Statement:
+    """The plus signs keep SQLite from choosing another index for it."""
+    match condition:
+        case OneOf(expression, values):
+            return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
+        case Bound(column, operator, value):
+            return Statement(f"+{column} {operator} ?", (value,))
+        case Label(key, value):
+            return Statement(
+                """EXISTS (
+                    SELECT 1 FROM callback_label AS other
+                     WHERE other.key = ? AND other.value = ? AND other.callback_id = callback.callback_id
+                )""",
+                (key, value),
+            )
 
 
-def _one_of(column: str, values: Sequence[Any]) -> Condition:
-    return Condition(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 # --- The way to the rows ---------------------------------------------------------------------------------------
 
-BY_ID: Final = Drive([Stream("callback", "TRUE", (), entries="callback")])
+
+def streams(path: AccessPath) -> Sequence[Stream]:
+    return [stream for lookup in path.lookups for stream in _streams_of(path.index, lookup)]
 
 
-def _named(database: sqlite3.Connection, keys: Sequence[Key]) -> Drive:
-    """A filter that names its callbacks needs no other index than that of their ids."""
-    ids = tuple(id_ for key in keys if (id_ := _id_of(database, key)) is not None)
-    condition = f"callback_id IN ({', '.join('?' * len(ids))})"
-    return Drive([Stream("callback", condition, ids, entries=f"callback WHERE {condition}")])
-
-
-def _id_of(database: sqlite3.Connection, key: Key) -> str | None:
-    if isinstance(key, str):
-        return key
-    row = database.execute(
-        "SELECT callback_id FROM callback WHERE caller_id = ? AND external_task_id = ?",
-        (key.caller_id, key.external_task_id),
-    ).fetchone()
-    return None if row is None else row[0]
-
-
-def _by(index: str, condition: str, values: Iterable[Values]) -> Drive:
-    # Each value once, or else its callbacks would come twice.
-    return Drive([_stream(index, condition, some) for some in dict.fromkeys(values)])
+def _streams_of(index: Index, lookup: Lookup) -> Iterator[Stream]:
+    condition = " AND ".join(f"{column} = ?" for column in index.columns)
+    match index:
+        case Index.ID:
+            yield Stream("callback", "TRUE", (), entries="callback")
+        case Index.TARGET:
+            yield _stream("callback_open_by_target", f"{condition} AND end_us IS NULL", lookup)
+            yield _stream("callback_ended_by_target", f"{condition} AND end_us IS NOT NULL", lookup)
+        case Index.LABEL:
+            source = "callback_label CROSS JOIN callback USING (callback_id)"
+            yield Stream(source, condition, lookup, entries=f"callback_label WHERE {condition}")
+        case Index.DUE:
+            yield _due(lookup)
+        case _:
+            yield _stream(_INDEXES[index], condition, lookup)
 
 
 def _stream(index: str, condition: str, values: Values) -> Stream:
@@ -182,73 +169,18 @@ def _stream(index: str, condition: str, values: Values) -> Stream:
     return Stream(source, condition, values, entries=f"{source} WHERE {condition}")
 
 
-def _by_target(target: str) -> Drive:
-    return Drive(
-        [
-            _stream("callback_open_by_target", "dial_target = ? AND end_us IS NULL", (target,)),
-            _stream("callback_ended_by_target", "dial_target = ? AND end_us IS NOT NULL", (target,)),
-        ]
-    )
-
-
-def _by_label(pair: tuple[str, str]) -> Drive:
-    source, condition = "callback_label CROSS JOIN callback USING (callback_id)", "key = ? AND value = ?"
-    return Drive([Stream(source, condition, pair, entries=f"callback_label WHERE {condition}")])
-
-
-def _by_due(wanted: CallbackFilter) -> Drive:
-    """The one index that is not in the order of ids."""
+def _due(span: Lookup) -> Stream:
+    after_us, before_us = span
     entries = "callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?"
-    span = (
-        _FIRST_US if wanted.due_after is None else time_us(wanted.due_after),
-        _LAST_US if wanted.due_before is None else time_us(wanted.due_before),
-    )
     condition = f"callback_id IN (SELECT callback_id FROM {entries})"  # noqa: S608 - SQL of ours
-    return Drive([Stream("callback", condition, span, entries)], for_few=True)
+    values = (_FIRST_US if after_us is None else after_us, _LAST_US if before_us is None else before_us)
+    return Stream("callback", condition, values, entries)
 
 
-def drives(wanted: CallbackFilter) -> list[Drive]:
-    """What this filter can be driven by, those first that usually find the fewest."""
-    return [drive for drive in _every_drive(wanted) if len(drive.streams) <= _MAX_STREAMS]
-
-
-def _every_drive(wanted: CallbackFilter) -> Iterator[Drive]:
-    if wanted.dial_target:
-        yield _by_target(wanted.dial_target)
-    for pair in wanted.labels.items():
-        yield _by_label(pair)
-    if wanted.supervisors and "" not in wanted.supervisors:
-        yield _by("callback_by_supervisor", "supervisor = ?", [(name,) for name in wanted.supervisors])
-    if wanted.service_ids:
-        states = [state.name for state in wanted.states or State]
-        yield _by("callback_by_service", "service_id = ? AND state = ?", product(wanted.service_ids, states))
-    if wanted.caller_ids:
-        yield _by("callback_by_caller", "caller_id = ?", [(caller,) for caller in wanted.caller_ids])
-    if wanted.states:
-        yield _by("callback_by_state", "state = ?", [(state.name,) for state in wanted.states])
-    if wanted.due_after is not None or wanted.due_before is not None:
-        yield _by_due(wanted)
-
-
-def _cheapest(database: sqlite3.Connection, possible: Sequence[Drive]) -> Drive:
-    """The one with the fewest matches, as far as they are counted; when all have many, the first."""
-    fallback = next((drive for drive in possible if not drive.for_few), BY_ID)
-    if all(drive is fallback for drive in possible):
-        return fallback
-    matches = [_count(database, drive) for drive in possible]
-    fewest = min(matches)
-    return possible[matches.index(fewest)] if fewest < _COUNTED else fallback
-
-
-def _count(database: sqlite3.Connection, drive: Drive) -> int:
-    """How many matches there are, up to `_COUNTED`."""
-    matches = 0
-    for stream in drive.streams:
-        (more,) = database.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM {stream.entries} LIMIT ?)",  # noqa: S608 - SQL of ours
-            (*stream.values, _COUNTED - matches),
-        ).fetchone()
-        matches += more
-        if matches >= _COUNTED:
-            break
-    return matches
+def named(names: Names) -> Stream:
+    task = """(
+        SELECT callback_id FROM callback INDEXED BY callback_by_task WHERE caller_id = ? AND external_task_id = ?
+    )"""
+    condition = f"callback_id IN ({', '.join(['?'] * len(names.ids) + [task] * len(names.tasks))})"
+    values = (*names.ids, *(value for task in names.tasks for value in (task.caller_id, task.external_task_id)))
+    return Stream("callback", condition, values, entries=f"callback WHERE {condition}")

@@ -1,27 +1,14 @@
 """Forgetting what need not be kept, a bounded number of rows at a time."""
 
 import sqlite3
-from collections.abc import Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import NamedTuple
 
-from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
+from ringback.storage.operations import Purge
 from ringback.storage.sqlite.reads import newest_event
-from ringback.storage.sqlite.statements import delete_labels, log
-from ringback.storage.sqlite.transaction import Transaction
-
-
-class Purge(NamedTuple):
-    now: datetime
-    retention: Retention
-    limit: int
-
-
-def purge(transaction: Transaction, requests: Sequence[Purge]) -> list[int]:
-    return [_purge(transaction, request) for request in requests]
+from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
 
 def _purge(transaction: Transaction, request: Purge) -> int:
@@ -43,7 +30,7 @@ def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, li
     delete_labels(database, [read_callback(body, None) for _, _, body in ended])
     database.executemany("DELETE FROM callback WHERE callback_id = ?", [row[:1] for row in ended])
     if ended:
-        log(transaction, [event_row.purged(now, *row) for row in ended])
+        transaction.log_rows([event_row.purged(now, *row) for row in ended])
     return len(ended)
 
 
@@ -58,3 +45,6 @@ def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int,
     if old:
         database.execute("DELETE FROM event WHERE number <= ?", (old[-1],))
     return len(old)
+
+
+purge = each(_purge)

@@ -12,12 +12,11 @@ from typing import Final, Self, TypeVar
 import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
+from ringback.storage.operations import READ_LIMIT_S
 from ringback.storage.sqlite.connection import connect, is_outage, on_thread, unavailable
 
 R = TypeVar("R")
 
-# As on PostgreSQL: a list that finds next to nothing among millions is refused rather than let hold up the others.
-READ_LIMIT_S: Final = 3.0
 # Of SQLite's virtual machine, between two looks at the clock: some tens of milliseconds. Each look needs the
 # interpreter's lock, for which it may have to wait.
 _STEPS: Final = 1_000_000

@@ -17,10 +17,8 @@ from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
 from ringback.storage.event_row import logged_event
+from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.readers import one_moment
-
-# A page ends early at about this size, so that no answer outgrows a message (4 MiB in gRPC).
-PAGE_BYTES: Final = 2 * 1024 * 1024
 
 
 def get(database: sqlite3.Connection, key: Key) -> Callback | None:
@@ -227,7 +225,7 @@ def _turn(service_id: str, service_with_turn: Any) -> Turn:
 # --- Services and events ---------------------------------------------------------------------------------------
 
 # SQLite's own table of AUTOINCREMENT: it knows the last number also when the log is empty.
-NEWEST_EVENT: Final = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
+NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 EVENTS: Final = """
     SELECT number, kind, previous_state, previous, lease_expire_us, body FROM event
      WHERE number > ? ORDER BY number LIMIT ?
@@ -242,8 +240,8 @@ def services(database: sqlite3.Connection) -> Services:
 
 
 def newest_event(database: sqlite3.Connection) -> int:
-    row = database.execute(NEWEST_EVENT).fetchone()
-    return 0 if row is None else int(row[0])
+    (number,) = database.execute(NEWEST_EVENT).fetchone()
+    return int(number)
 
 
 def history(database: sqlite3.Connection) -> History:

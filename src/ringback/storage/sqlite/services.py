@@ -1,24 +1,22 @@
 """Writing services, and where their round robin begins."""
 
 import sqlite3
-from typing import NamedTuple
 
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
-from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.errors import DuplicateService
 from ringback.storage.body import write_json, write_service
-from ringback.storage.sqlite.statements import each
+from ringback.storage.comparison import compare_service, service_changed_since
+from ringback.storage.operations import ServiceRevision
+from ringback.storage.sqlite.transaction import Transaction, each
 
 
-def _put_service(database: sqlite3.Connection, service: Service) -> int:
-    """Answers the version of all services after it."""
+def _put_service(transaction: Transaction, service: Service) -> int:
+    """Return the version of all services after it."""
+    database = transaction.database
     service_id = service.service_id
     stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
-    is_new = service.revision == 1
-    if is_new and stored is not None:
-        raise DuplicateService(service_id, "service_id")
-    if not is_new and stored != (service.revision - 1,):
-        raise RevisionConflict(f"service {service_id} was changed since it was read")
+    compare_service(service, None if stored is None else stored[0])
     other = database.execute(
         "SELECT service_id FROM service WHERE sip_address = ? AND service_id <> ?",
         (service.sip_address, service_id),
@@ -26,7 +24,7 @@ def _put_service(database: sqlite3.Connection, service: Service) -> int:
     if other is not None:
         raise DuplicateService(other[0], "sip_address")
     values = service.sip_address, service.revision, write_service(service), service_id
-    if is_new:
+    if service.revision == 1:
         database.execute("INSERT INTO service (sip_address, revision, body, service_id) VALUES (?, ?, ?, ?)", values)
         database.execute(
             "INSERT INTO service_turn (service_id, credits, revision) VALUES (?, ?, 0)",
@@ -37,16 +35,12 @@ def _put_service(database: sqlite3.Connection, service: Service) -> int:
     return _next_version(database)
 
 
-class ServiceRevision(NamedTuple):
-    service_id: str
-    revision: int
-
-
-def _delete_service(database: sqlite3.Connection, service: ServiceRevision) -> int | None:
-    """Answers the version of all services after it; None when the service is used."""
+def _delete_service(transaction: Transaction, service: ServiceRevision) -> int | None:
+    """Return the version of all services after it; None when the service is used."""
+    database = transaction.database
     stored = database.execute("SELECT revision FROM service WHERE service_id = ?", (service.service_id,)).fetchone()
     if stored != (service.revision,):
-        raise RevisionConflict(f"service {service.service_id} was changed since it was read")
+        raise service_changed_since(service.service_id)
     is_used = database.execute(
         """
         SELECT 1 FROM callback INDEXED BY callback_by_service

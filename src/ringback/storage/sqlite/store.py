@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
@@ -19,20 +19,19 @@ from ringback.domain.service import Service
 from ringback.ports.recent_events import RecentEvents
 from ringback.ports.values import ALL_SERVICES, Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
 from ringback.storage.errors import StoreCannotOpen
-from ringback.storage.sqlite import change, lists, purge, reads, services
+from ringback.storage.list_plan import newest_first, oldest_first
+from ringback.storage.operations import LISTERS, SEEKERS, Changes, Creation, Purge, ServiceRevision, Shift
+from ringback.storage.sqlite import change, create, lists, purge, reads, services
 from ringback.storage.sqlite.connection import connect, on_thread
 from ringback.storage.sqlite.readers import Readers
 from ringback.storage.sqlite.schema import prepare, refusals, sole_use
-from ringback.storage.sqlite.transaction import Committing, Operation
+from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Lists and counts have readers of their own: a long one holds up others, never the scheduler or a dialer.
-SEEKERS: Final = 2
-LISTERS: Final = 2
 # In memory, for whoever follows the log closely.
 RECENT_EVENTS: Final = 1_000
 
@@ -44,7 +43,7 @@ class SqliteStore:
         self,
         *,
         database_id: str,
-        writer: Writer,
+        writer: Writer[Operation[Any, Any]],
         seekers: Readers,
         listers: Readers,
         log_end: Watermark,
@@ -85,8 +84,8 @@ class SqliteStore:
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
             recent = RecentEvents(log_end.value, RECENT_EVENTS)
-            committing = Committing(writing, partial(_committed, recent, log_end))
-            writer = Writer(committing.write, stopped=log_end.end)
+            batches = BatchWriter(writing, partial(_committed, recent, log_end))
+            writer = Writer(batches.write, stopped=log_end.end)
             stack.push_async_callback(writer.close)
             return cls(
                 database_id=database_id,
@@ -112,7 +111,7 @@ class SqliteStore:
         """Whether the database takes writes: as the last one showed or, when it failed, as another one shows."""
         if not self._writer.healthy:
             with suppress(StorageUnavailable):
-                await self._write(change.probe, None)
+                await self._write(probe, None)
         return self._writer.healthy
 
     async def close(self) -> None:
@@ -122,10 +121,10 @@ class SqliteStore:
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        return await self._write(change.create, change.Creation(new, alone), rows=len(new))
+        return await self._write(create.create, Creation(new, alone), rows=len(new))
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
-        await self._write(change.apply, change.Changes(changes, turn), rows=len(changes))
+        await self._write(change.apply, Changes(changes, turn), rows=len(changes))
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
         return await self._write(change.extend, extensions, rows=len(extensions))
@@ -137,10 +136,10 @@ class SqliteStore:
         return await self._seek(reads.clock_jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        return await self._write(change.shift_leases, change.Shift(by, jumps))
+        return await self._write(change.shift_leases, Shift(by, jumps))
 
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
-        return await self._write(purge.purge, purge.Purge(now, retention, limit), rows=limit)
+        return await self._write(purge.purge, Purge(now, retention, limit), rows=limit)
 
     async def get(self, key: Key) -> Callback | None:
         return await self._seek(partial(reads.get, key=key))
@@ -152,10 +151,10 @@ class SqliteStore:
         return await self._seek(partial(reads.get_many, callback_ids=callback_ids))
 
     async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(lists.newest_first, wanted=wanted, before_id=before_id, limit=limit))
+        return await self._listers.read(partial(lists.page, wanted=newest_first(wanted, before_id, limit)))
 
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
-        return await self._listers.read(partial(lists.oldest_first, wanted=wanted, after_id=after_id, limit=limit))
+        return await self._listers.read(partial(lists.page, wanted=oldest_first(wanted, after_id, limit)))
 
     # --- The scheduler's and the dispatcher's questions --------------------------------------------------------
 
@@ -207,7 +206,7 @@ class SqliteStore:
         self._services_version.advance(await self._write(services.put_service, service))
 
     async def delete_service(self, service_id: str, revision: int) -> bool:
-        version = await self._write(services.delete_service, services.ServiceRevision(service_id, revision))
+        version = await self._write(services.delete_service, ServiceRevision(service_id, revision))
         if version is not None:
             self._services_version.advance(version)
         return version is not None
@@ -235,8 +234,7 @@ class SqliteStore:
 
     async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
-        answer: R = await self._writer.submit(operation, request, rows)
-        return answer
+        return cast("R", await self._writer.submit(operation, request, rows))
 
     async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
         return await self._seekers.read(query)

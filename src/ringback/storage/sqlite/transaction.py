@@ -6,17 +6,34 @@ So no transaction is ever open between two awaits, and the thread is gone to and
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 import aiosqlite
 
-from ringback.ports.values import LoggedEvent
+from ringback.domain.callback import Callback
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.values import EventKind, LoggedEvent
+from ringback.storage.callback_row import Row
+from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.sqlite.connection import is_outage, on_thread, unavailable
 from ringback.storage.writer import Submission, places_by_operation
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+# Rows per INSERT. Every statement lets go of the interpreter's lock and has to get it back from a busy event loop,
+# so few large ones are worth much; SQLite may allow no more than 999 parameters in one.
+ROWS_PER_INSERT: Final = 32
+
+
+class LogEntry(NamedTuple):
+    """A row of the log, and what it tells."""
+
+    row: Row
+    before: Callback | None
+    after: Callback
 
 
 class Transaction:
@@ -26,8 +43,21 @@ class Transaction:
         self.database = database
         # The newest entry of the log; 0 while there is no new one.
         self.newest = 0
-        # Those of the new entries whose values are at hand, so that nobody has to read them.
+        # Those of the new entries whose values are at hand, so that they need not be read.
         self.events: list[LoggedEvent] = []
+
+    def log(self, entries: Sequence[LogEntry]) -> None:
+        if entries:
+            first = self.log_rows([entry.row for entry in entries])
+            self.events += [
+                LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before)
+                for number, (_, before, after) in enumerate(entries, first)
+            ]
+
+    def log_rows(self, rows: Sequence[Row]) -> int:
+        """Return the number of the first of at least one entry; the others follow without a gap."""
+        self.newest = insert(self.database, "event", EVENT_COLUMNS, rows)
+        return self.newest - len(rows) + 1
 
 
 # What is written: takes the requests that were handed in for it, in order, and answers each with a result or with
@@ -36,7 +66,30 @@ class Transaction:
 Operation = Callable[[Transaction, Sequence[T]], Sequence[R | Exception]]
 
 
-class Committing:
+def each(operation: Callable[[Transaction, T], R]) -> Operation[T, R]:
+    """Return the operation that handles its requests one after the other."""
+
+    def run(transaction: Transaction, requests: Sequence[T]) -> list[R | Exception]:
+        answers: list[R | Exception] = []
+        for request in requests:
+            try:
+                answers.append(operation(transaction, request))
+            except (RevisionConflict, DuplicateService) as refusal:
+                answers.append(refusal)
+        return answers
+
+    return run
+
+
+def _probe(transaction: Transaction, _: None) -> None:
+    """A write that means nothing. A new value each time: SQLite does not write a page that stays the same."""
+    transaction.database.execute("UPDATE ringback SET probes = probes + 1")
+
+
+probe = each(_probe)
+
+
+class BatchWriter:
     """Writes batches over one connection."""
 
     def __init__(
@@ -46,7 +99,7 @@ class Committing:
         self._connection = connection
         self._committed = committed
 
-    async def write(self, batch: Sequence[Submission]) -> Sequence[Any]:
+    async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
         outcomes, transactions = await on_thread(self._connection, partial(_write, batch))
         for transaction in transactions:
             if transaction.newest:
@@ -56,9 +109,11 @@ class Committing:
 
 # --- On the connection's thread --------------------------------------------------------------------------------
 
+_Batch = Sequence[Submission[Operation[Any, Any]]]
 
-def _write(batch: Sequence[Submission], database: sqlite3.Connection) -> tuple[list[Any], list[Transaction]]:
-    """The outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
+
+def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
+    """Return the outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
     try:
         _roll_back(database)  # what could not be rolled back before
         database.execute("BEGIN IMMEDIATE")
@@ -67,7 +122,7 @@ def _write(batch: Sequence[Submission], database: sqlite3.Connection) -> tuple[l
     transaction = Transaction(database)
     try:
         outcomes = _run_operations(transaction, batch)
-    except Exception as error:  # noqa: BLE001 - goes to whoever asked for it
+    except Exception as error:  # noqa: BLE001 - goes to the caller whose it is
         _try_to_roll_back(database)
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error], []
@@ -80,17 +135,17 @@ def _write(batch: Sequence[Submission], database: sqlite3.Connection) -> tuple[l
     return outcomes, [transaction]
 
 
-def _write_each(batch: Sequence[Submission], database: sqlite3.Connection) -> tuple[list[Any], list[Transaction]]:
+def _write_each(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
     written = [_write([submission], database) for submission in batch]
     return [outcome for outcomes, _ in written for outcome in outcomes], [t for _, some in written for t in some]
 
 
-def _run_operations(transaction: Transaction, batch: Sequence[Submission]) -> list[Any]:
-    """Each operation once, with all of its requests."""
-    outcomes: list[Any] = [None] * len(batch)
-    for operation, its_places in places_by_operation(batch).items():
-        answers = operation(transaction, [batch[place].request for place in its_places])
-        for place, answer in zip(its_places, answers, strict=True):
+def _run_operations(transaction: Transaction, batch: _Batch) -> list[object]:
+    """Run each operation once, with all of its requests."""
+    outcomes: list[object] = [None] * len(batch)
+    for operation, places in places_by_operation(batch).items():
+        answers = operation(transaction, [batch[place].request for place in places])
+        for place, answer in zip(places, answers, strict=True):
             outcomes[place] = answer
     return outcomes
 
@@ -104,3 +159,32 @@ def _roll_back(database: sqlite3.Connection) -> None:
     # SQLite has done so itself after some errors, and a second one would be an error.
     if database.in_transaction:
         database.execute("ROLLBACK")
+
+
+# --- Rows into tables ------------------------------------------------------------------------------------------
+
+
+def insert_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -> None:
+    insert(database, "callback_label", LABEL_COLUMNS, label_rows(callbacks))
+
+
+def delete_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -> None:
+    database.executemany(
+        "DELETE FROM callback_label WHERE key = ? AND value = ? AND callback_id = ?", label_rows(callbacks)
+    )
+
+
+def insert(database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+    """Return the number that SQLite gave to the last row of a table that has numbers."""
+    number = 0
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        some = rows[start : start + ROWS_PER_INSERT]
+        values: list[Any] = [value for row in some for value in row]
+        number = database.execute(_insert_of(table, columns, len(some)), values).lastrowid or 0
+    return number
+
+
+@cache  # a few tables, up to ROWS_PER_INSERT rows
+def _insert_of(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of ours

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ringback.ports.location import PostgresUrl
 from ringback.storage.callback_row import Row
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.open import Location, by_dialect
 from ringback.storage.transfer import sqlite
 from ringback.storage.transfer.sides import NotMoved, Progress, Side, Target
 from ringback.storage.transfer.tables import EVENTS, TABLES, Table
@@ -37,7 +37,7 @@ class Compared(NamedTuple):
         return self.source == self.target
 
 
-def move(source: Path | PostgresUrl, target: Path | PostgresUrl, progress: Progress) -> list[Compared]:
+def move(source: Location, target: Location, progress: Progress) -> list[Compared]:
     """Fill the target with what the source has, and answer what both have, as it was read back.
 
     All or nothing: the target has it when, and only when, all is the same. The source is not changed. Not to be
@@ -99,7 +99,7 @@ def _watched(rows: Iterator[Row], progress: Progress) -> Iterator[Row]:
     progress.advance(count % _STRIDE)
 
 
-# --- Which dialect ---------------------------------------------------------------------------------------------
+# --- The ends --------------------------------------------------------------------------------------------------
 
 
 class _Ends(NamedTuple):
@@ -110,13 +110,17 @@ class _Ends(NamedTuple):
     target: Callable[[], AbstractContextManager[Target]]
 
 
-def _ends(database: Path | PostgresUrl) -> _Ends:
-    if isinstance(database, Path):
-        return _Ends(sqlite.place(database), partial(sqlite.source, database), partial(sqlite.target, database))
-    try:
-        from ringback.storage.postgres.dsn import Address  # noqa: PLC0415
-        from ringback.storage.transfer import postgres  # noqa: PLC0415 - an extra of its own
-    except ImportError:
-        raise StoreCannotOpen(database, "install 'ringback[postgres]' for it") from None
-    address = Address.parse(database.url)
+def _ends(database: Location) -> _Ends:
+    return by_dialect(database, _sqlite_ends, _postgres_ends)
+
+
+def _sqlite_ends(path: Path) -> _Ends:
+    return _Ends(sqlite.place(path), partial(sqlite.source, path), partial(sqlite.target, path))
+
+
+def _postgres_ends(location: PostgresUrl) -> _Ends:
+    from ringback.storage.postgres.dsn import Address  # noqa: PLC0415
+    from ringback.storage.transfer import postgres  # noqa: PLC0415 - an extra of its own
+
+    address = Address.parse(location.url)
     return _Ends(postgres.place(address), partial(postgres.source, address), partial(postgres.target, address))

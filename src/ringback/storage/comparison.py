@@ -1,0 +1,160 @@
+"""What is compared before anything is written: revisions, calls to one target, turns and services.
+
+Pure: what is stored is looked up through `Stored`. An adapter may have it at hand, from the rows that it has locked,
+or ask for it at that moment. Either way it is what the transaction sees at this point, with what it has written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from ringback.domain.callback import IN_PROGRESS, Callback
+from ringback.domain.queue import Turn
+from ringback.domain.service import Service
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.values import Change
+from ringback.storage.callback_row import lease_expire_us
+from ringback.storage.operations import Changes
+
+
+class Held(NamedTuple):
+    """What a stored callback is compared by."""
+
+    revision: int
+    lease_expire_us: int | None
+    # Of its lease; None without one.
+    lease_fencing: int | None
+
+
+def held(callback: Callback) -> Held:
+    fencing_token = None if callback.lease is None else callback.lease.fencing_token
+    return Held(callback.revision, lease_expire_us(callback), fencing_token)
+
+
+class Stored(Protocol):
+    """What is stored at this point of the transaction."""
+
+    def callback(self, callback_id: str) -> Held | None: ...
+
+    def holder(self, target: str) -> str | None:
+        """Return the id of the callback that is in a call to this target."""
+        ...
+
+    def turn(self, service_id: str) -> int | None:
+        """Return the revision of the service's turn; None: no such service."""
+        ...
+
+
+@dataclass(slots=True)
+class Overlay:
+    """What was changed, over what is stored below. Is `Stored` itself: one can lie over another."""
+
+    below: Stored
+    callbacks: dict[str, Held | None] = field(default_factory=dict)
+    holders: dict[str, str | None] = field(default_factory=dict)
+    turns: dict[str, int | None] = field(default_factory=dict)
+
+    def callback(self, callback_id: str) -> Held | None:
+        if callback_id in self.callbacks:
+            return self.callbacks[callback_id]
+        return self.below.callback(callback_id)
+
+    def holder(self, target: str) -> str | None:
+        return self.holders[target] if target in self.holders else self.below.holder(target)
+
+    def turn(self, service_id: str) -> int | None:
+        return self.turns[service_id] if service_id in self.turns else self.below.turn(service_id)
+
+    def update(self, above: "Overlay") -> None:
+        """Take over what was changed above this one."""
+        self.callbacks |= above.callbacks
+        self.holders |= above.holders
+        self.turns |= above.turns
+
+
+# --- Changes of callbacks ----------------------------------------------------------------------------------------
+
+
+def compare(stored: Stored, call: Changes, *, revisions: bool = True) -> Overlay:
+    """Return what is different when the call is written. Raises `RevisionConflict`: all or none of it.
+
+    `revisions`: whether they are looked at, too. The UPDATE of a change can do so itself, where it is the only one.
+    """
+    overlay = Overlay(stored)
+    if revisions:
+        compare_revisions(overlay, call.changes)
+    compare_targets(overlay, call.changes)
+    if call.turn is not None:
+        compare_turn(overlay, call.turn)
+    return overlay
+
+
+def compare_revisions(overlay: Overlay, changes: Sequence[Change]) -> None:
+    changed: list[str] = []
+    for change in changes:
+        callback_id = change.before.callback_id
+        now = overlay.callback(callback_id)
+        # The fencing token follows from the revision: it grows with a change.
+        if now is None or now[:2] != held(change.before)[:2]:
+            changed.append(callback_id)
+        overlay.callbacks[callback_id] = held(change.after)
+    if changed:
+        raise changed_since(changed)
+
+
+def changed_since(callback_ids: Sequence[str]) -> RevisionConflict:
+    return RevisionConflict(
+        f"{len(callback_ids)} callbacks were changed since they were read: {callback_ids[0]}, …", callback_ids
+    )
+
+
+def compare_targets(overlay: Overlay, changes: Sequence[Change]) -> None:
+    """Never two calls to one target at once. The unique index says so too; here the refusal comes in time."""
+    for change in changes:
+        if (ended := ended_call(change)) is not None:
+            overlay.holders[ended] = None
+        if (begun := begun_call(change)) is not None:
+            holder = overlay.holder(begun)
+            if holder is not None:
+                raise RevisionConflict(
+                    f"callback {holder} to the same target is in progress", [change.after.callback_id]
+                )
+            overlay.holders[begun] = change.after.callback_id
+
+
+def ended_call(change: Change) -> str | None:
+    """Return the target that is in a call no longer."""
+    target = _called_target(change.before)
+    return None if target == _called_target(change.after) else target
+
+
+def begun_call(change: Change) -> str | None:
+    """Return the target that is in a call from now on."""
+    target = _called_target(change.after)
+    return None if target == _called_target(change.before) else target
+
+
+def _called_target(callback: Callback) -> str | None:
+    return callback.dial_target if callback.state in IN_PROGRESS else None
+
+
+def compare_turn(overlay: Overlay, turn: Turn) -> None:
+    if overlay.turn(turn.service_id) != turn.revision - 1:
+        raise RevisionConflict(f"the turn of service {turn.service_id} was changed since it was read")
+    overlay.turns[turn.service_id] = turn.revision
+
+
+# --- Services ----------------------------------------------------------------------------------------------------
+
+
+def compare_service(service: Service, stored_revision: int | None) -> None:
+    """Raise `DuplicateService` for a new one whose id is taken, `RevisionConflict` for one that is no successor."""
+    if service.revision == 1:
+        if stored_revision is not None:
+            raise DuplicateService(service.service_id, "service_id")
+    elif stored_revision != service.revision - 1:
+        raise service_changed_since(service.service_id)
+
+
+def service_changed_since(service_id: str) -> RevisionConflict:
+    return RevisionConflict(f"service {service_id} was changed since it was read")

@@ -1,0 +1,225 @@
+"""How a list is read: by which index, and what else is looked at, as data that each dialect makes its SQL of.
+
+Every index a list can be driven by gives its matches in the order of their ids, so that a page is read from where
+the one before ended and nothing is sorted. A filter with several values in a field reads several such streams, which
+the database merges. What the driving index does not say is looked at row by row.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import Final
+
+from ringback.domain.callback import State
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import ExternalTaskKey
+from ringback.ports.values import Snapshot
+from ringback.storage.body import read_callback, time_us
+
+# More streams than this are not merged; SQLite's limit is 500.
+MAX_STREAMS: Final = 64
+# How far the matches of an index are counted to find the one with the fewest.
+COUNTED: Final = 1000
+# Greater than every id.
+_LAST_ID: Final = "\U0010ffff"
+
+# What is looked up in an index, column by column.
+Lookup = tuple[str | int | None, ...]
+
+
+# --- The order ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """The order of the ids, and on which side of the last one of a page the next page is."""
+
+    beyond: str
+    order: str
+
+
+DOWN: Final = Direction("<", "DESC")
+UP: Final = Direction(">", "ASC")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the callbacks that match, from an id on."""
+
+    wanted: CallbackFilter
+    direction: Direction
+    bound: str
+    limit: int
+
+
+def newest_first(wanted: CallbackFilter, before_id: str, limit: int) -> Page:
+    return Page(wanted, DOWN, before_id or _LAST_ID, limit)
+
+
+def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> Page:
+    return Page(wanted, UP, after_id, limit)
+
+
+def read_page(rows: Sequence[tuple[int, str | None, str | None, int | None]], limit: int) -> Snapshot:
+    """Make a page of its rows: number of the newest event, id, body, end of the lease; `limit` and one more.
+
+    Beyond as many bytes as a page may have, rows come without their body. Without any match, there is one row with
+    the number alone.
+    """
+    found = [(body, lease_expire_us) for _, id_, body, lease_expire_us in rows if id_ is not None]
+    page = [read_callback(body, lease_expire_us) for body, lease_expire_us in found[:limit] if body is not None]
+    return Snapshot(rows[0][0], page, more=len(found) > len(page))
+
+
+# --- What is looked at row by row --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A row matches with one of these values; `expression` is SQL of every dialect."""
+
+    expression: str
+    values: Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A row matches on one side of a value."""
+
+    column: str
+    operator: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A row matches with this label."""
+
+    key: str
+    value: str
+
+
+Condition = OneOf | Bound | Label
+
+
+def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
+    """Return the whole filter but for the names, for a row."""
+    if wanted.states:
+        yield OneOf("state", [state.name for state in wanted.states])
+    if wanted.service_ids:
+        yield OneOf("service_id", wanted.service_ids)
+    if wanted.caller_ids:
+        yield OneOf("caller_id", wanted.caller_ids)
+    if wanted.priorities:
+        yield OneOf("priority", [priority.value for priority in wanted.priorities])
+    if wanted.supervisors:
+        yield OneOf("coalesce(supervisor, '')", wanted.supervisors)
+    if wanted.dial_target:
+        yield OneOf("dial_target", [wanted.dial_target])
+    if wanted.due_after is not None:
+        yield Bound("due_us", ">=", time_us(wanted.due_after))
+    if wanted.due_before is not None:
+        yield Bound("due_us", "<", time_us(wanted.due_before))
+    for key, value in wanted.labels.items():
+        yield Label(key, value)
+
+
+# --- The way to the rows -----------------------------------------------------------------------------------------
+
+
+class Index(Enum):
+    """What can drive a list: the columns that are looked up in it."""
+
+    # All rows, by id.
+    ID = ()
+    TARGET = ("dial_target",)
+    LABEL = ("key", "value")
+    SUPERVISOR = ("supervisor",)
+    SERVICE = ("service_id", "state")
+    CALLER = ("caller_id",)
+    STATE = ("state",)
+    # A span: from the first time on, up to the second one; None where it is open.
+    DUE = ("due_us", "due_us")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        columns: tuple[str, ...] = self.value
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPath:
+    """A way to the rows: one stream for each lookup, which have all matches between them, and none twice."""
+
+    index: Index
+    lookups: Sequence[Lookup]
+
+    @property
+    def for_few(self) -> bool:
+        """Has to collect its matches before the first comes out: good for few of them only."""
+        return self.index is Index.DUE  # the one that is not in the order of ids
+
+
+BY_ID: Final = AccessPath(Index.ID, [()])
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A filter that names its callbacks needs no other index than those of the names."""
+
+    ids: Sequence[str]
+    tasks: Sequence[ExternalTaskKey]
+
+
+def names_of(wanted: CallbackFilter) -> Names:
+    return Names(
+        [key for key in wanted.keys if isinstance(key, str)],
+        [key for key in wanted.keys if isinstance(key, ExternalTaskKey)],
+    )
+
+
+def access_paths(wanted: CallbackFilter) -> list[AccessPath]:
+    """Return what this filter can be driven by, those first that usually find the fewest."""
+    return [path for path in _every_path(wanted) if len(path.lookups) <= MAX_STREAMS]
+
+
+def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
+    if wanted.dial_target:
+        yield _path(Index.TARGET, [(wanted.dial_target,)])
+    for pair in wanted.labels.items():
+        yield _path(Index.LABEL, [pair])
+    if wanted.supervisors and "" not in wanted.supervisors:
+        yield _path(Index.SUPERVISOR, [(name,) for name in wanted.supervisors])
+    if wanted.service_ids:
+        states = [state.name for state in wanted.states or State]
+        yield _path(Index.SERVICE, product(wanted.service_ids, states))
+    if wanted.caller_ids:
+        yield _path(Index.CALLER, [(caller,) for caller in wanted.caller_ids])
+    if wanted.states:
+        yield _path(Index.STATE, [(state.name,) for state in wanted.states])
+    if wanted.due_after is not None or wanted.due_before is not None:
+        yield _path(
+            Index.DUE, [tuple(None if t is None else time_us(t) for t in (wanted.due_after, wanted.due_before))]
+        )
+
+
+def _path(index: Index, lookups: Iterable[Lookup]) -> AccessPath:
+    # Each value once, or else its callbacks would come twice.
+    return AccessPath(index, list(dict.fromkeys(lookups)))
+
+
+def default_path(possible: Sequence[AccessPath]) -> AccessPath:
+    """Return the one to take when all have many matches."""
+    return next((path for path in possible if not path.for_few), BY_ID)
+
+
+def is_open(possible: Sequence[AccessPath]) -> bool:
+    """Whether their matches have to be counted to choose one."""
+    return any(path is not default_path(possible) for path in possible)
+
+
+def fewest(possible: Sequence[AccessPath], matches: Sequence[int]) -> AccessPath:
+    """Return the one with the fewest matches, as far as they are counted; when all have many, the default."""
+    least = min(matches)
+    return possible[matches.index(least)] if least < COUNTED else default_path(possible)

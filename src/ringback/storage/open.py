@@ -1,0 +1,37 @@
+"""Which dialect a database has, decided in one place. What PostgreSQL needs is an extra, imported only for it."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ringback.ports.location import PostgresUrl
+from ringback.ports.store import Store
+from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.sqlite import SqliteStore
+
+R = TypeVar("R")
+Location = Path | PostgresUrl
+
+
+async def open_store(location: Location) -> Store:
+    """Open the database, or make it. Raises `StoreCannotOpen`."""
+    return await by_dialect(location, SqliteStore.open, _open_postgres)
+
+
+def _open_postgres(location: PostgresUrl) -> Awaitable[Store]:
+    from ringback.storage.postgres import PostgresStore  # noqa: PLC0415 - an extra of its own
+
+    return PostgresStore.open(location.url)
+
+
+def by_dialect(location: Location, sqlite: Callable[[Path], R], postgres: Callable[[PostgresUrl], R]) -> R:
+    """Return what the function for the location's dialect does; `postgres` imports what it needs itself.
+
+    Raises `StoreCannotOpen` where that is not installed.
+    """
+    if isinstance(location, Path):
+        return sqlite(location)
+    try:
+        return postgres(location)
+    except ImportError:
+        raise StoreCannotOpen(location, "install 'ringback[postgres]' for it") from None

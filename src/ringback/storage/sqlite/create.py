@@ -1,0 +1,81 @@
+"""Creating callbacks, each once. A refusal is found out before anything is written."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from ringback.domain.callback import Callback
+from ringback.storage import event_row
+from ringback.storage.body import read_callback
+from ringback.storage.callback_row import CALLBACK_COLUMNS
+from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.operations import Creation
+from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, LogEntry, Transaction, insert, insert_labels
+
+
+def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
+    database = transaction.database
+    service_ids = {callback.service_id for call in calls for callback in call.new}
+    creation = JointCreation(calls, _existing_services(database, service_ids))
+    found = _insert_new(database, creation.new)
+    stored = creation.stored(found)
+    insert_labels(database, [new.callback for new in stored])
+    transaction.log([LogEntry(event_row.created(new.callback, new.row[-1]), None, new.callback) for new in stored])
+    return creation.results(found)
+
+
+def _existing_services(database: sqlite3.Connection, service_ids: Collection[str]) -> Collection[str]:
+    return {
+        service_id
+        for service_id in service_ids
+        if database.execute("SELECT 1 FROM service WHERE service_id = ?", (service_id,)).fetchone() is not None
+    }
+
+
+def _insert_new(database: sqlite3.Connection, new: Sequence[NewCallback]) -> list[Callback | None]:
+    found: list[Callback | None] = []
+    for start in range(0, len(new), ROWS_PER_INSERT):
+        some = new[start : start + ROWS_PER_INSERT]
+        if _insert_at_once(database, some):
+            found += [None] * len(some)
+        else:
+            found += [_find_or_insert(database, one) for one in some]
+    return found
+
+
+def _insert_at_once(database: sqlite3.Connection, new: Sequence[NewCallback]) -> bool:
+    """Insert them all, if that needs no closer look."""
+    if any(one.alone for one in new):
+        return False
+    try:
+        insert(database, "callback", CALLBACK_COLUMNS, [one.row for one in new])
+    except sqlite3.IntegrityError:  # one of them is there already; SQLite has taken back them all
+        return False
+    return True
+
+
+# Looked for in this order: a repeated request is answered as such before anything is said about its target.
+_SAME_NAME: Final = """
+    SELECT body, lease_expire_us FROM callback WHERE callback_id = :callback_id
+    UNION ALL
+    SELECT body, lease_expire_us FROM callback WHERE caller_id = :caller_id AND external_task_id = :external_task_id
+    UNION ALL
+    SELECT body, lease_expire_us FROM callback WHERE request_id = :request_id
+    LIMIT 1
+"""
+SAME_TARGET: Final = """
+    SELECT body, lease_expire_us FROM callback INDEXED BY callback_open_by_target
+     WHERE dial_target = :dial_target AND end_us IS NULL AND +service_id = :service_id
+     ORDER BY callback_id LIMIT 1
+"""
+
+
+def _find_or_insert(database: sqlite3.Connection, new: NewCallback) -> Callback | None:
+    columns = dict(zip(CALLBACK_COLUMNS, new.row, strict=True))
+    found = database.execute(_SAME_NAME, columns).fetchone()
+    if found is None and new.alone:
+        found = database.execute(SAME_TARGET, columns).fetchone()
+    if found is not None:
+        return read_callback(*found)
+    insert(database, "callback", CALLBACK_COLUMNS, [new.row])
+    return None

@@ -1,0 +1,131 @@
+"""What is compared before anything is written, over rows in memory. The contract suite has it in a database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from ringback.domain.queue import Turn
+from ringback.domain.service import Service
+from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.values import Change
+from ringback.storage.comparison import Held, Overlay, compare, compare_service, held
+from ringback.storage.operations import Changes
+from tests.world.samples import NOW, cancel, changes, dial, new, offer
+
+CREDITS = (0,) * 8
+
+
+@dataclass
+class Rows:
+    callbacks: Mapping[str, Held] = field(default_factory=dict)
+    holders: Mapping[str, str] = field(default_factory=dict)
+    turns: Mapping[str, int] = field(default_factory=dict)
+
+    def callback(self, callback_id: str) -> Held | None:
+        return self.callbacks.get(callback_id)
+
+    def holder(self, target: str) -> str | None:
+        return self.holders.get(target)
+
+    def turn(self, service_id: str) -> int | None:
+        return self.turns.get(service_id)
+
+
+def test_what_is_different_afterwards() -> None:
+    callback = new()
+    offered = offer(callback)
+    rows = Rows({callback.callback_id: held(callback)}, turns={"s": 4})
+
+    overlay = compare(rows, Changes(changes(callback, offered), Turn("s", CREDITS, 5)))
+
+    assert overlay.callback(callback.callback_id) == held(offered)
+    assert overlay.holder(callback.dial_target) == callback.callback_id
+    assert overlay.turn("s") == 5
+    assert rows.callback(callback.callback_id) == held(callback)
+
+
+def test_what_is_not_different_is_as_below() -> None:
+    overlay = Overlay(Rows({"a": Held(3, None, None)}, {"t": "a"}, {"s": 1}))
+    assert overlay.callback("a") == Held(3, None, None)
+    assert (overlay.holder("t"), overlay.turn("s")) == ("a", 1)
+    assert (overlay.callback("b"), overlay.holder("u"), overlay.turn("r")) == (None, None, None)
+
+
+def test_a_call_sees_what_the_one_before_has_changed() -> None:
+    """As one transaction writes them: a refused one in between leaves nothing behind."""
+    callback = new()
+    offered = offer(callback)
+    transaction = Overlay(Rows({callback.callback_id: held(callback)}))
+    transaction.update(compare(transaction, Changes(changes(callback, offered), None)))
+    with pytest.raises(RevisionConflict):
+        compare(transaction, Changes([Change(callback, cancel(callback))], None))
+    transaction.update(compare(transaction, Changes(changes(offered, dial(offered)), None)))
+    assert transaction.callback(callback.callback_id) == held(dial(offered))
+
+
+def test_a_refusal_names_all_that_were_changed() -> None:
+    fresh, stale, gone = new(), new(), new()
+    rows = Rows({fresh.callback_id: held(fresh), stale.callback_id: held(offer(stale))})
+    with pytest.raises(RevisionConflict) as refusal:
+        compare(rows, Changes([Change(c, cancel(c)) for c in (fresh, stale, gone)], None))
+    assert refusal.value.callback_ids == {stale.callback_id, gone.callback_id}
+
+
+def test_a_lease_that_ends_at_another_time_counts_as_changed() -> None:
+    offered = offer(new())
+    rows = Rows({offered.callback_id: held(offered)._replace(lease_expire_us=1)})
+    with pytest.raises(RevisionConflict):
+        compare(rows, Changes(changes(offered, dial(offered)), None))
+
+
+def test_revisions_may_be_left_to_the_update() -> None:
+    callback = new()
+    call = Changes(changes(callback, offer(callback)), None)
+    with pytest.raises(RevisionConflict):
+        compare(Rows(), call)
+    assert compare(Rows(), call, revisions=False).callbacks == {}
+
+
+def test_one_call_per_target() -> None:
+    target = "sip:anna@example.com"
+    one, two = offer(new(target=target)), new(target=target)
+    rows = Rows({c.callback_id: held(c) for c in (one, two)}, {target: one.callback_id})
+    begin, end = Change(two, offer(two)), Change(one, cancel(one))
+
+    with pytest.raises(RevisionConflict) as refusal:
+        compare(rows, Changes([begin], None))
+    assert refusal.value.callback_ids == {two.callback_id}
+    with pytest.raises(RevisionConflict):
+        compare(rows, Changes([begin, end], None))
+    assert compare(rows, Changes([end, begin], None)).holder(target) == two.callback_id
+
+
+@pytest.mark.parametrize("stored", [None, 3, 5])
+def test_a_turn_that_is_not_the_next(stored: int | None) -> None:
+    rows = Rows(turns={} if stored is None else {"s": stored})
+    with pytest.raises(RevisionConflict) as refusal:
+        compare(rows, Changes([], Turn("s", CREDITS, 5)))
+    assert refusal.value.callback_ids == set()
+
+
+@pytest.mark.parametrize(
+    ("revision", "stored", "refusal"),
+    [
+        (1, None, None),
+        (1, 1, DuplicateService),
+        (2, 1, None),
+        (2, None, RevisionConflict),
+        (2, 2, RevisionConflict),
+        (3, 1, RevisionConflict),
+    ],
+)
+def test_a_service_and_the_stored_one(revision: int, stored: int | None, refusal: type[Exception] | None) -> None:
+    service = Service(
+        service_id="s", sip_address="sip:s@example.com", revision=revision, create_time=NOW, update_time=NOW
+    )
+    if refusal is None:
+        compare_service(service, stored)
+    else:
+        with pytest.raises(refusal):
+            compare_service(service, stored)
