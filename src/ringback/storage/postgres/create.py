@@ -60,7 +60,7 @@ SAME_TARGET: Final = """
 async def _create(
     transaction: PostgresTransaction, calls: Sequence[Creation]
 ) -> list[list[Callback | None] | Exception]:
-    creation = JointCreation(calls, transaction.locked.services)
+    creation = JointCreation(calls, transaction.services)
     found = await _insert_new(transaction, creation.new)
     stored = creation.stored(found)
     await insert_labels(transaction, [new.callback for new in stored])

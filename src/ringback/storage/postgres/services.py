@@ -51,7 +51,7 @@ async def _delete_service(transaction: PostgresTransaction, service: ServiceRevi
     if is_used:
         return False
     await transaction.send("DELETE FROM service WHERE service_id = $1", service.service_id)
-    transaction.locked.services.discard(service.service_id)
+    transaction.services.discard(service.service_id)
     await _count_version(transaction)
     return True
 

@@ -118,29 +118,14 @@ def poll_lock(dialer_id: str, request_id: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-@dataclass(slots=True)
-class LockedRows:
-    """`Stored`: of the rows that are locked, with what the transaction has changed in them."""
+class Unlocked:
+    """`Stored`, of what is not locked: no row of it is known."""
 
-    services: set[str] = field(default_factory=set)
-    callbacks: dict[str, Held | None] = field(default_factory=dict)
-    turns: dict[str, int | None] = field(default_factory=dict)
-    holders: dict[str, str | None] = field(default_factory=dict)
+    def callback(self, callback_id: str) -> None: ...
 
-    def callback(self, callback_id: str) -> Held | None:
-        return self.callbacks.get(callback_id)
+    def holder(self, target: str) -> None: ...
 
-    def holder(self, target: str) -> str | None:
-        return self.holders.get(target)
-
-    def turn(self, service_id: str) -> int | None:
-        return self.turns.get(service_id)
-
-    def update(self, overlay: Overlay) -> None:
-        """Take over what was changed."""
-        self.callbacks |= overlay.callbacks
-        self.turns |= overlay.turns
-        self.holders |= overlay.holders
+    def turn(self, service_id: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -149,7 +134,8 @@ class PostgresTransaction:
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
-    locked: LockedRows = field(default_factory=LockedRows)
+    services: set[str] = field(default_factory=set)
+    locked: Overlay = field(default_factory=lambda: Overlay(Unlocked()))
     entries: list[Row] = field(default_factory=list)
     # The version of all services, when it has changed.
     services_version: int = 0
@@ -188,7 +174,7 @@ class PostgresTransaction:
         ]
         await self._catch_up()
         services, callbacks, turns, calls = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
-        self.locked.services = {service_id for (service_id,) in services}
+        self.services = {service_id for (service_id,) in services}
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)
         self.locked.holders = dict(calls)
