@@ -13,6 +13,7 @@ from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
 from ringback.storage.sqlite.transaction import Transaction
+from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, new
 
 R = TypeVar("R")
@@ -138,7 +139,7 @@ def break_at_commit(database: sqlite3.Connection) -> None:
 
 async def test_nobody_waits_for_a_writer_that_is_gone(sqlite_store: SqliteStore) -> None:
     writes = [asyncio.create_task(sqlite_store.create([new()])) for _ in range(3)]
-    watcher = asyncio.create_task(sqlite_store.wait_for_events(100))
+    watcher = asyncio.create_task(events_after(sqlite_store, 100))
     await asyncio.sleep(0)
     sqlite_store._writer._task.cancel()
 
