@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,8 +22,7 @@ from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Changes, Creation, Purge, ServiceRevision, Shift
 from ringback.storage.sqlite import change, create, lists, purge, reads, services
-from ringback.storage.sqlite.connection import connect, on_thread
-from ringback.storage.sqlite.readers import Readers
+from ringback.storage.sqlite.connection import Question, Readers, WritingConnection
 from ringback.storage.sqlite.schema import prepare, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
 from ringback.storage.watermark import Watermark
@@ -62,7 +61,7 @@ class SqliteStore:
         """Open the database, or make it. Raises `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
-        share one lets readers fail while somebody change. A file in a temporary folder is as good.
+        share one lets readers fail while another writes. A file in a temporary folder is as good.
         """
         path = Path(path)
         if path.name.startswith(":memory:"):
@@ -70,16 +69,14 @@ class SqliteStore:
         async with AsyncExitStack() as stack:
             stack.enter_context(sole_use(path))
             with refusals(path):
-                writing = await connect(path)
-                stack.push_async_callback(writing.close)
-                database_id = await on_thread(writing, partial(prepare, path))
-                newest = await on_thread(writing, reads.newest_event)
-                services_version = Watermark((await on_thread(writing, reads.services)).version)
-                stack.callback(services_version.end)
+                writing = await stack.enter_async_context(WritingConnection.open(path))
+                database_id, newest_event, version = await writing.run(partial(_begin, path))
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
+            services_version = Watermark(version)
+            stack.callback(services_version.end)
             log_tail = LogTail(
-                newest, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
+                newest_event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
             )
             batches = BatchWriter(writing, log_tail.advance)
             writer = Writer(batches.write, stopped=log_tail.end)
@@ -236,5 +233,13 @@ class SqliteStore:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
         return cast("R", await self._writer.submit(operation, request, rows))
 
-    async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
-        return await self._seekers.read(query)
+    async def _seek(self, question: Question[R]) -> R:
+        return await self._seekers.read(question)
+
+
+def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:
+    """Return the id of the database, the number of its newest event, and the version of its services."""
+    database_id = prepare(path, database)
+    (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+    (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
+    return database_id, newest_event, version
