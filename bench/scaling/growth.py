@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import psycopg
 
+from bench.backlog import REQUEST, SERVICES, add_services, service_id
 from bench.processes import database_of, durable_cluster
-from bench.scaling.filling import Filling
-from bench.waiting import REQUEST, SERVICES, add_services, service_id
+from bench.scaling.postgres_backlog import PostgresBacklog
 from ringback.application.dispatch.assigner import draw
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import StorageUnavailable
@@ -56,7 +56,7 @@ class Subject:
     """A filled database, its store, and what is asked of it."""
 
     def __init__(
-        self, store: PostgresStore, services: Services, connection: psycopg.Connection[Any], filled: Filling
+        self, store: PostgresStore, services: Services, connection: psycopg.Connection[Any], filled: PostgresBacklog
     ) -> None:
         self.connection = connection
         self._store = store
@@ -75,7 +75,7 @@ class Subject:
         stack.push_async_callback(store.close)
         await add_services(store)
         connection = stack.enter_context(psycopg.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor))
-        filled = Filling(size)
+        filled = PostgresBacklog(size)
         await asyncio.to_thread(filled.fill, connection)
         await filled.check(store, connection)
         return cls(store, await store.services(), connection, filled)

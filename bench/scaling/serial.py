@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+from bench.backlog import REQUEST, add_services, service_id
 from bench.processes import database_of
-from bench.waiting import REQUEST, add_services, service_id
 from ringback.domain.callback import Callback
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan

@@ -10,7 +10,7 @@ from ringback.domain.filter import MATCH_ALL
 from ringback.domain.queue import Turn
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension, Retention
-from tests.storage.conftest import Database
+from tests.world.databases import Database
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, offer, seconds
 
 

@@ -15,7 +15,7 @@ from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.ports.store import Store
 from ringback.ports.values import Extension
-from tests.storage.conftest import Database
+from tests.world.databases import Database
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
 
 CALLERS = ("", "crm", "erp")

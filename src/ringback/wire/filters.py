@@ -1,4 +1,4 @@
-"""How callers name callbacks: by key, and by filter."""
+"""How callers name callbacks: by key, by target, and by filter."""
 
 from functools import partial
 
@@ -39,7 +39,7 @@ def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
         labels=dict(sorted(message.labels.items())),
         due_after=read_time(message, "due_after", faults),
         due_before=read_time(message, "due_before", faults),
-        dial_target=_read_dial_target(message.dial_target, "dial_target", faults),
+        dial_target=read_dial_target(message.dial_target, "dial_target", faults),
     )
 
 
@@ -53,6 +53,15 @@ def read_key(message: pb.CallbackKey, name: str, faults: Faults) -> Key:
         case _:
             faults.add(name, "is required: set callback_id or external_task")
             return ""
+
+
+def read_dial_target(text: str, name: str, faults: Faults) -> str:
+    """Read a target as it is dialled; empty is none."""
+    try:
+        return normalise(text) if text else ""
+    except InvalidTarget as refusal:
+        faults.add(name, str(refusal))
+        return ""
 
 
 def _read_external_task(message: pb.ExternalTaskKey, faults: Faults) -> ExternalTaskKey:
@@ -72,11 +81,3 @@ def _read_caller(text: str, name: str, faults: Faults) -> str:
 def _read_supervisor(text: str, name: str, faults: Faults) -> str:
     faults.extend(text_violation(name, text, MAX_SUPERVISOR_LENGTH))
     return text
-
-
-def _read_dial_target(text: str, name: str, faults: Faults) -> str:
-    try:
-        return normalise(text) if text else ""
-    except InvalidTarget as refusal:
-        faults.add(name, str(refusal))
-        return ""

@@ -1,4 +1,4 @@
-"""How callbacks look to people: states in colour, local times, aligned."""
+"""Callbacks as tables: states in colour, local times, aligned."""
 
 from collections.abc import Iterable
 from datetime import UTC
@@ -30,12 +30,12 @@ def state_text(state: cb.CallbackState.ValueType) -> Text:
 
 
 def local_time(stamp: Timestamp) -> str:
-    """A moment to the second, in local time; "" for the zero moment, which stands for an unset field."""
+    """Return a moment to the second, in local time; "" for the zero moment, which stands for an unset field."""
     return _local(stamp, "%Y-%m-%d %H:%M:%S")
 
 
 def time_of_day(stamp: Timestamp) -> str:
-    """Hours to tenths of a second, for what happens while one is looking."""
+    """Return hours to tenths of a second, for changes that are shown as they happen."""
     return _local(stamp, "%H:%M:%S.%f")[:-5]
 
 
@@ -75,7 +75,7 @@ def callbacks_table(callbacks: Iterable[cb.Callback]) -> Table:
 
 
 def last_attempt(callback: cb.Callback) -> str:
-    """The number and the outcome of the last attempt."""
+    """Return the number and the outcome of the last attempt."""
     if not callback.attempts:
         return ""
     last = callback.attempts[-1]
@@ -83,12 +83,12 @@ def last_attempt(callback: cb.Callback) -> str:
 
 
 def external_key(request: cb.CallbackRequest) -> str:
-    """CALLER/EXTERNAL_ID, as commands take it; "" without an external id."""
+    """Return CALLER/EXTERNAL_ID, as commands take it; "" without an external id."""
     return f"{request.caller_id}/{request.external_task_id}" if request.external_task_id else ""
 
 
 def callback_page(callback: cb.Callback) -> RenderableType:
-    """Everything about one callback; what is unset is left out."""
+    """Return everything about one callback; what is unset is left out."""
     page = Table.grid(padding=(0, 2))
     page.add_column(style="bright_black", no_wrap=True)
     page.add_column(overflow="fold")

@@ -7,19 +7,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.filling_sqlite import Filling
+from bench.backlog import service_id
 from bench.growth.operations import Subject
-from bench.waiting import service_id
+from bench.sqlite_backlog import SqliteBacklog
 
 # All that `python -m ringback serve` imports.
 _IMPORTS = "import ringback.cli.group, ringback.cli.serve, uvloop"
 
 
-async def start(path: Path, filling: Filling) -> dict[str, Any]:
+async def start(path: Path, backlog: SqliteBacklog) -> dict[str, Any]:
     """In ms from the start of the process, each after the one before."""
     _forget(path)
     begun = time.perf_counter()
-    async with Subject.on(path, filling) as subject:
+    async with Subject.on(path, backlog) as subject:
         listening = time.perf_counter()
         await subject.create()
         created = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Fills a PostgreSQL database with callbacks that wait (`bench/waiting.py`)."""
+"""Fills a PostgreSQL database with callbacks that wait (`bench/backlog.py`)."""
 
 import random
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import psycopg
 
-from bench.waiting import MOST_EVENTS, Waiting, check, insert_callbacks, insert_events, service_id
+from bench.backlog import MOST_EVENTS, Backlog, check, insert_callbacks, insert_events, service_id
 from ringback.domain.callback import State
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.postgres import PostgresStore
@@ -25,12 +25,12 @@ _NUMBERED: Final = """
 """
 
 
-class Filling:
+class PostgresBacklog:
     """`count` waiting callbacks."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._waiting = Waiting(count)
+        self._backlog = Backlog(count)
 
     def fill(self, connection: psycopg.Connection[Any]) -> None:
         """Fill the tables of a database that has the services. Indexes are built at the end, which is far quicker."""
@@ -70,4 +70,4 @@ class Filling:
 
     def _numbered(self, first: int, last: int) -> str:
         series = f"SELECT generate_series({first}::bigint, {last}) AS n"
-        return _NUMBERED.format(numbers=self._waiting.numbers(series), service=service_id(0)[:24])
+        return _NUMBERED.format(numbers=self._backlog.numbers(series), service=service_id(0)[:24])

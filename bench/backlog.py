@@ -78,7 +78,7 @@ async def add_services(store: Store, count: int = SERVICES) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     """So many callbacks, numbered from 1, the newest created just now."""
 
     count: int

@@ -1,4 +1,4 @@
-"""Fills an SQLite database with callbacks that wait (`bench/waiting.py`)."""
+"""Fills an SQLite database with callbacks that wait (`bench/backlog.py`)."""
 
 import random
 import sqlite3
@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from bench.waiting import MOST_EVENTS, Waiting, add_services, check, insert_callbacks, insert_events, service_id
+from bench.backlog import MOST_EVENTS, Backlog, add_services, check, insert_callbacks, insert_events, service_id
 from ringback.domain.callback import State
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.sqlite import SqliteStore
@@ -35,12 +35,12 @@ _CARELESS: Final = (
 )
 
 
-class Filling:
+class SqliteBacklog:
     """`count` waiting callbacks."""
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._waiting = Waiting(count)
+        self._backlog = Backlog(count)
 
     async def fill(self, path: Path) -> None:
         """Make the database, with what the adapter would have put into it."""
@@ -90,7 +90,7 @@ class Filling:
             await store.close()
 
     def _numbered(self, first: int, last: int) -> str:
-        numbers = self._waiting.numbers(_SERIES.format(first=first, last=last))
+        numbers = self._backlog.numbers(_SERIES.format(first=first, last=last))
         return _NUMBERED.format(numbers=numbers, service=service_id(0)[:24])
 
 

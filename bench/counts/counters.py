@@ -22,7 +22,7 @@ COMMITS: Final = "commits"
 KINDS: Final = (STATEMENTS, COMMITS, *_CALLS)
 
 
-class Counting:
+class Counters:
     """What was done since the last `reset`, by kind."""
 
     def __init__(self) -> None:
@@ -38,16 +38,16 @@ class Counting:
 
     @classmethod
     @contextmanager
-    def on(cls) -> Iterator["Counting"]:
+    def on(cls) -> Iterator["Counters"]:
         """Count within the block; connections are traced that are opened there."""
-        counting = cls()
+        counters = cls()
         with ExitStack() as stack:
             connect = sqlite3.connect
-            stack.enter_context(patch.object(sqlite3, "connect", lambda *a, **k: counting._traced(connect(*a, **k))))
+            stack.enter_context(patch.object(sqlite3, "connect", lambda *a, **k: counters._traced(connect(*a, **k))))
             for kind, function in _CALLS.items():
                 for module, name in _places(function):
-                    stack.enter_context(patch.object(module, name, counting._counted(kind, function)))
-            yield counting
+                    stack.enter_context(patch.object(module, name, counters._counted(kind, function)))
+            yield counters
 
     def _traced(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         connection.set_trace_callback(self._on_statement)
