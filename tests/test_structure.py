@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src/ringback"
 
 
 def imports_of_tests(source: str) -> list[str]:
@@ -46,3 +47,16 @@ def test_no_module_imports_a_test() -> None:
     """What two of them need is a helper: it lies in `tests/world`, and moves with neither."""
     found = {str(path.relative_to(TESTS)): imports_of_tests(path.read_text()) for path in TESTS.rglob("*.py")}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A name says which class it is, wherever it is read: in a traceback, in a search, in a review."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = path.relative_to(SOURCE)
+        if module.parts[0] == "v1":  # generated
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(module))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

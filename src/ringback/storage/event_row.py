@@ -1,7 +1,7 @@
 """An entry of the event log as a row of the table `event`. It can be read alone, whatever became of the callback."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -57,21 +57,15 @@ def logged_event(
 
 
 def _altered(before: Callback, after: Callback) -> str | None:
-    """What a reschedule may alter of what filters look at; None when nothing was."""
-    fields = _rescheduled_fields(before)
-    return None if fields == _rescheduled_fields(after) else write_json(fields)
-
-
-def _rescheduled_fields(callback: Callback) -> dict[str, Any]:
-    return {
-        "priority": callback.request.priority,
-        "due_date": time_us(callback.due_date),
-        "dial_target": callback.dial_target,
-    }
+    """Return what filters look at and a reschedule may alter, as it was before; None when it is as before."""
+    priority, due_date, dial_target = before.request.priority, before.due_date, before.dial_target
+    if (priority, due_date, dial_target) == (after.request.priority, after.due_date, after.dial_target):
+        return None
+    return write_json({"priority": priority, "due_date": time_us(due_date), "dial_target": dial_target})
 
 
 def _before(callback: Callback, state: str, previous: str | None) -> Callback:
-    """The callback with its state and what a reschedule altered set back.
+    """Return the callback with its state and what a reschedule altered set back.
 
     Good enough for filters, which look at nothing else that ever changes; in all else it is as it was after.
     """

@@ -44,7 +44,7 @@ UP: Final = Direction(">", "ASC")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageRequest:
     """A page of the callbacks that match, from an id on."""
 
     wanted: CallbackFilter
@@ -53,12 +53,12 @@ class Page:
     limit: int
 
 
-def newest_first(wanted: CallbackFilter, before_id: str, limit: int) -> Page:
-    return Page(wanted, DOWN, before_id or _LAST_ID, limit)
+def newest_first(wanted: CallbackFilter, before_id: str, limit: int) -> PageRequest:
+    return PageRequest(wanted, DOWN, before_id or _LAST_ID, limit)
 
 
-def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> Page:
-    return Page(wanted, UP, after_id, limit)
+def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> PageRequest:
+    return PageRequest(wanted, UP, after_id, limit)
 
 
 def read_page(rows: Sequence[tuple[int, str | None, str | None, int | None]], limit: int) -> Snapshot:
@@ -165,15 +165,15 @@ BY_ID: Final = AccessPath(Index.ID, [()])
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NamedCallbacks:
     """A filter that names its callbacks needs no other index than those of the names."""
 
     ids: Sequence[str]
     tasks: Sequence[ExternalTaskKey]
 
 
-def names_of(wanted: CallbackFilter) -> Names:
-    return Names(
+def names_of(wanted: CallbackFilter) -> NamedCallbacks:
+    return NamedCallbacks(
         [key for key in wanted.keys if isinstance(key, str)],
         [key for key in wanted.keys if isinstance(key, ExternalTaskKey)],
     )

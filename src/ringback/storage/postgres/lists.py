@@ -21,9 +21,9 @@ from ringback.storage.list_plan import (
     Index,
     Label,
     Lookup,
-    Names,
+    NamedCallbacks,
     OneOf,
-    Page,
+    PageRequest,
     access_paths,
     conditions,
     default_path,
@@ -65,7 +65,7 @@ class IndexRange:
     entries_order: str = 'callback_id COLLATE "POSIX"'
 
 
-async def page(connection: Connection, wanted: Page) -> Snapshot:
+async def page(connection: Connection, wanted: PageRequest) -> Snapshot:
     query = select(wanted, await _ranges(connection, wanted.wanted))
     return read_page(await ask(connection, query.numbered(), *query.values), wanted.limit)
 
@@ -84,7 +84,7 @@ async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[In
 # --- The statements --------------------------------------------------------------------------------------------
 
 
-def select(page: Page, ranges: Sequence[IndexRange]) -> Fragment:
+def select(page: PageRequest, ranges: Sequence[IndexRange]) -> Fragment:
     """Return the statement for a page, with its values.
 
     Beyond about as many bytes as a page may have, rows come without their body. The number of the newest event is of
@@ -184,7 +184,7 @@ def _ranges_of(index: Index, lookup: Lookup) -> Iterator[IndexRange]:
             yield IndexRange(condition, lookup)
 
 
-def named(names: Names) -> IndexRange:
+def named(names: NamedCallbacks) -> IndexRange:
     condition = """callback_id = ANY(?::text[] || ARRAY(
         SELECT named.callback_id FROM unnest(?::text[], ?::text[]) AS task (caller_id, external_task_id)
           JOIN callback AS named USING (caller_id, external_task_id) WHERE named.external_task_id IS NOT NULL

@@ -19,9 +19,9 @@ from ringback.storage.list_plan import (
     Index,
     Label,
     Lookup,
-    Names,
+    NamedCallbacks,
     OneOf,
-    Page,
+    PageRequest,
     access_paths,
     conditions,
     default_path,
@@ -66,7 +66,7 @@ class Stream:
     entries: str
 
 
-async def page(connection: aiosqlite.Connection, wanted: Page) -> Snapshot:
+async def page(connection: aiosqlite.Connection, wanted: PageRequest) -> Snapshot:
     query = select(wanted, await _streams(connection, wanted.wanted))
     return read_page(await ask(connection, query.sql, *query.values), wanted.limit)
 
@@ -85,7 +85,7 @@ async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> 
 # --- The statements --------------------------------------------------------------------------------------------
 
 
-def select(page: Page, streams: Sequence[Stream]) -> Statement:
+def select(page: PageRequest, streams: Sequence[Stream]) -> Statement:
     """Return the statement for a page: the number of the newest event, then the rows, all of the same moment.
 
     Beyond about as many bytes as a page may have, rows come without their body.
@@ -180,7 +180,7 @@ def _due(span: Lookup) -> Stream:
     return Stream("callback", condition, values, entries)
 
 
-def named(names: Names) -> Stream:
+def named(names: NamedCallbacks) -> Stream:
     task = """(
         SELECT callback_id FROM callback INDEXED BY callback_by_task WHERE caller_id = ? AND external_task_id = ?
     )"""
