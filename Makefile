@@ -59,7 +59,7 @@ counts: .venv/.installed  ## Count statements, commits, bytes and encodes per ca
 BENCH := .venv/.bench-installed $(if $(shell command -v go),build/bench/client) $(if $(shell command -v cc),build/bench/slow_disk.so)
 
 .venv/.bench-installed: .venv/.installed pyproject.toml
-	.venv/bin/pip install --quiet --editable '.[bench]'
+	.venv/bin/pip install --quiet --constraint $(LOCK) --editable '.[bench]'
 	touch $@
 
 build/bench/client: bench/client/go.mod $(wildcard bench/client/*.go clients/go/*.go clients/go/ringback/v1/*.go)
@@ -87,10 +87,39 @@ bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreS
 .PHONY: venv
 venv: .venv/.installed  ## Make .venv, the environment for everything but the stubs
 
-.venv/.installed: pyproject.toml
+# As a constraint, and not as requirements: what a package needs on another platform may be missing from the lock,
+# and is installed all the same.
+LOCK := requirements/dev.txt
+
+.venv/.installed: pyproject.toml $(LOCK)
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --editable '.[dev]'
+	.venv/bin/pip install --quiet --constraint $(LOCK) --editable '.[dev]'
 	touch $@
+
+# uv locks for every platform at once; pip-tools would do it for the machine on which it runs.
+LOCK_VENV := build/lock-venv
+COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra bench \
+	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
+
+# The version stands here, so a change of this file installs it again.
+$(LOCK_VENV)/.installed: Makefile
+	$(PYTHON) -m venv --clear $(LOCK_VENV)
+	$(LOCK_VENV)/bin/pip install --quiet uv==0.13.9
+	touch $@
+
+.PHONY: lock
+lock: $(LOCK_VENV)/.installed  ## Lock the development tools anew, at the newest versions
+	$(COMPILE) --upgrade --output-file $(LOCK)
+
+# What is locked is kept where pyproject.toml allows it, so new versions elsewhere make no difference.
+.PHONY: check-lock
+check-lock: $(LOCK_VENV)/.installed  ## Fail if the lock is not of pyproject.toml
+	mkdir -p build/lock-check
+	cp $(LOCK) build/lock-check/dev.txt
+	$(COMPILE) --output-file build/lock-check/dev.txt
+	@diff --unified $(LOCK) build/lock-check/dev.txt \
+		|| { echo "$(LOCK) is not of pyproject.toml. Run 'make lock' and commit." >&2; exit 1; }
+	@echo "$(LOCK) is of pyproject.toml."
 
 # The generator of stubs has an environment of its own: it is older than the runtime, on purpose
 # (protos/requirements.txt).

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from bench.part import Measured, Part, Plots, Scale
-from bench.plotting import LIMIT, OTHER, OURS, figure, label
+from bench.plots import LIMIT, OTHER, OURS, figure, label
 from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, listening, load_client, serving
 from bench.rounds import Aim, Spread
 from bench.tables import table, whole

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from bench.filling_sqlite import Filling
 from bench.part import Measured, Part, Plots, Scale
-from bench.plotting import LIMIT, OURS, figure, label
+from bench.plots import LIMIT, OURS, figure, label
 from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, load_client, serving
 from bench.rounds import Aim, Spread
+from bench.sqlite_backlog import SqliteBacklog
 from bench.tables import table, whole
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ async def _tables(others: int) -> AsyncIterator[Sequence[_Table]]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
         files: Mapping[Where, Path] = {"alone": folder / "alone.db", "among others": folder / "others.db"}
-        await Filling(others).fill(files["among others"])
+        await SqliteBacklog(others).fill(files["among others"])
         tables: dict[Where, _Table] = {}
         for where, file in files.items():
             [server] = await stack.enter_async_context(serving(1, f"sqlite:///{file}", "--dialer", "none"))

@@ -8,19 +8,19 @@ same indexes, as durably. Only how it writes is not Ringback's: three awaits for
 
 import asyncio
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 import aiosqlite
 import grpc
 import uvloop
+from msgspec.structs import replace
 
 from bench.echo import serve
 from ringback.domain.faults import Faults
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
-from ringback.domain.request import violations
+from ringback.domain.request import check
 from ringback.domain.service import Service
 from ringback.storage.callback_row import CALLBACK_COLUMNS, row_of
 from ringback.storage.event_row import EVENT_COLUMNS, created
@@ -53,10 +53,11 @@ class Naive:
 
     async def create(self, request: pb.CreateCallbackRequest, context: Context) -> pb.CreateCallbackResponse:
         asked, now = read_request(request.callback_request, Faults()), datetime.now(UTC)
-        if faults := list(violations(asked, now)):
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(faults))
+        faults = Faults()
+        if (checked := check(asked, now, faults)) is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(faults.violations))
         service = replace(_SERVICE, service_id=asked.service_id or "")
-        callback = plan(asked, service=service, callback_id=self._ids.next(now), now=now)
+        callback = plan(checked, service=service, callback_id=self._ids.next(now), now=now)
         row = row_of(callback)
         async with self._alone:
             await self._database.execute(_INSERT_CALLBACK, row)

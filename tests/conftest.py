@@ -9,7 +9,9 @@ from hypothesis import settings as hypothesis_settings
 
 from ringback.app import App
 from ringback.config import Listen, Settings
+from ringback.storage.sqlite import SqliteStore
 from tests.world.api import Api
+from tests.world.use_cases import World
 
 # A shared machine is slow at times; how long an example takes says nothing about it.
 hypothesis_settings.register_profile("ringback", deadline=None)
@@ -39,3 +41,11 @@ async def api(app: App) -> AsyncIterator[Api]:
     async with Api.connect(app.port) as api:
         await api.add_service()
         yield api
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The use cases on a database of the test's own, without a server."""
+    store = await SqliteStore.open(tmp_path / "ringback.db")
+    yield World(store)
+    await store.close()

@@ -17,11 +17,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.counts.counting import Counting
+from bench.counts.counters import Counters
 from bench.counts.plans import bad_plans, general_of
 from bench.counts.scenarios import Counts, bytes_per_callback, count, live
 from bench.counts.subject import Subject
-from bench.counts.touring import tour
+from bench.counts.tour import tour
 from bench.tables import table
 
 COMMITTED: Final = Path(__file__).with_name("counts.json")
@@ -44,12 +44,12 @@ class Difference(NamedTuple):
 
 async def counted() -> tuple[Counts, Sequence[str]]:
     """All counts, and the plans that must not be."""
-    with tempfile.TemporaryDirectory() as folder, Counting.on() as counting:
+    with tempfile.TemporaryDirectory() as folder, Counters.on() as counters:
         database = Path(folder) / "counts.db"
         async with Subject.on(database) as subject:
             await tour(subject)
-            counts = await count(counting, subject)
-        plans = sorted(set(bad_plans(database, counting.statements)))
+            counts = await count(counters, subject)
+        plans = sorted(set(bad_plans(database, counters.statements)))
     return {**counts, _STORED: {"bytes": await bytes_per_callback()}}, plans
 
 
@@ -80,12 +80,12 @@ def compare(now: Counts, plans: Sequence[str]) -> bool:
 
 
 async def list_statements() -> None:
-    with tempfile.TemporaryDirectory() as folder, Counting.on() as counting:
+    with tempfile.TemporaryDirectory() as folder, Counters.on() as counters:
         async with Subject.on(Path(folder) / "counts.db") as subject:
             await live(subject)  # what is done for the first time is not what is asked for
-            before = len(counting.statements)
+            before = len(counters.statements)
             await live(subject)
-            statements = Counter(map(general_of, counting.statements[before:]))
+            statements = Counter(map(general_of, counters.statements[before:]))
     for statement, times in statements.items():
         print(f"{times:3} {statement}")
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 
-from bench.counts.counting import KINDS, Counting
+from bench.counts.counters import KINDS, Counters
 from bench.counts.subject import Subject
 from ringback.application.dispatch.assigner import LeaseRequest
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
@@ -31,7 +31,7 @@ _BATCH: Final = 100
 _WAIT: Final = Duration(seconds=20)
 
 
-async def count(counting: Counting, subject: Subject) -> Counts:
+async def count(counters: Counters, subject: Subject) -> Counts:
     """Everything but the bytes. Creates are finished before the next thing is counted."""
     lives = {
         "a create, alone": (create, finish),
@@ -39,18 +39,18 @@ async def count(counting: Counting, subject: Subject) -> Counts:
         f"{AT_ONCE} creates at once": (create_many, finish_many),
         f"{AT_ONCE} lives at once": (live_many, None),
     }
-    counts = {name: await _least(counting, subject, *actions) for name, actions in lives.items()}
+    counts = {name: await _least(counters, subject, *actions) for name, actions in lives.items()}
     async with _watching(subject) as watch:
-        counts[f"a create, seen by {WATCHERS} watchers"] = await _least(counting, subject, watch, finish)
+        counts[f"a create, seen by {WATCHERS} watchers"] = await _least(counters, subject, watch, finish)
     return counts
 
 
-async def _least(counting: Counting, subject: Subject, action: Action, afterwards: Action | None) -> dict[str, int]:
+async def _least(counters: Counters, subject: Subject, action: Action, afterwards: Action | None) -> dict[str, int]:
     rounds = []
     for _ in range(_TIMES):
-        counting.reset()
+        counters.reset()
         await action(subject)
-        rounds.append(counting.read())
+        rounds.append(counters.read())
         if afterwards is not None:
             await afterwards(subject)
     return {kind: min(counted[kind] for counted in rounds) for kind in KINDS}
@@ -64,7 +64,7 @@ async def bytes_per_callback() -> int:
             pass
         async with Subject.on(filled) as subject:
             for _ in range(_STORED // _BATCH):
-                await subject.app.callbacks.create_many([subject.asked() for _ in range(_BATCH)])
+                await subject.app.callback_creation.create_many([subject.command() for _ in range(_BATCH)])
         return (filled.stat().st_size - empty.stat().st_size) // _STORED
 
 
@@ -103,7 +103,7 @@ async def live(subject: Subject) -> None:
 
 async def create_many(subject: Subject) -> None:
     async with subject.told(State.QUEUED, AT_ONCE):
-        await asyncio.gather(*(subject.app.callbacks.create(subject.asked()) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(subject.app.callback_creation.create(subject.command()) for _ in range(AT_ONCE)))
 
 
 async def finish_many(subject: Subject) -> None:

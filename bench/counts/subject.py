@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ringback.app import App
-from ringback.application.callbacks.create import Asked
+from ringback.application.callbacks.create import CreateCommand
 from ringback.client import insecure_channel
 from ringback.config import Listen, Settings
 from ringback.domain.callback import State
@@ -81,9 +81,9 @@ class Subject:
             **fields,
         )
 
-    def asked(self) -> Asked:
+    def command(self) -> CreateCommand:
         """A request as the use cases take it."""
-        return Asked(read_request(self.request(), Faults()))
+        return CreateCommand(read_request(self.request(), Faults()))
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         self._reached.update(event.callback.state for event in events)

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
-from bench.filling_sqlite import Filling
-from bench.growth import disk, starting
+from bench.growth import disk, startup
 from bench.growth.operations import Subject
 from bench.growth.page import show
 from bench.part import Measured, Part, Scale
 from bench.processes import BUILD
+from bench.sqlite_backlog import SqliteBacklog
 
 
 class _Extent(NamedTuple):
@@ -41,7 +41,7 @@ _COUNTS: Final = 3
 
 class _Database(NamedTuple):
     path: Path
-    filling: Filling
+    backlog: SqliteBacklog
 
 
 async def measure(scale: Scale) -> Measured:
@@ -61,18 +61,18 @@ async def _filled(sizes: Sequence[int]) -> AsyncIterator[Sequence[_Database]]:
     """One for each size, gone after the block."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=BUILD, prefix="growth-") as folder:
-        databases = [_Database(Path(folder) / f"{size}.db", Filling(size)) for size in sizes]
-        for path, filling in databases:
+        databases = [_Database(Path(folder) / f"{size}.db", SqliteBacklog(size)) for size in sizes]
+        for path, backlog in databases:
             begun = time.perf_counter()
-            await filling.fill(path)
-            print(f"{filling.count:,} waiting: filled in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+            await backlog.fill(path)
+            print(f"{backlog.count:,} waiting: filled in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
         yield databases
 
 
 async def _start(databases: Sequence[_Database]) -> dict[str, Any]:
     return {
-        **await starting.imports(),
-        "servers": [await starting.start(path, filling) for path, filling in databases],
+        **await startup.imports(),
+        "servers": [await startup.start(path, backlog) for path, backlog in databases],
     }
 
 

@@ -5,9 +5,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.filling_sqlite import Filling
+from bench.backlog import add_services
 from bench.growth.operations import BATCH, Subject, new_request
-from bench.waiting import add_services
+from bench.sqlite_backlog import SqliteBacklog
 from ringback.storage.sqlite import SqliteStore
 
 
@@ -19,7 +19,7 @@ async def measure(path: Path, batches: int) -> dict[str, Any]:
     finally:
         await store.close()
     empty = _sizes(path)
-    async with Subject.on(path, Filling(1)) as subject:
+    async with Subject.on(path, SqliteBacklog(1)) as subject:
         for _ in range(batches):
             await subject.operations[f"create {BATCH} in one call"]()
     callbacks = batches * BATCH

@@ -12,9 +12,9 @@ from typing import Any, Final, Self
 
 from google.protobuf.duration_pb2 import Duration
 
-from bench.filling_sqlite import Filling
+from bench.backlog import SERVICES, service_id
 from bench.processes import ServerProcess, serving
-from bench.waiting import SERVICES, service_id
+from bench.sqlite_backlog import SqliteBacklog
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
@@ -36,9 +36,9 @@ _SMALL_PAGE: Final = 4
 class Subject:
     """A server on a filled database, and a client of it."""
 
-    def __init__(self, server: ServerProcess, channel: Any, filling: Filling) -> None:
+    def __init__(self, server: ServerProcess, channel: Any, backlog: SqliteBacklog) -> None:
         self.server = server
-        self._filling = filling
+        self._backlog = backlog
         self._callbacks: Any = CallbackServiceStub(channel)
         self._dialers: Any = DialerServiceStub(channel)
         self._directory: Any = DirectoryServiceStub(channel)
@@ -47,12 +47,12 @@ class Subject:
 
     @classmethod
     @asynccontextmanager
-    async def on(cls, path: Path, filling: Filling) -> AsyncIterator[Self]:
+    async def on(cls, path: Path, backlog: SqliteBacklog) -> AsyncIterator[Self]:
         async with (
             serving(1, f"sqlite:///{path}", "--dialer", "none") as [server],
             insecure_channel(server.address) as channel,
         ):
-            yield cls(server, channel, filling)
+            yield cls(server, channel, backlog)
 
     @property
     def operations(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
@@ -75,7 +75,7 @@ class Subject:
 
     async def prepare(self, samples: int) -> None:
         """Have at hand what so many operations need to know, and give back what was leased."""
-        self._some_ids = list(self._filling.some_ids(samples))
+        self._some_ids = list(self._backlog.some_ids(samples))
         leased, self._leased = self._leased, []
         if leased:
             await self._dialers.ReleaseLeases(dialer.ReleaseLeasesRequest(lease_tokens=leased))
@@ -132,7 +132,7 @@ class Subject:
             raise RuntimeError(f"a page of {len(answer.callbacks)} instead of {page_size}")
 
     def _some_task(self) -> cb.ExternalTaskKey:
-        number = random.randint(1, self._filling.count)  # noqa: S311 - not a secret
+        number = random.randint(1, self._backlog.count)  # noqa: S311 - not a secret
         return cb.ExternalTaskKey(caller_id="crm", external_task_id=f"task-{number:012}")
 
 

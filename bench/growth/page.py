@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.growth.operations import BATCH
 from bench.part import Measured, Plots
-from bench.plotting import LIMIT, OURS, figure
+from bench.plots import LIMIT, OURS, figure
 from bench.rounds import Aim, Spread
 from bench.tables import table, whole
 

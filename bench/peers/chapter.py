@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from bench.part import Measured, Plots
 from bench.peers.peer import Peer, Work, contestants
-from bench.peers.standing import Entry, Figure, Standing, p50_ms, p99_ms, per_s, standings
-from bench.plotting import OTHER, OURS, figure
+from bench.peers.standings import Entry, Figure, Standing, p50_ms, p99_ms, per_s, standings
+from bench.plots import OTHER, OURS, figure
 from bench.rounds import Spread
 from bench.tables import table
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from bench.peers.peer import BUILT
 from bench.processes import database_of, durable_cluster, serving
-from tests.hunts.ports import free_port
+from tests.world.ports import free_port
 
 if TYPE_CHECKING:
     from tests.world.postgres import Cluster

@@ -6,27 +6,29 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final, NamedTuple, Self
 from uuid import uuid4
 
 import psycopg
+from msgspec.structs import replace
 
+from bench.backlog import REQUEST, SERVICES, add_services, service_id
 from bench.processes import database_of, durable_cluster
-from bench.scaling.filling import Filling
-from bench.waiting import REQUEST, SERVICES, add_services, service_id
-from ringback.application.dispatch.assigner import draw
+from bench.scaling.postgres_backlog import PostgresBacklog
+from ringback.domain.assignment import draw
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.events import CancelRequested, Leased
+from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.ids import CallbackIds, LeaseToken
 from ringback.domain.lifecycle import after
 from ringback.domain.planning import plan
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Turn
+from ringback.domain.request import check
 from ringback.ports.values import Change, Services
 from ringback.storage.postgres import PostgresStore, change, create, reads, transaction
 from tests.world.postgres import Cluster
@@ -56,7 +58,7 @@ class Subject:
     """A filled database, its store, and what is asked of it."""
 
     def __init__(
-        self, store: PostgresStore, services: Services, connection: psycopg.Connection[Any], filled: Filling
+        self, store: PostgresStore, services: Services, connection: psycopg.Connection[Any], filled: PostgresBacklog
     ) -> None:
         self.connection = connection
         self._store = store
@@ -75,7 +77,7 @@ class Subject:
         stack.push_async_callback(store.close)
         await add_services(store)
         connection = stack.enter_context(psycopg.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor))
-        filled = Filling(size)
+        filled = PostgresBacklog(size)
         await asyncio.to_thread(filled.fill, connection)
         await filled.check(store, connection)
         return cls(store, await store.services(), connection, filled)
@@ -116,10 +118,13 @@ class Subject:
         now = datetime.now(UTC)
         number = next(self._spread)
         service = self._services[service_id(1 + number % (SERVICES - 1))]
+        request = replace(
+            REQUEST, target=f"sip:answer@{uuid4()}.example", external_task_id=f"task-{uuid4()}", expire_time=None
+        )
+        checked = check(request, now, Faults())
+        assert checked is not None
         callback = plan(
-            replace(
-                REQUEST, target=f"sip:answer@{uuid4()}.example", external_task_id=f"task-{uuid4()}", expire_time=None
-            ),
+            checked,
             service=service,
             callback_id=self._ids.next(now),
             now=now,

@@ -54,7 +54,7 @@ class Load:
 
 
 def requests(count: int, service_ids: Sequence[str], due_s: float = 0) -> Sequence[bytes]:
-    """Creates for one service after the other, each to a target of its own. `filling.py` stores the same."""
+    """Creates for one service after the other, each to a target of its own. `postgres_backlog.py` stores the same."""
     made = []
     for number in range(count):
         request = cb.CallbackRequest(

@@ -6,20 +6,24 @@ Between the two there is no waiting for the client: it has sent everything by th
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import uuid4
 
+from msgspec.structs import replace
+
+from bench.backlog import REQUEST, add_services, service_id
 from bench.processes import database_of
-from bench.waiting import REQUEST, add_services, service_id
 from ringback.domain.callback import Callback
+from ringback.domain.faults import Faults
 from ringback.domain.ids import CallbackIds
 from ringback.domain.planning import plan
+from ringback.domain.request import CheckedRequest, check
+from ringback.storage.operations import Creation
 from ringback.storage.postgres import PostgresStore, create, transaction
 from ringback.storage.postgres.connection import Connection, connect
 from ringback.storage.postgres.dsn import Address
-from ringback.storage.postgres.transaction import Locks, Transaction
+from ringback.storage.postgres.transaction import Locks, PostgresTransaction
 from tests.world.postgres import Cluster
 
 BATCHES: Final = (1, 10, 100)
@@ -52,24 +56,29 @@ async def measure(cluster: Cluster) -> Sequence[Held]:
             for _ in range(_SAMPLES):
                 for batch, measured in samples.items():
                     now = datetime.now(UTC)
-                    new = [plan(_request(), service=service, callback_id=ids.next(now), now=now) for _ in range(batch)]
+                    new = [
+                        plan(_request(now), service=service, callback_id=ids.next(now), now=now) for _ in range(batch)
+                    ]
                     measured.append(await _held_s(connection, new))
         finally:
             await connection.close()
     return [Held(batch, statistics.quantiles(measured, n=4)[0]) for batch, measured in samples.items()]
 
 
-def _request() -> Any:
+def _request(now: datetime) -> CheckedRequest:
     name = uuid4()
-    return replace(REQUEST, target=f"sip:answer@{name}.example", external_task_id=f"task-{name}", expire_time=None)
+    request = replace(REQUEST, target=f"sip:answer@{name}.example", external_task_id=f"task-{name}", expire_time=None)
+    checked = check(request, now, Faults())
+    assert checked is not None
+    return checked
 
 
 async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
-    """Write as `Committing` does, with a look at the clock in between."""
+    """Write as `PostgresBatchWriter` does, with a look at the clock in between."""
     async with connection.pipeline() as pipeline:
-        writing = Transaction(connection, pipeline)
+        writing = PostgresTransaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
-        await create.create.run(writing, [create.Creation(new, ())])
+        await create.create.run(writing, [Creation(new, ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured
         locked = await writing.send(_TIME)
         await writing.append()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bench.part import Measured, Part, Scale
 from bench.processes import BUILD, CLIENT, Meter, ServerProcess, add_service, load_client, serving
-from bench.watches.encoding import encodes
+from bench.watches.encode_counts import encodes
 from bench.watches.figures import Backlog, Round, Single
 from bench.watches.page import show
 from ringback.client import insecure_channel

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from bench.part import Measured, Plots
-from bench.plotting import LIMIT, OURS, figure, label
+from bench.plots import LIMIT, OURS, figure, label
 from bench.rounds import Aim, Spread
 from bench.tables import table, whole
 from bench.watches.figures import Backlog, Encodes, Round, Single

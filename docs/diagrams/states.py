@@ -19,6 +19,8 @@ from ringback.domain.callback import TERMINAL, State
 from ringback.domain.events import Event
 from ringback.domain.lifecycle import TRANSITIONS
 
+# In the order of life, as they are declared.
+_PLACES = {state: place for place, state in enumerate(State)}
 _BEGIN, _END = "<!-- states:begin -->", "<!-- states:end -->"
 _BLOCK = re.compile(f"^{_BEGIN}\n.*?^{_END}$", re.DOTALL | re.MULTILINE)
 
@@ -31,12 +33,16 @@ def _lines() -> Iterator[str]:
     # Where `planning.plan` puts a new callback.
     yield f"[*] --> {State.SCHEDULED.name}: due later"
     yield f"[*] --> {State.QUEUED.name}: due now"
-    for (old, new), events in sorted(_arrows().items()):
+    for (old, new), events in sorted(_arrows().items(), key=lambda arrow: [_PLACES[state] for state in arrow[0]]):
         yield f"{old.name} --> {new.name}: {', '.join(events)}"
-    for state in sorted(TERMINAL):
+    for state in _ends():
         yield f"{state.name} --> [*]"
     yield "classDef terminal font-weight:bold,stroke-width:3px"
-    yield f"class {','.join(state.name for state in sorted(TERMINAL))} terminal"
+    yield f"class {','.join(state.name for state in _ends())} terminal"
+
+
+def _ends() -> list[State]:
+    return [state for state in State if state in TERMINAL]
 
 
 def _arrows() -> dict[tuple[State, State], list[str]]:

@@ -7,7 +7,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from ringback.application.callbacks.create import Callbacks
+from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.create import CallbackCreation
+from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
@@ -15,11 +17,14 @@ from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
+from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
-from ringback.dialers.simulated import DIALER_ID, SimulatedDialer, SimulatedSettings
+from ringback.dialers.runner import DialerRunner
+from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
 from ringback.rpc.callback_servicer import CallbackServicer
@@ -27,9 +32,11 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
-from ringback.rpc.watch_encoder import add_callback_service
+from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
-from ringback.v1 import dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.wire.handlers.callbacks import CallbackHandlers
+from ringback.wire.handlers.dialer import DialerHandlers
+from ringback.wire.handlers.directory import DirectoryHandlers
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +61,16 @@ class App:
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
-        self.scheduler = Scheduler(store, self.directory, clock, self.feed, self.leader_election, settings.retention)
+        self.scheduler = Scheduler(store, self.directory, settings.retention)
+        self.scheduler_loop = SchedulerLoop(
+            self.scheduler, ClockJumps(store, clock), self.leader_election, clock, self.directory, self.feed
+        )
         self.presence = DialerPresence(store, clock)
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
         self.leases = Leases(store, self.directory, clock, self.feed)
-        self.callbacks = Callbacks(store, self.directory, clock)
+        self.callback_creation = CallbackCreation(store, self.directory, clock)
+        self.callback_queries = CallbackQueries(store)
+        self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
         self.watches = Watches(store, self.feed, clock)
         self.server = Server()
@@ -68,7 +80,7 @@ class App:
         self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
-        # Set when a loop has died, which is a bug: the process ends, so that whoever supervises it starts it anew.
+        # Set when a loop has died, which is a bug: the process ends, so that its supervisor starts it anew.
         self.failed = asyncio.Event()
 
     @classmethod
@@ -90,7 +102,7 @@ class App:
             self.feed,
             self.directory,
             self.leader_election,
-            self.scheduler,
+            self.scheduler_loop,
             self.assigner,
             self.presence,
         ]
@@ -100,13 +112,13 @@ class App:
         await self.directory.start()
         await self.feed.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
-            # This process has the database for itself, so whoever held leases under this name is gone.
+            # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
-        await self.scheduler.start()
+        await self.scheduler_loop.start()
         await self.assigner.start()
-        self._add_servicers()
+        self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
         self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:
@@ -114,14 +126,18 @@ class App:
         await self.server.start()
         self.port = port
 
-    def _add_servicers(self) -> None:
-        server, gate = self.server.grpc, self.gate
-        add_callback_service(CallbackServicer(gate, self.callbacks, self.watches, self._clock), server)
-        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
-            DirectoryServicer(gate, self.directory, self.callbacks, self.queue_views), server
+    def _add_services(self) -> None:
+        clock = self._clock
+        callbacks = CallbackHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, clock
         )
-        dialer_service_pb2_grpc.add_DialerServiceServicer_to_server(
-            DialerServicer(gate, self.assigner, self.leases, self.directory, self._clock), server
+        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
+        directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
+        self.server.add_services(
+            self.gate,
+            CallbackServicer(callbacks, WatchEncoder(clock)),
+            DialerServicer(dialers),
+            DirectoryServicer(directory),
         )
 
     async def __aenter__(self) -> Self:
@@ -177,14 +193,14 @@ def _clock_for(store: Store) -> SystemClock | SharedClock:
     return SharedClock(store.read_clock) if isinstance(store, SharedTime) else SystemClock()
 
 
-def _dialer(settings: Settings, granting: Assigner, dispatch: Leases) -> SimulatedDialer | None:
+def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:
     if settings.dialer == "none":
         return None
     # Of many servers, each has its own: what one of them has lost must not be taken from the others.
     shared = not isinstance(settings.database, Path)
-    return SimulatedDialer(
-        granting,
-        dispatch,
-        SimulatedSettings(ring=settings.simulated_ring, talk=settings.simulated_talk),
+    return DialerRunner(
+        SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk),
         f"{DIALER_ID}-{secrets.token_hex(4)}" if shared else DIALER_ID,
+        assigner,
+        leases,
     )

@@ -1,4 +1,4 @@
-"""Where time comes from."""
+"""The clocks: that of this machine, and that of a database which servers share."""
 
 import asyncio
 import time
@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from ringback.domain.errors import StorageUnavailable
 
-_LOOK_INTERVAL_S = 1.0
-# An answer that took longer tells the time too inexactly, unless the difference is larger still.
+_READ_INTERVAL_S = 1.0
+# A read that took longer is too inexact, unless the difference is larger still.
 _QUICK_S = 0.05
 
 
@@ -23,7 +23,7 @@ class SystemClock:
 
 
 class SharedClock:
-    """The clock of the database, carried on between two looks at it by this machine's monotonic clock.
+    """The clock of the database, carried on between two reads of it by this machine's monotonic clock.
 
     Servers that share a database judge the ends of each other's leases, and when something is due: they have to
     agree what time it is, whatever their own machines say.
@@ -34,26 +34,26 @@ class SharedClock:
         self._offset_s = 0.0
 
     async def start(self) -> None:
-        """Raises `StorageUnavailable`."""
-        self._offset_s, _ = await self._look()
+        """Read the database's clock for the first time. Raises `StorageUnavailable`."""
+        self._offset_s, _ = await self._measure()
 
     async def run(self) -> None:
         """Stay with the database's clock until cancelled; while the database is away, time goes on without it."""
         while True:
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await asyncio.sleep(_READ_INTERVAL_S)
             await self.follow()
 
     async def follow(self) -> None:
-        """Take one look."""
+        """Read the database's clock once."""
         try:
-            offset_s, took_s = await self._look()
-        except StorageUnavailable:  # told by everybody who needs the database for more than the time
+            offset_s, took_s = await self._measure()
+        except StorageUnavailable:  # logged wherever the database is needed for more than the time
             return
         if took_s < _QUICK_S or abs(offset_s - self._offset_s) > took_s:
             self._offset_s = offset_s
 
-    async def _look(self) -> tuple[float, float]:
-        """How far the database's clock is ahead of our monotonic one, and how long it took to hear."""
+    async def _measure(self) -> tuple[float, float]:
+        """Return how far the database's clock is ahead of our monotonic one, and how long reading it took."""
         before = self.monotonic()
         read = await self._read()
         after = self.monotonic()

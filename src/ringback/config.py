@@ -1,4 +1,4 @@
-"""What an operator can set, and what makes a setting wrong."""
+"""The settings of a server, and what makes one of them wrong."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Listen:
 
     @classmethod
     def parse(cls, text: str) -> "Listen":
-        """HOST:PORT; an IPv6 host stands in brackets. Raises `SettingError`."""
+        """Parse HOST:PORT; an IPv6 host stands in brackets. Raises `SettingError`."""
         host, colon, port = text.rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise SettingError(f"listen: {text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
@@ -49,7 +49,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `ringback serve` can be told."""
+    """Everything that can be set of `ringback serve`."""
 
     listen: Listen = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
@@ -79,7 +79,7 @@ class Settings:
 
 
 def parse_database(url: str) -> Path | PostgresUrl:
-    """The file that a sqlite:///FILE URL names (relative with three slashes, absolute with four), or a PostgreSQL URL.
+    """Parse a PostgreSQL URL, or sqlite:///FILE (relative with three slashes, absolute with four).
 
     Raises `SettingError`.
     """

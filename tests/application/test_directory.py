@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.application.directory import Directory
 from ringback.domain.errors import EtagMismatch, ServiceNotFound
 from ringback.domain.service import Service
 from ringback.storage.sqlite import SqliteStore
-from tests.application.scheduling.test_scheduler import ManualClock
+from tests.world.use_cases import ManualClock
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DRAFT = Service(service_id="", sip_address="sip:q@cc.example", create_time=NOW, update_time=NOW)

@@ -1,21 +1,20 @@
 """Compare and swap, with what was read and with what is remembered."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ringback.application.dispatch.leases import OutcomeReport
 from ringback.application.optimistic import apply_each, change
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.events import CancelRequested
 from ringback.domain.lifecycle import after as following
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
-from tests.application.scheduling.test_scheduler import MONDAY_9, World, seconds, world
-
-__all__ = ["world"]
+from tests.world.samples import seconds
+from tests.world.use_cases import MONDAY_9, World
 
 
 async def test_change_decides_again_when_somebody_else_was_faster(world: World) -> None:
@@ -24,9 +23,9 @@ async def test_change_decides_again_when_somebody_else_was_faster(world: World) 
     seen: list[int] = []
 
     async def read() -> Callback:
-        found = await world.callbacks.get(callback.callback_id)
+        found = await world.callback_queries.get(callback.callback_id)
         if rivals.pop() if rivals else False:  # between our read and our write
-            await world.callbacks.reschedule(
+            await world.callback_changes.reschedule(
                 callback.callback_id, due_date=MONDAY_9 + seconds(9), priority=None, target=None, etag=""
             )
         return found
@@ -48,9 +47,9 @@ async def test_those_that_somebody_else_was_faster_with_are_left_out(world: Worl
     service = await world.service()
     callbacks = [await world.create(service, f"sip:{n}@b.example") for n in range(3)]
     changes = [Change(c, following(c, CancelRequested(at=MONDAY_9, reason=""))) for c in callbacks]
-    await world.callbacks.cancel(callbacks[1].callback_id, "faster", "")
+    await world.callback_changes.cancel(callbacks[1].callback_id, "faster", "")
     assert await apply_each(world.store, changes) == 2
-    reasons = [(await world.callbacks.get(c.callback_id)).cancel_reason for c in callbacks]
+    reasons = [(await world.callback_queries.get(c.callback_id)).cancel_reason for c in callbacks]
     assert reasons == ["", "faster", ""]
 
 
@@ -107,7 +106,7 @@ async def test_a_refusal_is_never_from_memory(world: World, call: Callback) -> N
 
 
 async def test_what_was_remembered_cannot_undo_a_cancel(world: World, call: Callback) -> None:
-    await world.callbacks.cancel(call.callback_id, "", "")
+    await world.callback_changes.cancel(call.callback_id, "", "")
     with pytest.raises(LeaseExpired):
         await world.leases.dialing(token_of(call))
     assert await world.state(call) is State.CANCELLED

@@ -3,24 +3,17 @@
 import json
 import signal
 import socket
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from ringback.app import App
-from ringback.cli.values import timestamp
 from ringback.v1 import callback_pb2 as cb
-from tests.cli.conftest import Run, run, start
 from tests.world.api import Api
+from tests.world.command_line import Run, run, start
+from tests.world.requests import from_now
 
 SERVICE = ("--service", "sip:support@cc.example")
 TARGET = "sip:answer@sim.example"
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
-
-
-def ahead(**span: float) -> Timestamp:
-    return timestamp(datetime.now(UTC) + timedelta(**span))
 
 
 async def test_create_says_whether_it_is_new(ringback: Run) -> None:
@@ -98,7 +91,7 @@ async def test_what_is_not_there(ringback: Run) -> None:
 
 async def test_list_filters_and_follows_pages(ringback: Run, api: Api) -> None:
     await api.add_service("sip:sales@cc.example")
-    due_date = ahead(hours=1)
+    due_date = from_now(hours=1)
     ids = [(await api.create(labels={"n": str(n % 2)}, due_date=due_date)).callback_id for n in range(4)]
     await api.create(service_sip="sip:sales@cc.example", due_date=due_date)
 
@@ -116,7 +109,7 @@ async def test_list_filters_and_follows_pages(ringback: Run, api: Api) -> None:
 
 
 async def test_cancel_and_reschedule(ringback: Run, api: Api) -> None:
-    callback = await api.create(due_date=ahead(hours=1), external_task_id="42")
+    callback = await api.create(due_date=from_now(hours=1), external_task_id="42")
     moved = await ringback("reschedule", "/42", "--due", "+2h", "--priority", "high", "--etag", callback.etag)
     assert moved == (0, f"{callback.callback_id}  scheduled\n", "")
     stale = await ringback("cancel", "/42", "--etag", callback.etag)
@@ -129,7 +122,7 @@ async def test_cancel_and_reschedule(ringback: Run, api: Api) -> None:
 
 async def test_watch_until_all_have_ended(ringback: Run, api: Api) -> None:
     callback = await api.create("sip:busy.answer@sim.example", seconds_between_retries=1)
-    await api.create(due_date=ahead(hours=1))
+    await api.create(due_date=from_now(hours=1))
     ran = await ringback("watch", callback.callback_id, "--until-ended")
     events = [json.loads(line) for line in ran.out.splitlines()]
     assert ran.code == 0
@@ -151,9 +144,9 @@ async def test_ctrl_c_ends_a_watch_and_its_token_file_continues_it(app: App, api
         assert (process.returncode, err) == (0, b"")
         return str(callback_id)
 
-    one = await api.create(due_date=ahead(hours=1))
+    one = await api.create(due_date=from_now(hours=1))
     assert await watched() == one.callback_id
-    other = await api.create(due_date=ahead(hours=1))
+    other = await api.create(due_date=from_now(hours=1))
     assert await watched() == other.callback_id
 
 

@@ -52,7 +52,7 @@ def test_a_story_that_did_not() -> None:
 async def test_a_short_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = story_of("elena")._replace(due_s=0, ends=cb.CALLBACK_STATE_COMPLETED)
     monkeypatch.setattr(demo, "STORIES", [story_of("anna"), wrong, story_of("klara")])
-    faults = await demo.play()
+    faults = await demo.run_stories()
     assert faults == ["task-02 to sip:invalid@elena.example ended failed, not completed"]
     out = capsys.readouterr().out
     assert "connected > completed      sip:answer@anna.example" in out

@@ -1,34 +1,16 @@
 """The command line itself: with and without what its commands need."""
 
 import asyncio
-import sys
 
 import pytest
 from click.testing import CliRunner
 
 from ringback.cli.group import ringback
-from tests.cli.conftest import Ran, run
+from tests.world.command_line import run, run_without
 
 COMMANDS = ("serve", "demo", "migrate-store", "services", "create", "get", "list", "cancel", "reschedule", "watch")
 # What `pip install ringback[cli]` does not bring.
 SERVER_MODULES = ("aiosqlite", "phonenumbers", "grpc_health", "grpc_reflection", "uvloop")
-
-
-async def run_without(modules: tuple[str, ...], *arguments: str) -> Ran:
-    """Run a command where these modules are not installed."""
-    program = (
-        "import sys\n"
-        f"sys.modules.update(dict.fromkeys({modules!r}))\n"
-        "from ringback.cli import main\n"
-        f"sys.argv[1:] = {arguments!r}\n"
-        "main()\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
 
 
 async def test_version_and_help() -> None:

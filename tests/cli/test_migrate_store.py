@@ -10,8 +10,7 @@ from rich.console import Console
 
 from ringback.cli.migrate_store import _Bars
 from ringback.storage.sqlite import SqliteStore
-from tests.cli.conftest import run
-from tests.cli.test_group import run_without
+from tests.world.command_line import run, run_without
 from tests.world.samples import SERVICE, new
 
 

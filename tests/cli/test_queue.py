@@ -1,9 +1,8 @@
 """`ringback queue`, `explain` and `resolve`."""
 
-from tests.cli.conftest import Run
-from tests.cli.test_commands import ahead
-from tests.rpc.test_watch import cancel
 from tests.world.api import Api
+from tests.world.command_line import Run
+from tests.world.requests import cancel, from_now
 
 SUPPORT = "sip:support@cc.example"
 
@@ -11,7 +10,7 @@ SUPPORT = "sip:support@cc.example"
 async def test_a_queue_and_the_reason_why_somebody_waits(ringback: Run, api: Api) -> None:
     await api.add_service("sip:paused@cc.example", paused=True)
     waiting = await api.create(service_sip="sip:paused@cc.example")
-    later = await api.create(due_date=ahead(hours=1))
+    later = await api.create(due_date=from_now(hours=1))
     queue = await ringback("queue", "sip:paused@cc.example")
     rows = [row.split() for row in queue.out.splitlines()]
     assert queue.code == 0
@@ -20,12 +19,12 @@ async def test_a_queue_and_the_reason_why_somebody_waits(ringback: Run, api: Api
     explained = await ringback("explain", waiting.callback_id)
     assert explained == (0, "queued (paused) the service is paused\n", "")
     assert (await ringback("explain", later.callback_id)).out.startswith("scheduled (not-due) it is due at ")
-    await cancel(api, later.callback_id)
+    await cancel(api, later)
     assert (await ringback("explain", later.callback_id)).out.split() == ["cancelled", "it", "is", "CANCELLED"]
 
 
 async def test_resolve_ends_what_is_open_for_a_target(ringback: Run, api: Api) -> None:
-    callback = await api.create("tel:+41785556677", due_date=ahead(hours=1))
+    callback = await api.create("tel:+41785556677", due_date=from_now(hours=1))
     resolved = await ringback("resolve", "tel:+41 78 555 66 77", "--reason", "called in")
     assert resolved.code == 0
     assert resolved.out.count(callback.callback_id) == 1

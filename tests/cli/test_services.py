@@ -8,8 +8,8 @@ from typing import TypeAlias
 import pytest
 
 from ringback.v1 import directory_service_pb2 as pb
-from tests.cli.conftest import Ran, Run
 from tests.world.api import Api
+from tests.world.command_line import Ran, Run
 
 SUPPORT = """
 - sip_address: sip:support@cc.example

@@ -6,8 +6,7 @@ from uuid import UUID
 import grpc
 import pytest
 
-from ringback import client
-from ringback.client import create
+from ringback.client import backoff, create
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
@@ -36,7 +35,7 @@ class Clerk:
     ],
 )
 async def test_a_create_is_repeated_under_one_name(misbehaviour: Behaviour, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_TRY_S", 0.2)
+    monkeypatch.setattr(backoff, "TRY_S", 0.2)
     request = pb.CreateCallbackRequest(callback_request=cb.CallbackRequest(target="sip:anna@b.example"))
     clerk = Clerk(misbehaviour)
     async with serving("CreateCallback", clerk.create) as stub:
@@ -72,8 +71,8 @@ async def test_a_create_that_is_refused_is_not_repeated() -> None:
 
 
 async def test_a_create_gives_up_when_the_next_try_would_be_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_FIRST_DELAY_S", 100)
-    monkeypatch.setattr(client, "_MAX_DELAY_S", 100)
+    monkeypatch.setattr(backoff, "FIRST_DELAY_S", 100)
+    monkeypatch.setattr(backoff, "MAX_DELAY_S", 100)
     clerk = Clerk(fails(grpc.StatusCode.CANCELLED))
     async with serving("CreateCallback", clerk.create) as stub:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -11,9 +11,9 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from ringback import client
 from ringback.app import App
-from ringback.client import insecure_channel, reason_of, watch
+from ringback.client import backoff, insecure_channel, reason_of, watch
+from ringback.client.watch import _FINAL_CODES, _heartbeat_s
 from ringback.config import Listen, Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
@@ -107,7 +107,7 @@ async def test_a_watch_resumes(misbehaviour: Behaviour) -> None:
     assert fake.resumed_from == ["", "1", "2"]
 
 
-@pytest.mark.parametrize("code", sorted(client._FINAL_CODES, key=str))
+@pytest.mark.parametrize("code", sorted(_FINAL_CODES, key=str))
 async def test_a_watch_gives_up(code: grpc.StatusCode) -> None:
     async with serving("WatchCallbacks", Fake(fails(code)).watch) as stub, aclosing(watch(stub, HASTY)) as responses:
         await anext(responses)
@@ -135,15 +135,9 @@ def test_how_long_a_watch_waits() -> None:
     def heartbeat_s(**interval: float) -> float:
         request = pb.WatchCallbacksRequest()
         request.heartbeat_interval.FromTimedelta(timedelta(**interval))
-        return client._heartbeat_s(request)
+        return _heartbeat_s(request)
 
-    assert client._heartbeat_s(EVERYTHING) == 15
+    assert _heartbeat_s(EVERYTHING) == 15
     assert heartbeat_s(seconds=5) == 5
     assert heartbeat_s(hours=1) == 60
-    assert heartbeat_s(seconds=-1) == client._MIN_HEARTBEAT_S
-
-
-def test_delays_double_and_are_jittered() -> None:
-    limits_s = {1: 0.001, 2: 0.002, 3: 0.004, 6: 0.032, 7: 0.05, 8: 0.05, 100_000: 0.05}
-    for failures, limit_s in limits_s.items():
-        assert limit_s / 2 <= client._delay_s(failures) <= limit_s
+    assert heartbeat_s(seconds=-1) == backoff.MIN_HEARTBEAT_S

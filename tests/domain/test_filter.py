@@ -1,11 +1,11 @@
 """Which callbacks a filter is about."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
@@ -96,7 +96,7 @@ def combined(filters: list[CallbackFilter]) -> CallbackFilter:
     """All fields of these filters, each in a field of its own."""
     result = MATCH_ALL
     for one in filters:
-        names = (name for name in one.__slots__ if getattr(one, name) != getattr(MATCH_ALL, name))
+        names = (name for name in one.__struct_fields__ if getattr(one, name) != getattr(MATCH_ALL, name))
         result = replace(result, **{name: getattr(one, name) for name in names})
     return result
 

@@ -1,25 +1,17 @@
-"""The transition table, and what a callback's life keeps to whatever happens to it."""
+"""The transition table: what it has, what it refuses, and what each step does."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from itertools import permutations, product
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from ringback.domain import lifecycle
-from ringback.domain.callback import IN_PROGRESS, TERMINAL, WAITING, Callback, Lease, State
+from ringback.domain.callback import IN_PROGRESS, TERMINAL, WAITING, State
 from ringback.domain.errors import (
     AttemptNotStarted,
     CallbackConnected,
     CallbackEnded,
     CallbackInProgress,
     IllegalTransition,
-    InvalidRequest,
     LeaseRefused,
     OutcomeConflict,
     StateRefused,
@@ -27,11 +19,9 @@ from ringback.domain.errors import (
 from ringback.domain.events import (
     Answered,
     AttemptEnded,
-    BecameDue,
     CancelRequested,
     DialingStarted,
     Event,
-    ExpireTimePassed,
     Leased,
     LeaseLapsed,
     LeaseReleased,
@@ -41,107 +31,23 @@ from ringback.domain.events import (
 )
 from ringback.domain.lifecycle import TRANSITIONS, after, ensure_possible, steps_to_end
 from ringback.domain.outcome import UNSERVED, Outcome
-from ringback.domain.planning import plan, replan
-from ringback.domain.priority import Priority
-from ringback.domain.request import CallbackRequest
-from ringback.domain.retry import least_delay
-from ringback.domain.service import RetryRule, Service
-
-S = State
-NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
-SERVICE = Service(
-    service_id="6f1c3c1e-0f5b-4a60-8f3e-6a0d3c2b1a00",
-    sip_address="sip:support@example.com",
-    ring_timeout=timedelta(seconds=45),
-    create_time=NOW,
-    update_time=NOW,
+from tests.world.lifecycle import (
+    DAY,
+    EVENTS,
+    HOUR,
+    NOW,
+    SECOND,
+    SERVICE,
+    WAYS,
+    S,
+    all_that_may_happen,
+    callbacks_in,
+    event_of,
+    in_state,
+    name,
+    planned,
+    walked,
 )
-EVENTS = tuple(dict.fromkeys(kind for _, kind in TRANSITIONS))
-# Both for a call that was answered and for one that was not.
-RETRIED = Outcome.MACHINE
-
-
-def planned(
-    *, due_in: timedelta = HOUR, max_retries: int = 3, expire_in: timedelta = 7 * DAY, between_s: int = 600
-) -> Callback:
-    request = CallbackRequest(
-        target="tel:+41785556677",
-        seconds_between_retries=between_s,
-        service_id=SERVICE.service_id,
-        priority=Priority.NORMAL,
-        due_date=NOW + due_in,
-        expire_time=NOW + expire_in,
-        max_retries=max_retries,
-    )
-    return plan(request, service=SERVICE, callback_id="c-1", now=NOW)
-
-
-def event_of(kind: type[Event], callback: Callback, at: datetime, **changes: Any) -> Event:
-    """An event of this kind, as the use cases would make it for this callback."""
-    return kind(at=at, **{**details_of(kind, callback, at), **changes})
-
-
-def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str, Any]:
-    if kind is OpeningMoved:
-        return {"next_attempt_time": at + HOUR}
-    if kind is Rescheduled:
-        return {
-            "request": replace(callback.request, priority=Priority.HIGH),
-            "dial_target": callback.dial_target,
-            "due_date": at + HOUR,
-            "next_attempt_time": at + 2 * HOUR,
-            "expire_time": at + DAY,
-        }
-    if kind is Leased:
-        number = callback.fencing_token + 1
-        lease = Lease(
-            token=f"lease-{number}",
-            dialer_id="d-1",
-            fencing_token=number,
-            duration=30 * SECOND,
-            expire_time=at + 30 * SECOND,
-        )
-        return {"lease": lease}
-    if kind is AttemptEnded:
-        return {"outcome": RETRIED, "service": SERVICE}
-    return {"service": SERVICE} if kind is LeaseLapsed else {}
-
-
-def walked(callback: Callback, *kinds: type[Event]) -> Callback:
-    """The callback after these events, a second apart."""
-    for kind in kinds:
-        callback = after(callback, event_of(kind, callback, callback.update_time + SECOND))
-    return callback
-
-
-def name(value: Any) -> str:
-    return str(getattr(value, "name", None) or value.__name__)
-
-
-# How to get to a state that is not terminal.
-WAYS: Mapping[State, Sequence[type[Event]]] = {
-    S.SCHEDULED: (),
-    S.QUEUED: (BecameDue,),
-    S.OFFERED: (BecameDue, Leased),
-    S.DIALING: (BecameDue, Leased, DialingStarted),
-    S.CONNECTED: (BecameDue, Leased, DialingStarted, Answered),
-    S.CANCELLING: (BecameDue, Leased, DialingStarted, CancelRequested),
-}
-
-
-def in_state(state: State, callback: Callback | None = None) -> Callback:
-    start = callback or planned()
-    if state in WAYS:
-        return walked(start, *WAYS[state])
-    if state is S.COMPLETED:
-        connected = walked(start, *WAYS[S.CONNECTED])
-        return after(connected, event_of(AttemptEnded, connected, NOW + HOUR, outcome=Outcome.ANSWERED))
-    if state is S.FAILED:
-        dialing = walked(start, *WAYS[S.DIALING])
-        return after(dialing, event_of(AttemptEnded, dialing, NOW + HOUR, outcome=Outcome.INVALID_NUMBER))
-    return walked(start, CancelRequested if state is S.CANCELLED else ExpireTimePassed)
-
 
 # --- The table -------------------------------------------------------------------------------------------------
 
@@ -188,19 +94,6 @@ def test_terminal_states_are_those_that_are_never_left() -> None:
     assert {*TERMINAL, *IN_PROGRESS, *WAITING} == set(State)
     assert not TERMINAL & IN_PROGRESS
     assert not WAITING & (TERMINAL | IN_PROGRESS)
-
-
-def all_that_may_happen(callback: Callback) -> Iterator[Event]:
-    """Every kind of event, and every outcome, at a time that makes no difference and at one after the expiry."""
-    for kind, at in product(EVENTS, (callback.update_time + SECOND, callback.expire_time + SECOND)):
-        outcomes: Sequence[dict[str, Any]] = [{"outcome": o} for o in Outcome] if kind is AttemptEnded else [{}]
-        yield from (event_of(kind, callback, at, **outcome) for outcome in outcomes)
-
-
-def callbacks_in(state: State) -> Iterator[Callback]:
-    """With a first and with a last permitted attempt."""
-    for max_retries in (0, 3):
-        yield in_state(state, planned(max_retries=max_retries))
 
 
 def test_every_step_of_the_table_can_happen() -> None:
@@ -419,284 +312,3 @@ def test_a_cancelled_call_that_was_answered_first_is_completed() -> None:
         ended = {o: after(callback, event_of(AttemptEnded, callback, NOW + HOUR, outcome=o)).state for o in Outcome}
         assert ended.pop(Outcome.ANSWERED) is S.COMPLETED
         assert set(ended.values()) == {S.CANCELLED}
-
-
-# --- Cancel races with every step ------------------------------------------------------------------------------
-
-RACE = (CancelRequested, DialingStarted, Ringing, Answered, AttemptEnded, LeaseLapsed)
-ORDERS = [order for size in range(1, len(RACE) + 1) for order in permutations(RACE, size) if CancelRequested in order]
-
-
-def race(callback: Callback, order: Sequence[type[Event]], outcome: Outcome) -> tuple[str, Callback, Callback]:
-    """The answer to the cancel, the callback as it was then, and as it was when all was over."""
-    answer, asked = "", callback
-    for kind in order:
-        event = event_of(
-            kind, callback, callback.update_time + SECOND, **{"outcome": outcome} if kind is AttemptEnded else {}
-        )
-        try:
-            steps = steps_to_end(callback, event) if isinstance(event, AttemptEnded) else (event,)
-            for step in steps:
-                callback = after(callback, step)
-            if kind is CancelRequested:
-                answer, asked = callback.state.name, callback
-        except (StateRefused, LeaseRefused, IllegalTransition) as refusal:
-            if kind is CancelRequested:
-                answer, asked = type(refusal).__name__, callback
-    return answer, asked, callback
-
-
-OUTCOMES = (Outcome.ANSWERED, Outcome.BUSY, Outcome.MACHINE, Outcome.BLOCKED)
-RACES = [
-    (start, outcome)
-    for start in (*WAYS, S.COMPLETED)
-    for outcome in (OUTCOMES if start in IN_PROGRESS else OUTCOMES[:1])
-]
-
-
-@pytest.mark.parametrize(("start", "outcome"), RACES, ids=name)
-def test_the_answer_to_a_cancel_is_never_contradicted(start: State, outcome: Outcome) -> None:
-    answers = set()
-    for order in ORDERS:
-        answer, asked, final = race(in_state(start), order, outcome)
-        answers.add(answer)
-        later = order[order.index(CancelRequested) + 1 :]
-        if answer == "CANCELLED":
-            assert final is asked, (order, final)
-        elif answer == "CANCELLING":
-            assert len(final.attempts) == len(asked.attempts), order
-            if not {AttemptEnded, LeaseLapsed} & set(later):
-                assert final.state is S.CANCELLING, order
-            elif AttemptEnded in later and LeaseLapsed not in later[: later.index(AttemptEnded)]:
-                assert final.state is (S.COMPLETED if outcome is Outcome.ANSWERED else S.CANCELLED), order
-            else:
-                assert final.state is S.CANCELLED, order
-        elif answer == "CallbackConnected":
-            assert asked.state is S.CONNECTED
-            assert final.state not in (S.CANCELLED, S.CANCELLING), order
-            assert final.cancel_time is None
-        else:
-            assert answer == "CallbackEnded", order
-            assert final is asked, order
-            assert final.state is not S.CANCELLED
-        if final.state in (S.CANCELLED, S.CANCELLING):
-            assert after(final, CancelRequested(at=NOW + DAY)) is final, "repeating it is no error"
-    possible = {
-        S.SCHEDULED: {"CANCELLED"},
-        S.QUEUED: {"CANCELLED"},
-        S.OFFERED: {"CANCELLED", "CANCELLING", "CallbackConnected", "CallbackEnded"},
-        S.DIALING: {"CANCELLED", "CANCELLING", "CallbackConnected", "CallbackEnded"},
-        S.CONNECTED: {"CallbackConnected", "CallbackEnded", "CANCELLED"},
-        S.CANCELLING: {"CANCELLING", "CANCELLED", "CallbackEnded"},
-        S.COMPLETED: {"CallbackEnded"},
-    }
-    assert answers <= possible[start]
-
-
-def test_after_an_accepted_cancel_no_call_can_be_announced() -> None:
-    for state in (S.SCHEDULED, S.QUEUED, S.OFFERED):
-        cancelled = walked(in_state(state), CancelRequested)
-        with pytest.raises(IllegalTransition):
-            after(cancelled, DialingStarted(at=NOW + DAY))
-
-
-@pytest.mark.parametrize("kind", [CancelRequested, Rescheduled, ExpireTimePassed, OpeningMoved], ids=name)
-def test_dialing_is_the_point_of_no_return(kind: type[Event]) -> None:
-    """What would stop the call came before the DIALING report, or it finds the call begun."""
-    for state in (S.DIALING, S.CONNECTED):
-        callback = in_state(state)
-        try:
-            assert after(callback, event_of(kind, callback, NOW + DAY)).state is S.CANCELLING
-        except (StateRefused, IllegalTransition):
-            assert (state, kind) not in TRANSITIONS
-
-
-# --- Whatever happens ------------------------------------------------------------------------------------------
-
-retry_rules = st.dictionaries(
-    st.sampled_from(Outcome),
-    st.builds(
-        RetryRule,
-        retry=st.none() | st.just(True),
-        min_delay=st.sampled_from([timedelta(0), HOUR]),
-        max_retries=st.none() | st.integers(1, 2),
-    ),
-    max_size=3,
-)
-
-
-class Life(RuleBasedStateMachine):
-    """One callback after the other, and everything that can be reported, asked and decided about it, in any order.
-
-    The clock may go backwards. The use cases' part is played as they play it: a callback becomes due only when it
-    is, every lease gets the next number, a reschedule is planned, an outcome is taken in its steps.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = NOW
-        self.service = SERVICE
-        self.callback = planned()
-        self.history = [self.callback]
-
-    @initialize(data=st.data())
-    def is_asked_for(self, data: st.DataObject) -> None:
-        self.now = NOW
-        self.service = replace(SERVICE, retry_rules=data.draw(retry_rules))
-        self.callback = planned(
-            between_s=data.draw(st.sampled_from([0, 30, 600])),
-            max_retries=data.draw(st.integers(0, 3)),
-            due_in=data.draw(st.sampled_from([timedelta(0), HOUR])),
-        )
-        self.history = [self.callback]
-
-    @precondition(lambda self: self.callback.ended)
-    @rule(data=st.data())
-    def another_is_asked_for(self, data: st.DataObject) -> None:
-        self.is_asked_for(data)
-
-    @rule(seconds=st.sampled_from([-3600, -1, 1, 30, 600, 3600, 86400]))
-    def time_passes(self, seconds: int) -> None:
-        self.now += seconds * SECOND
-
-    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
-    def goes_on(self, data: st.DataObject, outcome: Outcome) -> None:
-        ending = (CancelRequested, ExpireTimePassed)
-        kinds = [kind for state, kind in TRANSITIONS if state is self.callback.state and kind not in ending]
-        if kinds:
-            self.happen(data.draw(st.sampled_from(kinds)), outcome)
-
-    @rule(kind=st.sampled_from(EVENTS), outcome=st.sampled_from(Outcome))
-    def anything_happens(self, kind: type[Event], outcome: Outcome) -> None:
-        self.happen(kind, outcome)
-
-    @rule(outcome=st.sampled_from(sorted(set(Outcome) - {Outcome.ANSWERED})), answered=st.booleans())
-    def a_whole_attempt_is_made(self, outcome: Outcome, answered: bool) -> None:
-        if self.callback.next_attempt_time is not None:
-            self.now = max(self.now, self.callback.next_attempt_time)
-        for kind in (BecameDue, Leased, DialingStarted, *([Answered] if answered else []), AttemptEnded):
-            self.happen(kind, outcome)
-
-    def happen(self, kind: type[Event], outcome: Outcome) -> None:
-        before = self.callback
-        due = before.next_attempt_time is not None and before.next_attempt_time <= self.now
-        if kind is BecameDue and not due:
-            return  # the scheduler does not say so
-        try:
-            event = self.event(kind, outcome)
-            for step in steps_to_end(before, event) if isinstance(event, AttemptEnded) else (event,):
-                self.take(step)
-        except OutcomeConflict:
-            assert (before.state, kind) == (S.CONNECTED, AttemptEnded)
-            assert outcome not in {Outcome.ANSWERED, Outcome.INTERRUPTED, *UNSERVED}
-            assert self.callback is before
-        except (StateRefused, LeaseRefused, IllegalTransition):
-            assert (before.state, kind) not in TRANSITIONS
-            assert self.callback is before
-        except InvalidRequest:
-            assert kind is Rescheduled, "only a due date after the expiry is refused for what it says"
-        else:
-            assert (before.state, kind) in TRANSITIONS
-
-    def event(self, kind: type[Event], outcome: Outcome) -> Event:
-        callback, now = self.callback, self.now
-        if kind is Rescheduled:
-            ensure_possible(callback, kind)
-            due = now + (outcome - 6) * 20 * SECOND
-            return replan(callback, due_date=due, priority=None, target=None, service=self.service, now=now)
-        if kind is OpeningMoved:
-            opening = max(now, callback.ready_time) + HOUR
-            return OpeningMoved(at=now, next_attempt_time=opening)
-        if kind is LeaseLapsed:
-            return LeaseLapsed(at=now, service=self.service)
-        if kind is AttemptEnded:
-            return AttemptEnded(at=now, outcome=outcome, service=self.service)
-        return event_of(kind, callback, now)
-
-    def take(self, event: Event) -> None:
-        before = self.callback
-        self.callback = after(before, event)
-        if self.callback is before:
-            return
-        assert self.callback.revision == before.revision + 1
-        assert self.callback.update_time >= max(before.update_time, event.at)
-        assert before.state not in TERMINAL
-        self.history.append(self.callback)
-        self.attempts_are_numbered_and_not_too_many()
-        self.no_attempt_is_lost_or_rewritten()
-        self.an_attempt_is_open_exactly_while_there_is_a_call()
-        self.what_is_set_follows_from_the_state()
-        self.the_target_is_left_alone_between_attempts()
-        self.nobody_is_dialled_again_who_was_reached()
-        self.the_end_says_why()
-
-    def attempts_are_numbered_and_not_too_many(self) -> None:
-        attempts = self.callback.attempts
-        assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
-        assert len(attempts) <= self.callback.max_attempts
-        tokens = [attempt.fencing_token for attempt in attempts]
-        assert tokens == sorted(set(tokens)), "every attempt was made under a lease of its own"
-
-    def no_attempt_is_lost_or_rewritten(self) -> None:
-        older, newer = self.history[-2:]
-        kept = newer.attempts[: len(older.attempts)]
-        assert len(kept) == len(older.attempts)
-        for old, new in zip(older.attempts, kept, strict=True):
-            assert new == old or old.end_time is None
-
-    def an_attempt_is_open_exactly_while_there_is_a_call(self) -> None:
-        called = self.callback.state in (S.DIALING, S.CONNECTED, S.CANCELLING)
-        open_attempts = [attempt for attempt in self.callback.attempts if attempt.end_time is None]
-        assert open_attempts == list(self.callback.attempts[-1:] if called else ())
-        assert all((attempt.outcome is None) == (attempt.end_time is None) for attempt in self.callback.attempts)
-
-    def what_is_set_follows_from_the_state(self) -> None:
-        callback, state = self.callback, self.callback.state
-        assert (callback.lease is not None) == (state in IN_PROGRESS)
-        assert (callback.next_attempt_time is not None) == (state in {*WAITING, S.OFFERED})
-        assert (callback.end_time is not None) == (state in TERMINAL) == callback.ended
-        assert (callback.cancel_time is not None) >= (state in (S.CANCELLING, S.CANCELLED))
-        assert (callback.queue_time is None) >= (state is S.SCHEDULED)
-        assert (callback.queue_time is not None) >= (state in {S.QUEUED, *IN_PROGRESS})
-        if callback.lease is not None:
-            assert callback.lease.fencing_token == callback.fencing_token
-
-    def the_target_is_left_alone_between_attempts(self) -> None:
-        callback = self.callback
-        if callback.next_attempt_time is None or not callback.attempts:
-            return
-        last = callback.attempts[-1]
-        assert last.end_time is not None
-        assert last.outcome is not None
-        between_s = callback.request.seconds_between_retries or 0
-        rested = last.end_time + least_delay(last.outcome, seconds_between_retries=between_s, service=self.service)
-        assert callback.ready_time >= rested >= last.end_time + between_s * SECOND
-        if last.outcome is Outcome.INTERRUPTED:
-            assert callback.ready_time >= last.end_time + self.service.ring_timeout
-        assert callback.next_attempt_time >= callback.ready_time
-
-    def nobody_is_dialled_again_who_was_reached(self) -> None:
-        state, attempts = self.callback.state, self.callback.attempts
-        over = attempts[:-1] if state in (S.DIALING, S.CONNECTED, S.CANCELLING, *TERMINAL) else attempts
-        for attempt in over:
-            assert attempt.answer_time is None or attempt.outcome in UNSERVED
-            assert attempt.outcome is not Outcome.ANSWERED
-
-    def the_end_says_why(self) -> None:
-        callback = self.callback
-        last = callback.attempts[-1].outcome if callback.attempts else None
-        match callback.state:
-            case S.COMPLETED:
-                assert last in (Outcome.ANSWERED, Outcome.INTERRUPTED)
-            case S.FAILED:
-                assert last not in (None, Outcome.ANSWERED)
-            case S.CANCELLED:
-                assert last is not Outcome.ANSWERED
-                assert callback.cancel_time is not None
-            case S.EXPIRED:
-                assert last is not Outcome.ANSWERED
-                assert callback.cancel_time is None
-
-
-Life.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestLife = Life.TestCase

@@ -1,11 +1,11 @@
 """Making a callback of a request, and planning it anew: due dates, openings, expiry, time between attempts."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.domain.callback import Attempt, Callback, State
 from ringback.domain.errors import InvalidRequest
@@ -17,6 +17,8 @@ from ringback.domain.planning import plan, replan
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import RetryRule, Service
+from ringback.domain.target import Target
+from tests.world.checked_request import checked
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A Monday, in the opening hours.
@@ -44,7 +46,7 @@ REQUEST = CallbackRequest(
 
 
 def planned(request: CallbackRequest = REQUEST, service: Service = SERVICE, now: datetime = NOW) -> Callback:
-    return plan(request, service=service, callback_id="c-1", request_id="r-1", now=now)
+    return plan(checked(request), service=service, callback_id="c-1", request_id="r-1", now=now)
 
 
 def office(hours: OpeningHours = OFFICE) -> Service:
@@ -170,7 +172,8 @@ def replanned(
     service: Service = SERVICE,
     now: datetime = NOW,
 ) -> Callback:
-    event = replan(callback, due_date=due_date, priority=priority, target=target, service=service, now=now)
+    new_target = None if target is None else Target.parse(target)
+    event = replan(callback, due_date=due_date, priority=priority, target=new_target, service=service, now=now)
     assert event.at == now
     return after(callback, event)
 

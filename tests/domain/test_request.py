@@ -1,18 +1,19 @@
 """What a caller may ask for: every rule at, below and above its limit."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.domain import request as request_rules
 from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
-from ringback.domain.request import CallbackRequest, parse_guid, violations
+from ringback.domain.request import CallbackRequest, CheckedRequest, ServiceName, check, parse_guid
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -26,15 +27,21 @@ VALID = CallbackRequest(
 
 
 def asking(**changes: object) -> CallbackRequest:
-    return replace(VALID, **changes)  # type: ignore[arg-type]  # the fields are a table's
+    return replace(VALID, **changes)
 
 
 def sip_of_length(length: int) -> str:
     return "sip:" + "a" * (length - len("sip:@x")) + "@x"
 
 
+def violations(request: CallbackRequest, path: str = "callback_request") -> list[Fault]:
+    faults = Faults()
+    assert (check(request, NOW, faults.under(path)) is None) == bool(faults.violations)
+    return faults.violations
+
+
 def found(request: CallbackRequest, path: str = "callback_request") -> dict[str, str]:
-    return {v.field: v.description for v in violations(request, NOW, path)}
+    return {v.field: v.description for v in violations(request, path)}
 
 
 ACCEPTED: Mapping[str, tuple[object, ...]] = {
@@ -139,13 +146,13 @@ def test_accepted(name: str, value: object) -> None:
 
 @pytest.mark.parametrize(("name", "value", "description"), REFUSED)
 def test_refused(name: str, value: object, description: str) -> None:
-    refusals = violations(asking(**{name: value}), NOW)
+    refusals = violations(asking(**{name: value}))
     assert {v.field for v in refusals} == {f"callback_request.{name}"}
     assert any(description in v.description for v in refusals), refusals
 
 
 def test_every_field_has_a_limit_that_is_tested() -> None:
-    names = {f.name for f in fields(CallbackRequest)} - {"service_sip"}  # below, with the service
+    names = set(CallbackRequest.__struct_fields__) - {"service_sip"}  # below, with the service
     assert set(ACCEPTED) == names == {name for name, *_ in REFUSED}
 
 
@@ -229,7 +236,7 @@ def test_all_violations_in_one_go_in_the_order_of_the_fields() -> None:
         expire_time=NOW,
         labels={"": "x"},
     )
-    assert [v.field.removeprefix("callback_request.") for v in violations(bad, NOW)] == [
+    assert [v.field.removeprefix("callback_request.") for v in violations(bad)] == [
         "target",
         "alternative_target",
         "max_retries",
@@ -259,7 +266,7 @@ def test_an_empty_request_lacks_what_is_required() -> None:
 
 def test_a_field_can_have_two_violations() -> None:
     request = asking(description="\n" * 151)
-    assert [v.description for v in violations(request, NOW)] == [
+    assert [v.description for v in violations(request)] == [
         "has 151 characters; at most 150 are allowed",
         CONTROL,
     ]
@@ -267,8 +274,8 @@ def test_a_field_can_have_two_violations() -> None:
 
 def test_the_path_is_that_of_the_request() -> None:
     path = "requests[3].callback_request"
-    assert violations(asking(priority=0), NOW, path) == [Fault(f"{path}.priority", "is required")]
-    assert str(InvalidRequest(violations(asking(priority=0), NOW, path))) == f"{path}.priority: is required"
+    assert violations(asking(priority=0), path) == [Fault(f"{path}.priority", "is required")]
+    assert str(InvalidRequest(violations(asking(priority=0), path))) == f"{path}.priority: is required"
 
 
 text = st.text(max_size=300)
@@ -298,8 +305,8 @@ requests = st.builds(
 @given(requests)
 def test_whatever_is_sent_is_judged(request: CallbackRequest) -> None:
     """It never raises, and names no field that a request does not have."""
-    names = {f.name for f in fields(CallbackRequest)} | {"service"}
-    for violation in violations(request, NOW):
+    names = set(CallbackRequest.__struct_fields__) | {"service"}
+    for violation in violations(request):
         assert violation.field.removeprefix("callback_request.").partition("[")[0] in names
         assert violation.description
 
@@ -329,13 +336,13 @@ OTHER: Mapping[str, object] = {
 @given(st.sets(st.sampled_from(sorted(OTHER))))
 def test_differing_fields(names: set[str]) -> None:
     changed = asking(**{name: OTHER[name] for name in names})
-    in_order = tuple(f.name for f in fields(CallbackRequest) if f.name in names)
+    in_order = tuple(name for name in CallbackRequest.__struct_fields__ if name in names)
     assert VALID.differing_fields(changed) == changed.differing_fields(VALID) == in_order
     assert (changed == VALID) == (not names)
 
 
 def test_every_field_is_compared() -> None:
-    assert set(OTHER) == {f.name for f in fields(CallbackRequest)}
+    assert set(OTHER) == set(CallbackRequest.__struct_fields__)
 
 
 def test_requests_are_compared_as_sent() -> None:
@@ -351,8 +358,20 @@ def test_requests_are_compared_as_sent() -> None:
 
 
 def test_the_alternative_target_is_used_instead_of_the_target() -> None:
-    assert VALID.chosen_target == TEL
-    assert asking(alternative_target="sip:bob@example.com").chosen_target == "sip:bob@example.com"
+    assert read_of(VALID).target.uri == TEL
+    assert read_of(asking(alternative_target="SIP:bob@Example.com")).target.uri == "sip:bob@example.com"
+
+
+def test_the_service_is_named_by_id_or_by_address() -> None:
+    assert read_of(asking(service_id=GUID.upper())).service == ServiceName("service_id", GUID)
+    by_address = asking(service_id=None, service_sip="sip:Support@Example.com")
+    assert read_of(by_address).service == ServiceName("service_sip", "sip:Support@example.com")
+
+
+def read_of(request: CallbackRequest) -> CheckedRequest:
+    checked = check(request, NOW, Faults())
+    assert checked is not None
+    return checked
 
 
 @given(st.uuids())

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.hunts.calls import PATIENCE_S, PAUSE_S
-from tests.hunts.ports import free_port
 from tests.hunts.setting import Setting
+from tests.world.ports import free_port
 
 # What an orchestrator has to wait for a drain, at most.
 DRAIN_S: Final = 10.0

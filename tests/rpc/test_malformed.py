@@ -1,27 +1,29 @@
 """Bad requests of every kind: the documented code, reason and field path, and nothing stored."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_external_id, by_id, refusal_of
+from tests.world.requests import from_now
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
-def ahead(**span: float) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(datetime.now(UTC) + timedelta(**span))
-    return stamp
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Phones that answer, or do not, as their addresses say."""
+    return replace(settings, dialer="simulated")
 
 
 # What is changed in a good request (None unsets a field), and the paths of the fields that are refused then.
@@ -44,10 +46,10 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("unknown priority", {"priority": 42}, ["priority"]),
     ("unset seconds between retries", {"seconds_between_retries": None}, ["seconds_between_retries"]),
     ("too many seconds between retries", {"seconds_between_retries": 604_801}, ["seconds_between_retries"]),
-    ("due in 367 days", {"due_date": ahead(days=367)}, ["due_date"]),
+    ("due in 367 days", {"due_date": from_now(days=367)}, ["due_date"]),
     ("due date that is none", {"due_date": Timestamp(seconds=2**60)}, ["due_date"]),
-    ("expired already", {"expire_time": ahead(days=-1)}, ["expire_time"]),
-    ("expires before due", {"due_date": ahead(days=2), "expire_time": ahead(days=1)}, ["expire_time"]),
+    ("expired already", {"expire_time": from_now(days=-1)}, ["expire_time"]),
+    ("expires before due", {"due_date": from_now(days=2), "expire_time": from_now(days=1)}, ["expire_time"]),
     ("context URL without scheme", {"context_url": "crm.example/42"}, ["context_url"]),
     ("bad incoming address", {"incoming_service_sip_uri": "sip:"}, ["incoming_service_sip_uri"]),
     ("caller with a space", {"caller_id": "my crm"}, ["caller_id"]),

@@ -1,7 +1,6 @@
 """GetQueue: how a queue looks, where a callback stands in it, and why it has not been dialled yet."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,35 +9,13 @@ import grpc
 import pytest
 
 from ringback.app import App
-from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
-from tests.world.dialer import (
-    CONNECTED,
-    DIALING,
-    Dialer,
-    cancel,
-    create_many,
-    from_now,
-    ids,
-    refused,
-    until_polling,
-    update_service,
-)
+from tests.world.dialer import CONNECTED, DIALING, Dialer, until_polling
+from tests.world.requests import cancel, create_many, from_now, ids, refused, update_service
 
 PRIORITIES = range(cb.PRIORITY_STRICT_PRIORITY, cb.PRIORITY_NOTHING_ELSE + 1)
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Nobody dials but the tests."""
-    return replace(settings, dialer="none")
-
-
-@pytest.fixture
-def dialer(api: Api) -> Dialer:
-    return Dialer(api)
 
 
 async def look(api: Api, callback: cb.Callback | None = None, **fields: Any) -> pb.GetQueueResponse:

@@ -27,6 +27,12 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Phones that answer, or do not, as their addresses say."""
+    return replace(settings, dialer="simulated")
+
+
 async def test_health_is_told_for_the_server_and_for_each_service(api: Api) -> None:
     health: Any = health_pb2_grpc.HealthStub(api.channel)
     for service in ("", *SERVICES, "grpc.health.v1.Health"):

@@ -2,20 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 
-from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api
-from tests.world.dialer import CONNECTED, DIALING, Dialer, cancel, from_now, ids, refused, update_service
+from tests.world.dialer import CONNECTED, DIALING, Dialer
+from tests.world.requests import cancel, from_now, ids, refused, update_service
 
 ALLOW, REFUSE, RETURN_EXISTING = (
     directory_pb.TARGET_POLICY_ALLOW,
@@ -24,17 +23,6 @@ ALLOW, REFUSE, RETURN_EXISTING = (
 )
 # One target, as two people write it.
 SPACED, PLAIN = "tel: +41 78 555 66 77", "tel:+41785556677"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Nobody dials but the tests."""
-    return replace(settings, dialer="none")
-
-
-@pytest.fixture
-def dialer(api: Api) -> Dialer:
-    return Dialer(api)
 
 
 async def ask(api: Api, target: str, *, validate_only: bool = False, **fields: Any) -> pb.CreateCallbackResponse:

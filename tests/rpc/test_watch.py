@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
 from ringback.application.events.watch_batches import WatchEvent
@@ -18,6 +18,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.wire.callbacks import write_event
 from tests.world.api import ENDED, Api, by_external_id, by_id, refusal_of
+from tests.world.requests import cancel, far_ahead
 
 SNAPSHOT, CREATED, UPDATED, REMOVED = (
     pb.CALLBACK_EVENT_TYPE_SNAPSHOT,
@@ -26,6 +27,12 @@ SNAPSHOT, CREATED, UPDATED, REMOVED = (
     pb.CALLBACK_EVENT_TYPE_REMOVED,
 )
 Known = dict[str, cb.Callback]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Phones that answer, or do not, as their addresses say."""
+    return replace(settings, dialer="simulated")
 
 
 def fold(known: Known, events: Iterable[pb.CallbackEvent]) -> Known:
@@ -58,24 +65,6 @@ async def until(stream: Any, reached: Any) -> tuple[list[pb.WatchCallbacksRespon
 
 def all_ended(count: int) -> Any:
     return lambda events: sum(e.callback.state in ENDED for e in events if e.type != REMOVED) >= count
-
-
-async def far_ahead(api: Api, count: int, **fields: Any) -> list[cb.Callback]:
-    """Callbacks that stay SCHEDULED."""
-    due = Timestamp()
-    due.FromDatetime(datetime.now(UTC) + timedelta(days=1))
-    response = await api.callbacks.BatchCreateCallbacks(
-        pb.BatchCreateCallbacksRequest(
-            requests=[
-                pb.CreateCallbackRequest(callback_request=api.request(due_date=due, **fields)) for _ in range(count)
-            ]
-        )
-    )
-    return [result.callback for result in response.results]
-
-
-async def cancel(api: Api, callback_id: str) -> None:
-    await api.callbacks.CancelCallback(pb.CancelCallbackRequest(key=by_id(callback_id)))
 
 
 async def test_a_whole_life_is_streamed_step_by_step(api: Api) -> None:
@@ -120,8 +109,8 @@ async def test_a_snapshot_of_many_pages_resumes_at_each_of_them_while_things_cha
                 known.clear()
             fold(known, response.events)
             token, complete = response.resume_token, response.snapshot_complete
-        await cancel(api, callbacks[changed].callback_id)  # in a page that was sent
-        await cancel(api, callbacks[-1 - changed].callback_id)  # in one that was not
+        await cancel(api, callbacks[changed])  # in a page that was sent
+        await cancel(api, callbacks[-1 - changed])  # in one that was not
         changed += 1
     _, events = await until(watching(api, token), lambda e: len(e) > 0)
     fold(known, events)
@@ -134,8 +123,8 @@ async def test_what_leaves_the_filter_is_removed_once(api: Api) -> None:
     stream = watching(api, states=[cb.CALLBACK_STATE_SCHEDULED])
     _, snapshot = await until(stream, lambda events: len(events) == 2)
     assert {e.type for e in snapshot} == {SNAPSHOT}
-    await cancel(api, leaves.callback_id)
-    await cancel(api, leaves.callback_id)
+    await cancel(api, leaves)
+    await cancel(api, leaves)
     [later] = await far_ahead(api, 1)
     _, events = await until(stream, lambda events: len(events) == 2)
     assert [(e.type, e.callback.callback_id) for e in events] == [
@@ -168,7 +157,7 @@ async def test_a_reschedule_moves_a_callback_out_of_one_filter_and_into_another(
 async def test_a_watch_from_a_list_misses_nothing_since_the_first_page(api: Api) -> None:
     old = await far_ahead(api, 3)
     first = await api.callbacks.ListCallbacks(pb.ListCallbacksRequest(page_size=2))
-    await cancel(api, old[0].callback_id)
+    await cancel(api, old[0])
     [new] = await far_ahead(api, 1)
     second = await api.callbacks.ListCallbacks(pb.ListCallbacksRequest(page_size=2, page_token=first.next_page_token))
     assert second.next_page_token == ""
@@ -209,7 +198,7 @@ async def test_an_expired_token_is_told_or_leads_to_a_new_snapshot(api: Api, app
     stream = watching(api)
     token = (await stream.read()).resume_token
     callbacks = await far_ahead(api, 3)
-    await cancel(api, callbacks[0].callback_id)
+    await cancel(api, callbacks[0])
     forget_all = Retention(events=timedelta(0), min_events=0)
     await app.store.purge(datetime.now(UTC) + timedelta(seconds=1), forget_all, 1000)
     expired = (grpc.StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")
@@ -222,7 +211,7 @@ async def test_an_expired_token_is_told_or_leads_to_a_new_snapshot(api: Api, app
 
 async def test_what_is_forgotten_is_removed(api: Api, app: App) -> None:
     [kept, ended] = await far_ahead(api, 2)
-    await cancel(api, ended.callback_id)
+    await cancel(api, ended)
     stream = watching(api)
     _, events = await until(stream, lambda events: len(events) == 2)
     known = fold({}, events)

@@ -1,38 +1,15 @@
-"""The contract suite runs against every adapter: an adapter is one more `Database` here."""
+"""The contract suite runs against every adapter."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from ringback.ports.store import Store
-from ringback.storage.postgres import PostgresStore
 from ringback.storage.sqlite import SqliteStore
+from tests.world.databases import Database, PostgresDatabase, SqliteDatabase
 from tests.world.postgres import Cluster
 from tests.world.samples import OTHER_SERVICE, SERVICE
-
-
-class Database(Protocol):
-    """An empty database of the test's own. It can be opened again after it was closed."""
-
-    async def open(self) -> Store: ...
-
-
-class SqliteDatabase:
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "ringback.db"
-
-    async def open(self) -> SqliteStore:
-        return await SqliteStore.open(self.path)
-
-
-class PostgresDatabase:
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    async def open(self) -> PostgresStore:
-        return await PostgresStore.open(self.url)
 
 
 @pytest.fixture(scope="session")

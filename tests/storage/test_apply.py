@@ -1,9 +1,9 @@
 """Contract: changes are compared and swapped, all or none."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.events import BecameDue
@@ -12,6 +12,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import replan
 from ringback.domain.queue import Turn
+from ringback.domain.target import Target
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, EventKind, Extension
@@ -271,7 +272,12 @@ async def test_a_turn_of_no_service_is_refused(store: Store) -> None:
 async def test_the_event_of_a_reschedule_tells_what_filters_looked_at(store: Store) -> None:
     before = new(target="sip:anna@example.com", labels={"team": "blue"}, supervisor="eve", caller_id="crm")
     event = replan(
-        before, due_date=NOW + seconds(600), priority=2, target="sip:bert@example.com", service=SERVICE, now=NOW
+        before,
+        due_date=NOW + seconds(600),
+        priority=2,
+        target=Target.parse("sip:bert@example.com"),
+        service=SERVICE,
+        now=NOW,
     )
     rescheduled = after(before, event)
     await store.create([before])

@@ -1,13 +1,15 @@
 """Records: every value of the domain, exactly, and readable by every later version."""
 
 import json
-from dataclasses import fields, replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ringback.domain.callback import Attempt, Callback, Lease
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
@@ -21,13 +23,19 @@ from tests.world.samples import NOW, SERVICE, connect, new, offer
 TIMES = st.datetimes(timezones=st.just(UTC))
 # JSON numbers that other languages read back exactly, and timedelta can hold.
 DURATIONS = st.integers(0, 2**53).map(lambda number: timedelta(microseconds=number))
-INFERRED: dict[Any, Any] = {datetime: TIMES, datetime | None: st.none() | TIMES, timedelta: DURATIONS}
+LABELS = st.dictionaries(st.text(), st.text())
+INFERRED: dict[Any, Any] = {
+    datetime: TIMES,
+    datetime | None: st.none() | TIMES,
+    timedelta: DURATIONS,
+    Mapping[str, str]: LABELS,
+}
 
 
-def any_of(kind: type[Any], **explicit: Any) -> st.SearchStrategy[Any]:
-    """Values of a dataclass with every field set, also those with a default."""
+def any_of(kind: type[Struct], **explicit: Any) -> st.SearchStrategy[Any]:
+    """Values of a struct with every field set, also those with a default."""
     hints = get_type_hints(kind)
-    inferred = {field.name: INFERRED.get(hints[field.name], ...) for field in fields(kind) if field.init}
+    inferred = {name: INFERRED.get(hints[name], ...) for name in kind.__struct_fields__}
     return st.builds(kind, **(inferred | explicit))
 
 

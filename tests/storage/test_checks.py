@@ -1,10 +1,10 @@
 """Contract: the database refuses what the domain never makes."""
 
 import sqlite3
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.ports.store import Store

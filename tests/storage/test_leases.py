@@ -1,8 +1,9 @@
 """Contract: leases are extended and moved without a change of the callback, and found by who holds them."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.ports.store import Store

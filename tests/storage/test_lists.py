@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
@@ -15,7 +15,7 @@ from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.ports.store import Store
 from ringback.ports.values import Extension
-from tests.storage.conftest import Database
+from tests.world.databases import Database
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
 
 CALLERS = ("", "crm", "erp")

@@ -8,7 +8,7 @@ from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.ports.store import Store
 from ringback.ports.values import EventKind, History, Retention
-from tests.storage.conftest import Database
+from tests.world.databases import Database
 from tests.world.samples import NOW, cancel, connect, every_state, new, offer, seconds
 
 KEEP_EVENTS = Retention(ended_callbacks=seconds(100), events=seconds(1_000_000))

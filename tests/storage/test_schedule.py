@@ -1,7 +1,8 @@
 """Contract: the scheduler's questions, and the dispatcher's about a queue."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import FRESH_ROUND, Priority

@@ -1,10 +1,10 @@
 """Contract: services are compared and swapped, and have one address each."""
 
 import asyncio
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod

@@ -1,29 +1,25 @@
 """A dialer in the hands of a test: it does one thing at a time, and nothing by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import grpc
-import pytest
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
-from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.world.api import Api, Refusal, by_id, refusal_of
+from tests.world.api import Api
 
 DIALING, RINGING, CONNECTED = (
     pb.ATTEMPT_PROGRESS_DIALING,
     pb.ATTEMPT_PROGRESS_RINGING,
     pb.ATTEMPT_PROGRESS_CONNECTED,
 )
+ANSWERED, BUSY = cb.CALL_OUTCOME_ANSWERED, cb.CALL_OUTCOME_BUSY
 # A test that takes longer than this waits for something that does not come.
 PATIENCE_S = 10
 
@@ -81,39 +77,6 @@ class Dialer:
         return response.results
 
 
-async def refused(call: Any) -> Refusal:
-    """How a call that must not succeed is refused."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return refusal_of(caught.value)
-
-
-async def cancel(api: Api, callback: cb.Callback, reason: str = "", etag: str = "") -> cb.Callback:
-    response = await api.callbacks.CancelCallback(
-        callbacks_pb.CancelCallbackRequest(key=by_id(callback.callback_id), reason=reason, etag=etag)
-    )
-    return response.callback
-
-
-async def create_many(api: Api, requests: Iterable[cb.CallbackRequest]) -> list[cb.Callback]:
-    response = await api.callbacks.BatchCreateCallbacks(
-        callbacks_pb.BatchCreateCallbacksRequest(
-            requests=[callbacks_pb.CreateCallbackRequest(callback_request=request) for request in requests]
-        )
-    )
-    assert all(result.created for result in response.results)
-    return [result.callback for result in response.results]
-
-
-async def update_service(api: Api, service_id: str = "", *, etag: str = "", **settings: Any) -> directory_pb.Service:
-    """Change just these settings."""
-    request = directory_pb.UpdateServiceRequest(
-        service=directory_pb.Service(service_id=service_id or api.service_id, etag=etag, **settings)
-    )
-    request.update_mask.paths.extend(settings)
-    return (await api.directory.UpdateService(request)).service
-
-
 async def let_pass(app: App, seconds: float) -> None:
     """Let the server do now what it would do then."""
     await app.scheduler.run_once(datetime.now(UTC) + timedelta(seconds=seconds))
@@ -136,17 +99,6 @@ async def second_client(app: App, api: Api) -> AsyncIterator[Api]:
     async with Api.connect(app.port) as other:
         other.service_id = api.service_id
         yield other
-
-
-def from_now(**span: float) -> Timestamp:
-    moment = Timestamp()
-    moment.FromDatetime(datetime.now(UTC) + timedelta(**span))
-    return moment
-
-
-def ids(of: Iterable[Any]) -> list[str]:
-    """The ids of callbacks, or of the callbacks of leases."""
-    return [one.callback.callback_id if isinstance(one, pb.Lease) else one.callback_id for one in of]
 
 
 def _duration(seconds: float) -> Duration:

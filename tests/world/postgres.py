@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import psycopg
 import pytest
 
-from tests.hunts.ports import free_port
+from tests.world.ports import free_port
 
 USER: Final = "ringback"
 _FAST: Final = {"fsync": "off", "full_page_writes": "off"}

@@ -1,9 +1,10 @@
 """Callbacks for tests, in every state, made by the domain itself. Each has an id larger than those before it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, Lease
 from ringback.domain.events import Answered, AttemptEnded, CancelRequested, DialingStarted, Event, Leased, Ringing
@@ -14,6 +15,7 @@ from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
 from ringback.ports.values import Change
+from tests.world.checked_request import checked
 
 NOW: Final = datetime(2026, 3, 2, 9, 30, 0, 123456, UTC)
 SERVICE: Final = Service(
@@ -53,7 +55,7 @@ def new(
         "priority": priority.value,
     }
     return plan(
-        CallbackRequest(**(request | fields)),  # type: ignore[arg-type]
+        checked(CallbackRequest(**(request | fields))),  # type: ignore[arg-type]
         service=service,
         callback_id=f"callback-{number:09}",
         request_id=request_id,

@@ -1,8 +1,9 @@
 """A database that has something of everything."""
 
 import random
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from ringback.domain.events import BecameDue
 from ringback.domain.lifecycle import after

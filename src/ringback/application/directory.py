@@ -4,8 +4,9 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from ringback.domain.errors import (
     EtagMismatch,
@@ -14,6 +15,7 @@ from ringback.domain.errors import (
     ServiceNotFound,
     StorageUnavailable,
 )
+from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.errors import DuplicateService, RevisionConflict
@@ -88,6 +90,10 @@ class Directory:
             return self._by_sip[sip_address]
         except KeyError:
             raise ServiceNotFound("service_sip", sip_address) from None
+
+    async def named(self, name: ServiceName) -> Service:
+        """Return the service that a request names. Raise `ServiceNotFound`."""
+        return await (self.get(name.key) if name.field == "service_id" else self.by_sip(name.key))
 
     def list(self, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
         """Services by id, and whether there are more."""

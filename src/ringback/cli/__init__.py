@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; with the stubs alone, say what is missing and exit 2."""
+    """Run the command line. With the stubs alone, print what is missing and exit 2."""
     try:
         from ringback.cli.group import ringback  # noqa: PLC0415 - click comes with an extra
     except ModuleNotFoundError as missing:

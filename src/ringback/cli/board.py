@@ -1,4 +1,4 @@
-"""What a watch has told, as a table that is shown while it changes."""
+"""A table of callbacks that follows a watch."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ringback import client
 from ringback.cli.session import Session
-from ringback.cli.show import external_key, last_attempt, plain_table, state_text, time_of_day
+from ringback.cli.tables import external_key, last_attempt, plain_table, state_text, time_of_day
 from ringback.cli.values import ENDED, PRIORITIES
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
@@ -36,7 +36,7 @@ _FRAME_LINES = 5
 
 
 class Board:
-    """What a watch has told so far, as much of it as a screen shows; which callbacks are open is known of all."""
+    """Callbacks as a watch last reported them: as many as a screen shows, and the ids of all that are open."""
 
     def __init__(self) -> None:
         self._recent: dict[str, cb.Callback] = {}
@@ -65,18 +65,18 @@ class Board:
             self._open.add(callback.callback_id)
 
     def have_ended(self, callback_ids: Collection[str]) -> bool:
-        """All of these, of which there must be few enough to show, have ended."""
+        """Return whether all of these have ended. They must be few enough to show: older ones are forgotten."""
         return all(
             (callback := self._recent.get(callback_id)) is not None and callback.state in ENDED
             for callback_id in callback_ids
         )
 
     def all_ended(self) -> bool:
-        """Everything that was there at the start is known, and no callback is open any more."""
+        """Return whether the snapshot is complete and no callback is open any more."""
         return self._complete and not self._open
 
     def table(self, *, rows: int, width: int) -> Table:
-        """The callbacks with the most recent changes, the latest first."""
+        """Return the callbacks with the most recent changes, the latest first."""
         columns = _COLUMNS if width >= _WIDE else {heading: _COLUMNS[heading] for heading in _NARROW_COLUMNS}
         table = plain_table(*columns)
         for callback in sorted(self._recent.values(), key=_changed, reverse=True)[:rows]:
@@ -95,7 +95,7 @@ def _changed(callback: cb.Callback) -> int:
 async def follow(
     session: Session, request: pb.WatchCallbacksRequest, board: Board, *, until: Condition
 ) -> AsyncGenerator[pb.WatchCallbacksResponse, None]:
-    """Keep the board up to date, and pass on what it learns from."""
+    """Watch, and yield each response once it is on the board, until the condition holds for the board."""
     async with aclosing(client.watch(session.callbacks, request)) as responses:
         async for response in responses:
             board.update(response)
@@ -105,6 +105,7 @@ async def follow(
 
 
 async def show_live(session: Session, request: pb.WatchCallbacksRequest, *, until: Condition) -> None:
+    """Watch, and show the board on the terminal, until the condition holds for it."""
     board = Board()
     console = session.console
     with Live(console=console) as live:

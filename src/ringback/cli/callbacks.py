@@ -16,7 +16,7 @@ from ringback.cli.params import (
     key_argument,
 )
 from ringback.cli.session import Session, client_command
-from ringback.cli.show import callback_page, callbacks_table, state_text
+from ringback.cli.tables import callback_page, callbacks_table, state_text
 from ringback.cli.values import PRIORITIES
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb

@@ -7,7 +7,7 @@ import click
 
 from ringback.cli.params import LABEL, MOMENT, MOMENT_HELP, MOMENT_METAVAR, PRIORITY, SERVICE, WHOLE
 from ringback.cli.session import Session, client_command
-from ringback.cli.show import state_text
+from ringback.cli.tables import state_text
 from ringback.cli.values import PRIORITIES, is_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
@@ -57,7 +57,7 @@ async def create(
 ) -> None:
     """Ask for a callback to TARGET: sip:, sips: or tel: with a global number.
 
-    Repeating an equal request with the same --external-id or --request-id answers the same callback.
+    Repeating an equal request with the same --external-id or --request-id returns the same callback.
     """
     fields["service_id" if is_guid(service) else "service_sip"] = service
     callback_request = cb.CallbackRequest(labels=dict(labels), **fields)

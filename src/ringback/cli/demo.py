@@ -1,4 +1,4 @@
-"""`ringback demo`: the main job from end to end, on a server and a database of its own."""
+"""`ringback demo`: callbacks from their creation to their end, on a server and a database of its own."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ from ringback.cli.board import Board, follow, show_live
 from ringback.cli.demo_server import running_server
 from ringback.cli.demo_stories import CALLER_ID, SERVICE_SIP, STORIES, Story
 from ringback.cli.session import Refused, Session
-from ringback.cli.show import state_text, time_of_day
+from ringback.cli.tables import state_text, time_of_day
 from ringback.cli.values import OUTCOMES, PRIORITIES, STATES, timestamp
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
@@ -30,8 +30,7 @@ from ringback.v1 import directory_service_pb2 as directory
 _CONCURRENT_CALLS = 2
 _RESCHEDULED_S = 6
 
-# The stories that are played, by the id of their callback.
-Cast: TypeAlias = Mapping[str, Story]
+StoriesById: TypeAlias = Mapping[str, Story]  # by the id of their callback
 
 
 @click.command()
@@ -40,21 +39,21 @@ def demo() -> None:
 
     Everything is simulated and thrown away afterwards. Takes about 15 seconds.
     """
-    faults = asyncio.run(play())
+    faults = asyncio.run(run_stories())
     for fault in faults:
         click.echo(fault, err=True)
     sys.exit(1 if faults else 0)
 
 
-async def play() -> list[str]:
-    """Put the stories on, and answer what did not end as it should."""
+async def run_stories() -> list[str]:
+    """Run a server and all stories on it. Return what did not end as it should."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ringback-demo-") as folder:
         async with running_server(Path(folder)) as address, insecure_channel(address) as channel:
             session = Session.on(channel)
             session.console.print(f"A server listens on {address}, with a new database.")
             try:
-                faults = await _perform(session)
+                faults = await _run_on(session)
             except grpc.aio.AioRpcError as error:
                 raise Refused(error, address) from None
     if not faults:
@@ -63,37 +62,37 @@ async def play() -> list[str]:
     return faults
 
 
-async def _perform(session: Session) -> list[str]:
+async def _run_on(session: Session) -> list[str]:
     wanted = cb.CallbackFilter(caller_ids=[CALLER_ID])
-    # A watch from here on tells everything that the callbacks go through, their creation included.
+    # A watch from here on has every change of the callbacks, their creation included.
     page = await session.callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted))
     start = datetime.now(UTC)
-    cast = await _create(session, start)
-    await _change(session, cast)
-    await _show(session, pb.WatchCallbacksRequest(filter=wanted, resume_token=page.resume_token), cast)
+    stories = await _create(session, start)
+    await _change(session, stories)
+    await _show(session, pb.WatchCallbacksRequest(filter=wanted, resume_token=page.resume_token), stories)
     page = await session.callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted))
     callbacks = sorted(page.callbacks, key=lambda callback: callback.callback_id)
     session.console.print("", _result(callbacks, start), sep="\n")
     return [
         f"{callback.callback_request.external_task_id} to {callback.dial_target} {fault}"
         for callback in callbacks
-        for fault in cast[callback.callback_id].faults(callback)
+        for fault in stories[callback.callback_id].faults(callback)
     ]
 
 
-async def _create(session: Session, start: datetime) -> Cast:
+async def _create(session: Session, start: datetime) -> StoriesById:
     service = directory.Service(sip_address=SERVICE_SIP, max_concurrent_calls=_CONCURRENT_CALLS)
     await session.directory.CreateService(directory.CreateServiceRequest(service=service))
-    cast = {}
+    stories = {}
     for number, story in enumerate(STORIES, start=1):
         request = pb.CreateCallbackRequest(callback_request=story.request(f"task-{number:02}", start))
         response = await session.callbacks.CreateCallback(request)
-        cast[response.callback.callback_id] = story
-    return cast
+        stories[response.callback.callback_id] = story
+    return stories
 
 
-async def _change(session: Session, cast: Cast) -> None:
-    for callback_id, story in cast.items():
+async def _change(session: Session, stories: StoriesById) -> None:
+    for callback_id, story in stories.items():
         key = cb.CallbackKey(callback_id=callback_id)
         match story.then:
             case "cancel":
@@ -105,9 +104,9 @@ async def _change(session: Session, cast: Cast) -> None:
                 await session.callbacks.RescheduleCallback(reschedule)
 
 
-async def _show(session: Session, request: pb.WatchCallbacksRequest, cast: Cast) -> None:
+async def _show(session: Session, request: pb.WatchCallbacksRequest, stories: StoriesById) -> None:
     def until(board: Board) -> bool:
-        return board.have_ended(cast.keys())
+        return board.have_ended(stories.keys())
 
     if session.console.is_terminal:
         await show_live(session, request, until=until)
@@ -129,7 +128,7 @@ def _line(event: pb.CallbackEvent) -> str:
 
 
 def _result(callbacks: list[cb.Callback], start: datetime) -> Text:
-    """All callbacks and their attempts, with times in seconds since the start."""
+    """Return all callbacks and their attempts as text, with times in seconds since the start."""
 
     def since(stamp: Timestamp) -> str:
         return f"{(stamp.ToDatetime(UTC) - start).total_seconds():.1f} s"

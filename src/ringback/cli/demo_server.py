@@ -1,4 +1,4 @@
-"""A server of its own for `ringback demo`: another process, as a real one would be."""
+"""The server of `ringback demo`: a process of its own, as a real one would be."""
 
 import asyncio
 import os
@@ -22,14 +22,17 @@ class ServerFailed(click.ClickException):
 
 @asynccontextmanager
 async def running_server(folder: Path) -> AsyncIterator[str]:
-    """Serve from a new database in the folder; answers the address. Stops it with SIGTERM, and checks that too."""
+    """Run a server on a new database in the folder, and yield its address. It is stopped with SIGTERM.
+
+    Raise `ServerFailed` when it does not start, or does not stop as it should.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ringback", "serve"),
         *("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'demo.db'}", "--dialer", "simulated"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-        # Settings meant for a server of the user's do not concern this one.
+        # Settings for the user's own server do not concern this one.
         env={name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")},
     )
     assert process.stderr is not None
@@ -55,7 +58,7 @@ async def _ended(process: asyncio.subprocess.Process, log: "_Log") -> None:
 
 
 class _Log:
-    """What the server writes, read all the time so that the pipe never fills up."""
+    """The output of the server, read all the time so that the pipe never fills up."""
 
     def __init__(self, stream: asyncio.StreamReader) -> None:
         self._last: deque[str] = deque(maxlen=20)

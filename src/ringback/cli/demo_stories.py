@@ -1,4 +1,4 @@
-"""What `ringback demo` plays: callbacks whose targets spell out what happens, and how each must end."""
+"""The callbacks of `ringback demo`: their targets spell out what happens, and each must end in a certain way."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ _GAP_S = 1
 
 
 class Story(NamedTuple):
-    """One callback, and its end. The simulated dialer plays the words of the target, one at each attempt."""
+    """One callback and the end that it must have. The simulated dialer plays a word of the target at each attempt."""
 
     target: str
     priority: cb.Priority.ValueType
@@ -45,7 +45,7 @@ class Story(NamedTuple):
         return request
 
     def faults(self, callback: cb.Callback) -> Iterator[str]:
-        """How a callback that has ended differs from its story."""
+        """Yield the differences between a callback that has ended and its story."""
         if callback.state != self.ends:
             yield f"ended {STATES.of(callback.state)}, not {STATES.of(self.ends)}"
         outcomes = [attempt.outcome for attempt in callback.attempts]

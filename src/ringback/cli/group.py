@@ -1,4 +1,4 @@
-"""`ringback` and its commands, each imported when it is asked for."""
+"""`ringback` and its commands, each imported when it is used."""
 
 import importlib
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import click
 
 import ringback as package
 
-# Command: where it is, and the extra that brings what it imports.
+# Each command: its module and name, and the extra that installs what it imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("ringback.cli.serve:serve", "server"),

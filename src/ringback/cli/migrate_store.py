@@ -14,15 +14,15 @@ from rich.text import Text
 
 from ringback.cli.params import Parsed
 from ringback.cli.session import open_console
-from ringback.cli.show import plain_table
+from ringback.cli.tables import plain_table
 from ringback.config import SettingError, parse_database
 from ringback.ports.location import PostgresUrl
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.transfer import Compared, NotMoved, Progress, move
 
-# How often a long step is told of where there is no bar, in rows.
+# Where there is no bar, a long step prints a line for each so many rows.
 _ROWS_PER_LINE: Final = 1_000_000
-# Of a checksum, enough for people to compare.
+# Enough of a checksum to compare it by eye.
 _DIGITS: Final = 16
 
 
@@ -109,7 +109,7 @@ class _Bars:
         self._bars.advance(self._step, rows)
 
     def _end(self) -> None:
-        """What was said beforehand about the number of rows need not be what came."""
+        """Fill the bar of the step: the number of rows may not be the one given at its beginning."""
         if self._step is not None:
             rows = self._bars.tasks[-1].completed
             self._bars.update(self._step, total=rows)

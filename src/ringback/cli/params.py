@@ -15,7 +15,7 @@ from ringback.v1 import directory_service_pb2 as directory
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
-    """A parameter that a function reads, which raises `ValueError` for what it cannot read."""
+    """A parameter that a function parses. The function raises `ValueError` for what it cannot parse."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name
@@ -60,7 +60,7 @@ key_argument = click.argument("key", type=KEY, metavar="KEY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which callbacks are asked for, as the options of `filter_options` say it."""
+    """A filter of callbacks, as the options of `filter_options` give it."""
 
     keys: tuple[cb.CallbackKey, ...]
     state: tuple[cb.CallbackState.ValueType, ...]
@@ -89,7 +89,7 @@ class Wanted:
 
 
 async def _service_id(session: Session, service: str) -> str:
-    """A filter knows services by their id alone; people know them by their address too."""
+    """Return the id of a service, also when its SIP address is given, which a filter does not take."""
     if is_guid(service):
         return service
     request = directory.GetServiceRequest(sip_address=service)

@@ -1,10 +1,10 @@
-"""`ringback queue`, `explain` and `resolve`: who waits, why, and what to do when they were served meanwhile."""
+"""`ringback queue`, `explain` and `resolve`: what waits, why, and how to end what was served meanwhile."""
 
 import click
 
 from ringback.cli.params import SERVICE, key_argument
 from ringback.cli.session import Session, client_command
-from ringback.cli.show import callbacks_table, local_time, plain_table, state_text
+from ringback.cli.tables import callbacks_table, local_time, plain_table, state_text
 from ringback.cli.values import PRIORITIES, WAITING_REASONS, format_span, is_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb

@@ -32,7 +32,7 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is
 
 
 def _option(name: str, help_: str, **settings: Any) -> Callable[..., Any]:
-    """An option whose default is shown, and which the environment can set as RINGBACK_<NAME>."""
+    """Return an option whose default is shown, and which the environment can set as RINGBACK_<NAME>."""
     variable = "RINGBACK_" + name.removeprefix("--").replace("-", "_").upper()
     settings.setdefault("show_default", "default" in settings)
     return click.option(name, help=help_, envvar=variable, show_envvar=True, **settings)
@@ -118,7 +118,7 @@ def _run(main: Coroutine[Any, Any, bool]) -> bool:
 
 
 async def _serve(settings: Settings, services: list[WantedService]) -> bool:
-    """Serve until a signal comes; answers whether the server failed instead."""
+    """Serve until a signal comes. Return whether the server failed instead."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -139,10 +139,10 @@ async def _serve(settings: Settings, services: list[WantedService]) -> bool:
 
 
 def _collect_garbage_less_often() -> None:
-    """What is left to the collector is little: values have no cycles, and a call leaves five objects that have.
+    """Raise the thresholds of the collector, which has little to do: values have no cycles, a call leaves five objects.
 
     The newest part of the event log keeps many values alive, so the usual 700 new ones are reached every few calls,
-    which took a tenth of the time; a look at all there are holds up everybody for tens of milliseconds.
+    which took a tenth of the time; a full collection holds up all calls for tens of milliseconds.
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 10)

@@ -1,4 +1,4 @@
-"""Making the directory of services what a services file says."""
+"""How a services file is applied to the directory of services."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Applied(NamedTuple):
-    """What became of one service of the file."""
+    """One service of the file as the directory has it now, and what was changed."""
 
     service: pb.Service
     change: Literal["created", "updated", "unchanged"]

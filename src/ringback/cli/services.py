@@ -14,7 +14,7 @@ from ringback.cli.params import SERVICE
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import ServicesFileError, WantedService, load
 from ringback.cli.session import Session, client_command
-from ringback.cli.show import local_time, plain_table
+from ringback.cli.tables import local_time, plain_table
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, format_span, is_guid
 from ringback.v1 import directory_service_pb2 as pb
 

@@ -1,4 +1,4 @@
-"""Services files: the directory of services as a YAML file that people keep under version control.
+"""Services files: the directory of services as a YAML file, to be kept under version control.
 
     - sip_address: sip:support@cc.example
       ring_timeout: 30s
@@ -34,7 +34,7 @@ class ServicesFileError(Exception):
 
 
 class WantedService(NamedTuple):
-    """One service of a file, and the names of the settings that the file speaks of."""
+    """One service of a file, and the names of the settings that the file gives."""
 
     service: pb.Service
     named: tuple[str, ...]
@@ -49,7 +49,7 @@ def load(path: Path) -> list[WantedService]:
 
 
 def parse(text: str, file: str) -> list[WantedService]:
-    """Read the text of a services file; `file` is what its faults call it. Raises `ServicesFileError`."""
+    """Read the text of a services file; its faults name `file`. Raises `ServicesFileError`."""
     try:
         root = Place.root(text, file)
     except yaml.YAMLError as fault:

@@ -1,4 +1,4 @@
-"""What every command that talks to a server has in common: where it is, how long to wait, how to say no."""
+"""What all commands that talk to a server share: its address, the timeout, and how a refusal is shown."""
 
 import asyncio
 import functools
@@ -29,7 +29,7 @@ _PIPE_WIDTH = 1000
 
 
 class Refused(click.ClickException):
-    """The server said no, or nothing at all. Exit code 1."""
+    """The server refused, or could not be reached. Exit code 1."""
 
     def __init__(self, error: grpc.aio.AioRpcError, server: str) -> None:
         super().__init__("\n".join(_explain(error, server)))
@@ -56,7 +56,7 @@ def _explain(error: grpc.aio.AioRpcError, server: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command's connection, and its way to answer."""
+    """The connection of one command, and the form of its output."""
 
     callbacks: "CallbackServiceAsyncStub"
     directory: "DirectoryServiceAsyncStub"
@@ -75,12 +75,12 @@ class Session:
         )
 
     def print_json(self, message: Message) -> None:
-        """One line: proto JSON with the names that the proto uses."""
+        """Print one line of proto JSON, with the names that the proto uses."""
         click.echo(MessageToJson(message, preserving_proto_field_name=True, indent=None, ensure_ascii=False))
 
 
 def open_console() -> Console:
-    """A console for text that is not ours: nothing in it is taken for markup."""
+    """Return a console for text that is not ours: nothing in it is taken for markup."""
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH

@@ -1,4 +1,4 @@
-"""What people write on the command line and in services files, and what it means on the wire."""
+"""Values as they are written on the command line and in services files, and as they are on the wire."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ class EnumType(Protocol[_Number]):
 
 
 def parse_whole(text: str) -> int:
-    """Read a whole number that fits on the wire; what is allowed is the server's business. Raises `ValueError`."""
+    """Read a whole number that fits on the wire; the server checks what is allowed. Raises `ValueError`."""
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is no whole number up to 999999999")
     return int(text)
@@ -95,7 +95,7 @@ def timestamp(moment: datetime) -> Timestamp:
 
 
 class Names(Generic[_Number]):
-    """The values of an enum under the names that people use: `very-high` for PRIORITY_VERY_HIGH."""
+    """The values of an enum under shorter names: `very-high` for PRIORITY_VERY_HIGH."""
 
     def __init__(self, enum: EnumType[_Number], prefix: str) -> None:
         self._prefix = prefix
@@ -111,7 +111,7 @@ class Names(Generic[_Number]):
         return self._numbers[name]
 
     def of(self, number: int) -> str:
-        """Name a value; one that is newer than this program is named by its number."""
+        """Return the name of a value; of one that is newer than this program, its number."""
         return self._names.get(number, str(number)) if number else ""
 
     def __str__(self) -> str:

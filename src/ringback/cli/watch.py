@@ -15,7 +15,7 @@ from ringback.v1 import callback_service_pb2 as pb
 
 
 def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:
-    """Ctrl-C is how one stops watching, and no failure."""
+    """Let Ctrl-C end the command without an error: it is the way to stop a watch."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -64,7 +64,7 @@ def _never(_: Board) -> bool:
 
 
 async def _check(session: Session, request: pb.WatchCallbacksRequest) -> None:
-    """A watch waits for ever for a server that is away; one that was never there is more likely a typing error."""
+    """Fail when the server cannot be reached at the start: its address is more likely mistyped. A watch would wait."""
     probe = pb.ListCallbacksRequest(filter=request.filter, page_size=1)
     await session.callbacks.ListCallbacks(probe, timeout=session.timeout_s)
 
@@ -82,7 +82,7 @@ async def _print_events(
 
 
 def _read(path: Path) -> str:
-    """Nothing has been stored before the first run."""
+    """Return the stored token; "" before the first run."""
     return path.read_text() if path.exists() else ""
 
 

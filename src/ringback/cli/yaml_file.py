@@ -1,4 +1,4 @@
-"""Reading a YAML file so that every fault in it is found, and reported with its line and path."""
+"""A YAML file, read so that every fault in it is found, and reported with its line and path."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _SWITCH: Mapping[str, bool] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One spot of a file. Reading it as something that it is not notes a fault, and goes on with a blank."""
+    """One node of a file, and where it stands. Reading it as another type notes a fault, and returns a blank."""
 
     node: yaml.Node
     path: str
@@ -28,7 +28,7 @@ class Place:
 
     @classmethod
     def root(cls, text: str, file: str) -> "Place | None":
-        """The whole of a file, None if that is empty. Raises `yaml.YAMLError`."""
+        """Return the root of a file, None if that is empty. Raises `yaml.YAMLError`."""
         # The nodes and not their values: nodes know their lines, and 18:00 is not yet the number 1080.
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return cls(node=node, path="", line=1, file=file, faults=[]) if node else None
@@ -38,11 +38,11 @@ class Place:
         self.faults.append(f"{self.file}:{self.line}: {where}{fault}")
 
     def _at(self, node: yaml.Node, path: str, line_of: yaml.Node) -> "Place":
-        # Marks count from 0, people from 1.
+        # Marks count lines from 0, editors from 1.
         return Place(node=node, path=path, line=line_of.start_mark.line + 1, file=self.file, faults=self.faults)
 
     def entries(self) -> Iterator[tuple[str, "Place"]]:
-        """The keys of a mapping, and what they hold."""
+        """Yield the keys of a mapping, and what they hold."""
         if not isinstance(self.node, yaml.MappingNode):
             self.fail("must be a mapping")
             return
@@ -66,7 +66,7 @@ class Place:
         return isinstance(self.node, yaml.SequenceNode)
 
     def read(self, parse: Callable[[str], _T], otherwise: _T) -> _T:
-        """Read a single value with a function that raises `ValueError` for what it cannot read."""
+        """Parse a single value with a function that raises `ValueError` for what it cannot parse."""
         if not isinstance(self.node, yaml.ScalarNode):
             self.fail("must be a single value")
             return otherwise

@@ -1,27 +1,29 @@
 """A callback: one promise to phone a target, and everything that has become of it so far."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import StrEnum
+
+from msgspec import Struct
 
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
+from ringback.domain.stored import written
 
 
-class State(IntEnum):
-    """Where a callback is in its life. The numbers are those of the wire."""
+class State(StrEnum):
+    """Where a callback is in its life."""
 
-    SCHEDULED = 1
-    QUEUED = 2
-    OFFERED = 3
-    DIALING = 4
-    CONNECTED = 5
-    CANCELLING = 6
-    COMPLETED = 7
-    FAILED = 8
-    CANCELLED = 9
-    EXPIRED = 10
+    SCHEDULED = "SCHEDULED"
+    QUEUED = "QUEUED"
+    OFFERED = "OFFERED"
+    DIALING = "DIALING"
+    CONNECTED = "CONNECTED"
+    CANCELLING = "CANCELLING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
 
 
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED})
@@ -31,8 +33,7 @@ IN_PROGRESS = frozenset({State.OFFERED, State.DIALING, State.CONNECTED, State.CA
 WAITING = frozenset({State.SCHEDULED, State.QUEUED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One dial-out. `fencing_token` tells whose lease it was made under."""
 
     number: int
@@ -50,8 +51,7 @@ class Attempt:
     lapsed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A dialer's exclusive right, until `expire_time`, to carry out one attempt."""
 
     token: str
@@ -64,8 +64,7 @@ class Lease:
     expire_time: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
+class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A value: every change makes a new one with the next `revision` (see `lifecycle.after`)."""
 
     callback_id: str
@@ -78,7 +77,7 @@ class Callback:
     dial_target: str
     max_attempts: int
     state: State
-    revision: int = 1
+    revision: int = written(1)
     create_time: datetime
     update_time: datetime
     # When to try first, or first again after a reschedule.

@@ -1,15 +1,15 @@
 """One class per reason a request can be refused. `rpc/status.py` maps each to its gRPC status."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ringback.domain.key import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong with one field of a request."""
 
     field: str

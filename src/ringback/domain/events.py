@@ -1,7 +1,8 @@
 """What can happen to a callback. What becomes of it then, `lifecycle.py` says."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ringback.domain.callback import Lease
 from ringback.domain.outcome import Outcome
@@ -9,27 +10,23 @@ from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """Something that happened to a callback, at a time that is passed in."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BecameDue(Event):
+class BecameDue(Event, frozen=True, kw_only=True, gc=False):
     """The next attempt's time has come and the service is open."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpeningMoved(Event):
+class OpeningMoved(Event, frozen=True, kw_only=True, gc=False):
     """The service is closed, or its hours were changed: no attempt before `next_attempt_time`."""
 
     next_attempt_time: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rescheduled(Event):
+class Rescheduled(Event, frozen=True, kw_only=True, gc=False):
     """The caller asks for another time, and perhaps another priority or target."""
 
     request: CallbackRequest
@@ -39,42 +36,35 @@ class Rescheduled(Event):
     expire_time: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased(Event):
+class Leased(Event, frozen=True, kw_only=True, gc=False):
     """A dialer got the exclusive right to the next attempt."""
 
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseReleased(Event):
+class LeaseReleased(Event, frozen=True, kw_only=True, gc=False):
     """The dialer gave the lease back unused: the agent declined, or the dialer stops."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseLapsed(Event):
+class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
     """The dialer was not heard of until the lease's end."""
 
     service: Service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialingStarted(Event):
+class DialingStarted(Event, frozen=True, kw_only=True, gc=False):
     """The dialer is about to place the call: the point of no return."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ringing(Event):
+class Ringing(Event, frozen=True, kw_only=True, gc=False):
     """The target's phone rings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered(Event):
+class Answered(Event, frozen=True, kw_only=True, gc=False):
     """The target answered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEnded(Event):
+class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
     """The dialer tells how the attempt ended."""
 
     outcome: Outcome
@@ -84,13 +74,11 @@ class AttemptEnded(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(Event):
+class CancelRequested(Event, frozen=True, kw_only=True, gc=False):
     """The caller does not want the call any more."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpireTimePassed(Event):
+class ExpireTimePassed(Event, frozen=True, kw_only=True, gc=False):
     """`expire_time` has come before anybody was dialled."""

@@ -1,16 +1,16 @@
 """Which callbacks a list or a watch is about. Fields are ANDed, the values within a field are ORed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.key import Key
 from ringback.domain.priority import Priority
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackFilter:
+class CallbackFilter(Struct, frozen=True, kw_only=True):
     """An empty field matches everything. Due times are compared with `Callback.due_date`."""
 
     keys: tuple[Key, ...] = ()
@@ -19,10 +19,26 @@ class CallbackFilter:
     states: tuple[State, ...] = ()
     priorities: tuple[Priority, ...] = ()
     supervisors: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
     due_after: datetime | None = None
     due_before: datetime | None = None
     dial_target: str = ""
+
+    def __hash__(self) -> int:
+        """Hash all but the labels, which are a mapping."""
+        return hash(
+            (
+                self.keys,
+                self.caller_ids,
+                self.service_ids,
+                self.states,
+                self.priorities,
+                self.supervisors,
+                self.due_after,
+                self.due_before,
+                self.dial_target,
+            )
+        )
 
     def matches(self, callback: Callback) -> bool:
         request = callback.request

@@ -1,10 +1,9 @@
 """How a callback is named."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalTaskKey:
+class ExternalTaskKey(Struct, frozen=True, kw_only=True):
     """A callback as its caller names it."""
 
     caller_id: str

@@ -5,9 +5,11 @@ nothing. The diagram in the README is drawn from `TRANSITIONS`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ringback.domain.callback import TERMINAL, Attempt, Callback, Lease, State
 from ringback.domain.errors import (
@@ -273,8 +275,7 @@ def steps_to_end(callback: Callback, event: AttemptEnded) -> tuple[Event, ...]:
 # --- The table -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What an event does in a state, and the states it can lead to."""
 
     take: Callable[[Callback, Any], Callback]

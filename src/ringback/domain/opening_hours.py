@@ -16,12 +16,14 @@ Monday and 00:00-02:00 on Tuesday are one stretch of eight hours.
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
+from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from ringback.domain.errors import Fault
+from ringback.domain.stored import written
 
 MINUTES_PER_DAY = 24 * 60
 MAX_PERIODS = 100
@@ -33,8 +35,7 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningPeriod:
+class OpeningPeriod(Struct, frozen=True):
     """A stretch of one day of the week, in local wall-clock time. Raises `ValueError` when it is not one."""
 
     day_of_week: int
@@ -50,24 +51,29 @@ class OpeningPeriod:
             raise ValueError(" ".join(fault))
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningHours:
+class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
     """The week of a service. Without periods it is open always, but for the closed dates.
 
     Raises `ValueError` when the time zone is unknown. Methods take aware datetimes and answer in UTC.
     """
 
-    time_zone: str = "UTC"
+    time_zone: str = written("UTC")
     """A name in the IANA database, such as Europe/Zurich."""
     periods: tuple[OpeningPeriod, ...] = ()
     closed_dates: frozenset[date] = frozenset()
     """Whole local days on which the service does not open, whatever the periods say."""
-    _zone: ZoneInfo = field(init=False, repr=False, compare=False)
-    _week: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_zone", _zone(self.time_zone))
-        object.__setattr__(self, "_week", tuple(_edges(self.periods, day) for day in range(1, 8)))
+        _zone(self.time_zone)
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return _zone(self.time_zone)
+
+    @cached_property
+    def _week(self) -> tuple[tuple[int, ...], ...]:
+        """The edges of each day of the week, Monday first."""
+        return tuple(_edges(self.periods, day) for day in range(1, 8))
 
     def is_open(self, at: datetime) -> bool:
         wall = _in_zone(at, self._zone)

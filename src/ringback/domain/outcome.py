@@ -1,23 +1,23 @@
 """How a dial-out ended, and which ends are worth another try."""
 
-from enum import IntEnum
+from enum import StrEnum
 
 
-class Outcome(IntEnum):
-    """How one attempt ended. The numbers are those of the wire."""
+class Outcome(StrEnum):
+    """How one attempt ended."""
 
-    ANSWERED = 1
-    BUSY = 2
-    NO_ANSWER = 3
-    UNREACHABLE = 4
-    DECLINED = 5
-    NETWORK_FAILURE = 6
-    MACHINE = 7
-    ABANDONED = 8
-    INTERRUPTED = 9
-    INVALID_NUMBER = 10
-    BLOCKED = 11
-    NOT_AUTHORIZED = 12
+    ANSWERED = "ANSWERED"
+    BUSY = "BUSY"
+    NO_ANSWER = "NO_ANSWER"
+    UNREACHABLE = "UNREACHABLE"
+    DECLINED = "DECLINED"
+    NETWORK_FAILURE = "NETWORK_FAILURE"
+    MACHINE = "MACHINE"
+    ABANDONED = "ABANDONED"
+    INTERRUPTED = "INTERRUPTED"
+    INVALID_NUMBER = "INVALID_NUMBER"
+    BLOCKED = "BLOCKED"
+    NOT_AUTHORIZED = "NOT_AUTHORIZED"
 
 
 # Outcomes that cannot succeed however often one tries. A service may decide otherwise (`RetryRule.retry`).

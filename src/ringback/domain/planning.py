@@ -1,21 +1,23 @@
 """Making a callback out of a request, and planning it anew: due dates, openings and expiry."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import Fault, IllegalTransition, InvalidRequest
 from ringback.domain.events import Rescheduled
-from ringback.domain.request import CallbackRequest
+from ringback.domain.request import CheckedRequest
 from ringback.domain.retry import least_delay
 from ringback.domain.service import Service
-from ringback.domain.target import normalise
+from ringback.domain.target import Target
 
 
 def plan(
-    request: CallbackRequest, *, service: Service, callback_id: str, request_id: str = "", now: datetime
+    checked: CheckedRequest, *, service: Service, callback_id: str, request_id: str = "", now: datetime
 ) -> Callback:
-    """The new callback of a valid request: QUEUED when it is due at once, SCHEDULED otherwise."""
+    """Return the new callback of a request: QUEUED when it is due at once, SCHEDULED otherwise."""
+    request = checked.request
     due = max(request.due_date or now, now)
     expire = request.expire_time or due + service.max_queue_time
     opening = min(service.first_opening(due, otherwise=expire), expire)
@@ -26,7 +28,7 @@ def plan(
         service_id=service.service_id,
         request=request,
         request_id=request_id,
-        dial_target=normalise(request.chosen_target),
+        dial_target=checked.target.uri,
         max_attempts=1 + retries,
         state=State.QUEUED if is_due else State.SCHEDULED,
         create_time=now,
@@ -44,23 +46,23 @@ def replan(
     *,
     due_date: datetime,
     priority: int | None,
-    target: str | None,
+    target: Target | None,
     service: Service,
     now: datetime,
 ) -> Rescheduled:
-    """The event of a reschedule whose fields are valid in themselves.
+    """Return the event of a reschedule whose fields are valid in themselves.
 
     It cannot shorten the time that has to pass after an unsuccessful attempt: a due date within that time is
     moved to its end.
 
-    Raises `InvalidRequest` when the new due date does not come before the expiry that was asked for.
+    Raise `InvalidRequest` when the new due date does not come before the expiry that was asked for.
     """
     request = replace(callback.request, due_date=due_date)
     if priority is not None:
         request = replace(request, priority=priority)
     if target is not None:
         # What is dialled from now on is this one: an alternative target would take its place again.
-        request = replace(request, target=target, alternative_target="")
+        request = replace(request, target=target.text, alternative_target="")
     due = max(due_date, now, _end_of_retry_delay(callback, service) or now)
     expire = request.expire_time or due + service.max_queue_time
     if expire <= due:
@@ -68,7 +70,7 @@ def replan(
     return Rescheduled(
         at=now,
         request=request,
-        dial_target=normalise(request.chosen_target),
+        dial_target=callback.dial_target if target is None else target.uri,
         due_date=due,
         next_attempt_time=min(service.first_opening(due, otherwise=expire), expire),
         expire_time=expire,

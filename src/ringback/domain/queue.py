@@ -1,16 +1,16 @@
 """The queue of one service, as read at one moment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Credits, Priority
 from ringback.domain.service import Service
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """Where a service's round robin stands; `revision` grows with every grant, so that no two grants overlap."""
 
     service_id: str
@@ -18,8 +18,7 @@ class Turn:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """What there is to grant for one service, read at one moment."""
 
     service: Service
@@ -32,8 +31,7 @@ class Queue:
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Who waits for one service, and how many are being called, read at one moment."""
 
     turn: Turn

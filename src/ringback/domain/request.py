@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from ringback.domain.errors import Fault
+from msgspec import Struct, field
+
+from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
-from ringback.domain.target import InvalidTarget, normalise, normalise_sip
+from ringback.domain.target import InvalidTarget, Target, normalise_sip
 
 MAX_RETRIES = 100
 MAX_SECONDS_BETWEEN_RETRIES = 7 * 24 * 3600
@@ -38,8 +40,7 @@ _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackRequest:
+class CallbackRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The request exactly as it was sent; two requests are the same when all fields are equal."""
 
     target: str = ""
@@ -61,12 +62,7 @@ class CallbackRequest:
 
     def differing_fields(self, other: "CallbackRequest") -> tuple[str, ...]:
         """The names of the fields in which `other` asks for something else."""
-        return tuple(f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
-
-    @property
-    def chosen_target(self) -> str:
-        """What to dial, as sent: the alternative target replaces the target, it is no fall-back."""
-        return self.alternative_target or self.target
+        return tuple(name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name))
 
 
 def parse_guid(text: str) -> str | None:
@@ -74,37 +70,55 @@ def parse_guid(text: str) -> str | None:
     return str(UUID(text)) if _GUID.fullmatch(text) else None
 
 
-def violations(request: CallbackRequest, now: datetime, path: str = "callback_request") -> list[Fault]:
-    """Everything that is wrong with the request, in the order of its fields; empty when nothing is."""
-    return [Fault(f"{path}.{name}", text) for name, text in _check(request, now)]
+class ServiceName(Struct, frozen=True):
+    """How a request names its service: by id in lower case, or by SIP address in canonical form."""
+
+    field: Literal["service_id", "service_sip"]
+    key: str
 
 
-def _check(request: CallbackRequest, now: datetime) -> Iterator[tuple[str, str]]:
+class CheckedRequest(Struct, frozen=True, kw_only=True):
+    """A request that may be asked for, and what was read of it on the way, so that nothing is read twice."""
+
+    request: CallbackRequest
+    service: ServiceName
+    # What is dialled: the alternative target replaces the target, it is no fall-back.
+    target: Target
+
+
+def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedRequest | None:
+    """Add everything that is wrong with the request, in the order of its fields; return None when there is a fault."""
     if not request.target:
-        yield "target", "is required"
-    for name in ("target", "alternative_target"):
-        yield from target_violation(name, getattr(request, name))
-    yield from _check_retries(request)
-    yield from _check_service(request)
+        faults.add("target", "is required")
+    target = _check_target("target", request.target, faults)
+    alternative = _check_target("alternative_target", request.alternative_target, faults)
+    faults.extend(_check_retries(request))
+    service = _check_service(request, faults)
     if request.incoming_service_sip_uri:
-        yield from sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri)
-    yield from priority_violation("priority", request.priority)
-    yield from _check_url("context_url", request.context_url)
-    yield from due_violation("due_date", request.due_date, now)
+        faults.extend(sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri))
+    faults.extend(priority_violation("priority", request.priority))
+    faults.extend(_check_url("context_url", request.context_url))
+    faults.extend(due_violation("due_date", request.due_date, now))
     for name, max_length in _TEXTS:
         if text := getattr(request, name):
-            yield from text_violation(name, text, max_length)
-    yield from caller_violation("caller_id", request.caller_id)
-    yield from _check_expire_time(request, now)
-    yield from _check_labels(request.labels)
+            faults.extend(text_violation(name, text, max_length))
+    faults.extend(caller_violation("caller_id", request.caller_id))
+    faults.extend(_check_expire_time(request, now))
+    faults.extend(_check_labels(request.labels))
+    chosen = alternative or target
+    if faults.violations or chosen is None or service is None:
+        return None
+    return CheckedRequest(request=request, service=service, target=chosen)
 
 
-def target_violation(name: str, target: str) -> Iterator[tuple[str, str]]:
-    if target:
+def _check_target(name: str, text: str, faults: Faults) -> Target | None:
+    """Read a target that may be unset."""
+    if text:
         try:
-            normalise(target)
+            return Target.parse(text)
         except InvalidTarget as refusal:
-            yield name, str(refusal)
+            faults.add(name, str(refusal))
+    return None
 
 
 def sip_violation(name: str, uri: str) -> Iterator[tuple[str, str]]:
@@ -149,14 +163,19 @@ def _check_retries(request: CallbackRequest) -> Iterator[tuple[str, str]]:
         yield "seconds_between_retries", f"{seconds} is not between 0 and {MAX_SECONDS_BETWEEN_RETRIES}"
 
 
-def _check_service(request: CallbackRequest) -> Iterator[tuple[str, str]]:
+def _check_service(request: CallbackRequest, faults: Faults) -> ServiceName | None:
     if request.service_id is not None:
-        if not _GUID.fullmatch(request.service_id):
-            yield "service_id", "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000"
+        if _GUID.fullmatch(request.service_id):
+            return ServiceName("service_id", request.service_id.lower())
+        faults.add("service_id", "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000")
     elif request.service_sip is not None:
-        yield from sip_violation("service_sip", request.service_sip)
+        try:
+            return ServiceName("service_sip", normalise_sip(request.service_sip))
+        except InvalidTarget as refusal:
+            faults.add("service_sip", str(refusal))
     else:
-        yield "service", "is required: set service_id or service_sip"
+        faults.add("service", "is required: set service_id or service_sip")
+    return None
 
 
 def _check_url(name: str, url: str) -> Iterator[tuple[str, str]]:

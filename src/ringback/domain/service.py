@@ -1,12 +1,14 @@
 """A contact-centre service: on whose behalf calls are made, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import StrEnum
+
+from msgspec import Struct, field
 
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
+from ringback.domain.stored import written
 
 DEFAULT_MAX_CONCURRENT_CALLS = 10
 MAX_CONCURRENT_CALLS = 10_000
@@ -17,23 +19,22 @@ DEFAULT_MAX_QUEUE_TIME = timedelta(days=7)
 DEFAULT_PRIORITY_WEIGHTS = (7, 6, 5, 4, 3, 2, 1)
 
 
-class FirstLeg(IntEnum):
-    """Who is called first. The numbers are those of the wire."""
+class FirstLeg(StrEnum):
+    """Who is called first."""
 
-    AGENT = 1
-    TARGET = 2
-
-
-class TargetPolicy(IntEnum):
-    """What to do with a second open callback to the same target. The numbers are those of the wire."""
-
-    ALLOW = 1
-    REFUSE = 2
-    RETURN_EXISTING = 3
+    AGENT = "AGENT"
+    TARGET = "TARGET"
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
+class TargetPolicy(StrEnum):
+    """What to do with a second open callback to the same target."""
+
+    ALLOW = "ALLOW"
+    REFUSE = "REFUSE"
+    RETURN_EXISTING = "RETURN_EXISTING"
+
+
+class RetryRule(Struct, frozen=True, omit_defaults=True):
     """How this service treats one outcome. None leaves the default."""
 
     retry: bool | None = None
@@ -41,26 +42,25 @@ class RetryRule:
     max_retries: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The settings of one service, and the revision that its etag is made of."""
 
     service_id: str
     sip_address: str
     display_name: str = ""
-    max_concurrent_calls: int = DEFAULT_MAX_CONCURRENT_CALLS
+    max_concurrent_calls: int = written(DEFAULT_MAX_CONCURRENT_CALLS)
     paused: bool = False
-    default_max_retries: int = DEFAULT_MAX_RETRIES
-    ring_timeout: timedelta = DEFAULT_RING_TIMEOUT
-    max_queue_time: timedelta = DEFAULT_MAX_QUEUE_TIME
+    default_max_retries: int = written(DEFAULT_MAX_RETRIES)
+    ring_timeout: timedelta = written(DEFAULT_RING_TIMEOUT)
+    max_queue_time: timedelta = written(DEFAULT_MAX_QUEUE_TIME)
     opening_hours: OpeningHours = field(default_factory=OpeningHours)
     retry_rules: Mapping[Outcome, RetryRule] = field(default_factory=dict)
-    first_leg: FirstLeg = FirstLeg.AGENT
-    priority_weights: tuple[int, ...] = DEFAULT_PRIORITY_WEIGHTS
-    same_target_policy: TargetPolicy = TargetPolicy.ALLOW
+    first_leg: FirstLeg = written(FirstLeg.AGENT)
+    priority_weights: tuple[int, ...] = written(DEFAULT_PRIORITY_WEIGHTS)
+    same_target_policy: TargetPolicy = written(TargetPolicy.ALLOW)
     create_time: datetime
     update_time: datetime
-    revision: int = 1
+    revision: int = written(1)
 
     @property
     def etag(self) -> str:

@@ -11,8 +11,9 @@ Three deliberate departures from the grammar:
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
 
 MAX_PORT = 65_535
 
@@ -71,8 +72,7 @@ def canonical_sip(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else str(SipUri.parse(text))
 
 
-@dataclass(frozen=True, slots=True)
-class SipUri:
+class SipUri(Struct, frozen=True):
     """A SIP or SIPS URI in canonical form. Made by `parse`; the constructor checks nothing.
 
     Equal objects are equivalent URIs by RFC 3261 section 19.1.4. The converse does not hold: the RFC also

@@ -8,8 +8,10 @@ something else than what was asked for.
 
 import re
 from functools import lru_cache
+from typing import Self
 
 import phonenumbers
+from msgspec import Struct
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from ringback.domain.sip_uri import SipUri, canonical_sip
@@ -41,36 +43,45 @@ class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
     """Not something to dial. `str()` continues a sentence about it: "is longer than 255 characters"."""
 
 
-def normalise(target: str) -> str:
-    """Return the canonical form of a target, at most 255 characters; normalising that changes nothing.
+class Target(Struct, frozen=True):
+    """A phone or SIP address to dial. Made by `parse`; the constructor checks nothing."""
 
-    Raises `InvalidTarget`. Costs some microseconds, tens for a telephone number not seen lately.
-    """
-    _check_characters(target)
-    scheme, _, rest = target.partition(":")
-    match scheme.lower():
-        case "sip" | "sips":
-            return _canonical_sip(target)
-        case "tel":
-            return _canonical_tel(rest)
-        case _:
-            raise InvalidTarget("must start with sip:, sips: or tel:")
+    text: str
+    """As it was written."""
+    uri: str
+    """The canonical form, at most 255 characters. Parsing that again changes nothing."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a `sip:`, `sips:` or `tel:` URI. Raise `InvalidTarget`.
+
+        Costs some microseconds, tens for a telephone number not seen lately.
+        """
+        _check_characters(text)
+        scheme, _, rest = text.partition(":")
+        match scheme.lower():
+            case "sip" | "sips":
+                return cls(text, _canonical_sip(text))
+            case "tel":
+                return cls(text, _canonical_tel(rest))
+            case _:
+                raise InvalidTarget("must start with sip:, sips: or tel:")
 
 
 def normalise_sip(text: str) -> str:
-    """Return the canonical form of a SIP or SIPS URI, with the limits and errors of `normalise`."""
+    """Return the canonical form of a SIP or SIPS URI, with the limits and errors of `Target.parse`."""
     _check_characters(text)
     return _canonical_sip(text)
 
 
-def user_part(target: str) -> str:
-    """Return whom a normalised target names: "+41785556677" of a `tel:` URI, the user of a SIP URI.
+def user_part(uri: str) -> str:
+    """Return whom a canonical target names: "+41785556677" of a `tel:` URI, the user of a SIP URI.
 
     The user is still escaped, and "" when there is none.
     """
-    if target.startswith("tel:"):
-        return target.removeprefix("tel:").partition(";")[0]
-    return SipUri.parse(target).user or ""
+    if uri.startswith("tel:"):
+        return uri.removeprefix("tel:").partition(";")[0]
+    return SipUri.parse(uri).user or ""
 
 
 def _check_characters(text: str) -> None:
@@ -121,7 +132,7 @@ def _extension(parameters: list[str]) -> str:
     return f";ext={digits}"
 
 
-# A request is checked first and made canonical later: the second time is free, as is the number redialled.
+# The same numbers come again: retried by their callers, resolved, filtered by.
 @lru_cache(maxsize=4096)
 def _e164(number: str) -> str:
     """Return "+" and at most 17 digits. Drops a trunk prefix: "+41 (0)78 …" is "+4178…".

@@ -1,10 +1,11 @@
 """What goes into a store and comes out of it, besides the values of the domain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 from ringback.domain.callback import Callback
 from ringback.domain.service import Service
@@ -22,16 +23,14 @@ class EventKind(IntEnum):
     PURGED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """One step of one callback, as computed from what was read."""
 
     before: Callback
     after: Callback
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(Struct, frozen=True, gc=False):
     """One committed change. `number` grows in commit order; numbers may be missing, never reused."""
 
     number: int
@@ -41,24 +40,21 @@ class LoggedEvent:
     previous: Callback | None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """The span of the event log: everything after `oldest` up to `newest` can be read."""
 
     oldest: int
     newest: int
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """All services, by id, and a number that grows with every change of one."""
 
     version: int
     services: Sequence[Service]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Callbacks as they were after event `number`."""
 
     number: int
@@ -67,8 +63,7 @@ class Snapshot:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(Struct, frozen=True):
     """A lease that shall last until `expire_time`."""
 
     callback_id: str
@@ -76,8 +71,7 @@ class Extension:
     expire_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How long ended callbacks and events are kept. An event goes when it is older *and* beyond the count."""
 
     ended_callbacks: timedelta = timedelta(days=30)

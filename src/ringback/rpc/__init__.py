@@ -1,1 +1,1 @@
-"""The gRPC API: one servicer per service, and the translation between the wire and the domain."""
+"""The gRPC server: one way in, one thin servicer per service, health and reflection."""

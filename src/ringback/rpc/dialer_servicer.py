@@ -1,196 +1,28 @@
-"""DialerService on the wire: what places the calls asks for work here, and reports."""
+"""DialerService as gRPC calls it."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from ringback.application.directory import Directory
-from ringback.application.dispatch.assigner import (
-    DEFAULT_LEASE,
-    DEFAULT_WAIT_S,
-    MAX_LEASE,
-    MAX_LEASES,
-    MAX_WAIT_S,
-    MIN_LEASE,
-    Assigner,
-    LeaseRequest,
-)
-from ringback.application.dispatch.leases import Extended, Leases, OutcomeReport
-from ringback.domain.callback import Callback, State
-from ringback.domain.errors import CallbackInProgress, LeaseRefused
-from ringback.domain.faults import Faults
-from ringback.domain.outcome import Outcome
-from ringback.domain.request import caller_violation, text_violation
-from ringback.domain.service import Service
-from ringback.ports.clock import Clock
-from ringback.rpc.entry import Gate
+from ringback.rpc.entry import Context
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2_grpc as pb_grpc
-from ringback.wire.callbacks import write_callback
-from ringback.wire.errors import answering, to_error
-from ringback.wire.values import (
-    Limits,
-    read_duration,
-    read_enum,
-    read_guid,
-    read_list,
-    write_time,
-)
-
-if TYPE_CHECKING:
-    import grpc
-
-# Each method has a type of its own for it; what a handler uses is the same in all.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-
-MAX_TOKENS = 1000
-MAX_SERVICES = 1000
-MAX_TEXT_LENGTH = 512
-_LEASES = Limits(1, MAX_LEASES, 1)
-_DURATION = Limits(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
-_WAIT = Limits(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
-# 0 says that there was none.
-_SIP_STATUS = Limits(100, 699, 0)
-_Q850_CAUSE = Limits(1, 127, 0)
+from ringback.wire.handlers.dialer import DialerHandlers
 
 
 class DialerServicer(pb_grpc.DialerServiceServicer):
-    """One method per RPC."""
+    """Pass each RPC on to its handler."""
 
-    def __init__(self, gate: Gate, granting: Assigner, dispatch: Leases, directory: Directory, clock: Clock) -> None:
-        self._gate = gate
-        self._assigner = granting
-        self._leases = dispatch
-        self._directory = directory
-        self._clock = clock
+    def __init__(self, handlers: DialerHandlers) -> None:
+        self._handlers = handlers
 
-    @answering
     async def LeaseCallbacks(self, request: pb.LeaseCallbacksRequest, context: Context) -> pb.LeaseCallbacksResponse:
-        self._gate.check()
-        wanted = _read_poll(request)
-        for service_id in wanted.service_ids:
-            await self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
-        response = pb.LeaseCallbacksResponse()
-        for callback in await self._assigner.lease(wanted):
-            service = await self._directory.get(callback.service_id)
-            self._write_lease(callback, service, response.leases.add())
-        return response
+        return await self._handlers.lease_callbacks(request)
 
-    @answering
     async def ExtendLeases(self, request: pb.ExtendLeasesRequest, context: Context) -> pb.ExtendLeasesResponse:
-        self._gate.check()
-        faults = Faults()
-        tokens = _read_tokens(request.lease_tokens, faults)
-        duration = _DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults)
-        faults.refuse()
-        response = pb.ExtendLeasesResponse()
-        for extended in await self._leases.extend(tokens, duration):
-            self._write_extended(extended, response.results.add())
-        return response
+        return await self._handlers.extend_leases(request)
 
-    @answering
     async def ReportProgress(self, request: pb.ReportProgressRequest, context: Context) -> pb.ReportProgressResponse:
-        self._gate.check()
-        reports = {
-            pb.ATTEMPT_PROGRESS_DIALING: self._leases.dialing,
-            pb.ATTEMPT_PROGRESS_RINGING: self._leases.ringing,
-            pb.ATTEMPT_PROGRESS_CONNECTED: self._leases.connected,
-        }
-        faults = Faults()
-        _require_token(request.lease_token, faults)
-        if (report := reports.get(request.progress)) is None:
-            faults.add("progress", "is required" if request.progress == 0 else f"{request.progress} is not known")
-        faults.refuse()
-        assert report is not None
-        callback = await report(request.lease_token)
-        response = pb.ReportProgressResponse(cancel_requested=callback.state is State.CANCELLING)
-        write_callback(callback, response.callback)
-        return response
+        return await self._handlers.report_progress(request)
 
-    @answering
     async def ReportOutcome(self, request: pb.ReportOutcomeRequest, context: Context) -> pb.ReportOutcomeResponse:
-        self._gate.check()
-        faults = Faults()
-        _require_token(request.lease_token, faults)
-        report = OutcomeReport(
-            outcome=read_enum(Outcome, request.outcome, "outcome", faults),
-            sip_status=_SIP_STATUS.apply(request.sip_status or None, "sip_status", faults),
-            q850_cause=_Q850_CAUSE.apply(request.q850_cause or None, "q850_cause", faults),
-            detail=request.detail,
-        )
-        faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
-        faults.refuse()
-        callback, replayed = await self._leases.ended(request.lease_token, report)
-        response = pb.ReportOutcomeResponse(replayed=replayed)
-        write_callback(callback, response.callback)
-        return response
+        return await self._handlers.report_outcome(request)
 
-    @answering
     async def ReleaseLeases(self, request: pb.ReleaseLeasesRequest, context: Context) -> pb.ReleaseLeasesResponse:
-        self._gate.check()
-        faults = Faults()
-        tokens = _read_tokens(request.lease_tokens, faults)
-        faults.extend(text_violation("reason", request.reason, MAX_TEXT_LENGTH))
-        faults.refuse()
-        response = pb.ReleaseLeasesResponse()
-        for token in tokens:
-            result = response.results.add(lease_token=token)
-            try:
-                await self._leases.release(token)
-                result.released = True
-            except (LeaseRefused, CallbackInProgress) as refusal:
-                result.refused_reason = to_error(refusal).reason
-        return response
-
-    def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:
-        lease = callback.lease
-        assert lease is not None
-        message.lease_token = lease.token
-        write_callback(callback, message.callback)
-        write_time(lease.expire_time, message.expire_time)
-        message.time_to_live.FromTimedelta(self._time_to_live(lease.expire_time))
-        message.fencing_token = lease.fencing_token
-        message.service_sip_address = service.sip_address
-        message.first_leg = service.first_leg  # type: ignore[assignment]
-        message.ring_timeout.FromTimedelta(service.ring_timeout)
-
-    def _write_extended(self, extended: Extended, message: pb.ExtendLeaseResult) -> None:
-        message.lease_token = extended.token
-        if extended.lost is not None:
-            message.lost_reason = to_error(extended.lost).reason
-        elif extended.expire_time is not None:
-            write_time(extended.expire_time, message.expire_time)
-            message.time_to_live.FromTimedelta(self._time_to_live(extended.expire_time))
-            message.cancel_requested = extended.cancel_requested
-
-    def _time_to_live(self, expire_time: datetime) -> timedelta:
-        return max(expire_time - self._clock.now(), timedelta(0))
-
-
-def _read_poll(request: pb.LeaseCallbacksRequest) -> LeaseRequest:
-    faults = Faults()
-    if not request.dialer_id:
-        faults.add("dialer_id", "is required")
-    faults.extend(caller_violation("dialer_id", request.dialer_id))
-    wait = _WAIT.apply(read_duration(request, "wait_duration", faults), "wait_duration", faults)
-    wanted = LeaseRequest(
-        dialer_id=request.dialer_id,
-        service_ids=frozenset(read_list(MAX_SERVICES, read_guid, request.service_ids, "service_ids", faults)),
-        max_leases=_LEASES.apply(request.max_leases or None, "max_leases", faults),
-        duration=_DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults),
-        wait_s=wait.total_seconds(),
-        request_id=read_guid(request.request_id, "request_id", faults) if request.request_id else "",
-    )
-    faults.refuse()
-    return wanted
-
-
-def _read_tokens(tokens: Sequence[str], faults: Faults) -> Sequence[str]:
-    if not 1 <= len(tokens) <= MAX_TOKENS:
-        faults.add("lease_tokens", f"has {len(tokens)} values; 1 to {MAX_TOKENS} are allowed")
-    return tokens[:MAX_TOKENS]
-
-
-def _require_token(token: str, faults: Faults) -> None:
-    if not token:
-        faults.add("lease_token", "is required")
+        return await self._handlers.release_leases(request)

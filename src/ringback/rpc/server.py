@@ -8,7 +8,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.config import Listen
+from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.reflection import add_reflection
+from ringback.v1.callback_service_pb2_grpc import CallbackServiceServicer, add_CallbackServiceServicer_to_server
+from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_DialerServiceServicer_to_server
+from ringback.v1.directory_service_pb2_grpc import DirectoryServiceServicer, add_DirectoryServiceServicer_to_server
 
 SERVICES = ("ringback.v1.CallbackService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
 # gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
@@ -48,6 +52,19 @@ class Server:
         self._updates: set[asyncio.Task[None]] = set()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
+
+    def add_services(
+        self,
+        gate: Gate,
+        callbacks: CallbackServiceServicer,
+        dialers: DialerServiceServicer,
+        directory: DirectoryServiceServicer,
+    ) -> None:
+        """Add our services, each of whose calls goes through the one entry."""
+        entry: Any = Entry(self.grpc, gate)
+        add_CallbackServiceServicer_to_server(callbacks, entry)
+        add_DialerServiceServicer_to_server(dialers, entry)
+        add_DirectoryServiceServicer_to_server(directory, entry)
 
     def bind(self, listen: Listen) -> int:
         """Take the address, and answer the port; who connects now waits for `start`. Raises `CannotListen`."""

@@ -1,9 +1,10 @@
 """A callback as a row of the table `callback`: the columns that are searched for or checked, and the record."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ringback.domain.callback import Callback
-from ringback.storage.body import time_us, write_callback
+from ringback.storage.body import record_of, time_us, write_record
 
 Row = tuple[Any, ...]
 
@@ -32,44 +33,74 @@ CALLBACK_COLUMNS: Final = (
 )
 
 
+_BODY: Final = len(CALLBACK_COLUMNS) - 1
+
+
 def row_of(callback: Callback) -> Row:
-    return (*_columns(callback), write_callback(callback))
+    record = record_of(callback)
+    request, lease = record["request"], record.get("lease", _NO_LEASE)
+    return (
+        callback.callback_id,
+        callback.service_id,
+        record["state"],
+        callback.revision,
+        callback.request.priority,
+        callback.request.caller_id,
+        request.get("external_task_id"),
+        record.get("request_id"),
+        callback.dial_target,
+        request.get("supervisor"),
+        record["due_date"],
+        record["ready_time"],
+        record.get("next_attempt_time"),
+        record["expire_time"],
+        record.get("end_time"),
+        lease.get("expire_time"),
+        None if callback.lease is None else callback.lease.dialer_id,
+        None if callback.lease is None else callback.lease.request_id,
+        lease.get("fencing_token"),
+        write_record(record),
+    )
 
 
-def changed_columns(before: Callback, row: Row) -> tuple[tuple[str, ...], Row]:
-    """The names and the new values of the columns in which `row` differs; always with the body.
+def changed_columns(before: Callback, after: Callback, row: Row) -> tuple[tuple[str, ...], Row]:
+    """Return the names and the new values of the columns that the change alters; always with the body.
 
     A database renews every index that has a column of an UPDATE, whether its value is another or not.
     """
-    changed = [i for i, (old, new) in enumerate(zip(_columns(before), row, strict=False)) if old != new]
-    changed.append(len(CALLBACK_COLUMNS) - 1)
-    return tuple([CALLBACK_COLUMNS[i] for i in changed]), tuple([row[i] for i in changed])
+    pairs = zip(_values(before), _values(after), strict=True)
+    changed = [place for place, (old, new) in enumerate(pairs) if old != new]
+    changed.append(_BODY)
+    return tuple([CALLBACK_COLUMNS[place] for place in changed]), tuple([row[place] for place in changed])
 
 
 def lease_expire_us(callback: Callback) -> int | None:
     return None if callback.lease is None else time_us(callback.lease.expire_time)
 
 
-def _columns(callback: Callback) -> Row:
+_NO_LEASE: Final[Mapping[str, Any]] = {}
+
+
+def _values(callback: Callback) -> Row:
+    """Return the values of the domain that the columns are made of, in the order of the columns."""
     request, lease = callback.request, callback.lease
-    next_attempt, end = callback.next_attempt_time, callback.end_time
     return (
         callback.callback_id,
         callback.service_id,
-        callback.state.name,
+        callback.state,
         callback.revision,
         request.priority,
         request.caller_id,
-        request.external_task_id or None,
-        callback.request_id or None,
+        request.external_task_id,
+        callback.request_id,
         callback.dial_target,
-        request.supervisor or None,
-        time_us(callback.due_date),
-        time_us(callback.ready_time),
-        None if next_attempt is None else time_us(next_attempt),
-        time_us(callback.expire_time),
-        None if end is None else time_us(end),
-        lease_expire_us(callback),
+        request.supervisor,
+        callback.due_date,
+        callback.ready_time,
+        callback.next_attempt_time,
+        callback.expire_time,
+        callback.end_time,
+        None if lease is None else lease.expire_time,
         None if lease is None else lease.dialer_id,
         None if lease is None else lease.request_id,
         None if lease is None else lease.fencing_token,

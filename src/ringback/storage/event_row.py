@@ -1,8 +1,9 @@
 """An entry of the event log as a row of the table `event`. It can be read alone, whatever became of the callback."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
 from ringback.ports.values import EventKind, LoggedEvent

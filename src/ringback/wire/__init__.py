@@ -2,5 +2,6 @@
 
 `read_…` goes from the wire to the domain and never raises: it adds what is wrong to the `Faults` it is given
 and goes on with a stand-in. `write_…` goes from the domain to the wire and fills a message in place, since a
-message that is built first and put into another one is copied.
+message that is built first and put into another one is copied. `handlers` has what
+stands between the two: one method per RPC.
 """

@@ -10,6 +10,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callback_service_pb2 as service_pb
+from ringback.wire.enums import OUTCOMES, STATES
 from ringback.wire.values import read_time, write_time
 
 
@@ -47,7 +48,7 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     write_request(callback.request, message.callback_request)
     message.dial_target = callback.dial_target
     message.service_id = callback.service_id
-    message.state = pb.CallbackState.ValueType(callback.state)
+    message.state = STATES.number(callback.state)
     message.attempt_count = len(callback.attempts)
     for attempt in callback.attempts:
         _write_attempt(attempt, message.attempts.add())
@@ -96,7 +97,7 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     write_time(attempt.answer_time, message.answer_time)
     write_time(attempt.end_time, message.end_time)
     if attempt.outcome is not None:
-        message.outcome = pb.CallOutcome.ValueType(attempt.outcome)
+        message.outcome = OUTCOMES.number(attempt.outcome)
     message.sip_status = attempt.sip_status
     message.q850_cause = attempt.q850_cause
     message.detail = attempt.detail
@@ -106,5 +107,5 @@ def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:
     message.type = service_pb.CallbackEventType.ValueType(event.type)
     write_callback(event.callback, message.callback)
     if event.previous_state is not None:
-        message.previous_state = pb.CallbackState.ValueType(event.previous_state)
+        message.previous_state = STATES.number(event.previous_state)
     write_time(event.time, message.event_time)

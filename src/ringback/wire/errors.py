@@ -4,15 +4,12 @@ The contract is error_reason.proto: which code, metadata and details come with e
 the table is a bug, and is told as INTERNAL with nothing but an id that finds it in the log.
 """
 
-import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar
+from typing import Any, Final
 
-import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import (
     BadRequest,
@@ -31,13 +28,9 @@ from ringback.domain.key import ExternalTaskKey
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 
-if TYPE_CHECKING:
-    from grpc.aio import ServicerContext
-
 _log = logging.getLogger(__name__)
 
 DOMAIN = "ringback.v1"
-DETAILS_KEY = "grpc-status-details-bin"
 
 # Proxies and clients replace trailers over 8 KiB by an error of their own. On the wire the status grows by a
 # third (base64), and its message is sent a second time, percent-encoded.
@@ -199,11 +192,6 @@ def status_of(error: Exception) -> Status:
     return status
 
 
-def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
-    """Return the metadata in which gRPC clients look for the details of a status."""
-    return ((DETAILS_KEY, status.SerializeToString()),)
-
-
 def to_error(error: Exception) -> pb.Error:
     """Return what `status_of` says, for one item of a batch."""
     refusal = _refusal_of(error)
@@ -263,48 +251,3 @@ def _cut(text: str, max_bytes: int) -> str:
     if len(encoded) <= max_bytes:
         return encoded.decode()
     return encoded[: max_bytes - len("…".encode())].decode(errors="ignore") + "…"
-
-
-# --- Around a handler ---------------------------------------------------------------------------------------
-
-_Servicer = TypeVar("_Servicer")
-_Request = TypeVar("_Request")
-_Response = TypeVar("_Response")
-_Context = TypeVar("_Context", bound="ServicerContext[Any, Any]")
-_Handler = Callable[[_Servicer, _Request, _Context], Coroutine[Any, Any, _Response]]
-
-_CODES: Final = {_number(code): code for code in StatusCode}
-
-
-def answering(
-    handler: _Handler[_Servicer, _Request, _Context, _Response],
-) -> _Handler[_Servicer, _Request, _Context, _Response]:
-    """Answer the errors of a handler with their statuses: of a unary one, or of a stream one that writes."""
-
-    @wraps(handler)
-    async def answer(servicer: _Servicer, request: _Request, context: _Context) -> _Response:
-        try:
-            return await handler(servicer, request, context)
-        except grpc.aio.AbortError:  # how `context.abort` ends a handler: answered already
-            raise
-        except asyncio.CancelledError as cancelled:
-            if _is_cancelled():
-                raise
-            # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
-            # take it for the end of the handler itself, and let the client wait until its deadline.
-            _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
-            await _abort(context, errors.ServerDraining())
-        except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
-            await _abort(context, error)
-
-    return answer
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def _abort(context: "ServicerContext[Any, Any]", error: Exception) -> Never:
-    status = status_of(error)
-    await context.abort(_CODES[status.code], status.message, trailing_metadata(status))

@@ -1,12 +1,8 @@
-"""How callers name callbacks: by key, and by filter."""
+"""How callers name callbacks: by key, by target, and by filter."""
 
-from functools import partial
-
-from ringback.domain.callback import State
 from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
-from ringback.domain.priority import Priority
 from ringback.domain.request import (
     MAX_EXTERNAL_TASK_ID_LENGTH,
     MAX_LABELS,
@@ -14,14 +10,12 @@ from ringback.domain.request import (
     caller_violation,
     text_violation,
 )
-from ringback.domain.target import InvalidTarget, normalise
+from ringback.domain.target import InvalidTarget, Target
 from ringback.v1 import callback_pb2 as pb
-from ringback.wire.values import read_enum, read_guid, read_list, read_time
+from ringback.wire.enums import PRIORITIES, STATES
+from ringback.wire.values import read_guid, read_list, read_time
 
 MAX_VALUES = 1000
-
-_read_state = partial(read_enum, State)
-_read_priority = partial(read_enum, Priority)
 
 
 def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
@@ -32,8 +26,8 @@ def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
         keys=read_list(MAX_VALUES, read_key, message.keys, "keys", faults),
         caller_ids=read_list(MAX_VALUES, _read_caller, message.caller_ids, "caller_ids", faults),
         service_ids=read_list(MAX_VALUES, read_guid, message.service_ids, "service_ids", faults),
-        states=read_list(MAX_VALUES, _read_state, message.states, "states", faults),
-        priorities=read_list(MAX_VALUES, _read_priority, message.priorities, "priorities", faults),
+        states=read_list(MAX_VALUES, STATES.read, message.states, "states", faults),
+        priorities=read_list(MAX_VALUES, PRIORITIES.read, message.priorities, "priorities", faults),
         supervisors=read_list(MAX_VALUES, _read_supervisor, message.supervisors, "supervisors", faults),
         # A map comes in any order.
         labels=dict(sorted(message.labels.items())),
@@ -55,6 +49,21 @@ def read_key(message: pb.CallbackKey, name: str, faults: Faults) -> Key:
             return ""
 
 
+def read_target(text: str, name: str, faults: Faults) -> Target | None:
+    """Read a target; return None for an empty text, and for one that is no target."""
+    if text:
+        try:
+            return Target.parse(text)
+        except InvalidTarget as refusal:
+            faults.add(name, str(refusal))
+    return None
+
+
+def _read_dial_target(text: str, name: str, faults: Faults) -> str:
+    target = read_target(text, name, faults)
+    return "" if target is None else target.uri
+
+
 def _read_external_task(message: pb.ExternalTaskKey, faults: Faults) -> ExternalTaskKey:
     task_id = message.external_task_id
     if not task_id:
@@ -72,11 +81,3 @@ def _read_caller(text: str, name: str, faults: Faults) -> str:
 def _read_supervisor(text: str, name: str, faults: Faults) -> str:
     faults.extend(text_violation(name, text, MAX_SUPERVISOR_LENGTH))
     return text
-
-
-def _read_dial_target(text: str, name: str, faults: Faults) -> str:
-    try:
-        return normalise(text) if text else ""
-    except InvalidTarget as refusal:
-        faults.add(name, str(refusal))
-        return ""

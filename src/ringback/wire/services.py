@@ -1,11 +1,11 @@
 """Services: read whole, or merged field by field into the present one, and written."""
 
-from dataclasses import replace
 from datetime import timedelta
-from enum import IntEnum
+from enum import Enum
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from ringback.domain import opening_hours
 from ringback.domain.faults import Faults
@@ -28,11 +28,11 @@ from ringback.domain.service import (
 from ringback.domain.target import InvalidTarget, normalise_sip
 from ringback.v1 import callback_pb2
 from ringback.v1 import directory_service_pb2 as pb
+from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
 from ringback.wire.values import (
     EPOCH,
     Limits,
     read_duration,
-    read_enum,
     read_guid,
     read_list,
     write_time,
@@ -55,7 +55,7 @@ _ALL_FIELDS = "*"
 _FIXED: Final = frozenset({"service_id", "create_time", "update_time", "etag"})
 _SETTINGS: Final = frozenset(field.name for field in pb.Service.DESCRIPTOR.fields) - _FIXED
 
-_Choice = TypeVar("_Choice", bound=IntEnum)
+_Choice = TypeVar("_Choice", bound=Enum)
 
 
 # --- From the wire ------------------------------------------------------------------------------------------
@@ -77,9 +77,11 @@ def read_service(message: pb.Service, faults: Faults) -> Service:
         max_queue_time=_read_span(message, "max_queue_time", _QUEUE_TIME, faults),
         opening_hours=_read_opening_hours(message, faults),
         retry_rules=_read_retry_rules(message, faults),
-        first_leg=_read_choice(FirstLeg.AGENT, message.first_leg, "first_leg", faults),
+        first_leg=_read_choice(FIRST_LEGS, FirstLeg.AGENT, message.first_leg, "first_leg", faults),
         priority_weights=_read_weights(message, faults),
-        same_target_policy=_read_choice(TargetPolicy.ALLOW, message.same_target_policy, "same_target_policy", faults),
+        same_target_policy=_read_choice(
+            TARGET_POLICIES, TargetPolicy.ALLOW, message.same_target_policy, "same_target_policy", faults
+        ),
         create_time=EPOCH,
         update_time=EPOCH,
     )
@@ -148,8 +150,8 @@ def _read_span(message: Message, name: str, limits: Limits[timedelta], faults: F
     return limits.apply(read_duration(message, name, faults), name, faults)
 
 
-def _read_choice(default: _Choice, number: int, name: str, faults: Faults) -> _Choice:
-    return read_enum(type(default), number, name, faults) if number else default
+def _read_choice(kind: WireEnum[_Choice], default: _Choice, number: int, name: str, faults: Faults) -> _Choice:
+    return kind.read(number, name, faults) if number else default
 
 
 def _read_opening_hours(message: pb.Service, faults: Faults) -> OpeningHours:
@@ -177,7 +179,7 @@ def _read_retry_rules(message: pb.Service, faults: Faults) -> dict[Outcome, Retr
 
     def read(sent: pb.RetryRule, name: str, faults: Faults) -> None:
         within = faults.under(name)
-        outcome = read_enum(Outcome, sent.outcome, "outcome", within)
+        outcome = OUTCOMES.read(sent.outcome, "outcome", within)
         if outcome in rules:
             within.add("outcome", f"{outcome.name} has a rule already")
         rules[outcome] = _read_retry_rule(sent, within)
@@ -221,9 +223,9 @@ def write_service(service: Service, message: pb.Service) -> None:
     _write_opening_hours(service.opening_hours, message)
     for outcome, rule in service.retry_rules.items():
         _write_retry_rule(outcome, rule, message.retry_rules.add())
-    message.first_leg = pb.FirstLeg.ValueType(service.first_leg)
+    message.first_leg = FIRST_LEGS.number(service.first_leg)
     message.priority_weights.extend(service.priority_weights)
-    message.same_target_policy = pb.TargetPolicy.ValueType(service.same_target_policy)
+    message.same_target_policy = TARGET_POLICIES.number(service.same_target_policy)
     write_time(service.create_time, message.create_time)
     write_time(service.update_time, message.update_time)
     message.etag = service.etag
@@ -241,7 +243,7 @@ def _write_opening_hours(hours: OpeningHours, message: pb.Service) -> None:
 
 
 def _write_retry_rule(outcome: Outcome, rule: RetryRule, message: pb.RetryRule) -> None:
-    message.outcome = callback_pb2.CallOutcome.ValueType(outcome)
+    message.outcome = OUTCOMES.number(outcome)
     if rule.retry is not None:
         message.retry = rule.retry
     message.min_delay.FromTimedelta(rule.min_delay)

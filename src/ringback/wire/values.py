@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -25,7 +24,6 @@ _SECONDS_PER_DAY = 86_400
 
 _Sent = TypeVar("_Sent")
 _Read = TypeVar("_Read")
-_Enum = TypeVar("_Enum", bound=IntEnum)
 _Ordered = TypeVar("_Ordered", int, timedelta)
 
 
@@ -79,15 +77,6 @@ def read_duration(message: Message, name: str, faults: Faults) -> timedelta | No
         faults.add(name, "is not a duration as google.protobuf.Duration describes it")
         return None
     return timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1000)
-
-
-def read_enum(kind: type[_Enum], number: int, name: str, faults: Faults) -> _Enum:
-    """Read an enum. They are open: any number may come, also one that only newer clients know."""
-    try:
-        return kind(number)
-    except ValueError:
-        faults.add(name, f"{number} is not a known value" if number else "is unspecified")
-        return next(iter(kind))
 
 
 def read_guid(text: str, name: str, faults: Faults) -> str:

@@ -3,23 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
-from ringback.application.dispatch.assigner import MAX_ATTEMPTS_PER_ANSWER, Assigner, LeaseRequest, draw
-from ringback.application.dispatch.leases import OutcomeReport
+from ringback.application.dispatch.assigner import Assigner, LeaseRequest
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, draw
 from ringback.domain.callback import Attempt, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.domain.queue import Queue, Turn
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
-from tests.application.scheduling.test_scheduler import World, seconds, world
-
-__all__ = ["world"]
+from tests.world.dialer import PATIENCE_S
+from tests.world.samples import seconds
+from tests.world.use_cases import MONDAY_9, World
 
 
 class SlowStore:
@@ -155,7 +156,7 @@ async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world:
         store.go_on.set()
         again = await granting.lease(poll(wait_s=2 if granted else 0))
         assert [c.callback_id for c in again] == [callback.callback_id] * granted
-    assert (await world.callbacks.get(callback.callback_id)).attempts == ()
+    assert (await world.callback_queries.get(callback.callback_id)).attempts == ()
 
 
 async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:
@@ -170,3 +171,94 @@ async def test_leases_with_long_histories_come_in_smaller_answers(world: World) 
     long = replace(queue, heads={level: [replace(head, attempts=(attempt,) * 100) for head in heads]})
     assert len(draw(queue, 12, world.clock.now())[0]) == 12
     assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_ANSWER // 100
+
+
+async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue is read while the target is in a call, and that call ends before the answer is looked at."""
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
+    sales = await world.service()
+    support = await world.service(sip_address="sip:support@cc.example")
+    await world.create(sales, "sip:same@b.example")
+    leased = await world.lease()
+    await world.create(support, "sip:same@b.example")
+    await world.feed.catch_up()
+    read = world.store.queue
+
+    async def read_slowly(service_id: str, depth: int) -> Queue | None:
+        queue = await read(service_id, depth)
+        await world.callback_changes.cancel(leased.callback_id, "", "")
+        await world.feed.catch_up()
+        return queue
+
+    poll = LeaseRequest(dialer_id="test", service_ids=frozenset({support.service_id}))
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "queue", read_slowly)
+        assert await world.assigner._serve(poll) == []
+    assert len(await world.assigner._serve(poll)) == 1
+    following.cancel()
+
+
+async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one_target(world: World) -> None:
+    """The poll has room for two, and those in front are two to one target: one lease, and nobody else is looked at."""
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
+    sales = await world.service()
+    support = await world.service(sip_address="sip:support@cc.example")
+    await world.create(sales, "sip:busy@b.example")
+    elsewhere = await world.lease()
+    await world.create(support, "sip:same@b.example")
+    await world.create(support, "sip:same@b.example")
+    waiting = await world.create(support, "sip:busy@b.example")
+    await world.feed.catch_up()
+    poll = LeaseRequest(dialer_id="test", max_leases=2)
+    assert len(await world.assigner._serve(poll)) == 1
+    assert await world.assigner._serve(poll) == []
+    await world.callback_changes.cancel(elsewhere.callback_id, "", "")
+    await world.feed.catch_up()
+    assert [c.callback_id for c in await world.assigner._serve(poll)] == [waiting.callback_id]
+    following.cancel()
+
+
+async def test_one_that_expires_in_front_of_others_does_not_hold_them_up(world: World) -> None:
+    """A poll comes after the expiry, and before the scheduler has noticed."""
+    await world.feed.start()
+    following = asyncio.create_task(world.feed.run())
+    service = await world.service()
+    await world.create(service, expire_time=MONDAY_9 + seconds(10))
+    behind = await world.create(service, "sip:behind@b.example")
+    await world.feed.catch_up()
+    now = world.clock.pass_time(seconds(10))
+    poll = LeaseRequest(dialer_id="test")
+    assert await world.assigner._serve(poll) == []
+    await world.scheduler.run_once(now)
+    await world.feed.catch_up()
+    assert [c.callback_id for c in await world.assigner._serve(poll)] == [behind.callback_id]
+    following.cancel()
+
+
+async def test_a_poll_that_comes_in_while_the_server_drains_does_not_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leased_for = world.store.leased_for
+
+    async def drain_meanwhile(dialer_id: str, request_id: str) -> Any:
+        world.assigner.close()
+        return await leased_for(dialer_id, request_id)
+
+    monkeypatch.setattr(world.store, "leased_for", drain_meanwhile)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await world.assigner.lease(LeaseRequest(dialer_id="test", request_id=str(uuid4()))) == ()
+
+
+async def test_within_a_level_the_earlier_due_goes_first(world: World) -> None:
+    service = await world.service()
+    due_after = [3, 1, 2, 5, 4]
+    callbacks = {
+        s: await world.create(service, f"sip:{s}@b.example", due_date=MONDAY_9 + seconds(s)) for s in due_after
+    }
+    await world.run_until(seconds(10))
+    order = [(await world.lease()).callback_id for _ in due_after]
+    assert order == [callbacks[s].callback_id for s in sorted(due_after)]

@@ -22,8 +22,8 @@ from ringback.application.events.watch_batches import (
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.store import Store
 from ringback.ports.values import LoggedEvent, Retention
-from tests.rpc.test_watch import far_ahead
 from tests.world.api import Api
+from tests.world.requests import far_ahead
 
 EVERYTHING = CallbackFilter()
 FILTERS = [EVERYTHING, CallbackFilter(caller_ids=("often", "seldom")), CallbackFilter(caller_ids=("seldom",))]

@@ -1,117 +1,18 @@
 """What time does, told by passing it in: no test waits for a clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ringback.application.callbacks.create import Asked, Callbacks
-from ringback.application.directory import Directory
-from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
-from ringback.application.dispatch.dialer_presence import DialerPresence
-from ringback.application.dispatch.leases import Leases, OutcomeReport
-from ringback.application.events.feed import EventFeed
 from ringback.application.scheduling import leader_election
-from ringback.application.scheduling.leader_election import LeaderElection
-from ringback.application.scheduling.scheduler import Scheduler
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
-from ringback.domain.priority import Priority
-from ringback.domain.request import CallbackRequest
-from ringback.domain.service import Service
-from ringback.ports.values import Retention
-from ringback.storage.sqlite import SqliteStore
-
-MONDAY_9 = datetime(2026, 11, 2, 9, tzinfo=UTC)
-# Monday to Friday, eight to six.
-OFFICE_HOURS = OpeningHours("UTC", tuple(OpeningPeriod(day, 8 * 60, 18 * 60) for day in range(1, 6)))
-
-
-def seconds(count: float) -> timedelta:
-    return timedelta(seconds=count)
-
-
-@dataclass
-class ManualClock:
-    """Stands still until it is moved. A jump moves the wall clock alone."""
-
-    wall: datetime = MONDAY_9
-    running_s: float = 0.0
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.running_s
-
-    def pass_time(self, span: timedelta) -> datetime:
-        self.wall += span
-        self.running_s += span.total_seconds()
-        return self.wall
-
-    def jump(self, span: timedelta) -> None:
-        self.wall += span
-
-
-@dataclass
-class World:
-    """The use cases on a real SQLite file, without a server, and a clock of our own."""
-
-    store: SqliteStore
-    clock: ManualClock = field(default_factory=ManualClock)
-
-    def __post_init__(self) -> None:
-        self.feed = EventFeed(self.store)
-        self.directory = Directory(self.store, self.clock)
-        self.leader_election = LeaderElection(self.store, self.clock)
-        self.scheduler = Scheduler(self.store, self.directory, self.clock, self.feed, self.leader_election, Retention())
-        self.presence = DialerPresence(self.store, self.clock)
-        self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
-        self.leases = Leases(self.store, self.directory, self.clock, self.feed)
-        self.callbacks = Callbacks(self.store, self.directory, self.clock)
-
-    async def service(self, **settings: Any) -> Service:
-        now = self.clock.now()
-        draft = Service(service_id="", sip_address="sip:q@cc.example", create_time=now, update_time=now)
-        return await self.directory.create(replace(draft, **settings))
-
-    async def create(self, service: Service, target: str = "sip:a@b.example", **fields: Any) -> Callback:
-        request = CallbackRequest(
-            **{
-                "target": target,
-                "service_id": service.service_id,
-                "priority": Priority.NORMAL,
-                "seconds_between_retries": 60,
-                **fields,
-            }
-        )
-        return (await self.callbacks.create(Asked(request))).callback
-
-    async def run_until(self, span: timedelta) -> datetime:
-        """Let time pass, and make a pass then."""
-        return await self.scheduler.run_once(self.clock.pass_time(span))
-
-    async def state(self, callback: Callback) -> State:
-        return (await self.callbacks.get(callback.callback_id)).state
-
-    async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
-        """Lease whoever is next, as a poll would, without its loop."""
-        request = LeaseRequest(dialer_id="test", duration=duration)
-        await self.assigner.start()
-        [leased] = await self.assigner._serve(request)
-        return leased
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    store = await SqliteStore.open(tmp_path / "ringback.db")
-    yield World(store)
-    await store.close()
+from ringback.ports.dialer import OutcomeReport
+from tests.world.samples import seconds
+from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 
 
 async def test_a_callback_is_queued_when_it_is_due_and_not_before(world: World) -> None:
@@ -123,7 +24,7 @@ async def test_a_callback_is_queued_when_it_is_due_and_not_before(world: World) 
     assert await world.scheduler.run_once(due - timedelta(microseconds=1)) == due
     assert await world.state(callback) is State.SCHEDULED
     await world.run_until(seconds(10))
-    queued = await world.callbacks.get(callback.callback_id)
+    queued = await world.callback_queries.get(callback.callback_id)
     assert (queued.state, queued.queue_time) == (State.QUEUED, due)
 
 
@@ -171,12 +72,12 @@ async def test_a_lost_dialer(world: World, reports: list[str], expected: State) 
     assert leased.lease is not None
     for report in reports:
         if report == "cancel":
-            await world.callbacks.cancel(leased.callback_id, "", "")
+            await world.callback_changes.cancel(leased.callback_id, "", "")
         else:
             await getattr(world.leases, report)(leased.lease.token)
     assert await world.run_until(seconds(29)) == MONDAY_9 + seconds(30)
     await world.run_until(seconds(1))
-    lapsed = await world.callbacks.get(leased.callback_id)
+    lapsed = await world.callback_queries.get(leased.callback_id)
     assert (lapsed.state, lapsed.lease) == (expected, None)
     if reports:
         assert lapsed.attempts[-1].outcome is Outcome.INTERRUPTED
@@ -240,7 +141,7 @@ async def test_a_service_that_is_deleted_needs_no_closing(world: World) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service)
     await world.scheduler.run_once(MONDAY_9)
-    await world.callbacks.cancel(callback.callback_id, "", "")
+    await world.callback_changes.cancel(callback.callback_id, "", "")
     await world.directory.delete(service.service_id, "")
     assert await world.run_until(timedelta(hours=9)) == world.clock.now() + timedelta(minutes=1)
 
@@ -253,11 +154,11 @@ async def test_changed_hours_move_those_who_wait_for_an_opening(world: World) ->
         service.service_id, "", lambda current: replace(current, opening_hours=open_longer)
     )
     await world.scheduler.run_once(MONDAY_9)
-    assert (await world.callbacks.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
+    assert (await world.callback_queries.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
     holiday = replace(open_longer, closed_dates=frozenset({date(2026, 11, 2)}))
     await world.directory.update(service.service_id, "", lambda current: replace(current, opening_hours=holiday))
     await world.run_until(timedelta(hours=10))
-    moved = await world.callbacks.get(evening.callback_id)
+    moved = await world.callback_queries.get(evening.callback_id)
     assert (moved.state, moved.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(days=7, hours=-1))
 
 
@@ -303,7 +204,7 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
     assert leased.lease is not None
     await world.leases.dialing(leased.lease.token)
     world.clock.jump(jump)
-    await world.scheduler._follow_jump()
+    await world.clock_jumps.follow()
     await world.run_until(seconds(29))
     assert await world.state(leased) is State.DIALING
     await world.run_until(seconds(1))  # and a dead one is still noticed after its 30 s
@@ -312,14 +213,14 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
 
 async def test_a_clock_that_learns_the_time_at_the_start_does_not_jump(world: World) -> None:
     world.clock.jump(timedelta(days=20_000))
-    await world.scheduler.start()
-    assert world.scheduler._jump_s() == 0
+    await world.clock_jumps.start()
+    assert world.clock_jumps.jump_s() == 0
 
 
 async def test_slow_corrections_of_the_clock_are_no_jump(world: World) -> None:
     for _ in range(10):
         world.clock.jump(seconds(0.5))
-        assert world.scheduler._jump_s() == 0
+        assert world.clock_jumps.jump_s() == 0
 
 
 async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: World) -> None:
@@ -346,11 +247,11 @@ async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
     monkeypatch.setattr(leader_election, "TERM", timedelta(hours=1))
     await world.feed.start()
     service = await world.service()
-    loops = [asyncio.create_task(world.feed.run()), asyncio.create_task(world.scheduler.run())]
+    loops = [asyncio.create_task(world.feed.run()), asyncio.create_task(world.scheduler_loop.run())]
     await world.leader_election.ask()
     callback = await world.create(service, due_date=MONDAY_9 + seconds(5))
     async with asyncio.timeout(5):
-        while world.scheduler._wake_time != MONDAY_9 + seconds(5):
+        while world.scheduler_loop._wake_time != MONDAY_9 + seconds(5):
             await world.feed.catch_up()
             await asyncio.sleep(0)
         world.clock.pass_time(seconds(5))

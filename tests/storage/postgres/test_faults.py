@@ -15,8 +15,9 @@ import pytest
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
-from ringback.storage.postgres import PostgresStore, committing, readers, transaction
-from ringback.storage.postgres.transaction import Operation, Transaction
+from ringback.storage.postgres import PostgresStore, connection, transaction
+from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
+from tests.world.event_log import events_after
 from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
@@ -107,7 +108,7 @@ async def test_the_database_is_restarted(victim: Cluster, mode: str) -> None:
         storm = Storm([one, two])
         await storm.run(restart)
         await storm.check(one)
-        waiting = asyncio.create_task(two.wait_for_events(STORM + 1))
+        waiting = asyncio.create_task(events_after(two, STORM + 1))
         await insist(lambda: one.create([new()]))
         await asyncio.wait_for(waiting, 30)
 
@@ -132,8 +133,8 @@ async def test_connections_are_terminated_over_and_over(victim: Cluster) -> None
 async def test_a_database_that_hangs_is_unavailable_until_it_goes_on(
     victim: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "READ_LIMIT_S", 0.5)
-    monkeypatch.setattr(committing, "WRITE_LIMIT_S", 0.5)
+    monkeypatch.setattr(connection, "READ_LIMIT_S", 0.5)
+    monkeypatch.setattr(transaction, "WRITE_LIMIT_S", 0.5)
     async with opened(victim.new_schema()) as store:
         await store.put_service(SERVICE)
         callback, other = new(), new()
@@ -210,7 +211,7 @@ async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
             proxy.swallow_next_commit()
             creating = asyncio.create_task(store.create([callback]))
             await proxy.swallowed.wait()
-            await asyncio.wait_for(witness.wait_for_events(0), 30)
+            await asyncio.wait_for(events_after(witness, 0), 30)
             proxy.cut()
             with pytest.raises(StorageUnavailable, match="during the commit"):
                 await creating
@@ -231,7 +232,7 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
     url = victim.new_schema()
     hanging, over = asyncio.Event(), asyncio.Event()
 
-    async def hang(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
         hanging.set()
         await over.wait()
@@ -239,7 +240,7 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
 
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(Operation(hang), None))
+        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
         await hanging.wait()
         callback = new()
         assert await two.create([callback]) == [None]
@@ -253,7 +254,7 @@ async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monke
     url = victim.new_schema()
     hanging, over = asyncio.Event(), asyncio.Event()
 
-    async def hang(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
         hanging.set()
         await over.wait()
@@ -261,7 +262,7 @@ async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monke
 
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(Operation(hang), None))
+        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
         await hanging.wait()
         callback = new()
         with pytest.raises(StorageUnavailable, match="lock timeout"):

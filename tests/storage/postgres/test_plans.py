@@ -15,7 +15,9 @@ import pytest
 
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
+from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, Page, access_paths, names_of
 from ringback.storage.migrations import scripts
 from ringback.storage.postgres import create, lists, purge, reads
 from ringback.storage.postgres.connection import HINTS
@@ -158,18 +160,27 @@ def test_questions_read_what_they_answer(
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
-@pytest.mark.parametrize("direction", [lists.UP, lists.DOWN], ids=["up", "down"])
+@pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
 def test_lists_read_what_they_show(
-    connection: psycopg.Connection[tuple[Any, ...]], mode: str, wanted: CallbackFilter, direction: lists.Direction
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, wanted: CallbackFilter, direction: Direction
 ) -> None:
     """Driven by what drives best; with a condition that nothing drives, they read as many as its matches are rare."""
-    possible = lists.drives(wanted)
-    bound = "" if direction is lists.UP else "callback-999999999"
-    read = []
-    for drive in possible or [lists.BY_ID]:
-        query = lists.select(wanted, drive, direction, bound, LIMIT)
-        read.append(rows_read(connection, mode, query.numbered(), query.values))
-    assert min(read) <= FEW
+    possible = access_paths(wanted)
+    page = Page(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT - 1)
+    queries = [lists.select(page, lists.ranges(path)) for path in possible or [BY_ID]]
+    assert min(rows_read(connection, mode, query.numbered(), query.values) for query in queries) <= FEW
     if possible:
         counts = lists.count(possible)
-        assert rows_read(connection, mode, counts.numbered(), counts.values) <= len(possible) * lists.COUNTED
+        assert rows_read(connection, mode, counts.numbered(), counts.values) <= len(possible) * COUNTED
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
+def test_named_callbacks_are_looked_up(
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, direction: Direction
+) -> None:
+    task = ExternalTaskKey(caller_id="caller-30", external_task_id="task-30")
+    wanted = CallbackFilter(keys=("callback-000000010", task, "nobody", task), states=(State.QUEUED,))
+    page = Page(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT)
+    query = lists.select(page, [lists.named(names_of(wanted))])
+    assert rows_read(connection, mode, query.numbered(), query.values) <= FEW

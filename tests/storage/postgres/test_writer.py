@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.storage.postgres import PostgresStore
-from ringback.storage.postgres.transaction import Operation, Transaction
+from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
+from tests.world.event_log import events_after
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW, SERVICE, cancel, changes, new
 
@@ -26,12 +27,12 @@ async def postgres_store(cluster: Cluster) -> AsyncIterator[PostgresStore]:
         await store.close()
 
 
-async def _delete_and_break(transaction: Transaction, requests: Sequence[None]) -> list[None]:
+async def _delete_and_break(transaction: PostgresTransaction, requests: Sequence[None]) -> list[None]:
     await transaction.send("DELETE FROM callback")
     raise ZeroDivisionError
 
 
-broken_operation = Operation(_delete_and_break)
+broken_operation = PostgresOperation(_delete_and_break)
 
 
 async def test_only_the_guilty_one_fails(postgres_store: PostgresStore) -> None:
@@ -74,13 +75,13 @@ async def test_what_failed_leaves_the_connection_as_it_was(postgres_store: Postg
 
 @pytest.mark.parametrize("column", ["state = 'PENDING'", "state = NULL", "lease_fencing = 0", "supervisor = ''"])
 async def test_the_database_refuses_what_cannot_even_be_said(postgres_store: PostgresStore, column: str) -> None:
-    async def update(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def update(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.ask(f"UPDATE callback SET {column} RETURNING 1")
         return [None]
 
     await postgres_store.create([new()])
     with pytest.raises(psycopg.IntegrityError):
-        await postgres_store._write(Operation(update), None)
+        await postgres_store._write(PostgresOperation(update), None)
 
 
 async def test_no_text_with_a_nul_is_there_to_be_found(postgres_store: PostgresStore) -> None:
@@ -90,7 +91,7 @@ async def test_no_text_with_a_nul_is_there_to_be_found(postgres_store: PostgresS
 
 async def test_nobody_waits_for_a_writer_that_is_gone(postgres_store: PostgresStore) -> None:
     writes = [asyncio.create_task(postgres_store.create([new()])) for _ in range(3)]
-    watcher = asyncio.create_task(postgres_store.wait_for_events(100))
+    watcher = asyncio.create_task(events_after(postgres_store, 100))
     await asyncio.sleep(0)
     postgres_store._writer._task.cancel()
 
@@ -106,14 +107,14 @@ async def test_nobody_waits_for_a_writer_that_is_gone(postgres_store: PostgresSt
 async def test_a_failed_commit_concerns_all_of_the_batch(postgres_store: PostgresStore) -> None:
     """A deferred constraint that is broken is found by COMMIT alone."""
 
-    async def break_at_commit(transaction: Transaction, _: Sequence[None]) -> list[None]:
+    async def break_at_commit(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
         await transaction.send("CREATE TABLE parent (id bigint PRIMARY KEY)")
         await transaction.send(
             "ALTER TABLE callback ADD FOREIGN KEY (due_us) REFERENCES parent DEFERRABLE INITIALLY DEFERRED"
         )
         return [None]
 
-    await postgres_store._write(Operation(break_at_commit), None)
+    await postgres_store._write(PostgresOperation(break_at_commit), None)
     results = await asyncio.gather(
         postgres_store.create([new()]), postgres_store.create([new()]), return_exceptions=True
     )

@@ -4,10 +4,10 @@ import asyncio
 import signal
 import sqlite3
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.filter import MATCH_ALL
 from ringback.storage.migrations import scripts

@@ -3,11 +3,11 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
@@ -15,6 +15,7 @@ from ringback.ports.errors import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.transaction import Transaction
+from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, new
 
 R = TypeVar("R")
@@ -140,7 +141,7 @@ def break_at_commit(database: sqlite3.Connection) -> None:
 
 async def test_nobody_waits_for_a_writer_that_is_gone(sqlite_store: SqliteStore) -> None:
     writes = [asyncio.create_task(sqlite_store.create([new()])) for _ in range(3)]
-    watcher = asyncio.create_task(sqlite_store.wait_for_events(100))
+    watcher = asyncio.create_task(events_after(sqlite_store, 100))
     await asyncio.sleep(0)
     sqlite_store._writer._task.cancel()
 

@@ -7,7 +7,6 @@ server and on all others, so capacity and order hold however many ask at once.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +15,13 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, attempts_of, draw
 from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after
-from ringback.domain.priority import Credits, pick
-from ringback.domain.queue import Queue, Turn
+from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.errors import RevisionConflict
@@ -35,8 +34,6 @@ MAX_LEASES = 100
 MIN_LEASE = timedelta(seconds=5)
 MAX_LEASE = timedelta(minutes=10)
 DEFAULT_LEASE = timedelta(seconds=30)
-# With the longest texts an attempt takes about 2 KiB: this keeps an answer below gRPC's usual limit of 4 MiB.
-MAX_ATTEMPTS_PER_ANSWER = 500
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0
 _RETRY_S = 1.0
@@ -186,7 +183,7 @@ class Assigner:
                 if not granted:
                     raise
                 break
-            if len(granted) == request.max_leases or _attempts(granted) >= MAX_ATTEMPTS_PER_ANSWER:
+            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_ANSWER:
                 break
         return granted
 
@@ -237,41 +234,6 @@ class Assigner:
 class _Poll:
     request: LeaseRequest
     answer: asyncio.Future[Sequence[Callback]]
-
-
-def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
-    """Whose turn it is, for up to `count` free slots, and where the round stands afterwards.
-
-    Whoever has expired is passed over, should the scheduler be late.
-
-    Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
-    """
-    service = queue.service
-    count = min(count, service.capacity - queue.in_progress)
-    if count <= 0 or not service.opening_hours.is_open(now):
-        return (), queue.turn.credits
-    credits_ = queue.turn.credits
-    lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
-    drawn: list[Callback] = []
-    targets: set[str] = set()
-    while len(drawn) < count and _attempts(drawn) < MAX_ATTEMPTS_PER_ANSWER:
-        lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
-        if not lines:
-            break
-        level, credits_ = pick(lines, credits_, service.priority_weights)
-        drawn.append(lines[level].popleft())
-        targets.add(drawn[-1].dial_target)
-    return drawn, credits_
-
-
-def _attempts(callbacks: Sequence[Callback]) -> int:
-    return sum(len(callback.attempts) for callback in callbacks)
-
-
-def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:
-    while line and line[0].dial_target in targets:
-        line.popleft()
-    return line
 
 
 def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:

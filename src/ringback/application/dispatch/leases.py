@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+
+from msgspec.structs import replace
 
 from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
@@ -22,8 +24,8 @@ from ringback.domain.errors import (
 from ringback.domain.events import Answered, AttemptEnded, DialingStarted, Event, LeaseReleased, Ringing
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end
-from ringback.domain.outcome import Outcome
 from ringback.ports.clock import Clock
+from ringback.ports.dialer import OutcomeReport
 from ringback.ports.store import Store
 from ringback.ports.values import Extension, LoggedEvent
 
@@ -38,16 +40,6 @@ class Extended:
     expire_time: datetime | None = None
     cancel_requested: bool = False
     lost: LeaseRefused | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeReport:
-    """How an attempt ended, in the words of its dialer."""
-
-    outcome: Outcome
-    sip_status: int = 0
-    q850_cause: int = 0
-    detail: str = ""
 
 
 class Leases:

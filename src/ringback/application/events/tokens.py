@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from uuid import UUID
 
+from ringback.domain.callback import State
 from ringback.domain.errors import PageTokenInvalid, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
 
@@ -44,9 +45,7 @@ class Tokens:
 
     def __init__(self, database_id: str, wanted: CallbackFilter) -> None:
         self._database = bytes.fromhex(database_id)
-        # A label map has no order; everything else in a filter has.
-        canonical = repr((wanted, sorted(wanted.labels.items()))) if wanted.labels else repr(wanted)
-        self._filter = hashlib.sha256(canonical.encode()).digest()[:8]
+        self._filter = hashlib.sha256(_canonical(wanted).encode()).digest()[:8]
 
     def write_page(self, token: PageToken) -> str:
         return self._write(_PAGE, token.number, UUID(token.before_id).bytes)
@@ -100,6 +99,30 @@ class Tokens:
         if number > _MAX_NUMBER:
             raise ValueError("is malformed")
         return number, position
+
+
+def _canonical(wanted: CallbackFilter) -> str:
+    """Write a filter as a text, the same for ever: tokens are kept by clients over upgrades of the server.
+
+    It is the text that version 0.1 had for a filter, whatever the filter looks like today.
+    """
+    numbers = {state: number for number, state in enumerate(State, start=1)}
+    states = tuple(_Verbatim(f"<State.{state.name}: {numbers[state]}>") for state in wanted.states)
+    text = (
+        f"CallbackFilter(keys={wanted.keys!r}, caller_ids={wanted.caller_ids!r}, service_ids={wanted.service_ids!r}, "
+        f"states={states!r}, priorities={wanted.priorities!r}, supervisors={wanted.supervisors!r}, "
+        f"labels={dict(wanted.labels)!r}, due_after={wanted.due_after!r}, due_before={wanted.due_before!r}, "
+        f"dial_target={wanted.dial_target!r})"
+    )
+    # A label map has no order; everything else in a filter has.
+    return f"({text}, {sorted(wanted.labels.items())!r})" if wanted.labels else text
+
+
+class _Verbatim(str):
+    """A text that stands for itself within the representation of a tuple."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 # No callback has this id: version and variant bits are not those of a UUIDv7.

@@ -3,28 +3,19 @@
 Nothing here decides what may happen to a callback.
 """
 
-from collections import ChainMap
-from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import timedelta
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from ringback.domain.callback import IN_PROGRESS, Callback
-from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, time_us, write_json
-from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, lease_expire_us, row_of
-from ringback.storage.postgres.labels import delete_labels, insert_labels, recordset, rows_json
-from ringback.storage.postgres.transaction import Held, Locks, Operation, Transaction, each, poll_lock
-
-
-class Changes(NamedTuple):
-    """All or none of them."""
-
-    changes: Sequence[Change]
-    turn: Turn | None
-
+from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
+from ringback.storage.comparison import begun_call, compare
+from ringback.storage.operations import Changes, Shift
+from ringback.storage.postgres.labels import delete_labels, insert_labels
+from ringback.storage.postgres.recordset import recordset, rows_json
+from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction, each, poll_lock
 
 _CHANGED: Final = CALLBACK_COLUMNS[1:]
 _UPDATE: Final = f"""
@@ -38,17 +29,19 @@ _UPDATE_TURNS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
+async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> list[Exception | None]:
     answers: list[Exception | None] = []
     rows: dict[str, Row] = {}
     relabelled: list[Change] = []
     turns: dict[str, Row] = {}
-    for changes, turn in calls:
+    for call in calls:
         try:
-            _hold(transaction, changes, turn)
+            overlay = compare(transaction.locked, call)
         except RevisionConflict as conflict:
             answers.append(conflict)
             continue
+        transaction.locked.update(overlay)
+        changes, turn = call
         for before, after in ((change.before, change.after) for change in changes):
             row = rows[after.callback_id] = row_of(after)
             transaction.entries.append(event_row.updated(before, after, row[-1]))
@@ -65,74 +58,12 @@ async def _apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exc
     return answers
 
 
-async def _store(transaction: Transaction, rows: Mapping[str, Row]) -> None:
+async def _store(transaction: PostgresTransaction, rows: Mapping[str, Row]) -> None:
     """Those without a lease first: they may make room for a call to the same target."""
     lease = CALLBACK_COLUMNS.index("lease_expire_us")
     for group in ([r for r in rows.values() if r[lease] is None], [r for r in rows.values() if r[lease] is not None]):
         if group:
             await transaction.send(_UPDATE, rows_json(CALLBACK_COLUMNS, group))
-
-
-# --- Comparing ---------------------------------------------------------------------------------------------------
-
-
-def _hold(transaction: Transaction, changes: Sequence[Change], turn: Turn | None) -> None:
-    """Take the changes as made, or refuse them all."""
-    callbacks: ChainMap[str, Held] = ChainMap({}, transaction.callbacks)
-    in_call: ChainMap[str, str | None] = ChainMap({}, transaction.in_call)
-    _compare_revisions(callbacks, changes)
-    _compare_targets(in_call, changes)
-    if turn is not None:
-        if transaction.turns.get(turn.service_id) != turn.revision - 1:
-            raise RevisionConflict(f"somebody else granted a callback of service {turn.service_id}")
-        transaction.turns[turn.service_id] = turn.revision
-    transaction.callbacks |= callbacks.maps[0]
-    transaction.in_call |= in_call.maps[0]
-
-
-def _compare_revisions(callbacks: MutableMapping[str, Held], changes: Sequence[Change]) -> None:
-    changed: list[str] = []
-    for change in changes:
-        callback_id = change.before.callback_id
-        # The fencing token follows from the revision: it grows with a change.
-        if callback_id not in callbacks or callbacks[callback_id][:2] != _held(change.before)[:2]:
-            changed.append(callback_id)
-        callbacks[callback_id] = _held(change.after)
-    if changed:
-        raise RevisionConflict(f"{len(changed)} callbacks were changed since they were read: {changed[0]}, …", changed)
-
-
-def _held(callback: Callback) -> Held:
-    fencing_token = None if callback.lease is None else callback.lease.fencing_token
-    return Held(callback.revision, lease_expire_us(callback), fencing_token)
-
-
-def _compare_targets(in_call: MutableMapping[str, str | None], changes: Sequence[Change]) -> None:
-    """Never two calls to one target at once. The unique index says so too; here the refusal comes in time."""
-    for change in changes:
-        if (ended := _ended(change)) is not None:
-            in_call[ended] = None
-        if (begun := _begun(change)) is not None:
-            holder = in_call.get(begun)
-            if holder is not None:
-                raise RevisionConflict(
-                    f"callback {holder} to the same target is in progress", [change.after.callback_id]
-                )
-            in_call[begun] = change.after.callback_id
-
-
-def _ended(change: Change) -> str | None:
-    target = _called_target(change.before)
-    return None if target == _called_target(change.after) else target
-
-
-def _begun(change: Change) -> str | None:
-    target = _called_target(change.after)
-    return None if target == _called_target(change.before) else target
-
-
-def _called_target(callback: Callback) -> str | None:
-    return callback.dial_target if callback.state in IN_PROGRESS else None
 
 
 def _poll_answered(change: Change) -> int | None:
@@ -148,11 +79,11 @@ def _locks(call: Changes) -> Locks:
         callbacks={change.before.callback_id for change in changes},
         turns=() if turn is None else (turn.service_id,),
         polls={poll for change in changes if (poll := _poll_answered(change)) is not None},
-        targets={target for change in changes if (target := _begun(change)) is not None},
+        targets={target for change in changes if (target := begun_call(change)) is not None},
     )
 
 
-apply = Operation(_apply, _locks)
+apply = PostgresOperation(_apply, _locks)
 
 
 # --- Leases ------------------------------------------------------------------------------------------------------
@@ -164,39 +95,32 @@ _EXTEND: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _extend(transaction: Transaction, calls: Sequence[Sequence[Extension]]) -> list[list[bool]]:
+async def _extend(transaction: PostgresTransaction, calls: Sequence[Sequence[Extension]]) -> list[list[bool]]:
     ends: dict[str, int] = {}
-    answers: list[list[bool]] = []
-    for extensions in calls:
-        kept = [_holds(transaction, extension) for extension in extensions]
-        for extension in (e for e, is_kept in zip(extensions, kept, strict=True) if is_kept):
-            end_us = ends[extension.callback_id] = time_us(extension.expire_time)
-            held = transaction.callbacks[extension.callback_id]
-            transaction.callbacks[extension.callback_id] = held._replace(lease_expire_us=end_us)
-        answers.append(kept)
+    answers = [[_extend_held(transaction, extension, ends) for extension in extensions] for extensions in calls]
     if ends:
         await transaction.send(_EXTEND, rows_json(_LEASE_COLUMNS, ends.items()))
     return answers
 
 
-def _holds(transaction: Transaction, extension: Extension) -> bool:
+def _extend_held(transaction: PostgresTransaction, extension: Extension, ends: dict[str, int]) -> bool:
+    """Note the new end of a lease that is still held, and return whether it is."""
+    held = transaction.locked.callback(extension.callback_id)
     # A lease that is over has no fencing token in its row, and a newer one has another.
-    held = transaction.callbacks.get(extension.callback_id)
-    return held is not None and held.lease_fencing == extension.fencing_token
+    if held is None or held.lease_fencing != extension.fencing_token:
+        return False
+    end_us = ends[extension.callback_id] = time_us(extension.expire_time)
+    transaction.locked.callbacks[extension.callback_id] = held._replace(lease_expire_us=end_us)
+    return True
 
 
-extend = Operation(_extend, lambda extensions: Locks(callbacks={e.callback_id for e in extensions}))
-
-
-class Shift(NamedTuple):
-    by: timedelta
-    jumps: int
+extend = PostgresOperation(_extend, lambda extensions: Locks(callbacks={e.callback_id for e in extensions}))
 
 
 _COUNT_JUMP: Final = """
     UPDATE ringback SET clock_jumps = clock_jumps + 1 WHERE clock_jumps = $1 RETURNING clock_jumps
 """
-# Locked by id, as everybody else does.
+# Locked by id, as by every other operation.
 _SHIFT: Final = """
     WITH leased AS (
         SELECT callback_id FROM callback WHERE lease_dialer IS NOT NULL ORDER BY callback_id FOR UPDATE
@@ -208,14 +132,14 @@ _SHIFT: Final = """
 """
 
 
-async def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
+async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int | None:
     if not await transaction.ask(_COUNT_JUMP, shift.jumps):
         return None
     [(count,)] = await transaction.ask(_SHIFT, duration_us(shift.by))
-    for callback_id, held in transaction.callbacks.items():
-        if held.lease_expire_us is not None:
+    for callback_id, held in transaction.locked.callbacks.items():
+        if held is not None and held.lease_expire_us is not None:
             end_us = held.lease_expire_us + duration_us(shift.by)
-            transaction.callbacks[callback_id] = held._replace(lease_expire_us=end_us)
+            transaction.locked.callbacks[callback_id] = held._replace(lease_expire_us=end_us)
     return int(count)
 
 

@@ -1,35 +1,23 @@
 """What servers on one database tell each other: who leads, and what dialers ask for."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from ringback.ports.values import ALL_SERVICES
 from ringback.storage.body import time_us
+from ringback.storage.operations import Demand, Term
 from ringback.storage.postgres.connection import Connection, ask
-from ringback.storage.postgres.labels import recordset, rows_json
-from ringback.storage.postgres.transaction import Transaction, each
-
-
-class Term(NamedTuple):
-    server: str
-    now: datetime
-    until: datetime
-
+from ringback.storage.postgres.recordset import recordset, rows_json
+from ringback.storage.postgres.transaction import PostgresTransaction, each
 
 _LEAD: Final = """
     UPDATE leader SET server = $1, until_us = $3 WHERE server = $1 OR until_us <= $2 RETURNING until_us > $2
 """
 
 
-async def _lead(transaction: Transaction, term: Term) -> bool:
+async def _lead(transaction: PostgresTransaction, term: Term) -> bool:
     rows = await transaction.ask(_LEAD, term.server, time_us(term.now), time_us(term.until))
     return rows == [(True,)]
-
-
-class Asked(NamedTuple):
-    until: Mapping[str, datetime]
-    now: datetime
 
 
 _COLUMNS: Final = ("service_id", "until_us")
@@ -47,9 +35,9 @@ _FORGET: Final = """
 _IS_ASKED_FOR: Final = "SELECT 1 FROM asked_for WHERE service_id = ANY($1) AND until_us > $2 LIMIT 1"
 
 
-async def _note_asked_for(transaction: Transaction, asked: Asked) -> None:
-    await transaction.send(_FORGET, time_us(asked.now))
-    rows = [(service_id, time_us(until)) for service_id, until in asked.until.items()]
+async def _note_asked_for(transaction: PostgresTransaction, demand: Demand) -> None:
+    await transaction.send(_FORGET, time_us(demand.now))
+    rows = [(service_id, time_us(until)) for service_id, until in demand.until.items()]
     await transaction.send(_NOTE, rows_json(_COLUMNS, rows))
 
 

@@ -1,4 +1,4 @@
-"""Creating callbacks, each once, whoever asks for it on whichever server.
+"""Creating callbacks, each once, whichever server is asked for it, and however often.
 
 All calls of a batch are one: they are inserted together, and those that PostgreSQL did not insert are there already.
 """
@@ -9,19 +9,14 @@ from typing import Final, NamedTuple
 import psycopg
 
 from ringback.domain.callback import Callback
-from ringback.ports.errors import UnknownService
 from ringback.storage import event_row
 from ringback.storage.body import read_callback
-from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
-from ringback.storage.postgres.labels import insert_labels, recordset, rows_json
-from ringback.storage.postgres.transaction import Locks, Operation, Transaction
-
-
-class Creation(NamedTuple):
-    """What one call creates, and the ids of those that must be alone."""
-
-    new: Sequence[Callback]
-    alone: Collection[str]
+from ringback.storage.callback_row import CALLBACK_COLUMNS
+from ringback.storage.creation import JointCreation, NewCallback
+from ringback.storage.operations import Creation
+from ringback.storage.postgres.labels import insert_labels
+from ringback.storage.postgres.recordset import recordset, rows_json
+from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction
 
 
 class _Name(NamedTuple):
@@ -35,20 +30,6 @@ class _Name(NamedTuple):
 class _Place(NamedTuple):
     service_id: str
     target: str
-
-
-class _New(NamedTuple):
-    callback: Callback
-    row: Row
-    alone: bool
-
-    @property
-    def names(self) -> list[_Name]:
-        return _names(self.callback)
-
-    @property
-    def place(self) -> _Place:
-        return _Place(self.callback.service_id, self.callback.dial_target)
 
 
 _COLUMN_LIST: Final = ", ".join(CALLBACK_COLUMNS)
@@ -76,28 +57,19 @@ SAME_TARGET: Final = """
 """
 
 
-async def _create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
-    there = transaction.services
-    refused = [next((c.service_id for c in call.new if c.service_id not in there), None) for call in calls]
-    new = [
-        _New(callback, row_of(callback), callback.callback_id in call.alone)
-        for call, service_id in zip(calls, refused, strict=True)
-        for callback in call.new
-        if service_id is None
-    ]
-    there_already = await _insert_new(transaction, new)
-    stored = [one for one, other in zip(new, there_already, strict=True) if other is None]
-    await insert_labels(transaction, [one.callback for one in stored])
-    transaction.entries += [event_row.created(one.callback, one.row[-1]) for one in stored]
-    answers = iter(there_already)
-    return [
-        [next(answers) for _ in call.new] if service_id is None else UnknownService(service_id)
-        for call, service_id in zip(calls, refused, strict=True)
-    ]
+async def _create(
+    transaction: PostgresTransaction, calls: Sequence[Creation]
+) -> list[list[Callback | None] | Exception]:
+    creation = JointCreation(calls, transaction.services)
+    found = await _insert_new(transaction, creation.new)
+    stored = creation.stored(found)
+    await insert_labels(transaction, [new.callback for new in stored])
+    transaction.entries += [event_row.created(new.callback, new.row[-1]) for new in stored]
+    return creation.results(found)
 
 
-async def _insert_new(transaction: Transaction, new: Sequence[_New]) -> list[Callback | None]:
-    """The one there already for each, None for each that was stored."""
+async def _insert_new(transaction: PostgresTransaction, new: Sequence[NewCallback]) -> list[Callback | None]:
+    """Return for each the one that is there already, None when it was stored."""
     there_already: dict[int, Callback | None] = {}
     known = _Known()
     # Mostly, all are new. Looked at before is only what must be alone; else the second time tells what was there.
@@ -116,28 +88,29 @@ async def _insert_new(transaction: Transaction, new: Sequence[_New]) -> list[Cal
     return [there_already[place] for place in range(len(new))]
 
 
-async def _insert(transaction: Transaction, new: Mapping[int, _New]) -> list[int]:
-    """Tell which of them were stored."""
+async def _insert(transaction: PostgresTransaction, new: Mapping[int, NewCallback]) -> list[int]:
+    """Return which of them were stored."""
     if not new:
         return []
-    # In the order of the names that others may give, too: their own ids, which nobody else has, come last. So two
-    # servers that are given the same ones do not wait for each other in a circle.
-    rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(one.names, reverse=True))]
+    # In the order of the names that others may give, too: their own ids, which no other request has, come last. So
+    # two servers that are given the same ones do not wait for each other in a circle.
+    rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(_names(one.callback), reverse=True))]
     stored = {callback_id for (callback_id,) in await transaction.ask(_INSERT, rows_json(CALLBACK_COLUMNS, rows))}
     return [place for place, one in new.items() if one.callback.callback_id in stored]
 
 
-def _first_of_equals(new: Iterable[tuple[int, _New]]) -> dict[int, _New]:
+def _first_of_equals(new: Iterable[tuple[int, NewCallback]]) -> dict[int, NewCallback]:
     """Those that no earlier one keeps from being stored; the others are looked at again when it is known what was."""
-    first: dict[int, _New] = {}
+    first: dict[int, NewCallback] = {}
     names: set[_Name] = set()
     taken: set[_Place] = set()
     for place, one in new:
-        if names.isdisjoint(one.names) and not (one.alone and one.place in taken):
+        its_names, its_place = _names(one.callback), _place(one.callback)
+        if names.isdisjoint(its_names) and not (one.alone and its_place in taken):
             first[place] = one
-            names.update(one.names)
+            names.update(its_names)
             if not one.callback.ended:
-                taken.add(one.place)
+                taken.add(its_place)
     return first
 
 
@@ -148,10 +121,10 @@ class _Known:
         self._by_name: dict[_Name, Callback] = {}
         self._by_place: dict[_Place, Callback] = {}
 
-    async def look_up(self, transaction: Transaction, new: Collection[_New]) -> None:
-        names = [name for one in new for name in one.names]
+    async def look_up(self, transaction: PostgresTransaction, new: Collection[NewCallback]) -> None:
+        names = [name for one in new for name in _names(one.callback)]
         ids, tasks, requests = ([n for n in names if n.kind == kind] for kind in (_ID, _TASK, _REQUEST))
-        places = {one.place for one in new if one.alone}
+        places = {_place(one.callback) for one in new if one.alone}
         named = await transaction.send(
             SAME_NAME,
             [name.name for name in ids],
@@ -165,19 +138,19 @@ class _Known:
             self._by_name |= dict.fromkeys(_names(callback), callback)
         for row in await placed.fetchall():
             callback = read_callback(*row)
-            self._by_place[_Place(callback.service_id, callback.dial_target)] = callback
+            self._by_place[_place(callback)] = callback
 
-    def other(self, new: _New) -> Callback | None:
+    def other(self, new: NewCallback) -> Callback | None:
         """A repeated request is answered as such before anything is said about its target."""
-        named = (self._by_name[name] for name in new.names if name in self._by_name)
-        return next(named, self._by_place.get(new.place) if new.alone else None)
+        named = (self._by_name[name] for name in _names(new.callback) if name in self._by_name)
+        return next(named, self._by_place.get(_place(new.callback)) if new.alone else None)
 
 
 _ID, _TASK, _REQUEST = "id", "task", "request"
 
 
 def _names(callback: Callback) -> list[_Name]:
-    """In the order in which they are looked for."""
+    """Return them in the order in which they are looked for."""
     names = [_Name(_ID, callback.callback_id)]
     if callback.request.external_task_id:
         names.append(_Name(_TASK, callback.request.external_task_id, callback.request.caller_id))
@@ -186,8 +159,12 @@ def _names(callback: Callback) -> list[_Name]:
     return names
 
 
+def _place(callback: Callback) -> _Place:
+    return _Place(callback.service_id, callback.dial_target)
+
+
 def _locks(call: Creation) -> Locks:
     return Locks(services={callback.service_id for callback in call.new}, alone=bool(call.alone))
 
 
-create = Operation(_create, _locks)
+create = PostgresOperation(_create, _locks)

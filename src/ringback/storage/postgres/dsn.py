@@ -1,4 +1,4 @@
-"""Where the database is: `postgresql://…`, as libpq understands it, and one option of ours."""
+"""Where the database is: `postgresql://…`, as libpq understands it, and one option of Ringback's."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -33,7 +33,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raises `StoreCannotOpen` when it is no URL that libpq understands."""
+        """Raise `StoreCannotOpen` when it is no URL that libpq understands."""
         place, _, query = url.partition("?")
         options = parse_qsl(query, keep_blank_values=True)
         prepared = dict(options).get(_PREPARED, "on")

@@ -1,4 +1,4 @@
-"""Hearing of what other servers commit: by notification where there is one, by asking at any rate.
+"""Hearing of what other servers commit: by notification where there is one, by asking in any case.
 
 A notification is a hint. Every server asks the database once a second what the newest numbers are, so one that is
 lost costs no more than that. Where they do not come (a pooler between, an engine that has no LISTEN), it notices
@@ -20,24 +20,20 @@ from ringback.storage.postgres.transaction import NEWEST_EVENT
 
 LISTENING_INTERVAL_S: Final = 1.0
 POLLING_INTERVAL_S: Final = 0.1
-# After something was found that nobody had notified.
+# After something was found that had not been notified.
 POLLING_S: Final = 60.0
 _ANSWER_LIMIT_S: Final = 3.0
 
 _NUMBERS: Final = f"SELECT {NEWEST_EVENT}, (SELECT services_version FROM ringback)"  # noqa: S608 - SQL of ours
-# Given the channel.
-RING: Final = f"""
-    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
-"""  # noqa: S608 - SQL of ours
 
 
 def channel_of(database_id: str) -> str:
-    """Notifications are those of a whole PostgreSQL database, which may have several of ours, each in a schema."""
+    """Notifications are those of a whole PostgreSQL database, where several of Ringback may be, each in a schema."""
     return f"ringback_{database_id}"
 
 
 class Listener:
-    """Tells how far the log and the services have come, whoever has changed them."""
+    """Tells how far the log and the services have come, whichever server has changed them."""
 
     def __init__(self, address: Address, channel: str, heard: Callable[[int, int], None]) -> None:
         self._channel = channel
@@ -61,7 +57,7 @@ class Listener:
             hear = partial(self._hear, interval_s=interval_s)
             try:
                 await self._link.run(hear, interval_s + _ANSWER_LIMIT_S)
-            except StorageUnavailable:  # the writer and the readers say so to whom it concerns
+            except StorageUnavailable:  # the callers are told so by the writer and the readers
                 await asyncio.sleep(interval_s)
 
     async def _listen(self, connection: Connection) -> None:

@@ -2,24 +2,17 @@
 
 from datetime import datetime
 from itertools import takewhile
-from typing import Final, NamedTuple
+from typing import Final
 
-from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
+from ringback.storage.operations import Purge
 from ringback.storage.postgres.labels import delete_labels
-from ringback.storage.postgres.transaction import NEWEST_EVENT, Transaction, each
+from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
-
-class Purge(NamedTuple):
-    now: datetime
-    retention: Retention
-    limit: int
-
-
-# Somebody else is forgetting when this answers nothing.
+# Another server is forgetting when this finds nothing.
 _LOCK: Final = "SELECT number FROM log_start FOR UPDATE SKIP LOCKED"
-# A callback that somebody else is about to write is left for the next time.
+# A callback that another server is about to write is left for the next time.
 ENDED: Final = """
     SELECT callback_id, state, body FROM callback WHERE end_us IS NOT NULL AND end_us < $1
      ORDER BY end_us LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -29,7 +22,7 @@ OLDEST_EVENTS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
-async def _purge(transaction: Transaction, request: Purge) -> int:
+async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     now, retention, limit = request
     locked = await transaction.ask(_LOCK)
     if not locked:
@@ -40,17 +33,19 @@ async def _purge(transaction: Transaction, request: Purge) -> int:
     return callbacks + events
 
 
-async def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:
+async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, before_us: int, limit: int) -> int:
     ended = await transaction.ask(ENDED, before_us, limit)
     await delete_labels(transaction, [read_callback(body, None) for _, _, body in ended])
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", [row[0] for row in ended])
     for callback_id, _, _ in ended:
-        transaction.callbacks.pop(callback_id, None)
+        transaction.locked.callbacks.pop(callback_id, None)
     transaction.entries += [event_row.purged(now, *row) for row in ended]
     return len(ended)
 
 
-async def _purge_events(transaction: Transaction, start: int, before_us: int, min_events: int, limit: int) -> int:
+async def _purge_events(
+    transaction: PostgresTransaction, start: int, before_us: int, min_events: int, limit: int
+) -> int:
     """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
     oldest = await transaction.ask(OLDEST_EVENTS, start, min_events, limit)
     old = [number for number, event_us in takewhile(lambda row: row[1] < before_us, oldest)]

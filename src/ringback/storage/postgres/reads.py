@@ -1,4 +1,4 @@
-"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment."""
+"""The questions that an index serves. Each is one statement, which sees the database as it is at one moment."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,11 +11,9 @@ from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
 from ringback.storage.event_row import logged_event
+from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
 from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
-
-# A page ends early at about this size, so that no answer outgrows a message (4 MiB in gRPC).
-PAGE_BYTES: Final = 2 * 1024 * 1024
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = $1"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = $1 AND external_task_id = $2"
@@ -127,7 +125,7 @@ _IN_PROGRESS: Final = """
      WHERE callback.service_id = $1 AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
 """
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
-# Whether anybody is held is asked for a level whose line is short: there are few in it that are not held. (Asked as
+# Whether any is held is asked for a level whose line is short: there are few in it that are not held. (Asked as
 # EXISTS, or without an order, PostgreSQL may prefer to read all that are queued.)
 QUEUE: Final = f"""
     SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies,
@@ -191,7 +189,7 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
         service=read_service(body),
         turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
-        # Nobody who waits has a lease.
+        # None that waits has a lease.
         heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _ in rows if bodies},
         held=any(held for *_, held in rows),
     )

@@ -1,4 +1,4 @@
-"""Opening a database: refusals in plain sentences, the schema brought up to date by one of those who open it."""
+"""Opening a database: refusals in plain sentences, the schema brought up to date by one of the servers that open it."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ringback.storage.migrations import scripts
 from ringback.storage.postgres.connection import Connection, ask, connect
 from ringback.storage.postgres.dsn import Address
 
-# "RINGBACK" in ASCII: whoever else uses advisory locks in this database hardly uses this one.
+# "RINGBACK" in ASCII: another program with advisory locks in this database hardly uses this one.
 _LOCK_KEY: Final = 0x52494E474241434B
 _OTHERS_LIMIT: Final = "60s"
 _TABLES: Final = """
@@ -22,7 +22,7 @@ _TABLES: Final = """
 
 
 async def prepare(address: Address) -> str:
-    """Bring the schema up to date and answer the database's id. Raises `StoreCannotOpen`."""
+    """Bring the schema up to date and return the database's id. Raise `StoreCannotOpen`."""
     with refusals(address):
         connection = await connect(address)
         try:
@@ -56,7 +56,7 @@ async def _prepare(address: Address, connection: Connection) -> str:
 
 
 async def _version_of_ours(address: Address, connection: Connection) -> int:
-    """The version of the schema; 0 when the database is empty. Refuses what this program must not touch."""
+    """Return the version of the schema; 0 when the database is empty. Refuse what this program must not touch."""
     [(tables, ours)] = await ask(connection, _TABLES)
     if not tables:
         return 0

@@ -1,29 +1,25 @@
 """Writing services, and where their round robin begins."""
 
-from typing import NamedTuple
-
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
-from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.errors import DuplicateService
 from ringback.storage.body import write_json, write_service
-from ringback.storage.postgres.transaction import Transaction, each
+from ringback.storage.comparison import compare_service, service_changed_since
+from ringback.storage.operations import ServiceRevision
+from ringback.storage.postgres.transaction import PostgresTransaction, each
 
 
-async def _put_service(transaction: Transaction, service: Service) -> None:
+async def _put_service(transaction: PostgresTransaction, service: Service) -> None:
     service_id = service.service_id
     stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR NO KEY UPDATE", service_id)
-    is_new = service.revision == 1
-    if is_new and stored:
-        raise DuplicateService(service_id, "service_id")
-    if not is_new and stored != [(service.revision - 1,)]:
-        raise RevisionConflict(f"service {service_id} was changed since it was read")
+    compare_service(service, stored[0][0] if stored else None)
     others = await transaction.ask(
         "SELECT service_id FROM service WHERE sip_address = $1 AND service_id <> $2", service.sip_address, service_id
     )
     if others:
         raise DuplicateService(others[0][0], "sip_address")
     values = service.sip_address, service.revision, write_service(service), service_id
-    if is_new:
+    if service.revision == 1:
         await transaction.send(
             "INSERT INTO service (sip_address, revision, body, service_id) VALUES ($1, $2, $3, $4)", *values
         )
@@ -39,16 +35,11 @@ async def _put_service(transaction: Transaction, service: Service) -> None:
     await _count_version(transaction)
 
 
-class ServiceRevision(NamedTuple):
-    service_id: str
-    revision: int
-
-
-async def _delete_service(transaction: Transaction, service: ServiceRevision) -> bool:
-    # Whoever creates for it holds the row too, so what they store is seen by the next statement.
+async def _delete_service(transaction: PostgresTransaction, service: ServiceRevision) -> bool:
+    # A server that creates for it holds the row too, so what it stores is seen by the next statement.
     stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR UPDATE", service.service_id)
     if stored != [(service.revision,)]:
-        raise RevisionConflict(f"service {service.service_id} was changed since it was read")
+        raise service_changed_since(service.service_id)
     is_used = await transaction.ask(
         """
         SELECT 1 FROM callback
@@ -65,7 +56,7 @@ async def _delete_service(transaction: Transaction, service: ServiceRevision) ->
     return True
 
 
-async def _count_version(transaction: Transaction) -> None:
+async def _count_version(transaction: PostgresTransaction) -> None:
     [(transaction.services_version,)] = await transaction.ask(
         "UPDATE ringback SET services_version = services_version + 1 RETURNING services_version"
     )

@@ -1,6 +1,8 @@
-"""One transaction of the writing connection: locks first, then what is to be written, the event log last.
+"""Writing a batch: one transaction of the writing connection, or, when something is wrong, one for each request.
 
-Statements go out without waiting for each other's answers (pipeline mode), so that a transaction takes three round
+Its locks come first, then what is to be written, the event log last.
+
+Statements go out without waiting for each other's results (pipeline mode), so that a transaction takes three round
 trips, however much is in it, and the last of them is all that other servers may have to wait for.
 
 Locks are taken in the same order by every server, so that none waits for another in a circle: polls, services,
@@ -9,34 +11,45 @@ of two callbacks, say) is undone by PostgreSQL, and done again alone.
 """
 
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
+from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
+from ringback.storage.comparison import Held, Overlay
 from ringback.storage.event_row import EVENT_COLUMNS
-from ringback.storage.postgres.connection import Connection
-from ringback.storage.postgres.labels import recordset, rows_json
+from ringback.storage.postgres.connection import RIVALRY, Connection, Link
+from ringback.storage.postgres.recordset import recordset, rows_json
+from ringback.storage.writer import Submission, places_by_operation
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Below the limit for a write (see store.py): whoever waits for a lock gets to know what it is.
+# With the patience for a new connection this makes five seconds, also for what waits behind a batch that hangs.
+WRITE_LIMIT_S: Final = 4.0
+# Below that: the caller who waits for a lock is told that it is one.
 LOCK_TIMEOUT: Final = "3s"
 # A server that is suspended or cut off in mid-transaction holds up all others for so long.
 IDLE_TIMEOUT: Final = "3s"
+# How often a request that is alone in its transaction gives way to rivals.
+_ATTEMPTS: Final = 3
 
-# Whoever else may be on this connection, with a pooler between, has other settings: these end with the transaction.
+# Another client that is on this connection, with a pooler between, has other settings: these end with the transaction.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SETTINGS: Final = f"""
     SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true),
            set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)
 """
 # A service that is created for is not deleted meanwhile; many servers may create at the same time. When callbacks
-# have to be alone at their target, nobody else may.
+# have to be alone at their target, no other server may.
 _LOCK_SERVICES: Final = """
     SELECT service_id FROM service WHERE service_id = ANY($1) ORDER BY service_id FOR KEY SHARE
 """
@@ -48,7 +61,7 @@ _LOCK_CALLBACKS: Final = """
 _LOCK_TURNS: Final = """
     SELECT service_id, revision FROM service_turn WHERE service_id = ANY($1) ORDER BY service_id FOR UPDATE
 """
-# Held while leases are written for a poll, so that whoever hears of the same poll again can wait for them.
+# Held while leases are written for a poll, so that a server that is sent the same poll again can wait for them.
 _LOCK_POLLS: Final = "SELECT pg_advisory_xact_lock(poll) FROM unnest($1) AS poll ORDER BY poll"
 AWAIT_POLL: Final = "SELECT pg_advisory_xact_lock_shared($1)"
 _CALLS: Final = "SELECT dial_target, callback_id FROM callback WHERE dial_target = ANY($1) AND lease_dialer IS NOT NULL"
@@ -66,6 +79,10 @@ _APPEND: Final = f"""
         RETURNING number
     )
     SELECT max(number) FROM appended
+"""  # noqa: S608 - SQL of ours
+# Tells the other servers how far the log and the services have come. Given the channel.
+_NOTIFY: Final = f"""
+    SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
 """  # noqa: S608 - SQL of ours
 
 
@@ -96,45 +113,45 @@ class Locks:
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
-    """The key of the lock for one poll. Two polls that share one wait for each other, and no more."""
+    """Return the key of the lock for one poll. Two polls that share one wait for each other, and no more."""
     digest = hashlib.blake2b(f"{dialer_id} {request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 
-class Held(NamedTuple):
-    """What a locked callback is compared by."""
+class Unlocked:
+    """`Stored`, of what is not locked: no row of it is known."""
 
-    revision: int
-    lease_expire_us: int | None
-    lease_fencing: int | None
+    def callback(self, callback_id: str) -> None: ...
+
+    def holder(self, target: str) -> None: ...
+
+    def turn(self, service_id: str) -> None: ...
 
 
 @dataclass(slots=True)
-class Transaction:
+class PostgresTransaction:
     """What is locked, as it is at this point of the transaction, and what is to be logged at its end."""
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
     services: set[str] = field(default_factory=set)
-    callbacks: dict[str, Held] = field(default_factory=dict)
-    turns: dict[str, int] = field(default_factory=dict)
-    in_call: dict[str, str | None] = field(default_factory=dict)
+    locked: Overlay = field(default_factory=lambda: Overlay(Unlocked()))
     entries: list[Row] = field(default_factory=list)
     # The version of all services, when it has changed.
     services_version: int = 0
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
-        """Have it run; an error comes up later. The rows are for those who ask the cursor."""
+        """Have it run; an error comes up later. The rows are in the cursor after the next round trip."""
         return await self.connection.execute(statement, values)
 
     async def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """The rows that it answers: a round trip."""
+        """Return its rows: a round trip."""
         cursor = await self.send(statement, *values)
         await self._catch_up()
         return await cursor.fetchall()
 
     async def _catch_up(self) -> None:
-        """Wait for all answers. While we think about them, the database has to know that it waits for us.
+        """Wait for all results. While this server works on them, the database has to know that it waits for it.
 
         Without that (the driver's own way), it would not notice that a server is hanging in its transaction.
         """
@@ -157,37 +174,37 @@ class Transaction:
         ]
         await self._catch_up()
         services, callbacks, turns, calls = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
-        self.services.update(service_id for (service_id,) in services)
-        self.callbacks.update((callback_id, Held(*columns)) for callback_id, *columns in callbacks)
-        self.turns.update((service_id, revision) for service_id, revision in turns)
-        self.in_call.update((target, callback_id) for target, callback_id in calls)
+        self.services = {service_id for (service_id,) in services}
+        self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
+        self.locked.turns = dict(turns)
+        self.locked.holders = dict(calls)
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:
-        """Log the entries. The cursor answers the newest number."""
+        """Log the entries. The row of the cursor is the newest number."""
         if not self.entries:
             return None
-        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for us
+        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for this one
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T, R]):
+class PostgresOperation(Generic[T, R]):
     """What is written, and what it needs to be locked.
 
-    `run` takes the requests that were handed in for it, in order, and answers each with a result or with the refusal
-    to raise. For a refused request it must not have written anything; whatever it raises itself is unexpected, and
-    all is undone.
+    `run` takes the requests that were handed in for it, in order, and returns for each a result or the refusal to
+    raise. For a refused request it must not have written anything; what it raises itself is unexpected, and all is
+    undone.
     """
 
-    run: Callable[[Transaction, Sequence[T]], Awaitable[Sequence[R | Exception]]]
+    run: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Sequence[R | Exception]]]
     locks: Callable[[T], Locks] = lambda _: Locks()
 
 
-def each(run: Callable[[Transaction, T], Awaitable[R]]) -> Operation[T, R]:
-    """The operation that handles its requests one after the other."""
+def each(run: Callable[[PostgresTransaction, T], Awaitable[R]]) -> PostgresOperation[T, R]:
+    """Return the operation that handles its requests one after the other."""
 
-    async def run_all(transaction: Transaction, requests: Sequence[T]) -> list[R | Exception]:
+    async def run_all(transaction: PostgresTransaction, requests: Sequence[T]) -> list[R | Exception]:
         answers: list[R | Exception] = []
         for request in requests:
             try:
@@ -196,4 +213,96 @@ def each(run: Callable[[Transaction, T], Awaitable[R]]) -> Operation[T, R]:
                 answers.append(refusal)
         return answers
 
-    return Operation(run_all)
+    return PostgresOperation(run_all)
+
+
+async def _probe(transaction: PostgresTransaction, _: None) -> None:
+    """A write that means nothing."""
+    await transaction.send("UPDATE ringback SET probes = probes + 1")
+
+
+probe = each(_probe)
+
+_Submission = Submission[PostgresOperation[Any, Any]]
+
+
+class PostgresBatchWriter:
+    """Writes batches over one connection."""
+
+    def __init__(self, link: Link, channel: str, committed: Callable[[int, int], None]) -> None:
+        """`committed` is told the newest number of the log and of the services; 0 for no change."""
+        self._link = link
+        self._channel = channel
+        self._committed = committed
+        self._notifies = True
+
+    async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
+        """Return the outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
+        try:
+            return await self._transact(batch)
+        except StorageUnavailable as away:
+            return [StorageUnavailable(str(away)) for _ in batch]
+        except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
+            if len(batch) > 1:
+                return [await self._write_alone(submission) for submission in batch]
+            return [await self._write_alone(batch[0]) if isinstance(error, RIVALRY) else error]
+
+    async def _write_alone(self, submission: _Submission) -> Any:
+        for attempt in range(_ATTEMPTS):
+            try:
+                [outcome] = await self._transact([submission])
+            except RIVALRY as error:
+                rival = error
+                _log.info("attempt %d to write gave way to a rival: %s", attempt + 1, error)
+            except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
+                return error
+            else:
+                return outcome
+        if isinstance(rival, psycopg.IntegrityError):
+            return rival
+        return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {rival}")
+
+    async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
+        return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
+
+    async def _run(self, connection: Connection, batch: Sequence[_Submission]) -> list[Any]:
+        commit = newest = None
+        try:
+            async with connection.pipeline() as pipeline:
+                transaction = PostgresTransaction(connection, pipeline)
+                await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
+                outcomes = await _run_operations(transaction, batch)
+                newest = await transaction.append()
+                commit = await transaction.send("COMMIT")
+                if self._notifies and (newest is not None or transaction.services_version):
+                    # After the commit, in a transaction of its own: no fault of a hint can harm what is written.
+                    await transaction.send(_NOTIFY, self._channel)
+        except psycopg.Error as error:
+            if commit is None or commit.statusmessage != "COMMIT":
+                if commit is not None and connection.closed:
+                    raise StorageUnavailable(f"the database was lost during the commit: {error}") from error
+                raise
+            if not connection.closed:
+                _log.warning("the database does not take notifications, other servers have to poll: %s", error)
+                self._notifies = False
+        finally:
+            await _clean(connection)
+        row = None if newest is None else await newest.fetchone()
+        self._committed(0 if row is None else row[0], transaction.services_version)
+        return outcomes
+
+
+async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
+    outcomes: list[Any] = [None] * len(batch)
+    for operation, places in places_by_operation(batch).items():
+        answers = await operation.run(transaction, [batch[place].request for place in places])
+        for place, answer in zip(places, answers, strict=True):
+            outcomes[place] = answer
+    return outcomes
+
+
+async def _clean(connection: Connection) -> None:
+    """Leave no transaction open, whatever happened."""
+    if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
+        # Not a statement of this module: the driver has to forget as well which statements it had just prepared.
+        await connection.rollback()

@@ -71,7 +71,7 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
     """Store the change, and return its entry in the log."""
     before, after = change.before, change.after
     row = row_of(after)
-    names, values = changed_columns(before, row)
+    names, values = changed_columns(before, after, row)
     version = before.revision, lease_expire_us(before)
     if database.execute(_update_of(names), (*values, before.callback_id, *version)).rowcount == 0:
         raise changed_since([before.callback_id])

@@ -34,14 +34,14 @@ _SERVERS: Final = """
         OR EXISTS (SELECT FROM pg_stat_activity
                     WHERE datname = current_database() AND application_name IN ('ringback', %s))
 """
-# Nobody else's lock is waited for as long as the work takes; and one side waits while the other one works. Not by a
-# query: that would fix what the transaction sees before it has its lock.
+# The lock of another client is waited for, but not for as long as its work takes; and one side waits while the other
+# one works. Not by a query: that would fix what the transaction sees before it has its lock.
 _SETTINGS: Final = """
     SET LOCAL lock_timeout = {patience_ms};
     SET LOCAL statement_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0
 """
-# Whoever opens the database reads this table: no server starts before the transaction is over, and no other move.
+# A server that opens the database reads this table: no server starts before the transaction is over, and no other move.
 _KEEP_OUT: Final = "LOCK TABLE ringback IN ACCESS EXCLUSIVE MODE"
 _ABOUT: Final = """
     SELECT database_id, services_version, clock_jumps, log_start.number,
@@ -57,14 +57,14 @@ _INDEXES: Final = """
 
 
 def place(address: Address) -> object:
-    """The same for two addresses of one database. Raises `StoreCannotOpen`."""
+    """Return a value that is the same for two addresses of one database. Raise `StoreCannotOpen`."""
     with _connected(address) as connection:
         return _ask(connection, _PLACE)
 
 
 @contextmanager
 def source(address: Address) -> Iterator["PostgresSide"]:
-    """Read the database as it is now. Raises `StoreCannotOpen`, and `NotMoved` while a server uses it."""
+    """Read the database as it is now. Raise `StoreCannotOpen`, and `NotMoved` while a server uses it."""
     with _connected(address) as connection:
         with refusals(address):
             if not _has(connection, "ringback"):
@@ -78,7 +78,7 @@ def source(address: Address) -> Iterator["PostgresSide"]:
 
 @contextmanager
 def target(address: Address) -> Iterator["PostgresTarget"]:
-    """Fill the database. Raises `StoreCannotOpen`, and `NotMoved` when it is not empty or a server uses it."""
+    """Fill the database. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty or a server uses it."""
     with _connected(address) as connection:
         with refusals(address):
             check_empty(address, _content(connection))

@@ -1,0 +1,100 @@
+"""When the scheduler makes its passes: one timer for the earliest thing there is, however many callbacks wait.
+
+Of many servers on one database, one makes the passes (`leader_election.py`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ringback.application.directory import Directory
+from ringback.application.events.feed import EventFeed
+from ringback.application.scheduling.clock_jumps import ClockJumps
+from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.scheduler import Scheduler
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.ports.values import LoggedEvent
+
+_log = logging.getLogger(__name__)
+
+# How long to sleep at most before the clock is looked at again for a jump.
+_CLOCK_CHECK_S = 1.0
+_RETRY_S = 1.0
+_NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class SchedulerLoop:
+    """`run()` makes a pass whenever the next thing is due, while this server leads."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        jumps: ClockJumps,
+        election: LeaderElection,
+        clock: Clock,
+        directory: Directory,
+        feed: EventFeed,
+    ) -> None:
+        self._scheduler = scheduler
+        self._jumps = jumps
+        self._election = election
+        self._clock = clock
+        # When the next pass begins, as far as is known.
+        self._wake_time = _FAR
+        self._woken = asyncio.Event()
+        election.listen(self._on_lead)
+        directory.listen(self._on_service)
+        feed.listen(self._on_events)
+
+    async def start(self) -> None:
+        """Raise `StorageUnavailable`."""
+        await self._jumps.start()
+
+    async def run(self) -> None:
+        """Make passes until cancelled. Storage faults are waited out."""
+        while True:
+            self._wake_time = _FAR  # what is committed during the pass may lower it
+            try:
+                await self._jumps.follow()
+                if self._election.leads:
+                    self._wake_at(await self._scheduler.run_once(self._clock.now()))
+            except StorageUnavailable as fault:
+                _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            await self._sleep()
+
+    async def _sleep(self) -> None:
+        """Return at the wake time, wherever it is moved to meanwhile, or when the clock has jumped."""
+        while not self._jumps.jump_s():
+            self._woken.clear()
+            remaining_s = (self._wake_time - self._clock.now()).total_seconds()
+            if remaining_s <= 0:
+                return
+            try:
+                async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    def _wake_at(self, moment: datetime) -> None:
+        if moment < self._wake_time:
+            self._wake_time = moment
+            self._woken.set()
+
+    def _on_lead(self) -> None:
+        self._scheduler.note_all_services()
+        self._wake_at(_NOW)
+
+    def _on_service(self, service: Service) -> None:
+        self._scheduler.note_service(service)
+        self._wake_at(_NOW)
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        """Wake earlier when something that was just committed is due before anything known."""
+        for event in events:
+            for moment in self._scheduler.note_callback(event.callback):
+                self._wake_at(moment)

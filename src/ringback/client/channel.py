@@ -1,0 +1,45 @@
+"""Channels that recover quickly."""
+
+from importlib.resources import files
+from typing import Any, Final
+
+import grpc
+
+# The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
+# every create an `external_task_id` or a `request_id`, and repeating it is harmless. Streams are left out: they
+# must be resumed with their last token, which only `watch` knows.
+SERVICE_CONFIG: Final = files("ringback").joinpath("service_config.json").read_text(encoding="utf-8")
+
+
+def channel_options() -> list[tuple[str, Any]]:
+    """Return the options with which a channel to Ringback recovers quickly, for `grpc` and `grpc.aio`."""
+    return [
+        ("grpc.service_config", SERVICE_CONFIG),
+        # Notice a dead connection, and keep NATs and proxies from dropping one that is only quiet. The server
+        # permits a ping every ten seconds.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        # By default a channel that could not connect refuses calls for up to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+    ]
+
+
+def insecure_channel(target: str) -> grpc.aio.Channel:
+    """Open a plain-text channel with the recommended options. It takes no token, which others could read."""
+    return grpc.aio.insecure_channel(target, options=channel_options())
+
+
+def secure_channel(target: str, token: str | None = None, root_certificates: bytes | None = None) -> grpc.aio.Channel:
+    """Open a TLS channel with the recommended options.
+
+    `token` goes with every call as `authorization: Bearer ...`. `root_certificates` (PEM) take the place of the
+    roots that gRPC comes with.
+    """
+    credentials = grpc.ssl_channel_credentials(root_certificates)
+    if token is not None:
+        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+    return grpc.aio.secure_channel(target, credentials, options=channel_options())

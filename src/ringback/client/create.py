@@ -1,0 +1,44 @@
+"""Creating a callback, once."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import grpc
+from grpc import StatusCode
+
+from ringback.client import backoff
+from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
+
+if TYPE_CHECKING:
+    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+
+# Nothing is known of the fate of a try that ends so. A server that stops cancels what it can't finish.
+_UNCERTAIN_CODES: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED})
+
+
+async def create(
+    stub: "CallbackServiceAsyncStub", request: CreateCallbackRequest, timeout_s: float = 30
+) -> CreateCallbackResponse:
+    """Ask for one callback, once, however often it takes to get an answer: also over a restart of the server.
+
+    A request with neither a `request_id` nor an `external_task_id` gets a random `request_id`; the caller's own
+    message is left alone. When the answer to an earlier try was lost, `created` is false although it is new.
+
+    Raises `grpc.aio.AioRpcError`: what the server refuses at once, and after `timeout_s` the last failure.
+    """
+    if not request.request_id and not request.callback_request.external_task_id:
+        unnamed, request = request, CreateCallbackRequest(request_id=str(uuid4()))
+        request.MergeFrom(unnamed)
+    now_s = asyncio.get_running_loop().time
+    end_s = now_s() + timeout_s
+    failures = 0
+    while True:
+        try:
+            return await stub.CreateCallback(request, timeout=min(backoff.TRY_S, end_s - now_s()))
+        except grpc.aio.AioRpcError as error:
+            failures += 1
+            delay_s = backoff.delay_s(failures)
+            if error.code() not in _UNCERTAIN_CODES or now_s() + delay_s >= end_s:
+                raise
+        await asyncio.sleep(delay_s)

@@ -1,0 +1,53 @@
+"""Why Ringback refused a call."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from ringback.v1.error_reason_pb2 import ERROR_REASON_UNSPECIFIED, ErrorReason
+
+_DOMAIN: Final = "ringback.v1"
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+
+
+class Violation(NamedTuple):
+    """One fault of one field of a request."""
+
+    field: str
+    description: str
+
+
+def reason_of(error: grpc.RpcError) -> ErrorReason.ValueType:
+    """Return why Ringback refused, such as `ERROR_REASON_CALLBACK_NOT_FOUND`.
+
+    `ERROR_REASON_UNSPECIFIED` for an error that does not come from Ringback itself (no connection, a deadline, a
+    proxy), and for a reason that is newer than these stubs.
+    """
+    for detail in _details_of(error):
+        info = ErrorInfo()
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            with suppress(ValueError):  # newer than these stubs
+                return ErrorReason.Value(f"ERROR_REASON_{info.reason}")
+    return ERROR_REASON_UNSPECIFIED
+
+
+def violations_of(error: grpc.RpcError) -> tuple[Violation, ...]:
+    """Return what is wrong with the request, field by field; empty unless the reason is INVALID_FIELD."""
+    return tuple(
+        Violation(violation.field, violation.description)
+        for detail in _details_of(error)
+        if detail.Unpack(bad_request := BadRequest())
+        for violation in bad_request.field_violations
+    )
+
+
+def _details_of(error: grpc.RpcError) -> Iterator[Any]:
+    # Pairs in grpc and in grpc.aio, and typed differently in the two.
+    metadata: Any = error.trailing_metadata()
+    for key, value in metadata or ():
+        if key == _DETAILS_KEY:
+            yield from Status.FromString(value).details

@@ -1,0 +1,117 @@
+"""Watching callbacks without a gap."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from grpc import StatusCode
+
+from ringback.client import backoff
+from ringback.v1.callback_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
+
+if TYPE_CHECKING:
+    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+
+_log = logging.getLogger(__name__)
+
+# What the server makes of `heartbeat_interval`, as callback_service.proto says.
+_DEFAULT_HEARTBEAT_S: Final = 15.0
+_MAX_HEARTBEAT_S: Final = 60.0
+# Two intervals make a silent connection suspect; the third is for slow networks and busy machines.
+_SILENT_INTERVALS: Final = 3
+
+# The same request would only be refused again.
+_FINAL_CODES: Final = frozenset(
+    {
+        StatusCode.INVALID_ARGUMENT,
+        StatusCode.NOT_FOUND,
+        StatusCode.OUT_OF_RANGE,
+        StatusCode.PERMISSION_DENIED,
+        StatusCode.UNAUTHENTICATED,
+        StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+class _Broken(Exception):  # noqa: N818 - a reason to reconnect, which no caller ever sees
+    """The stream has ended in a way that a new one may cure."""
+
+
+async def watch(
+    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+) -> AsyncGenerator[WatchCallbacksResponse, None]:
+    """Watch callbacks for as long as the caller iterates, over broken connections and restarts of the server.
+
+    Each new stream continues with the last `resume_token`, so nothing is missed; the last events may come twice,
+    and the larger `revision` wins. A connection that has been silent for three heartbeat intervals counts as
+    broken. (Open the channel with `channel_options`: without keepalive the next stream may take the same dead one.)
+
+    Raises `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
+    RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
+    """
+    request = _copy(request)
+    failures = 0
+    while True:
+        answered = False
+        try:
+            async with aclosing(_stream(stub, request)) as responses:
+                async for response in responses:
+                    answered = True
+                    yield response
+                    request.resume_token = response.resume_token
+        except _Broken as broken:
+            fault = str(broken)
+        else:
+            fault = "" if answered else "the stream ended before its first response"
+        if answered:
+            failures = 0
+        if fault:
+            failures += 1
+            # One line for each outage, however long it lasts.
+            _log.log(logging.WARNING if failures == 1 else logging.DEBUG, "watch interrupted, resuming: %s", fault)
+            await asyncio.sleep(backoff.delay_s(failures))
+
+
+async def _stream(
+    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+) -> AsyncGenerator[WatchCallbacksResponse, None]:
+    """One stream, until its OK end. Raises `_Broken`, and `AioRpcError` for what is final."""
+    silence_s = _SILENT_INTERVALS * _heartbeat_s(request)
+    call = stub.WatchCallbacks(request)
+    try:
+        while True:
+            async with asyncio.timeout(silence_s):
+                response = await call.read()
+            if not isinstance(response, WatchCallbacksResponse):
+                return
+            yield response
+    except TimeoutError:
+        raise _Broken(f"nothing heard for {silence_s:g} s") from None
+    except grpc.aio.AioRpcError as error:
+        if error.code() in _FINAL_CODES:
+            raise
+        raise _Broken(f"{error.code().name}: {error.details()}") from None
+    except asyncio.CancelledError:
+        # gRPC raises this also when it is the server, or a proxy, that has cancelled the call.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _Broken("CANCELLED by the other side") from None
+    finally:
+        call.cancel()
+
+
+def _copy(request: WatchCallbacksRequest) -> WatchCallbacksRequest:
+    copy = WatchCallbacksRequest()
+    copy.CopyFrom(request)
+    return copy
+
+
+def _heartbeat_s(request: WatchCallbacksRequest) -> float:
+    if not request.HasField("heartbeat_interval"):
+        return _DEFAULT_HEARTBEAT_S
+    asked_s = request.heartbeat_interval.ToTimedelta().total_seconds()
+    return min(max(asked_s, backoff.MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)

@@ -1,0 +1,77 @@
+"""The end of the event log as it grows, and those who follow it."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Final
+
+from ringback.ports.values import LoggedEvent
+from ringback.storage.watermark import Watermark
+
+# A follower that lags further behind what was committed reads it: memory stays bounded.
+_MAX_HANDED: Final = 1_000
+_READ_LIMIT: Final = 1_000
+
+ReadEvents = Callable[[int, int], Awaitable[Sequence[LoggedEvent]]]
+
+
+class LogTail:
+    """How far the log has come, and `follow`.
+
+    The adapter tells of each commit. Where it is the only one that writes it hands over the events as well, so that a
+    follower that keeps up never reads what this process has just written.
+    """
+
+    def __init__(self, newest: int, read: ReadEvents) -> None:
+        """`read(after, limit)` returns events from the database, in order."""
+        self._end = Watermark(newest)
+        self._read = read
+        self._followers: set[_Follower] = set()
+
+    def advance(self, newest: int, events: Sequence[LoggedEvent] = ()) -> None:
+        """Tell of a commit that has brought the log to `newest`; `events` are the values that are at hand."""
+        for follower in self._followers:
+            follower.hand(events)
+        self._end.advance(newest)
+
+    def end(self) -> None:
+        """The log will grow no more: followers are told so with `StorageUnavailable`."""
+        self._end.end()
+
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
+        """Return the events above `after` as they come, in order, in batches of at least one.
+
+        Raise `StorageUnavailable` when the database is away; to follow on, call it again with the last number.
+        """
+        follower = _Follower()
+        self._followers.add(follower)
+        try:
+            while True:
+                await self._end.wait(after)
+                newest = self._end.value
+                events = follower.take(after) or await self._read(after, _READ_LIMIT)
+                if events:
+                    after = events[-1].number
+                    yield events
+                else:  # forgotten before they were read
+                    await self._end.wait(newest)
+        finally:
+            self._followers.discard(follower)
+
+
+class _Follower:
+    """What was handed over and not taken yet."""
+
+    def __init__(self) -> None:
+        self._events: deque[LoggedEvent] = deque(maxlen=_MAX_HANDED)
+
+    def hand(self, events: Sequence[LoggedEvent]) -> None:
+        self._events.extend(events)
+
+    def take(self, after: int) -> Sequence[LoggedEvent]:
+        """Return those that follow `after` without a gap; none when the database has to be asked."""
+        events = [event for event in self._events if event.number > after]
+        self._events.clear()
+        for place, event in enumerate(events):
+            if event.number != after + 1 + place:
+                return events[:place]
+        return events

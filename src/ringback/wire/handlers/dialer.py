@@ -1,0 +1,176 @@
+"""DialerService: what places the calls asks for work here, and reports."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ringback.application.directory import Directory
+from ringback.application.dispatch.assigner import (
+    DEFAULT_LEASE,
+    DEFAULT_WAIT_S,
+    MAX_LEASE,
+    MAX_LEASES,
+    MAX_WAIT_S,
+    MIN_LEASE,
+    Assigner,
+    LeaseRequest,
+)
+from ringback.application.dispatch.leases import Extended, Leases
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import CallbackInProgress, LeaseRefused
+from ringback.domain.faults import Faults
+from ringback.domain.request import caller_violation, text_violation
+from ringback.domain.service import Service
+from ringback.ports.clock import Clock
+from ringback.ports.dialer import OutcomeReport
+from ringback.v1 import dialer_service_pb2 as pb
+from ringback.wire.callbacks import write_callback
+from ringback.wire.enums import FIRST_LEGS, OUTCOMES
+from ringback.wire.errors import to_error
+from ringback.wire.values import (
+    Limits,
+    read_duration,
+    read_guid,
+    read_list,
+    write_time,
+)
+
+MAX_TOKENS = 1000
+MAX_SERVICES = 1000
+MAX_TEXT_LENGTH = 512
+_LEASES = Limits(1, MAX_LEASES, 1)
+_DURATION = Limits(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
+_WAIT = Limits(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
+# 0 says that there was none.
+_SIP_STATUS = Limits(100, 699, 0)
+_Q850_CAUSE = Limits(1, 127, 0)
+
+
+class DialerHandlers:
+    """The handlers of DialerService."""
+
+    def __init__(self, assigner: Assigner, leases: Leases, directory: Directory, clock: Clock) -> None:
+        self._assigner = assigner
+        self._leases = leases
+        self._directory = directory
+        self._clock = clock
+
+    async def lease_callbacks(self, request: pb.LeaseCallbacksRequest) -> pb.LeaseCallbacksResponse:
+        wanted = _read_poll(request)
+        for service_id in wanted.service_ids:
+            await self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
+        response = pb.LeaseCallbacksResponse()
+        for callback in await self._assigner.lease(wanted):
+            service = await self._directory.get(callback.service_id)
+            self._write_lease(callback, service, response.leases.add())
+        return response
+
+    async def extend_leases(self, request: pb.ExtendLeasesRequest) -> pb.ExtendLeasesResponse:
+        faults = Faults()
+        tokens = _read_tokens(request.lease_tokens, faults)
+        duration = _DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults)
+        faults.refuse()
+        response = pb.ExtendLeasesResponse()
+        for extended in await self._leases.extend(tokens, duration):
+            self._write_extended(extended, response.results.add())
+        return response
+
+    async def report_progress(self, request: pb.ReportProgressRequest) -> pb.ReportProgressResponse:
+        reports = {
+            pb.ATTEMPT_PROGRESS_DIALING: self._leases.dialing,
+            pb.ATTEMPT_PROGRESS_RINGING: self._leases.ringing,
+            pb.ATTEMPT_PROGRESS_CONNECTED: self._leases.connected,
+        }
+        faults = Faults()
+        _require_token(request.lease_token, faults)
+        if (report := reports.get(request.progress)) is None:
+            faults.add("progress", "is required" if request.progress == 0 else f"{request.progress} is not known")
+        faults.refuse()
+        assert report is not None
+        callback = await report(request.lease_token)
+        response = pb.ReportProgressResponse(cancel_requested=callback.state is State.CANCELLING)
+        write_callback(callback, response.callback)
+        return response
+
+    async def report_outcome(self, request: pb.ReportOutcomeRequest) -> pb.ReportOutcomeResponse:
+        faults = Faults()
+        _require_token(request.lease_token, faults)
+        report = OutcomeReport(
+            outcome=OUTCOMES.read(request.outcome, "outcome", faults),
+            sip_status=_SIP_STATUS.apply(request.sip_status or None, "sip_status", faults),
+            q850_cause=_Q850_CAUSE.apply(request.q850_cause or None, "q850_cause", faults),
+            detail=request.detail,
+        )
+        faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
+        faults.refuse()
+        callback, replayed = await self._leases.ended(request.lease_token, report)
+        response = pb.ReportOutcomeResponse(replayed=replayed)
+        write_callback(callback, response.callback)
+        return response
+
+    async def release_leases(self, request: pb.ReleaseLeasesRequest) -> pb.ReleaseLeasesResponse:
+        faults = Faults()
+        tokens = _read_tokens(request.lease_tokens, faults)
+        faults.extend(text_violation("reason", request.reason, MAX_TEXT_LENGTH))
+        faults.refuse()
+        response = pb.ReleaseLeasesResponse()
+        for token in tokens:
+            result = response.results.add(lease_token=token)
+            try:
+                await self._leases.release(token)
+                result.released = True
+            except (LeaseRefused, CallbackInProgress) as refusal:
+                result.refused_reason = to_error(refusal).reason
+        return response
+
+    def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:
+        lease = callback.lease
+        assert lease is not None
+        message.lease_token = lease.token
+        write_callback(callback, message.callback)
+        write_time(lease.expire_time, message.expire_time)
+        message.time_to_live.FromTimedelta(self._time_to_live(lease.expire_time))
+        message.fencing_token = lease.fencing_token
+        message.service_sip_address = service.sip_address
+        message.first_leg = FIRST_LEGS.number(service.first_leg)
+        message.ring_timeout.FromTimedelta(service.ring_timeout)
+
+    def _write_extended(self, extended: Extended, message: pb.ExtendLeaseResult) -> None:
+        message.lease_token = extended.token
+        if extended.lost is not None:
+            message.lost_reason = to_error(extended.lost).reason
+        elif extended.expire_time is not None:
+            write_time(extended.expire_time, message.expire_time)
+            message.time_to_live.FromTimedelta(self._time_to_live(extended.expire_time))
+            message.cancel_requested = extended.cancel_requested
+
+    def _time_to_live(self, expire_time: datetime) -> timedelta:
+        return max(expire_time - self._clock.now(), timedelta(0))
+
+
+def _read_poll(request: pb.LeaseCallbacksRequest) -> LeaseRequest:
+    faults = Faults()
+    if not request.dialer_id:
+        faults.add("dialer_id", "is required")
+    faults.extend(caller_violation("dialer_id", request.dialer_id))
+    wait = _WAIT.apply(read_duration(request, "wait_duration", faults), "wait_duration", faults)
+    wanted = LeaseRequest(
+        dialer_id=request.dialer_id,
+        service_ids=frozenset(read_list(MAX_SERVICES, read_guid, request.service_ids, "service_ids", faults)),
+        max_leases=_LEASES.apply(request.max_leases or None, "max_leases", faults),
+        duration=_DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults),
+        wait_s=wait.total_seconds(),
+        request_id=read_guid(request.request_id, "request_id", faults) if request.request_id else "",
+    )
+    faults.refuse()
+    return wanted
+
+
+def _read_tokens(tokens: Sequence[str], faults: Faults) -> Sequence[str]:
+    if not 1 <= len(tokens) <= MAX_TOKENS:
+        faults.add("lease_tokens", f"has {len(tokens)} values; 1 to {MAX_TOKENS} are allowed")
+    return tokens[:MAX_TOKENS]
+
+
+def _require_token(token: str, faults: Faults) -> None:
+    if not token:
+        faults.add("lease_token", "is required")

@@ -1,0 +1,127 @@
+"""DirectoryService: services are created, read and changed, and their queues are looked at."""
+
+from ringback.application.callbacks.query import CallbackQueries
+from ringback.application.directory import Directory
+from ringback.application.dispatch.queue_view import QueueView, QueueViews
+from ringback.domain.callback import Callback
+from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
+from ringback.domain.faults import Faults
+from ringback.domain.priority import Priority
+from ringback.domain.request import parse_guid
+from ringback.domain.service import Service
+from ringback.domain.target import InvalidTarget, normalise_sip
+from ringback.v1 import callback_pb2 as callback_pb
+from ringback.v1 import directory_service_pb2 as pb
+from ringback.wire.filters import read_key
+from ringback.wire.services import merge_service, read_service, write_service
+from ringback.wire.values import read_guid, write_time
+
+
+class DirectoryHandlers:
+    """The handlers of DirectoryService."""
+
+    def __init__(self, directory: Directory, queries: CallbackQueries, queues: QueueViews) -> None:
+        self._directory = directory
+        self._queries = queries
+        self._queues = queues
+
+    async def list_services(self, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
+        faults = Faults()
+        if request.page_size < 0:
+            faults.add("page_size", "is negative")
+        faults.refuse()
+        # The token is the last id of the page before: services are not secret, and there is nothing else to it.
+        if request.page_token and parse_guid(request.page_token) is None:
+            raise PageTokenInvalid("page_token is malformed")
+        await self._directory.refresh()
+        services, more = self._directory.list(request.page_token, request.page_size)
+        response = pb.ListServicesResponse(next_page_token=services[-1].service_id if more else "")
+        for service in services:
+            write_service(service, response.services.add())
+        return response
+
+    async def get_service(self, request: pb.GetServiceRequest) -> pb.GetServiceResponse:
+        key = request.WhichOneof("key")
+        if key is None:
+            raise InvalidRequest([Fault("key", "is required: set service_id or sip_address")])
+        await self._directory.refresh()
+        response = pb.GetServiceResponse()
+        write_service(await self._find(request, key), response.service)
+        return response
+
+    async def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
+        """Return the service that the field `key` of the request names."""
+        if key == "service_id":
+            faults = Faults()
+            service_id = read_guid(request.service_id, key, faults)
+            faults.refuse()
+            return await self._directory.get(service_id)
+        try:
+            return await self._directory.by_sip(normalise_sip(request.sip_address))
+        except InvalidTarget as refusal:
+            raise InvalidRequest([Fault("sip_address", str(refusal))]) from None
+
+    async def create_service(self, request: pb.CreateServiceRequest) -> pb.CreateServiceResponse:
+        faults = Faults()
+        draft = read_service(request.service, faults.under("service"))
+        faults.refuse()
+        response = pb.CreateServiceResponse()
+        write_service(await self._directory.create(draft), response.service)
+        return response
+
+    async def update_service(self, request: pb.UpdateServiceRequest) -> pb.UpdateServiceResponse:
+        faults = Faults()
+        service_id = read_guid(request.service.service_id, "service.service_id", faults)
+        faults.refuse()
+
+        def revise(current: Service) -> Service:
+            revised = merge_service(request, current, faults)
+            faults.refuse()
+            return revised
+
+        response = pb.UpdateServiceResponse()
+        write_service(await self._directory.update(service_id, request.service.etag, revise), response.service)
+        return response
+
+    async def delete_service(self, request: pb.DeleteServiceRequest) -> pb.DeleteServiceResponse:
+        faults = Faults()
+        service_id = read_guid(request.service_id, "service_id", faults)
+        faults.refuse()
+        await self._directory.delete(service_id, request.etag)
+        return pb.DeleteServiceResponse()
+
+    async def get_queue(self, request: pb.GetQueueRequest) -> pb.GetQueueResponse:
+        faults = Faults()
+        named = request.HasField("callback_key")
+        key = read_key(request.callback_key, "callback_key", faults) if named else None
+        faults.refuse()
+        callback = None if key is None else await self._queries.get(key)
+        view = await self._queues.look(await self._service_asked_for(request, callback), callback)
+        response = pb.GetQueueResponse()
+        _write_view(view, response)
+        return response
+
+    async def _service_asked_for(self, request: pb.GetQueueRequest, callback: Callback | None) -> Service:
+        service = request.WhichOneof("service")
+        if service is not None:
+            return await self._find(request, service)
+        if callback is not None:
+            return await self._directory.get(callback.service_id)
+        raise InvalidRequest([Fault("service", "is required, unless callback_key is set")])
+
+
+def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:
+    message.service_id = view.service.service_id
+    for priority in Priority:
+        message.waiting.add(priority=callback_pb.Priority.ValueType(priority), count=view.waiting.get(priority, 0))
+    write_time(view.oldest, message.oldest_waiting_time)
+    message.in_progress = view.in_progress
+    message.capacity = view.service.max_concurrent_calls
+    if view.estimated_wait is not None:
+        message.estimated_wait.FromTimedelta(view.estimated_wait)
+    message.estimate_basis = view.estimate_basis
+    if (standing := view.standing) is not None:
+        message.position.position = standing.position
+        message.position.explanation = standing.explanation
+        if standing.reason is not None:
+            message.position.reason = pb.WaitingReason.ValueType(standing.reason)

@@ -1,0 +1,355 @@
+"""The one runner of all built-in dialers, on a real SQLite file. The dialer waits for the test, never for a clock."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.leases import Leases
+from ringback.dialers import runner as runner_module
+from ringback.dialers.runner import DialerRunner
+from ringback.domain.callback import Callback, State
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import Call, OutcomeReport
+from ringback.ports.values import Extension
+from tests.world.samples import seconds
+from tests.world.use_cases import World
+
+# Short enough to be extended at once, which is not when it lapses: the clock of the world stands still.
+LEASE = timedelta(milliseconds=3)
+
+
+class PlacedCall:
+    """One call, as the test sees it."""
+
+    def __init__(self, callback: Callback, call: Call) -> None:
+        self.callback = callback
+        self.call = call
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.cut_off = asyncio.Event()
+
+
+class HeldDialer:
+    """Ends each call when and how the test says."""
+
+    def __init__(self) -> None:
+        self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
+
+    async def place(self, callback: Callback, call: Call) -> OutcomeReport:
+        placed = PlacedCall(callback, call)
+        self.placed.put_nowait(placed)
+        try:
+            return OutcomeReport(outcome=await placed.outcome)
+        except asyncio.CancelledError:
+            placed.cut_off.set()
+            raise
+
+
+class FailingStore:
+    """The store of the world, away for the named operations."""
+
+    def __init__(self, world: World) -> None:
+        self._store = world.store
+        self.failing: set[str] = set()
+        self.extended = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.failing:
+            return self._fail
+        return getattr(self._store, name)
+
+    async def _fail(self, *_: object) -> None:
+        raise StorageUnavailable("the disk is full")
+
+    async def extend(self, extensions: Sequence[Extension]) -> Sequence[bool]:
+        if "extend" in self.failing:
+            await self._fail()
+        kept = await self._store.extend(extensions)
+        self.extended.set()
+        return kept
+
+    async def extend_again(self) -> None:
+        """Wait for an extension that begins from here on, or nearly."""
+        for _ in range(2):
+            self.extended.clear()
+            await self.extended.wait()
+
+
+class Scene:
+    """A runner at work, with its dialer and its store."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        self.world = world
+        self.dialer = HeldDialer()
+        self.store = FailingStore(world)
+        self.leases = Leases(self.store, world.directory, world.clock, world.feed)  # type: ignore[arg-type]
+        self.runner = DialerRunner(self.dialer, "test", world.assigner, self.leases, **options)
+        self.run = asyncio.create_task(self.runner.run())
+
+    async def next_call(self) -> PlacedCall:
+        return await self.dialer.placed.get()
+
+    async def until(self, callback: Callback, condition: Callable[[Callback], bool]) -> Callback:
+        """Wait, change by change, until this is true of the callback."""
+        while True:
+            found = await self.world.callback_queries.get(callback.callback_id)
+            if condition(found):
+                return found
+            await asyncio.sleep(0)
+
+    async def drain(self) -> None:
+        self.runner.stop()
+        self.world.assigner.close()
+        await self.run
+
+
+@asynccontextmanager
+async def running(world: World, **options: Any) -> AsyncIterator[Scene]:
+    await world.feed.start()
+    await world.assigner.start()
+    loops = [asyncio.create_task(loop) for loop in (world.feed.run(), world.assigner.run())]
+    scene = Scene(world, **options)
+    try:
+        async with asyncio.timeout(5):
+            yield scene
+        assert not any(loop.done() for loop in loops)
+    finally:
+        for task in (*loops, scene.run):
+            task.cancel()
+        await asyncio.gather(*loops, scene.run, return_exceptions=True)
+
+
+async def test_the_dialing_report_comes_before_the_call(world: World) -> None:
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        assert await world.state(callback) is State.DIALING
+        [attempt] = placed.callback.attempts
+        assert (attempt.number, attempt.dialer_id) == (1, "test")
+        placed.outcome.set_result(Outcome.BUSY)
+        ended = await scene.until(callback, lambda c: c.lease is None)
+        assert ended.attempts[0].outcome is Outcome.BUSY
+
+
+async def test_what_the_dialer_reports_on_the_way(world: World) -> None:
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        await placed.call.ringing()
+        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].ring_time == world.clock.now()
+        await placed.call.connected()
+        assert await world.state(callback) is State.CONNECTED
+        placed.outcome.set_result(Outcome.ANSWERED)
+        await scene.until(callback, lambda c: c.state is State.COMPLETED)
+
+
+async def test_the_lease_is_kept_during_a_long_call(world: World) -> None:
+    async with running(world, lease=LEASE) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        before: datetime | None = None
+        for _ in range(3):
+            now = world.clock.pass_time(LEASE / 2)
+            await scene.store.extend_again()
+            await world.scheduler.run_once(now)
+            held = await world.callback_queries.get(callback.callback_id)
+            assert held.state is State.DIALING
+            assert held.lease is not None
+            assert held.lease.expire_time == now + LEASE != before
+            before = held.lease.expire_time
+        placed.outcome.set_result(Outcome.ANSWERED)
+        ended = await scene.until(callback, lambda c: c.ended)
+        assert (ended.state, len(ended.attempts)) == (State.COMPLETED, 1)
+
+
+async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing is reported of it; the dialer goes on with others."""
+    caplog.set_level("INFO", "ringback.dialers.runner")
+    async with running(world, lease=LEASE) as scene:
+        service = await world.service()
+        callback = await world.create(service, max_retries=0)
+        placed = await scene.next_call()
+        # The lease has lapsed, however often it is extended until then.
+        while (lapsed := await world.callback_queries.get(callback.callback_id)).lease is not None:
+            await world.run_until(seconds(60))
+        assert lapsed.attempts[0].outcome is Outcome.INTERRUPTED
+        await placed.cut_off.wait()
+        await world.create(service, "sip:next@b.example")
+        await scene.next_call()
+        assert await world.callback_queries.get(callback.callback_id) == lapsed
+        assert f"call of callback {callback.callback_id} given up" in caplog.text
+
+
+async def test_a_hang_up_reaches_the_dialer(world: World) -> None:
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        assert not placed.call.hang_up.is_set()
+        cancelling = await world.callback_changes.cancel(callback.callback_id, "", "")
+        assert cancelling.state is State.CANCELLING
+        await placed.call.hang_up.wait()
+        placed.outcome.set_result(Outcome.NO_ANSWER)
+        ended = await scene.until(callback, lambda c: c.ended)
+        assert ended.state is State.CANCELLED
+
+
+async def test_what_was_answered_before_the_hang_up(world: World) -> None:
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        await world.callback_changes.cancel(callback.callback_id, "", "")
+        await placed.call.hang_up.wait()
+        await placed.call.connected()
+        placed.outcome.set_result(Outcome.ANSWERED)
+        ended = await scene.until(callback, lambda c: c.ended)
+        assert ended.state is State.COMPLETED
+
+
+async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = world.assigner.lease
+
+    async def lease_and_cancel(request: LeaseRequest) -> Sequence[Callback]:
+        leased = await lease(request)
+        for callback in leased:
+            if callback.dial_target == "sip:cancelled@b.example":
+                await world.callback_changes.cancel(callback.callback_id, "", "")
+        return leased
+
+    monkeypatch.setattr(world.assigner, "lease", lease_and_cancel)
+    async with running(world) as scene:
+        service = await world.service(max_concurrent_calls=1)
+        cancelled = await world.create(service, "sip:cancelled@b.example")
+        callback = await world.create(service, "sip:next@b.example")
+        assert (await scene.next_call()).callback.callback_id == callback.callback_id
+        assert (await world.callback_queries.get(cancelled.callback_id)).attempts == ()
+
+
+async def test_no_more_calls_at_once_than_the_dialer_takes(world: World) -> None:
+    async with running(world, max_calls=2) as scene:
+        service = await world.service(max_concurrent_calls=10)
+        callbacks = [await world.create(service, f"sip:{n}@b.example") for n in range(3)]
+        first, second = await scene.next_call(), await scene.next_call()
+        assert [first.callback.callback_id, second.callback.callback_id] == [c.callback_id for c in callbacks[:2]]
+        await world.feed.catch_up()
+        assert await world.state(callbacks[2]) is State.QUEUED
+        second.outcome.set_result(Outcome.ANSWERED)
+        assert (await scene.next_call()).callback.callback_id == callbacks[2].callback_id
+
+
+@pytest.mark.parametrize("max_calls", [1, 2], ids=["no room for another", "polling"])
+async def test_a_stop_waits_for_the_calls(world: World, max_calls: int) -> None:
+    async with running(world, max_calls=max_calls) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        drain = asyncio.create_task(scene.drain())
+        await placed.call.ringing()
+        assert not drain.done()
+        assert not placed.cut_off.is_set()
+        placed.outcome.set_result(Outcome.ANSWERED)
+        await drain
+        assert await world.state(callback) is State.COMPLETED
+        assert scene.dialer.placed.empty()
+
+
+async def test_who_does_not_wait_cuts_the_calls_off(world: World) -> None:
+    """The attempt stays open, for the next start or the lapse of its lease to close."""
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        scene.run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await scene.run
+        assert placed.cut_off.is_set()
+        assert await world.state(callback) is State.DIALING
+
+
+async def test_a_bug_of_the_dialer_ends_the_runner_and_all_its_calls(world: World) -> None:
+    """It is not passed off as an outcome: the server ends, and starts anew with what is recorded."""
+    async with running(world) as scene:
+        service = await world.service(max_concurrent_calls=2)
+        broken, other = [await world.create(service, f"sip:{n}@b.example") for n in range(2)]
+        first, second = await scene.next_call(), await scene.next_call()
+        first.outcome.set_exception(ZeroDivisionError("a bug"))
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await scene.run
+        assert caught.group_contains(ZeroDivisionError)
+        assert second.cut_off.is_set()
+        for callback in (broken, other):
+            assert await world.state(callback) is State.DIALING
+
+
+# --- Outages ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given_up(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once the runner says that a call could not be recorded."""
+    said = asyncio.Event()
+
+    def warning(message: str, *details: object) -> None:
+        assert (message % details).endswith("its lease will lapse: the disk is full")
+        said.set()
+
+    monkeypatch.setattr(runner_module._log, "warning", warning)
+    return said
+
+
+async def test_an_outage_during_the_polls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    polls: list[int] = []
+    lease = world.assigner.lease
+
+    async def lease_later(request: LeaseRequest) -> Sequence[Callback]:
+        polls.append(request.max_leases)
+        if len(polls) < 3:
+            raise StorageUnavailable("the disk is full")
+        return await lease(request)
+
+    monkeypatch.setattr(runner_module, "_RETRY_S", 0)
+    monkeypatch.setattr(world.assigner, "lease", lease_later)
+    async with running(world) as scene:
+        await world.create(await world.service())
+        await scene.next_call()
+        assert len(polls) >= 3
+
+
+@pytest.mark.parametrize(
+    ("failing", "lease"), [("apply", seconds(30)), ("extend", LEASE)], ids=["at the outcome", "at an extension"]
+)
+async def test_an_outage_during_a_call_leaves_its_lease_to_lapse(
+    world: World, given_up: asyncio.Event, failing: str, lease: timedelta
+) -> None:
+    async with running(world, lease=lease) as scene:
+        service = await world.service()
+        callback = await world.create(service, max_retries=0)
+        placed = await scene.next_call()
+        scene.store.failing = {failing}
+        if failing == "apply":
+            placed.outcome.set_result(Outcome.ANSWERED)
+        await given_up.wait()
+        assert placed.cut_off.is_set() is (failing == "extend")
+        scene.store.failing = set()
+        assert await world.state(callback) is State.DIALING
+        await world.run_until(seconds(60))
+        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].outcome is Outcome.INTERRUPTED
+        await world.create(service, "sip:next@b.example")
+        await scene.next_call()
+
+
+async def test_an_outage_before_the_call_is_placed(world: World, given_up: asyncio.Event) -> None:
+    async with running(world) as scene:
+        scene.store.failing = {"apply"}
+        service = await world.service()
+        callback = await world.create(service)
+        await given_up.wait()
+        scene.store.failing = set()
+        assert await world.state(callback) is State.OFFERED
+        await world.run_until(seconds(60))
+        again = await scene.next_call()
+        assert (again.callback.callback_id, len(again.callback.attempts)) == (callback.callback_id, 1)

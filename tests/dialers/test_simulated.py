@@ -1,0 +1,94 @@
+"""What the script makes of a target, without leases or a store."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from ringback.dialers.simulated import SCRIPT, SimulatedDialer, scripted
+from ringback.domain.callback import Callback
+from ringback.domain.events import BecameDue
+from ringback.domain.lifecycle import after
+from ringback.domain.outcome import Outcome
+from tests.world import samples
+
+NEVER = timedelta(hours=1)
+AT_ONCE = timedelta(0)
+
+
+class NotedCall:
+    """Notes what is reported, and is hung up after the named report."""
+
+    def __init__(self, hang_up_after: str = "") -> None:
+        self.hang_up = asyncio.Event()
+        self.reports: list[str] = []
+        self._last = hang_up_after
+
+    async def ringing(self) -> None:
+        self._note("ringing")
+
+    async def connected(self) -> None:
+        self._note("connected")
+
+    def _note(self, report: str) -> None:
+        self.reports.append(report)
+        if report == self._last:
+            self.hang_up.set()
+
+
+def dialed(target: str) -> Callback:
+    """A callback whose first attempt has just begun."""
+    return samples.dial(samples.offer(samples.new(target=target, max_retries=3)))
+
+
+def dialed_again(callback: Callback) -> Callback:
+    waiting = after(callback, samples.ending(Outcome.BUSY))
+    assert waiting.next_attempt_time is not None
+    return samples.dial(samples.offer(after(waiting, BecameDue(at=waiting.next_attempt_time))))
+
+
+@pytest.mark.parametrize("word", SCRIPT)
+async def test_a_word_of_the_script(word: str) -> None:
+    call = NotedCall()
+    report = await SimulatedDialer(ring=AT_ONCE, talk=AT_ONCE).place(dialed(f"sip:{word}@sim.example"), call)
+    assert report == SCRIPT[word]
+    assert call.reports == {
+        "answer": ["ringing", "connected"],
+        "machine": ["ringing", "connected"],
+        "no-answer": ["ringing"],
+        "declined": ["ringing"],
+    }.get(word, [])
+
+
+async def test_a_hang_up_while_the_phone_rings() -> None:
+    call = NotedCall(hang_up_after="ringing")
+    async with asyncio.timeout(5):
+        report = await SimulatedDialer(ring=NEVER, talk=NEVER).place(dialed("sip:answer@sim.example"), call)
+    assert (report.outcome, call.reports) == (Outcome.NO_ANSWER, ["ringing"])
+
+
+async def test_a_hang_up_that_comes_too_late() -> None:
+    call = NotedCall(hang_up_after="connected")
+    async with asyncio.timeout(5):
+        report = await SimulatedDialer(ring=AT_ONCE, talk=NEVER).place(dialed("sip:answer@sim.example"), call)
+    assert (report.outcome, call.reports) == (Outcome.ANSWERED, ["ringing", "connected"])
+
+
+@pytest.mark.parametrize(
+    ("target", "outcomes"),
+    [
+        (
+            "sip:busy.no-answer.answer@sim.example",
+            [Outcome.BUSY, Outcome.NO_ANSWER, Outcome.ANSWERED, Outcome.ANSWERED],
+        ),
+        ("sip:unknown.busy@sim.example", [Outcome.ANSWERED, Outcome.BUSY, Outcome.BUSY, Outcome.BUSY]),
+        ("tel:+41785556677", [Outcome.ANSWERED] * 4),
+    ],
+)
+def test_each_attempt_has_its_word_and_the_last_one_repeats(target: str, outcomes: list[Outcome]) -> None:
+    callback = dialed(target)
+    played = [scripted(callback).outcome]
+    while len(played) < len(outcomes):
+        callback = dialed_again(callback)
+        played.append(scripted(callback).outcome)
+    assert played == outcomes

@@ -1,0 +1,57 @@
+"""The command line as people use it: another process."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeAlias
+
+
+class Ran(NamedTuple):
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run: TypeAlias = Callable[..., Awaitable[Ran]]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The tests' environment without the settings of whoever runs them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")} | settings
+
+
+async def start(*arguments: str, **settings: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ringback", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(**settings),
+    )
+
+
+async def run(*arguments: str, **settings: str) -> Ran:
+    process = await start(*arguments, **settings)
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+async def run_without(modules: tuple[str, ...], *arguments: str) -> Ran:
+    """Run a command where these modules are not installed."""
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({modules!r}))\n"
+        "from ringback.cli import main\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "main()\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())

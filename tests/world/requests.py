@@ -1,0 +1,85 @@
+"""What a client asks of a server, with defaults for what a test is not about."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import dialer_service_pb2 as dialer_pb
+from ringback.v1 import directory_service_pb2 as directory_pb
+from tests.world.api import Api, Refusal, by_id, refusal_of
+
+
+async def ask(
+    api: Api, request: cb.CallbackRequest, request_id: str = "", *, validate_only: bool = False
+) -> pb.CreateCallbackResponse:
+    return await api.callbacks.CreateCallback(
+        pb.CreateCallbackRequest(callback_request=request, request_id=request_id, validate_only=validate_only)
+    )
+
+
+async def create_many(api: Api, requests: Iterable[cb.CallbackRequest]) -> list[cb.Callback]:
+    response = await api.callbacks.BatchCreateCallbacks(
+        pb.BatchCreateCallbacksRequest(
+            requests=[pb.CreateCallbackRequest(callback_request=request) for request in requests]
+        )
+    )
+    assert all(result.created for result in response.results)
+    return [result.callback for result in response.results]
+
+
+async def far_ahead(api: Api, count: int, **fields: Any) -> list[cb.Callback]:
+    """Callbacks that stay SCHEDULED."""
+    due = from_now(days=1)
+    return await create_many(api, (api.request(due_date=due, **fields) for _ in range(count)))
+
+
+async def cancel(api: Api, callback: cb.Callback, reason: str = "", etag: str = "") -> cb.Callback:
+    response = await api.callbacks.CancelCallback(
+        pb.CancelCallbackRequest(key=by_id(callback.callback_id), reason=reason, etag=etag)
+    )
+    return response.callback
+
+
+async def reschedule(api: Api, callback: cb.Callback, **fields: Any) -> cb.Callback:
+    fields.setdefault("due_date", from_now(hours=1))
+    response = await api.callbacks.RescheduleCallback(
+        pb.RescheduleCallbackRequest(key=by_id(callback.callback_id), **fields)
+    )
+    return response.callback
+
+
+async def update_service(api: Api, service_id: str = "", *, etag: str = "", **settings: Any) -> directory_pb.Service:
+    """Change just these settings."""
+    request = directory_pb.UpdateServiceRequest(
+        service=directory_pb.Service(service_id=service_id or api.service_id, etag=etag, **settings)
+    )
+    request.update_mask.paths.extend(settings)
+    return (await api.directory.UpdateService(request)).service
+
+
+async def refused(call: Any) -> Refusal:
+    """How a call that must not succeed is refused."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return refusal_of(caught.value)
+
+
+def from_now(**span: float) -> Timestamp:
+    moment = Timestamp()
+    moment.FromDatetime(datetime.now(UTC) + timedelta(**span))
+    return moment
+
+
+def ids(of: Iterable[Any]) -> list[str]:
+    """The ids of callbacks, or of the callbacks of leases."""
+    return [one.callback.callback_id if isinstance(one, dialer_pb.Lease) else one.callback_id for one in of]
+
+
+def micros(moment: Timestamp) -> int:
+    return int(moment.ToMicroseconds())

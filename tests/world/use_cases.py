@@ -1,0 +1,108 @@
+"""The use cases without a server, and a clock that a test moves."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.create import CallbackCreation, CreateCommand
+from ringback.application.callbacks.query import CallbackQueries
+from ringback.application.directory import Directory
+from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
+from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.leases import Leases
+from ringback.application.events.feed import EventFeed
+from ringback.application.scheduling.clock_jumps import ClockJumps
+from ringback.application.scheduling.leader_election import LeaderElection
+from ringback.application.scheduling.loop import SchedulerLoop
+from ringback.application.scheduling.scheduler import Scheduler
+from ringback.domain.callback import Callback, State
+from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
+from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest
+from ringback.domain.service import Service
+from ringback.ports.values import Retention
+from ringback.storage.sqlite import SqliteStore
+
+MONDAY_9 = datetime(2026, 11, 2, 9, tzinfo=UTC)
+# Monday to Friday, eight to six.
+OFFICE_HOURS = OpeningHours("UTC", tuple(OpeningPeriod(day, 8 * 60, 18 * 60) for day in range(1, 6)))
+
+
+@dataclass
+class ManualClock:
+    """Stands still until it is moved. A jump moves the wall clock alone."""
+
+    wall: datetime = MONDAY_9
+    running_s: float = 0.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.running_s
+
+    def pass_time(self, span: timedelta) -> datetime:
+        self.wall += span
+        self.running_s += span.total_seconds()
+        return self.wall
+
+    def jump(self, span: timedelta) -> None:
+        self.wall += span
+
+
+@dataclass
+class World:
+    """The use cases on a real SQLite file, without a server, and a clock of our own."""
+
+    store: SqliteStore
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def __post_init__(self) -> None:
+        self.feed = EventFeed(self.store)
+        self.directory = Directory(self.store, self.clock)
+        self.leader_election = LeaderElection(self.store, self.clock)
+        self.scheduler = Scheduler(self.store, self.directory, Retention())
+        self.clock_jumps = ClockJumps(self.store, self.clock)
+        self.scheduler_loop = SchedulerLoop(
+            self.scheduler, self.clock_jumps, self.leader_election, self.clock, self.directory, self.feed
+        )
+        self.presence = DialerPresence(self.store, self.clock)
+        self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
+        self.leases = Leases(self.store, self.directory, self.clock, self.feed)
+        self.callback_creation = CallbackCreation(self.store, self.directory, self.clock)
+        self.callback_queries = CallbackQueries(self.store)
+        self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, self.clock)
+
+    async def service(self, **settings: Any) -> Service:
+        now = self.clock.now()
+        draft = Service(service_id="", sip_address="sip:q@cc.example", create_time=now, update_time=now)
+        return await self.directory.create(replace(draft, **settings))
+
+    async def create(self, service: Service, target: str = "sip:a@b.example", **fields: Any) -> Callback:
+        request = CallbackRequest(
+            **{
+                "target": target,
+                "service_id": service.service_id,
+                "priority": Priority.NORMAL,
+                "seconds_between_retries": 60,
+                **fields,
+            }
+        )
+        return (await self.callback_creation.create(CreateCommand(request))).callback
+
+    async def run_until(self, span: timedelta) -> datetime:
+        """Let time pass, and make a pass then."""
+        return await self.scheduler.run_once(self.clock.pass_time(span))
+
+    async def state(self, callback: Callback) -> State:
+        return (await self.callback_queries.get(callback.callback_id)).state
+
+    async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
+        """Lease whoever is next, as a poll would, without its loop."""
+        request = LeaseRequest(dialer_id="test", duration=duration)
+        await self.assigner.start()
+        [leased] = await self.assigner._serve(request)
+        return leased
