@@ -44,7 +44,7 @@ UP: Final = Direction(">", "ASC")
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
+class ListPage:
     """A page of the callbacks that match, from an id on."""
 
     wanted: CallbackFilter
@@ -53,19 +53,19 @@ class PageRequest:
     limit: int
 
 
-def newest_first(wanted: CallbackFilter, before_id: str, limit: int) -> PageRequest:
-    return PageRequest(wanted, DOWN, before_id or _LAST_ID, limit)
+def newest_first(wanted: CallbackFilter, before_id: str, limit: int) -> ListPage:
+    return ListPage(wanted, DOWN, before_id or _LAST_ID, limit)
 
 
-def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> PageRequest:
-    return PageRequest(wanted, UP, after_id, limit)
+def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> ListPage:
+    return ListPage(wanted, UP, after_id, limit)
 
 
 def read_page(rows: Sequence[tuple[int, str | None, str | None, int | None]], limit: int) -> Snapshot:
     """Make a page of its rows: number of the newest event, id, body, end of the lease; `limit` and one more.
 
-    Beyond as many bytes as a page may have, rows come without their body. Without any match, there is one row with
-    the number alone.
+    The number is read from the first row, which may have nothing else and has not when nothing matches. Beyond as
+    many bytes as a page may have, rows come without their body.
     """
     found = [(body, lease_expire_us) for _, id_, body, lease_expire_us in rows if id_ is not None]
     page = [read_callback(body, lease_expire_us) for body, lease_expire_us in found[:limit] if body is not None]
@@ -165,15 +165,15 @@ BY_ID: Final = AccessPath(Index.ID, [()])
 
 
 @dataclass(frozen=True, slots=True)
-class NamedCallbacks:
+class NamedKeys:
     """A filter that names its callbacks needs no other index than those of the names."""
 
     ids: Sequence[str]
     tasks: Sequence[ExternalTaskKey]
 
 
-def names_of(wanted: CallbackFilter) -> NamedCallbacks:
-    return NamedCallbacks(
+def named_keys(wanted: CallbackFilter) -> NamedKeys:
+    return NamedKeys(
         [key for key in wanted.keys if isinstance(key, str)],
         [key for key in wanted.keys if isinstance(key, ExternalTaskKey)],
     )

@@ -17,7 +17,7 @@ from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
-from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, PageRequest, access_paths, names_of
+from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, ListPage, access_paths, named_keys
 from ringback.storage.migrations import scripts
 from ringback.storage.postgres import create, lists, purge, reads
 from ringback.storage.postgres.connection import HINTS
@@ -166,7 +166,7 @@ def test_lists_read_what_they_show(
 ) -> None:
     """Driven by what drives best; with a condition that nothing drives, they read as many as its matches are rare."""
     possible = access_paths(wanted)
-    page = PageRequest(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT - 1)
+    page = ListPage(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT - 1)
     queries = [lists.select(page, lists.ranges(path)) for path in possible or [BY_ID]]
     assert min(rows_read(connection, mode, query.numbered(), query.values) for query in queries) <= FEW
     if possible:
@@ -181,6 +181,6 @@ def test_named_callbacks_are_looked_up(
 ) -> None:
     task = ExternalTaskKey(caller_id="caller-30", external_task_id="task-30")
     wanted = CallbackFilter(keys=("callback-000000010", task, "nobody", task), states=(State.QUEUED,))
-    page = PageRequest(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT)
-    query = lists.select(page, [lists.named(names_of(wanted))])
+    page = ListPage(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT)
+    query = lists.select(page, [lists.named(named_keys(wanted))])
     assert rows_read(connection, mode, query.numbered(), query.values) <= FEW

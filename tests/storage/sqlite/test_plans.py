@@ -10,7 +10,7 @@ from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
-from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, PageRequest, access_paths, names_of
+from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, ListPage, access_paths, named_keys
 from ringback.storage.sqlite import create, lists, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
@@ -98,7 +98,7 @@ def test_questions_are_answered_by_an_index(database: sqlite3.Connection, statem
 @pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
 def test_lists_are_read_in_order(database: sqlite3.Connection, wanted: CallbackFilter, direction: Direction) -> None:
     """Whatever they are driven by; also while the possible ways are compared."""
-    page = PageRequest(wanted, direction, "", 10)
+    page = ListPage(wanted, direction, "", 10)
     for path in [*access_paths(wanted), BY_ID]:
         check_plan(database, lists.select(page, lists.streams(path)).sql)
         if path is not BY_ID:
@@ -109,4 +109,4 @@ def test_lists_are_read_in_order(database: sqlite3.Connection, wanted: CallbackF
 def test_named_callbacks_are_looked_up(database: sqlite3.Connection, direction: Direction) -> None:
     task = ExternalTaskKey(caller_id="a", external_task_id="b")
     wanted = CallbackFilter(keys=("a", task, "c", task), states=(State.QUEUED,))
-    check_plan(database, lists.select(PageRequest(wanted, direction, "", 10), [lists.named(names_of(wanted))]).sql)
+    check_plan(database, lists.select(ListPage(wanted, direction, "", 10), [lists.named(named_keys(wanted))]).sql)

@@ -20,16 +20,16 @@ from ringback.storage.list_plan import (
     Condition,
     Index,
     Label,
+    ListPage,
     Lookup,
-    NamedCallbacks,
+    NamedKeys,
     OneOf,
-    PageRequest,
     access_paths,
     conditions,
     default_path,
     fewest,
     is_open,
-    names_of,
+    named_keys,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -65,14 +65,14 @@ class IndexRange:
     entries_order: str = 'callback_id COLLATE "POSIX"'
 
 
-async def page(connection: Connection, wanted: PageRequest) -> Snapshot:
+async def page(connection: Connection, wanted: ListPage) -> Snapshot:
     query = select(wanted, await _ranges(connection, wanted.wanted))
     return read_page(await ask(connection, query.numbered(), *query.values), wanted.limit)
 
 
 async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[IndexRange]:
     if wanted.keys:
-        return [named(names_of(wanted))]
+        return [named(named_keys(wanted))]
     possible = access_paths(wanted)
     if not is_open(possible):
         return ranges(default_path(possible))
@@ -84,7 +84,7 @@ async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[In
 # --- The statements --------------------------------------------------------------------------------------------
 
 
-def select(page: PageRequest, ranges: Sequence[IndexRange]) -> Fragment:
+def select(page: ListPage, ranges: Sequence[IndexRange]) -> Fragment:
     """Return the statement for a page, with its values.
 
     Beyond about as many bytes as a page may have, rows come without their body. The number of the newest event is of
@@ -184,7 +184,7 @@ def _ranges_of(index: Index, lookup: Lookup) -> Iterator[IndexRange]:
             yield IndexRange(condition, lookup)
 
 
-def named(names: NamedCallbacks) -> IndexRange:
+def named(names: NamedKeys) -> IndexRange:
     condition = """callback_id = ANY(?::text[] || ARRAY(
         SELECT named.callback_id FROM unnest(?::text[], ?::text[]) AS task (caller_id, external_task_id)
           JOIN callback AS named USING (caller_id, external_task_id) WHERE named.external_task_id IS NOT NULL

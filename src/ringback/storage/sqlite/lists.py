@@ -18,16 +18,16 @@ from ringback.storage.list_plan import (
     Condition,
     Index,
     Label,
+    ListPage,
     Lookup,
-    NamedCallbacks,
+    NamedKeys,
     OneOf,
-    PageRequest,
     access_paths,
     conditions,
     default_path,
     fewest,
     is_open,
-    names_of,
+    named_keys,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -66,14 +66,14 @@ class Stream:
     entries: str
 
 
-async def page(connection: aiosqlite.Connection, wanted: PageRequest) -> Snapshot:
+async def page(connection: aiosqlite.Connection, wanted: ListPage) -> Snapshot:
     query = select(wanted, await _streams(connection, wanted.wanted))
     return read_page(await ask(connection, query.sql, *query.values), wanted.limit)
 
 
 async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> Sequence[Stream]:
     if wanted.keys:
-        return [named(names_of(wanted))]
+        return [named(named_keys(wanted))]
     possible = access_paths(wanted)
     if not is_open(possible):
         return streams(default_path(possible))
@@ -85,7 +85,7 @@ async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> 
 # --- The statements --------------------------------------------------------------------------------------------
 
 
-def select(page: PageRequest, streams: Sequence[Stream]) -> Statement:
+def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
     """Return the statement for a page: the number of the newest event, then the rows, all of the same moment.
 
     Beyond about as many bytes as a page may have, rows come without their body.
@@ -180,7 +180,7 @@ def _due(span: Lookup) -> Stream:
     return Stream("callback", condition, values, entries)
 
 
-def named(names: NamedCallbacks) -> Stream:
+def named(names: NamedKeys) -> Stream:
     task = """(
         SELECT callback_id FROM callback INDEXED BY callback_by_task WHERE caller_id = ? AND external_task_id = ?
     )"""

@@ -35,7 +35,7 @@ class Side(Protocol):
     def about(self) -> About: ...
 
 
-class TargetSide(Side, Protocol):
+class FillableSide(Side, Protocol):
     """An empty database that is filled in one transaction; without `commit` it stays empty."""
 
     def write(self, table: Table, rows: Iterable[Row]) -> None: ...

@@ -11,7 +11,7 @@ from ringback.ports.location import PostgresUrl
 from ringback.storage.callback_row import Row
 from ringback.storage.open import Location, by_dialect
 from ringback.storage.transfer import sqlite
-from ringback.storage.transfer.sides import NotMoved, Progress, Side, TargetSide
+from ringback.storage.transfer.sides import FillableSide, NotMoved, Progress, Side
 from ringback.storage.transfer.tables import EVENTS, TABLES, Table
 
 # How often progress is told, in rows.
@@ -57,7 +57,7 @@ def move(source: Location, target: Location, progress: Progress) -> list[Compare
         return compared
 
 
-def _copy(source: Side, target: TargetSide, progress: Progress) -> None:
+def _copy(source: Side, target: FillableSide, progress: Progress) -> None:
     for table in TABLES:
         progress.begin(f"copying {table.title}", _expected(source, table))
         with closing(source.rows(table)) as rows:  # also when the target fails
@@ -107,7 +107,7 @@ class _Ends(NamedTuple):
 
     place: object
     source: Callable[[], AbstractContextManager[Side]]
-    target: Callable[[], AbstractContextManager[TargetSide]]
+    target: Callable[[], AbstractContextManager[FillableSide]]
 
 
 def _ends(database: Location) -> _Ends:

@@ -67,7 +67,7 @@ CREATE INDEX callback_queue ON callback (service_id, priority, ready_us, callbac
 CREATE INDEX callback_to_open ON callback (service_id, callback_id)
     WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us;
 
--- What lists are driven by (see pages.py): each gives its matches by id. "POSIX" is the order of "C" under another
+-- What lists are driven by (see list_plan.py): each gives its matches by id. "POSIX" is the order of "C" under another
 -- name. A list that asks for it cannot be read along the primary key, which the planner likes too much.
 CREATE INDEX callback_by_service ON callback (service_id, state, callback_id COLLATE "POSIX");
 CREATE INDEX callback_by_state ON callback (state, callback_id COLLATE "POSIX");

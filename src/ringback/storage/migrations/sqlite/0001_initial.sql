@@ -68,7 +68,7 @@ CREATE INDEX callback_queue ON callback (service_id, priority, ready_us, callbac
 CREATE INDEX callback_to_open ON callback (service_id, callback_id)
     WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us;
 
--- What lists are driven by (see pages.py): each gives its matches by id.
+-- What lists are driven by (see list_plan.py): each gives its matches by id.
 CREATE INDEX callback_by_service ON callback (service_id, state, callback_id);
 CREATE INDEX callback_by_state ON callback (state, callback_id);
 CREATE INDEX callback_by_caller ON callback (caller_id, callback_id);

@@ -1,0 +1,105 @@
+"""SQLite: a reading connection has one question at a time, whatever becomes of the caller."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringback.domain.errors import StorageUnavailable
+from ringback.storage.operations import READ_LIMIT_S
+from ringback.storage.sqlite import connection
+from ringback.storage.sqlite.connection import Question, Readers, WritingConnection, ask
+
+Rows = list[tuple[Any, ...]]
+
+ENDLESS = partial(
+    ask, statement="WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+)
+QUICK = partial(ask, statement="SELECT 1")
+
+
+@pytest.fixture
+async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
+    async with Readers.open(tmp_path / "some.db", 2) as readers:
+        yield readers
+
+
+async def started(readers: Readers, question: Question[Rows], times: int) -> list[asyncio.Task[Rows]]:
+    tasks = [asyncio.create_task(readers.read(question)) for _ in range(times)]
+    await asyncio.sleep(0.05)
+    return tasks
+
+
+async def cancelled(tasks: list[asyncio.Task[Rows]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def test_a_question_without_a_caller_is_given_up(readers: Readers) -> None:
+    """Long before its time is over; its connection answers the next one only then."""
+    await cancelled(await started(readers, ENDLESS, 2))
+    begun = time.monotonic()
+    assert await asyncio.gather(*(readers.read(QUICK) for _ in range(10))) == [[(1,)]] * 10
+    assert time.monotonic() - begun < READ_LIMIT_S / 2
+
+
+async def test_who_waits_for_a_connection_may_go(readers: Readers) -> None:
+    running = await started(readers, ENDLESS, 2)
+    waiting = await started(readers, QUICK, 4)
+    assert not any(task.done() for task in waiting)
+    await cancelled(waiting[::2])
+    await cancelled(running)
+    assert await asyncio.gather(*waiting[1::2]) == [[(1,)]] * 2
+    assert await readers.read(QUICK) == [(1,)]
+
+
+async def test_cancelled_at_the_moment_of_its_turn(readers: Readers) -> None:
+    """The connection was given to it already, and goes to the next one."""
+    busy = [readers._idle.pop(), readers._idle.pop()]
+    waiting = await started(readers, QUICK, 1)
+    readers._give_back(busy[0])
+    await cancelled(waiting)
+    assert readers._idle == busy[:1]
+    readers._give_back(busy[1])
+
+
+async def test_time_counts_from_the_moment_of_the_connection(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while others are before it."""
+    monkeypatch.setattr(connection, "READ_LIMIT_S", 0.2)
+    running = await started(readers, ENDLESS, 2)
+    assert await readers.read(QUICK) == [(1,)]
+    for refused in await asyncio.gather(*running, return_exceptions=True):
+        assert isinstance(refused, StorageUnavailable)
+        assert str(refused) == "the database took more than 0.2 s for an answer"
+
+
+async def test_closing_ends_all_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_LIMIT_S", 0.2)
+    async with Readers.open(tmp_path / "some.db", 1) as readers:
+        running, waiting = await started(readers, ENDLESS, 2)
+    with pytest.raises(StorageUnavailable, match="took more than"):
+        await running
+    with pytest.raises(StorageUnavailable, match="the database is closed"):
+        await waiting
+    with pytest.raises(StorageUnavailable, match="the database is closed"):
+        await readers.read(QUICK)
+
+
+async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path) -> None:
+    def work(database: object) -> None:
+        time.sleep(0.1)
+        done.append(database)
+
+    done: list[object] = []
+    async with WritingConnection.open(tmp_path / "some.db") as writing:
+        task = asyncio.create_task(writing.run(work))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(done) == 1
