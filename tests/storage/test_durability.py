@@ -11,6 +11,7 @@ from ringback.domain.queue import Turn
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Extension, Retention
 from tests.world.databases import Database
+from tests.world.event_log import events_after
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, offer, seconds
 
 
@@ -122,7 +123,7 @@ async def test_closing_lets_writes_under_way_finish(database: Database) -> None:
 
 async def test_a_closed_store_is_unavailable(database: Database) -> None:
     store = await database.open()
-    waiting = asyncio.create_task(store.wait_for_events(0))
+    waiting = asyncio.create_task(events_after(store, 0))
     await asyncio.sleep(0)
     await store.close()
 
@@ -140,7 +141,7 @@ async def test_a_closed_store_is_unavailable(database: Database) -> None:
         store.list(MATCH_ALL, "", 1),
         store.next_time(),
         store.events(0, 1),
-        store.wait_for_events(0),
+        events_after(store, 0),
     ):
         with pytest.raises(StorageUnavailable):
             await refused

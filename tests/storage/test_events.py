@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterable
+from contextlib import aclosing
 
 from ringback.domain.callback import Callback, State
 from ringback.domain.events import Ringing
@@ -12,6 +13,7 @@ from ringback.domain.outcome import Outcome
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, EventKind, History, LoggedEvent, Retention, Snapshot
+from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, dial, ending, new, offer, seconds
 
 
@@ -44,7 +46,7 @@ async def test_events_are_read_from_anywhere(store: Store) -> None:
 
 async def test_waiting_returns_at_once_for_what_is_there(store: Store) -> None:
     await store.create([new()])
-    await asyncio.wait_for(store.wait_for_events(0), 5)
+    await asyncio.wait_for(events_after(store, 0), 5)
 
 
 async def test_waiting_returns_when_something_is_committed(store: Store) -> None:
@@ -63,21 +65,39 @@ async def test_waiting_returns_when_something_is_committed(store: Store) -> None
 
 async def test_extending_wakes_nobody(store: Store) -> None:
     await store.create([new()])
-    waiting = asyncio.create_task(store.wait_for_events((await store.history()).newest))
+    waiting = asyncio.create_task(events_after(store, (await store.history()).newest))
     await store.shift_leases(seconds(1), 0)
     assert not waiting.done()
     waiting.cancel()
 
 
+async def test_a_slow_follower_misses_nothing(store: Store) -> None:
+    """More is committed than is kept for it in memory."""
+    async with aclosing(store.follow(0)) as batches:
+        callbacks = [new() for _ in range(100)]
+        await store.create(callbacks[:1])
+        seen = [event.callback for event in await anext(batches)]
+        for _ in range(15):
+            more = [new() for _ in range(100)]
+            callbacks += more
+            await store.create(more)
+        await store.create(callbacks[1:100])
+        numbers = []
+        while len(seen) < len(callbacks):
+            for event in await asyncio.wait_for(anext(batches), 5):
+                numbers.append(event.number)
+                seen.append(event.callback)
+    assert numbers == sorted(numbers)
+    assert {callback.callback_id for callback in seen} == {callback.callback_id for callback in callbacks}
+    assert len(seen) == len(callbacks)
+
+
 async def follow(store: Store, count: int) -> list[Callback]:
-    """The first events, each as soon as it can be read."""
-    number = 0
+    """Return the callbacks of the first events, each as soon as it can be read."""
     seen: list[Callback] = []
-    while len(seen) < count:
-        await store.wait_for_events(number)
-        for event in await store.events(number, 1):
-            number = event.number
-            seen.append(event.callback)
+    async with aclosing(store.follow(0)) as batches:
+        while len(seen) < count:
+            seen += [event.callback for event in await anext(batches)]
     return seen
 
 
@@ -144,24 +164,19 @@ async def test_what_is_at_hand_is_what_would_be_read(store: Store) -> None:
         assert await store.purge(NOW + seconds(1), Retention(ended_callbacks=seconds(0)), 3)
     await store.create([last])
 
-    followed, at_hand = await following
+    followed = await following
 
     read = await store.events(0, 10_000)
-    assert [entry[:3] for entry in map(as_filters_see, followed)] == [entry[:3] for entry in map(as_filters_see, read)]
-    there = {event.number: event for event in read}
-    assert [as_filters_see(event) for event in at_hand] == [as_filters_see(there[event.number]) for event in at_hand]
+    assert [as_filters_see(event) for event in followed] == [as_filters_see(event) for event in read]
 
 
-async def follow_closely(store: Store, until: str) -> tuple[list[LoggedEvent], list[LoggedEvent]]:
-    """All events up to a callback's first, and those of them that needed not be read."""
+async def follow_closely(store: Store, until: str) -> list[LoggedEvent]:
+    """Return all events up to a callback's first."""
     followed: list[LoggedEvent] = []
-    at_hand: list[LoggedEvent] = []
-    while not followed or followed[-1].callback.callback_id != until:
-        number = followed[-1].number if followed else 0
-        some = await store.wait_for_events(number)
-        at_hand += some
-        followed += some or await store.events(number, 1000)
-    return followed, at_hand
+    async with aclosing(store.follow(0)) as batches:
+        while not followed or followed[-1].callback.callback_id != until:
+            followed += await anext(batches)
+    return followed
 
 
 def as_filters_see(event: LoggedEvent) -> tuple[object, ...]:

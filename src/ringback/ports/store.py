@@ -11,7 +11,7 @@
 One suite proves this contract against every adapter (`tests/storage/`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -33,6 +33,10 @@ class CallbackStore(Protocol):
         Answers, in the order given, None for each that was stored, and the one already there for each that was
         not (also when it is an earlier one of the same call). Logged as CREATED. Raises `UnknownService`.
         """
+        ...
+
+    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+        """Store one callback as `create` does, with the same result: None, or the callback that is there already."""
         ...
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
@@ -170,11 +174,11 @@ class EventLog(Protocol):
         """The events with a number above `after`, in order; ends early like `list`."""
         ...
 
-    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
-        """Return when an event above `after` may be readable; at once when one is.
+    def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
+        """Return the events with a number above `after` as they are committed, in order, in batches of at least one.
 
-        Answers the events that follow `after`, as far as they are at hand without a look at the database; else none,
-        and `events` has to tell.
+        It goes on until it is closed, and keeps a bounded number of events for a follower that is slow. Raise
+        `StorageUnavailable` when the database is away or closed; a follower goes on by calling it again.
         """
         ...
 

@@ -17,6 +17,7 @@ from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
 from ringback.storage.postgres import PostgresStore, connection, transaction
 from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
+from tests.world.event_log import events_after
 from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
@@ -107,7 +108,7 @@ async def test_the_database_is_restarted(victim: Cluster, mode: str) -> None:
         storm = Storm([one, two])
         await storm.run(restart)
         await storm.check(one)
-        waiting = asyncio.create_task(two.wait_for_events(STORM + 1))
+        waiting = asyncio.create_task(events_after(two, STORM + 1))
         await insist(lambda: one.create([new()]))
         await asyncio.wait_for(waiting, 30)
 
@@ -210,7 +211,7 @@ async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
             proxy.swallow_next_commit()
             creating = asyncio.create_task(store.create([callback]))
             await proxy.swallowed.wait()
-            await asyncio.wait_for(witness.wait_for_events(0), 30)
+            await asyncio.wait_for(events_after(witness, 0), 30)
             proxy.cut()
             with pytest.raises(StorageUnavailable, match="during the commit"):
                 await creating

@@ -14,6 +14,7 @@ from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.values import Change, EventKind, LoggedEvent, Retention
 from ringback.storage.postgres import PostgresStore, listener
+from tests.world.event_log import events_after
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW, SERVICE, cancel, changes, new, offer, seconds
 
@@ -54,7 +55,7 @@ async def test_a_commit_wakes_those_who_wait_on_another_server(
     one, two = await PostgresStore.open(url), await PostgresStore.open(url)
     try:
         version = await two.services_version()
-        waiting = [asyncio.create_task(two.wait_for_services(version)), asyncio.create_task(two.wait_for_events(0))]
+        waiting = [asyncio.create_task(two.wait_for_services(version)), asyncio.create_task(events_after(two, 0))]
         await one.put_service(SERVICE)
         await one.create([new()])
         await asyncio.wait_for(asyncio.gather(*waiting), 30)
@@ -69,7 +70,7 @@ async def test_two_databases_in_one_do_not_hear_each_other(cluster: Cluster) -> 
     one, other = [await PostgresStore.open(cluster.new_schema()) for _ in range(2)]
     try:
         await one.put_service(SERVICE)
-        waiting = asyncio.create_task(other.wait_for_events(0))
+        waiting = asyncio.create_task(events_after(other, 0))
         for _ in range(5):
             await one.create([new()])
         await other.put_service(SERVICE)
@@ -237,6 +238,6 @@ async def test_a_server_needs_six_connections(servers: Servers, cluster: Cluster
     for server, other in zip(servers, [*servers[1:], servers[0]], strict=True):
         newest = (await server.history()).newest
         await other.create([new()])
-        await server.wait_for_events(newest)  # heard over the last of its connections
+        await events_after(server, newest)  # heard over the last of its connections
     [(count,)] = cluster.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ringback'")
     assert count == 6 * len(servers)

@@ -12,6 +12,7 @@ from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.storage.postgres import PostgresStore
 from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
+from tests.world.event_log import events_after
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW, SERVICE, cancel, changes, new
 
@@ -90,7 +91,7 @@ async def test_no_text_with_a_nul_is_there_to_be_found(postgres_store: PostgresS
 
 async def test_nobody_waits_for_a_writer_that_is_gone(postgres_store: PostgresStore) -> None:
     writes = [asyncio.create_task(postgres_store.create([new()])) for _ in range(3)]
-    watcher = asyncio.create_task(postgres_store.wait_for_events(100))
+    watcher = asyncio.create_task(events_after(postgres_store, 100))
     await asyncio.sleep(0)
     postgres_store._writer._task.cancel()
 

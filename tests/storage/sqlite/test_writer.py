@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -12,7 +13,9 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.transaction import Transaction
+from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, new
 
 R = TypeVar("R")
@@ -138,7 +141,7 @@ def break_at_commit(database: sqlite3.Connection) -> None:
 
 async def test_nobody_waits_for_a_writer_that_is_gone(sqlite_store: SqliteStore) -> None:
     writes = [asyncio.create_task(sqlite_store.create([new()])) for _ in range(3)]
-    watcher = asyncio.create_task(sqlite_store.wait_for_events(100))
+    watcher = asyncio.create_task(events_after(sqlite_store, 100))
     await asyncio.sleep(0)
     sqlite_store._writer._task.cancel()
 
@@ -170,7 +173,7 @@ async def test_a_writer_that_dies_says_so(
 
 async def test_readers_cannot_write(sqlite_store: SqliteStore) -> None:
     with pytest.raises(StorageUnavailable, match="readonly"):
-        await sqlite_store._seek(lambda database: database.execute("DELETE FROM callback"))
+        await sqlite_store._seek(partial(ask, statement="DELETE FROM callback"))
 
 
 async def test_a_question_that_takes_too_long_is_given_up(
@@ -178,10 +181,10 @@ async def test_a_question_that_takes_too_long_is_given_up(
 ) -> None:
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with monkeypatch.context() as patch:
-        patch.setattr("ringback.storage.sqlite.readers.READ_LIMIT_S", 0.01)
+        patch.setattr("ringback.storage.sqlite.connection.READ_LIMIT_S", 0.01)
         with pytest.raises(StorageUnavailable, match="took more than"):
-            await sqlite_store._seek(lambda database: database.execute(endless).fetchone())
-    assert await sqlite_store._seek(lambda database: database.execute("SELECT 1").fetchone()) == (1,)
+            await sqlite_store._seek(partial(ask, statement=endless))
+    assert await sqlite_store._seek(partial(ask, statement="SELECT 1")) == [(1,)]
 
 
 async def test_a_reader_that_failed_in_the_middle_goes_on(

@@ -85,7 +85,7 @@ class CallbackCreation:
                 return repeated
             raise
         try:
-            [earlier] = await self._store.create([planned], alone=self._alone([planned]))
+            earlier = await self._store.create_one(planned, alone=self._is_alone(planned))
         except UnknownService as gone:  # deleted since it was planned
             raise ServiceNotFound("service_id", gone.service_id) from None
         return _accepted(self._result(command, planned, earlier))
@@ -131,9 +131,10 @@ class CallbackCreation:
 
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
         """Return the ids of those whose service takes only one open callback to the same target."""
-        return frozenset(
-            callback.callback_id for callback in planned if self._policy(callback) is not TargetPolicy.ALLOW
-        )
+        return frozenset(callback.callback_id for callback in planned if self._is_alone(callback))
+
+    def _is_alone(self, callback: Callback) -> bool:
+        return self._policy(callback) is not TargetPolicy.ALLOW
 
     def _policy(self, callback: Callback) -> TargetPolicy:
         service = self._directory.find(callback.service_id)
@@ -152,7 +153,7 @@ class CallbackCreation:
         """Return what creating would return; a callback that would be new has no id."""
         callback = await self._plan(command, now, callback_id="")
         earlier = await self._find_earlier(command)
-        if earlier is None and self._alone([callback]):
+        if earlier is None and self._is_alone(callback):
             same_target = CallbackFilter(
                 service_ids=(callback.service_id,), dial_target=callback.dial_target, states=OPEN_STATES
             )

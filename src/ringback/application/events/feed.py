@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 
+from ringback.application.events.recent_events import RecentEvents
 from ringback.application.events.wakeup import Wakeup
 from ringback.domain.errors import StorageUnavailable
-from ringback.ports.recent_events import RecentEvents
 from ringback.ports.store import Store
 from ringback.ports.values import LoggedEvent
 
 _log = logging.getLogger(__name__)
 
 TAIL_LENGTH = 10_000
-_READ_LIMIT = 1_000
 _RETRY_S = 0.5
 
 
@@ -43,14 +43,12 @@ class EventFeed:
         """Follow the log until cancelled, whatever happens to the database meanwhile."""
         while True:
             try:
-                events = await self._store.wait_for_events(self.newest)
-                events = events or await self._store.events(self.newest, _READ_LIMIT)
+                async with aclosing(self._store.follow(self.newest)) as batches:
+                    async for events in batches:
+                        self._append(events)
             except StorageUnavailable as fault:
                 _log.warning("cannot read the event log, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
-                continue
-            if events:
-                self._append(events)
 
     def close(self) -> None:
         """End all waiting: the streams send their last token."""

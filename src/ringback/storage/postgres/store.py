@@ -5,7 +5,7 @@ other servers commit. While it starts, there is one more.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
 from ringback.storage.list_plan import newest_first, oldest_first
+from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import (
     LISTERS,
     SEEKERS,
@@ -53,7 +54,7 @@ class PostgresStore:
         writer: Writer[PostgresOperation[Any, Any]],
         seekers: LinkPool,
         listers: LinkPool,
-        log_end: Watermark,
+        log_tail: LogTail,
         services_version: Watermark,
         resources: AsyncExitStack,
     ) -> None:
@@ -61,7 +62,7 @@ class PostgresStore:
         self._writer = writer
         self._seekers = seekers
         self._listers = listers
-        self._log_end = log_end
+        self._log_tail = log_tail
         self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
@@ -76,11 +77,7 @@ class PostgresStore:
         """
         address = Address.parse(url)
         database_id = await prepare(address)
-        log_end, services_version = Watermark(0), Watermark(0)
-
-        def committed(newest_event: int, version: int) -> None:
-            log_end.advance(newest_event)
-            services_version.advance(version)
+        services_version = Watermark(0)
 
         async with AsyncExitStack() as stack:
             with refusals(address):
@@ -88,17 +85,26 @@ class PostgresStore:
                 stack.push_async_callback(writing.close)
                 seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS))
                 listers = await stack.enter_async_context(LinkPool.open(address, LISTERS))
+            # Other servers write to the log, too: what follows is always read.
+            log_tail = LogTail(0, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit)))
+
+            def committed(newest_event: int, version: int) -> None:
+                log_tail.advance(newest_event)
+                services_version.advance(version)
+
             bell = Listener(address, channel_of(database_id), committed)
             stack.push_async_callback(bell.close)
             stack.callback(services_version.end)
-            writer = Writer(PostgresBatchWriter(writing, channel_of(database_id), committed).write, stopped=log_end.end)
+            writer = Writer(
+                PostgresBatchWriter(writing, channel_of(database_id), committed).write, stopped=log_tail.end
+            )
             stack.push_async_callback(writer.close)
             return cls(
                 database_id=database_id,
                 writer=writer,
                 seekers=seekers,
                 listers=listers,
-                log_end=log_end,
+                log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
             )
@@ -131,6 +137,11 @@ class PostgresStore:
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
         return await self._write(create.create, Creation(new, alone), rows=len(new))
+
+    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+        creation = Creation((new,), (new.callback_id,) if alone else ())
+        [other] = await self._write(create.create, creation)
+        return other
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         await self._write(change.apply, Changes(changes, turn), rows=len(changes))
@@ -230,15 +241,14 @@ class PostgresStore:
 
     async def history(self) -> History:
         history = await self._seek(reads.history)
-        self._log_end.advance(history.newest)
+        self._log_tail.advance(history.newest)
         return history
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seek(partial(reads.events, after=after, limit=limit))
 
-    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
-        await self._log_end.wait(after)
-        return ()  # others write to the log, too
+    def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
+        return self._log_tail.follow(after)
 
     async def _write(self, operation: PostgresOperation[T, R], request: T, *, rows: int = 1) -> R:
         """Raise what the operation refuses it with, or `StorageUnavailable`."""

@@ -1,41 +1,189 @@
-"""A SQLite connection on a thread of its own, and what its errors mean."""
+"""Connections to a database file, each on a thread of its own, and what SQLite's errors mean.
 
+One writes: what it is given runs whole on its thread. A few read, each one question at a time.
+"""
+
+import asyncio
 import sqlite3
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
+from ringback.storage.operations import READ_LIMIT_S
 
 R = TypeVar("R")
+Question = Callable[[aiosqlite.Connection], Awaitable[R]]
 
-# How long to wait for a lock that somebody else holds, such as a database shell. The server itself has no rival.
+# How long to wait for a lock that another program holds, such as a database shell. The server itself has no rival.
 BUSY_TIMEOUT_S = 5.0
 # One for each number of rows in an INSERT, for each set of columns in an UPDATE, and the queries.
 CACHED_STATEMENTS = 512
+# Of SQLite's virtual machine, between two looks at the clock: some tens of milliseconds. Each look needs the
+# interpreter's lock, for which it may have to wait.
+_STEPS: Final = 1_000_000
 
 
-async def connect(path: Path) -> aiosqlite.Connection:
+def _options() -> dict[str, Any]:
     # No isolation level: transactions begin and end where the code says so.
-    return await aiosqlite.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, cached_statements=CACHED_STATEMENTS
-    )
+    return {"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "cached_statements": CACHED_STATEMENTS}
 
 
-async def on_thread(connection: aiosqlite.Connection, work: Callable[[sqlite3.Connection], R]) -> R:
-    """Run `work`, whole, on the thread of the connection.
+# --- Writing ---------------------------------------------------------------------------------------------------
 
-    The public methods of aiosqlite go to the thread and back for every statement, which costs more than the SQL
-    and lets a cancellation come between two statements. So its private queue is used, here and nowhere else.
+
+class WritingConnection:
+    """Runs work whole, one after the other.
+
+    To go to a thread and back for every statement costs more than the SQL, and lets a cancellation come between two.
     """
-    try:
-        database = connection._conn  # noqa: SLF001 - see above
-    except ValueError:
-        raise StorageUnavailable("the database is closed") from None
-    result: R = await connection._execute(work, database)  # type: ignore[no-untyped-call]  # noqa: SLF001 - see above
-    return result
+
+    def __init__(self, thread: ThreadPoolExecutor, database: sqlite3.Connection) -> None:
+        self._thread = thread
+        self._database = database
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Raises `sqlite3.Error`."""
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ringback store writer")
+        try:
+            database = await loop.run_in_executor(thread, lambda: sqlite3.connect(path, **_options()))
+            try:
+                yield cls(thread, database)
+            finally:
+                await loop.run_in_executor(thread, database.close)
+        finally:
+            thread.shutdown(wait=False)  # after what it was given
+
+    async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._database)
+
+
+# --- Reading ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Reader:
+    connection: aiosqlite.Connection
+    # By the monotonic clock. A statement that runs beyond it is interrupted.
+    deadline: float = 0.0
+
+    def is_late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+class Readers:
+    """A few reading connections to one database."""
+
+    def __init__(self, readers: Sequence[_Reader]) -> None:
+        self._readers = readers
+        # The one that was used last comes first again: it has read much already.
+        self._idle = list(readers)
+        # Of the callers that wait for a connection, in order.
+        self._queue: deque[asyncio.Future[_Reader]] = deque()
+        # Questions whose callers were cancelled, until they are over.
+        self._abandoned: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path, count: int) -> AsyncIterator[Self]:
+        """Raises `sqlite3.Error`."""
+        async with AsyncExitStack() as stack:
+            readers = []
+            for _ in range(count):
+                reader = _Reader(await stack.enter_async_context(aiosqlite.connect(path, **_options())))
+                await reader.connection.execute_fetchall("PRAGMA query_only = ON")
+                await reader.connection.set_progress_handler(reader.is_late, _STEPS)
+                readers.append(reader)
+            pool = cls(readers)
+            stack.push_async_callback(pool._drain)
+            yield pool
+
+    async def read(self, question: Question[R]) -> R:
+        """Have it answered, by a connection that nothing else uses meanwhile. Raises `StorageUnavailable`."""
+        if self._closed:
+            raise StorageUnavailable("the database is closed")
+        reader = self._idle.pop() if self._idle else await self._wait_for_reader()
+        reader.deadline = time.monotonic() + READ_LIMIT_S
+        give_back = self._give_back
+        try:
+            return await question(reader.connection)
+        except asyncio.CancelledError:
+            give_back = self._abandon
+            raise
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise StorageUnavailable(f"the database took more than {READ_LIMIT_S:g} s for an answer") from error
+            if is_outage(error):
+                raise unavailable(error) from error
+            raise
+        finally:
+            give_back(reader)
+
+    async def _wait_for_reader(self) -> _Reader:
+        turn: asyncio.Future[_Reader] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._give_back(turn.result())
+            raise
+
+    def _give_back(self, reader: _Reader) -> None:
+        """Let the next caller have it."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(reader)
+                return
+        self._idle.append(reader)
+
+    def _abandon(self, reader: _Reader) -> None:
+        """Give the connection back when it is done with what was asked; there is no caller for it any more."""
+        reader.deadline = 0.0
+        task = asyncio.create_task(self._finish(reader))
+        self._abandoned.add(task)
+        task.add_done_callback(self._abandoned.discard)
+
+    async def _finish(self, reader: _Reader) -> None:
+        with suppress(sqlite3.Error):
+            await reader.connection.execute_fetchall("SELECT 1")  # after all that its thread was given before
+        self._give_back(reader)
+
+    async def _drain(self) -> None:
+        """Refuse what is waiting, and let what is under way come to its end."""
+        self._closed = True
+        for turn in self._queue:
+            if not turn.done():
+                turn.set_exception(StorageUnavailable("the database is closed"))
+        self._queue.clear()
+        for _ in self._readers:
+            if self._idle:
+                self._idle.pop()
+            else:
+                await self._wait_for_reader()
+
+
+async def ask(
+    connection: aiosqlite.Connection, statement: str, *values: object, **named: object
+) -> list[tuple[Any, ...]]:
+    """Return the rows of one statement, which sees the database as it is at one moment."""
+    rows: Any = await connection.execute_fetchall(statement, named or values)  # plain tuples, without a row factory
+    return list(rows)
+
+
+# --- Errors ----------------------------------------------------------------------------------------------------
 
 
 def is_outage(error: Exception) -> bool:

@@ -3,10 +3,11 @@
 How they are read is decided in `list_plan`; here are the statements for it.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import aiosqlite
 
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import Snapshot
@@ -30,6 +31,7 @@ from ringback.storage.list_plan import (
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
+from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.reads import NEWEST_EVENT
 
 # Before and after every time.
@@ -64,19 +66,20 @@ class Stream:
     entries: str
 
 
-def page(database: sqlite3.Connection, wanted: Page) -> Snapshot:
-    query = select(wanted, _streams(database, wanted.wanted))
-    return read_page(database.execute(query.sql, query.values).fetchall(), wanted.limit)
+async def page(connection: aiosqlite.Connection, wanted: Page) -> Snapshot:
+    query = select(wanted, await _streams(connection, wanted.wanted))
+    return read_page(await ask(connection, query.sql, *query.values), wanted.limit)
 
 
-def _streams(database: sqlite3.Connection, wanted: CallbackFilter) -> Sequence[Stream]:
+async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> Sequence[Stream]:
     if wanted.keys:
         return [named(names_of(wanted))]
     possible = access_paths(wanted)
     if not is_open(possible):
         return streams(default_path(possible))
     counts = count(possible)
-    return streams(fewest(possible, database.execute(counts.sql, counts.values).fetchone()))
+    [matches] = await ask(connection, counts.sql, *counts.values)
+    return streams(fewest(possible, matches))
 
 
 # --- The statements --------------------------------------------------------------------------------------------

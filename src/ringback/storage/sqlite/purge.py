@@ -7,7 +7,7 @@ from itertools import takewhile
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import Purge
-from ringback.storage.sqlite.reads import newest_event
+from ringback.storage.sqlite.reads import NEWEST_EVENT
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
 
@@ -37,7 +37,8 @@ def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, li
 def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int, limit: int) -> int:
     """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
     # Numbers have no gaps here: SQLite takes them back with the transaction.
-    beyond_count = newest_event(database) - min_events
+    (newest,) = database.execute(NEWEST_EVENT).fetchone()
+    beyond_count = newest - min_events
     oldest = database.execute(
         "SELECT number, event_us FROM event WHERE number <= ? ORDER BY number LIMIT ?", (beyond_count, limit)
     ).fetchall()

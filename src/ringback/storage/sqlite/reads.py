@@ -1,46 +1,48 @@
-"""The questions that an index answers. Each runs whole on the thread of a reader.
+"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment.
 
 `INDEXED BY` makes a query fail that its index cannot answer, so none ever turns into a scan when the schema or the
 planner's statistics change.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from typing import Any, Final
+
+from aiosqlite import Connection
 
 from ringback.domain.callback import Callback
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, write_json
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
-from ringback.storage.sqlite.readers import one_moment
+from ringback.storage.sqlite.connection import ask
+
+GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
+GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
+GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE request_id = ?"
+GET_MANY: Final = """
+    SELECT body, lease_expire_us FROM callback WHERE callback_id IN (SELECT value FROM json_each(?))
+"""
 
 
-def get(database: sqlite3.Connection, key: Key) -> Callback | None:
+async def get(connection: Connection, key: Key) -> Callback | None:
     if isinstance(key, ExternalTaskKey):
-        found = database.execute(
-            "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?",
-            (key.caller_id, key.external_task_id),
-        )
+        rows = await ask(connection, GET_BY_TASK, key.caller_id, key.external_task_id)
     else:
-        found = database.execute("SELECT body, lease_expire_us FROM callback WHERE callback_id = ?", (key,))
-    row = found.fetchone()
-    return None if row is None else read_callback(*row)
+        rows = await ask(connection, GET, key)
+    return _first(rows)
 
 
-def get_by_request_id(database: sqlite3.Connection, request_id: str) -> Callback | None:
-    row = database.execute("SELECT body, lease_expire_us FROM callback WHERE request_id = ?", (request_id,)).fetchone()
-    return None if row is None else read_callback(*row)
+async def get_by_request_id(connection: Connection, request_id: str) -> Callback | None:
+    return _first(await ask(connection, GET_BY_REQUEST, request_id))
 
 
-def get_many(database: sqlite3.Connection, callback_ids: Sequence[str]) -> list[Callback]:
-    found = (get(database, callback_id) for callback_id in dict.fromkeys(callback_ids))
-    return [callback for callback in found if callback is not None]
+async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
+    return _callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
 
 
 # --- The scheduler's questions ---------------------------------------------------------------------------------
@@ -73,30 +75,30 @@ MOVED_BY_HOURS: Final = """
 """
 
 
-def due(database: sqlite3.Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(database.execute(DUE, (time_us(now), limit)))
+async def due(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, DUE, time_us(now), limit))
 
 
-def expired(database: sqlite3.Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(database.execute(EXPIRED, (time_us(now), limit)))
+async def expired(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, EXPIRED, time_us(now), limit))
 
 
-def lapsed(database: sqlite3.Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(database.execute(LAPSED, (time_us(now), limit)))
+async def lapsed(connection: Connection, now: datetime, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, LAPSED, time_us(now), limit))
 
 
-def clock_jumps(database: sqlite3.Connection) -> int:
-    (jumps,) = database.execute("SELECT clock_jumps FROM ringback").fetchone()
+async def clock_jumps(connection: Connection) -> int:
+    [(jumps,)] = await ask(connection, "SELECT clock_jumps FROM ringback")
     return int(jumps)
 
 
-def next_time(database: sqlite3.Connection) -> datetime | None:
-    (at_us,) = database.execute(NEXT_TIME).fetchone()
+async def next_time(connection: Connection) -> datetime | None:
+    [(at_us,)] = await ask(connection, NEXT_TIME)
     return None if at_us is None else time_of(at_us)
 
 
-def moved_by_hours(database: sqlite3.Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
-    return _callbacks(database.execute(MOVED_BY_HOURS, (service_id, after_id, limit)))
+async def moved_by_hours(connection: Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, MOVED_BY_HOURS, service_id, after_id, limit))
 
 
 # --- The dispatcher's questions --------------------------------------------------------------------------------
@@ -124,13 +126,9 @@ QUEUED: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_queue
      WHERE state = 'QUEUED' AND service_id = ? ORDER BY priority, ready_us, callback_id LIMIT ?
 """
-SERVICE_WITH_TURN: Final = """
-    SELECT body, credits, service_turn.revision FROM service JOIN service_turn USING (service_id)
-     WHERE service_id = ?
-"""
-IN_PROGRESS_OF_SERVICE: Final = """
+_IN_PROGRESS: Final = """
     SELECT count(*) FROM callback INDEXED BY callback_by_service
-     WHERE service_id = ? AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
+     WHERE service_id = :service_id AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
 """
 _IN_CALL: Final = """
     EXISTS (
@@ -139,128 +137,135 @@ _IN_CALL: Final = """
     )
 """
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
-QUEUE_HEADS: Final = " UNION ALL ".join(
+_HEADS: Final = " UNION ALL ".join(
     f"""
     SELECT * FROM (
-        SELECT {level.value}, body, lease_expire_us FROM callback AS waiting INDEXED BY callback_queue
+        SELECT {level.value} AS level, body FROM callback AS waiting INDEXED BY callback_queue
          WHERE state = 'QUEUED' AND service_id = :service_id AND priority = {level.value} AND NOT {_IN_CALL}
          ORDER BY ready_us, callback_id LIMIT :depth
     )
     """  # noqa: S608 - SQL of ours
     for level in Priority
 )
-# Asked for the levels whose line is short (NULL for the others): there are few in those who are not held.
-IS_HELD: Final = f"""
-    SELECT 1 FROM callback AS waiting INDEXED BY callback_queue
-     WHERE state = 'QUEUED' AND service_id = ? AND priority IN ({", ".join("?" * len(Priority))}) AND {_IN_CALL} LIMIT 1
+_LEVELS: Final = ", ".join(f"({level.value})" for level in Priority)
+# The service, then the heads of its lines. Whether one is held is asked for the levels whose line is short: there are
+# few in those who are not held.
+QUEUE: Final = f"""
+    WITH head AS MATERIALIZED ({_HEADS}), line (level) AS (VALUES {_LEVELS})
+    SELECT NULL, service.body, credits, service_turn.revision, ({_IN_PROGRESS}), EXISTS (
+        SELECT 1 FROM callback AS waiting INDEXED BY callback_queue
+         WHERE state = 'QUEUED' AND service_id = :service_id AND {_IN_CALL} AND priority IN (
+            SELECT level FROM line WHERE (SELECT count(*) FROM head WHERE head.level = line.level) < :depth
+         )
+    )
+      FROM service JOIN service_turn USING (service_id) WHERE service_id = :service_id
+    UNION ALL
+    SELECT level, body, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
-
-
-LINE: Final = """
-    SELECT priority, count(*), min(ready_us) FROM callback INDEXED BY callback_queue
-     WHERE state = 'QUEUED' AND service_id = ? GROUP BY priority
-"""
+# The service, then its levels.
+LINE: Final = f"""
+    SELECT NULL, credits, service_turn.revision, ({_IN_PROGRESS})
+      FROM service JOIN service_turn USING (service_id) WHERE service_id = :service_id
+    UNION ALL
+    SELECT priority, count(*), min(ready_us), NULL FROM callback INDEXED BY callback_queue
+     WHERE state = 'QUEUED' AND service_id = :service_id GROUP BY priority
+"""  # noqa: S608 - SQL of ours
 AHEAD: Final = """
     SELECT count(*) FROM callback INDEXED BY callback_queue
      WHERE state = 'QUEUED' AND service_id = ? AND priority = ? AND (ready_us, callback_id) < (?, ?)
 """
 
 
-def held_by(database: sqlite3.Connection, dialer_id: str) -> list[Callback]:
-    return _callbacks(database.execute(HELD_BY, (dialer_id,)))
+async def held_by(connection: Connection, dialer_id: str) -> list[Callback]:
+    return _callbacks(await ask(connection, HELD_BY, dialer_id))
 
 
-def leased_for(database: sqlite3.Connection, dialer_id: str, request_id: str) -> list[Callback]:
-    return _callbacks(database.execute(LEASED_FOR, (dialer_id, request_id)))
+async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
+    return _callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
-def queued_services(database: sqlite3.Connection) -> list[str]:
-    return [service_id for (service_id,) in database.execute(QUEUED_SERVICES)]
+async def queued_services(connection: Connection) -> list[str]:
+    return [service_id for (service_id,) in await ask(connection, QUEUED_SERVICES)]
 
 
-def queued(database: sqlite3.Connection, service_id: str, limit: int) -> list[Callback]:
-    return _callbacks(database.execute(QUEUED, (service_id, limit)))
+async def queued(connection: Connection, service_id: str, limit: int) -> list[Callback]:
+    return _callbacks(await ask(connection, QUEUED, service_id, limit))
 
 
-def queue(database: sqlite3.Connection, service_id: str, depth: int) -> Queue | None:
-    with one_moment(database):
-        row = database.execute(SERVICE_WITH_TURN, (service_id,)).fetchone()
-        if row is None:
-            return None
-        (in_progress,) = database.execute(IN_PROGRESS_OF_SERVICE, (service_id,)).fetchone()
-        heads: dict[Priority, list[Callback]] = {}
-        for level, *columns in database.execute(QUEUE_HEADS, {"service_id": service_id, "depth": depth}):
-            heads.setdefault(Priority(level), []).append(read_callback(*columns))
-        short = [level if len(heads.get(level, ())) < depth else None for level in Priority]
-        held = database.execute(IS_HELD, (service_id, *short)).fetchone() is not None
-    return Queue(read_service(row[0]), _turn(service_id, row), in_progress, heads, held)
-
-
-def line(database: sqlite3.Connection, service_id: str) -> Line | None:
-    with one_moment(database):
-        row = database.execute(SERVICE_WITH_TURN, (service_id,)).fetchone()
-        if row is None:
-            return None
-        (in_progress,) = database.execute(IN_PROGRESS_OF_SERVICE, (service_id,)).fetchone()
-        levels = database.execute(LINE, (service_id,)).fetchall()
-    return Line(
-        turn=_turn(service_id, row),
+async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
+    rows = await ask(connection, QUEUE, service_id=service_id, depth=depth)
+    if not rows or rows[0][0] is not None:
+        return None
+    (_, body, credits_, revision, in_progress, held), *line_heads = rows
+    heads: dict[Priority, list[Callback]] = {}
+    for level, waiting, *_ in line_heads:
+        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # none that waits has a lease
+    for waiting_line in heads.values():  # as it comes; SQL does not promise the order of a union
+        waiting_line.sort(key=attrgetter("ready_time", "callback_id"))
+    return Queue(
+        service=read_service(body),
+        turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
-        waiting={Priority(level): count for level, count, _ in levels},
-        oldest=min((time_of(ready_us) for _, _, ready_us in levels), default=None),
+        heads=heads,
+        held=bool(held),
     )
 
 
-def ahead(database: sqlite3.Connection, callback: Callback) -> int:
+async def line(connection: Connection, service_id: str) -> Line | None:
+    rows = await ask(connection, LINE, service_id=service_id)
+    if not rows or rows[0][0] is not None:
+        return None
+    (_, credits_, revision, in_progress), *levels = rows
+    return Line(
+        turn=Turn(service_id, tuple(read_json(credits_)), revision),
+        in_progress=in_progress,
+        waiting={Priority(level): count for level, count, _, _ in levels},
+        oldest=min((time_of(ready_us) for _, _, ready_us, _ in levels), default=None),
+    )
+
+
+async def ahead(connection: Connection, callback: Callback) -> int:
     place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
-    (count,) = database.execute(AHEAD, place).fetchone()
+    [(count,)] = await ask(connection, AHEAD, *place)
     return int(count)
-
-
-def _turn(service_id: str, service_with_turn: Any) -> Turn:
-    _, credits_, revision = service_with_turn
-    return Turn(service_id, tuple(read_json(credits_)), revision)
 
 
 # --- Services and events ---------------------------------------------------------------------------------------
 
 # SQLite's own table of AUTOINCREMENT: it knows the last number also when the log is empty.
 NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
-EVENTS: Final = """
-    SELECT number, kind, previous_state, previous, lease_expire_us, body FROM event
-     WHERE number > ? ORDER BY number LIMIT ?
-"""
+HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
+# The bodies are what is large. The sum needs no order of its own, in which SQLite would sort the rows once more: it
+# takes them as they come.
+EVENTS: Final = f"""
+    SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
+        SELECT *, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
+            SELECT * FROM event WHERE number > ? ORDER BY number LIMIT ?
+        )
+    ) WHERE size - length(body) < {PAGE_BYTES}
+"""  # noqa: S608 - SQL of ours
+SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
+SERVICES: Final = f"{SERVICES_VERSION} UNION ALL SELECT body FROM service"  # noqa: S608 - SQL of ours
 
 
-def services(database: sqlite3.Connection) -> Services:
-    with one_moment(database):
-        (version,) = database.execute("SELECT services_version FROM ringback").fetchone()
-        bodies = database.execute("SELECT body FROM service ORDER BY service_id").fetchall()
-    return Services(version, [read_service(body) for (body,) in bodies])
+async def services(connection: Connection) -> Services:
+    (version,), *bodies = await ask(connection, SERVICES)
+    return Services(version, sorted((read_service(body) for (body,) in bodies), key=attrgetter("service_id")))
 
 
-def newest_event(database: sqlite3.Connection) -> int:
-    (number,) = database.execute(NEWEST_EVENT).fetchone()
-    return int(number)
-
-
-def history(database: sqlite3.Connection) -> History:
-    with one_moment(database):
-        newest = newest_event(database)
-        (first,) = database.execute("SELECT min(number) FROM event").fetchone()
+async def history(connection: Connection) -> History:
+    [(first, newest)] = await ask(connection, HISTORY)
     return History(oldest=newest if first is None else first - 1, newest=newest)
 
 
-def events(database: sqlite3.Connection, after: int, limit: int) -> list[LoggedEvent]:
-    page: list[LoggedEvent] = []
-    size = 0
-    with closing(database.execute(EVENTS, (after, limit))) as rows:
-        for row in rows:
-            page.append(logged_event(*row))
-            size += len(row[-1])
-            if size >= PAGE_BYTES:
-                break
-    return page
+async def events(connection: Connection, after: int, limit: int) -> list[LoggedEvent]:
+    rows = await ask(connection, EVENTS, after, limit)
+    rows.sort(key=itemgetter(0))  # as they come; SQL does not promise it
+    return [logged_event(*row) for row in rows]
+
+
+def _first(rows: Sequence[Any]) -> Callback | None:
+    return read_callback(*rows[0]) if rows else None
 
 
 def _callbacks(rows: Iterable[Any]) -> list[Callback]:

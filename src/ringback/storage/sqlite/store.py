@@ -2,13 +2,13 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
@@ -16,14 +16,13 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports.recent_events import RecentEvents
 from ringback.ports.values import ALL_SERVICES, Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.list_plan import newest_first, oldest_first
+from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Changes, Creation, Purge, ServiceRevision, Shift
 from ringback.storage.sqlite import change, create, lists, purge, reads, services
-from ringback.storage.sqlite.connection import connect, on_thread
-from ringback.storage.sqlite.readers import Readers
+from ringback.storage.sqlite.connection import Question, Readers, WritingConnection
 from ringback.storage.sqlite.schema import prepare, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
 from ringback.storage.watermark import Watermark
@@ -31,9 +30,6 @@ from ringback.storage.writer import Writer
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-# In memory, for whoever follows the log closely.
-RECENT_EVENTS: Final = 1_000
 
 
 class SqliteStore:
@@ -46,8 +42,7 @@ class SqliteStore:
         writer: Writer[Operation[Any, Any]],
         seekers: Readers,
         listers: Readers,
-        log_end: Watermark,
-        recent: RecentEvents,
+        log_tail: LogTail,
         services_version: Watermark,
         resources: AsyncExitStack,
     ) -> None:
@@ -55,8 +50,7 @@ class SqliteStore:
         self._writer = writer
         self._seekers = seekers
         self._listers = listers
-        self._log_end = log_end
-        self._recent = recent
+        self._log_tail = log_tail
         self._services_version = services_version
         self._resources = resources
         self._closing = asyncio.Lock()
@@ -67,7 +61,7 @@ class SqliteStore:
         """Open the database, or make it. Raises `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
-        share one lets readers fail while somebody change. A file in a temporary folder is as good.
+        share one lets readers fail while another writes. A file in a temporary folder is as good.
         """
         path = Path(path)
         if path.name.startswith(":memory:"):
@@ -75,25 +69,24 @@ class SqliteStore:
         async with AsyncExitStack() as stack:
             stack.enter_context(sole_use(path))
             with refusals(path):
-                writing = await connect(path)
-                stack.push_async_callback(writing.close)
-                database_id = await on_thread(writing, partial(prepare, path))
-                log_end = Watermark(await on_thread(writing, reads.newest_event))
-                services_version = Watermark((await on_thread(writing, reads.services)).version)
-                stack.callback(services_version.end)
+                writing = await stack.enter_async_context(WritingConnection.open(path))
+                database_id, newest_event, version = await writing.run(partial(_begin, path))
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
-            recent = RecentEvents(log_end.value, RECENT_EVENTS)
-            batches = BatchWriter(writing, partial(_committed, recent, log_end))
-            writer = Writer(batches.write, stopped=log_end.end)
+            services_version = Watermark(version)
+            stack.callback(services_version.end)
+            log_tail = LogTail(
+                newest_event, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit))
+            )
+            batches = BatchWriter(writing, log_tail.advance)
+            writer = Writer(batches.write, stopped=log_tail.end)
             stack.push_async_callback(writer.close)
             return cls(
                 database_id=database_id,
                 writer=writer,
                 seekers=seekers,
                 listers=listers,
-                log_end=log_end,
-                recent=recent,
+                log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
             )
@@ -122,6 +115,11 @@ class SqliteStore:
 
     async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
         return await self._write(create.create, Creation(new, alone), rows=len(new))
+
+    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+        creation = Creation((new,), (new.callback_id,) if alone else ())
+        [other] = await self._write(create.create, creation)
+        return other
 
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         await self._write(change.apply, Changes(changes, turn), rows=len(changes))
@@ -228,21 +226,20 @@ class SqliteStore:
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seek(partial(reads.events, after=after, limit=limit))
 
-    async def wait_for_events(self, after: int) -> Sequence[LoggedEvent]:
-        await self._log_end.wait(after)
-        return self._recent.after(after, RECENT_EVENTS) or ()
+    def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
+        return self._log_tail.follow(after)
 
     async def _write(self, operation: Operation[T, R], request: T, *, rows: int = 1) -> R:
         """Raises what the operation refuses it with, or `StorageUnavailable`."""
         return cast("R", await self._writer.submit(operation, request, rows))
 
-    async def _seek(self, query: Callable[[sqlite3.Connection], R]) -> R:
-        return await self._seekers.read(query)
+    async def _seek(self, question: Question[R]) -> R:
+        return await self._seekers.read(question)
 
 
-def _committed(recent: RecentEvents, log_end: Watermark, newest: int, events: Sequence[LoggedEvent]) -> None:
-    if recent.newest + len(events) == newest:
-        recent.append(events)
-    else:  # some were logged without their values
-        recent.restart(newest)
-    log_end.advance(newest)
+def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:
+    """Return the id of the database, the number of its newest event, and the version of its services."""
+    database_id = prepare(path, database)
+    (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
+    (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
+    return database_id, newest_event, version

@@ -9,15 +9,13 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-import aiosqlite
-
 from ringback.domain.callback import Callback
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.values import EventKind, LoggedEvent
 from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
-from ringback.storage.sqlite.connection import is_outage, on_thread, unavailable
+from ringback.storage.sqlite.connection import WritingConnection, is_outage, unavailable
 from ringback.storage.writer import Submission, places_by_operation
 
 T = TypeVar("T")
@@ -92,15 +90,13 @@ probe = each(_probe)
 class BatchWriter:
     """Writes batches over one connection."""
 
-    def __init__(
-        self, connection: aiosqlite.Connection, committed: Callable[[int, Sequence[LoggedEvent]], None]
-    ) -> None:
+    def __init__(self, connection: WritingConnection, committed: Callable[[int, Sequence[LoggedEvent]], None]) -> None:
         """`committed` is told, after each transaction that has logged something, the newest entry and the new ones."""
         self._connection = connection
         self._committed = committed
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
-        outcomes, transactions = await on_thread(self._connection, partial(_write, batch))
+        outcomes, transactions = await self._connection.run(partial(_write, batch))
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
