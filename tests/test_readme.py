@@ -1,4 +1,4 @@
-"""What the README shows is so."""
+"""What the README and the page about the architecture show is so."""
 
 import re
 import subprocess
@@ -22,7 +22,8 @@ def example_in(page: str, language: str) -> str:
     return example
 
 
-def test_the_diagram_is_that_of_the_code() -> None:
-    check = [sys.executable, str(ROOT / "docs/diagrams/states.py"), "--check", str(ROOT / "README.md")]
+@pytest.mark.parametrize(("script", "page"), [("states.py", "README.md"), ("floors.py", "docs/architecture.md")])
+def test_the_diagrams_are_those_of_the_code(script: str, page: str) -> None:
+    check = [sys.executable, str(ROOT / "docs/diagrams" / script), "--check", str(ROOT / page)]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
