@@ -3,11 +3,13 @@
 import base64
 import binascii
 import secrets
+import struct
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+_STEPS = ">256I"
 _FENCING_BYTES = 6
 _SECRET_BYTES = 10
 _TOKEN_BYTES = 16 + _FENCING_BYTES + _SECRET_BYTES
@@ -24,6 +26,9 @@ class CallbackIds:
     def __init__(self) -> None:
         self._last_ms = 0
         self._tail = 0
+        # Random numbers of 32 bits that were drawn and not used yet. To draw one takes a system call, during which
+        # another thread may take the interpreter's lock.
+        self._steps: list[int] = []
 
     def next(self, now: datetime) -> str:
         milliseconds = int(now.timestamp() * 1000)
@@ -31,7 +36,9 @@ class CallbackIds:
             self._last_ms = milliseconds
             self._tail = secrets.randbits(73)  # the top bit is left free for counting
         else:
-            self._tail += 1 + secrets.randbits(32)
+            if not self._steps:
+                self._steps.extend(struct.unpack(_STEPS, secrets.token_bytes(struct.calcsize(_STEPS))))
+            self._tail += 1 + self._steps.pop()
         rand_a, rand_b = self._tail >> 62, self._tail & ((1 << 62) - 1)
         digits = f"{(self._last_ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b:032x}"
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
