@@ -33,7 +33,8 @@ def duration_us(duration: timedelta) -> int:
 
 def time_us(time: datetime) -> int:
     """Count the microseconds since 1970. Raise `TypeError` for a time without a zone."""
-    return duration_us(time - _EPOCH)
+    since = time - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def time_of(microseconds: int) -> datetime:
