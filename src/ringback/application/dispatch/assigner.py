@@ -15,7 +15,7 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
-from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, attempts_of, draw
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_RESPONSE, attempts_of, draw
 from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
@@ -183,7 +183,7 @@ class Assigner:
                 if not granted:
                     raise
                 break
-            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_ANSWER:
+            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_RESPONSE:
                 break
         return granted
 
