@@ -165,7 +165,10 @@ class Leases:
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:
-    """Extend the lease after an accepted report: a late one must not be overtaken by the lapse it just escaped."""
+    """Return the callback with its lease extended, since an accepted report is a sign of life.
+
+    A late report must not be overtaken by the lapse it just escaped.
+    """
     lease = callback.lease
     if lease is None or lease.expire_time >= now + lease.duration:
         return callback

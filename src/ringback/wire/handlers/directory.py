@@ -1,4 +1,4 @@
-"""DirectoryService: services are created, read and changed, and their queues are looked at."""
+"""DirectoryService: services are created, read and changed, and their queues are read."""
 
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
