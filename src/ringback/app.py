@@ -47,7 +47,7 @@ _HEALTH_CHECK_S = 1.0
 
 
 class _Loop(Protocol):
-    """Something that goes on until it is cancelled."""
+    """A loop that goes on until it is cancelled."""
 
     async def run(self) -> None: ...
 
@@ -80,12 +80,12 @@ class App:
         self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
-        # Set when a loop has died, which is a bug: the process ends, so that its supervisor starts it anew.
+        # Set when a loop has died, which is a bug: the process ends, so that its supervisor restarts it.
         self.failed = asyncio.Event()
 
     @classmethod
     async def start(cls, settings: Settings) -> Self:
-        """Open the database, continue where it says, and serve. Raises `StoreCannotOpen`, `CannotListen`."""
+        """Open the database, continue from its state, and serve. Raise `StoreCannotOpen`, `CannotListen`."""
         store = await open_store(settings.database)
         app = cls(settings, store, _clock_for(store))
         try:
@@ -96,7 +96,7 @@ class App:
         return app
 
     async def _start(self) -> None:
-        # First of all: nobody is to be called by a server that then cannot serve.
+        # First of all: no call may be placed by a server that then cannot serve.
         port = self.server.bind(self._settings.listen)
         loops: list[_Loop] = [
             self.feed,
@@ -147,7 +147,7 @@ class App:
         await self.stop()
 
     async def stop(self) -> None:
-        """Drain: say so, end the streams with their last token, let writes and calls finish, close the database."""
+        """Drain: report it, end the streams with their last token, let writes and calls finish, close the database."""
         await self.server.report_health(serving=False)
         self.gate.close()
         if self._dialer is not None:
@@ -177,7 +177,7 @@ class App:
             self.failed.set()
 
     async def _report_health(self) -> None:
-        """Say NOT_SERVING while the database does not take writes."""
+        """Report NOT_SERVING while the database does not take writes."""
         serving = True
         while True:
             await asyncio.sleep(_HEALTH_CHECK_S)
@@ -189,14 +189,14 @@ class App:
 
 
 def _clock_for(store: Store) -> SystemClock | SharedClock:
-    """Servers that share a database go by its clock."""
+    """Return the clock to use: that of the database for servers that share one."""
     return SharedClock(store.read_clock) if isinstance(store, SharedTime) else SystemClock()
 
 
 def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:
     if settings.dialer == "none":
         return None
-    # Of many servers, each has its own: what one of them has lost must not be taken from the others.
+    # Of many servers, each has its own dialer id: what one of them has lost must not be taken from the others.
     shared = not isinstance(settings.database, Path)
     return DialerRunner(
         SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk),

@@ -23,10 +23,10 @@ class SystemClock:
 
 
 class SharedClock:
-    """The clock of the database, carried on between two reads of it by this machine's monotonic clock.
+    """The clock of the database, advanced between two reads of it by this machine's monotonic clock.
 
     Servers that share a database judge the ends of each other's leases, and when something is due: they have to
-    agree what time it is, whatever their own machines say.
+    agree on the time, whatever the clocks of their machines show.
     """
 
     def __init__(self, read: Callable[[], Awaitable[datetime]]) -> None:
@@ -34,11 +34,11 @@ class SharedClock:
         self._offset_s = 0.0
 
     async def start(self) -> None:
-        """Read the database's clock for the first time. Raises `StorageUnavailable`."""
+        """Read the database's clock for the first time. Raise `StorageUnavailable`."""
         self._offset_s, _ = await self._measure()
 
     async def run(self) -> None:
-        """Stay with the database's clock until cancelled; while the database is away, time goes on without it."""
+        """Follow the database's clock until cancelled; while the database is unreachable, time goes on without it."""
         while True:
             await asyncio.sleep(_READ_INTERVAL_S)
             await self.follow()

@@ -1,4 +1,4 @@
-"""The settings of a server, and what makes one of them wrong."""
+"""The settings of a server, and their checks."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _POSTGRES = ("postgresql://", "postgres://")
 
 
 class SettingError(Exception):
-    """A setting that cannot work; `str()` says which and why."""
+    """A setting that cannot work; `str()` names it and gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Listen:
 
     @classmethod
     def parse(cls, text: str) -> "Listen":
-        """Parse HOST:PORT; an IPv6 host stands in brackets. Raises `SettingError`."""
+        """Parse HOST:PORT; an IPv6 host stands in brackets. Raise `SettingError`."""
         host, colon, port = text.rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise SettingError(f"listen: {text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
@@ -49,7 +49,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set of `ringback serve`."""
+    """All settings of `ringback serve`."""
 
     listen: Listen = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
@@ -61,8 +61,8 @@ class Settings:
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)
     retention: Retention = field(default_factory=Retention)
-    # How long a stopping server still answers, with SERVER_DRAINING: what reaches gRPC when it shuts down is
-    # cancelled without a reason, and clients that back off meanwhile are not among it.
+    # How long a stopping server still responds, with SERVER_DRAINING: calls that reach gRPC when it shuts down are
+    # cancelled without a reason, and calls of clients that back off meanwhile are not among them.
     lame_duck: timedelta = timedelta(seconds=0.5)
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class Settings:
 def parse_database(url: str) -> Path | PostgresUrl:
     """Parse a PostgreSQL URL, or sqlite:///FILE (relative with three slashes, absolute with four).
 
-    Raises `SettingError`.
+    Raise `SettingError`.
     """
     if url.startswith(_POSTGRES):
         return PostgresUrl(url)

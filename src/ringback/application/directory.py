@@ -29,10 +29,10 @@ _RETRY_S = 0.5
 
 
 class Directory:
-    """All services, kept in memory: they are few, and every request asks for one.
+    """All services, kept in memory: they are few, and every request needs one.
 
-    Other servers on the same database may change services, too. `run` takes that over soon; whoever cannot find a
-    service, or is about to change one, asks the store first.
+    Other servers on the same database may change services, too. `run` picks that up soon; a lookup that finds no
+    service, and every change of one, reads the store first.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -40,18 +40,18 @@ class Directory:
         self._clock = clock
         self._by_id: dict[str, Service] = {}
         self._by_sip: dict[str, Service] = {}
-        # What the store called the version of all services when they were last read.
+        # The store's version of all services when they were last read.
         self._version = -1
         self._listeners: list[Callable[[Service], None]] = []
-        # Held while services are changed or read anew, so that nothing older ever replaces something newer.
+        # Held while services are changed or read again, so that nothing older ever replaces something newer.
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
-        """Raises `StorageUnavailable`."""
+        """Read all services. Raise `StorageUnavailable`."""
         await self.refresh()
 
     async def run(self) -> None:
-        """Take over what other servers change, until cancelled, whatever happens to the database meanwhile."""
+        """Pick up what other servers change, until cancelled, whatever happens to the database meanwhile."""
         while True:
             try:
                 await self._store.wait_for_services(self._version)
@@ -61,7 +61,7 @@ class Directory:
                 await asyncio.sleep(_RETRY_S)
 
     def listen(self, listener: Callable[[Service], None]) -> None:
-        """Call `listener` with every service that was created or changed from now on."""
+        """Call `listener` with every service that is created or changed from now on."""
         self._listeners.append(listener)
 
     # --- Look up -----------------------------------------------------------------------------------------------
@@ -70,11 +70,11 @@ class Directory:
         return list(self._by_id.values())
 
     def find(self, service_id: str) -> Service | None:
-        """The service as far as is known here."""
+        """Return the service as it is known here; None when it is not."""
         return self._by_id.get(service_id)
 
     async def get(self, service_id: str) -> Service:
-        """Raises `ServiceNotFound`."""
+        """Return the service with this id. Raise `ServiceNotFound`."""
         if service_id not in self._by_id:
             await self.refresh()
         try:
@@ -83,7 +83,7 @@ class Directory:
             raise ServiceNotFound("service_id", service_id) from None
 
     async def by_sip(self, sip_address: str) -> Service:
-        """The service with this address, in its normal form. Raises `ServiceNotFound`."""
+        """Return the service with this address in canonical form. Raise `ServiceNotFound`."""
         if sip_address not in self._by_sip:
             await self.refresh()
         try:
@@ -96,7 +96,7 @@ class Directory:
         return await (self.get(name.key) if name.field == "service_id" else self.by_sip(name.key))
 
     def list(self, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
-        """Services by id, and whether there are more."""
+        """Return services by id, up to `page_size` (0: 100; at most 1000), and whether there are more."""
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         ids = sorted(self._by_id)
         start = bisect_right(ids, after_id)
@@ -104,15 +104,15 @@ class Directory:
         return page, start + size < len(ids)
 
     async def refresh(self) -> None:
-        """See everything that was committed before this call."""
+        """Read everything that was committed before this call. Raise `StorageUnavailable`."""
         if await self._store.services_version() != self._version:
             async with self._changing:
                 await self._read()
 
-    # --- Change: finished although the caller may be cancelled, since what is stored must be known here, too ----
+    # --- Change: completed even if the caller is cancelled, since what is stored must be known here, too -------
 
     async def create(self, draft: Service) -> Service:
-        """Store a new service; an empty id is assigned. Raises `ServiceAlreadyExists`."""
+        """Store a new service, with a new id if it has none. Raise `ServiceAlreadyExists`."""
         now = self._clock.now()
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
@@ -125,9 +125,9 @@ class Directory:
             await self._put(service)
 
     async def update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
-        """Store what `revise` makes of the service. A non-empty `etag` must be the present one.
+        """Store what `revise` makes of the service. A non-empty `etag` must be the current one.
 
-        Raises `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
+        Raise `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
         """
         return await asyncio.shield(self._update(service_id, etag, revise))
 
@@ -139,11 +139,11 @@ class Directory:
                 try:
                     await self._put(revised)
                 except RevisionConflict:
-                    continue  # another server was faster; whoever gives no etag wants it changed all the same
+                    continue  # another server was faster; without an etag the change is made all the same
                 return revised
 
     async def delete(self, service_id: str, etag: str) -> None:
-        """Raises `ServiceNotFound`, `EtagMismatch`, and `ServiceInUse` while callbacks of it have not ended."""
+        """Delete a service. Raise `ServiceNotFound`, `EtagMismatch`, or `ServiceInUse` if callbacks have not ended."""
         await asyncio.shield(self._delete(service_id, etag))
 
     async def _delete(self, service_id: str, etag: str) -> None:
@@ -160,7 +160,7 @@ class Directory:
                 return
 
     async def _current(self, service_id: str, etag: str) -> Service:
-        """The service as it is in the store, not only as it is known here."""
+        """Return the service as it is in the store, not only as it is known here."""
         await self._read()
         service = self.find(service_id)
         if service is None:
@@ -187,7 +187,7 @@ class Directory:
         for gone in [service for service in self._by_id.values() if service.service_id not in ids]:
             self._forget(gone)
         changed = [service for service in stored.services if service != self.find(service.service_id)]
-        # Two may have exchanged their addresses: first everything old goes.
+        # Two may have exchanged their addresses: first everything old is removed.
         for previous in [self._by_id[s.service_id] for s in changed if s.service_id in self._by_id]:
             self._forget(previous)
         for service in changed:

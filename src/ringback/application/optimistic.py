@@ -17,12 +17,12 @@ async def change(
     decide: Callable[[Callback], Awaitable[Sequence[Callback]]],
     remembered: Callback | None = None,
 ) -> Callback:
-    """Store the versions that `decide` makes of what `read` finds, and answer the last; none for no change.
+    """Store the versions that `decide` makes of what `read` finds, and return the last; no versions mean no change.
 
-    When somebody else was faster, reads and decides again: each round one of the competitors gets ahead, so this
-    ends. Whatever `decide` raises is raised, and nothing is stored then. A callback that is `remembered` spares the
-    first read. It may be out of date: then nothing is decided by it, since the store compares revisions, and a
-    refusal or a "nothing to change" is looked at again.
+    When another writer was faster, read and decide again: each round one of the competitors succeeds, so this ends.
+    Raise what `decide` raises, and store nothing then. A callback that is `remembered` saves the first read. It may
+    be out of date: then nothing is decided by it, since the store compares revisions, and a refusal or a "nothing
+    to change" is decided again after a read.
     """
     if remembered is not None:
         with suppress(RevisionConflict, RingbackError):
@@ -43,7 +43,7 @@ async def _store_versions(store: Store, before: Callback, versions: Sequence[Cal
 
 
 async def apply_each(store: Store, changes: Sequence[Change]) -> int:
-    """Store those that nobody else was faster with; answers how many."""
+    """Store the changes with which no other writer was faster; return how many."""
     while changes:
         try:
             await store.apply(changes)

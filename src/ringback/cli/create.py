@@ -63,7 +63,7 @@ async def create(
     callback_request = cb.CallbackRequest(labels=dict(labels), **fields)
     request = pb.CreateCallbackRequest(
         callback_request=callback_request,
-        # The channel repeats a call whose answer was lost, which must not become a second callback.
+        # The channel repeats a call whose response was lost, which must not create a second callback.
         request_id=request_id or ("" if callback_request.external_task_id else str(uuid4())),
         validate_only=validate_only,
     )

@@ -29,7 +29,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is used, so that client commands work without what the server needs."""
+    """A group that imports a command when it is used: client commands work without what the server needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)

@@ -15,7 +15,7 @@ from ringback.v1 import directory_service_pb2 as directory
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
-    """A parameter that a function parses. The function raises `ValueError` for what it cannot parse."""
+    """A parameter that a function parses. The function raises `ValueError` for a text that it cannot parse."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name

@@ -29,7 +29,7 @@ async def apply(
     """Create the services that are missing, and update what differs in the others.
 
     Services are found by their `service_id`, or else by their `sip_address`. Settings that the file does not
-    name, and services that it does not name, stay as they are. Raises `grpc.aio.AioRpcError` at the first service
+    name, and services that it does not name, stay as they are. Raise `grpc.aio.AioRpcError` at the first service
     that the server refuses.
     """
     for service, named in wanted:
@@ -64,7 +64,7 @@ async def _update(
     request = pb.UpdateServiceRequest(service=wanted.service, update_mask=FieldMask(paths=differing))
     request.service.service_id = current.service_id
     response = await stub.UpdateService(request, timeout=timeout_s)
-    # The server writes some values in a form of its own: what differs from that may mean the same.
+    # The server writes some values in its own form: what differs from that may mean the same.
     changed = _differing(current, response.service, differing)
     return Applied(response.service, "updated" if changed else "unchanged", changed)
 

@@ -41,7 +41,7 @@ class WantedService(NamedTuple):
 
 
 def load(path: Path) -> list[WantedService]:
-    """Read a services file. Raises `ServicesFileError`."""
+    """Read a services file. Raise `ServicesFileError`."""
     try:
         return parse(path.read_text(encoding="utf-8"), path.name)
     except (OSError, UnicodeDecodeError) as fault:
@@ -49,7 +49,7 @@ def load(path: Path) -> list[WantedService]:
 
 
 def parse(text: str, file: str) -> list[WantedService]:
-    """Read the text of a services file; its faults name `file`. Raises `ServicesFileError`."""
+    """Read the text of a services file; its faults name `file`. Raise `ServicesFileError`."""
     try:
         root = Place.root(text, file)
     except yaml.YAMLError as fault:

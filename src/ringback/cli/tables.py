@@ -100,11 +100,11 @@ def callback_page(callback: cb.Callback) -> RenderableType:
 
 def _facts(callback: cb.Callback) -> Iterable[tuple[str, str | Text]]:
     request = callback.callback_request
-    asked_target = request.alternative_target or request.target
+    requested_target = request.alternative_target or request.target
     yield "callback", callback.callback_id
     yield "state", state_text(callback.state)
     yield "target", callback.dial_target
-    yield "asked for", asked_target if asked_target != callback.dial_target else ""
+    yield "asked for", requested_target if requested_target != callback.dial_target else ""
     yield "service", request.service_sip
     yield "service id", callback.service_id
     yield "priority", PRIORITIES.of(request.priority)

@@ -28,14 +28,14 @@ class EnumType(Protocol[_Number]):
 
 
 def parse_whole(text: str) -> int:
-    """Read a whole number that fits on the wire; the server checks what is allowed. Raises `ValueError`."""
+    """Read a whole number that fits on the wire; the server checks what is allowed. Raise `ValueError`."""
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is no whole number up to 999999999")
     return int(text)
 
 
 def parse_span(text: str) -> timedelta:
-    """Read a length of time such as 90s, 1h30m or 7d. Raises `ValueError`."""
+    """Read a length of time such as 90s, 1h30m or 7d. Raise `ValueError`."""
     if not _SPAN.fullmatch(text):
         raise ValueError(f"{text!r} is no length of time such as 30s, 10m, 2h or 7d")
     length_s = sum(float(number) * _UNITS_S[unit] for number, unit in _SPAN_PART.findall(text))
@@ -58,7 +58,7 @@ def format_span(span: timedelta) -> str:
 def parse_moment(text: str, now: datetime) -> datetime:
     """Read an RFC 3339 time, in local time when it names no offset, or one from now such as +10m.
 
-    Raises `ValueError`.
+    Raise `ValueError`.
     """
     if text.startswith("+"):
         return now + parse_span(text[1:])
@@ -71,7 +71,7 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
 
 def parse_key(text: str) -> cb.CallbackKey:
-    """Read a callback id, or CALLER/EXTERNAL_ID. Raises `ValueError`."""
+    """Read a callback id, or CALLER/EXTERNAL_ID. Raise `ValueError`."""
     # A caller id has no slash, an external id may have some.
     caller_id, slash, external_task_id = text.partition("/")
     if slash and external_task_id:
@@ -104,7 +104,7 @@ class Names(Generic[_Number]):
         self._names: dict[int, str] = {number: name for name, number in self._numbers.items()}
 
     def parse(self, text: str) -> _Number:
-        """Read a name, in any case, with - or _, with or without the prefix. Raises `ValueError`."""
+        """Read a name, in any case, with - or _, with or without the prefix. Raise `ValueError`."""
         name = _name(text.strip().upper().replace("-", "_"), self._prefix)
         if name not in self._numbers:
             raise ValueError(f"{text!r} is none of {self}")

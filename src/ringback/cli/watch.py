@@ -64,7 +64,7 @@ def _never(_: Board) -> bool:
 
 
 async def _check(session: Session, request: pb.WatchCallbacksRequest) -> None:
-    """Fail when the server cannot be reached at the start: its address is more likely mistyped. A watch would wait."""
+    """Fail when the server cannot be reached at the start: its address is probably mistyped. A watch would wait."""
     probe = pb.ListCallbacksRequest(filter=request.filter, page_size=1)
     await session.callbacks.ListCallbacks(probe, timeout=session.timeout_s)
 

@@ -18,7 +18,7 @@ _SWITCH: Mapping[str, bool] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One node of a file, and where it stands. Reading it as another type notes a fault, and returns a blank."""
+    """One node of a file, and its position. Reading it as another type adds a fault, and returns an empty value."""
 
     node: yaml.Node
     path: str
@@ -28,7 +28,7 @@ class Place:
 
     @classmethod
     def root(cls, text: str, file: str) -> "Place | None":
-        """Return the root of a file, None if that is empty. Raises `yaml.YAMLError`."""
+        """Return the root of a file, None if that is empty. Raise `yaml.YAMLError`."""
         # The nodes and not their values: nodes know their lines, and 18:00 is not yet the number 1080.
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         return cls(node=node, path="", line=1, file=file, faults=[]) if node else None
@@ -66,7 +66,7 @@ class Place:
         return isinstance(self.node, yaml.SequenceNode)
 
     def read(self, parse: Callable[[str], _T], otherwise: _T) -> _T:
-        """Parse a single value with a function that raises `ValueError` for what it cannot parse."""
+        """Parse a single value with a function that raises `ValueError` for a text that it cannot parse."""
         if not isinstance(self.node, yaml.ScalarNode):
             self.fail("must be a single value")
             return otherwise

@@ -1,4 +1,4 @@
-"""Creating a callback, once."""
+"""Creation of a callback, once."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
@@ -13,19 +13,19 @@ from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallba
 if TYPE_CHECKING:
     from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
 
-# Nothing is known of the fate of a try that ends so. A server that stops cancels what it can't finish.
+# A try that ends like this may have created the callback. A server that stops cancels what it can't finish.
 _UNCERTAIN_CODES: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED})
 
 
 async def create(
     stub: "CallbackServiceAsyncStub", request: CreateCallbackRequest, timeout_s: float = 30
 ) -> CreateCallbackResponse:
-    """Ask for one callback, once, however often it takes to get an answer: also over a restart of the server.
+    """Create one callback, once, however many tries it takes to get a response: also over a restart of the server.
 
     A request with neither a `request_id` nor an `external_task_id` gets a random `request_id`; the caller's own
-    message is left alone. When the answer to an earlier try was lost, `created` is false although it is new.
+    message is not changed. When the response to an earlier try was lost, `created` is false although it is new.
 
-    Raises `grpc.aio.AioRpcError`: what the server refuses at once, and after `timeout_s` the last failure.
+    Raise `grpc.aio.AioRpcError`: a refusal of the server at once, and the last failure after `timeout_s` seconds.
     """
     if not request.request_id and not request.callback_request.external_task_id:
         unnamed, request = request, CreateCallbackRequest(request_id=str(uuid4()))

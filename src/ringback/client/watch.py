@@ -1,4 +1,4 @@
-"""Watching callbacks without a gap."""
+"""Watches of callbacks without a gap."""
 
 import asyncio
 import logging
@@ -47,26 +47,26 @@ async def watch(
 
     Each new stream continues with the last `resume_token`, so nothing is missed; the last events may come twice,
     and the larger `revision` wins. A connection that has been silent for three heartbeat intervals counts as
-    broken. (Open the channel with `channel_options`: without keepalive the next stream may take the same dead one.)
+    broken. (Open the channel with `channel_options`: without keepalive the next stream may use the same dead one.)
 
-    Raises `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
+    Raise `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
     RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
     """
     request = _copy(request)
     failures = 0
     while True:
-        answered = False
+        responded = False
         try:
             async with aclosing(_stream(stub, request)) as responses:
                 async for response in responses:
-                    answered = True
+                    responded = True
                     yield response
                     request.resume_token = response.resume_token
         except _Broken as broken:
             fault = str(broken)
         else:
-            fault = "" if answered else "the stream ended before its first response"
-        if answered:
+            fault = "" if responded else "the stream ended before its first response"
+        if responded:
             failures = 0
         if fault:
             failures += 1
@@ -78,7 +78,7 @@ async def watch(
 async def _stream(
     stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
 ) -> AsyncGenerator[WatchCallbacksResponse, None]:
-    """One stream, until its OK end. Raises `_Broken`, and `AioRpcError` for what is final."""
+    """Yield from one stream, until its OK end. Raise `_Broken`, and `AioRpcError` for what is final."""
     silence_s = _SILENT_INTERVALS * _heartbeat_s(request)
     call = stub.WatchCallbacks(request)
     try:
@@ -113,5 +113,5 @@ def _copy(request: WatchCallbacksRequest) -> WatchCallbacksRequest:
 def _heartbeat_s(request: WatchCallbacksRequest) -> float:
     if not request.HasField("heartbeat_interval"):
         return _DEFAULT_HEARTBEAT_S
-    asked_s = request.heartbeat_interval.ToTimedelta().total_seconds()
-    return min(max(asked_s, backoff.MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)
+    requested_s = request.heartbeat_interval.ToTimedelta().total_seconds()
+    return min(max(requested_s, backoff.MIN_HEARTBEAT_S), _MAX_HEARTBEAT_S)

@@ -1,1 +1,1 @@
-"""What places the calls when it is built in. Dialers of the user's own speak DialerService instead."""
+"""The built-in dialers, which place the calls. The user's own dialers use DialerService instead."""

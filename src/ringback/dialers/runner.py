@@ -1,6 +1,6 @@
-"""What is the same for every built-in dialer: polls, leases and reports. The call itself is the `Dialer`'s.
+"""What is common to all built-in dialers: polls, leases and reports. The call itself is the `Dialer`'s.
 
-It goes through the same leases and reports as a dialer of the user's own, without the wire between them.
+The runner uses the same leases and reports as the user's own dialers, without the wire between them.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _RETRY_S = 1.0
 
 
 class DialerRunner:
-    """Takes leases while it runs. `stop()` lets the calls end; cancelling `run()` cuts them off."""
+    """A running dialer, which takes leases. `stop()` lets the calls end; cancelling `run()` cuts them off."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class DialerRunner:
         self._freed.set()
 
     async def run(self) -> None:
-        """Place calls until `stop()`. Raise what is a bug, and cut off all calls then."""
+        """Place calls until `stop()`. Raise an exception that is a bug, and cut off all calls then."""
         async with asyncio.TaskGroup() as calls:
             while max_leases := await self._max_leases():
                 for callback in await self._poll(max_leases):
@@ -60,7 +60,7 @@ class DialerRunner:
                     calls.create_task(self._run_call(callback))
 
     async def _max_leases(self) -> int:
-        """Wait until there is room for a call; return for how many to ask at once, 0 to stop."""
+        """Wait until there is room for a call; return how many to request at once, 0 to stop."""
         while self._free == 0 and not self._stopping:
             self._freed.clear()
             await self._freed.wait()

@@ -33,7 +33,7 @@ SCRIPT: Mapping[str, OutcomeReport] = MappingProxyType(
         "blocked": OutcomeReport(outcome=Outcome.BLOCKED, sip_status=607, q850_cause=21),
     }
 )
-# What never gets as far as ringing.
+# Outcomes of calls that never ring.
 _SILENT = frozenset(
     {
         Outcome.BUSY,
@@ -47,7 +47,7 @@ _CONNECTED = UNSERVED | {Outcome.ANSWERED}
 
 
 def scripted(callback: Callback) -> OutcomeReport:
-    """Return the end of the attempt that is under way (or comes next): the script's word for it, the last repeating."""
+    """Return the outcome of the current (or next) attempt: the script's word for it, the last one repeating."""
     words = user_part(callback.dial_target).split(".")
     number = max(len(callback.attempts), 1)
     return SCRIPT.get(words[min(number, len(words)) - 1], ANSWER)
@@ -55,7 +55,7 @@ def scripted(callback: Callback) -> OutcomeReport:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedDialer:
-    """The `Dialer` of scripts. `ring` is how long a phone rings, `talk` how long a conversation lasts."""
+    """A `Dialer` that plays scripts. `ring` is how long a phone rings, `talk` how long a conversation lasts."""
 
     ring: timedelta
     talk: timedelta

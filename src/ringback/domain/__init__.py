@@ -1,1 +1,1 @@
-"""The rules of the promise, pure: no clock, no I/O, no asyncio, no logging. Time is always passed in."""
+"""The rules of callbacks, pure: no clock, no I/O, no asyncio, no logging. Time is always passed in."""

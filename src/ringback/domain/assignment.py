@@ -1,4 +1,4 @@
-"""Who is next: the discipline applied to one queue, as a function of what was read."""
+"""The queue discipline applied to one queue: the next callbacks, as a function of what was read."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from ringback.domain.callback import Callback
 from ringback.domain.priority import Credits, pick
 from ringback.domain.queue import Queue
 
-# With the longest texts an attempt takes about 2 KiB: this keeps an answer below gRPC's usual limit of 4 MiB.
-MAX_ATTEMPTS_PER_ANSWER = 500
+# With the longest texts an attempt takes about 2 KiB: this keeps a response below gRPC's usual limit of 4 MiB.
+MAX_ATTEMPTS_PER_RESPONSE = 500
 
 
 def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
-    """Return whose turn it is, for up to `count` free slots, and where the round stands afterwards.
+    """Return the callbacks whose turn it is, for up to `count` free slots, and the credits afterwards.
 
-    Callbacks that have expired are passed over, should the scheduler be late.
+    Expired callbacks are skipped, in case the scheduler is late.
 
     Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
     """
@@ -27,7 +27,7 @@ def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], C
     lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
     drawn: list[Callback] = []
     targets: set[str] = set()
-    while len(drawn) < count and attempts_of(drawn) < MAX_ATTEMPTS_PER_ANSWER:
+    while len(drawn) < count and attempts_of(drawn) < MAX_ATTEMPTS_PER_RESPONSE:
         lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
         if not lines:
             break

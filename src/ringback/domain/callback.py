@@ -1,4 +1,4 @@
-"""A callback: one promise to phone a target, and everything that has become of it so far."""
+"""A callback: one promise to phone a target, and everything that has happened to it so far."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from ringback.domain.stored import written
 
 
 class State(StrEnum):
-    """Where a callback is in its life."""
+    """The state of a callback in its life cycle."""
 
     SCHEDULED = "SCHEDULED"
     QUEUED = "QUEUED"
@@ -29,12 +29,12 @@ class State(StrEnum):
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED})
 # With a dialer: these count against the service's capacity.
 IN_PROGRESS = frozenset({State.OFFERED, State.DIALING, State.CONNECTED, State.CANCELLING})
-# Nobody's phone rings and none will before the callback is offered again.
+# No phone rings, and none will before the callback is offered again.
 WAITING = frozenset({State.SCHEDULED, State.QUEUED})
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One dial-out. `fencing_token` tells whose lease it was made under."""
+    """One dial-out. `fencing_token` identifies the lease it was made under."""
 
     number: int
     dialer_id: str
@@ -47,7 +47,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     sip_status: int = 0
     q850_cause: int = 0
     detail: str = ""
-    # Closed by us because the lease lapsed, not by a report of the dialer.
+    # Closed by the server because the lease lapsed, not by a report of the dialer.
     lapsed: bool = False
 
 
@@ -56,22 +56,22 @@ class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     token: str
     dialer_id: str
-    # Of the poll that got it; "" for none.
+    # The request id of the poll that got the lease; "" for none.
     request_id: str = ""
     fencing_token: int
-    # What a sign of life extends it by.
+    # How long the lease lasts from a sign of life on.
     duration: timedelta
     expire_time: datetime
 
 
 class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A value: every change makes a new one with the next `revision` (see `lifecycle.after`)."""
+    """A callback as a value: every change makes a new one with the next `revision` (see `lifecycle.after`)."""
 
     callback_id: str
     service_id: str
-    # What is asked for now: as sent, but for what a reschedule has replaced.
+    # The request in force: as sent, except for what a reschedule has replaced.
     request: CallbackRequest
-    # What was asked for first, when a reschedule has replaced something since; a repeated create is compared to it.
+    # The request as first sent, when a reschedule has replaced something since; a repeated create is compared to it.
     first_request: CallbackRequest | None = None
     request_id: str = ""
     dial_target: str
@@ -82,7 +82,7 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     update_time: datetime
     # When to try first, or first again after a reschedule.
     due_date: datetime
-    # When this try became, or becomes, due: its place in the queue, first in first out.
+    # When this attempt became, or becomes, due: its place in the queue, first in first out.
     ready_time: datetime
     # `ready_time` moved to the service's next opening; None once an attempt has begun or the callback has ended.
     next_attempt_time: datetime | None = None
@@ -93,7 +93,7 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     cancel_reason: str = ""
     attempts: tuple[Attempt, ...] = ()
     lease: Lease | None = None
-    # How many leases were given out; every lease gets the next number.
+    # How many leases were granted; every lease gets the next number.
     fencing_token: int = 0
 
     @property

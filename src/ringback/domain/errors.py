@@ -1,4 +1,4 @@
-"""One class per reason a request can be refused. `rpc/status.py` maps each to its gRPC status."""
+"""One class per reason to refuse a request. `wire/errors.py` maps each to its gRPC status."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -68,7 +68,7 @@ class ServiceNotFound(RingbackError):
 
 
 class CallbackAlreadyExists(RingbackError):
-    """The external task id of this caller already names a callback that was asked for differently."""
+    """The external task id of this caller already names a callback with a different request."""
 
     def __init__(self, callback_id: str, state: str, differing_fields: Sequence[str]) -> None:
         self.callback_id = callback_id
@@ -80,7 +80,7 @@ class CallbackAlreadyExists(RingbackError):
 
 
 class TargetAlreadyPending(RingbackError):
-    """The service takes one open callback per target, and has one."""
+    """The service allows one open callback per target, and has one."""
 
     def __init__(self, callback_id: str, state: str) -> None:
         self.callback_id = callback_id
@@ -111,7 +111,7 @@ class CallbackEnded(StateRefused):
 
 
 class CallbackConnected(StateRefused):
-    """The target has answered; it is too late."""
+    """The target has answered: it is too late for the request."""
 
 
 class CallbackInProgress(StateRefused):
@@ -137,7 +137,7 @@ class EtagMismatch(RingbackError):
 
 
 class LeaseRefused(RingbackError):
-    """A dialer's report that does not count. Of an unknown token neither callback nor state are known."""
+    """A refused report of a dialer. For an unknown token, neither callback nor state is known."""
 
     def __init__(self, callback_id: str, message: str, *, state: str = "") -> None:
         self.callback_id = callback_id
@@ -146,7 +146,7 @@ class LeaseRefused(RingbackError):
 
 
 class LeaseSuperseded(LeaseRefused):
-    """Another lease of the same callback was given out since."""
+    """A later lease of the same callback was granted."""
 
 
 class LeaseExpired(LeaseRefused):
@@ -175,15 +175,15 @@ class QuotaExceeded(RingbackError):
 
 
 class ServerDraining(RingbackError):
-    """This server is going down; another one, or this one soon, will answer."""
+    """This server is shutting down; another one, or this one after its restart, will take the request."""
 
     def __init__(self) -> None:
         super().__init__("the server is draining; try again")
 
 
 class StorageUnavailable(RingbackError):
-    """The database did not take the request: it is away, locked or full. Nothing is known to be stored."""
+    """The database is unreachable, locked or full. Whether a write was stored is not known."""
 
 
 class IllegalTransition(Exception):
-    """A bug: the code asked for a step that the transition table does not have. Nothing was changed."""
+    """A bug: the code requested a step that the transition table does not have. Nothing was changed."""

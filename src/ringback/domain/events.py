@@ -1,4 +1,4 @@
-"""What can happen to a callback. What becomes of it then, `lifecycle.py` says."""
+"""What can happen to a callback. The effects are defined in `lifecycle.py`."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ class OpeningMoved(Event, frozen=True, kw_only=True, gc=False):
 
 
 class Rescheduled(Event, frozen=True, kw_only=True, gc=False):
-    """The caller asks for another time, and perhaps another priority or target."""
+    """The caller requests another time, and perhaps another priority or target."""
 
     request: CallbackRequest
     dial_target: str
@@ -43,11 +43,11 @@ class Leased(Event, frozen=True, kw_only=True, gc=False):
 
 
 class LeaseReleased(Event, frozen=True, kw_only=True, gc=False):
-    """The dialer gave the lease back unused: the agent declined, or the dialer stops."""
+    """The dialer returned the lease unused: the agent declined, or the dialer stops."""
 
 
 class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
-    """The dialer was not heard of until the lease's end."""
+    """The dialer gave no sign of life until the lease ended."""
 
     service: Service
 
@@ -65,7 +65,7 @@ class Answered(Event, frozen=True, kw_only=True, gc=False):
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
-    """The dialer tells how the attempt ended."""
+    """The dialer reports how the attempt ended."""
 
     outcome: Outcome
     service: Service
@@ -81,4 +81,4 @@ class CancelRequested(Event, frozen=True, kw_only=True, gc=False):
 
 
 class ExpireTimePassed(Event, frozen=True, kw_only=True, gc=False):
-    """`expire_time` has come before anybody was dialled."""
+    """`expire_time` has passed before the next attempt began."""

@@ -1,4 +1,4 @@
-"""What is wrong with a request, gathered while it is read."""
+"""The faults of a request, collected while it is read."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,9 @@ from ringback.domain.errors import Fault, InvalidRequest
 
 
 class Faults:
-    """Everything that is wrong with one request, so that one answer can name it all.
+    """All faults of one request, so that one response can name them all.
 
-    A reader that cannot read a field adds a fault and answers a stand-in. So `refuse` comes before anything
+    A reader that cannot read a field adds a fault and returns a stand-in. So `refuse` is called before anything
     that was read is used.
     """
 
@@ -17,7 +17,7 @@ class Faults:
         self._path = path
 
     def under(self, name: str) -> "Faults":
-        """Return the same gathering, for the fields of the message in the field `name`."""
+        """Return the same collection, for the fields of the message in the field `name`."""
         return Faults(f"{self._path}{name}.", self.violations)
 
     def add(self, name: str, description: str) -> None:
@@ -28,6 +28,6 @@ class Faults:
             self.add(name, description)
 
     def refuse(self) -> None:
-        """Raise `InvalidRequest` if there are any."""
+        """Raise `InvalidRequest` if there are any faults."""
         if self.violations:
             raise InvalidRequest(self.violations)

@@ -1,4 +1,4 @@
-"""Which callbacks a list or a watch is about. Fields are ANDed, the values within a field are ORed."""
+"""Which callbacks a list or a watch selects. Fields are ANDed, the values within a field are ORed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from ringback.domain.priority import Priority
 
 
 class CallbackFilter(Struct, frozen=True, kw_only=True):
-    """An empty field matches everything. Due times are compared with `Callback.due_date`."""
+    """A selection of callbacks. An empty field matches everything. Due times are compared with `Callback.due_date`."""
 
     keys: tuple[Key, ...] = ()
     caller_ids: tuple[str, ...] = ()
@@ -64,4 +64,4 @@ def _is_named(callback: Callback, key: Key) -> bool:
         return callback.callback_id == key
     request = callback.request
     named = (request.caller_id, request.external_task_id) == (key.caller_id, key.external_task_id)
-    return named and request.external_task_id != ""  # one without an external id is not named by an empty one
+    return named and request.external_task_id != ""  # an empty external id names no callback

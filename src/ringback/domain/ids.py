@@ -1,4 +1,4 @@
-"""Identifiers: callback ids in order of creation, and lease tokens that nobody guesses."""
+"""Identifiers: callback ids in order of creation, and lease tokens that cannot be guessed."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ _MAX_TEXT_LENGTH = 64
 
 
 class CallbackIds:
-    """Makes UUIDv7 (RFC 9562), each larger than the one before, also within a millisecond or a clock that steps back.
+    """A source of UUIDv7 (RFC 9562), each larger than the last, also within a millisecond or if the clock steps back.
 
     The 74 bits after the timestamp start at a random value each millisecond and count up from there
     (RFC 9562 section 6.2, method 2).
@@ -46,7 +46,7 @@ class CallbackIds:
 
 @dataclass(frozen=True, slots=True)
 class LeaseToken:
-    """Which lease of which callback a dialer speaks of. Opaque on the wire, with a secret part."""
+    """The name of one lease of one callback. Opaque on the wire, with a secret part."""
 
     callback_id: str
     fencing_token: int
@@ -61,11 +61,11 @@ class LeaseToken:
 
     @classmethod
     def parse(cls, text: str) -> "LeaseToken | None":
-        """None when the text was never a token of ours."""
+        """Read a token; return None when the text was never a token of Ringback."""
         return _parse(text) if len(text) <= _MAX_TEXT_LENGTH else None
 
 
-# A dialer sends a token with each report. Only what is as short as a token gets here, so that little is kept.
+# A dialer sends its token with each report. Only texts as short as a token get here, so the cache stays small.
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> LeaseToken | None:
     try:

@@ -1,10 +1,10 @@
-"""How a callback is named."""
+"""The keys that name a callback."""
 
 from msgspec import Struct
 
 
 class ExternalTaskKey(Struct, frozen=True, kw_only=True):
-    """A callback as its caller names it."""
+    """The key that the caller gave a callback."""
 
     caller_id: str
     external_task_id: str
@@ -13,5 +13,5 @@ class ExternalTaskKey(Struct, frozen=True, kw_only=True):
         return f"{self.caller_id or '(no caller)'}/{self.external_task_id}"
 
 
-# How a callback is named: by its own id, or by its caller's.
+# What names a callback: its own id, or its caller's.
 Key = str | ExternalTaskKey

@@ -1,7 +1,7 @@
-"""The one table of what can happen to a callback, and what becomes of it then.
+"""The one transition table of callbacks: which events are possible in a state, and what they change.
 
-`after(callback, event)` is the only way a callback changes. A step the table does not have raises and changes
-nothing. The diagram in the README is drawn from `TRANSITIONS`.
+`after(callback, event)` is the only way a callback changes. A step that the table does not have raises an error and
+changes nothing. The diagram in the README is generated from `TRANSITIONS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,13 +41,13 @@ from ringback.domain.service import Service
 
 
 def after(callback: Callback, event: Event) -> Callback:
-    """The callback after the event. The very same object when the event changes nothing (a repeat).
+    """Return the callback after the event; the very same object when the event changes nothing (a repeat).
 
-    Raises a `StateRefused` for what a caller may ask for but not in this state, `AttemptNotStarted` or
+    Raise a `StateRefused` for what a caller may request but not in this state, `AttemptNotStarted` or
     `OutcomeConflict` for what a dialer may not report, and `IllegalTransition` for what cannot happen at all.
     """
     step = _step_for(callback, type(event))
-    if event.at < callback.update_time:  # the clock was set back: what is recorded still goes forward
+    if event.at < callback.update_time:  # the clock was set back: recorded times still go forward
         event = replace(event, at=callback.update_time)
     result = step.take(callback, event)
     if result is callback:
@@ -71,10 +71,10 @@ def _step_for(callback: Callback, kind: type[Event]) -> "Step":
 
 def _refuse(callback: Callback, kind: type[Event]) -> NoReturn:
     callback_id, state = callback.callback_id, callback.state
-    asked = kind in (CancelRequested, Rescheduled)
-    if asked and state in TERMINAL:
+    requested = kind in (CancelRequested, Rescheduled)
+    if requested and state in TERMINAL:
         raise CallbackEnded(callback_id, state.name, f"callback {callback_id} has ended: {state.name}")
-    if asked and state is State.CONNECTED:
+    if requested and state is State.CONNECTED:
         raise CallbackConnected(callback_id, state.name, f"the target of callback {callback_id} has answered")
     if kind is Rescheduled:
         raise CallbackInProgress(callback_id, state.name, f"callback {callback_id} is {state.name}")
@@ -153,7 +153,7 @@ def _ring(callback: Callback, event: Ringing) -> Callback:
 
 
 def _answer(callback: Callback, event: Answered) -> Callback:
-    """Somebody answered. While cancelling this is noted, and the dialer still hangs up."""
+    """Record that the call was answered. In CANCELLING that is all, and the dialer still hangs up."""
     if callback.attempts[-1].answer_time is not None:
         return callback
     answered = _with_last_attempt(callback, answer_time=event.at)
@@ -171,7 +171,7 @@ def _end_connected(callback: Callback, event: AttemptEnded) -> Callback:
     if event.outcome in UNSERVED:
         return _retry_or_end(closed, event.at, event.service)
     if event.outcome in (Outcome.ANSWERED, Outcome.INTERRUPTED):
-        return _end(closed, State.COMPLETED, event.at)  # never redial somebody who was reached
+        return _end(closed, State.COMPLETED, event.at)  # never redial a target that was reached
     raise OutcomeConflict(
         callback.callback_id,
         f"the target answered, so the outcome cannot be {event.outcome.name}",
@@ -254,7 +254,7 @@ def _retry_or_end(callback: Callback, ended: datetime, service: Service) -> Call
         return _end(callback, State.FAILED, ended)
     opening = service.first_opening(retry, otherwise=callback.expire_time)
     if opening >= callback.expire_time:
-        return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise nobody keeps
+        return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise that cannot be kept
     return replace(
         callback,
         state=State.SCHEDULED,
@@ -266,7 +266,7 @@ def _retry_or_end(callback: Callback, ended: datetime, service: Service) -> Call
 
 
 def steps_to_end(callback: Callback, event: AttemptEnded) -> tuple[Event, ...]:
-    """The events that an outcome stands for: ANSWERED out of DIALING means that the call connected first."""
+    """Return the events that an outcome stands for: ANSWERED out of DIALING means that the call connected first."""
     if callback.state is State.DIALING and event.outcome is Outcome.ANSWERED:
         return Answered(at=event.at), event
     return (event,)
@@ -276,7 +276,7 @@ def steps_to_end(callback: Callback, event: AttemptEnded) -> tuple[Event, ...]:
 
 
 class Step(Struct, frozen=True):
-    """What an event does in a state, and the states it can lead to."""
+    """The effect of an event in a state, and the states it can lead to."""
 
     take: Callable[[Callback, Any], Callback]
     to: frozenset[State]

@@ -4,9 +4,9 @@ One definition, from which everything else follows: **a service is open at an in
 clock then shows a date that is not closed and a time within a period of its day of the week.** So, when the
 clocks change:
 
-* Times that a night skips never come. A period from 02:30 in a night without 02:00-03:00 opens at the first
-  instant there is, 03:00; a period that lies wholly in the gap does not happen.
-* Times that a night repeats come twice. A period 02:00-02:30 in a night that has 02:00-03:00 twice is open
+* Times that a night skips never occur. A period from 02:30 in a night without 02:00-03:00 opens at the first
+  instant after the gap, 03:00; a period that lies wholly in the gap does not occur.
+* Times that a night repeats occur twice. A period 02:00-02:30 in a night that has 02:00-03:00 twice is open
   for two half hours.
 
 Periods may overlap and adjoin; what counts is whether any of them covers the instant. So 18:00-24:00 on
@@ -29,14 +29,14 @@ MINUTES_PER_DAY = 24 * 60
 MAX_PERIODS = 100
 MAX_CLOSED_DATES = 1000
 HORIZON = timedelta(days=366)
-"""How far ahead an opening or a closing is looked for: as far as a due date may lie."""
+"""How far ahead an opening or a closing is searched for: as far as a due date may lie."""
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class OpeningPeriod(Struct, frozen=True):
-    """A stretch of one day of the week, in local wall-clock time. Raises `ValueError` when it is not one."""
+    """A period of one day of the week, in local wall-clock time. The constructor raises `ValueError` otherwise."""
 
     day_of_week: int
     """1 is Monday, 7 is Sunday (ISO 8601)."""
@@ -52,9 +52,9 @@ class OpeningPeriod(Struct, frozen=True):
 
 
 class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
-    """The week of a service. Without periods it is open always, but for the closed dates.
+    """The week of a service. Without periods it is always open, except on the closed dates.
 
-    Raises `ValueError` when the time zone is unknown. Methods take aware datetimes and answer in UTC.
+    The constructor raises `ValueError` when the time zone is unknown. Methods take aware datetimes and return UTC.
     """
 
     time_zone: str = written("UTC")
@@ -107,14 +107,14 @@ class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
         edges = self._edges_of(wall)
         index = bisect_right(edges, _minute_of_day(wall))
         minute = edges[index] if index < len(edges) else MINUTES_PER_DAY
-        # Within one time zone Python subtracts wall clocks: this is the time until then if nobody turns them.
+        # Within one time zone Python subtracts wall clocks: this is the time until then if the offset stays.
         edge = at + (datetime.combine(wall, time(), wall.tzinfo) + timedelta(minutes=minute) - wall)
         if edge.astimezone(self._zone).utcoffset() == wall.utcoffset():
             return edge
         return self._clock_change(at, edge)
 
     def _clock_change(self, before: datetime, after: datetime) -> datetime:
-        """Return the first instant after `before` with another UTC offset; `after` has one.
+        """Return the first instant after `before` with another UTC offset; `after` has another one.
 
         Exact, since offsets change on whole seconds; and the only one, since no zone in the database changes
         its offset twice within two days.
@@ -138,7 +138,7 @@ def check(
     closed_dates: Sequence[str],
     path: str = "opening_hours",
 ) -> list[Fault]:
-    """Everything that is wrong with opening hours as they were sent; empty when `OpeningHours` can be made.
+    """Return all faults of opening hours as they were sent; none when `OpeningHours` can be made of them.
 
     A period is (day of week, open time, close time), its times as for `parse_minute`; a closed date is as for
     `parse_date`. At most 100 periods and 1000 closed dates. `path` is put before the name of every field.
@@ -149,7 +149,7 @@ def check(
 
 
 def parse_minute(text: str) -> int:
-    """Read a time from "00:00" to "24:00" as minutes since midnight. Raises `ValueError`."""
+    """Read a time from "00:00" to "24:00" as minutes since midnight. Raise `ValueError`."""
     if not _TIME.fullmatch(text):
         raise ValueError('is not a time from 00:00 to 24:00, such as "08:30"')
     return int(text[:2]) * 60 + int(text[3:])
@@ -161,7 +161,7 @@ def format_minute(minute: int) -> str:
 
 
 def parse_date(text: str) -> date:
-    """Read a date such as "2026-12-25", in no other form of ISO 8601. Raises `ValueError`."""
+    """Read a date such as "2026-12-25", in no other form of ISO 8601. Raise `ValueError`."""
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text)
@@ -217,7 +217,7 @@ def _refusal(name: str, read: Callable[[str], object], text: str) -> Iterator[tu
         yield name, str(fault)
 
 
-@cache  # holds names that exist only, a few hundred
+@cache  # only names that exist are kept, a few hundred
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

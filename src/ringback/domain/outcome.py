@@ -1,4 +1,4 @@
-"""How a dial-out ended, and which ends are worth another try."""
+"""The outcomes of a dial-out, and which of them are worth another attempt."""
 
 from enum import StrEnum
 
@@ -20,8 +20,8 @@ class Outcome(StrEnum):
     NOT_AUTHORIZED = "NOT_AUTHORIZED"
 
 
-# Outcomes that cannot succeed however often one tries. A service may decide otherwise (`RetryRule.retry`).
+# Outcomes after which no further attempt can succeed. A service may decide otherwise (`RetryRule.retry`).
 PERMANENT = frozenset({Outcome.INVALID_NUMBER, Outcome.BLOCKED, Outcome.NOT_AUTHORIZED})
 
-# Outcomes of a call that was answered, though not by somebody who could be served.
+# Outcomes of a call that was answered without serving a person.
 UNSERVED = frozenset({Outcome.MACHINE, Outcome.ABANDONED})

@@ -1,4 +1,4 @@
-"""Making a callback out of a request, and planning it anew: due dates, openings and expiry."""
+"""The plan of a new or a rescheduled callback: due date, opening and expiry."""
 
 from datetime import datetime
 
@@ -52,16 +52,16 @@ def replan(
 ) -> Rescheduled:
     """Return the event of a reschedule whose fields are valid in themselves.
 
-    It cannot shorten the time that has to pass after an unsuccessful attempt: a due date within that time is
+    A reschedule cannot shorten the minimum delay after an unsuccessful attempt: a due date within that delay is
     moved to its end.
 
-    Raise `InvalidRequest` when the new due date does not come before the expiry that was asked for.
+    Raise `InvalidRequest` when the new due date is not before the expiry that was requested.
     """
     request = replace(callback.request, due_date=due_date)
     if priority is not None:
         request = replace(request, priority=priority)
     if target is not None:
-        # What is dialled from now on is this one: an alternative target would take its place again.
+        # From now on this target is dialled: an alternative target would replace it again.
         request = replace(request, target=target.text, alternative_target="")
     due = max(due_date, now, _end_of_retry_delay(callback, service) or now)
     expire = request.expire_time or due + service.max_queue_time

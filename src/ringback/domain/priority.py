@@ -1,11 +1,11 @@
-"""The queue discipline, exact. It holds no queue: it says which level's turn it is."""
+"""The exact queue discipline. It holds no queue: it determines which level's turn it is."""
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """In the order in which ties are decided. The numbers are those of the wire."""
+    """The levels in the order in which ties are decided. The numbers are those of the wire."""
 
     STRICT_PRIORITY = 1
     HIGHEST = 2
@@ -22,31 +22,31 @@ class Priority(IntEnum):
 WEIGHTED = tuple(Priority)[1:-1]
 _COUNT = len(WEIGHTED)
 
-# Where the round stands. Belongs to a service, is stored with every grant. The credit of each of WEIGHTED;
-# the index of the level with which a mended round starts next; and, when all levels waited at the last grant,
-# the weights with which that round goes on (see `pick`).
+# The state of a round. Belongs to a service, is stored with every grant. The credit of each of WEIGHTED; the
+# index of the level with which the next mended round starts; and, when all levels were waiting at the last grant,
+# the weights with which that round continues (see `pick`).
 Credits = tuple[int, ...]
 FRESH_ROUND: Credits = (0,) * (_COUNT + 1)
 
 
 def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int]) -> tuple[Priority, Credits]:
-    """Whose turn it is among the levels that have somebody waiting, and where the round stands then.
+    """Return the level whose turn it is among those with waiting callbacks, and the credits afterwards.
 
-    Smooth weighted round robin, as in nginx's upstream balancing: every waiting level earns its weight, the
-    richest one is served and pays what all have earned. An empty level earns nothing and forgets what it had.
-    The weights are positive. Raises ValueError when nobody is waiting.
+    Smooth weighted round robin, as in nginx's upstream balancing: every waiting level earns its weight, the one
+    with the most credit is served and pays what all have earned. An empty level earns nothing and loses its
+    credit. The weights are positive. Raise `ValueError` when no level is waiting.
 
-    Exact shares: while all levels wait, any `sum(weights)` grants in a row serve each level exactly its
-    weight times. What a level earns in so many grants is what it pays for so many turns, so this holds if,
-    and only if, they lead back to the credits they began with; from there on everything repeats. A round from
-    no credits leads back. One in which coming and going has left the credits too far apart may not; this is
-    looked at when the last empty level fills, and the round is then mended: a fresh one takes its place, at
-    some level's first turn.
+    Exact shares: while all levels wait, any `sum(weights)` grants in a row serve each level exactly its weight
+    times. In so many grants a level earns what it pays for so many turns, so this holds if, and only if, they
+    lead back to the credits they began with; from there on everything repeats. A round from zero credits leads
+    back. One whose credits are too far apart, after levels have emptied and filled, may not; this is checked
+    when the last empty level fills, and the round is then mended: a fresh one takes its place, at some level's
+    first turn.
 
-    No starvation, however the others come and go: mended rounds start with each level in rotation, so every
-    seventh one serves a level that waits all the time. Between two, its credit grows with every grant it does
-    not get. Once that is more than a level can have that comes anew, only those are served before it that are
-    richer still, and together they pay more than they earn.
+    No starvation, however the other levels empty and fill: mended rounds start with each level in rotation, so
+    every seventh one serves a level that waits all the time. Between two of them, its credit grows with every
+    grant it does not get. Once it exceeds what a newly filled level can have, only levels with still more credit
+    are served before it, and together they pay more than they earn.
     """
     if Priority.STRICT_PRIORITY in waiting:
         return Priority.STRICT_PRIORITY, credits_
@@ -66,9 +66,10 @@ def pick(waiting: Collection[Priority], credits_: Credits, weights: Sequence[int
 def turns_until(
     counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
 ) -> int:
-    """How many grants it takes until the one with `ahead` others before it in `level` has its turn.
+    """Return how many grants it takes until the callback with `ahead` others before it in `level` has its turn.
 
-    If nobody else comes; `limit` when it takes at least that many. The counts include that one.
+    Assume that no other callback arrives. Return `limit` when it takes at least that many. The counts include the
+    callback itself.
     """
     left = {waiting: count for waiting, count in counts.items() if count > 0}
     for turn in range(1, limit):
@@ -93,7 +94,7 @@ def _grant(earning: Sequence[int], held: Credits, weights: Sequence[int]) -> tup
 
 
 def _leads_back(held: Credits, weights: Sequence[int]) -> bool:
-    """Tell whether one round with all levels waiting ends where it began."""
+    """Return whether one round with all levels waiting ends with the credits it began with."""
     after = held
     for _ in range(sum(weights)):
         _, after = _grant(range(_COUNT), after, weights)

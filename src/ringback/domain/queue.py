@@ -11,7 +11,7 @@ from ringback.domain.service import Service
 
 
 class Turn(Struct, frozen=True):
-    """Where a service's round robin stands; `revision` grows with every grant, so that no two grants overlap."""
+    """The state of a service's round robin; `revision` grows with every grant, so that no two grants overlap."""
 
     service_id: str
     credits: Credits
@@ -19,23 +19,23 @@ class Turn(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """What there is to grant for one service, read at one moment."""
+    """What can be granted for one service, read at one moment."""
 
     service: Service
     turn: Turn
     in_progress: int
-    # Per level that has somebody waiting who may be dialled: the first of the line.
+    # Per level with callbacks that may be dialled: the first of them, in order.
     heads: Mapping[Priority, Sequence[Callback]]
-    # Somebody was passed over because another call to the same target is in progress. Only looked for when a
-    # line is shorter than asked for.
+    # A callback was skipped because another call to the same target is in progress. Only determined when a
+    # level has fewer callbacks than requested.
     held: bool
 
 
 class Line(Struct, frozen=True):
-    """Who waits for one service, and how many are being called, read at one moment."""
+    """How many callbacks wait for one service, and how many are in progress, read at one moment."""
 
     turn: Turn
     in_progress: int
     waiting: Mapping[Priority, int]
-    # Since when the one that has waited longest is due.
+    # When the callback that has waited longest became due.
     oldest: datetime | None

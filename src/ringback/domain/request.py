@@ -1,4 +1,4 @@
-"""What a caller asks for, and every rule it has to meet."""
+"""What a caller requests, and every rule that it has to meet."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,12 +29,12 @@ MAX_LABELS = 16
 MAX_LABEL_KEY_LENGTH = 63
 MAX_LABEL_VALUE_LENGTH = 128
 MAX_DUE_AHEAD = timedelta(days=366)
-# A promise can outlive its due date by as long again: the largest `max_queue_time` of a service.
+# A callback can outlive its due date by as long again: the largest `max_queue_time` of a service.
 MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-# What most URLs look like; any other is looked at more closely.
+# The form of most URLs; any other is parsed.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
 # C0, DEL and C1: they would garble logs and agents' screens.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -61,12 +61,12 @@ class CallbackRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def differing_fields(self, other: "CallbackRequest") -> tuple[str, ...]:
-        """The names of the fields in which `other` asks for something else."""
+        """Return the names of the fields that differ in `other`."""
         return tuple(name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name))
 
 
 def parse_guid(text: str) -> str | None:
-    """The canonical form of a GUID (RFC 9562, lower case), or None when `text` is not one."""
+    """Return the canonical form of a GUID (RFC 9562, lower case), or None when `text` is not one."""
     return str(UUID(text)) if _GUID.fullmatch(text) else None
 
 
@@ -78,16 +78,16 @@ class ServiceName(Struct, frozen=True):
 
 
 class CheckedRequest(Struct, frozen=True, kw_only=True):
-    """A request that may be asked for, and what was read of it on the way, so that nothing is read twice."""
+    """A valid request, and what was read of it during the check, so that nothing is read twice."""
 
     request: CallbackRequest
     service: ServiceName
-    # What is dialled: the alternative target replaces the target, it is no fall-back.
+    # What is dialled: the alternative target replaces the target, it is not a fall-back.
     target: Target
 
 
 def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedRequest | None:
-    """Add everything that is wrong with the request, in the order of its fields; return None when there is a fault."""
+    """Add all faults of the request, in the order of its fields; return None when there is one."""
     if not request.target:
         faults.add("target", "is required")
     target = _check_target("target", request.target, faults)
@@ -112,7 +112,7 @@ def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedReq
 
 
 def _check_target(name: str, text: str, faults: Faults) -> Target | None:
-    """Read a target that may be unset."""
+    """Read a target; return None when it is unset or faulty."""
     if text:
         try:
             return Target.parse(text)
@@ -206,7 +206,7 @@ def _check_expire_time(request: CallbackRequest, now: datetime) -> Iterator[tupl
 def _check_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if len(labels) > MAX_LABELS:
         yield "labels", f"has {len(labels)} pairs; at most {MAX_LABELS} are allowed"
-        return  # a message holds hundreds of thousands: not worth a look at each
+        return  # a message can hold hundreds of thousands: too many to check each
     for key in sorted(labels):
         if not key:
             yield "labels", "has an empty key"

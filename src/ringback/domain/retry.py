@@ -1,4 +1,4 @@
-"""When to try again: a pure function, tested as a printed schedule."""
+"""When the next attempt may start: a pure function, tested as a printed schedule."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ def next_attempt_time(
     seconds_between_retries: int,
     service: Service,
 ) -> datetime | None:
-    """When the next attempt may start, before the service's opening hours are looked at; None for never.
+    """Return when the next attempt may start, before opening hours are considered; None for never.
 
     `outcomes` are those of all attempts so far, the last one being the one that ended at `ended`.
     """
@@ -31,9 +31,9 @@ def next_attempt_time(
 
 
 def least_delay(outcome: Outcome, *, seconds_between_retries: int, service: Service) -> timedelta:
-    """Return how long to leave the target alone after an attempt that ended like this: the largest minimum.
+    """Return the minimum delay after an attempt with this outcome: the largest of all minimums.
 
-    A service can ask for more patience than the request did, never for less.
+    A service can lengthen the delay that was requested, never shorten it.
     """
     rule = service.retry_rules.get(outcome, _DEFAULT)
     delay = max(timedelta(seconds=seconds_between_retries), rule.min_delay)

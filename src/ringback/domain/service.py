@@ -20,14 +20,14 @@ DEFAULT_PRIORITY_WEIGHTS = (7, 6, 5, 4, 3, 2, 1)
 
 
 class FirstLeg(StrEnum):
-    """Who is called first."""
+    """The leg of a call that is dialled first."""
 
     AGENT = "AGENT"
     TARGET = "TARGET"
 
 
 class TargetPolicy(StrEnum):
-    """What to do with a second open callback to the same target."""
+    """The treatment of a second open callback to the same target."""
 
     ALLOW = "ALLOW"
     REFUSE = "REFUSE"
@@ -35,7 +35,7 @@ class TargetPolicy(StrEnum):
 
 
 class RetryRule(Struct, frozen=True, omit_defaults=True):
-    """How this service treats one outcome. None leaves the default."""
+    """How a service treats one outcome. None leaves the default."""
 
     retry: bool | None = None
     min_delay: timedelta = timedelta(0)
@@ -68,9 +68,9 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def capacity(self) -> int:
-        """How many calls may be in progress at once, now."""
+        """The number of calls that may be in progress at once; 0 while paused."""
         return 0 if self.paused else self.max_concurrent_calls
 
     def first_opening(self, at: datetime, otherwise: datetime) -> datetime:
-        """The first moment from `at` on at which the service dials; `otherwise` when it never opens."""
+        """Return the first moment from `at` on that is open; `otherwise` when there is none within 366 days."""
         return self.opening_hours.next_open(at) or otherwise

@@ -23,7 +23,7 @@ _ESCAPED = "%[0-9A-Fa-f]{2}"
 
 
 def _production(more: str) -> re.Pattern[str]:
-    """1*( unreserved / escaped / more ), without backtracking: the loops are possessive."""
+    """Return 1*( unreserved / escaped / more ), without backtracking: the loops are possessive."""
     return re.compile(f"(?:[{_UNRESERVED}{more}]++|{_ESCAPED})++")
 
 
@@ -36,9 +36,9 @@ _PORT = re.compile("0*+([0-9]{1,5})")
 _ESCAPE = re.compile(_ESCAPED)
 _IS_UNRESERVED = re.compile(f"[{_UNRESERVED}]")
 
-# SIP-URI / SIPS-URI, cut where the delimiters are; what lies between is looked at afterwards. No production
-# allows a raw '@' outside the userinfo, so the first one ends it, whatever ';' or '?' comes before. ASCII,
-# or else IGNORECASE would take the long s (U+017F) for an 's'.
+# SIP-URI / SIPS-URI, split at the delimiters; the parts are checked afterwards. No production allows a raw
+# '@' outside the userinfo, so the first one ends it, whatever ';' or '?' comes before. ASCII, since IGNORECASE
+# would otherwise match the long s (U+017F) as an 's'.
 _PARTS = re.compile(
     r"""
     (?P<scheme> sips? ) :
@@ -51,8 +51,8 @@ _PARTS = re.compile(
     re.ASCII | re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
 
-# What most URIs look like: canonical as it is, so that there is no need to take it apart. Parts of the productions
-# above, without what `parse` rewrites or looks at more closely: escapes, capitals, addresses, a second parameter.
+# The form of most URIs: canonical as it is, so that it need not be parsed. A subset of the productions above,
+# without what `parse` rewrites or checks further: escapes, capitals, IP addresses, a second parameter.
 _PLAIN_LABEL = "[a-z0-9]++(?:-++[a-z0-9]++)*+"
 _PLAIN = re.compile(
     rf"""
@@ -63,12 +63,12 @@ _PLAIN = re.compile(
     re.VERBOSE,
 )
 
-# Parameter values are kept as they are, since some compare by case (`method`, `gr`). These never do.
+# Parameter values keep their case, since some are case-sensitive (`method`, `gr`). These never are.
 _CASELESS_VALUES = frozenset({"maddr", "transport", "user"})
 
 
 def canonical_sip(text: str) -> str:
-    """The canonical form of a SIP or SIPS URI. Raises `ValueError` like `SipUri.parse`."""
+    """Return the canonical form of a SIP or SIPS URI. Raise `ValueError` like `SipUri.parse`."""
     return text if _PLAIN.fullmatch(text) else str(SipUri.parse(text))
 
 
@@ -77,7 +77,7 @@ class SipUri(Struct, frozen=True):
 
     Equal objects are equivalent URIs by RFC 3261 section 19.1.4. The converse does not hold: the RFC also
     ignores the order of parameters and headers and most parameters that only one side has, which makes its
-    relation intransitive and no use as `==`.
+    relation intransitive and unusable as `==`.
     """
 
     scheme: str
@@ -91,13 +91,13 @@ class SipUri(Struct, frozen=True):
     parameters: tuple[tuple[str, str | None], ...] = ()
     """Names in lower case and unique, in the order sent. None for a name without a value, such as `lr`."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Names in lower case, in the order sent. Whoever places a call must not trust them (section 19.1.5)."""
+    """Names in lower case, in the order sent. A dialer must not trust them (section 19.1.5)."""
 
     @classmethod
     def parse(cls, text: str) -> "SipUri":
         """Read a URI of any length, in linear time.
 
-        Raises `ValueError`. Its text continues a sentence about the URI ("has an empty host at character 5"),
+        Raise `ValueError`. Its text continues a sentence about the URI ("has an empty host at character 5"),
         counts characters from 1 and quotes at most one of them.
         """
         parts = _PARTS.fullmatch(text)
@@ -106,7 +106,7 @@ class SipUri(Struct, frozen=True):
         return cls(
             scheme=parts["scheme"].lower(),
             user=_user(parts),
-            port=_port(parts),  # before the host: its complaint is the better one for an IPv6 address
+            port=_port(parts),  # before the host: its error is the better one for an IPv6 address
             host=_host(parts),
             parameters=_parameters(parts),
             headers=_headers(parts),
@@ -158,11 +158,11 @@ def _ipv4_address(host: str) -> str:
 
 
 def _ipv6_reference(host: str) -> str:
-    """IPv6reference, by the corrected grammar of RFC 5954; written by RFC 5952, so one address, one text."""
+    """Return an IPv6reference (corrected grammar of RFC 5954) in the form of RFC 5952: one address, one text."""
     try:
-        # A zone such as "%eth0" means something on one machine only, and the grammar has none.
+        # A zone such as "%eth0" has a meaning on one machine only, and the grammar has none.
         if "%" in host or not host.endswith("]"):
-            raise ValueError  # noqa: TRY301 - the same answer as for every other fault
+            raise ValueError  # noqa: TRY301 - the same error as for every other fault
         address = IPv6Address(host[1:-1])
     except ValueError:
         raise ValueError("has brackets around something that is not an IPv6 address") from None
@@ -195,7 +195,7 @@ def _parameter(text: str, start: int, end: int) -> tuple[str, str | None]:
 
 
 def _headers(parts: re.Match[str]) -> tuple[tuple[str, str], ...]:
-    """Headers may repeat, as they may in a message, and may be empty: hvalue is 0*, unlike pvalue."""
+    """Read headers. They may repeat, as in a message, and may be empty: hvalue is 0*, unlike pvalue."""
     if parts["headers"] is None:
         return ()
     return tuple(_header(parts.string, *span) for span in _split(parts.string, "&", parts.span("headers")))
@@ -211,7 +211,7 @@ def _header(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def _split(text: str, separator: str, span: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the spans between the separators, so that a complaint can say where in the whole URI it is."""
+    """Return the spans between the separators, so that an error can give its position in the whole URI."""
     start, spans = span[0], []
     for piece in text[slice(*span)].split(separator):
         spans.append((start, start + len(piece)))
@@ -220,7 +220,7 @@ def _split(text: str, separator: str, span: tuple[int, int]) -> list[tuple[int, 
 
 
 def _expect(production: re.Pattern[str], text: str, span: tuple[int, int], part: str) -> str:
-    """Return the text of the span if all of it fits the production; complain where it stops to fit."""
+    """Return the text of the span. Raise `ValueError` with the position where it stops to match the production."""
     start, end = span
     if start == end:
         raise ValueError(f"has an empty {part} at character {start + 1}")
@@ -234,12 +234,12 @@ def _expect(production: re.Pattern[str], text: str, span: tuple[int, int], part:
 
 
 def _caseless(text: str) -> str:
-    """Canonical form of what compares without case; unescaped first, for an escape may hide a capital."""
+    """Return a case-insensitive text in canonical form; it is unescaped first, since an escape may hide a capital."""
     return _unescaped(_unescaped(text).lower())
 
 
 def _unescaped(text: str) -> str:
-    """Decode the escapes that are not needed and write those that are in capitals."""
+    """Decode the escapes that are not needed, and write the others in capitals."""
     return _ESCAPE.sub(_canonical_escape, text) if "%" in text else text
 
 

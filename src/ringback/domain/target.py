@@ -1,9 +1,9 @@
-"""Targets: what may be dialled, and the one way to write it.
+"""Targets: what may be dialled, and its canonical form.
 
 A target is a SIP or SIPS URI (`sip_uri.py`) or a `tel:` URI (RFC 3966) with a global number. Of the
-parameters of a `tel:` URI only `ext` is kept. Every other one is refused: it asks for something that Ringback
-would not do (section 5.4), be it a routing number or an ISDN subaddress, and leaving it out would dial
-something else than what was asked for.
+parameters of a `tel:` URI only `ext` is kept. Every other one is refused: it requests something that Ringback
+would not do (section 5.4), such as a routing number or an ISDN subaddress, and dropping it would dial
+something else than what was requested.
 """
 
 import re
@@ -17,7 +17,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 from ringback.domain.sip_uri import SipUri, canonical_sip
 
 MAX_TARGET_LENGTH = 255
-"""In characters. Holds for what was sent and for its canonical form, so that this is always accepted too."""
+"""In characters. Applies to the text as sent and to its canonical form, so that the latter is always accepted too."""
 
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1
 _NOT_A_DIGIT = re.compile("[^0-9]")
@@ -40,7 +40,7 @@ _UNREADABLE = {
 
 
 class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
-    """Not something to dial. `str()` continues a sentence about it: "is longer than 255 characters"."""
+    """A text that cannot be dialled. `str()` continues a sentence about it: "is longer than 255 characters"."""
 
 
 class Target(Struct, frozen=True):
@@ -49,13 +49,13 @@ class Target(Struct, frozen=True):
     text: str
     """As it was written."""
     uri: str
-    """The canonical form, at most 255 characters. Parsing that again changes nothing."""
+    """The canonical form, at most 255 characters. Parsing it again changes nothing."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a `sip:`, `sips:` or `tel:` URI. Raise `InvalidTarget`.
 
-        Costs some microseconds, tens for a telephone number not seen lately.
+        Takes a few microseconds, tens of them for a telephone number that is not cached.
         """
         _check_characters(text)
         scheme, _, rest = text.partition(":")
@@ -75,7 +75,7 @@ def normalise_sip(text: str) -> str:
 
 
 def user_part(uri: str) -> str:
-    """Return whom a canonical target names: "+41785556677" of a `tel:` URI, the user of a SIP URI.
+    """Return the number of a canonical `tel:` URI, such as "+41785556677", or the user of a SIP URI.
 
     The user is still escaped, and "" when there is none.
     """
@@ -105,7 +105,7 @@ def _canonical_sip(text: str) -> str:
 
 
 def _canonical_tel(subscriber: str) -> str:
-    """Read telephone-subscriber of RFC 3966 section 3, dropping the spaces that people write in it."""
+    """Read telephone-subscriber of RFC 3966 section 3, without the spaces that people write in it."""
     number, *parameters = subscriber.replace(" ", "").split(";")
     number = number.translate(_VISUAL_SEPARATORS)
     if not number:
@@ -132,13 +132,13 @@ def _extension(parameters: list[str]) -> str:
     return f";ext={digits}"
 
 
-# The same numbers come again: retried by their callers, resolved, filtered by.
+# The same numbers recur: in retried requests, in ResolveCallbacks, in filters.
 @lru_cache(maxsize=4096)
 def _e164(number: str) -> str:
-    """Return "+" and at most 17 digits. Drops a trunk prefix: "+41 (0)78 …" is "+4178…".
+    """Return "+" and at most 17 digits, without a trunk prefix: "+41 (0)78 …" becomes "+4178…".
 
-    Asks for a possible number, not for one that the library holds to be valid: numbering plans change faster
-    than libraries are updated, and to refuse a new number range would break a promise that could be kept.
+    Require a possible number, not one that the library holds to be valid: numbering plans change faster than
+    libraries are updated, and to refuse a new number range would break a promise that could be kept.
     """
     try:
         parsed = phonenumbers.parse(number)

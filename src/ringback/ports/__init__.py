@@ -1,1 +1,1 @@
-"""What the application needs from the outside, each port with its contract."""
+"""The interfaces that the application needs from outside, each with its contract."""

@@ -1,25 +1,25 @@
-"""Where time comes from."""
+"""The source of time."""
 
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
-    """The one place where time comes from."""
+    """The only source of time."""
 
     def now(self) -> datetime:
-        """The wall-clock time in UTC, with microseconds. It may jump in both directions."""
+        """Return the wall-clock time in UTC, with microseconds. It may jump in both directions."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never jumps."""
+        """Return the seconds since some fixed moment; they never jump."""
         ...
 
 
 @runtime_checkable
 class SharedTime(Protocol):
-    """A store whose database tells the time, the same for all servers that share it."""
+    """A store whose database provides the time, the same for all servers that share it."""
 
     async def read_clock(self) -> datetime:
-        """Raises `StorageUnavailable`."""
+        """Return the time of the database. Raise `StorageUnavailable`."""
         ...

@@ -1,6 +1,6 @@
-"""What a built-in dialer does, for one call: `dialers/runner.py` does what is the same for all of them.
+"""What a built-in dialer does for one call: `dialers/runner.py` does what is common to all of them.
 
-Dialers of the user's own are programs that speak DialerService; they don't see this port.
+The user's own dialers are programs that use DialerService; they don't see this port.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from ringback.domain.outcome import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeReport:
-    """How an attempt ended, in the words of its dialer."""
+    """How an attempt ended, as its dialer reports it."""
 
     outcome: Outcome
     sip_status: int = 0
@@ -22,10 +22,10 @@ class OutcomeReport:
 
 
 class Call(Protocol):
-    """The call that a dialer is to place: what it reports on the way, and what it is told.
+    """The call that a dialer is to place: its reports of progress, and the signal to hang up.
 
     A report raises `LeaseRefused` when the call is no longer the dialer's, and `StorageUnavailable` when it could
-    not be recorded. The dialer lets either pass, as `Dialer.place` says.
+    not be recorded. The dialer does not catch either, as `Dialer.place` says.
     """
 
     @property
@@ -38,24 +38,24 @@ class Call(Protocol):
         ...
 
     async def connected(self) -> None:
-        """Report that the target has answered. A cancelled callback counts as answered first, then."""
+        """Report that the target has answered. A cancelled callback then counts as answered first."""
         ...
 
 
 class Dialer(Protocol):
-    """Places calls, any number of them at once."""
+    """A dialer, which places any number of calls at once."""
 
     async def place(self, callback: Callback, call: Call) -> OutcomeReport:
-        """Dial `callback.dial_target`, and return how the call has ended, once it has: minutes later, often.
+        """Dial `callback.dial_target`, and return how the call ended once it has ended, often minutes later.
 
         DIALING is recorded, as the last of `callback.attempts`, and the lease is kept for as long as this takes.
-        When `call.hang_up` is set, the dialer ends the call and returns soon, with what became of it: the callback
-        was perhaps answered first.
+        When `call.hang_up` is set, the dialer ends the call and soon returns its outcome: the call may have been
+        answered first.
 
-        This is cancelled when the lease is lost or cannot be extended, and when the server stops without waiting
-        any longer. However it is left, by an exception or by cancellation too, the call must have been hung up.
+        The coroutine is cancelled when the lease is lost or cannot be extended, and when the server stops without
+        waiting any longer. However it ends, also by an exception or by cancellation, the call must have been hung up.
 
-        Raises nothing but what `call` raises. What the network says, a fault included, is an outcome; any other
-        exception is a bug, which ends the server rather than leave it with calls that it knows nothing of.
+        Raise only what `call` raises. A response of the network, also a fault, is an outcome; any other exception
+        is a bug, which ends the server rather than leave it with calls that it does not know of.
         """
         ...

@@ -1,13 +1,13 @@
-"""What a store answers a write with that it did not take: expected, and handled by the use cases."""
+"""The errors of a store for a write that it refuses: expected, and handled by the use cases."""
 
 from collections.abc import Collection
 
 
 class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
-    """Something was changed since it was read; nothing of the write was stored.
+    """A value was changed since it was read; nothing of the write was stored.
 
-    `callback_ids` are the callbacks of the write that stand in its way: all that were changed, or those whose target
-    is in a call. None when it is the turn, or a service.
+    `callback_ids` are the callbacks of the write that conflict: all that were changed, or those whose target is in a
+    call. Empty when the turn, or a service, conflicts.
     """
 
     def __init__(self, message: str, callback_ids: Collection[str] = ()) -> None:
@@ -16,7 +16,7 @@ class RevisionConflict(Exception):  # noqa: N818 - expected: read again and deci
 
 
 class UnknownService(Exception):  # noqa: N818 - a fact, not a fault
-    """The service of a new callback is not there any more; nothing of the call was stored."""
+    """The service of a new callback no longer exists; nothing of the write was stored."""
 
     def __init__(self, service_id: str) -> None:
         self.service_id = service_id

@@ -1,4 +1,4 @@
-"""Where a database is: the path of an SQLite file, or a PostgreSQL URL."""
+"""The location of a database: the path of an SQLite file, or a PostgreSQL URL."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class PostgresUrl:
-    """Where a PostgreSQL database is, with the credentials for it: `str()` is for the log and leaves them out."""
+    """The URL of a PostgreSQL database, with the credentials: `str()` is for the log and leaves them out."""
 
     url: str
 

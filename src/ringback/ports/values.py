@@ -1,4 +1,4 @@
-"""What goes into a store and comes out of it, besides the values of the domain."""
+"""What a store takes and returns, besides the values of the domain."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,12 +10,12 @@ from msgspec import Struct
 from ringback.domain.callback import Callback
 from ringback.domain.service import Service
 
-# In place of a service's id: whichever has something to do.
+# In place of a service's id: any service with something to do.
 ALL_SERVICES: Final = ""
 
 
 class EventKind(IntEnum):
-    """What an entry of the event log tells."""
+    """The kinds of entries of the event log."""
 
     CREATED = 1
     UPDATED = 2
@@ -72,7 +72,7 @@ class Extension(Struct, frozen=True):
 
 
 class Retention(Struct, frozen=True):
-    """How long ended callbacks and events are kept. An event goes when it is older *and* beyond the count."""
+    """How long ended callbacks and events are kept. An event is deleted when it is older *and* beyond the count."""
 
     ended_callbacks: timedelta = timedelta(days=30)
     events: timedelta = timedelta(hours=24)

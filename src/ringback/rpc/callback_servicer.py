@@ -10,7 +10,7 @@ from ringback.wire.handlers.callbacks import CallbackHandlers
 
 
 class CallbackServicer(pb_grpc.CallbackServiceServicer):
-    """Pass each RPC on to its handler."""
+    """CallbackService, each RPC passed on to its handler."""
 
     def __init__(self, handlers: CallbackHandlers, encoder: WatchEncoder) -> None:
         self._handlers = handlers

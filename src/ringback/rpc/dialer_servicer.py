@@ -7,7 +7,7 @@ from ringback.wire.handlers.dialer import DialerHandlers
 
 
 class DialerServicer(pb_grpc.DialerServiceServicer):
-    """Pass each RPC on to its handler."""
+    """DialerService, each RPC passed on to its handler."""
 
     def __init__(self, handlers: DialerHandlers) -> None:
         self._handlers = handlers

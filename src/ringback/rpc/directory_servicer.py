@@ -7,7 +7,7 @@ from ringback.wire.handlers.directory import DirectoryHandlers
 
 
 class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
-    """Pass each RPC on to its handler."""
+    """DirectoryService, each RPC passed on to its handler."""
 
     def __init__(self, handlers: DirectoryHandlers) -> None:
         self._handlers = handlers

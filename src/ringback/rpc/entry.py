@@ -1,8 +1,8 @@
-"""The one way in: what stands around every handler of our services, once.
+"""The one way in: the wrapper around every handler of our services.
 
-A handler's errors become statuses here, and a server that drains refuses here. It is a wrapper put on each handler
-where it is registered. An interceptor would do the same, and costs 2 to 3 % of each call; the wrapper costs nothing
-that can be measured.
+A handler's errors become statuses here, and a server that drains refuses calls here. The wrapper is put on each
+handler where it is registered. An interceptor would do the same, and costs 2 to 3 % of each call; the wrapper costs
+nothing that can be measured.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Each method has a type of its own for it; what is used of it is the same in all.
+# Each method has its own type of context; what is used of it is the same in all.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-# Returns the response of a unary RPC; that of a stream writes its responses into the context.
+# Returns the response of a unary RPC; that of a stream writes its responses to the context.
 Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -30,7 +30,7 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Gate:
-    """Open until the server drains."""
+    """A gate for calls, open until the server drains."""
 
     def __init__(self) -> None:
         self._closed = False
@@ -52,7 +52,7 @@ class Entry:
         self._gate = gate
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """Wait for the handlers themselves, which come next."""
+        """Do nothing: the handlers themselves come next."""
 
     def add_registered_method_handlers(
         self, service: str, handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
@@ -66,33 +66,33 @@ class Entry:
         if handler.response_streaming:
             # What a stream writes is bytes already (`watch_encoder.py`), which are sent as they are.
             return grpc.unary_stream_rpc_method_handler(
-                self._answering(handler.unary_stream), handler.request_deserializer
+                self._wrapped(handler.unary_stream), handler.request_deserializer
             )
         return grpc.unary_unary_rpc_method_handler(
-            self._answering(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            self._wrapped(handler.unary_unary), handler.request_deserializer, handler.response_serializer
         )
 
-    def _answering(self, behaviour: Behaviour) -> Any:
+    def _wrapped(self, behaviour: Behaviour) -> Any:
         """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure."""
         gate = self._gate
 
-        async def answer(request: Any, context: Context) -> Any:
+        async def respond(request: Any, context: Context) -> Any:
             try:
                 gate.check()
                 return await behaviour(request, context)
-            except grpc.aio.AbortError:  # how `context.abort` ends a handler: answered already
+            except grpc.aio.AbortError:  # how `context.abort` ends a handler: the status is sent
                 raise
             except asyncio.CancelledError as cancelled:
                 if _is_cancelled():
                     raise
                 # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
-                # take it for the end of the handler itself, and let the client wait until its deadline.
+                # take it for the end of the handler itself, and leave the client waiting until its deadline.
                 _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
                 await _abort(context, ServerDraining())
             except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(context, error)
 
-        return answer
+        return respond
 
 
 def trailing_metadata(status: "Status") -> tuple[tuple[str, bytes]]:

@@ -1,7 +1,7 @@
 """Server reflection, so that grpcurl and its like need no proto files.
 
-Python ships version v1alpha only. v1 differs in its name alone, and new tools ask for it first, so the same servicer
-answers under both names.
+Python ships version v1alpha only. v1 differs in its name alone, and new tools request it first, so the same servicer
+serves both names.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _V1 = "grpc.reflection.v1.ServerReflection"
 
 
 def add_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
-    """Tell of these services, and of reflection itself."""
+    """Add reflection of these services, and of reflection itself."""
     _add_v1_descriptors()
     names = (*services, _V1ALPHA, _V1)
     servicer = reflection.aio.ReflectionServicer(service_names=names, pool=_Symbols())
@@ -43,7 +43,7 @@ def _add_v1_descriptors() -> None:
 
 
 class _Symbols:
-    """The default descriptor pool, which finds methods as well: `grpcurl describe` asks for them."""
+    """The default descriptor pool, which finds methods as well: `grpcurl describe` requests them."""
 
     def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802 - the pool's own name for it
         pool = Default()

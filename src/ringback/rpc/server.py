@@ -30,7 +30,7 @@ OPTIONS: Sequence[tuple[str, Any]] = (
     # Clients may ping every ten seconds, also between calls, to keep their way through NATs and proxies open.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    # Find out in half a minute that a client is gone without a word.
+    # Detect within half a minute that a client is gone without closing its connection.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),  # else it is a minute, whatever the line above says
@@ -39,7 +39,7 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 )
 
 
-class CannotListen(Exception):  # noqa: N818 - said to the operator as it is
+class CannotListen(Exception):  # noqa: N818 - shown to the operator as it is
     """The address cannot be bound."""
 
 
@@ -67,7 +67,7 @@ class Server:
         add_DirectoryServiceServicer_to_server(directory, entry)
 
     def bind(self, listen: Listen) -> int:
-        """Take the address, and answer the port; who connects now waits for `start`. Raises `CannotListen`."""
+        """Bind the address, and return the port; clients that connect now wait for `start`. Raise `CannotListen`."""
         try:
             return self.grpc.add_insecure_port(str(listen))
         except RuntimeError:
@@ -76,19 +76,19 @@ class Server:
             ) from None
 
     async def start(self) -> None:
-        # This name says that the process answers, and nothing about the database: restarting does not help that.
+        # This name says that the process responds, and nothing about the database: a restart does not help that.
         await self._report_health_of(health.SERVICE_NAME, serving=True)
         await self.report_health(serving=True)
         await self.grpc.start()
 
     async def report_health(self, *, serving: bool) -> None:
-        """Tell `grpc.health.v1` clients, for the server as a whole and for each service."""
+        """Report to `grpc.health.v1` clients, for the server as a whole and for each service."""
         await asyncio.gather(*(self._report_health_of(service, serving=serving) for service in ("", *SERVICES)))
 
     async def _report_health_of(self, service: str, *, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        # The health service holds a lock while it writes to a watcher. One that does not read must not hold us up;
-        # it hears of the change, as everybody else does, when the lock is free.
+        # The health service holds a lock while it writes to a watcher. One that does not read must not block the
+        # server; it gets the change, as all others do, when the lock is free.
         update = asyncio.create_task(self._health.set(service, status))
         self._updates.add(update)
         update.add_done_callback(self._updates.discard)

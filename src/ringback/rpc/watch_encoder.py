@@ -1,4 +1,4 @@
-"""Watch responses as bytes, encoded once for all watchers who are sent the same batch."""
+"""Watch responses as bytes, encoded once for all watchers that are sent the same batch."""
 
 from weakref import WeakKeyDictionary
 
@@ -10,14 +10,14 @@ from ringback.wire.values import write_time
 
 
 class WatchEncoder:
-    """Makes responses of batches. What was made of a batch is kept as long as the batch."""
+    """An encoder of batches as responses. The bytes of a batch are kept as long as the batch."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._made: WeakKeyDictionary[WatchBatch, bytes] = WeakKeyDictionary()
 
     def encode(self, batch: WatchBatch) -> bytes:
-        """A `WatchCallbacksResponse`: one after the other, the bytes of two messages are those of both in one."""
+        """Return a `WatchCallbacksResponse`: the bytes of two messages in a row are those of both in one."""
         made = self._made.get(batch)
         if made is None:
             made = self._made[batch] = _response(batch).SerializeToString()
@@ -27,7 +27,7 @@ class WatchEncoder:
 
 
 def _response(batch: WatchBatch) -> pb.WatchCallbacksResponse:
-    """Everything but the time at which it is sent."""
+    """Return everything but the time at which it is sent."""
     response = pb.WatchCallbacksResponse(
         resume_token=batch.resume_token,
         snapshot_started=batch.snapshot_started,

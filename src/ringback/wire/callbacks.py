@@ -17,8 +17,7 @@ from ringback.wire.values import read_time, write_time
 def read_request(message: pb.CallbackRequest, faults: Faults) -> CallbackRequest:
     """Read a request exactly as it was sent.
 
-    What it may ask for, `domain.request.violations` knows. The only faults here are times that are none,
-    which read as unset.
+    `domain.request.check` checks what it requests. The only faults here are invalid times, which read as unset.
     """
     service = message.WhichOneof("service")
     return CallbackRequest(

@@ -17,7 +17,7 @@ class WireEnum(Generic[_Member]):
     """One enum of the domain, and the proto enum whose values have the same names after a prefix."""
 
     def __init__(self, kind: type[_Member], proto: Any, prefix: str) -> None:
-        """`proto` is the generated enum. Raise `ValueError` when it lacks one of the names."""
+        """Take the generated enum as `proto`. Raise `ValueError` when it lacks one of the names."""
         # As `Any`: the stubs type a number by its enum, which is of no use in a mapping.
         self._numbers: dict[_Member, Any] = {member: proto.Value(f"{prefix}_{member.name}") for member in kind}
         self._members: dict[int, _Member] = {number: member for member, number in self._numbers.items()}

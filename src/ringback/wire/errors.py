@@ -1,7 +1,7 @@
-"""What a caller is told when something cannot be done: the one table from errors to gRPC statuses.
+"""What a caller gets when a request is refused: the one table from errors to gRPC statuses.
 
-The contract is error_reason.proto: which code, metadata and details come with each reason. Whatever is not in
-the table is a bug, and is told as INTERNAL with nothing but an id that finds it in the log.
+The contract is error_reason.proto: which code, metadata and details come with each reason. An error that is not in
+the table is a bug, and is returned as INTERNAL with nothing but an id that finds it in the log.
 """
 
 import logging
@@ -40,7 +40,7 @@ _MAX_MESSAGE_BYTES = 512
 _MAX_METADATA_BYTES = 512
 _MAX_FIELD_BYTES = 128
 _MAX_DESCRIPTION_BYTES = 256
-# What the message and the frames of all the parts leave for violations. Each has three tags and lengths.
+# What the message and the frames of all parts leave for violations. Each violation has three tags and lengths.
 _MAX_VIOLATIONS_BYTES = 3072
 _VIOLATION_FRAME_BYTES = 9
 
@@ -52,7 +52,7 @@ _RETRY_DELAY_S = 1
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """How one class of errors is told. `reason` is the name of an ErrorReason without its prefix."""
+    """The status of one class of errors. `reason` is the name of an ErrorReason without its prefix."""
 
     code: StatusCode
     reason: str
@@ -62,7 +62,7 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """One error as the caller is told it, cut to size."""
+    """One error as the caller gets it, cut to size."""
 
     rule: _Rule
     message: str
@@ -71,7 +71,7 @@ class _Refusal:
 
 
 def _attributes(*names: str) -> Callable[[Exception], Mapping[str, str]]:
-    """Make metadata of attributes, under their own names. One that is empty is not known, and left out."""
+    """Make metadata of attributes, under their own names. One that is empty is unknown, and left out."""
 
     def metadata(error: Exception) -> Mapping[str, str]:
         values = {name: getattr(error, name) for name in names}
@@ -182,7 +182,7 @@ _BUG: Final = _Rule(StatusCode.INTERNAL, "INTERNAL")
 
 
 def status_of(error: Exception) -> Status:
-    """Return the status of an error, of at most 4 KiB. One that is not in the table is logged."""
+    """Return the status of an error, at most 4 KiB. An error that is not in the table is logged."""
     refusal = _refusal_of(error)
     rule = refusal.rule
     status = Status(code=_number(rule.code), message=refusal.message)
@@ -193,7 +193,7 @@ def status_of(error: Exception) -> Status:
 
 
 def to_error(error: Exception) -> pb.Error:
-    """Return what `status_of` says, for one item of a batch."""
+    """Return the error as `status_of` does, for one item of a batch."""
     refusal = _refusal_of(error)
     return pb.Error(
         code=_number(refusal.rule.code),
@@ -226,7 +226,7 @@ def _refusal_of(error: Exception) -> _Refusal:
 
 
 def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
-    """Return as many of the first violations, cut to size, as there is room for."""
+    """Return as many of the first violations, cut to size, as fit."""
     listed: list[Fault] = []
     room = _MAX_VIOLATIONS_BYTES
     for violation in violations[:MAX_VIOLATIONS]:

@@ -29,7 +29,7 @@ def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
         states=read_list(MAX_VALUES, STATES.read, message.states, "states", faults),
         priorities=read_list(MAX_VALUES, PRIORITIES.read, message.priorities, "priorities", faults),
         supervisors=read_list(MAX_VALUES, _read_supervisor, message.supervisors, "supervisors", faults),
-        # A map comes in any order.
+        # The order of a map is undefined.
         labels=dict(sorted(message.labels.items())),
         due_after=read_time(message, "due_after", faults),
         due_before=read_time(message, "due_before", faults),

@@ -1,4 +1,4 @@
-"""Services: read whole, or merged field by field into the present one, and written."""
+"""Services: read whole, or merged field by field into the current one, and written."""
 
 from datetime import timedelta
 from enum import Enum
@@ -48,7 +48,7 @@ _RETRIES = Limits(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
 _RING_TIMEOUT = Limits(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
 _QUEUE_TIME = Limits(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
 _MIN_DELAY = Limits(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
-# A round of grants is looked through whenever the last empty level fills: it must not be long.
+# A round of grants is simulated whenever the last empty level fills: it must not be long.
 _WEIGHT = Limits(1, 100, 1)
 
 _ALL_FIELDS = "*"
@@ -64,7 +64,7 @@ _Choice = TypeVar("_Choice", bound=Enum)
 def read_service(message: pb.Service, faults: Faults) -> Service:
     """Read a service and fill in its defaults.
 
-    A draft: `Directory.create` gives it an id if it has none, its times and its revision.
+    The result is a draft: `Directory.create` gives it an id if it has none, its times and its revision.
     """
     return Service(
         service_id=read_guid(message.service_id, "service_id", faults) if message.service_id else "",
@@ -88,7 +88,7 @@ def read_service(message: pb.Service, faults: Faults) -> Service:
 
 
 def merge_service(request: pb.UpdateServiceRequest, current: Service, faults: Faults) -> Service:
-    """Return the present service with the settings that `update_mask` names; id, times and revision stay.
+    """Return the current service with the settings that `update_mask` names; id, times and revision stay.
 
     An empty mask is a fault, as the proto says. By AIP-134 it would mean "all fields that are populated", but
     then no service could ever be resumed: `paused` = false looks like unset.
@@ -105,7 +105,7 @@ def merge_service(request: pb.UpdateServiceRequest, current: Service, faults: Fa
 
 
 def _overwrite(target: Message, source: Message, names: frozenset[str]) -> None:
-    """Make the named fields what they are in `source`, also where they are unset there."""
+    """Set the named fields to what they are in `source`, also where they are unset there."""
     wanted = type(source)()
     wanted.CopyFrom(source)
     for field in source.DESCRIPTOR.fields:

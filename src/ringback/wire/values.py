@@ -29,7 +29,7 @@ _Ordered = TypeVar("_Ordered", int, timedelta)
 
 @dataclass(frozen=True, slots=True)
 class Limits(Generic[_Ordered]):
-    """What a value may be, both ends included, and what it is when it is unset."""
+    """The range of a value, both ends included, and its default when it is unset."""
 
     low: _Ordered
     high: _Ordered
@@ -49,7 +49,7 @@ def _spoken(limit: int | timedelta) -> str:
 
 
 def read_time(message: Message, name: str, faults: Faults) -> datetime | None:
-    """Read a time; None when the field is unset. Nanoseconds below a microsecond are dropped."""
+    """Read a time; return None when the field is unset. Nanoseconds below a microsecond are dropped."""
     if not message.HasField(name):
         return None
     sent: Timestamp = getattr(message, name)
@@ -68,7 +68,7 @@ def write_time(time: datetime | None, into: Timestamp) -> None:
 
 
 def read_duration(message: Message, name: str, faults: Faults) -> timedelta | None:
-    """Read a duration; None when the field is unset. Nanoseconds below a microsecond are dropped."""
+    """Read a duration; return None when the field is unset. Nanoseconds below a microsecond are dropped."""
     if not message.HasField(name):
         return None
     sent: Duration = getattr(message, name)
@@ -95,7 +95,7 @@ def read_list(
     name: str,
     faults: Faults,
 ) -> tuple[_Read, ...]:
-    """Read each value. More than `limit` are a fault, and the rest is not looked at: 4 MiB hold millions."""
+    """Read each value. More than `limit` are a fault, and the rest is not read: 4 MiB can hold millions."""
     if len(values) > limit:
         faults.add(name, f"has {len(values)} values; at most {limit} are allowed")
     return tuple(read(value, f"{name}[{index}]", faults) for index, value in enumerate(values[:limit]))

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.dispatch.assigner import Assigner, LeaseRequest
-from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, draw
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_RESPONSE, draw
 from ringback.domain.callback import Attempt, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
@@ -170,7 +170,7 @@ async def test_leases_with_long_histories_come_in_smaller_answers(world: World) 
     attempt = Attempt(number=1, dialer_id="test", fencing_token=1, start_time=world.clock.now())
     long = replace(queue, heads={level: [replace(head, attempts=(attempt,) * 100) for head in heads]})
     assert len(draw(queue, 12, world.clock.now())[0]) == 12
-    assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_ANSWER // 100
+    assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_RESPONSE // 100
 
 
 async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(

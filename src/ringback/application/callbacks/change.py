@@ -1,4 +1,4 @@
-"""Changes that callers ask for: an end, or another plan."""
+"""Changes that callers request: an end, or another plan."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,13 +17,13 @@ from ringback.domain.target import Target
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 
-# Of the callbacks to one target that are read at a time.
+# How many callbacks to one target are read at a time.
 _CHUNK = 1000
 _RESOLVED = frozenset({State.CANCELLED, State.CANCELLING, State.CONNECTED})
 
 
 class CallbackChanges:
-    """The use cases that change what was created. They take values that are valid in themselves."""
+    """The use cases that change created callbacks. They take values that are valid in themselves."""
 
     def __init__(self, store: Store, directory: Directory, queries: CallbackQueries, clock: Clock) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class CallbackChanges:
         self._clock = clock
 
     async def cancel(self, key: Key, reason: str, etag: str) -> Callback:
-        """Cancel before DIALING at once, during it by telling the dialer; repeating it is no error.
+        """Cancel at once before DIALING, by a signal to the dialer during it; a repetition is no error.
 
         Raise `CallbackNotFound`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`.
         """

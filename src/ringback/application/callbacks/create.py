@@ -1,4 +1,4 @@
-"""Creation: a promise is stored durably, or the one that an equal request made before is found."""
+"""Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,19 +31,19 @@ MAX_BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class CreateCommand:
-    """One request to create a callback, as it was sent, and what was found wrong with it while it was read.
+    """One request to create a callback, as it was sent, and the faults found while it was read.
 
     The two come together, since the repetition of an earlier request is found although it has faults by now.
     """
 
     request: CallbackRequest
     request_id: str = ""
-    # Say what would be created, and store nothing.
+    # Return what would be created, and store nothing.
     validate_only: bool = False
     faults: Faults = field(default_factory=Faults)
 
     def checked(self, now: datetime) -> CheckedRequest:
-        """Return what may be asked for; raise `InvalidRequest` with everything that is wrong."""
+        """Return the request if it is valid. Raise `InvalidRequest` with all faults."""
         faults = Faults(violations=list(self.faults.violations))
         checked = check(self.request, now, faults.under("callback_request"))
         if self.request_id and parse_guid(self.request_id) is None:
@@ -55,14 +55,14 @@ class CreateCommand:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A callback, and whether this request made it."""
+    """A callback, and whether this request created it."""
 
     callback: Callback
     created: bool
 
 
 class CallbackCreation:
-    """The use cases that take requests; the store is the truth."""
+    """The use cases that create callbacks; the store is the truth."""
 
     def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
         self._store = store
@@ -71,7 +71,7 @@ class CallbackCreation:
         self._ids = CallbackIds()
 
     async def create(self, command: CreateCommand) -> Created:
-        """Store the promise, durably, or return the one that an equal request made before.
+        """Store the callback durably, or return the one that an equal request created before.
 
         Raise `InvalidRequest`, `ServiceNotFound`, `CallbackAlreadyExists`, `RequestIdReused`, `TargetAlreadyPending`.
         """
@@ -98,7 +98,7 @@ class CallbackCreation:
         for index, command in enumerate(batch):
             try:
                 if command.validate_only:
-                    # It is to see what comes before it.
+                    # It must see the requests before it.
                     results |= await self._store_planned(batch, planned)
                     planned.clear()
                     results[index] = await self._validate(command, now)
@@ -130,7 +130,7 @@ class CallbackCreation:
         }
 
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
-        """Return the ids of those whose service takes only one open callback to the same target."""
+        """Return the ids of those whose service allows only one open callback to the same target."""
         return frozenset(callback.callback_id for callback in planned if self._is_alone(callback))
 
     def _is_alone(self, callback: Callback) -> bool:
@@ -171,7 +171,7 @@ class CallbackCreation:
         )
 
     async def _repeated(self, command: CreateCommand) -> Created | None:
-        """Return the result of a request that was good when it was first sent, and only its repetition is refused.
+        """Return the result of a request that was valid when first sent, and of which only the repetition is refused.
 
         Its expiry has passed since, for example, or its service was deleted.
         """

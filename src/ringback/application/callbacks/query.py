@@ -1,4 +1,4 @@
-"""Callbacks as they are: one by its key, or pages of a list."""
+"""Queries: one callback by its key, or pages of a list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ringback.ports.store import Store
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
-# What a filter asks for that looks for callbacks which have not ended.
+# The states in a filter for callbacks that have not ended.
 OPEN_STATES = tuple(state for state in State if state not in TERMINAL)
 
 
@@ -26,20 +26,20 @@ class Page:
 
 
 class CallbackQueries:
-    """The use cases that read."""
+    """The use cases that read callbacks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def get(self, key: Key) -> Callback:
-        """Raise `CallbackNotFound` if there is none."""
+        """Return the callback with this key. Raise `CallbackNotFound`."""
         callback = await self._store.get(key)
         if callback is None:
             raise CallbackNotFound(key)
         return callback
 
     async def list(self, wanted: CallbackFilter, page_size: int, page_token: str) -> Page:
-        """Return the newest first. Raise `PageTokenInvalid`."""
+        """Return a page, newest first, of `page_size` (0: 100; at most 1000). Raise `PageTokenInvalid`."""
         tokens = Tokens(self._store.database_id, wanted)
         start = tokens.read_page(page_token) if page_token else None
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)

@@ -1,1 +1,1 @@
-"""Who is next, and what dialers do with their leases."""
+"""Which callbacks are next, and what dialers do with their leases."""

@@ -1,8 +1,8 @@
-"""Assigning: whose turn it is, by priority and capacity, and which poll gets it.
+"""Assignment: which callbacks are next, by priority and capacity, and which poll gets them.
 
-One conversation with the store: read what there is (`Store.queue`), draw in priority order, write the leases
-together with the service's turn. The turn's revision makes two grants of one service exclude each other, on this
-server and on all others, so capacity and order hold however many ask at once.
+One exchange with the store: read the queue (`Store.queue`), draw in priority order, write the leases together
+with the service's turn. The turn's revision makes two grants of one service exclude each other, on this server
+and on all others, so capacity and order hold however many dialers poll at once.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
-from ringback.domain.assignment import MAX_ATTEMPTS_PER_ANSWER, attempts_of, draw
+from ringback.domain.assignment import MAX_ATTEMPTS_PER_RESPONSE, attempts_of, draw
 from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
@@ -55,7 +55,7 @@ class LeaseRequest:
 
 
 class Assigner:
-    """Answers the polls of all dialers, the longest waiting first."""
+    """The grants of leases to the polls of all dialers, the longest waiting first."""
 
     def __init__(
         self, store: Store, directory: Directory, clock: Clock, tail: EventFeed, presence: DialerPresence
@@ -68,10 +68,10 @@ class Assigner:
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
         self._returns: set[asyncio.Task[None]] = set()
-        # Services that may have something to grant, the one served longest ago first; looked at once there is a
+        # Services that may have something to grant, the one served longest ago first; checked once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
-        # Services with somebody who only waits for another call to the same target to end.
+        # Services with a callback that only waits for another call to the same target to end.
         self._held: set[str] = set()
         self._woken = asyncio.Event()
         self._closing = False
@@ -79,12 +79,12 @@ class Assigner:
         tail.listen(self._on_events)
 
     async def lease(self, request: LeaseRequest) -> Sequence[Callback]:
-        """Wait for something to do, at most `wait_s`, and answer the leased callbacks; none when the time is over.
+        """Wait for callbacks to dial, at most `wait_s` seconds, and return the leased ones; none when the time is over.
 
-        Repeating a `request_id` answers the leases of the first time that are still open. A caller that is
-        cancelled while it waits leaves nothing behind: what it was just granted goes straight back.
+        A repeated `request_id` returns the leases of the first request that are still open. A caller that is
+        cancelled while it waits leaves nothing behind: what it was just granted is released at once.
 
-        Raises `RequestIdReused`, as far as open leases tell that the first request was another one, and
+        Raise `RequestIdReused`, as far as open leases show that the first request was another one, and
         `StorageUnavailable`.
         """
         self._presence.ask(request.service_ids, request.wait_s)
@@ -99,38 +99,38 @@ class Assigner:
         self._polls.append(poll)
         self._woken.set()
         try:
-            # Unlike an await of the answer itself, this leaves it alone when the caller is cancelled.
-            await asyncio.wait([poll.answer], timeout=request.wait_s or None)
+            # Unlike an await of the future itself, this does not cancel it when the caller is cancelled.
+            await asyncio.wait([poll.leased], timeout=request.wait_s or None)
             self._withdraw(poll)
-            await asyncio.wait([poll.answer])
+            await asyncio.wait([poll.leased])
         except asyncio.CancelledError:
             self._withdraw(poll)
-            poll.answer.add_done_callback(self._take_back)
+            poll.leased.add_done_callback(self._take_back)
             raise
-        return poll.answer.result()
+        return poll.leased.result()
 
     async def _granted_before(self, request: LeaseRequest) -> Sequence[Callback]:
-        """The open leases of an earlier request with this id; one that still waits for them gives way to this one."""
+        """Return the open leases of an earlier request with this id; a poll that still waits gives way to this one."""
         for poll in [p for p in self._polls if p.request.same_call(request)]:
             self._withdraw(poll)
-            await asyncio.wait([poll.answer])
+            await asyncio.wait([poll.leased])
         return await self._store.leased_for(request.dialer_id, request.request_id)
 
     def _withdraw(self, poll: "_Poll") -> None:
-        """End a poll. When leases are just being written for it, it is answered with those."""
+        """End a poll. When leases are just being written for it, it returns those."""
         if poll in self._polls:
             self._polls.remove(poll)
-        if poll is not self._serving and not poll.answer.done():
-            poll.answer.set_result(())
+        if poll is not self._serving and not poll.leased.done():
+            poll.leased.set_result(())
 
-    def _take_back(self, answer: "asyncio.Future[Sequence[Callback]]") -> None:
-        if answer.exception() is None and answer.result():
-            task = asyncio.create_task(self._requeue(answer.result()))
+    def _take_back(self, leased: "asyncio.Future[Sequence[Callback]]") -> None:
+        if leased.exception() is None and leased.result():
+            task = asyncio.create_task(self._requeue(leased.result()))
             self._returns.add(task)
             task.add_done_callback(self._returns.discard)
 
     async def _requeue(self, leased: Sequence[Callback]) -> None:
-        """Give back what a client was granted after it had gone; what fails here, lapses."""
+        """Release what a client was granted after it had gone; leases that cannot be released lapse."""
         now = self._clock.now()
         try:
             await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
@@ -141,19 +141,19 @@ class Assigner:
         self._ready = dict.fromkeys(await self._store.queued_services())
 
     def close(self) -> None:
-        """Answer all polls, and those to come, with nothing."""
+        """End all polls, and those to come, with no leases."""
         self._closing = True
         for poll in list(self._polls):
             self._withdraw(poll)
 
     async def run(self) -> None:
-        """Answer polls, the longest waiting first, whenever there is something to grant; until cancelled."""
+        """Serve polls, the longest waiting first, whenever there is something to grant; until cancelled."""
         while True:
             await self._woken.wait()
             self._woken.clear()
             for poll in list(self._polls):
-                if poll.answer.done():
-                    continue  # answered already, or withdrawn while another one was served
+                if poll.leased.done():
+                    continue  # ended already, or withdrawn while another one was served
                 self._serving = poll
                 try:
                     granted = await self._serve(poll.request)
@@ -163,13 +163,13 @@ class Assigner:
                 finally:
                     self._serving = None
                 if granted or poll.request.wait_s == 0 or poll not in self._polls:
-                    poll.answer.set_result(granted)
+                    poll.leased.set_result(granted)
 
     def _fail(self, poll: "_Poll", fault: StorageUnavailable) -> None:
-        """Leases may have been written for it all the same. Whoever repeats it gets those, and no others on top."""
+        """Fail a poll. Leases may have been written for it all the same: a repetition gets those, and no others."""
         if poll in self._polls:
             self._polls.remove(poll)
-        poll.answer.set_exception(fault)
+        poll.leased.set_exception(fault)
 
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
@@ -183,7 +183,7 @@ class Assigner:
                 if not granted:
                     raise
                 break
-            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_ANSWER:
+            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_RESPONSE:
                 break
         return granted
 
@@ -207,7 +207,7 @@ class Assigner:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
             except RevisionConflict:
                 continue
-            self._ready[service_id] = None  # there may be more, or somebody who is held now
+            self._ready[service_id] = None  # there may be more, or a callback that is held now
             return [c.after for c in changes]
 
     # --- What makes a service ready ----------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Assigner:
             if freed:
                 self._ready.update(dict.fromkeys(self._held))
                 self._held.clear()
-            # Whoever has left the head of a line without a grant may have been passed over, with others behind it.
+            # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
             left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
             if freed or left or state is State.QUEUED:
                 self._ready[event.callback.service_id] = None
@@ -233,11 +233,11 @@ class Assigner:
 @dataclass(slots=True, eq=False)
 class _Poll:
     request: LeaseRequest
-    answer: asyncio.Future[Sequence[Callback]]
+    leased: asyncio.Future[Sequence[Callback]]
 
 
 def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
-    """Refuse a request that cannot be the one which these leases were granted to."""
+    """Raise `RequestIdReused` for a request that cannot be the one which these leases were granted to."""
     differing = {
         "service_ids": request.service_ids and not request.service_ids.issuperset(c.service_id for c in leased),
         "max_leases": len(leased) > request.max_leases,

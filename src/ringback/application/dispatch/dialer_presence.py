@@ -1,4 +1,4 @@
-"""Which services some dialer asks for, here or on another server: what tells an idle queue from a forgotten one."""
+"""Which services dialers poll for, on any server: this tells an idle queue from one without a dialer."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -8,33 +8,33 @@ from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 from ringback.ports.values import ALL_SERVICES
 
-# A dialer that is busy does not ask: it counts for this long after its last poll.
+# A dialer that is busy does not poll: it counts for this long after its last poll.
 SEEN_FOR = timedelta(seconds=60)
 _NOTE_INTERVAL_S = 10.0
 
 
 class DialerPresence:
-    """Remembers the polls of this server, and tells the other servers of them."""
+    """The polls of this server, which are shared with the other servers."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        # Until when each service counts as asked for.
-        self._asked: dict[str, datetime] = {}
+        # Until when each service counts as polled for.
+        self._polled: dict[str, datetime] = {}
         self._news = asyncio.Event()
 
     def ask(self, service_ids: frozenset[str], wait_s: float) -> None:
-        """A dialer asks for callbacks of these services (none: all), and waits for them."""
+        """Note that a dialer polls for callbacks of these services (none: all), and waits `wait_s` seconds for them."""
         until = self._clock.now() + timedelta(seconds=wait_s) + SEEN_FOR
         for service_id in service_ids or (ALL_SERVICES,):
-            if service_id not in self._asked:
+            if service_id not in self._polled:
                 self._news.set()
-            self._asked[service_id] = max(until, self._asked.get(service_id, until))
+            self._polled[service_id] = max(until, self._polled.get(service_id, until))
 
     async def has_dialer(self, service_id: str) -> bool:
-        """Whether some dialer asks for callbacks of this service, or did within the last minute."""
+        """Return whether some dialer polls for callbacks of this service, or did within the last minute."""
         now = self._clock.now()
-        if any(self._asked.get(asked, now) > now for asked in (ALL_SERVICES, service_id)):
+        if any(self._polled.get(polled, now) > now for polled in (ALL_SERVICES, service_id)):
             return True
         return await self._store.is_asked_for(service_id, now)
 
@@ -42,12 +42,12 @@ class DialerPresence:
         """Keep the other servers informed, until cancelled: what is new at once, the rest every ten seconds."""
         while True:
             now = self._clock.now()
-            self._asked = {service_id: until for service_id, until in self._asked.items() if until > now}
+            self._polled = {service_id: until for service_id, until in self._polled.items() if until > now}
             self._news.clear()
             try:
-                if self._asked:
-                    await self._store.note_asked_for(self._asked, now)
-            except StorageUnavailable:  # whoever waits to be dialled has worse news of it
+                if self._polled:
+                    await self._store.note_asked_for(self._polled, now)
+            except StorageUnavailable:  # waiting callbacks are affected more, which is logged elsewhere
                 pass
             try:
                 async with asyncio.timeout(_NOTE_INTERVAL_S):

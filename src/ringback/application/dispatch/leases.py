@@ -1,4 +1,4 @@
-"""What a dialer does with a lease: keep it, report on its call, give it back."""
+"""What a dialer does with a lease: extend it, report on its call, release it."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """What became of one lease that a dialer wants to keep. `lost` is why it is gone; data, not an error."""
+    """The result for one lease that a dialer wants to keep. `lost` is why it is gone; data, not an error."""
 
     token: str
     expire_time: datetime | None = None
@@ -43,13 +43,13 @@ class Extended:
 
 
 class Leases:
-    """The application side of DialerService, but for the polls (`granting.py`). Built-in dialers use it in process."""
+    """The application side of DialerService, without the polls (`assigner.py`). Built-in dialers use it in process."""
 
     def __init__(self, store: Store, directory: Directory, clock: Clock, tail: EventFeed) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
-        # The callbacks in progress, as the log last told of them: most reports need no other look.
+        # The callbacks in progress, as the log last had them: most reports need no read of the store.
         self._calls: dict[str, Callback] = {}
         self._hang_ups: dict[str, asyncio.Event] = {}
         tail.listen(self._on_events)
@@ -57,7 +57,7 @@ class Leases:
     # --- Reports -----------------------------------------------------------------------------------------------
 
     async def dialing(self, token: str) -> Callback:
-        """The dialer is about to place the call. Raises `LeaseRefused` when it must not."""
+        """Record that the dialer is about to place the call. Raise `LeaseRefused` when it must not."""
         return await self._report(token, DialingStarted)
 
     async def ringing(self, token: str) -> Callback:
@@ -78,9 +78,9 @@ class Leases:
         return await self._change(lease_token, decide)
 
     async def ended(self, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
-        """Close the attempt; answers the callback and whether this very outcome was recorded before.
+        """Close the attempt; return the callback and whether this very outcome was recorded before.
 
-        Raises `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
+        Raise `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
         """
         lease_token = _parse(token)
         replayed = False
@@ -104,7 +104,7 @@ class Leases:
         return await self._change(lease_token, decide), replayed
 
     async def extend(self, tokens: Sequence[str], duration: timedelta) -> list[Extended]:
-        """Keep leases, and hear which calls are to be hung up."""
+        """Extend leases to `duration` from now; return what became of each, and which calls are to be hung up."""
         expire_time = self._clock.now() + duration
         parsed = [LeaseToken.parse(token) for token in tokens]
         known = [t for t in parsed if t is not None]
@@ -118,9 +118,9 @@ class Leases:
         ]
 
     async def release(self, token: str) -> Callback:
-        """Give a lease back unused: the callback keeps its place, and no attempt was made.
+        """Release a lease unused: the callback keeps its place, and no attempt was made.
 
-        Raises `LeaseRefused`, and `CallbackInProgress` once the call has begun.
+        Raise `LeaseRefused`, and `CallbackInProgress` once the call has begun.
         """
         lease_token = _parse(token)
 
@@ -136,7 +136,7 @@ class Leases:
 
     @contextmanager
     def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
-        """For a built-in dialer: an event that is set as soon as the call is to be hung up."""
+        """Yield an event for a built-in dialer, which is set as soon as the call is to be hung up."""
         event = self._hang_ups[callback_id] = asyncio.Event()
         try:
             yield event
@@ -165,7 +165,10 @@ class Leases:
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:
-    """An accepted report is a sign of life: a late one must not be overtaken by the lapse it just escaped."""
+    """Return the callback with its lease extended, since an accepted report is a sign of life.
+
+    A late report must not be overtaken by the lapse it just escaped.
+    """
     lease = callback.lease
     if lease is None or lease.expire_time >= now + lease.duration:
         return callback
@@ -180,7 +183,7 @@ def _parse(token: str) -> LeaseToken:
 
 
 def _check_held(callback: Callback, token: LeaseToken) -> None:
-    """A late report counts until somebody else holds the callback, or the lease was closed."""
+    """Raise `LeaseRefused` for a lost lease. A late report counts until the next lease, or until this one is closed."""
     if callback.lease is not None and callback.lease.token == token.text:
         return
     raise _lost(callback, token)
@@ -201,7 +204,7 @@ def _lost(callback: Callback, token: LeaseToken) -> LeaseRefused:
 
 
 def _is_replay(callback: Callback, token: LeaseToken, report: OutcomeReport) -> bool:
-    """Whether the attempt of this lease is closed with this outcome. Raises `OutcomeConflict` for another one."""
+    """Return whether the attempt of this lease is closed with this outcome. Raise `OutcomeConflict` for another one."""
     for attempt in callback.attempts:
         if attempt.fencing_token != token.fencing_token or attempt.outcome is None:
             continue

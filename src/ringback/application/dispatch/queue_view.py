@@ -1,4 +1,4 @@
-"""How a queue looks, where a callback stands in it, and why it has not been dialled yet (GetQueue)."""
+"""The state of a queue, the position of a callback in it, and why it has not been dialled yet (GetQueue)."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 from ringback.ports.values import LoggedEvent
 
-# Positions are counted by playing the coming grants through; farther back than this nobody wants to know.
+# Positions are counted by simulating the coming grants; farther back than this they are of no use.
 MAX_POSITION = 10_000
 # The estimate rests on the calls that began within this time, at most so many of them.
 ESTIMATE_SPAN = timedelta(minutes=15)
@@ -41,7 +41,7 @@ class WaitingReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one callback stands; no reason when it does not wait."""
+    """The position of one callback; no reason when it does not wait."""
 
     position: int
     reason: WaitingReason | None
@@ -50,7 +50,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A picture of one moment."""
+    """The state of a queue at one moment."""
 
     service: Service
     waiting: Mapping[Priority, int]
@@ -62,7 +62,7 @@ class QueueView:
 
 
 class Pace:
-    """When the latest calls of each service began: what an estimate is made of."""
+    """When the latest calls of each service began: the basis of estimates."""
 
     def __init__(self, tail: EventFeed) -> None:
         self._begun: dict[str, deque[datetime]] = {}
@@ -93,9 +93,9 @@ class QueueViews:
         self._pace = pace
 
     async def look(self, service: Service, callback: Callback | None) -> QueueView:
-        """The queue of a service and, if one is named, where that callback of it stands.
+        """Return the queue of a service and, if a callback of it is given, the position of that.
 
-        Raises `ServiceNotFound`, and `InvalidRequest` when the callback is of another service.
+        Raise `ServiceNotFound`, and `InvalidRequest` when the callback is of another service.
         """
         if callback is not None and callback.service_id != service.service_id:
             raise InvalidRequest([Fault("callback_key", f"is of another service: {callback.service_id}")])
@@ -108,7 +108,7 @@ class QueueViews:
         return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing)
 
     def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
-        """How long a new callback of normal priority would wait, and how that was worked out."""
+        """Return how long a new callback of normal priority would wait, and how that was estimated."""
         if not service.opening_hours.is_open(now):
             return None, "the service is closed"
         if service.capacity == 0:

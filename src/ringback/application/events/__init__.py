@@ -1,1 +1,1 @@
-"""The event log as it grows, and those who watch it."""
+"""The event log as it grows, and its watchers."""

@@ -1,4 +1,4 @@
-"""The newest part of the event log, in memory: whatever follows the log in this process reads it here."""
+"""The newest part of the event log, in memory: all that follow the log in this process read it here."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _RETRY_S = 0.5
 
 
 class EventFeed:
-    """Reads the event log as it grows, keeps its newest part, and tells those who listen."""
+    """A reader of the event log, which keeps the newest part of it and calls the listeners."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class EventFeed:
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Take the present end of the log as the beginning. Raises `StorageUnavailable`."""
+        """Take the current end of the log as the beginning. Raise `StorageUnavailable`."""
         self._recent.restart((await self._store.history()).newest)
 
     async def run(self) -> None:
@@ -51,23 +51,23 @@ class EventFeed:
                 await asyncio.sleep(_RETRY_S)
 
     def close(self) -> None:
-        """End all waiting: the streams send their last token."""
+        """End all waits, so that the streams send their last token."""
         self.closing = True
         self._wakeup.wake()
 
     async def wait_beyond(self, number: int, timeout_s: float) -> None:
-        """Return when there are events above `number`, the time is over, or the server drains."""
+        """Wait until there are events above `number`, the time is over, or the server drains."""
         if self.newest <= number and not self.closing:
             await self._wakeup.wait(timeout_s)
 
     async def catch_up(self) -> None:
-        """Return when everything that is committed now has been seen, and told to those who listen."""
+        """Wait until everything that is committed now has been read, and passed to the listeners."""
         newest = (await self._store.history()).newest
         while self.newest < newest and not self.closing:
             await self._wakeup.wait()
 
     def recent(self, number: int, limit: int) -> Sequence[LoggedEvent] | None:
-        """The events above `number`, in order; None when memory does not reach that far back."""
+        """Return up to `limit` events above `number`, in order; None when memory does not reach that far back."""
         return self._recent.after(number, limit)
 
     def _append(self, events: Sequence[LoggedEvent]) -> None:

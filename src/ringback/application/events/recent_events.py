@@ -10,7 +10,7 @@ class RecentEvents:
     """The newest events, without a gap: `length` of them or up to twice as many."""
 
     def __init__(self, newest: int, length: int) -> None:
-        """Begin with none, and with `newest` as the end of the log."""
+        """Begin without events, and with `newest` as the end of the log."""
         self._newest = newest
         self._length = length
         self._events: list[LoggedEvent] = []
@@ -23,24 +23,24 @@ class RecentEvents:
         return self._newest
 
     def append(self, events: Sequence[LoggedEvent]) -> None:
-        """Add at least one event: those that come next in the log."""
+        """Add the events that come next in the log, at least one."""
         self._events.extend(events)
         self._numbers.extend(event.number for event in events)
         self._newest = events[-1].number
-        if len(self._events) > 2 * self._length:  # by halves: an amortised cost, without a ring's index sums
+        if len(self._events) > 2 * self._length:  # by halves: an amortised cost, without a ring's index arithmetic
             surplus = len(self._events) - self._length
             self._complete_after = self._numbers[surplus - 1]
             del self._events[:surplus]
             del self._numbers[:surplus]
 
     def restart(self, newest: int) -> None:
-        """Begin again after events that are not known."""
+        """Begin again without events, after `newest`: those before it are not known."""
         self._newest = self._complete_after = newest
         self._events.clear()
         self._numbers.clear()
 
     def after(self, number: int, limit: int) -> Sequence[LoggedEvent] | None:
-        """The events above `number`, in order; None when memory does not reach that far back."""
+        """Return up to `limit` events above `number`, in order; None when memory does not reach that far back."""
         if number < self._complete_after:
             return None
         start = bisect_right(self._numbers, number)

@@ -1,4 +1,4 @@
-"""Page and resume tokens: positions that a client keeps for us, opaque, and bound to the database and the filter."""
+"""Page and resume tokens: positions that a client keeps, opaque, and bound to the database and the filter."""
 
 import base64
 import binascii
@@ -31,9 +31,9 @@ class PageToken:
 
 @dataclass(frozen=True, slots=True)
 class ResumeToken:
-    """Everything up to event `number` was seen.
+    """The watcher has everything up to event `number`.
 
-    In the middle of a snapshot that is true of the callbacks with ids up to `snapshot_after`; the others come yet.
+    Within a snapshot this holds for the callbacks with ids up to `snapshot_after`; the others are still to come.
     """
 
     number: int
@@ -41,7 +41,7 @@ class ResumeToken:
 
 
 class Tokens:
-    """Writes and reads the tokens of one database and one filter."""
+    """The format of the tokens of one database and one filter."""
 
     def __init__(self, database_id: str, wanted: CallbackFilter) -> None:
         self._database = bytes.fromhex(database_id)
@@ -51,7 +51,7 @@ class Tokens:
         return self._write(_PAGE, token.number, UUID(token.before_id).bytes)
 
     def read_page(self, text: str) -> PageToken:
-        """Raises `PageTokenInvalid`."""
+        """Read a page token. Raise `PageTokenInvalid`."""
         try:
             number, position = self._read(_PAGE, text)
         except ValueError as fault:
@@ -61,12 +61,12 @@ class Tokens:
     def write_resume(self, token: ResumeToken) -> str:
         if token.snapshot_after is None:
             return self._write(_RESUME, token.number, _NO_ID)
-        # A snapshot that has just begun has seen no callback: its boundary is the smallest id there is, less one.
+        # A snapshot that has just begun has sent no callback: its boundary is the smallest id there is, less one.
         position = UUID(token.snapshot_after).bytes if token.snapshot_after else _BEFORE_ALL
         return self._write(_RESUME, token.number, position)
 
     def read_resume(self, text: str) -> ResumeToken:
-        """Raises `ResumeTokenInvalid`."""
+        """Read a resume token. Raise `ResumeTokenInvalid`."""
         try:
             number, position = self._read(_RESUME, text)
         except ValueError as fault:
@@ -81,7 +81,7 @@ class Tokens:
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
     def _read(self, kind: bytes, text: str) -> tuple[int, bytes]:
-        """The number and the position; `ValueError` says what is wrong with the token."""
+        """Return the number and the position. Raise `ValueError`, which says what is wrong with the token."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -102,9 +102,9 @@ class Tokens:
 
 
 def _canonical(wanted: CallbackFilter) -> str:
-    """Write a filter as a text, the same for ever: tokens are kept by clients over upgrades of the server.
+    """Write a filter as a text, the same for ever: clients keep tokens across upgrades of the server.
 
-    It is the text that version 0.1 had for a filter, whatever the filter looks like today.
+    It is the text that version 0.1 wrote for a filter, whatever the filter looks like today.
     """
     numbers = {state: number for number, state in enumerate(State, start=1)}
     states = tuple(_Verbatim(f"<State.{state.name}: {numbers[state]}>") for state in wanted.states)
@@ -119,7 +119,7 @@ def _canonical(wanted: CallbackFilter) -> str:
 
 
 class _Verbatim(str):
-    """A text that stands for itself within the representation of a tuple."""
+    """A text that is its own `repr`, for use within the `repr` of a tuple."""
 
     __slots__ = ()
     __repr__ = str.__str__

@@ -1,26 +1,26 @@
-"""Waiting for the next time that something happens, or for some time to be over: cheap for thousands at once."""
+"""A wait for the next wakeup or for a timeout, cheap for thousands of waiters at once."""
 
 import asyncio
 import math
 
-# What a wait may take longer than asked for.
+# How much longer than its timeout a wait may take.
 TICK_S = 0.1
 
 
 class Wakeup:
-    """Wakes all who wait when it rings, and each when its time is over.
+    """A signal that wakes all waiters, and a timeout for each of them.
 
-    One timer does for all of them. With a timer for each wait, as `asyncio.timeout` takes it, a sixth of the time in
-    which one event goes to a thousand watchers went into timers.
+    One timer serves all of them. With a timer for each wait, as `asyncio.timeout` uses, a sixth of the time in which
+    one event goes to a thousand watchers was spent on timers.
     """
 
     def __init__(self) -> None:
-        # Whom to wake, and when at the latest, by the clock of the event loop.
+        # The waiters, and when each is woken at the latest, by the clock of the event loop.
         self._waiting: dict[asyncio.Future[None], float] = {}
         self._ticking = False
 
     async def wait(self, timeout_s: float = math.inf) -> None:
-        """Return when it rings, or when the time is over."""
+        """Wait for the next `wake`, or until the timeout is over."""
         loop = asyncio.get_running_loop()
         waiting = loop.create_future()
         self._waiting[waiting] = loop.time() + timeout_s

@@ -1,9 +1,9 @@
-"""Watching callbacks: a cursor in the event log for each watcher.
+"""Watches of callbacks: a cursor in the event log for each watcher.
 
 The contract: a watcher sees every committed change of the callbacks that match its filter, in commit order, once
 per stream, and nothing else. There is no queue per watcher: a slow one is a cursor that lags behind, first within
 the tail that is kept in memory, then in the database. Only a cursor older than the kept history cannot go on.
-What is sent to many of them is made once (`batches.py`).
+What is sent to many of them is made once (`watch_batches.py`).
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from ringback.ports.values import LoggedEvent, Snapshot
 STREAM_AGE = timedelta(minutes=30)
 STREAM_AGE_SPREAD = 0.1
 MAX_WATCHERS = 10_000
-# Batches that are kept for watchers who are not there yet: typically 5 MB, when all are full.
+# Batches that are kept for watchers that have not reached them yet: typically 5 MB, when all are full.
 _RECENT_BATCHES = 64
 
 
@@ -54,9 +54,9 @@ class Watches:
     async def watch(
         self, wanted: CallbackFilter, resume_token: str, *, snapshot_when_needed: bool, heartbeat_s: float
     ) -> AsyncGenerator[WatchBatch, None]:
-        """The batches for one watcher: the first at once, an empty one whenever `heartbeat_s` passed in silence.
+        """Yield the batches for one watcher: the first at once, an empty one after each `heartbeat_s` without any.
 
-        Ends on drain and after half an hour. Raises `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a snapshot
+        End on drain and after half an hour. Raise `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a snapshot
         may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
         """
         if self._open >= self._max_watchers:
@@ -88,7 +88,7 @@ class Watches:
 
 
 class _Cursor:
-    """Where one watcher stands in the log, and in its snapshot while that is going on.
+    """The position of one watcher in the log, and in its snapshot while that is being sent.
 
     During a snapshot the watcher knows the callbacks with ids up to a boundary, as they were after event `number`.
     Each step first brings those up to date, then adds the next page: so a snapshot is never older than what was
@@ -116,7 +116,7 @@ class _Cursor:
             return self.heartbeat()
         position = self._batches.tokens.read_resume(resume_token)
         if position.number > history.newest:
-            # Of a future that was lost, for instance with a database restored from a backup.
+            # From a later state that was lost, for instance because the database was restored from a backup.
             raise ResumeTokenInvalid("resume_token is ahead of this database")
         if position.number < history.oldest:
             return self._lost_history(history.newest)
@@ -124,9 +124,9 @@ class _Cursor:
         return await self.advance() or self.heartbeat()
 
     async def advance(self) -> WatchBatch | None:
-        """The next batch that has something to tell; None when the watcher is up to date.
+        """Return the next batch that is to be sent; None when the watcher is up to date.
 
-        Events that the filter leaves out move the cursor silently, in steps that leave the event loop to others.
+        Events that the filter excludes move the cursor silently, in steps that let other tasks run in between.
         """
         try:
             if self._position.snapshot_after is not None:
@@ -144,7 +144,7 @@ class _Cursor:
         return self._batch([])
 
     def _batch(self, events: Sequence[WatchEvent], *, started: bool = False, complete: bool = False) -> WatchBatch:
-        """One of this watcher's own."""
+        """Return a batch for this watcher alone."""
         token = self._batches.tokens.write_resume(self._position)
         return WatchBatch(events, self.number, token, snapshot_started=started, snapshot_complete=complete)
 
@@ -159,7 +159,7 @@ class _Cursor:
         return self._start_snapshot(newest)
 
     async def _advance_snapshot(self, boundary: str) -> WatchBatch:
-        """First what happened to the known callbacks until a page was read, then of the page what there is room for."""
+        """Return what happened to the known callbacks until a page was read, then as much of the page as fits."""
         told = Told()
         page = self._page or await self._store.snapshot(self._batches.filter, boundary, MAX_EVENTS_PER_BATCH)
         while self.number < page.number and not told.full:
@@ -176,7 +176,7 @@ class _Cursor:
         return self._batch(told.events, complete=complete)
 
     def _tell(self, logged: Sequence[LoggedEvent], told: Told, until: int, known_up_to: str) -> int:
-        """Tell as many of the events as there is room for; answers the number up to which all were looked at."""
+        """Add as many of the events as fit; return the number up to which all were processed."""
         number = self.number
         for entry in logged:
             if told.full:

@@ -18,8 +18,8 @@ from ringback.ports.values import EventKind, LoggedEvent
 MAX_EVENTS_PER_BATCH = 100
 # With the longest texts an attempt takes about 2 KiB: this keeps a batch below gRPC's usual limit of 4 MiB.
 MAX_ATTEMPTS_PER_BATCH = 500
-# So many events are looked at in one go. Batches end where the numbers reach a multiple of it, so that watchers who
-# began at different events come to stand at the same one, and share batches from there.
+# So many events are read at a time. Batches end where the numbers reach a multiple of it, so that watchers that
+# began at different events reach the same one, and share batches from there.
 STRIDE = 1_000
 
 
@@ -44,7 +44,7 @@ class WatchEvent:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class WatchBatch:
-    """What goes into one response; whoever is sent the same has the same object.
+    """The content of one response; all watchers that are sent the same share one object.
 
     `resume_token` covers it and everything before, up to event `number` of the log.
     """
@@ -54,19 +54,19 @@ class WatchBatch:
     resume_token: str
     snapshot_started: bool = False
     snapshot_complete: bool = False
-    # It is what there is to tell here, however the log grows.
+    # The batch from here stays the same, however the log grows.
     settled: bool = True
 
 
 class HistoryGone(Exception):  # noqa: N818 - expected: the log does not grow for ever
-    """Some of the events were forgotten before they were read."""
+    """Some of the events were deleted before they were read."""
 
 
 class WatchBatches:
     """The batches for one filter.
 
-    Where a batch ends depends on where it begins, and on the end of the log: watchers at the same place, far behind or
-    up to date, get one and the same. It lives while one of them is busy with it, and a while longer in `recent`.
+    The end of a batch depends on its beginning and on the end of the log: watchers at the same position, far behind
+    or up to date, get the same object. It lives while one of them uses it, and a while longer in `recent`.
     """
 
     def __init__(self, store: Store, tail: EventFeed, wanted: CallbackFilter, recent: deque[WatchBatch]) -> None:
@@ -79,9 +79,9 @@ class WatchBatches:
         self._reading = asyncio.Lock()
 
     async def after(self, number: int) -> WatchBatch | None:
-        """What there is to tell after event `number`; None when nothing has happened since.
+        """Return the batch after event `number`; None when nothing has happened since.
 
-        The batch has no events when the filter leaves out all that were looked at. Raises `HistoryGone`,
+        The batch has no events when the filter excludes all that were read. Raise `HistoryGone`,
         `StorageUnavailable`.
         """
         if number >= self._feed.newest:
@@ -90,14 +90,14 @@ class WatchBatches:
             return batch
         if recent := self._feed.recent(number, STRIDE):
             return self._make(number, recent)
-        async with self._reading:  # of all that lag behind at the same place, one asks the database
+        async with self._reading:  # of all that lag behind at the same position, one reads the database
             if batch := self._shared(number):
                 return batch
             logged = await self.read(number)
             return self._make(number, logged) if logged else None
 
     async def read(self, number: int) -> Sequence[LoggedEvent]:
-        """The next events as they are in the log. Raises as `after` does."""
+        """Return the next events as they are in the log. Raise as `after` does."""
         recent = self._feed.recent(number, STRIDE)
         if recent is not None:
             return recent
@@ -148,7 +148,7 @@ class Told:
 
 
 def as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
-    """What a logged event means to a watcher with this filter; None when it means nothing."""
+    """Return what a logged event means to a watcher with this filter; None when it means nothing."""
     callback, previous = entry.callback, entry.previous
     matched = previous is not None and wanted.matches(previous)
     matches = entry.kind is not EventKind.PURGED and wanted.matches(callback)

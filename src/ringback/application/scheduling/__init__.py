@@ -1,1 +1,1 @@
-"""What happens because time passes."""
+"""The work that is due because time passes."""

@@ -1,6 +1,6 @@
-"""Jumps of the wall clock: leases move with it, since the dialers that hold them have not aged.
+"""Jumps of the wall clock: leases move with it, since no time has passed for the dialers that hold them.
 
-Otherwise a jump ahead would call a living dialer lost, and its target would be dialled a second time.
+Otherwise a jump ahead would make a live dialer count as lost, and its target would be dialled a second time.
 """
 
 import logging
@@ -16,22 +16,22 @@ _JUMP_S = 2.0
 
 
 class ClockJumps:
-    """Notices that the clock has jumped, and moves the leases once for all servers."""
+    """A detector of clock jumps, which moves the leases once for all servers."""
 
     def __init__(self, store: Coordination, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._offset_s = _offset_s(clock)
-        # How many jumps of the clock the leases have been moved with, as far as is known here.
+        # How many jumps of the clock the leases have been moved for, as far as is known here.
         self._jumps = 0
 
     async def start(self) -> None:
-        """Learn what has happened before. Raise `StorageUnavailable`."""
+        """Read how many jumps there have been before. Raise `StorageUnavailable`."""
         self._offset_s = _offset_s(self._clock)  # a shared clock did not know the time before it was started
         self._jumps = await self._store.clock_jumps()
 
     def jump_s(self) -> float:
-        """Return by how much the clock has jumped since the last look; 0 for slow corrections of a time service."""
+        """Return by how much the clock has jumped since the last check; 0 for slow corrections of a time service."""
         offset_s = _offset_s(self._clock)
         jump_s = offset_s - self._offset_s
         if abs(jump_s) >= _JUMP_S:

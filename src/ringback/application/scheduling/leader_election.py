@@ -1,7 +1,7 @@
 """Which of many servers on one database does the work that only one needs to do.
 
-It is about work saved, not about safety: whoever changes a callback compares revisions. So a server that is suspended
-in the middle of its work, and goes on when another one leads, does no harm.
+This saves work and is not needed for safety: every change of a callback compares revisions. So a server that is
+suspended in the middle of its work, and continues when another one leads, does no harm.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from ringback.ports.store import Store
 
 _log = logging.getLogger(__name__)
 
-# A leader that is not heard of for this long is gone.
+# A leader that has not renewed its lead for this long is gone.
 TERM = timedelta(seconds=2)
 _RENEWAL_S = 0.5
 
 
 class LeaderElection:
-    """Whether this server leads; `run` takes the lead when nobody has it, and keeps it."""
+    """Whether this server leads; `run` takes the lead when no server has it, and keeps it."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -42,24 +42,24 @@ class LeaderElection:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Until cancelled, whatever happens to the database meanwhile."""
+        """Take or keep the lead until cancelled, whatever happens to the database meanwhile."""
         while True:
-            with suppress(StorageUnavailable):  # whoever uses it says so in the log
+            with suppress(StorageUnavailable):  # those that use it log that
                 await self.ask()
             await asyncio.sleep(_RENEWAL_S)
 
     async def ask(self) -> None:
-        """Take the lead if nobody has it, or keep it. Raises `StorageUnavailable`."""
+        """Take the lead if no server has it, or keep it. Raise `StorageUnavailable`."""
         now = self._clock.now()
         granted = await self._store.lead(self._server, now, now + TERM)
-        led = self.leads  # not while it waited too long for the answer
+        led = self.leads  # false if the store took too long to respond
         self._until = now + TERM if granted else now
         if granted and not led:
             for listener in self._listeners:
                 listener()
 
     async def stop(self) -> None:
-        """Let another server take over at once. To be called when `run` has been cancelled."""
+        """Let another server take over at once. It is called after `run` has been cancelled."""
         now = self._clock.now()
         if now < self._until:
             self._until = now

@@ -1,4 +1,4 @@
-"""When the scheduler makes its passes: one timer for the earliest thing there is, however many callbacks wait.
+"""When the scheduler makes its passes: one timer for the earliest work, however many callbacks wait.
 
 Of many servers on one database, one makes the passes (`leader_election.py`).
 """
@@ -20,14 +20,14 @@ from ringback.ports.values import LoggedEvent
 
 _log = logging.getLogger(__name__)
 
-# How long to sleep at most before the clock is looked at again for a jump.
+# How long to sleep at most before the clock is checked again for a jump.
 _CLOCK_CHECK_S = 1.0
 _RETRY_S = 1.0
 _NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class SchedulerLoop:
-    """`run()` makes a pass whenever the next thing is due, while this server leads."""
+    """The loop of passes: `run()` makes one whenever the next work is due, while this server leads."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class SchedulerLoop:
         feed.listen(self._on_events)
 
     async def start(self) -> None:
-        """Raise `StorageUnavailable`."""
+        """Read how many clock jumps there have been before. Raise `StorageUnavailable`."""
         await self._jumps.start()
 
     async def run(self) -> None:
@@ -68,7 +68,7 @@ class SchedulerLoop:
             await self._sleep()
 
     async def _sleep(self) -> None:
-        """Return at the wake time, wherever it is moved to meanwhile, or when the clock has jumped."""
+        """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
         while not self._jumps.jump_s():
             self._woken.clear()
             remaining_s = (self._wake_time - self._clock.now()).total_seconds()
@@ -94,7 +94,7 @@ class SchedulerLoop:
         self._wake_at(_NOW)
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
-        """Wake earlier when something that was just committed is due before anything known."""
+        """Wake earlier when a callback that was just committed is due before all known work."""
         for event in events:
             for moment in self._scheduler.note_callback(event.callback):
                 self._wake_at(moment)

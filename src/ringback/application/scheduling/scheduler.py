@@ -1,7 +1,7 @@
-"""What happens because time passes: callbacks become due, leases lapse, promises expire, history is forgotten.
+"""What happens because time passes: callbacks become due, leases lapse, callbacks expire, history is deleted.
 
-The truth is in the store: a pass asks it what is due *now*, so a restart needs nothing else. When the next pass is
-made, `loop.py` says.
+The truth is in the store: a pass reads from it what is due *now*, so a restart needs nothing else. `loop.py`
+decides when the next pass is made.
 """
 
 import logging
@@ -27,7 +27,7 @@ PURGE_INTERVAL = timedelta(minutes=1)
 
 
 class Scheduler:
-    """`run_once(now)` is one pass."""
+    """The work of a pass, which is one call of `run_once(now)`."""
 
     def __init__(self, store: Store, directory: Directory, retention: Retention) -> None:
         self._store = store
@@ -42,7 +42,7 @@ class Scheduler:
     # --- One pass ----------------------------------------------------------------------------------------------
 
     async def run_once(self, now: datetime) -> datetime:
-        """Do everything that is due at `now`, and answer when the next thing will be."""
+        """Do everything that is due at `now`, and return when the next pass is due."""
         await self._settle(lambda limit: self._store.lapsed(now, limit), lambda c: self._lapse(c, now))
         await self._settle(lambda limit: self._store.expired(now, limit), lambda c: after(c, ExpireTimePassed(at=now)))
         await self._follow_changes(now)
@@ -55,7 +55,7 @@ class Scheduler:
         return min(times)
 
     async def release_orphans(self, dialer_id: str, now: datetime) -> int:
-        """Close the leases of a dialer that is known to be gone, without waiting for them to lapse."""
+        """Close the leases of a dialer that is known to be gone, before they lapse; return how many there were."""
         orphans = await self._store.held_by(dialer_id)
         await self._learn(orphans)
         if orphans:
@@ -65,7 +65,7 @@ class Scheduler:
     async def _settle(
         self, find: Callable[[int], Awaitable[Sequence[Callback]]], step: Callable[[Callback], Callback]
     ) -> None:
-        """Take the step with all that are found, a transaction at a time."""
+        """Take the step with all callbacks found, a transaction for each batch."""
         while found := await find(BATCH):
             await self._learn(found)
             changes = []
@@ -77,7 +77,7 @@ class Scheduler:
                 return
 
     async def _learn(self, callbacks: Sequence[Callback]) -> None:
-        """Have the services of these at hand, also when another server has just made one."""
+        """Load the services of these callbacks, also when another server has just created one."""
         for service_id in {callback.service_id for callback in callbacks}:
             with suppress(ServiceNotFound):
                 await self._directory.get(service_id)
@@ -106,24 +106,24 @@ class Scheduler:
         return after(callback, event)
 
     def _opening(self, callback: Callback, at: datetime) -> datetime:
-        """The first moment from `at` on at which the service dials; its expiry settles what comes too late."""
+        """Return the first moment from `at` on that is open; a callback for which that is too late will expire."""
         return self._service_of(callback).first_opening(at, otherwise=max(at, callback.expire_time))
 
-    # --- What the next pass looks at besides ---------------------------------------------------------------------
+    # --- What the next pass checks besides ------------------------------------------------------------------------
 
     def note_service(self, service: Service) -> None:
-        """Let the next pass follow the settings of this service."""
+        """Let the next pass apply the settings of this service."""
         self._changed[service.service_id] = service
 
     def note_all_services(self) -> None:
-        """Look at every service as if it had just been changed: no server may have followed its last change."""
+        """Handle every service as if it had just changed: possibly no server has applied its last change."""
         self._changed = {service.service_id: service for service in self._directory.all()}
 
     def note_callback(self, callback: Callback) -> Sequence[datetime]:
         """Return the times at which a pass has something to do because of a callback that was just committed."""
         times = list(_times_of_interest(callback))
         service = self._closed_service(callback)
-        if service is not None:  # given back to a queue that has closed meanwhile
+        if service is not None:  # requeued after the service has closed
             self._closings[service.service_id] = callback.update_time
             times.append(callback.update_time)
         return times
@@ -137,7 +137,7 @@ class Scheduler:
     # --- Opening hours -----------------------------------------------------------------------------------------
 
     async def _close(self, now: datetime) -> None:
-        """Take the queued callbacks of services that have closed to their next opening."""
+        """Move the queued callbacks of services that have closed to the next opening."""
         for service_id in [s for s, closing in self._closings.items() if closing <= now]:
             del self._closings[service_id]
             if (service := self._directory.find(service_id)) is not None:
@@ -151,7 +151,7 @@ class Scheduler:
         )
 
     async def _follow_changes(self, now: datetime) -> None:
-        """Let changed opening hours move those who wait for an opening."""
+        """Let changed opening hours move the callbacks that wait for an opening."""
         while self._changed:
             service_id, service = self._changed.popitem()
             self._plan_closing(service, now)
@@ -176,10 +176,10 @@ class Scheduler:
         else:
             self._closings[service.service_id] = closing
 
-    # --- Forgetting --------------------------------------------------------------------------------------------
+    # --- Retention ---------------------------------------------------------------------------------------------
 
     async def _purge(self, now: datetime) -> datetime:
-        """Forget what need not be kept, a batch a pass, so that other work comes in between."""
+        """Delete what need not be kept, one batch per pass, so that other work comes in between."""
         if self._next_purge is None or now >= self._next_purge or self._next_purge > now + PURGE_INTERVAL:
             more = await self._store.purge(now, self._retention, BATCH) >= BATCH
             self._next_purge = now if more else now + PURGE_INTERVAL

@@ -1,4 +1,4 @@
-"""DialerService: what places the calls asks for work here, and reports."""
+"""DialerService: dialers get their work here, and report on it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ MAX_TEXT_LENGTH = 512
 _LEASES = Limits(1, MAX_LEASES, 1)
 _DURATION = Limits(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
 _WAIT = Limits(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
-# 0 says that there was none.
+# 0 means that there was none.
 _SIP_STATUS = Limits(100, 699, 0)
 _Q850_CAUSE = Limits(1, 127, 0)
 
@@ -57,7 +57,7 @@ class DialerHandlers:
     async def lease_callbacks(self, request: pb.LeaseCallbacksRequest) -> pb.LeaseCallbacksResponse:
         wanted = _read_poll(request)
         for service_id in wanted.service_ids:
-            await self._directory.get(service_id)  # a poll for a service that is not there would wait for ever
+            await self._directory.get(service_id)  # a poll for a service that does not exist would wait for ever
         response = pb.LeaseCallbacksResponse()
         for callback in await self._assigner.lease(wanted):
             service = await self._directory.get(callback.service_id)

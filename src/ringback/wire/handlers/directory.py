@@ -1,4 +1,4 @@
-"""DirectoryService: services are created, read and changed, and their queues are looked at."""
+"""DirectoryService: services are created, read and changed, and their queues are read."""
 
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
@@ -30,7 +30,7 @@ class DirectoryHandlers:
         if request.page_size < 0:
             faults.add("page_size", "is negative")
         faults.refuse()
-        # The token is the last id of the page before: services are not secret, and there is nothing else to it.
+        # The token is the last id of the page before: services are not secret, and it holds nothing else.
         if request.page_token and parse_guid(request.page_token) is None:
             raise PageTokenInvalid("page_token is malformed")
         await self._directory.refresh()
