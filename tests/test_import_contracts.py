@@ -102,6 +102,7 @@ CIRCLES: Final = [
     (Probe("domain", "ringback.ports"), "ringback"),
     (Probe("application.events", "ringback.application.dispatch"), "ringback.application"),
     (Probe("storage.migrations", "ringback.storage.sqlite"), "ringback.storage"),
+    (Probe("storage.sqlite.schema", "ringback.storage.sqlite.store"), "ringback.storage.sqlite"),
 ]
 
 
