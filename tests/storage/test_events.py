@@ -48,7 +48,7 @@ async def test_waiting_returns_at_once_for_what_is_there(store: Store) -> None:
 
 
 async def test_waiting_returns_when_something_is_committed(store: Store) -> None:
-    """All who wait are woken, whatever they wait for next."""
+    """All tasks that wait are woken, whatever they wait for next."""
     watchers = [asyncio.create_task(follow(store, 3)) for _ in range(10)]
     await asyncio.sleep(0)
     assert not any(watcher.done() for watcher in watchers)
@@ -70,7 +70,7 @@ async def test_extending_wakes_nobody(store: Store) -> None:
 
 
 async def follow(store: Store, count: int) -> list[Callback]:
-    """The first events, each as soon as it can be read."""
+    """Return the callbacks of the first events, each read as soon as it can be."""
     number = 0
     seen: list[Callback] = []
     while len(seen) < count:
@@ -82,7 +82,7 @@ async def follow(store: Store, count: int) -> list[Callback]:
 
 
 def fold(events: Iterable[LoggedEvent]) -> dict[str, Callback]:
-    """What there is after these events."""
+    """Return the callbacks that there are after these events."""
     present: dict[str, Callback] = {}
     for event in events:
         callback_id = event.callback.callback_id
@@ -96,7 +96,7 @@ def fold(events: Iterable[LoggedEvent]) -> dict[str, Callback]:
 
 
 async def live(store: Store, dice: random.Random) -> None:
-    """A callback's life, as chance has it, among rivals."""
+    """Play a callback's life, as chance has it, among rivals."""
     callback = new(target=f"sip:{dice.randrange(5)}@example.com")
     await store.create([callback])
     while not callback.ended:
@@ -153,7 +153,7 @@ async def test_what_is_at_hand_is_what_would_be_read(store: Store) -> None:
 
 
 async def follow_closely(store: Store, until: str) -> tuple[list[LoggedEvent], list[LoggedEvent]]:
-    """All events up to a callback's first, and those of them that needed not be read."""
+    """Return all events up to a callback's first, and those of them that came without being read."""
     followed: list[LoggedEvent] = []
     at_hand: list[LoggedEvent] = []
     while not followed or followed[-1].callback.callback_id != until:
