@@ -1,4 +1,4 @@
-"""What the README shows is so."""
+"""What the README shows is true."""
 
 import re
 import subprocess
