@@ -66,7 +66,7 @@ _ANY_MARK: Final = re.compile(f"({'|'.join(map(re.escape, _IN_TEXT))})")
 
 
 def service_id(number: int) -> str:
-    """Number 0 is the one for which half of all wait."""
+    """Return the id of a service. Number 0 is the one for which half of all wait."""
     return f"00000000-0000-4000-8000-{number:012}"
 
 
@@ -88,7 +88,7 @@ class Backlog:
     now_us: int = field(default_factory=lambda: time_us(datetime.now(UTC)))
 
     def numbers(self, series: str) -> str:
-        """What is different in each. `series` selects the numbers `n` that are wanted, as 64 bits.
+        """Return a query for what is different in each. `series` selects the numbers `n` that are wanted, as 64 bits.
 
         A dialect adds texts to it: `number` (`n` in twelve digits), `id` (a UUIDv7 made of `created_us`, and
         `scattered` for the rest), `service` (as `service_id` makes it of `service_number`).
@@ -105,14 +105,14 @@ class Backlog:
 
 
 def insert_callbacks(numbered: str, state: State) -> str:
-    """Those of the numbered callbacks that are in this state, QUEUED or SCHEDULED."""
+    """Return SQL that inserts those of the numbered callbacks that are in this state, QUEUED or SCHEDULED."""
     row = row_of(_sample(state))
     values = {c: _expression(v) for c, v in zip(CALLBACK_COLUMNS, row, strict=True)}
     return _insert("callback", {**values, "priority": _PRIORITY}, numbered, state)
 
 
 def insert_events(numbered: str, state: State, after: int) -> str:
-    """The entry in the log of each of them; it begins after callback `after`."""
+    """Return SQL that inserts the log entry of each of them; the log begins after callback `after`."""
     callback = _sample(state)
     row = created(callback, row_of(callback)[-1])
     values = {c: _expression(v) for c, v in zip(EVENT_COLUMNS, row, strict=True)}
@@ -138,7 +138,7 @@ def _sample(state: State) -> Callback:
 
 
 def _expression(value: Any) -> str:
-    """The SQL that makes this value, with those of each callback in the place of ours."""
+    """Return SQL that makes this value, with those of each callback in the place of ours."""
     if value is None:
         return "NULL"
     if not isinstance(value, str):

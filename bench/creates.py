@@ -35,7 +35,7 @@ BATCHED_PER_S: Final = Aim(least=20_000)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One of them under one load; times are per call, `per_s` counts callbacks."""
+    """One contestant under one load; times are per call, `per_s` counts callbacks."""
 
     who: Who
     flush_ms: int
@@ -77,7 +77,7 @@ async def _round(seconds: float) -> Sequence[Run]:
 
 
 class _Contestant:
-    """A server that can create, and what it is asked for."""
+    """A server that can create, and the requests to it."""
 
     def __init__(self, who: Who, server: ServerProcess, service_id: str, flush_ms: int) -> None:
         self._who = who
@@ -110,7 +110,7 @@ class _Contestant:
 
 @asynccontextmanager
 async def _contestants(flush_ms: int) -> AsyncIterator[Mapping[Who, _Contestant]]:
-    """All of them, warm, on empty databases; what was acknowledged has to be in there at the end."""
+    """Run all of them, warm, on empty databases; check at the end that what was acknowledged is stored."""
     disk = {"LD_PRELOAD": str(SLOW_DISK), "SLOW_DISK_US": str(flush_ms * 1000)} if flush_ms else {}
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
@@ -248,7 +248,7 @@ def _plot(rounds: Rounds) -> "Figure":
 
 
 def _pick(rounds: Rounds, who: Who, in_flight: int, flush_ms: int = 0, batch: int = 0) -> Sequence[Run]:
-    """Of each round the one run that it had under this load."""
+    """Return of each round the one run of this contestant under this load."""
     wanted = (who, in_flight, flush_ms, batch)
     return [run for runs in rounds for run in runs if (run.who, run.in_flight, run.flush_ms, run.batch) == wanted]
 

@@ -1,4 +1,4 @@
-"""The fastest a Python server can be over gRPC: it answers CreateCallback with the request, and does nothing else.
+"""The fastest a Python server can be over gRPC: CreateCallback returns the request, and does nothing else.
 
     python -m bench.echo
 

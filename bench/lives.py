@@ -40,7 +40,7 @@ class Extent:
     others: int
     rounds: int
     lives: int
-    # Of each latency.
+    # For each latency.
     seconds: float
 
 
@@ -52,7 +52,7 @@ EXTENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """So many lives as fast as they go: created before, or meanwhile."""
+    """The rate of lives that are created before, or meanwhile."""
 
     where: Where
     created_meanwhile: bool
@@ -153,7 +153,7 @@ class _Table:
 
 @asynccontextmanager
 async def _tables(others: int) -> AsyncIterator[Sequence[_Table]]:
-    """One without others, one with; all lives have to have ended well."""
+    """Run two servers, one without others that wait and one with; check at the end that all lives ended well."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
         files: Mapping[Where, Path] = {"alone": folder / "alone.db", "among others": folder / "others.db"}

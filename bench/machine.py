@@ -1,4 +1,4 @@
-"""What was measured on."""
+"""The machine that was measured on."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def describe() -> str:
-    """One line: cores, memory, system, versions, date."""
+    """Return one line: cores, memory, system, versions, date."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     versions = ", ".join(f"{name} {version(name)}" for name in ("grpcio", "protobuf", "uvloop", "aiosqlite"))
     return (

@@ -1,9 +1,9 @@
-"""CreateCallback as one would write it first: each request is a transaction of its own.
+"""CreateCallback as a first version would be written: each request is a transaction of its own.
 
     python -m bench.naive FILE
 
-It reads, checks, plans and answers a request with the code of Ringback, and writes it into the same tables with the
-same indexes, as durably. Only how it writes is not Ringback's: three awaits for each request, one request at a time.
+It reads, checks and plans a request with the code of Ringback, encodes the response with it, and writes into the same
+tables with the same indexes, as durably. Only how it writes is its own: three awaits for each request, one at a time.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a part of the bench is: something that is measured, and how the page shows it."""
+"""What a part of the bench is: a thing that is measured, and how the page shows it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Plots:
     """Where the pictures of the page go."""
 
     def __init__(self, folder: Path, link: str) -> None:
-        """`link` is the folder as seen from the page."""
+        """Keep the folder; `link` is the folder as seen from the page."""
         self._folder = folder
         self._link = link
 
     def add(self, name: str, figure: "Figure", says: str) -> str:
-        """Save the picture, and answer the Markdown that shows it; `says` is for who does not see it."""
+        """Save the picture, and return the Markdown that shows it; `says` is the text for readers who do not see it."""
         figure.savefig(self._folder / f"{name}.svg", metadata={"Date": None})
         return f"![{says}]({self._link}/{name}.svg)"
 

@@ -33,7 +33,7 @@ mpl.rcParams.update(
 
 
 def figure(title: str, *, width: float = 8.0, height: float = 4.2) -> tuple[Figure, Axes]:
-    """An empty plot, in inches."""
+    """Return an empty plot; its size is in inches."""
     made = Figure(figsize=(width, height), layout="constrained")
     axes = made.add_subplot()
     axes.set_title(title)
@@ -41,5 +41,5 @@ def figure(title: str, *, width: float = 8.0, height: float = 4.2) -> tuple[Figu
 
 
 def label(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
-    """Say what a line is, to the right of its last point."""
+    """Write what a line is, to the right of its last point."""
     axes.annotate(text, (x, y), xytext=(8, 0), textcoords="offset points", color=colour, va="center", weight="bold")

@@ -37,7 +37,7 @@ class ServerProcess:
 async def serving(
     count: int, database: str, *options: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Sequence[ServerProcess]]:
-    """So many servers on one database, which live as long as the block."""
+    """Run this many servers on one database, as long as the block."""
     command = ("ringback", "serve", "--listen", "127.0.0.1:0", "--log-level", "info", "--database", database, *options)
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(listening(*command, environment=environment)) for _ in range(count)]
@@ -47,7 +47,7 @@ async def serving(
 async def listening(
     module: str, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[ServerProcess]:
-    """`python -m module`, which says where it listens, and lives as long as the block."""
+    """Run `python -m module`, which logs where it listens, as long as the block."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         stderr=asyncio.subprocess.PIPE,
@@ -62,7 +62,7 @@ async def listening(
 
 
 async def add_service(server: ServerProcess) -> str:
-    """A service that allows as many calls at once as there may be; answers its id."""
+    """Create a service that allows as many calls at once as there may be; return its id."""
     service = directory.Service(sip_address="sip:bench@cc.example", max_concurrent_calls=MAX_CONCURRENT_CALLS)
     async with insecure_channel(server.address) as channel:
         stub: Any = DirectoryServiceStub(channel)
@@ -71,7 +71,7 @@ async def add_service(server: ServerProcess) -> str:
 
 
 async def load_client(command: str, *flags: str) -> dict[str, Any]:
-    """Run the Go client, and answer what it has measured. Raises `RuntimeError` with what it says when it fails."""
+    """Run the Go client, and return what it has measured. Raise `RuntimeError` with its output when it fails."""
     process = await asyncio.create_subprocess_exec(
         *(str(CLIENT), command, *flags),
         stdout=asyncio.subprocess.PIPE,
@@ -87,8 +87,8 @@ async def load_client(command: str, *flags: str) -> dict[str, Any]:
             await process.wait()
     if process.returncode:
         raise RuntimeError(f"client {command} {' '.join(flags)}: {fault.decode().strip()}")
-    answer: dict[str, Any] = json.loads(measured)
-    return answer
+    figures: dict[str, Any] = json.loads(measured)
+    return figures
 
 
 async def _address_of(process: asyncio.subprocess.Process) -> str:
@@ -98,14 +98,14 @@ async def _address_of(process: asyncio.subprocess.Process) -> str:
         said += line
         if not line:
             raise RuntimeError(f"the server ended instead of listening: {said.decode()}")
-    # What else it says is read, lest it waits for somebody who does, and forgotten.
+    # The rest of its output is read, lest it waits for a reader, and forgotten.
     asyncio.ensure_future(process.stderr.read())  # noqa: RUF006 - ends with the process
     return found[1].decode()
 
 
 @contextmanager
 def durable_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """A PostgreSQL that flushes each commit to the disk, gone after the block."""
+    """Run a PostgreSQL that flushes each commit to the disk; remove it after the block."""
     cluster = Cluster.start({**_MEMORY, **(settings or {})})
     try:
         yield cluster
@@ -115,7 +115,7 @@ def durable_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Clust
 
 @contextmanager
 def database_of(cluster: Cluster) -> Iterator[str]:
-    """The URL of an empty database, dropped after the block."""
+    """Yield the URL of an empty database, dropped after the block."""
     url = cluster.new_database()
     try:
         yield url
@@ -162,7 +162,7 @@ class Meter:
 
 
 def written_by(cluster: Cluster) -> tuple[int, int]:
-    """How many transactions have written, and how long the write-ahead log is by now, in bytes."""
+    """Return how many transactions have written, and how long the write-ahead log is by now, in bytes."""
     with connect(cluster.url(), autocommit=True) as connection:
         row = connection.execute(
             "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,"
@@ -173,7 +173,7 @@ def written_by(cluster: Cluster) -> tuple[int, int]:
 
 
 def _cluster_s(cluster: Cluster) -> float:
-    """CPU time of all processes of a PostgreSQL, those included that have ended."""
+    """Return the CPU time of all processes of a PostgreSQL, those included that have ended."""
     postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
     seconds = sum(_cpu_s(postmaster))
     for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
@@ -184,7 +184,7 @@ def _cluster_s(cluster: Cluster) -> float:
 
 
 def _cpu_s(pid: int) -> tuple[float, float]:
-    """Of a process with all its threads, and of its children that have ended."""
+    """Return the CPU time of a process with all its threads, and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system, children_user, children_system = (int(field) * _TICK_S for field in fields[11:15])
     return user + system, children_user + children_system

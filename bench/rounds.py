@@ -20,7 +20,7 @@ class Spread:
 
     @classmethod
     def of_ratio(cls, values: Sequence[float], others: Sequence[float]) -> Self:
-        """Each round by itself, since what else the machine does meets both."""
+        """Divide each round by itself, since what else the machine does meets both."""
         return cls.of([value / other for value, other in zip(values, others, strict=True)])
 
     def show(self, digits: int = 2) -> str:

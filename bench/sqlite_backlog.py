@@ -54,14 +54,14 @@ class SqliteBacklog:
         await self._check(path)
 
     def some_ids(self, wanted: int) -> Sequence[str]:
-        """The ids of some of them, each once, without a look at the database."""
+        """Return the ids of some of them, each once, without a look at the database."""
         numbers = random.sample(range(1, self.count + 1), wanted)
         with closing(sqlite3.connect(":memory:")) as nowhere:
             rows = [nowhere.execute(f"SELECT id FROM ({self._numbered(n, n)})").fetchone() for n in numbers]  # noqa: S608 - SQL of ours
         return [callback_id for (callback_id,) in rows]
 
     def _insert(self, database: sqlite3.Connection) -> None:
-        """Indexes are built at the end, which is far quicker."""
+        """Insert the rows. Indexes are built at the end, which is far quicker."""
         indexes = database.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'callback' AND sql IS NOT NULL"
         ).fetchall()

@@ -86,7 +86,7 @@ def _cpu_us(pid: int) -> Mapping[int, float]:
 
 
 async def _steps_us() -> Mapping[str, float]:
-    """What the steps take in loops that do nothing else, while another process is as busy as a client is.
+    """Return what the steps take in loops that do nothing else, while another process is as busy as a client is.
 
     Cores that are two threads of one are half as quick then.
     """

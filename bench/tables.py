@@ -6,7 +6,7 @@ Cells = Sequence[object]
 
 
 def table(head: Cells, rows: Sequence[Cells]) -> str:
-    """A Markdown table; all columns but the first are numbers."""
+    """Return a Markdown table; all columns but the first are numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 

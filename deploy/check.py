@@ -32,7 +32,7 @@ DRAIN_S: Final = 10
 
 
 class Fault(Exception):  # noqa: N818 - said as it is
-    """Something in deploy/ that would not work."""
+    """A fault in deploy/ that would keep it from working."""
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def check_with_tools() -> None:
 
 
 def run(*command: str | Path) -> str:
-    """What it prints, if it succeeds."""
+    """Return what it prints, if it succeeds."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     require(done.returncode == 0, f"{command[0]} finds:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -94,12 +94,12 @@ def run(*command: str | Path) -> str:
 
 
 def read_image() -> dict[str, str]:
-    """The environment that the image sets, but for the PATH."""
+    """Return the environment that the image sets, but for the PATH."""
     return dict(re.findall(r"(RINGBACK_\w+)=(\S+)", (DEPLOY / "Dockerfile").read_text()))
 
 
 def read_compose() -> Any:
-    """As Docker Compose itself reads it."""
+    """Return it as Docker Compose itself reads it."""
     return json.loads(run("docker-compose", "--file", DEPLOY / "compose.yaml", "config", "--format", "json"))
 
 
@@ -118,7 +118,7 @@ def probes_of(container: Any) -> list[Any]:
 
 
 def check_extras() -> None:
-    """The image installs extras that exist: one that does not is but a warning to pip."""
+    """Require that the image installs extras that exist: one that does not is but a warning to pip."""
     (extras,) = re.findall(r"'\.\[([\w,]+)\]'", (DEPLOY / "Dockerfile").read_text())
     project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]
     unknown = set(extras.split(",")) - set(project["optional-dependencies"])
@@ -126,7 +126,7 @@ def check_extras() -> None:
 
 
 def check_ports(image: dict[str, str], compose: Any, manifests: list[Any], container: Any) -> None:
-    """Every port is the one that the image listens on; those of Kubernetes have a name."""
+    """Require that every port is the one that the image listens on; those of Kubernetes have a name."""
     dockerfile, envoy = (DEPLOY / "Dockerfile").read_text(), (DEPLOY / "envoy.yaml").read_text()
     proxy = compose["services"]["proxy"]
     (named,) = container["ports"]
@@ -150,7 +150,7 @@ def check_ports(image: dict[str, str], compose: Any, manifests: list[Any], conta
 
 
 def check_labels(manifests: list[Any], labels: dict[str, str]) -> None:
-    """Whatever selects pods, selects those of the deployment."""
+    """Require that whatever selects pods selects those of the deployment."""
     selectors = {
         "Deployment": only(manifests, kind="Deployment")["spec"]["selector"]["matchLabels"],
         "Service": only(manifests, kind="Service")["spec"]["selector"],
@@ -165,7 +165,7 @@ def check_labels(manifests: list[Any], labels: dict[str, str]) -> None:
 
 
 def check_server(name: str, environment: dict[str, str], probes: list[str]) -> None:
-    """It starts with this environment, serves what is probed, and stops in time; only its database is another."""
+    """Require that it starts with this environment, serves what is probed, and stops in time, on another database."""
     known = {option.envvar for option in serve.params if isinstance(option.envvar, str)}
     ours = {variable for variable in environment if variable.startswith("RINGBACK_")}
     require(ours <= known, f"{name}: `ringback serve` knows no {', '.join(sorted(ours - known))}")
@@ -178,15 +178,15 @@ def check_server(name: str, environment: dict[str, str], probes: list[str]) -> N
         health: Any = HealthStub(channel)  # its types know no methods
         for service in probes:
             try:
-                answer = health.Check(HealthCheckRequest(service=service), timeout=5)
+                response = health.Check(HealthCheckRequest(service=service), timeout=5)
             except grpc.RpcError as error:
                 raise Fault(f"{name}: probing {service!r}: {error}") from None
-            require(answer.status == HealthCheckResponse.SERVING, f"{name}: {service!r} does not serve")
+            require(response.status == HealthCheckResponse.SERVING, f"{name}: {service!r} does not serve")
 
 
 @contextmanager
 def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str]:
-    """The port of a server with this environment, on any free port and a fresh SQLite file."""
+    """Run a server with this environment, on any free port and a fresh SQLite file; yield the port."""
     changed = {
         "RINGBACK_DATABASE": f"sqlite:///{folder}/ringback.db",
         "RINGBACK_LISTEN": environment["RINGBACK_LISTEN"].rpartition(":")[0] + ":0",
@@ -210,7 +210,7 @@ def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str
 
 
 def port_told(name: str, server: subprocess.Popen[str]) -> str:
-    """The port that the server logs when it listens."""
+    """Return the port that the server logs when it listens."""
     told = []
     for line in server.stderr or ():
         if match := re.search(r"listening on .*:(\d+)$", line):

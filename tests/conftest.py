@@ -20,7 +20,7 @@ hypothesis_settings.load_profile("ringback")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Simulated phones that ring and talk for no time at all."""
+    """Return settings whose simulated phones ring and talk for no time at all."""
     return Settings(
         listen=Listen("127.0.0.1", 0),
         database=tmp_path / "ringback.db",
@@ -45,7 +45,7 @@ async def api(app: App) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """The use cases on a database of the test's own, without a server."""
+    """Open the use cases on a database of the test's own, without a server."""
     store = await SqliteStore.open(tmp_path / "ringback.db")
     yield World(store)
     await store.close()

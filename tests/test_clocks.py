@@ -11,16 +11,16 @@ DATABASE_TIME = datetime(2031, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 
 
 class Machine(SharedClock):
-    """A shared clock on a machine whose monotonic clock stands still unless an answer takes its time."""
+    """A shared clock on a machine whose monotonic clock advances only by what a read of the database takes."""
 
     def __init__(self) -> None:
-        super().__init__(self.answer)
+        super().__init__(self.database_time)
         self.database = DATABASE_TIME
         self.running_s = 1000.0
         self.took_s = 0.0
         self.away = False
 
-    async def answer(self) -> datetime:
+    async def database_time(self) -> datetime:
         if self.away:
             raise StorageUnavailable("the database is away")
         self.running_s += self.took_s

@@ -35,7 +35,7 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "v1": set(),
 }
 
-# Packages from elsewhere, and who may import them.
+# Packages from elsewhere, and which of ours may import them.
 _AT_THE_EDGE: Final = {"wire", "rpc", "app", "cli", "client", "v1"}
 _FROM_ELSEWHERE: Final = [
     (("sqlite3", "aiosqlite", "psycopg", "psycopg_pool"), {"storage"}),
@@ -59,12 +59,12 @@ class Probe(NamedTuple):
 
     @property
     def edge(self) -> str:
-        """The import, as `lint-imports` names it."""
+        """Return the import, as `lint-imports` names it."""
         imported = self.imported if self.imported.startswith("ringback") else self.imported.partition(".")[0]
         return f"ringback.{self.package}.{self.name} -> {imported}"
 
 
-# Finer than by package: what is inside one.
+# Finer than by package: modules within one.
 _INSIDE: Final = [
     Probe("dialers", "ringback.application.callbacks"),
     Probe("dialers", "ringback.application.directory"),
@@ -107,7 +107,7 @@ CIRCLES: Final = [
 
 
 def _copy(folder: Path, probes: Iterable[Probe]) -> Path:
-    """Copy the package and its contracts to `folder`, and plant there."""
+    """Copy the package and its contracts to `folder`, and plant the probes there."""
     ignored = shutil.ignore_patterns("__pycache__", "*.pyi")
     shutil.copytree(ROOT / "src/ringback", folder / "ringback", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -130,7 +130,7 @@ def _lint(folder: Path) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The imports that are refused for themselves, not for what stands behind them."""
+    """Return the imports that are refused for themselves, not for what stands behind them."""
     ended, printed = _lint(_copy(tmp_path_factory.mktemp("planted"), PROBES))
     assert ended == 1, printed
     # A chain of imports begins with a dash; one that goes on, on an indented line, is refused for what comes later.

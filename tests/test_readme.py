@@ -1,4 +1,4 @@
-"""What the README and the page about the architecture show is so."""
+"""What the README and the page about the architecture show is true."""
 
 import re
 import subprocess

@@ -11,12 +11,12 @@ SOURCE = TESTS.parent / "src/ringback"
 
 
 def imports_of_tests(source: str) -> list[str]:
-    """What a module imports from modules of tests or of fixtures."""
+    """Return what a module imports from modules of tests or of fixtures."""
     return [name for name in imported(source) if any(is_test_module(part) for part in name.split("."))]
 
 
 def imported(source: str) -> Iterator[str]:
-    """The full names of what a module imports: modules, and what is taken out of them."""
+    """Yield the full names of what a module imports: modules, and what is taken out of them."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -44,7 +44,7 @@ def test_an_import_of_a_test_is_seen(source: str, found: list[str]) -> None:
 
 
 def test_no_module_imports_a_test() -> None:
-    """What two of them need is a helper: it lies in `tests/world`, and moves with neither."""
+    """What two tests need is a helper: it lies in `tests/world`, and moves with neither."""
     found = {str(path.relative_to(TESTS)): imports_of_tests(path.read_text()) for path in TESTS.rglob("*.py")}
     assert {path: names for path, names in found.items() if names} == {}
 

@@ -1,1 +1,1 @@
-"""What is counted rather than timed, so that it can be held to: see `__main__.py`."""
+"""What is counted rather than timed, so that CI can hold the code to it: see `__main__.py`."""

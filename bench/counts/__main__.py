@@ -38,12 +38,12 @@ class Difference(NamedTuple):
 
     @property
     def is_worse(self) -> bool:
-        """Also when only one of them is known: counts.json is to be what is counted."""
+        """Return whether it grew, or is known on one side only: counts.json has to be what is counted."""
         return self.committed is None or self.now is None or self.now > self.committed
 
 
 async def counted() -> tuple[Counts, Sequence[str]]:
-    """All counts, and the plans that must not be."""
+    """Return all counts, and the plans that must not be."""
     with tempfile.TemporaryDirectory() as folder, Counters.on() as counters:
         database = Path(folder) / "counts.db"
         async with Subject.on(database) as subject:
@@ -63,7 +63,7 @@ def differences(committed: Counts, now: Counts) -> Iterator[Difference]:
 
 
 def compare(now: Counts, plans: Sequence[str]) -> bool:
-    """Tell what is different; answers whether all is at least as good."""
+    """Print what is different. Return whether all is at least as good."""
     found = list(differences(json.loads(COMMITTED.read_text()), now))
     worse = [difference for difference in found if difference.is_worse]
     if found:

@@ -1,4 +1,4 @@
-"""Counting from outside what the server does: SQL statements, commits, calls of functions. Nothing of it is in src."""
+"""Counters from outside the server: SQL statements, commits, calls of functions. Nothing of it is in src."""
 
 import sqlite3
 import sys
@@ -68,7 +68,7 @@ class Counters:
 
 
 def _places(function: Callable[..., Any]) -> Iterator[tuple[Any, str]]:
-    """Under which names the modules of the server have it."""
+    """Yield where the modules of the server have it, and under which names."""
     for module_name, module in list(sys.modules.items()):
         if module_name.startswith("ringback"):
             yield from ((module, name) for name, value in list(vars(module).items()) if value is function)

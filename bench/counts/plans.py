@@ -14,7 +14,7 @@ _HAS_PLAN: Final = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 
 
 def bad_plans(database: Path, statements: Sequence[str]) -> Iterator[str]:
-    """The statements, without their values, whose plan must not be; each with the step that is wrong."""
+    """Yield the statements, without their values, whose plan must not be; each with the step that is wrong."""
     with closing(sqlite3.connect(database)) as connection:
         for general, statement in _different(statements).items():
             for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}"):
@@ -23,10 +23,10 @@ def bad_plans(database: Path, statements: Sequence[str]) -> Iterator[str]:
 
 
 def _different(statements: Sequence[str]) -> dict[str, str]:
-    """One of each that differ in more than their values."""
+    """Return one of each that differ in more than their values."""
     return {general_of(statement): statement for statement in statements if _HAS_PLAN.match(statement)}
 
 
 def general_of(statement: str) -> str:
-    """The statement on one line, with a mark for each value."""
+    """Return the statement on one line, with a mark for each value."""
     return " ".join(_LITERAL.sub("?", statement).split())

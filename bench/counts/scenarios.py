@@ -24,7 +24,7 @@ Counts = dict[str, dict[str, int]]
 
 AT_ONCE: Final = 64
 WATCHERS: Final = 10
-# Of which the least counts: what the server does besides, now and then, only adds.
+# The least of this many counts: what the server does besides, now and then, only adds.
 _TIMES: Final = 5
 _STORED: Final = 10_000
 _BATCH: Final = 100
@@ -32,7 +32,7 @@ _WAIT: Final = Duration(seconds=20)
 
 
 async def count(counters: Counters, subject: Subject) -> Counts:
-    """Everything but the bytes. Creates are finished before the next thing is counted."""
+    """Count everything but the bytes. Creates are finished before the next thing is counted."""
     lives = {
         "a create, alone": (create, finish),
         "a life, alone": (live, None),
@@ -57,7 +57,7 @@ async def _least(counters: Counters, subject: Subject, action: Action, afterward
 
 
 async def bytes_per_callback() -> int:
-    """What the file of a database grows by, with everything that is logged and indexed."""
+    """Return what a callback adds to the file of a database, with everything that is logged and indexed."""
     with tempfile.TemporaryDirectory() as folder:
         empty, filled = Path(folder) / "empty.db", Path(folder) / "filled.db"
         async with Subject.on(empty):
@@ -77,7 +77,7 @@ async def create(subject: Subject) -> None:
 
 
 async def finish(subject: Subject) -> None:
-    """All the rest of a life."""
+    """Play the rest of a life."""
     async with subject.told(State.OFFERED):
         poll = dialer.LeaseCallbacksRequest(dialer_id="bench", max_leases=1, wait_duration=_WAIT)
         [lease] = (await subject.dialers.LeaseCallbacks(poll)).leases
@@ -132,7 +132,7 @@ async def live_many(subject: Subject) -> None:
 
 @asynccontextmanager
 async def _watching(subject: Subject) -> AsyncIterator[Action]:
-    """A create whose event comes to all watchers, who have the same filter."""
+    """Open watchers with the same filter; yield a create whose event comes to all of them."""
     request = pb.WatchCallbacksRequest(filter=cb.CallbackFilter(states=[cb.CALLBACK_STATE_QUEUED]))
     streams = [subject.callbacks.WatchCallbacks(request) for _ in range(WATCHERS)]
 
@@ -146,7 +146,7 @@ async def _watching(subject: Subject) -> AsyncIterator[Action]:
         await heard()
 
     try:
-        await asyncio.gather(*(stream.read() for stream in streams))  # the first answer comes at once
+        await asyncio.gather(*(stream.read() for stream in streams))  # the first response comes at once
         yield watch
     finally:
         for stream in streams:

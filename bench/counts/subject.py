@@ -37,7 +37,7 @@ class Subject:
         self.directory: Any = DirectoryServiceStub(channel)
         self.service_id = ""
         self._numbers = count(1)
-        # How many callbacks have come to each state, as those know who follow the log.
+        # How many callbacks have come to each state, as the listeners of the feed are told.
         self._reached: Counter[State] = Counter()
         self._told = asyncio.Event()
         app.feed.listen(self._on_events)
@@ -49,13 +49,13 @@ class Subject:
         async with await App.start(settings) as app, insecure_channel(f"127.0.0.1:{app.port}") as channel:
             subject = cls(app, channel)
             service = Service(sip_address="sip:bench@cc.example", max_concurrent_calls=10_000)
-            answer = await subject.directory.CreateService(CreateServiceRequest(service=service))
-            subject.service_id = answer.service.service_id
+            response = await subject.directory.CreateService(CreateServiceRequest(service=service))
+            subject.service_id = response.service.service_id
             yield subject
 
     @asynccontextmanager
     async def told(self, state: State, times: int = 1) -> AsyncIterator[None]:
-        """Leave the block when so many more have come to the state, and whoever follows the log knows it."""
+        """Leave the block when this many more have come to the state, and the listeners of the feed know it."""
         wanted = self._reached[state] + times
         yield
         async with asyncio.timeout(_PATIENCE_S):
@@ -82,7 +82,7 @@ class Subject:
         )
 
     def command(self) -> CreateCommand:
-        """A request as the use cases take it."""
+        """Return a request as the use cases take it."""
         return CreateCommand(read_request(self.request(), Faults()))
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:

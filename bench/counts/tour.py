@@ -1,4 +1,4 @@
-"""Asks the server for all else that it can be asked for, so that the plans of all its statements are looked at."""
+"""Calls the server in all other ways, so that the plans of all its statements are looked at."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ async def tour(subject: Subject) -> None:
 
 
 def _filters(subject: Subject, callback: cb.Callback) -> Iterator[cb.CallbackFilter]:
-    """Each field alone, and what is asked for together."""
+    """Yield filters: each field alone, and what is asked for together."""
     by_due = cb.CallbackFilter()
     by_due.due_after.FromDatetime(datetime.now(UTC) - timedelta(hours=1))
     fields: list[dict[str, Any]] = [
@@ -57,7 +57,7 @@ def _filters(subject: Subject, callback: cb.Callback) -> Iterator[cb.CallbackFil
 
 
 async def _create_again(subject: Subject) -> None:
-    """With a request id, twice; and for a service that takes one open callback per target, twice."""
+    """Create twice with a request id; and twice for a service that takes one open callback per target."""
     request = pb.CreateCallbackRequest(callback_request=subject.request(), request_id=str(uuid4()))
     request.callback_request.external_task_id = ""
     for _ in range(2):

@@ -22,11 +22,11 @@ class _Extent(NamedTuple):
     """How much is measured."""
 
     sizes: Sequence[int]
-    # Of each operation, and how many of them a round has.
+    # Rounds of each operation, and operations in a round.
     rounds: int
     samples: int
     starts: int
-    # Of 100, for what is on the disk.
+    # Of 100 creates, for what is on the disk.
     batches: int
 
 
@@ -45,7 +45,7 @@ class _Database(NamedTuple):
 
 
 async def measure(scale: Scale) -> Measured:
-    """Sizes take turns in everything, so that whatever else the machine does meets all of them."""
+    """Measure with the sizes in turn everywhere, so that whatever else the machine does meets all of them."""
     extent = _EXTENTS[scale]
     async with _filled(extent.sizes) as databases:
         return {
@@ -58,7 +58,7 @@ async def measure(scale: Scale) -> Measured:
 
 @asynccontextmanager
 async def _filled(sizes: Sequence[int]) -> AsyncIterator[Sequence[_Database]]:
-    """One for each size, gone after the block."""
+    """Fill one database for each size; remove them after the block."""
     BUILD.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=BUILD, prefix="growth-") as folder:
         databases = [_Database(Path(folder) / f"{size}.db", SqliteBacklog(size)) for size in sizes]
@@ -77,7 +77,7 @@ async def _start(databases: Sequence[_Database]) -> dict[str, Any]:
 
 
 async def _operate(databases: Sequence[_Database], extent: _Extent) -> dict[str, Any]:
-    """By name, for each round, for each size: what the operation took; and how large the servers are then."""
+    """Return what each operation took, by name, for each round and size; and how large the servers are then."""
     async with AsyncExitStack() as stack:
         subjects = [await stack.enter_async_context(Subject.on(*database)) for database in databases]
         names = list(subjects[0].operations)
@@ -95,7 +95,7 @@ async def _operate(databases: Sequence[_Database], extent: _Extent) -> dict[str,
 
 
 async def _measure(name: str, subject: Subject, samples: int) -> dict[str, float]:
-    """Of the operation: its median latency, and what it takes of the server on average."""
+    """Return the operation's median latency, and what it takes of the server on average."""
     await subject.prepare(samples)
     operation = subject.operations[name]
     cpu_s, disk_bytes = subject.cpu_s(), subject.disk_bytes()

@@ -1,4 +1,4 @@
-"""What a callback that waits takes on the disk, and what for."""
+"""What a callback that waits takes on the disk, and what it is for."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -12,7 +12,7 @@ from ringback.storage.sqlite import SqliteStore
 
 
 async def measure(path: Path, batches: int) -> dict[str, Any]:
-    """Bytes per callback, in a database that a server has made, index by index, as it took them."""
+    """Return bytes per callback, in a database that a server has made, table by table and index by index."""
     store = await SqliteStore.open(path)
     try:
         await add_services(store)
@@ -33,7 +33,7 @@ async def measure(path: Path, batches: int) -> dict[str, Any]:
 
 
 def _sizes(path: Path) -> dict[str, int]:
-    """Bytes of the file, as "", and of each table and index, where this SQLite can tell."""
+    """Return the bytes of the file, as "", and of each table and index, where this SQLite can tell."""
     with closing(sqlite3.connect(path)) as database:
         sizes = {"": path.stat().st_size}
         with suppress(sqlite3.OperationalError):  # it has no dbstat

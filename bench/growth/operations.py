@@ -74,7 +74,7 @@ class Subject:
         }
 
     async def prepare(self, samples: int) -> None:
-        """Have at hand what so many operations need to know, and give back what was leased."""
+        """Fetch what so many operations need to know, and give back what was leased."""
         self._some_ids = list(self._backlog.some_ids(samples))
         leased, self._leased = self._leased, []
         if leased:
@@ -84,7 +84,7 @@ class Subject:
         await self._callbacks.CreateCallback(new_request())
 
     async def lease(self, wanted: str, most: int) -> None:
-        answer = await self._dialers.LeaseCallbacks(
+        response = await self._dialers.LeaseCallbacks(
             dialer.LeaseCallbacksRequest(
                 dialer_id="bench",
                 service_ids=[wanted],
@@ -93,20 +93,20 @@ class Subject:
                 wait_duration=_AT_ONCE,
             )
         )
-        self._leased += [lease.lease_token for lease in answer.leases]
-        if len(answer.leases) < min(most, 1):
+        self._leased += [lease.lease_token for lease in response.leases]
+        if len(response.leases) < min(most, 1):
             raise RuntimeError("nobody was leased")
 
     async def count_queue(self) -> None:
         await self._directory.GetQueue(GetQueueRequest(service_id=service_id(0)))
 
     def cpu_s(self) -> float:
-        """What the server's threads have computed. Of those that live: there are none that come and go."""
+        """Return what the server's threads have computed. Of those that live: there are none that come and go."""
         threads = Path(f"/proc/{self.server.pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def disk_bytes(self) -> int:
-        """What the server has read that was not in memory."""
+        """Return what the server has read that was not in memory."""
         found = re.search(r"^read_bytes: (\d+)", Path(f"/proc/{self.server.pid}/io").read_text(), re.MULTILINE)
         assert found is not None
         return int(found[1])
@@ -127,9 +127,9 @@ class Subject:
         await self._callbacks.CancelCallback(pb.CancelCallbackRequest(key=key, reason="rang in"))
 
     async def _list(self, wanted: cb.CallbackFilter, page_size: int) -> None:
-        answer = await self._callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted, page_size=page_size))
-        if len(answer.callbacks) < page_size:
-            raise RuntimeError(f"a page of {len(answer.callbacks)} instead of {page_size}")
+        response = await self._callbacks.ListCallbacks(pb.ListCallbacksRequest(filter=wanted, page_size=page_size))
+        if len(response.callbacks) < page_size:
+            raise RuntimeError(f"a page of {len(response.callbacks)} instead of {page_size}")
 
     def _some_task(self) -> cb.ExternalTaskKey:
         number = random.randint(1, self._backlog.count)  # noqa: S311 - not a secret
@@ -137,7 +137,7 @@ class Subject:
 
 
 def new_request() -> pb.CreateCallbackRequest:
-    """Like those that wait; every second one is due within a month."""
+    """Return a request like those that wait; every second one is due within a month."""
     number = next(_NUMBERS)
     request = cb.CallbackRequest(
         target=f"sip:answer@{number:012}.example",

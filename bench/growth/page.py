@@ -16,7 +16,7 @@ _OF_THE_SMALLEST: Final = Aim(most=1.5)
 _BATCH_OF_THE_SMALLEST: Final = Aim(most=2)
 _PAGE: Final = 4096
 _RESIDENT_BYTES: Final = Aim(most=20)
-# So many more show whether there is anything in memory for each: two servers differ by a megabyte by chance.
+# This many more callbacks show whether each takes memory: two servers differ by a megabyte by chance.
 _ENOUGH: Final = 1_000_000
 # To the first durable create, by how many wait.
 _STARTED_MS: Final = {1_000_000: Aim(most=500), 10_000_000: Aim(most=1000)}

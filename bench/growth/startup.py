@@ -16,7 +16,7 @@ _IMPORTS = "import ringback.cli.group, ringback.cli.serve, uvloop"
 
 
 async def start(path: Path, backlog: SqliteBacklog) -> dict[str, Any]:
-    """In ms from the start of the process, each after the one before."""
+    """Return times in ms from the start of the process, each after the one before."""
     _forget(path)
     begun = time.perf_counter()
     async with Subject.on(path, backlog) as subject:
@@ -34,7 +34,7 @@ async def start(path: Path, backlog: SqliteBacklog) -> dict[str, Any]:
 
 
 async def imports() -> dict[str, Any]:
-    """What Python takes to be there, and to have read the server's code, in ms."""
+    """Return how long Python takes to start, and to read the server's code, in ms."""
     bare = await _run_ms("pass")
     return {"python_ms": bare, "imports_ms": await _run_ms(_IMPORTS) - bare}
 
@@ -48,7 +48,7 @@ async def _run_ms(code: str) -> float:
 
 
 def _forget(path: Path) -> None:
-    """Have the kernel drop what it keeps of the file, which it does with what is on the disk."""
+    """Have the kernel drop what it caches of the file, which it does with what is on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""Ringback against what people would use instead: the same work, on the same machine, with the same durability."""
+"""Ringback against its alternatives: the same work, on the same machine, with the same durability."""
 
 from typing import Final
 

@@ -110,7 +110,7 @@ def _table(section: _Section, stand: Sequence[Standing], absent: Sequence[Sequen
 
 
 def _named(standing: Standing, stand: Sequence[Standing]) -> str:
-    """With the number of jobs, where it is not that of the others."""
+    """Return the name, with the number of jobs where it is not that of the others."""
     jobs, usual = standing.entries[0].jobs, max(other.entries[0].jobs for other in stand)
     return standing.name if jobs == usual else f"{standing.name} ({jobs:,} of {usual:,} jobs)"
 
@@ -122,7 +122,7 @@ def _shown(spread: Spread | None, digits: int) -> str:
 
 
 def _verdict(section: _Section, stand: Sequence[Standing]) -> str:
-    """Whom Ringback is ahead of, and for each of the others why not."""
+    """Return which contestants Ringback is ahead of, and for each of the others why not."""
     ahead, rest = [], []
     for standing in stand:
         rest += [f"- {standing.name}: {failure}." for entry in standing.entries for failure in entry.failures]
@@ -156,7 +156,7 @@ def _promises(peers: Sequence[Peer]) -> str:
 
 
 def _plot(section: _Section, stand: Sequence[Standing]) -> "Drawing":
-    """The figure that is compared, under the highest load, on a logarithmic scale: there are worlds between them."""
+    """Draw the figure that is compared, under the highest load; logarithmic, since there are worlds between them."""
     compared = section.compared
     bars = [(standing, spread) for standing in stand if (spread := standing.entries[-1].spread(compared.figure))]
     at_a_time = f", {load} at a time" if stand and (load := stand[0].entries[-1].in_flight) else ""

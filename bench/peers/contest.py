@@ -65,7 +65,7 @@ class _Heat:
 
 
 async def measure(scale: Scale) -> Measured:
-    """All rounds of each contestant at each work; for those that could not be had, why."""
+    """Return all rounds of each contestant at each work; for those that could not be had, why."""
     size = _SIZES[scale]
     absent: dict[str, str] = {}
     present: list[Peer] = []
@@ -99,7 +99,7 @@ def _heats(peers: Sequence[Peer], work: Work, size: _Size) -> Sequence[_Heat]:
 
 
 async def _build(peer: Peer) -> None:
-    """Raises `Failed` where something lacks."""
+    """Build the contestant. Raise `Failed` where something lacks."""
     for program in peer.needs:
         if not shutil.which(program):
             raise Failed(f"no {program}")
@@ -109,14 +109,14 @@ async def _build(peer: Peer) -> None:
 
 
 async def _run(command: Sequence[str], environment: Environment) -> Mapping[str, Any]:
-    """What the program says in the last line of its output. Raises `Failed`."""
+    """Return what the program prints in the last line of its output. Raise `Failed`."""
     lines = (await _communicate(command, environment)).splitlines()
     said: Mapping[str, Any] = json.loads(lines[-1])
     return said
 
 
 async def _communicate(command: Sequence[str], environment: Environment) -> str:
-    """The output of a command, which leaves no process behind. Raises `Failed` when it fails or takes too long."""
+    """Return the output of a command that leaves no process behind. Raise `Failed` when it fails or takes too long."""
     process = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, **environment}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
     )

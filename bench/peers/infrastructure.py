@@ -65,7 +65,7 @@ class Infrastructure:
 
 
 def lacking(kind: str) -> str | None:
-    """Which program this infrastructure needs and the machine does not have."""
+    """Return which program this infrastructure needs and the machine does not have."""
     if kind in {"postgres", "ringback-postgres"}:
         installed = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         return None if installed else "postgres"
@@ -81,7 +81,7 @@ async def _folder(folder: Path) -> AsyncIterator[Environment]:
 
 @asynccontextmanager
 async def _redis(folder: Path) -> AsyncIterator[Environment]:
-    """Redis that flushes each write to the disk before it acknowledges it."""
+    """Run Redis so that it flushes each write to the disk before it acknowledges it."""
     port = free_port()
     durable = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
     async with _process(port, "redis-server", "--port", str(port), "--dir", str(folder), *durable):
@@ -90,7 +90,7 @@ async def _redis(folder: Path) -> AsyncIterator[Environment]:
 
 @asynccontextmanager
 async def _temporal(folder: Path) -> AsyncIterator[Environment]:
-    """Temporal's development server on a file of SQLite; its build is that of the contestant."""
+    """Run Temporal's development server on a file of SQLite; its build is that of the contestant."""
     port, program = free_port(), str(BUILT / "temporal" / "temporal")
     options = (
         *("--headless", "--log-level", "error", "--port", str(port), "--db-filename", str(folder / "temporal.db")),
@@ -116,7 +116,7 @@ async def _ringback(database: str) -> AsyncIterator[Environment]:
 
 @asynccontextmanager
 async def _process(port: int, *command: str) -> AsyncIterator[None]:
-    """A server, once it listens on the port."""
+    """Run a server; enter the block once it listens on the port."""
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
     try:

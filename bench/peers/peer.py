@@ -62,7 +62,7 @@ class Peer:
 
     @property
     def command(self) -> Sequence[str]:
-        """How its program is started, whatever its language."""
+        """Return how its program is started, whatever its language."""
         script, built = HERE / self.program / "peer.py", BUILT / self.program
         if script.exists():
             return (str(built / "bin" / "python"), str(script))
@@ -72,6 +72,6 @@ class Peer:
 
 
 def contestants() -> Sequence[Peer]:
-    """All that are described, Ringback first."""
+    """Return all that are described, Ringback first."""
     peers = [Peer.load(described.parent) for described in HERE.glob("*/peer.toml")]
     return sorted(peers, key=lambda peer: (not peer.name.startswith("ringback"), peer.name))

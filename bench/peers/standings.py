@@ -1,4 +1,4 @@
-"""What the rounds of a contestant say, by themselves and against Ringback's."""
+"""The figures of a contestant's rounds, by themselves and against Ringback's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Entry:
         return Spread.of(values) if values else None
 
     def ratio(self, other: "Entry", figure: Figure) -> Spread | None:
-        """How many times the other one's, round by round."""
+        """Return how many times the other one's figure this is, round by round."""
         pairs = [
             (figure(mine, self.jobs), figure(others, other.jobs))
             for mine, others in zip(self.rounds, other.rounds, strict=True)
@@ -72,14 +72,14 @@ class Standing:
         return self.entries == self.ringback
 
     def ratios(self, figure: Figure) -> Sequence[Spread | None]:
-        """To Ringback under the same load; None where one of them has no figures."""
+        """Return the ratios to Ringback under the same load; None where one of them has no figures."""
         if not self.ringback:
             return [None] * len(self.entries)
         return [mine.ratio(ours, figure) for mine, ours in zip(self.entries, self.ringback, strict=True)]
 
 
 def standings(entries: Sequence[Entry], peers: Sequence[Peer], work: Work) -> Sequence[Standing]:
-    """Of all that were measured, in the order of `peers`."""
+    """Return a standing for each that was measured, in the order of `peers`."""
 
     def of(peer: str, setup: str | None = None) -> Sequence[Entry]:
         return [

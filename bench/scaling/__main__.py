@@ -142,7 +142,7 @@ def tell(line: str) -> None:
 
 
 def put(text: str, tables: Tables) -> str:
-    """The text with the tables in it. Raises `ValueError` when there is no place for one."""
+    """Return the text with the tables in it. Raise `ValueError` when there is no place for one."""
     for name, shown in tables.items():
         begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->\n"
         before, found, rest = text.partition(begin)

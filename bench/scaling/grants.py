@@ -16,7 +16,7 @@ from tests.world.postgres import Cluster
 SERVERS: Final = (1, 2, 4)
 SERVICES: Final = (1, 100)
 MOST: Final = (1, 10)
-# Of each server; a server answers its polls one after the other.
+# Of each server, which serves its polls one after the other.
 _DIALERS: Final = 4
 _LEASES: Final = {1: 400, 10: 2000}
 _SPARE: Final = 500
@@ -24,7 +24,7 @@ _GRANTS: Final = "SELECT sum(revision) FROM service_turn"
 
 
 class Contest(NamedTuple):
-    """What came of so many servers granting callbacks of the same services."""
+    """The result of so many servers granting callbacks of the same services."""
 
     servers: float
     services: float
@@ -73,7 +73,7 @@ def _grants(connection: Any) -> int:
 
 
 async def _lease(load: Load, wanted: int, most: int) -> float:
-    """Poll until there are so many leases; answer how many seconds it took."""
+    """Poll until there are this many leases. Return how many seconds it took."""
     taken = 0
 
     async def poll(lease: Any) -> None:
@@ -82,8 +82,8 @@ async def _lease(load: Load, wanted: int, most: int) -> float:
         request.wait_duration.seconds = 5
         request.lease_duration.seconds = 600
         while taken < wanted:
-            answer = await lease(request)
-            taken += len(answer.leases)
+            response = await lease(request)
+            taken += len(response.leases)
 
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as dialers:

@@ -1,4 +1,4 @@
-"""What the store's questions and writes cost with more and more callbacks waiting, over the store alone."""
+"""What the store's queries and writes cost with more and more callbacks waiting, over the store alone."""
 
 import asyncio
 import math
@@ -102,14 +102,14 @@ class Subject:
         }
 
     async def clear(self) -> None:
-        """What was granted leaves: how many are in progress shall not be what is measured."""
+        """End what was granted: how many are in progress shall not be what is measured."""
         leased, self._in_progress = self._in_progress, []
         if leased:
             gone = CancelRequested(at=datetime.now(UTC), reason="measured")
             await self._store.apply([Change(callback, after(callback, gone)) for callback in leased])
 
     def log_length(self) -> int:
-        """Of the write-ahead log, in bytes."""
+        """Return the length of the write-ahead log, in bytes."""
         row = self.connection.execute("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint").fetchone()
         assert row is not None
         return int(row[0])
@@ -171,7 +171,7 @@ class Grown(NamedTuple):
 
 
 async def measure(sizes: Sequence[int], tell: Callable[[str], None]) -> tuple[Sequence[Grown], Sequence[str]]:
-    """Every operation at every size, the sizes in turn; and the questions whose plan reads a whole table."""
+    """Measure every operation at every size, the sizes in turn; return also queries whose plan reads a whole table."""
     with durable_cluster(FILLED) as cluster:
         async with AsyncExitStack() as stack:
             subjects = []
@@ -227,7 +227,7 @@ _ASKED: Final[dict[str, tuple[str, Sequence[Any]]]] = {
 
 
 def scans(connection: psycopg.Connection[Any]) -> Iterator[str]:
-    """The questions that PostgreSQL would answer by reading a whole table, planned for given values and for any."""
+    """Yield the queries that PostgreSQL would run by reading a whole table, planned for given values and for any."""
     for mode in ("force_custom_plan", "force_generic_plan"):
         connection.execute(f"SET plan_cache_mode = {mode}".encode())
         for name, (statement, values) in _ASKED.items():
@@ -238,7 +238,7 @@ def scans(connection: psycopg.Connection[Any]) -> Iterator[str]:
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[str]:
-    """The kinds of a plan's steps, but for tables with a row or two."""
+    """Yield the kinds of a plan's steps, but for tables with a row or two."""
     if node.get("Relation Name") not in _SMALL:
         yield node["Node Type"]
     for child in node.get("Plans", ()):

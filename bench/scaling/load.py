@@ -19,7 +19,7 @@ _CREATE: Final = "/ringback.v1.CallbackService/CreateCallback"
 
 
 class Load:
-    """Clients of some servers. Answers are not looked at: clients share the cores with what is measured."""
+    """Clients of some servers. Responses are not looked at: clients share the cores with what is measured."""
 
     def __init__(self, channels: Sequence[Any]) -> None:
         self._channels = channels
@@ -33,14 +33,14 @@ class Load:
             yield cls([await stack.enter_async_context(insecure_channel(server.address)) for server in servers])
 
     async def add_services(self, count: int, **settings: Any) -> Sequence[str]:
-        """Answer their ids."""
+        """Create this many services. Return their ids."""
         stub: Any = DirectoryServiceStub(self._channels[0])
         services = [directory.Service(sip_address=f"sip:{n}@cc.example", **settings) for n in range(count)]
-        answers = [await stub.CreateService(directory.CreateServiceRequest(service=service)) for service in services]
-        return [answer.service.service_id for answer in answers]
+        responses = [await stub.CreateService(directory.CreateServiceRequest(service=service)) for service in services]
+        return [response.service.service_id for response in responses]
 
     async def create(self, requests: Iterable[bytes]) -> float:
-        """Have all created, and answer how many seconds it took. Raises what a server refuses."""
+        """Create all callbacks. Return how many seconds it took; raise what a server refuses."""
         waiting = iter(requests)
         begun = time.perf_counter()
         async with asyncio.TaskGroup() as clients:
@@ -54,7 +54,7 @@ class Load:
 
 
 def requests(count: int, service_ids: Sequence[str], due_s: float = 0) -> Sequence[bytes]:
-    """Creates for one service after the other, each to a target of its own. `postgres_backlog.py` stores the same."""
+    """Return creates for one service after the other, each to its own target. `postgres_backlog.py` stores the same."""
     made = []
     for number in range(count):
         request = cb.CallbackRequest(

@@ -56,7 +56,7 @@ class PostgresBacklog:
         connection.execute("CHECKPOINT")
 
     def some_ids(self, connection: psycopg.Connection[Any], wanted: int) -> Sequence[str]:
-        """The ids of some of them, each once, without a look at the tables."""
+        """Return the ids of some of them, each once, without a look at the tables."""
         numbers = random.sample(range(1, self.count + 1), wanted)
         rows = [connection.execute(f"SELECT id FROM ({self._numbered(n, n)}) AS one".encode()) for n in numbers]  # noqa: S608 - SQL of ours
         return [callback_id for row in rows for (callback_id,) in row]

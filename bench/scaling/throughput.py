@@ -45,7 +45,7 @@ SETUPS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one of them cost; the median of some rounds."""
+    """What one setup cost; the median of some rounds."""
 
     per_s: float
     server_us: float
@@ -56,7 +56,7 @@ class Result:
 
 
 class Database:
-    """An empty database for one round, and direct questions to it."""
+    """An empty database for one round, and direct queries to it."""
 
     def __init__(self, url: str, cluster: Cluster | None, ask: Callable[[str], Any]) -> None:
         self.url = url
@@ -80,19 +80,19 @@ class Database:
         return int(self._ask("SELECT coalesce(max(number), 0) FROM event")[0])
 
     def batch(self, after: int) -> float:
-        """How many events a transaction has logged, on average."""
+        """Return how many events a transaction has logged, on average."""
         if self.cluster is None:
             return 0.0
         query = f"SELECT count(*)::float / count(DISTINCT xmin::text) FROM event WHERE number > {after}"  # noqa: S608 - a number
         return float(self._ask(query)[0])
 
     def ended(self) -> tuple[int, float]:
-        """How many callbacks have ended, and the Unix time of the last end."""
+        """Return how many callbacks have ended, and the Unix time of the last end."""
         count, last_us = self._ask(_COUNT_ENDED)
         return count, (last_us or 0) / 1e6
 
     def sizes(self) -> tuple[int, int, int]:
-        """Bytes of all callbacks with their indexes, of all events with theirs, and of the callbacks alone."""
+        """Return bytes of all callbacks with their indexes, of all events with theirs, and of the callbacks alone."""
         callbacks, events, rows = self._ask(_SIZES)
         return callbacks, events, rows
 
@@ -106,7 +106,7 @@ def _ask_sqlite(file: Path, query: str) -> Any:
 async def loaded(
     cluster: Cluster, setup: Setup, *options: str, asked: int | None = None
 ) -> AsyncIterator[tuple[Database, Sequence[ServerProcess], Load, Sequence[str]]]:
-    """Servers on an empty database, clients of the first `asked` of them, and services."""
+    """Run servers on an empty database, clients of the first `asked` of them, and services."""
     with Database.fresh(cluster, setup) as database:
         async with serving(max(setup.servers, 1), database.url, *options) as servers, Load.on(servers[:asked]) as load:
             service_ids = await load.add_services(SERVICES, max_concurrent_calls=1000)
@@ -114,7 +114,7 @@ async def loaded(
 
 
 async def creates(cluster: Cluster, setup: Setup) -> Result:
-    """Callbacks that are due in an hour: nothing but the create."""
+    """Measure callbacks that are due in an hour: nothing but the create."""
     async with loaded(cluster, setup, "--dialer", "none") as (database, servers, load, service_ids):
         wanted = requests(_WARM_UP + CREATES, service_ids, due_s=3600)
         await load.create(wanted[:_WARM_UP])
@@ -125,7 +125,7 @@ async def creates(cluster: Cluster, setup: Setup) -> Result:
 
 
 async def lives(cluster: Cluster, setup: Setup) -> Result:
-    """From the create to COMPLETED, with the dialers that are built into the servers."""
+    """Measure lives from the create to COMPLETED, with the dialers that are built into the servers."""
     dialer = ("--dialer", "simulated", "--simulated-ring", "0", "--simulated-talk", "0")
     async with loaded(cluster, setup, *dialer) as (database, servers, load, service_ids):
         wanted = requests(_WARM_UP + LIVES, service_ids)
@@ -152,7 +152,7 @@ def _result(count: int, seconds: float, spent: Spent, batch: float) -> Result:
 
 
 class Following(NamedTuple):
-    """What a server costs that nobody asks, in CPU µs."""
+    """What a server costs that gets no requests, in CPU µs."""
 
     # Per event that another one commits.
     event_us: float
@@ -166,7 +166,7 @@ class Following(NamedTuple):
 
 
 async def following(cluster: Cluster) -> Following:
-    """Of four servers one is asked; the others only follow the log."""
+    """Measure four servers of which one gets requests; the others only follow the log."""
     setup = SETUPS[-1]
     async with loaded(cluster, setup, "--dialer", "none", asked=1) as (database, servers, load, service_ids):
         wanted = requests(_WARM_UP + CREATES, service_ids, due_s=3600)
@@ -203,7 +203,7 @@ def median(results: Sequence[Result]) -> Result:
 async def rounds(
     cluster: Cluster, measure: Callable[[Cluster, Setup], Any], count: int
 ) -> Sequence[tuple[Setup, Result]]:
-    """Measure all setups in turn, so often, so that what else the machine does meets all of them."""
+    """Measure all setups in turn, `count` times, so that what else the machine does meets all of them."""
     results: dict[Setup, list[Result]] = {setup: [] for setup in SETUPS}
     for _ in range(count):
         for setup in SETUPS:

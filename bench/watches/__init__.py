@@ -25,7 +25,7 @@ from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
 STREAMS_PER_CONNECTION: Final = 100
 STALLED: Final = 10
 STALLED_BESIDE: Final = 100
-# So often in a round, with and without stalled ones: what is looked for is small.
+# Times in a round, with and without stalled ones: what is looked for is small.
 PAIRS: Final = 5
 # Between single events: so long that each has come to all before the next.
 GAP_S: Final = 0.2
@@ -73,7 +73,7 @@ async def _round(extent: Extent) -> Round:
 
 
 async def _idle_kb(watchers: int) -> float:
-    """Of a server that has had no watchers before: what it once took it may keep."""
+    """Return the memory per watcher, in kB. The server has had none before: what it once took it may keep."""
     async with _serving() as server, _watching(server, 1):
         await asyncio.sleep(_SETTLING_S)
         before = _resident_kb(server)
@@ -92,7 +92,7 @@ class _Watched:
         self._numbers = count(1)
 
     async def backlogs(self, extent: Extent) -> Sequence[Backlog]:
-        """With and without stalled ones in turns."""
+        """Measure with and without stalled ones in turns."""
         token = await self._token()
         creates = ("-batch", str(_BATCH), "-count", str(extent.backlog // _BATCH), "-duration", "5m", "-due", "1h")
         await load_client("load", "-address", self._server.address, "-service", self._service_id, *creates)
@@ -148,7 +148,7 @@ async def _serving() -> AsyncIterator[ServerProcess]:
 
 @asynccontextmanager
 async def _watching(server: ServerProcess, watchers: int, *flags: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The Go client with all its streams open, as long as the block or until it has what it wants."""
+    """Run the Go client with all its streams open, as long as the block or until it has what it wants."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *(str(CLIENT), "watch", *_streams(server, watchers), *flags), stdin=pipe, stdout=pipe, stderr=pipe

@@ -18,7 +18,7 @@ SINGLE: Final = 10
 
 
 async def encodes() -> Sequence[Encodes]:
-    """Counted in a server in this process."""
+    """Count in a server in this process."""
     with tempfile.TemporaryDirectory() as folder, Counters.on() as counters:
         async with Subject.on(Path(folder) / "counted.db") as subject, AsyncExitStack() as stack:
             token = (await subject.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token

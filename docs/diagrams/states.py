@@ -44,7 +44,7 @@ def _ends() -> list[State]:
 
 
 def _arrows() -> dict[tuple[State, State], list[str]]:
-    """From and to, in the order of life, with what leads there; repeats, which change nothing, are left out."""
+    """Return from and to, in the order of life, with what leads there; repeats, which change nothing, are left out."""
     arrows: dict[tuple[State, State], list[str]] = {}
     for (old, kind), step in TRANSITIONS.items():
         if step.take is lifecycle._unchanged:  # noqa: SLF001 - the one mark of a repeat

@@ -1,4 +1,4 @@
-"""Compare and swap, with what was read and with what is remembered."""
+"""Compare and swap, with a callback that was read and with one that is remembered."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ async def test_those_that_somebody_else_was_faster_with_are_left_out(world: Worl
 
 @pytest.fixture
 async def call(world: World) -> Callback:
-    """A leased callback that the log has told of."""
+    """Return a leased callback that the log has told of."""
     await world.create(await world.service())
     leased = await world.lease()
     await hear(world)

@@ -1,4 +1,4 @@
-"""A database that SQL has filled is one that the adapter could have filled."""
+"""A database filled by SQL is one that the adapter could have filled."""
 
 from pathlib import Path
 

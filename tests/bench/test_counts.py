@@ -1,4 +1,4 @@
-"""What holds the counts: a regression must not get by."""
+"""The comparison of counts: a regression fails it."""
 
 import sqlite3
 from contextlib import closing

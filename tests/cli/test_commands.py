@@ -31,9 +31,9 @@ async def test_create_sends_every_field(ringback: Run, api: Api) -> None:
         *("--description", "[bold]Grüezi", "--context-url", "https://crm.example/42", "--supervisor", "eva"),
         *("--label", "team=a", "--label", "tier=b=c", "--alternative-target", "tel:+41785556677"),
     )
-    answer = json.loads(ran.out)
-    stored = await api.get(answer["callback"]["callback_id"])
-    assert answer["created"] is True
+    printed = json.loads(ran.out)
+    stored = await api.get(printed["callback"]["callback_id"])
+    assert printed["created"] is True
     assert stored.dial_target == "tel:+41785556677"
     request = stored.callback_request
     assert request.expire_time.seconds - request.due_date.seconds == 3600
@@ -135,7 +135,7 @@ async def test_ctrl_c_ends_a_watch_and_its_token_file_continues_it(app: App, api
     command = ("watch", "--resume-token-file", str(token_file), "--server", server)
 
     async def watched() -> str:
-        """The callback of the first event that the command prints."""
+        """Return the callback of the first event that the command prints."""
         process = await start(*command)
         assert process.stdout is not None
         callback_id = json.loads(await process.stdout.readline())["callback"]["callback_id"]

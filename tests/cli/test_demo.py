@@ -1,4 +1,4 @@
-"""The demo checks itself; here it is made to find something."""
+"""The demo checks itself; these tests plant what it has to find."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

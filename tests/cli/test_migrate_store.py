@@ -1,4 +1,4 @@
-"""`ringback migrate-store`: what it says and how it ends. That all of it moves is proved in `tests/storage/`."""
+"""`ringback migrate-store`: its output and its exit codes. That all of it moves is proved in `tests/storage/`."""
 
 import io
 import sqlite3

@@ -44,7 +44,7 @@ def apply(ringback: Run, tmp_path: Path) -> Apply:
 
 
 def changes(out: str) -> list[str]:
-    """What was done, without the ids."""
+    """Return what was done, without the ids."""
     return [" ".join(word for n, word in enumerate(line.split()) if n != 1) for line in out.splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""Services files: what they may say, and how their faults are told."""
+"""Services files: what they may contain, and how their faults are reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What people may write, and what it means."""
+"""Values on the command line: what a user may write, and what it means."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -7,7 +7,7 @@ from ringback.client import backoff
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time passes a hundred times faster, and three missed heartbeats are 30 ms."""
+    """Make time pass a hundred times faster; three missed heartbeats are then 30 ms."""
     monkeypatch.setattr(backoff, "MIN_HEARTBEAT_S", 0.01)
     monkeypatch.setattr(backoff, "FIRST_DELAY_S", 0.001)
     monkeypatch.setattr(backoff, "MAX_DELAY_S", 0.05)

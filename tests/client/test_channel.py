@@ -1,4 +1,4 @@
-"""Channels: what is repeated by itself, and what is said over TLS only."""
+"""Channels: what is repeated automatically, and what is sent over TLS only."""
 
 import json
 from typing import Any
@@ -57,6 +57,6 @@ async def test_a_secure_channel_brings_the_token(token: str | None, sent: list[s
         async with secure_channel(f"127.0.0.1:{port}", token, authority.cert_pem.bytes()) as channel:
             await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest())
         async with secure_channel(f"127.0.0.1:{port}", token) as channel:
-            with pytest.raises(grpc.aio.AioRpcError):  # nobody known vouches for that certificate
+            with pytest.raises(grpc.aio.AioRpcError):  # no known authority vouches for that certificate
                 await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.5)
     assert seen == sent

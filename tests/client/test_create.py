@@ -1,4 +1,4 @@
-"""One callback, however often it takes to ask for it."""
+"""One callback, however often the client has to send its request."""
 
 import asyncio
 from uuid import UUID
@@ -13,7 +13,7 @@ from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_s
 
 
 class Clerk:
-    """Each create does the next thing of the script and, unless that prevents it, is answered."""
+    """A server whose creates each do the next thing of the script and, unless that prevents it, return a response."""
 
     def __init__(self, *script: Behaviour) -> None:
         self._script = iter(script)

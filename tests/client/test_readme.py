@@ -1,4 +1,4 @@
-"""What clients/python/README.md shows is so."""
+"""What clients/python/README.md shows is true."""
 
 import asyncio
 import re

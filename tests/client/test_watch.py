@@ -30,7 +30,7 @@ HASTY = pb.WatchCallbacksRequest(heartbeat_interval=Duration(nanos=1))
 
 
 async def test_a_watch_goes_on_after_a_restart(settings: Settings) -> None:
-    """Three lives of a server on the same port and database; each phones one callback."""
+    """The server starts three times on the same port and database; each time it calls one callback."""
     async with await App.start(settings) as app:
         settings = replace(settings, listen=Listen("127.0.0.1", app.port))
     seen: list[str] = []
@@ -49,7 +49,7 @@ async def test_a_watch_goes_on_after_a_restart(settings: Settings) -> None:
 
 
 async def _completed(responses: AsyncIterator[pb.WatchCallbacksResponse]) -> str:
-    """The next callback that ends. Fails on a snapshot: a resumed watch has no need of a second one."""
+    """Return the next callback that ends. Fail on a snapshot: a resumed watch has no need of a second one."""
     async for response in responses:
         for event in response.events:
             assert event.type != pb.CALLBACK_EVENT_TYPE_SNAPSHOT
@@ -75,7 +75,7 @@ async def test_the_callers_request_is_left_alone(api: Api) -> None:
 
 
 class Fake:
-    """Each stream sends one response with the next token, and then does the next thing of its script."""
+    """A server whose streams each send one response with the next token, and then do the next thing of the script."""
 
     def __init__(self, *script: Behaviour) -> None:
         self._script = list(script)

@@ -1,4 +1,4 @@
-"""Whether two languages saw the same, apart from what is different each time: ids, times and tokens."""
+"""Whether two languages saw the same, apart from what differs each time: ids, times and tokens."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,14 @@ from tests.conformance.player import Seen
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{8,15}(Z|\+00:00)")
-# Different in every run: tokens, and texts and time spans that tell of this very moment.
+# Different in every run: tokens, and texts and time spans that depend on the moment.
 _FLEETING: Final = frozenset(
     {"resume_token", "next_page_token", "lease_token", "etag", "time_to_live", "estimated_wait", "explanation"}
 )
 
 
 def disagreements(reference: Sequence[Seen], other: Sequence[Seen]) -> list[str]:
-    """Where the second sequence differs from the first, with both values; the first step that differs is enough."""
+    """Return where the second sequence differs from the first, with both values, at the first step that differs."""
     one, two = _Normaliser(), _Normaliser()
     for (step, expected), (_, seen) in zip(reference, other, strict=True):
         wanted, found = dict(_leaves(one.normal(expected))), dict(_leaves(two.normal(seen)))
@@ -26,7 +26,7 @@ def disagreements(reference: Sequence[Seen], other: Sequence[Seen]) -> list[str]
 
 
 class _Normaliser:
-    """Names ids by the order in which they turn up."""
+    """Names ids in the order in which they appear."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -47,7 +47,7 @@ class _Normaliser:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All that is not a container, with its path; of a container that is empty, the container."""
+    """Yield all that is not a container, with its path; of an empty container, the container."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     if not items:
         yield path, value

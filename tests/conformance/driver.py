@@ -1,4 +1,4 @@
-"""A driver process: sends it commands, and sorts what it answers. README.md describes the protocol."""
+"""A driver process: sends it commands, and sorts its replies. README.md describes the protocol."""
 
 import asyncio
 import json
@@ -12,26 +12,26 @@ _SHOWN_STDERR: Final = 2000
 
 
 class DriverFault(Exception):  # noqa: N818 - the fault may be of the driver's machine
-    """The driver has died, keeps silent, or does not speak the protocol."""
+    """The driver has died, is silent, or does not speak the protocol."""
 
 
 class Exchange:
-    """Everything that is answered to one command: responses as they come, and in the end a result."""
+    """All replies to one command: responses as they come, and in the end a result."""
 
     def __init__(self) -> None:
         self._responses: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._result: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
-    def take(self, answer: dict[str, Any]) -> None:
-        if "code" not in answer:
-            self._responses.put_nowait(answer)
+    def take(self, reply: dict[str, Any]) -> None:
+        if "code" not in reply:
+            self._responses.put_nowait(reply)
         elif not self._result.done():
-            self._result.set_result(answer)
+            self._result.set_result(reply)
 
     def fail(self, fault: DriverFault) -> None:
         if not self._result.done():
             self._result.set_exception(fault)
-            self._result.exception()  # whether anybody asks for it or not
+            self._result.exception()  # read once, lest asyncio warns where no caller asks for it
 
     async def result(self, patience_s: float) -> dict[str, Any]:
         await asyncio.wait([self._result], timeout=patience_s)
@@ -40,7 +40,7 @@ class Exchange:
         return self._result.result()
 
     async def response(self, patience_s: float) -> dict[str, Any] | None:
-        """The next response; None when the result is there instead. Raises `TimeoutError`."""
+        """Return the next response; None when the result has come instead. Raise `TimeoutError`."""
         getting = asyncio.ensure_future(self._responses.get())
         await asyncio.wait([getting, self._result], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         if getting.done():
@@ -65,7 +65,7 @@ class Driver:
     @classmethod
     @asynccontextmanager
     async def start(cls, command: Sequence[str], address: str) -> AsyncIterator["Driver"]:
-        """Run a driver for as long as the block lasts. Raises `DriverFault` when it does not end well."""
+        """Run a driver for as long as the block lasts. Raise `DriverFault` when it does not end well."""
         process = await asyncio.create_subprocess_exec(
             *command,
             address,
@@ -86,20 +86,20 @@ class Driver:
             await process.wait()
 
     def begin(self, command: dict[str, Any]) -> tuple[int, Exchange]:
-        """Send a command; answers its id, too, by which `stop` names it."""
+        """Send a command. Return its id, too, by which `stop` names it."""
         command_id = len(self._exchanges) + 1
         exchange = self._exchanges[command_id] = Exchange()
         self._stdin.write(json.dumps({"id": command_id, **command}).encode() + b"\n")
         return command_id, exchange
 
     async def _read(self) -> None:
-        """Sort the answers until the driver ends, then let nobody wait for more."""
+        """Sort the replies until the driver ends, then let no caller wait for more."""
         stderr = asyncio.create_task(self._stream(self._process.stderr).read())
         fault = ""
         try:
             async for line in self._stream(self._process.stdout):
-                answer = json.loads(line)
-                self._exchanges[answer["id"]].take(answer)
+                reply = json.loads(line)
+                self._exchanges[reply["id"]].take(reply)
         except (ValueError, LookupError, TypeError) as error:
             fault = f"said what is no answer ({error!r})"
             self._process.kill()

@@ -23,14 +23,14 @@ class Language:
 
 
 def find(name: str) -> Language:
-    """Look whether the driver has been built."""
+    """Return the language, with the reason when its driver has not been built."""
     if os.access(_driver(name), os.X_OK):
         return Language(name)
     return Language(name, f"its driver is not built: make -C clients/{name} driver")
 
 
 async def build(name: str) -> Language:
-    """Build the driver, so that it is of these sources. What make says in the end is why it cannot be."""
+    """Build the driver, so that it is of these sources. When that fails, the end of make's output is the reason."""
     make = await asyncio.create_subprocess_exec(
         *("make", "--silent", "-C", str(ROOT / "clients" / name), "driver"),
         stdout=asyncio.subprocess.PIPE,

@@ -17,7 +17,7 @@ _NOW: Final = re.compile(r"\$now *(?:([+-]) *(\w+))?")
 
 
 def resolve(value: Any, saved: Mapping[str, Any], now: datetime) -> Any:
-    """Put in what `$name`, `$name.path`, `$now + 2h` and `$times` stand for. Raises `LookupError`."""
+    """Fill in what `$name`, `$name.path`, `$now + 2h` and `$times` stand for. Raise `LookupError`."""
     if isinstance(value, dict):
         if TIMES in value:
             return [resolve(value["of"], saved, now)] * value[TIMES]
@@ -34,7 +34,7 @@ def resolve(value: Any, saved: Mapping[str, Any], now: datetime) -> Any:
 
 
 def pick(json: Mapping[str, Any], path: str) -> Any:
-    """Take out the value at a path such as `leases.0.lease_token`. Raises `LookupError`."""
+    """Return the value at a path such as `leases.0.lease_token`. Raise `LookupError`."""
     value: Any = json
     for part in path.split("."):
         value = value[int(part)] if isinstance(value, list) else value[part]
@@ -42,7 +42,7 @@ def pick(json: Mapping[str, Any], path: str) -> Any:
 
 
 def differences(expected: Any, seen: Any, path: str = "") -> Iterator[str]:
-    """Tell where `seen` is not what is expected: of objects the named fields, of lists every item."""
+    """Yield where `seen` is not what is expected: of objects the named fields, of lists every item."""
     if isinstance(expected, dict) and COUNT in expected and isinstance(seen, list):
         if len(seen) != expected[COUNT]:
             yield f"{path}: expected {expected[COUNT]} items, saw {len(seen)}"

@@ -1,4 +1,4 @@
-"""Between proto JSON, in which scenarios are written, and the serialized messages that drivers pass on."""
+"""Conversion between proto JSON, in which scenarios are written, and the serialized messages of the drivers."""
 
 import base64
 from functools import cache
@@ -16,7 +16,7 @@ _FILES: Final = (callback_service_pb2, dialer_service_pb2, directory_service_pb2
 
 
 class Method(NamedTuple):
-    """One RPC, and the messages that it takes and answers."""
+    """One RPC, with its request and response messages."""
 
     path: str
     request: type[Message]
@@ -25,7 +25,7 @@ class Method(NamedTuple):
 
 @cache
 def method(name: str) -> Method:
-    """Find an RPC by a name such as "CallbackService/GetCallback". Raises `KeyError`."""
+    """Find an RPC by a name such as "CallbackService/GetCallback". Raise `KeyError`."""
     service_name, method_name = name.split("/")
     for file in _FILES:
         if service := file.DESCRIPTOR.services_by_name.get(service_name):
@@ -40,12 +40,12 @@ WATCH: Final = method("CallbackService/WatchCallbacks")
 
 
 def encode(message_class: type[Message], json: Json) -> str:
-    """Serialize a message given as proto JSON. Raises `google.protobuf.json_format.ParseError`."""
+    """Serialize a message given as proto JSON. Raise `google.protobuf.json_format.ParseError`."""
     return base64.b64encode(ParseDict(json, message_class()).SerializeToString()).decode()
 
 
 def decode(message_class: type[Message], serialized: str) -> Json:
-    """Read a serialized message. Fields that have no presence are there also when they are zero."""
+    """Read a serialized message. Fields that have no presence are included also when they are zero."""
     message = message_class()
     message.ParseFromString(base64.b64decode(serialized, validate=True))
     json: Json = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)

@@ -1,4 +1,4 @@
-"""Plays one scenario: has the driver of one language do each step, and checks what comes of it."""
+"""Plays one scenario: has the driver of one language do each step, and checks the results."""
 
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ PATIENCE_S: Final = 20.0
 
 
 class Seen(NamedTuple):
-    """What one step has led to."""
+    """The result of one step."""
 
     step: str
     what: Json
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
 @dataclass
 class Outcome:
-    """How a scenario went in one language: all that was seen, and at which step it went wrong, if it did."""
+    """How a scenario went in one language: all that was seen, and the step at which it went wrong, if it did."""
 
     seen: list[Seen] = field(default_factory=list)
     failure: str = ""
@@ -72,7 +72,7 @@ async def play(scenario: Scenario, command: Sequence[str], databases: Databases)
 
 
 class Player:
-    """Where a scenario stands: what was saved, what runs in the background, what is being watched."""
+    """The state of a scenario: what was saved, what runs in the background, what is being watched."""
 
     def __init__(self, driver: Driver, server: ScenarioServer) -> None:
         self._driver = driver
@@ -84,7 +84,7 @@ class Player:
         self._subscriptions: dict[str, Subscription] = {}
 
     async def play(self, step: Step) -> Json | None:
-        """Do one step; answers what was seen of it, once that is as expected."""
+        """Do one step. Return what was seen of it, once that is as expected."""
         match step.kind:
             case "call":
                 rpc = method(step.subject)
@@ -108,7 +108,7 @@ class Player:
         return None
 
     def finish(self) -> None:
-        """Nothing may be left over that no step has looked at."""
+        """Raise when something is left over that no step has looked at."""
         if self._pending:
             raise _Wrong(f"no step asks for the result of {', '.join(self._pending)}")
         for name, subscription in self._subscriptions.items():
@@ -175,14 +175,14 @@ class Player:
 
 
 def _complete(expected: Json) -> Callable[[Json], bool]:
-    """Whether there are as many events as expected, and all flags that are."""
+    """Return whether there are as many events as expected, and all flags that are."""
     flags = [name for name in ("snapshot_started", "snapshot_complete") if expected.get(name) is True]
     count = len(expected.get("events", []))
     return lambda seen: len(seen["events"]) >= count and all(seen[flag] for flag in flags)
 
 
 def _readable(result: Json, response: type[Message]) -> Json:
-    """A result with its response decoded, and without the words of gRPC libraries, which differ."""
+    """Return a result with its response decoded, and without the texts of gRPC libraries, which differ."""
     reason = result.get("reason", "")
     return {
         "code": result["code"],

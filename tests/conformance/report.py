@@ -19,7 +19,7 @@ class Report:
     strict: bool
 
     def lines(self) -> Iterator[str]:
-        """The table, what was skipped, each failure, and the sums."""
+        """Yield the table, what was skipped, each failure, and the sums."""
         yield from self._table()
         for language in self.languages:
             if language.missing:

@@ -30,7 +30,7 @@ from tests.conformance.scenario import Scenario, load
 from tests.conformance.server import Databases
 from tests.world.postgres import Cluster
 
-# The machine has to serve as many servers, and drivers, as this.
+# The machine has to carry this many servers and drivers at a time.
 _AT_ONCE: Final = 2
 
 
@@ -99,7 +99,7 @@ async def _play_all(
 
 
 def _compare(scenario: Scenario, languages: Sequence[Language], outcomes: Mapping[tuple[str, str], Outcome]) -> None:
-    """What the expectations leave open must be the same everywhere: as in the first language that passed."""
+    """Fail where what the expectations leave open differs from what the first language that passed has seen."""
     passed = [
         (language.name, outcome)
         for language in languages

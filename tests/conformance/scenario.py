@@ -1,4 +1,4 @@
-"""Reading scenarios: what a step may say, and nothing else. README.md explains the format."""
+"""Reads scenarios: what a step may say, and nothing else. README.md explains the format."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One story, of which every language must tell the same."""
+    """One scenario, in which all languages must see the same."""
 
     theme: str
     name: str
@@ -73,7 +73,7 @@ class Scenario:
 
 
 def load(folder: Path = SCENARIOS) -> Sequence[Scenario]:
-    """Read all scenarios, in the order of the files. Raises `ScenarioError`."""
+    """Read all scenarios, in the order of the files. Raise `ScenarioError`."""
     return [scenario for file in sorted(folder.glob("*.yaml")) for scenario in _read(file)]
 
 

@@ -1,4 +1,4 @@
-"""The server of one scenario: a real one, in this process, whose time and fate a scenario can decide."""
+"""The server of one scenario: a real one, in this process, whose time and faults a scenario decides."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ from tests.world.api import Api
 SERVICE_ID: Final = "0b7c8e5e-0000-4000-8000-000000000001"
 SERVICE_SIP: Final = "sip:support@cc.example"
 
-# Makes the place of a new, empty database.
+# Returns the place of a new, empty database.
 Databases = Callable[[], Path | PostgresUrl]
 
 
 class ScenarioServer:
-    """Starts with an empty database and one service, and keeps its address through all that happens to it."""
+    """A server that starts with an empty database and one service, and keeps its address whatever happens to it."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -69,19 +69,19 @@ class ScenarioServer:
         await self.start()
 
     async def crash(self) -> None:
-        """Break off everything that is under way, without a word. What was committed stays."""
+        """Break off everything that is under way, without notice. What was committed stays."""
         await self._running.server.stop(0)
         await self.stop()
 
     async def replace(self) -> None:
-        """Another server at the same address, with another database."""
+        """Replace it by another server at the same address, with another database."""
         await self.stop()
         self._database = self._databases()
         self._is_new = True
         await self.start()
 
     async def let_pass(self, span: timedelta) -> None:
-        """Do now what would be done then: lapse, expire, become due."""
+        """Do now what is due after that time: lapse, expire, become due."""
         await self._running.scheduler.run_once(datetime.now(UTC) + span)
         await self._running.feed.catch_up()
 
@@ -96,15 +96,15 @@ class ScenarioServer:
         await self._running.store.purge(soon, Retention(events=timedelta(0), min_events=0), 1000)
 
     async def lose_answers(self, count: int) -> None:
-        """Store what the next creates ask for, and say that the storage is away."""
+        """Store what the next creates ask for, and raise as if the storage were away."""
         store = self._running.store
         create, left = store.create, count
 
         async def create_and_fail(*args: Any, **kwargs: Any) -> Any:
             nonlocal left
-            answer = await create(*args, **kwargs)
+            result = await create(*args, **kwargs)
             if left == 0:
-                return answer
+                return result
             left -= 1
             raise StorageUnavailable("the answer is lost, as the scenario wants it")
 

@@ -1,4 +1,4 @@
-"""One stream or watch of a driver, as the sequence of events that it tells."""
+"""One stream or watch of a driver, as the sequence of its events."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.conformance.messages import WATCH, Json, decode
 
 
 class Subscription:
-    """Puts responses together: how events are spread over them is the server's business."""
+    """Puts responses together: how events are spread over them is up to the server."""
 
     def __init__(self, command_id: int, exchange: Exchange, *, resumes: bool) -> None:
         self.command_id = command_id
@@ -19,19 +19,19 @@ class Subscription:
         self._revisions: dict[str, int] = {}
 
     async def receive(self, complete: Callable[[Json], bool], patience_s: float) -> Json | None:
-        """Read at least one response, and more until they are complete or time is up, as one; None at the end."""
+        """Read at least one response, and more until complete or time is up. Return them as one; None at the end."""
         end_s = time.monotonic() + patience_s  # for all of them: heartbeats come for ever
         seen: Json = {"events": [], "snapshot_started": False, "snapshot_complete": False}
         while True:
             try:
-                answer = await self.exchange.response(end_s - time.monotonic())
+                reply = await self.exchange.response(end_s - time.monotonic())
             except TimeoutError:
                 if "resume_token" in seen:
                     return seen
                 raise DriverFault(f"no response for {patience_s:g} s") from None
-            if answer is None:
+            if reply is None:
                 return None
-            response = self._decoded(answer)
+            response = self._decoded(reply)
             seen = {
                 "events": seen["events"] + response["events"],
                 "snapshot_started": seen["snapshot_started"] or response["snapshot_started"],
@@ -42,11 +42,11 @@ class Subscription:
                 return seen
 
     def unread_events(self) -> list[Any]:
-        """The events that have come and were not received."""
-        return [event for answer in self.exchange.unread() for event in self._decoded(answer)["events"]]
+        """Return the events that have come and were not received."""
+        return [event for reply in self.exchange.unread() for event in self._decoded(reply)["events"]]
 
-    def _decoded(self, answer: Json) -> Json:
-        response = decode(WATCH.response, answer["response"])
+    def _decoded(self, reply: Json) -> Json:
+        response = decode(WATCH.response, reply["response"])
         if self._resumes:
             if response["snapshot_started"]:
                 self._revisions.clear()

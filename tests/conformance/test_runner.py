@@ -1,4 +1,4 @@
-"""The runner itself: that it sees what is wrong, whatever is wrong."""
+"""The runner itself: it reports every kind of fault."""
 
 import sys
 from datetime import UTC, datetime

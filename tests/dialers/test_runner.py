@@ -20,7 +20,7 @@ from ringback.ports.values import Extension
 from tests.world.samples import seconds
 from tests.world.use_cases import World
 
-# Short enough to be extended at once, which is not when it lapses: the clock of the world stands still.
+# Short enough to be extended at once. It does not lapse meanwhile: the clock of the world stands still.
 LEASE = timedelta(milliseconds=3)
 
 
@@ -51,7 +51,7 @@ class HeldDialer:
 
 
 class FailingStore:
-    """The store of the world, away for the named operations."""
+    """The store of the world, which fails the named operations."""
 
     def __init__(self, world: World) -> None:
         self._store = world.store
@@ -74,7 +74,7 @@ class FailingStore:
         return kept
 
     async def extend_again(self) -> None:
-        """Wait for an extension that begins from here on, or nearly."""
+        """Wait for an extension that begins after this call, or nearly."""
         for _ in range(2):
             self.extended.clear()
             await self.extended.wait()
@@ -95,7 +95,7 @@ class Scene:
         return await self.dialer.placed.get()
 
     async def until(self, callback: Callback, condition: Callable[[Callback], bool]) -> Callback:
-        """Wait, change by change, until this is true of the callback."""
+        """Wait, change by change, until the condition is true of the callback."""
         while True:
             found = await self.world.callback_queries.get(callback.callback_id)
             if condition(found):
@@ -168,13 +168,13 @@ async def test_the_lease_is_kept_during_a_long_call(world: World) -> None:
 
 
 async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """And nothing is reported of it; the dialer goes on with others."""
+    """Nothing is reported of it, and the dialer goes on with other calls."""
     caplog.set_level("INFO", "ringback.dialers.runner")
     async with running(world, lease=LEASE) as scene:
         service = await world.service()
         callback = await world.create(service, max_retries=0)
         placed = await scene.next_call()
-        # The lease has lapsed, however often it is extended until then.
+        # The lease lapses, however often it is extended until then.
         while (lapsed := await world.callback_queries.get(callback.callback_id)).lease is not None:
             await world.run_until(seconds(60))
         assert lapsed.attempts[0].outcome is Outcome.INTERRUPTED
@@ -290,7 +290,7 @@ async def test_a_bug_of_the_dialer_ends_the_runner_and_all_its_calls(world: Worl
 
 @pytest.fixture
 def given_up(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Set once the runner says that a call could not be recorded."""
+    """Return an event that is set once the runner logs that a call could not be recorded."""
     said = asyncio.Event()
 
     def warning(message: str, *details: object) -> None:

@@ -1,4 +1,4 @@
-"""What the script makes of a target, without leases or a store."""
+"""What the simulated dialer does for a target, without leases or a store."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ AT_ONCE = timedelta(0)
 
 
 class NotedCall:
-    """Notes what is reported, and is hung up after the named report."""
+    """A call that notes what is reported, and is hung up after the named report."""
 
     def __init__(self, hang_up_after: str = "") -> None:
         self.hang_up = asyncio.Event()
@@ -37,7 +37,7 @@ class NotedCall:
 
 
 def dialed(target: str) -> Callback:
-    """A callback whose first attempt has just begun."""
+    """Return a callback whose first attempt has just begun."""
     return samples.dial(samples.offer(samples.new(target=target, max_retries=3)))
 
 

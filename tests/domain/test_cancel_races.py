@@ -1,4 +1,4 @@
-"""A cancel races with every step of a call: its answer is never contradicted."""
+"""A cancel races with every step of a call: its result is never contradicted."""
 
 from collections.abc import Sequence
 from itertools import permutations
@@ -29,8 +29,8 @@ ORDERS = [order for size in range(1, len(RACE) + 1) for order in permutations(RA
 
 
 def race(callback: Callback, order: Sequence[type[Event]], outcome: Outcome) -> tuple[str, Callback, Callback]:
-    """The answer to the cancel, the callback as it was then, and as it was when all was over."""
-    answer, asked = "", callback
+    """Return the result of the cancel, the callback as it was then, and the callback at the end."""
+    result, asked = "", callback
     for kind in order:
         event = event_of(
             kind, callback, callback.update_time + SECOND, **{"outcome": outcome} if kind is AttemptEnded else {}
@@ -40,11 +40,11 @@ def race(callback: Callback, order: Sequence[type[Event]], outcome: Outcome) -> 
             for step in steps:
                 callback = after(callback, step)
             if kind is CancelRequested:
-                answer, asked = callback.state.name, callback
+                result, asked = callback.state.name, callback
         except (StateRefused, LeaseRefused, IllegalTransition) as refusal:
             if kind is CancelRequested:
-                answer, asked = type(refusal).__name__, callback
-    return answer, asked, callback
+                result, asked = type(refusal).__name__, callback
+    return result, asked, callback
 
 
 OUTCOMES = (Outcome.ANSWERED, Outcome.BUSY, Outcome.MACHINE, Outcome.BLOCKED)
@@ -57,14 +57,14 @@ RACES = [
 
 @pytest.mark.parametrize(("start", "outcome"), RACES, ids=name)
 def test_the_answer_to_a_cancel_is_never_contradicted(start: State, outcome: Outcome) -> None:
-    answers = set()
+    results = set()
     for order in ORDERS:
-        answer, asked, final = race(in_state(start), order, outcome)
-        answers.add(answer)
+        result, asked, final = race(in_state(start), order, outcome)
+        results.add(result)
         later = order[order.index(CancelRequested) + 1 :]
-        if answer == "CANCELLED":
+        if result == "CANCELLED":
             assert final is asked, (order, final)
-        elif answer == "CANCELLING":
+        elif result == "CANCELLING":
             assert len(final.attempts) == len(asked.attempts), order
             if not {AttemptEnded, LeaseLapsed} & set(later):
                 assert final.state is S.CANCELLING, order
@@ -72,12 +72,12 @@ def test_the_answer_to_a_cancel_is_never_contradicted(start: State, outcome: Out
                 assert final.state is (S.COMPLETED if outcome is Outcome.ANSWERED else S.CANCELLED), order
             else:
                 assert final.state is S.CANCELLED, order
-        elif answer == "CallbackConnected":
+        elif result == "CallbackConnected":
             assert asked.state is S.CONNECTED
             assert final.state not in (S.CANCELLED, S.CANCELLING), order
             assert final.cancel_time is None
         else:
-            assert answer == "CallbackEnded", order
+            assert result == "CallbackEnded", order
             assert final is asked, order
             assert final.state is not S.CANCELLED
         if final.state in (S.CANCELLED, S.CANCELLING):
@@ -91,7 +91,7 @@ def test_the_answer_to_a_cancel_is_never_contradicted(start: State, outcome: Out
         S.CANCELLING: {"CANCELLING", "CANCELLED", "CallbackEnded"},
         S.COMPLETED: {"CallbackEnded"},
     }
-    assert answers <= possible[start]
+    assert results <= possible[start]
 
 
 def test_after_an_accepted_cancel_no_call_can_be_announced() -> None:

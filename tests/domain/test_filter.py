@@ -1,4 +1,4 @@
-"""Which callbacks a filter is about."""
+"""Which callbacks a filter matches."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -93,7 +93,7 @@ def test_does_not_match(wanted: CallbackFilter) -> None:
 
 
 def combined(filters: list[CallbackFilter]) -> CallbackFilter:
-    """All fields of these filters, each in a field of its own."""
+    """Return a filter with the fields that are set in these; of one field, the last."""
     result = MATCH_ALL
     for one in filters:
         names = (name for name in one.__struct_fields__ if getattr(one, name) != getattr(MATCH_ALL, name))

@@ -1,4 +1,4 @@
-"""Lease tokens: what is none of ours is refused, and nothing of it is kept."""
+"""Lease tokens: one that the server did not make is refused, and nothing of it is kept."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a callback's life keeps to, whatever happens to it."""
+"""What holds through a callback's life, whatever happens to it."""
 
 from datetime import timedelta
 
@@ -99,7 +99,7 @@ class Life(RuleBasedStateMachine):
         before = self.callback
         due = before.next_attempt_time is not None and before.next_attempt_time <= self.now
         if kind is BecameDue and not due:
-            return  # the scheduler does not say so
+            return  # the scheduler would not find it due
         try:
             event = self.event(kind, outcome)
             for step in steps_to_end(before, event) if isinstance(event, AttemptEnded) else (event,):

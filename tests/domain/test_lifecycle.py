@@ -1,4 +1,4 @@
-"""The transition table: what it has, what it refuses, and what each step does."""
+"""The transition table: its entries, its refusals, and the effect of each step."""
 
 from collections.abc import Mapping, Sequence
 
@@ -66,7 +66,7 @@ LEAVES_TO: Mapping[State, set[State]] = {
 }
 # "A retry that could only start after `expire_time` is not waited for: EXPIRED at once, the attempts kept."
 DELIBERATE = {(S.DIALING, S.EXPIRED), (S.CONNECTED, S.EXPIRED)}
-# What happens without leaving the state: `same` answers the very same callback, a repeat.
+# What happens without leaving the state: `same` returns the very same callback, a repeat.
 STAYS: Mapping[State, Mapping[type[Event], str]] = {
     S.SCHEDULED: {OpeningMoved: "changed", Rescheduled: "changed"},
     S.DIALING: {DialingStarted: "same", Ringing: "changed"},
@@ -261,7 +261,7 @@ def test_a_report_is_kept_as_it_came() -> None:
 
 LAPSES = {
     S.DIALING: S.SCHEDULED,  # the phone may have rung
-    S.CONNECTED: S.COMPLETED,  # never redial somebody who was reached
+    S.CONNECTED: S.COMPLETED,  # never redial a person who was reached
     S.CANCELLING: S.CANCELLED,
 }
 

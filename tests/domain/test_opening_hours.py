@@ -246,7 +246,7 @@ Wall = tuple[date, int]  # a local date and its minute
 
 @cache
 def walls(zone: str, night: str) -> list[Wall]:
-    """The wall clock at every minute of the four days from the day before the night."""
+    """Return the wall clock at every minute of the four days from the day before the night."""
     local = [(first_minute(night) + minute * MINUTE).astimezone(ZoneInfo(zone)) for minute in range(4 * 1440)]
     return [(wall.date(), wall.hour * 60 + wall.minute) for wall in local]
 
@@ -265,7 +265,7 @@ def covers(opening_hours: OpeningHours, wall: Wall) -> bool:
 
 
 def times(*most_interesting: int) -> st.SearchStrategy[int]:
-    """Minutes of the day: those at which the clocks change more often than others."""
+    """Draw minutes of the day: those at which the clocks change more often than others."""
     clock_changes = st.sampled_from([*most_interesting, 60, 90, 119, 120, 121, 150, 179, 180, 210])
     return clock_changes | st.integers(1, 1439)
 
@@ -278,7 +278,7 @@ def opening_periods(draw: st.DrawFn) -> OpeningPeriod:
 
 
 def next_change(opening_hours: OpeningHours, zone: str, night: str, start: int) -> datetime | None:
-    """The first minute after `start` that differs from it; None when the four days have none."""
+    """Return the first minute after `start` that differs from it; None when the four days have none."""
     covered = [covers(opening_hours, wall) for wall in walls(zone, night)]
     for minute in range(start, len(covered)):
         if covered[minute] != covered[start]:

@@ -1,4 +1,4 @@
-"""Making a callback of a request, and planning it anew: due dates, openings, expiry, time between attempts."""
+"""Plan and replan: due dates, openings, expiry, time between attempts."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -209,7 +209,7 @@ def test_a_new_target_replaces_the_alternative_one() -> None:
 
 
 def test_the_first_request_is_remembered() -> None:
-    """A repeated create is compared to what was sent first, however often it was rescheduled since."""
+    """A repeated create is compared to the first request, however often it was rescheduled since."""
     callback = planned()
     moved = replanned(replanned(callback, NOW + DAY, priority=Priority.LOW), NOW + 2 * DAY)
     assert moved.sent_request == callback.request
@@ -238,7 +238,7 @@ def test_a_due_date_while_closed_waits_for_the_opening() -> None:
 
 
 def attempted(*outcomes: Outcome, ended: datetime = NOW, seconds_between_retries: int = 600) -> Callback:
-    """A callback that waits for its retry; its last attempt ended at `ended`."""
+    """Return a callback that waits for its retry, and whose last attempt ended at `ended`."""
     attempts = tuple(
         Attempt(
             number=number,

@@ -23,7 +23,7 @@ weights = st.lists(st.integers(1, 12), min_size=7, max_size=7).map(tuple)
 def grants(
     waiting: Collection[Priority], count: int, round_: Credits, by: Sequence[int] = WEIGHTS
 ) -> tuple[list[Priority], Credits]:
-    """Grant `count` times with the same levels waiting."""
+    """Return the levels of `count` grants, with the same levels waiting at each."""
     granted = []
     for _ in range(count):
         level, round_ = pick(waiting, round_, by)
@@ -39,7 +39,7 @@ def after_history(history: Sequence[Collection[Priority]], by: Sequence[int]) ->
 
 
 def nginx(waiting: Collection[Priority], by: Sequence[int]) -> Iterator[Priority]:
-    """The reference: `ngx_http_upstream_get_peer`, over peers that are always up."""
+    """Yield the choices of the reference: `ngx_http_upstream_get_peer`, over peers that are always up."""
     weight = {level: by[WEIGHTED.index(level)] for level in WEIGHTED if level in waiting}
     current = dict.fromkeys(weight, 0)
     while True:
@@ -117,7 +117,7 @@ def test_nobody_waiting_is_an_error() -> None:
 
 
 def assert_exact(round_: Credits, by: tuple[int, ...]) -> None:
-    """Every `sum(by)` grants in a row from here on, all levels waiting, have each level exactly its weight."""
+    """Check that each `sum(by)` grants in a row from here, all levels waiting, have each level exactly its weight."""
     size = sum(by)
     granted, _ = grants(WEIGHTED, 2 * size, round_, by)
     assert share(granted[:size]) == by
@@ -158,7 +158,7 @@ def test_every_window_is_exact_after_histories_made_to_break_it() -> None:
 def test_a_restart_in_the_middle_of_a_round_changes_nothing(
     history: list[frozenset[Priority]], split: int, by: tuple[int, ...]
 ) -> None:
-    """All there is to know is in the integers that are stored."""
+    """The stored integers are all of the state."""
     round_ = after_history(history, by)
     first, stored = grants(WEIGHTED, split, round_, by)
     rest, _ = grants(WEIGHTED, 56 - split, tuple(int(text) for text in map(str, stored)), by)
@@ -207,7 +207,7 @@ def test_a_level_that_empties_forgets_its_credit() -> None:
     assert round_[WEIGHTED.index(LOW)] == 0
 
 
-# Three rounds. Seen are up to 53 grants, from an opponent who looks at the credits and chooses greedily.
+# Three rounds. An opponent that looks at the credits and chooses greedily delays a level by up to 53 grants.
 PATIENCE = 3 * sum(WEIGHTS)
 
 
@@ -224,7 +224,7 @@ def test_nobody_starves_while_others_come_and_go_at_every_grant(waits: Priority,
 
 @pytest.mark.parametrize("waits", WEIGHTED)
 def test_nobody_starves_under_an_opponent(waits: Priority) -> None:
-    """Others come and go as suits the opponent best: serve someone else, whom it costs least."""
+    """Others come and go as suits the opponent best: another level is served, the one it costs least."""
     rng = random.Random(int(waits))
     round_, waited = FRESH_ROUND, 0
     for turn in range(400):
@@ -238,7 +238,7 @@ def test_nobody_starves_under_an_opponent(waits: Priority) -> None:
 
 
 def test_mended_rounds_start_with_each_level_in_rotation() -> None:
-    """The worst that can come: a state that needs mending, seven times. Each time another level is served."""
+    """The worst case: a state that needs mending, seven times. Each time another level is served."""
     apart = (200, -200, 0, 0, 0, 0, 0)
     started = []
     for next_start in range(7):

@@ -304,7 +304,7 @@ requests = st.builds(
 
 @given(requests)
 def test_whatever_is_sent_is_judged(request: CallbackRequest) -> None:
-    """It never raises, and names no field that a request does not have."""
+    """The check never raises, and names no field that a request does not have."""
     names = set(CallbackRequest.__struct_fields__) | {"service"}
     for violation in violations(request):
         assert violation.field.removeprefix("callback_request.").partition("[")[0] in names

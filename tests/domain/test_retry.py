@@ -35,7 +35,7 @@ def minutes(count: float) -> timedelta:
 def schedule(
     outcomes: tuple[Outcome, ...], seconds_between_retries: int, by: Service, max_attempts: int = 101
 ) -> list[str]:
-    """What happens when the attempts end like this one after the other, each of them after a minute."""
+    """Return what happens when attempts of a minute each end with these outcomes, one after the other."""
     lines, start = [], NINE
     for number, outcome in enumerate(outcomes, start=1):
         ended = start + minutes(1)

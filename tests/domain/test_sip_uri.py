@@ -36,7 +36,7 @@ TORTURES = [
 
 
 def parse_or_none(text: str) -> SipUri | None:
-    """None when it is refused; any other exception is a fault."""
+    """Return None when it is refused; any other exception is a fault."""
     try:
         return SipUri.parse(text)
     except ValueError:
@@ -223,7 +223,7 @@ def texts(more: str, min_size: int = 1) -> st.SearchStrategy[str]:
 
 @st.composite
 def sip_uris(draw: st.DrawFn) -> str:
-    """Any URI that the grammar allows, plus a raw '#' in the user part."""
+    """Draw any URI that the grammar allows, plus a raw '#' in the user part."""
     text = draw(st.sampled_from(["sip:", "SIPS:"]))
     text += draw(st.just("") | texts("&=+$,;?/#").map(lambda user: user + "@")) + draw(HOSTS)
     text += draw(st.just("") | st.integers(1, 65_535).map(lambda port: f":{port}"))

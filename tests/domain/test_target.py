@@ -90,7 +90,7 @@ def test_the_longest_target_is_accepted() -> None:
 
 
 def test_a_number_range_that_the_library_does_not_know_is_accepted() -> None:
-    """+41 11 … has the length of a Swiss number; as far as the library knows, nobody has been given it."""
+    """+41 11 … has the length of a Swiss number; as far as the library knows, none has been assigned."""
     assert not phonenumbers.is_valid_number(phonenumbers.parse("+41115556677"))
     assert Target.parse("tel:+41 11 555 66 77").uri == "tel:+41115556677"
 
@@ -121,7 +121,7 @@ def test_the_user_part(target: str, user: str) -> None:
 
 
 def normalise_or_none(text: str) -> str | None:
-    """None when it is refused; any other exception is a fault."""
+    """Return None when it is refused; any other exception is a fault."""
     try:
         return Target.parse(text).uri
     except InvalidTarget:

@@ -10,7 +10,7 @@ from tests.world.replicas import Replica, pair
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Durable]:
-    cluster = Durable.start({})  # what PostgreSQL does by itself is safe
+    cluster = Durable.start({})  # PostgreSQL's defaults are safe
     yield cluster
     cluster.destroy()
 

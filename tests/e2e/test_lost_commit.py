@@ -1,4 +1,4 @@
-"""A promise is stored, and whoever asked for it does not get to know."""
+"""A promise is stored, and its caller does not get to know."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""PostgreSQL is away, or hangs: everybody is told so in time, and all goes on by itself when it is back."""
+"""PostgreSQL is away, or hangs: every caller is told in time, and all goes on by itself when it is back."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ async def test_an_outage(cluster: Durable, outage: Outage) -> None:
 
 
 async def leased(api: Api) -> dialer_pb.Lease:
-    """Poll until there is something to do, as dialers do."""
+    """Poll until there is a lease, as dialers do."""
     request = dialer_pb.LeaseCallbacksRequest(dialer_id="test")
     while not (leases := (await insist(api.dialers.LeaseCallbacks, request)).leases):
         pass
@@ -82,14 +82,14 @@ async def leased(api: Api) -> dialer_pb.Lease:
 
 
 async def watching(api: Api) -> Any:
-    """A watch that has begun."""
+    """Return a watch that has begun."""
     stream = api.callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
     await stream.read()
     return stream
 
 
 async def tells(stream: Any, callback: cb.Callback) -> None:
-    """Return when the watch tells of it; fails when the watch ends."""
+    """Return when the watch tells of the callback; fail when the watch ends."""
     events: list[cb.Callback] = []
     while callback not in events:
         response = await stream.read()
@@ -110,23 +110,23 @@ class Health:
 
 
 async def all_are_refused(api: Api, lease: dialer_pb.Lease) -> None:
-    """Each kind of call with UNAVAILABLE, before its deadline has passed."""
+    """Check that each kind of call fails with UNAVAILABLE before its deadline has passed."""
     calls = every_call(api, lease)
     told = await asyncio.gather(*(refusal_by(call, request) for call, request in calls.values()))
     assert dict(zip(calls, told, strict=True)) == dict.fromkeys(calls, "UNAVAILABLE STORAGE_UNAVAILABLE")
 
 
 async def refusal_by(call: Any, request: Message) -> str:
-    answer = call(request, timeout=DEADLINE_S)
+    running = call(request, timeout=DEADLINE_S)
     try:
-        await (answer.read() if isinstance(answer, grpc.aio.UnaryStreamCall) else answer)
+        await (running.read() if isinstance(running, grpc.aio.UnaryStreamCall) else running)
     except grpc.aio.AioRpcError as error:
         return f"{error.code().name} {refusal_of(error).reason}"
     return "OK"
 
 
 def every_call(api: Api, lease: dialer_pb.Lease) -> Mapping[str, tuple[Any, Message]]:
-    """One of every kind, as it would succeed."""
+    """Return one call of every kind, as it would succeed."""
     callbacks, dialers, directory = api.callbacks, api.dialers, api.directory
     key, token, service_id = by_id(lease.callback.callback_id), lease.lease_token, api.service_id
     create = pb.CreateCallbackRequest(callback_request=api.request())

@@ -1,4 +1,4 @@
-"""What one server knows, and does, because of another one. Nothing here waits for a safety net."""
+"""What one server knows, and does, because of another one. No test here waits for a safety net."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ Pair = tuple[Replica, Replica]
 
 @pytest.fixture(autouse=True)
 def only_notifications(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers ask by themselves for what others have committed; not in these tests."""
+    """Keep servers from polling for what others have committed, which is their safety net."""
     monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", 3600.0)
     monkeypatch.setattr(listener, "POLLING_INTERVAL_S", 3600.0)
 
@@ -82,7 +82,7 @@ async def test_a_queue_knows_the_dialers_of_all_servers(replicas: Pair) -> None:
     waiting = await a.api.create("sip:other@sim.example")
     request.callback_key.callback_id = waiting.callback_id
     while (await b.api.directory.GetQueue(request)).position.reason == directory_pb.WAITING_REASON_NO_DIALER:
-        pass  # A is about to tell of its dialer
+        pass  # A is about to write that it has a dialer
     assert (await b.api.directory.GetQueue(request)).position.reason == directory_pb.WAITING_REASON_BEHIND_OTHERS
 
 
@@ -93,8 +93,8 @@ async def test_a_cancel_reaches_the_dialer_that_is_built_into_another_server(clu
         created = await b.api.create()
         await b.api.until(created.callback_id, lambda callback: bool(callback.attempts))
         request = pb.CancelCallbackRequest(key=by_id(created.callback_id))
-        answer = await b.api.callbacks.CancelCallback(request)
-        assert answer.callback.state == cb.CALLBACK_STATE_CANCELLING
+        response = await b.api.callbacks.CancelCallback(request)
+        assert response.callback.state == cb.CALLBACK_STATE_CANCELLING
         ended = await b.api.until_ended(created.callback_id)
         assert ended.state == cb.CALLBACK_STATE_CANCELLED
 
@@ -121,11 +121,11 @@ async def first_events(stream: Any) -> list[cb.Callback]:
 async def test_one_promise_however_many_servers_are_asked_for_it_at_once(replicas: Pair) -> None:
     a, b = replicas
     request = pb.CreateCallbackRequest(callback_request=a.api.request(caller_id="crm", external_task_id="4711"))
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(server.api.callbacks.CreateCallback(request) for server in (a, b) for _ in range(10))
     )
-    assert len({answer.callback.callback_id for answer in answers}) == 1
-    assert sum(answer.created for answer in answers) == 1
+    assert len({response.callback.callback_id for response in responses}) == 1
+    assert sum(response.created for response in responses) == 1
 
 
 async def test_one_call_per_number_however_many_servers_grant_at_once(replicas: Pair) -> None:
@@ -147,7 +147,7 @@ async def test_a_repeated_poll_is_answered_by_every_server(replicas: Pair) -> No
 
 
 async def test_a_repeated_poll_waits_for_what_is_just_being_granted(replicas: Pair, cluster: Durable) -> None:
-    """The server that was asked first has gone, its last transaction has not."""
+    """The server that was asked first is gone, its last transaction is not."""
     a, b = replicas
     sales = await a.api.add_service("sip:sales@cc.example")
     for service_id in (a.api.service_id, sales):
@@ -165,7 +165,7 @@ async def test_a_repeated_poll_waits_for_what_is_just_being_granted(replicas: Pa
 
 
 async def take_lead(server: Replica) -> None:
-    """Return when it leads."""
+    """Return when the server leads."""
     leads = asyncio.Event()
     server.app.leader_election.listen(leads.set)
     if not server.app.leader_election.leads:
@@ -173,7 +173,7 @@ async def take_lead(server: Replica) -> None:
 
 
 async def test_another_server_leads_when_the_leader_hangs(cluster: Durable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the one that hangs does not believe that it still leads."""
+    """The server that hangs does not believe that it still leads."""
     url = cluster.new_schema()
     async with replica(url) as a:
         await take_lead(a)

@@ -1,4 +1,4 @@
-"""Talking to a server that is killed all the time."""
+"""Calls to a server that is killed all the time."""
 
 import asyncio
 import time
@@ -14,13 +14,13 @@ from tests.world.api import Api, refusal_of
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
-# Far more than a start, or an answer, takes on a busy machine: beyond it something hangs.
+# Far more than a start or a response takes on a busy machine: beyond it something hangs.
 PATIENCE_S: Final = 30.0
-# What the service config gives a call.
+# The deadline that the service config sets.
 DEADLINE_S: Final = 10.0
-# What a client gives it that knows that a server hangs: the next try goes to another one.
+# The deadline while a server is known to hang: the next try goes to another one.
 HASTE_S: Final = 1.0
-# How long to leave a server alone that says it is stopping; nothing tells a client when the next one is up.
+# How long to leave a server alone that is stopping; nothing tells a client when the next one is up.
 PAUSE_S: Final = 0.2
 
 # A server that shuts down cancels what has reached gRPC but not yet the server's own code.
@@ -30,7 +30,7 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),
-    # What is answered shall be the answer to this very call: `insist` is what repeats.
+    # A response must belong to this very call: `insist` is what repeats.
     ("grpc.enable_retries", 0),
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
 )
@@ -38,7 +38,7 @@ _CHANNEL_OPTIONS: Final = (
 
 @asynccontextmanager
 async def connect(ports: Sequence[int]) -> AsyncIterator[Api]:
-    """A channel that is back soon after a server is; each call goes to the next one of those that are up."""
+    """Open a channel that reconnects soon after a server is back; calls take turns over the servers that are up."""
     target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
     async with grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS) as channel:
         yield Api(
@@ -54,10 +54,10 @@ async def insist(
     request: Request,
     has_hung: Callable[[float], bool] | None = None,
 ) -> Response:
-    """Repeat a call until it is answered. What alone does not say what became of it is repeated; the rest is raised.
+    """Repeat a call until it succeeds. A status that does not say what became of it is retried; others are raised.
 
-    Of many servers, one may hang: `has_hung` tells whether one did since a moment (of `time.monotonic`). Only then a
-    call may miss its deadline.
+    Of many servers, one may hang: `has_hung` tells whether one did since a moment (of `time.monotonic`). Only then may
+    a call miss its deadline.
     """
     while True:
         begun = time.monotonic()

@@ -1,7 +1,7 @@
 """An independent referee: reads the events of a watch of everything, and says which promise was broken.
 
 It knows the contract and nothing of the server: the rules are written down here a second time, so that a mistake
-in the server's own table is not repeated by whoever looks for it. It has to see every event from the first one on.
+in the server's own table is not repeated by the code that looks for it. It has to see every event from the first on.
 """
 
 from collections import defaultdict
@@ -52,7 +52,7 @@ class Checker:
 
     def __init__(self, services: Iterable[Service]) -> None:
         self.findings: list[str] = []
-        # The fold of all events: what ListCallbacks has to answer.
+        # The fold of all events: what ListCallbacks has to return.
         self.callbacks: dict[str, cb.Callback] = {}
         self.open: set[str] = set()
         self.redelivered = 0
@@ -60,23 +60,23 @@ class Checker:
         # A digest of every event, in order; and of every callback at every revision.
         self._events: list[int] = []
         self._versions: dict[tuple[str, int], int] = {}
-        # Which of them the stream has come to.
+        # The position of the stream in them.
         self._position = 0
         self._in_progress: defaultdict[str, set[str]] = defaultdict(set)
         self._holder_of_target: dict[str, str] = {}
 
     @property
     def events(self) -> int:
-        """How many different events there were."""
+        """Return how many different events there were."""
         return len(self._events)
 
     @property
     def position(self) -> int:
-        """How many events precede the next one of the stream."""
+        """Return how many events precede the next one of the stream."""
         return self._position
 
     def resume_at(self, position: int) -> None:
-        """A new stream continues where `position` was this: it has to tell once more exactly what followed then."""
+        """Expect a new stream to continue where `position` was this, and to repeat exactly what followed then."""
         self._position = position
 
     def take(self, event: pb.CallbackEvent) -> None:
@@ -90,9 +90,9 @@ class Checker:
         self._events.append(digest)
         self._learn(event)
 
-    def confirm(self, answered: Iterable[cb.Callback]) -> None:
-        """Each callback that the server has answered is a version that the watch told, too."""
-        for callback in answered:
+    def confirm(self, returned: Iterable[cb.Callback]) -> None:
+        """Check that each callback that the server returned is a version that the watch told, too."""
+        for callback in returned:
             told = self._versions.get((callback.callback_id, callback.revision))
             if told is None:
                 self._find(callback, "was answered, and the watch never told this revision")
@@ -100,7 +100,7 @@ class Checker:
                 self._find(callback, "was answered differently from what the watch told of this revision")
 
     def compare(self, listed: Iterable[cb.Callback]) -> None:
-        """The fold of the stream equals the list."""
+        """Check that the fold of the stream equals the list."""
         remaining = dict(self.callbacks)
         for callback in listed:
             folded = remaining.pop(callback.callback_id, None)
@@ -155,7 +155,7 @@ class Checker:
 
 
 class Fold:
-    """What a client with a filter keeps, exactly as callback_service.proto tells it to."""
+    """What a client with a filter keeps, exactly as callback_service.proto prescribes."""
 
     def __init__(self) -> None:
         self.callbacks: dict[str, cb.Callback] = {}
@@ -172,7 +172,7 @@ class Fold:
             self.callbacks[event.callback.callback_id] = event.callback
 
     def differences(self, listed: Iterable[cb.Callback]) -> Iterator[str]:
-        """A line for each callback of which the fold and the filtered list say something else."""
+        """Yield a line for each callback that differs between the fold and the filtered list."""
         there = {callback.callback_id: callback for callback in listed}
         for callback_id in sorted(there.keys() | self.callbacks.keys()):
             watched, listed_one = self.callbacks.get(callback_id), there.get(callback_id)
@@ -215,7 +215,7 @@ def _faults_of_change(before: cb.Callback, event: pb.CallbackEvent, service: Ser
 
 
 def _faults_of_history(before: cb.Callback, callback: cb.Callback) -> Iterator[str]:
-    """What is over stays as it was; one attempt begins at a time, and only by dialling."""
+    """Require that what is over stays as it was, and that one attempt begins at a time, only by dialling."""
     closed = [attempt for attempt in before.attempts if attempt.HasField("end_time")]
     if list(callback.attempts[: len(closed)]) != closed:
         yield "an attempt that was over has changed"
@@ -225,9 +225,9 @@ def _faults_of_history(before: cb.Callback, callback: cb.Callback) -> Iterator[s
 
 
 def _faults_of_timing(before: cb.Callback, callback: cb.Callback, service: Service) -> Iterator[str]:
-    """Nobody is dialled before the time that was said, nor too soon after the attempt before."""
+    """Require that no target is dialled before the announced time, nor too soon after the attempt before."""
     if not callback.attempts:
-        return  # which `_faults_of_history` has told
+        return  # `_faults_of_history` has told of it
     start = callback.attempts[-1].start_time
     if before.HasField("next_attempt_time") and start.ToNanoseconds() < before.next_attempt_time.ToNanoseconds():
         yield f"dialled at {_time(start)}, before its next_attempt_time {_time(before.next_attempt_time)}"

@@ -1,4 +1,4 @@
-"""The systems that ask for callbacks. They never give up: what was not answered is sent again until it is."""
+"""The systems that ask for callbacks. They never give up: a request is sent again until it gets a response."""
 
 import random
 import time
@@ -40,13 +40,13 @@ class Client:
     name: str
     api: Api
     ledger: Ledger
-    # And how much of the load each of them gets.
+    # And the share of the load that each of them gets.
     services: Mapping[str, int]
     dice: random.Random
     has_hung: Callable[[float], bool] | None = None
 
     async def act(self) -> None:
-        """Do one thing; an error that is not to be expected is a finding."""
+        """Do one thing; an error that is not expected is a finding."""
         actions: dict[Callable[[], Awaitable[None]], int] = {
             self._create: 8,
             self._create_batch: 1,
@@ -61,32 +61,32 @@ class Client:
             if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:  # the callback was further on already
                 self.ledger.findings.append(f"{action.__name__}: {error.code().name} {error.details()}")
 
-    # --- Asking --------------------------------------------------------------------------------------------------
+    # --- Create --------------------------------------------------------------------------------------------------
 
     async def _create(self) -> None:
         await self._send(self.ledger.add(self._new_request()))
 
     async def _repeat(self) -> None:
-        """Send again what was sent before, answered or just under way."""
+        """Send again what was sent before, acknowledged or just under way."""
         if self.ledger.promises:
             await self._send(self.dice.choice(self.ledger.promises))
 
     async def _send(self, promise: Promise) -> None:
         try:
-            answer = await self._insist(self.api.callbacks.CreateCallback, promise.sent)
+            response = await self._insist(self.api.callbacks.CreateCallback, promise.sent)
         except grpc.aio.AioRpcError as error:
             if not _is_too_late(promise, refusal_of(error).reason):
                 raise
             promise.refused = True
         else:
-            self.ledger.acknowledge(promise, answer.callback, created=answer.created)
+            self.ledger.acknowledge(promise, response.callback, created=response.created)
 
     async def _create_batch(self) -> None:
         count = self.dice.randint(2, _MAX_BATCH)
         promises = [self.ledger.add(self._new_request()) for _ in range(count)]
         request = pb.BatchCreateCallbacksRequest(requests=[promise.sent for promise in promises])
-        answer = await self._insist(self.api.callbacks.BatchCreateCallbacks, request)
-        for promise, result in zip(promises, answer.results, strict=True):
+        response = await self._insist(self.api.callbacks.BatchCreateCallbacks, request)
+        for promise, result in zip(promises, response.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
             elif _is_too_late(promise, ErrorReason.Name(result.error.reason)):
@@ -95,7 +95,7 @@ class Client:
                 self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
 
     def _new_request(self) -> pb.CreateCallbackRequest:
-        """A request with one identity or the other, now and then with a time of its own."""
+        """Return a request with one identity or the other, now and then with a time of its own."""
         request = pb.CreateCallbackRequest(
             callback_request=cb.CallbackRequest(
                 target=self._target(),
@@ -126,7 +126,7 @@ class Client:
         host = f"shared{self.dice.randrange(_SHARED_TARGETS)}" if shared else f"n{self.dice.getrandbits(48):x}"
         return f"sip:{self.dice.choice(_SCRIPTS)}@{host}.example"
 
-    # --- Changing one's mind -------------------------------------------------------------------------------------
+    # --- Cancel and reschedule -----------------------------------------------------------------------------------
 
     async def _cancel(self) -> None:
         if callback_id := self._acknowledged():
@@ -139,18 +139,18 @@ class Client:
             if self.dice.random() < 0.5:
                 request.target = self._target()
             try:
-                answer = await self._insist(self.api.callbacks.RescheduleCallback, request)
+                response = await self._insist(self.api.callbacks.RescheduleCallback, request)
             except grpc.aio.AioRpcError as error:
                 if refusal_of(error).fields != ("due_date",):  # it expires before that
                     raise
             else:
-                self.ledger.answers.append(answer.callback)
+                self.ledger.returned.append(response.callback)
 
     async def _insist(self, call: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request) -> Response:
         return await insist(call, request, self.has_hung)
 
     def _acknowledged(self) -> str:
-        """One of the newest, which have not ended yet; "" when it is not known to exist."""
+        """Return the id of one of the newest, which have hardly ended yet; "" when it was not acknowledged."""
         newest = self.ledger.promises[-50:]
         return self.dice.choice(newest).callback_id if newest else ""
 
@@ -165,7 +165,7 @@ def _at(seconds: float) -> Timestamp:
 
 
 def _is_too_late(promise: Promise, reason: str) -> bool:
-    """Whether a request that was never stored is refused because its own `expire_time` has passed meanwhile."""
+    """Return whether a request that was never stored is refused because its own `expire_time` has passed meanwhile."""
     request = promise.sent.callback_request
     expired = request.HasField("expire_time") and request.expire_time.ToMicroseconds() / 1e6 <= time.time()
     return expired and reason.endswith("INVALID_FIELD") and not promise.callback_id

@@ -9,15 +9,15 @@ from typing import Final
 
 from tests.world.postgres import Cluster
 
-# How a server calls itself on its connections.
+# The name of a server on its connections.
 _APPLICATION: Final = "ringback"
 _BACKENDS: Final = f"SELECT pid FROM pg_stat_activity WHERE application_name = '{_APPLICATION}' ORDER BY pid"
-# Of the connections there are.
+# The share of the connections that is cut.
 _CUT_SHARE: Final = 0.5
 
 
 class Durable(Cluster):
-    """A cluster that loses nothing which it has acknowledged, whatever becomes of it."""
+    """A cluster that loses nothing that it has acknowledged, whatever happens to it."""
 
     async def restart(self) -> None:
         """Have it crash, and recover."""
@@ -25,13 +25,13 @@ class Durable(Cluster):
         await asyncio.to_thread(self.up)
 
     async def cut_connections(self, dice: random.Random) -> None:
-        """End some of the servers' connections, whatever is going on in them."""
+        """End some of the servers' connections, whatever runs on them."""
         backends = [pid for (pid,) in await asyncio.to_thread(self.execute, _BACKENDS)]
         chosen = dice.sample(backends, round(len(backends) * _CUT_SHARE))
         await asyncio.to_thread(self.execute, f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{chosen}::int[]) pid")
 
     def lose_power(self) -> None:
-        """Kill all its processes at one moment: none sees the death of another, nor says a last word."""
+        """Kill all its processes at one moment: none sees the death of another, nor writes a last line."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         self.suspend()
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()

@@ -1,10 +1,10 @@
-"""A dialer that is a process of its own, and not a good one.
+"""A dialer in a process of its own, with bad manners.
 
     python tests/hunts/dialer.py PORT NAME SEED SERVICE_ID...
 
 It phones nobody. It declines calls, goes away in the middle of a poll, falls silent until its leases have lapsed
-and then reports all the same, and says things twice. It tells on standard output, a line of JSON each, what it was
-allowed to do, and every answer that the contract does not allow. SIGTERM lets it finish its calls.
+and then reports all the same, and repeats itself. It prints on standard output, a line of JSON each, what it was
+allowed to do, and every response that the contract does not allow. SIGTERM lets it finish its calls.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _MAX_LEASES: Final = 4
 _MAX_CALLS: Final = 8
 # Long enough for the server to have closed the lease.
 _STALL_S: Final = LEASE_S + 0.5
-# So close to its end a lease is not relied on.
+# This close to its end, a lease is not relied on.
 _MARGIN_S: Final = 1.0
 _LOST: Final = frozenset({"LEASE_EXPIRED", "LEASE_SUPERSEDED"})
 
@@ -71,7 +71,7 @@ _ANSWERED: Final = {
 
 
 def tell(kind: str, *values: Any) -> None:
-    """One line for whoever started this process."""
+    """Print one line for the process that started this one."""
     click.echo(json.dumps([kind, *values]))
 
 
@@ -133,27 +133,27 @@ class Dialer:
         patience_s = self._dice.uniform(0, 0.2) if self._dice.random() < _VANISHES else None
         try:
             async with asyncio.timeout(patience_s):
-                answer = await insist(self._api.dialers.LeaseCallbacks, request)
+                response = await insist(self._api.dialers.LeaseCallbacks, request)
         except TimeoutError:
             return ()
-        for lease in answer.leases:
+        for lease in response.leases:
             tell("leased", lease.callback.callback_id, lease.fencing_token)
-        if answer.leases and self._dice.random() < _REPEATS:
-            return await self._repeat(request, answer.leases)
-        return answer.leases
+        if response.leases and self._dice.random() < _REPEATS:
+            return await self._repeat(request, response.leases)
+        return response.leases
 
     async def _repeat(self, request: pb.LeaseCallbacksRequest, leases: Sequence[pb.Lease]) -> Sequence[pb.Lease]:
-        """The same poll is answered with those of its leases that are still open, or with new ones if none is."""
-        answer = await insist(self._api.dialers.LeaseCallbacks, request)
+        """Repeat the poll, which must return those of its leases that are still open, or new ones if none is."""
+        response = await insist(self._api.dialers.LeaseCallbacks, request)
         first = {lease.lease_token for lease in leases}
-        again = {lease.lease_token for lease in answer.leases}
+        again = {lease.lease_token for lease in response.leases}
         if again & first and again - first:
             tell("finding", f"a repeated poll was granted {len(again - first)} more leases")
-        return answer.leases
+        return response.leases
 
 
 class Call:
-    """What this dialer makes of one lease."""
+    """What this dialer does with one lease."""
 
     def __init__(self, api: Api, lease: pb.Lease, dice: random.Random) -> None:
         self._api = api
@@ -189,19 +189,19 @@ class Call:
             await self._talk()
         await self._end(self._one_of(_ANSWERED))
 
-    # --- What it says --------------------------------------------------------------------------------------------
+    # --- What it reports -----------------------------------------------------------------------------------------
 
     async def _report(self, progress: "pb.AttemptProgress.ValueType") -> cb.Callback:
         request = pb.ReportProgressRequest(lease_token=self._token, progress=progress)
-        answer = await insist(self._api.dialers.ReportProgress, request)
+        response = await insist(self._api.dialers.ReportProgress, request)
         if self._now_and_then(_REPEATS):
-            answer = await insist(self._api.dialers.ReportProgress, request)
-        return answer.callback
+            response = await insist(self._api.dialers.ReportProgress, request)
+        return response.callback
 
     async def _end(self, outcome: "cb.CallOutcome.ValueType") -> None:
         request = pb.ReportOutcomeRequest(lease_token=self._token, outcome=outcome)
-        answer = await insist(self._api.dialers.ReportOutcome, request)
-        if outcome not in [attempt.outcome for attempt in answer.callback.attempts]:
+        response = await insist(self._api.dialers.ReportOutcome, request)
+        if outcome not in [attempt.outcome for attempt in response.callback.attempts]:
             tell("finding", f"{self._callback_id}: the outcome {outcome} was taken, and not recorded")
         if self._now_and_then(_REPEATS):
             again = await insist(self._api.dialers.ReportOutcome, request)
@@ -233,7 +233,7 @@ class Call:
             tell("finding", f"{self._callback_id} could be dialled after its lease was given back")
 
     async def _talk(self) -> None:
-        """A call that is longer than its lease."""
+        """Hold a call that is longer than its lease."""
         for _ in range(2):
             await asyncio.sleep(LEASE_S / 2)
             request = pb.ExtendLeasesRequest(lease_tokens=[self._token], lease_duration=Duration(seconds=LEASE_S))
@@ -247,7 +247,7 @@ class Call:
         if self._now_and_then(_STALLS):
             await asyncio.sleep(_STALL_S)
 
-    # --- What it may be told -------------------------------------------------------------------------------------
+    # --- What it is told -----------------------------------------------------------------------------------------
 
     async def _judge(self, error: grpc.aio.AioRpcError) -> None:
         reason = refusal_of(error).reason
@@ -257,7 +257,7 @@ class Call:
             tell("finding", f"{self._callback_id}: {error.code().name} {reason} {error.details()}")
 
     async def _judge_loss(self, reason: str) -> None:
-        """A lease is lost when it has run out, and before that only because its callback was ended."""
+        """Check that the lease has run out, or that it was lost because its callback was ended."""
         tell("refused", reason)
         if self._is_late():
             return
@@ -267,7 +267,7 @@ class Call:
             tell("finding", f"{self._callback_id}: a lease that has not run out is refused, in state {state}")
 
     def _keep(self, expire_time: Timestamp) -> None:
-        # Not the time to live: a process that was frozen does not know when it got the answer. Here both have one
+        # Not the time to live: a process that was frozen does not know when it got the response. Here both have one
         # clock.
         self._end_s = expire_time.ToMicroseconds() / 1e6
 

@@ -1,4 +1,4 @@
-"""Many dialers of every kind of bad manners, and a referee who sees everything.
+"""Many dialers with every kind of bad manners, and a referee that sees everything.
 
     python tests/hunts/dialers.py --callbacks 5000
     python tests/hunts/dialers.py --callbacks 10000 --postgres --servers 3
@@ -44,13 +44,13 @@ from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
 from tests.hunts.watcher import Watcher
 from tests.world.api import Api, by_id
 
-# Of what a service may have in progress, and its share of the callbacks: a lapse blocks a whole small service.
+# A service's share of the callbacks, by its capacity: a lapse blocks a whole small service.
 _SHARES: Final = {1: 0.03, 5: 0.17, 50: 0.8}
 _BATCH: Final = 500
 _CANCELLED_AT_ONCE: Final = 5
 # Nothing may stand still for longer than a few leases.
 _STANDSTILL_S: Final = 30.0
-# So long that everything which was leased has lapsed.
+# Long enough that everything which was leased has lapsed.
 _FROZEN_S: Final = LEASE_S + 1.0
 
 
@@ -86,7 +86,7 @@ class Hunt:
         self.checker = Checker(services)
         self.watcher = Watcher(ports_of(servers), self.checker, dice, cb.CallbackFilter(), hanging(servers))
         self.fleet = Fleet(ports_of(servers), [service.service_id for service in services], dice)
-        self.answers: list[cb.Callback] = []
+        self.returned: list[cb.Callback] = []
         self.findings: list[str] = []
         self._servers = servers
         self._api = api
@@ -102,7 +102,7 @@ class Hunt:
             requests = [self._request(service) for service in chosen[start : start + _BATCH]]
             batch = pb.BatchCreateCallbacksRequest(requests=requests)
             results = (await insist(self._api.callbacks.BatchCreateCallbacks, batch)).results
-            self.answers += [result.callback for result in results]
+            self.returned += [result.callback for result in results]
 
     async def empty(self, count: int, mischief: Mischief) -> None:
         """Let the dialers work until every callback has ended, and do the mischief evenly along the way."""
@@ -121,7 +121,7 @@ class Hunt:
                 deeds += [lambda: cluster.cut_connections(self._dice)] * mischief.cuts
             self._dice.shuffle(deeds)
             for number, deed in enumerate(deeds, start=1):
-                # The last deeds leave time for what they do to be seen.
+                # The last deeds leave time for their effects to be seen.
                 await self._progress_to(count * 9 // 10 * number // len(deeds))
                 await deed()
             await self._progress_to(count)
@@ -130,7 +130,7 @@ class Hunt:
     async def judge(self) -> None:
         listed = await self._api.list_all()
         self.checker.compare(listed)
-        self.checker.confirm(self.answers)
+        self.checker.confirm(self.returned)
         self.findings += self.fleet.compare(listed)
 
     def all_findings(self) -> Iterator[str]:
@@ -154,7 +154,7 @@ class Hunt:
         for callback_id in some:
             request = pb.CancelCallbackRequest(key=by_id(callback_id), reason="mischief")
             try:
-                self.answers.append((await insist(self._api.callbacks.CancelCallback, request)).callback)
+                self.returned.append((await insist(self._api.callbacks.CancelCallback, request)).callback)
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                     self.findings.append(f"cancel {callback_id}: {error.code().name} {error.details()}")
@@ -165,7 +165,7 @@ class Hunt:
         await server.start()
 
     async def _freeze_server(self) -> None:
-        if len(self._awake()) > 1:  # somebody has to go on
+        if len(self._awake()) > 1:  # one dialer has to go on
             server = self._any_server()
             server.freeze()
             await server.thaw_after(_FROZEN_S)
@@ -195,7 +195,7 @@ async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any
 
 
 async def hunt(folder: Path, *, callbacks: int, mischief: Mischief, seed: int, setting: Setting = ONE_SERVER) -> Report:
-    """One hunt on a fresh database: in `folder`, or that of the setting."""
+    """Run one hunt on a fresh database: in `folder`, or that of the setting."""
     begun = time.monotonic()
     async with _hunt(folder, setting, random.Random(seed)) as hunting:
         try:

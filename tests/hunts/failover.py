@@ -33,7 +33,7 @@ from tests.hunts.report import Report
 from tests.hunts.setting import Setting
 from tests.world.postgres import USER, Cluster
 
-# How long nobody promotes the standby.
+# How long passes before the standby is promoted.
 _OUTAGE_S: Final = 2.0
 _LOOK_INTERVAL_S: Final = 0.05
 
@@ -47,7 +47,7 @@ class Pair:
 
     @property
     def url(self) -> str:
-        """That of the primary, whichever it is."""
+        """Return the URL of the primary, whichever of the two it is."""
         return f"postgresql://{USER}@127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}/postgres"
 
     async def fail_over(self) -> None:
@@ -59,7 +59,7 @@ class Pair:
 @contextmanager
 def replicated() -> Iterator[Pair]:
     with ExitStack() as stack:
-        primary = Durable.start({})  # what PostgreSQL does by itself is safe
+        primary = Durable.start({})  # PostgreSQL's defaults are safe
         stack.callback(primary.destroy)
         standby = primary.new_standby()
         stack.callback(standby.destroy)
@@ -69,7 +69,7 @@ def replicated() -> Iterator[Pair]:
 
 
 class Failover:
-    """A storm with one blow that counts."""
+    """A storm whose main blow is one failover."""
 
     def __init__(self, raging: Storm, pair: Pair) -> None:
         self.seconds = 0.0
@@ -77,7 +77,7 @@ class Failover:
         self._pair = pair
 
     async def run(self, events: int) -> None:
-        """Fail over in the middle of so many events."""
+        """Fail over in the middle of this many events."""
         token = (await self._storm.api.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
         await self._storm.rage(
             [
@@ -108,7 +108,7 @@ class Failover:
             await self._storm.watchers[0].until(lambda: self._storm.checker.events >= enough)
 
     async def _replay(self, port: int, token: str) -> Checker:
-        """What a client is told that was away from before the failover until now."""
+        """Return the state of a client that was away from before the failover until now."""
         checker = Checker(self._storm.services)
         request = pb.WatchCallbacksRequest(resume_token=token, filter=cb.CallbackFilter())
         async with connect([port]) as api, asyncio.timeout(PATIENCE_S):
@@ -123,7 +123,7 @@ class Failover:
 
 
 async def hunt(folder: Path, pair: Pair, *, events: int, seed: int, servers: int = 3) -> Report:
-    """One failover, with logs in `folder`."""
+    """Run one failover, with logs in `folder`."""
     begun = time.monotonic()
     async with storm(folder, Setting(servers, pair.url), random.Random(seed)) as raging:
         failover = Failover(raging, pair)

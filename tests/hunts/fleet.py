@@ -1,4 +1,4 @@
-"""Many dialers, each a process of its own, and what they tell."""
+"""Many dialers, each a process of its own, and what they report."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ from tests.hunts.calls import PATIENCE_S
 from tests.hunts.dialer import LEASE_S
 
 _SCRIPT: Final = Path(__file__).with_name("dialer.py")
-# So long that everything which a frozen dialer held has lapsed.
+# Long enough that everything which a frozen dialer held has lapsed.
 _FROZEN_S: Final = LEASE_S + 1.0
 
 
 class Fleet:
-    """Starts, kills and freezes dialers; in the end knows whether what they did fits to what is stored."""
+    """Starts, kills and freezes dialers; in the end compares what they did with what is stored."""
 
     def __init__(self, ports: Sequence[int], service_ids: Sequence[str], dice: random.Random) -> None:
         self.findings: list[str] = []
@@ -33,7 +33,7 @@ class Fleet:
         self._processes: dict[str, Process] = {}
         self._frozen: set[str] = set()
         self._readers: dict[str, asyncio.Task[None]] = {}
-        # By callback and number: who made the attempt, and who had the lease.
+        # By callback and number: which dialer made the attempt, and which had the lease.
         self._attempts: dict[tuple[str, int], str] = {}
         self._leases: dict[tuple[str, int], str] = {}
 
@@ -49,14 +49,14 @@ class Fleet:
         self._readers[name] = asyncio.create_task(self._read(name, process))
 
     async def kill_one(self) -> None:
-        """kill -9 one in the middle of whatever it does; another one, with a new name, takes its place."""
+        """Kill one with SIGKILL in the middle of whatever it does; start another one, with a new name, in its place."""
         name = self._dice.choice(sorted(self._processes))
         self._signal(name, signal.SIGKILL)
         await self._processes.pop(name).wait()
         await self.add()
 
     async def freeze_one(self) -> None:
-        """Stop one until its leases have lapsed; it knows nothing of it, and goes on."""
+        """Stop one until its leases have lapsed; it does not notice, and goes on."""
         name = self._dice.choice(sorted(self._processes.keys() - self._frozen))
         self._frozen.add(name)
         self._signal(name, signal.SIGSTOP)
@@ -65,7 +65,7 @@ class Fleet:
         self._frozen.discard(name)
 
     async def stop(self) -> None:
-        """SIGTERM all of them, and let them finish."""
+        """Send SIGTERM to all of them, and let them finish."""
         for name in self._processes:
             self._signal(name, signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_S):
@@ -82,7 +82,7 @@ class Fleet:
         await asyncio.gather(*self._readers.values(), *(process.wait() for process in self._processes.values()))
 
     def compare(self, stored: Iterable[cb.Callback]) -> Iterator[str]:
-        """Every attempt that a dialer was allowed to make is recorded, under its name."""
+        """Yield each attempt that a dialer was allowed to make and that is not recorded under its name."""
         recorded = {
             (callback.callback_id, attempt.number): attempt.dialer_id
             for callback in stored

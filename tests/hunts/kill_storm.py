@@ -43,7 +43,7 @@ from tests.hunts.watcher import Watcher
 from tests.world.api import Api
 
 CLIENTS: Final = 6
-# The load stays ahead of the dialling by as many callbacks as this.
+# How many callbacks the load stays ahead of the dialling.
 BACKLOG: Final = 300
 # The longest time a server lives, and how often that time includes its start.
 _LIFE_S: Final = 1.8
@@ -63,7 +63,7 @@ Blow = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Blows:
-    """How often what happens. The last three take many servers on one PostgreSQL."""
+    """How often each blow is struck. The last three take many servers on one PostgreSQL."""
 
     kills: int
     drains: int
@@ -100,7 +100,7 @@ class Storm:
         self._calm = False
 
     async def strike(self, blows: Blows) -> None:
-        """Stop the server so many times, with clients who do not mind."""
+        """Stop servers this many times, under clients that go on regardless."""
         sequence = [self.kill] * blows.kills + [self._drain] * blows.drains
         frozen: list[ServerProcess] = []
         if (cluster := self._cluster) is not None:
@@ -115,7 +115,7 @@ class Storm:
             await self.rage(sequence)
 
     async def rage(self, blows: Sequence[Blow]) -> None:
-        """One blow after the other, while clients ask for callbacks."""
+        """Strike one blow after the other, while clients ask for callbacks."""
         loads = {service.service_id: service.max_concurrent_calls for service in self.services}
         clients = [
             Client(f"caller-{n}", self.api, self.ledger, loads, self._dice, hanging(self._servers))
@@ -144,7 +144,7 @@ class Storm:
         """Compare what was told, what was watched and what is stored."""
         listed = await self.api.list_all()
         self.checker.compare(listed)
-        self.checker.confirm(self.ledger.answers)
+        self.checker.confirm(self.ledger.returned)
         self.findings += self.ledger.verdict(listed)
         filtered = await self.api.list_all(states=_FILTERED)
         with suppress(TimeoutError):  # the other watch was quicker
@@ -153,10 +153,10 @@ class Storm:
         self.findings += self.fold.differences(filtered)
 
     def facts(self) -> dict[str, object]:
-        """What happened, for the report."""
+        """Return what happened, for the report."""
         return {
             **fates(self.checker.callbacks.values()),
-            "answers compared": len(self.ledger.answers),
+            "answers compared": len(self.ledger.returned),
             "events checked": self.checker.events,
             "events delivered again": self.checker.redelivered,
             "streams": sum(len(watcher.ends) for watcher in self.watchers),
@@ -188,7 +188,7 @@ class Storm:
             await server.listening()
 
     async def _drain(self) -> None:
-        """Streams end with OK, the process with 0, and soon."""
+        """Drain a server: its streams end with OK, its process with 0, and soon."""
         server = self._any_server()
         await server.listening()
         for watcher in self.watchers:
@@ -213,7 +213,7 @@ class Storm:
 
 
 async def hunt(folder: Path, *, blows: Blows, seed: int, setting: Setting = ONE_SERVER) -> Report:
-    """One storm on a fresh database: in `folder`, or that of the setting."""
+    """Run one storm on a fresh database: in `folder`, or that of the setting."""
     begun = time.monotonic()
     async with storm(folder, setting, random.Random(seed)) as raging:
         try:
@@ -228,7 +228,7 @@ async def hunt(folder: Path, *, blows: Blows, seed: int, setting: Setting = ONE_
 
 @asynccontextmanager
 async def storm(folder: Path, setting: Setting, dice: random.Random) -> AsyncIterator[Storm]:
-    """Servers with some services, and watches that see everything from the first event on."""
+    """Run servers with some services, and watches that see everything from the first event on."""
     options = ("--simulated-ring", "0.02", "--simulated-talk", "0.02")
     async with serving(folder, setting, *options) as servers, connect(ports_of(servers)) as api:
         for capacity in _CAPACITIES:

@@ -1,4 +1,4 @@
-"""What the clients have asked for, and what they were told: the promises that have to be kept."""
+"""What the clients have asked for, and the responses: the promises that have to be kept."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,32 +8,32 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callback_service_pb2 as pb
 from tests.hunts.checker import CANCELLED, CANCELLING, COMPLETED
 
-# Each request carries its number, so that a callback can be traced back to it also where no answer arrived.
+# Each request carries its number, so that a callback can be traced back to it also where no response arrived.
 NUMBER_LABEL = "promise"
 
 
 @dataclass
 class Promise:
-    """One request, however often it is sent, and the callback that it was answered with."""
+    """One request, however often it is sent, and the callback of its response."""
 
     number: int
     sent: pb.CreateCallbackRequest
     callback_id: str = ""
-    # How many answers said that they had created it.
+    # How many responses said that they had created it.
     creations: int = 0
-    # Nothing was to be stored.
+    # The request was refused, so that nothing may be stored.
     refused: bool = False
 
 
 class Ledger:
-    """Shared by all clients."""
+    """All promises, shared by all clients."""
 
     def __init__(self) -> None:
         self.promises: list[Promise] = []
         self.findings: list[str] = []
-        # Every callback that was answered.
-        self.answers: list[cb.Callback] = []
-        # What each successful cancel said.
+        # Every callback that was returned.
+        self.returned: list[cb.Callback] = []
+        # The state that each successful cancel returned.
         self._cancelled: dict[str, int] = {}
 
     def add(self, sent: pb.CreateCallbackRequest) -> Promise:
@@ -43,7 +43,7 @@ class Ledger:
         return promise
 
     def acknowledge(self, promise: Promise, callback: cb.Callback, *, created: bool) -> None:
-        self.answers.append(callback)
+        self.returned.append(callback)
         promise.creations += created
         if promise.creations > 1:
             self.findings.append(f"promise {promise.number} was created {promise.creations} times")
@@ -54,13 +54,13 @@ class Ledger:
         promise.callback_id = callback.callback_id
 
     def cancel(self, callback: cb.Callback) -> None:
-        self.answers.append(callback)
+        self.returned.append(callback)
         self._cancelled[callback.callback_id] = callback.state
         if callback.state not in (CANCELLED, CANCELLING):
             self.findings.append(f"{callback.callback_id}: cancelled, and answered as {callback.state}")
 
     def verdict(self, listed: Iterable[cb.Callback]) -> Iterator[str]:
-        """Everything in the final list that contradicts what was told."""
+        """Yield everything in the final list that contradicts the responses."""
         stored: defaultdict[str, list[cb.Callback]] = defaultdict(list)
         for callback in listed:
             stored[callback.callback_request.labels[NUMBER_LABEL]].append(callback)
@@ -71,10 +71,10 @@ class Ledger:
             yield f"nobody asked for promise {number!r}"
 
     def _faults_of_cancel(self, callback: cb.Callback) -> Iterator[str]:
-        answer = self._cancelled.get(callback.callback_id)
-        possible = {CANCELLED, COMPLETED} if answer == CANCELLING else {CANCELLED}
-        if answer is not None and callback.state not in possible:
-            yield f"{callback.callback_id}: its cancel was answered {answer}, and it ended as {callback.state}"
+        response = self._cancelled.get(callback.callback_id)
+        possible = {CANCELLED, COMPLETED} if response == CANCELLING else {CANCELLED}
+        if response is not None and callback.state not in possible:
+            yield f"{callback.callback_id}: its cancel was answered {response}, and it ended as {callback.state}"
 
 
 def _faults_of_promise(promise: Promise, stored: list[cb.Callback]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a hunt brought home."""
+"""The result of a hunt."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ class Report:
     findings: Sequence[str]
 
     def show(self) -> None:
-        """Print it, and exit: 0 when nothing was found."""
+        """Print it, and exit: with 0 when nothing was found."""
         for name, value in self.facts.items():
             click.echo(f"{name:>22}  {value}")
         for finding in self.findings[:_SHOWN]:
@@ -33,7 +33,7 @@ class Report:
 
 
 def fates(callbacks: Iterable[cb.Callback]) -> dict[str, object]:
-    """How callbacks and attempts ended: says whether a hunt went where it was meant to go."""
+    """Return how callbacks and attempts ended, which shows whether a hunt went where it was meant to go."""
     states, outcomes = Counter[str](), Counter[str]()
     for callback in callbacks:
         states[cb.CallbackState.Name(callback.state).removeprefix("CALLBACK_STATE_")] += 1

@@ -14,10 +14,10 @@ from tests.hunts.calls import PATIENCE_S, PAUSE_S
 from tests.hunts.setting import Setting
 from tests.world.ports import free_port
 
-# What an orchestrator has to wait for a drain, at most.
+# The longest that an orchestrator has to wait for a drain.
 DRAIN_S: Final = 10.0
 _LISTENING: Final = b"listening on"
-# What a server says, and ends, that starts while its PostgreSQL is away.
+# What a server logs before it exits because its PostgreSQL is away.
 _NO_DATABASE: Final = b"Error: cannot open postgresql:"
 # What a server that is merely killed has no reason to log.
 _COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
@@ -25,7 +25,7 @@ _COMPLAINTS: Final = (b" ERROR ", b" CRITICAL ", b"Traceback")
 
 @dataclass(frozen=True)
 class Drain:
-    """How a server took a SIGTERM."""
+    """How a server reacted to SIGTERM."""
 
     exit_code: int
     seconds: float
@@ -40,7 +40,7 @@ class ServerProcess:
         self.frozen = False
         self._thawed = 0.0
         self.log = folder / f"{name}.log"
-        # What it said last, each time it ended without having been asked to.
+        # Its last line, each time it ended without having been asked to.
         self._last_words: list[str] = []
         self._command = (
             *(sys.executable, "-m", "ringback", "serve"),
@@ -55,7 +55,7 @@ class ServerProcess:
         await self.listening()
 
     async def spawn(self) -> None:
-        """Begin to start."""
+        """Start the process, without waiting for it."""
         self._process = await asyncio.create_subprocess_exec(*self._command, stderr=asyncio.subprocess.PIPE)
         assert self._process.stderr is not None
         self._reader = asyncio.create_task(self._read_log(self._process.stderr))
@@ -63,7 +63,7 @@ class ServerProcess:
     async def listening(self) -> None:
         """Return when the server listens. One that did not find its database is started again, as orchestrators do.
 
-        Raises when it ends for another reason.
+        Raise when it ends for another reason.
         """
         async with asyncio.timeout(PATIENCE_S):
             while not await self._came_up():
@@ -80,17 +80,17 @@ class ServerProcess:
         return self.up.is_set()
 
     async def kill(self) -> None:
-        """kill -9, whatever it is doing; nothing when it is not running."""
+        """Kill it with SIGKILL, whatever it is doing; do nothing when it is not running."""
         await self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Have it hang; it knows nothing of it."""
+        """Stop the process, so that the server hangs without noticing it."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         self.frozen = True
 
     async def thaw_after(self, seconds: float) -> None:
-        """Have it go on, unless it was killed meanwhile."""
+        """Let it go on, unless it was killed meanwhile."""
         process = self._process
         await asyncio.sleep(seconds)
         if process is not None and process.returncode is None:
@@ -99,7 +99,7 @@ class ServerProcess:
         self._thawed = time.monotonic()
 
     def has_hung(self, since: float) -> bool:
-        """Whether it did at any time since that moment of `time.monotonic`."""
+        """Return whether it hung at any time since that moment of `time.monotonic`."""
         return self.frozen or self._thawed >= since
 
     async def drain(self) -> Drain:
@@ -109,7 +109,7 @@ class ServerProcess:
         return Drain(exit_code, time.monotonic() - begun)
 
     def complaints(self) -> Iterator[str]:
-        """What it did of its own accord, and the lines of its log that tell of a bug."""
+        """Yield each time it ended by itself, and the lines of its log that tell of a bug."""
         for words in self._last_words:
             yield f"the server ended by itself: {words}"
         with self.log.open("rb") as lines:
@@ -137,7 +137,7 @@ class ServerProcess:
             self._keep(line)
             if _LISTENING in line:
                 self.up.set()
-        if self._process is not None and not line.startswith(_NO_DATABASE):  # nobody has ended it
+        if self._process is not None and not line.startswith(_NO_DATABASE):  # it was not told to end
             self.up.clear()
             self._last_words.append(line.decode().strip())
 
@@ -148,7 +148,7 @@ class ServerProcess:
 
 @asynccontextmanager
 async def serving(folder: Path, setting: Setting, *options: str) -> AsyncIterator[Sequence[ServerProcess]]:
-    """The servers of a setting, which all start at once."""
+    """Run the servers of a setting, which all start at once."""
     names = [f"server-{number}" for number in range(1, setting.servers + 1)]
     servers = [ServerProcess(folder, name, setting.database, options) for name in names]
     try:
@@ -159,7 +159,7 @@ async def serving(folder: Path, setting: Setting, *options: str) -> AsyncIterato
 
 
 def hanging(servers: Sequence[ServerProcess]) -> Callable[[float], bool] | None:
-    """Tells whether one of many has hung since a moment; a server that is alone never does."""
+    """Return a function that tells whether one of many has hung since a moment; None for one that is alone."""
     if len(servers) == 1:
         return None
     return lambda since: any(server.has_hung(since) for server in servers)

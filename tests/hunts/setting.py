@@ -1,4 +1,4 @@
-"""What a hunt hunts."""
+"""What a hunt runs against."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ class Setting:
     cluster: Durable | None = None
 
     def afresh(self) -> "Setting":
-        """The same with an empty database."""
+        """Return the same with an empty database."""
         if self.cluster is None:
             return self
         return Setting(self.servers, self.cluster.new_database(), self.cluster)
@@ -38,11 +38,11 @@ def setting_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def chosen(*, postgres: bool, servers: int) -> Iterator[Setting]:
-    """A setting, and for as long as it is used a PostgreSQL."""
+    """Return a setting, and for as long as it is used a PostgreSQL."""
     if not postgres:
         yield ONE_SERVER
         return
-    cluster = Durable.start({})  # what PostgreSQL does by itself is safe
+    cluster = Durable.start({})  # PostgreSQL's defaults are safe
     try:
         yield Setting(servers, cluster.new_database(), cluster)
     finally:

@@ -28,9 +28,9 @@ WEIGHTS: Final = {
     cb.PRIORITY_LOWEST: 1,
 }
 ROUND: Final = sum(WEIGHTS.values())
-# Divides a round.
+# A divisor of a round.
 _DIALERS: Final = 14
-# Nothing comes back while leases are taken.
+# Long enough that no lease comes back while leases are taken.
 _LONG: Final = Duration(seconds=600)
 
 
@@ -55,7 +55,7 @@ class Backlog:
         return taken
 
     async def lease_side_by_side(self, count: int, dialers: int) -> list[cb.Callback]:
-        """Taken one at a time by dialers that all poll at once, so nobody knows in which order."""
+        """Take leases one at a time with dialers that all poll at once, so that their order is not known."""
         hands = [self.lease(count // dialers, at_a_time=1) for _ in range(dialers)]
         return [callback for taken in await asyncio.gather(*hands) for callback in taken]
 
@@ -75,7 +75,7 @@ class Backlog:
 
 
 async def hunt(folder: Path, *, depth: int, rounds: int, setting: Setting = ONE_SERVER) -> Report:
-    """Take leases for so many rounds each: one by one, ten by ten, and with many dialers side by side.
+    """Take leases for this many rounds each: one by one, ten by ten, and with many dialers side by side.
 
     All servers are killed in the middle of a round, which goes on where it was.
     """

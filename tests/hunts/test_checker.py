@@ -1,4 +1,4 @@
-"""The referee sees what it is there to see: each rule broken once, in a story that is fine otherwise."""
+"""The referee sees what it is there to see: each rule broken once, in a story that is otherwise correct."""
 
 from collections.abc import Callable
 
@@ -46,7 +46,7 @@ class Story:
         )
 
     def to(self, state: "cb.CallbackState.ValueType", **changes: object) -> "Story":
-        """The next event; `changes` are what is to be wrong with it."""
+        """Add the next event; `changes` are its planted faults."""
         previous = self._callback.state
         self._callback.state = state
         self._callback.revision += 1
@@ -62,7 +62,7 @@ class Story:
         return self
 
     def dial(self, at_s: int) -> "Story":
-        """From QUEUED to DIALING."""
+        """Go from QUEUED to DIALING."""
         self.to(OFFERED)
         self._callback.attempt_count += 1
         attempt = self._callback.attempts.add(number=self._callback.attempt_count)
@@ -83,7 +83,7 @@ class Story:
 
 
 def findings(*stories: Story, capacity: int = 1) -> list[str]:
-    """What the checker finds when the stories are told one after the other."""
+    """Return what the checker finds when the stories are told one after the other."""
     referee = checker(capacity)
     for story in stories:
         for event in story.events:
@@ -92,7 +92,7 @@ def findings(*stories: Story, capacity: int = 1) -> list[str]:
 
 
 def retried(at_s: int, outcome: "cb.CallOutcome.ValueType" = cb.CALL_OUTCOME_BUSY) -> Story:
-    """Dialled at 10, ended at 12, dialled again at `at_s`."""
+    """Return a story: dialled at 10, ended at 12, dialled again at `at_s`."""
     return Story().to(QUEUED).dial(10).end(12, outcome).to(QUEUED).dial(at_s)
 
 

@@ -1,4 +1,4 @@
-"""The hunts, short: that they run, and that they find nothing. Run as scripts they look for longer."""
+"""The hunts, short: they run, and they find nothing. Run as scripts they look for longer."""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ _SILENCE_S: Final = 10.0
 
 
 class Consumer(Protocol):
-    """Whoever is told the events."""
+    """The receiver of the events."""
 
     @property
     def position(self) -> int: ...
@@ -42,19 +42,19 @@ class Watcher:
         wanted: cb.CallbackFilter,
         has_hung: Callable[[float], bool] | None = None,
     ) -> None:
-        """`has_hung` tells of many servers whether one hung since a moment: only then a stream may be silent."""
+        """`has_hung` tells of many servers whether one hung since a moment: only then may a stream be silent."""
         self.streaming = asyncio.Event()
         # How each stream so far has ended.
         self.ends: list[grpc.StatusCode] = []
         self.findings: list[str] = []
-        # Of the servers, and of the one that is being watched.
+        # The ports of the servers, and of the one that is being watched.
         self._ports = ports
         self.port = 0
         self._consumer = consumer
         self._dice = dice
         self._wanted = wanted
         self._has_hung = has_hung
-        # Tokens, and how many events had come before each.
+        # Tokens, and how many events came before each.
         self._bookmarks: deque[tuple[str, int]] = deque(maxlen=_BOOKMARKS)
         self._news = asyncio.Event()
 
@@ -70,7 +70,7 @@ class Watcher:
             self.streaming.clear()
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        """Return as soon as something that was watched makes it true; at once when the watch has failed."""
+        """Return as soon as a response makes the condition true; at once when the watch has failed."""
         while not reached() and not self.findings:
             await self._news.wait()
 
@@ -133,6 +133,6 @@ class _Silence(Exception):  # noqa: N818 - what there was
 
 
 def _is_being_cancelled() -> bool:
-    """Whether it is us who are to stop: gRPC raises CancelledError also when the server has cancelled a call."""
+    """Return whether this task is to stop: gRPC raises CancelledError also when the server has cancelled a call."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

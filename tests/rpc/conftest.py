@@ -1,4 +1,4 @@
-"""A server that no dialer asks for work but that of the test."""
+"""A server whose only dialer is the test's."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.world.dialer import Dialer
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """No dialer but that of the test."""
+    """Return settings without a built-in dialer."""
     return replace(settings, dialer="none")
 
 

@@ -1,4 +1,4 @@
-"""What a dialer hears of a cancel, before and during its call."""
+"""What a dialer is told of a cancel, before and during its call."""
 
 import asyncio
 from typing import Any, cast
@@ -62,7 +62,7 @@ async def test_a_cancel_while_dialing_tells_the_dialer(api: Api, dialer: Dialer,
 async def test_a_cancel_that_races_with_a_report(
     app: App, api: Api, dialer: Dialer, before: list[Any], report: Any, retries: int
 ) -> None:
-    """Over two connections, some this way and some the other; whoever wins, the answers agree with the end."""
+    """Over two connections, some this way and some the other; whichever wins, the responses agree with the end."""
     await update_service(api, max_concurrent_calls=100)
     await create_many(
         api, (api.request(f"sip:{n}@b.example", max_retries=retries, seconds_between_retries=60) for n in range(16))

@@ -1,4 +1,4 @@
-"""CancelCallback and RescheduleCallback: changing one's mind."""
+"""CancelCallback and RescheduleCallback."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ CANCELLED, COMPLETED, FAILED = cb.CALLBACK_STATE_CANCELLED, cb.CALLBACK_STATE_CO
 
 
 async def in_state(api: Api, dialer: Dialer, state: Any, **fields: Any) -> cb.Callback:
-    """A callback in this state, and everything that led to it."""
+    """Return a callback in this state, after everything that leads to it."""
     if state == SCHEDULED:
         return await api.create(due_date=from_now(hours=2), **fields)
     callback = await api.create(max_retries=0, **fields)
@@ -111,7 +111,7 @@ async def test_rescheduling_what_waits(api: Api, dialer: Dialer, state: Any) -> 
     assert (request.priority, request.target) == (cb.PRIORITY_HIGHEST, "tel:+41 78 555 66 77")
     assert (request.alternative_target, moved.dial_target) == ("", "tel:+41785556677")
     assert micros(moved.next_attempt_time) == micros(request.due_date) == micros(due)
-    # Nobody asked for an expiry: it moves along.
+    # The request sets no expiry: it moves along.
     assert micros(moved.expire_time) == micros(due) + timedelta(days=7) // timedelta(microseconds=1)
     assert await dialer.lease() == []
 

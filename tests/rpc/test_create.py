@@ -1,4 +1,4 @@
-"""CreateCallback and BatchCreateCallbacks: asking, asking again, and only checking."""
+"""CreateCallback and BatchCreateCallbacks: new requests, repeated requests, and validation only."""
 
 import asyncio
 from uuid import uuid4
@@ -22,7 +22,7 @@ async def ask_all(api: Api, *requests: pb.CreateCallbackRequest) -> list[pb.Crea
     return list(response.results)
 
 
-# --- Asking again ----------------------------------------------------------------------------------------------
+# --- Repeated requests -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ async def test_with_both_names_the_external_id_decides(api: Api) -> None:
 
 async def test_fifty_equal_requests_at_once_make_one_callback(api: Api) -> None:
     request = api.request(external_task_id="7")
-    answers = await asyncio.gather(*(ask(api, request) for _ in range(50)))
-    assert sum(answer.created for answer in answers) == 1
-    assert {answer.callback.callback_id for answer in answers} == set(ids(await api.list_all()))
+    responses = await asyncio.gather(*(ask(api, request) for _ in range(50)))
+    assert sum(response.created for response in responses) == 1
+    assert {response.callback.callback_id for response in responses} == set(ids(await api.list_all()))
 
 
-# --- Only checking ---------------------------------------------------------------------------------------------
+# --- Validation only -------------------------------------------------------------------------------------------
 
 
 async def test_validating_stores_nothing(api: Api) -> None:

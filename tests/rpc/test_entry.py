@@ -28,7 +28,7 @@ Behaviour = Callable[[Context], Awaitable[bytes]]
 
 
 class Servicer:
-    """Does in each RPC what the test wants; messages are plain bytes."""
+    """A servicer whose RPCs do what the test wants; messages are plain bytes."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour

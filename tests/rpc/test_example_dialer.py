@@ -1,4 +1,4 @@
-"""The dialer that people copy: clients/python/dialer."""
+"""The dialer that users copy: clients/python/dialer."""
 
 import asyncio
 import signal
@@ -34,7 +34,7 @@ async def example_dialer(port: int, *options: str) -> AsyncIterator[asyncio.subp
 
 
 async def sigterm(process: asyncio.subprocess.Process) -> str:
-    """Its log, once it has exited with 0."""
+    """Return its log, once it has exited with 0."""
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(PATIENCE_S):
         _, log = await process.communicate()

@@ -22,7 +22,7 @@ UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Phones that answer, or do not, as their addresses say."""
+    """Return settings with the simulated dialer: phones answer, or do not, as their addresses say."""
     return replace(settings, dialer="simulated")
 
 

@@ -1,4 +1,4 @@
-"""LeaseCallbacks: who is next, and how many calls a service has at once."""
+"""LeaseCallbacks: which callback is next, and how many calls a service has at once."""
 
 import asyncio
 from collections import Counter
@@ -85,7 +85,7 @@ async def test_many_dialers_at_once_never_exceed_the_capacity(api: Api) -> None:
 
 
 async def _work(dialer: Dialer) -> None:
-    """Decline every other callback the first time; for ever."""
+    """Decline every other callback the first time; go on for ever."""
     while True:
         for lease in await dialer.lease(3, wait_s=60):
             if lease.fencing_token == 1 and int(lease.callback.callback_id[-1], 16) % 2:

@@ -1,4 +1,4 @@
-"""LeaseCallbacks: what a poll waits for, and what it is answered with."""
+"""LeaseCallbacks: what a poll waits for, and what it returns."""
 
 import asyncio
 from collections import Counter
@@ -135,7 +135,7 @@ async def test_a_repeated_request_id_answers_the_same_open_leases(api: Api, dial
 
 
 async def test_a_request_that_is_repeated_while_it_waits_is_granted_once(app: App, api: Api, dialer: Dialer) -> None:
-    """As after a broken connection of which the server has not heard yet."""
+    """As after a broken connection that the server has not noticed yet."""
     request_id = str(uuid4())
     first = asyncio.ensure_future(_leased(dialer.poll(wait_s=60, request_id=request_id)))
     await until_polling(app)
@@ -169,7 +169,7 @@ async def test_a_request_id_with_other_fields_is_refused(api: Api, dialer: Diale
 async def test_the_leases_of_a_client_that_has_gone_go_straight_back(
     app: App, api: Api, dialer: Dialer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes at the worst moment: while its leases are being written."""
+    """The client goes at the worst moment: while its leases are being written."""
     callback = await api.create()
     apply = app.store.apply
     poll: Any = None

@@ -1,4 +1,4 @@
-"""GetCallback and ListCallbacks: looking."""
+"""GetCallback and ListCallbacks."""
 
 from typing import Any
 from uuid import uuid4

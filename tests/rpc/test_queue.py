@@ -19,7 +19,7 @@ PRIORITIES = range(cb.PRIORITY_STRICT_PRIORITY, cb.PRIORITY_NOTHING_ELSE + 1)
 
 
 async def look(api: Api, callback: cb.Callback | None = None, **fields: Any) -> pb.GetQueueResponse:
-    """The queue of the service, or of the callback's service and where that stands."""
+    """Return the queue of the service, or of the callback's service with the callback's place in it."""
     if callback is not None:
         fields["callback_key"] = by_id(callback.callback_id)
     elif not fields:
@@ -28,7 +28,7 @@ async def look(api: Api, callback: cb.Callback | None = None, **fields: Any) -> 
 
 
 async def standing(api: Api, callback: cb.Callback) -> tuple[int, str, str]:
-    """Position, reason and explanation."""
+    """Return position, reason and explanation."""
     position = (await look(api, callback)).position
     name = pb.WaitingReason.Name(position.reason).removeprefix("WAITING_REASON_")
     return position.position, name, position.explanation
@@ -40,7 +40,7 @@ def waiting(queue: pb.GetQueueResponse) -> dict[int, int]:
 
 
 def closed_now() -> dict[str, Any]:
-    """Settings of a service that opens in half a week, for a part of that day."""
+    """Return settings of a service that opens in half a week, for a part of that day."""
     opening = datetime.now(UTC) + timedelta(days=3, hours=12)
     times = {"open_time": opening.strftime("%H:%M"), "close_time": "24:00"}
     return {"opening_hours": [pb.OpeningPeriod(day_of_week=pb.DayOfWeek.ValueType(opening.isoweekday()), **times)]}
@@ -144,11 +144,11 @@ async def test_without_a_prospect_there_is_no_estimate(api: Api, change: dict[st
     assert (queue.HasField("estimated_wait"), queue.estimate_basis) == (False, basis)
 
 
-# --- Where one stands ------------------------------------------------------------------------------------------
+# --- The place of a callback -----------------------------------------------------------------------------------
 
 
 async def test_positions_are_the_order_in_which_the_queue_drains(api: Api, dialer: Dialer) -> None:
-    """Begun in the middle of a round, with levels that run empty on the way."""
+    """The queue drains from the middle of a round on, with levels that run empty on the way."""
     await update_service(api, max_concurrent_calls=100)
     await create_many(
         api, (api.request(f"sip:first{n}.{p}@b.example", priority=p) for n in range(2) for p in PRIORITIES)

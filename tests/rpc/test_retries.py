@@ -17,7 +17,7 @@ COMPLETED, FAILED = cb.CALLBACK_STATE_COMPLETED, cb.CALLBACK_STATE_FAILED
 
 @pytest.fixture
 async def phones(settings: Settings) -> AsyncIterator[Api]:
-    """A server whose simulated dialer dials."""
+    """Run a server whose simulated dialer dials."""
     async with await App.start(replace(settings, dialer="simulated")) as app, Api.connect(app.port) as api:
         await api.add_service()
         yield api

@@ -29,7 +29,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Phones that answer, or do not, as their addresses say."""
+    """Return settings with the simulated dialer: phones answer, or do not, as their addresses say."""
     return replace(settings, dialer="simulated")
 
 
@@ -43,7 +43,7 @@ async def test_health_is_told_for_the_server_and_for_each_service(api: Api) -> N
 
 
 async def test_health_follows_the_database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody else holds the database: requests are refused as UNAVAILABLE, health says so, and both recover."""
+    """Another program holds the database: requests are refused as UNAVAILABLE, health says so, and both recover."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.0)
     assert isinstance(settings.database, Path)
     async with await App.start(settings) as app, Api.connect(app.port) as api:
@@ -165,7 +165,7 @@ async def test_the_process_drains_and_exits_0(tmp_path: Path, number: signal.Sig
 
 
 async def test_a_server_that_cannot_listen_calls_nobody(app: App, settings: Settings, tmp_path: Path) -> None:
-    """The database waits for a server that can."""
+    """The callbacks of the database wait for a server that can."""
     own = replace(settings, database=tmp_path / "own.db", dialer="none")
     async with await App.start(own) as first, Api.connect(first.port) as api:
         await api.add_service()

@@ -103,7 +103,7 @@ async def test_updates_at_once_without_an_etag_all_count(api: Api) -> None:
 async def test_a_change_whose_client_has_gone_meanwhile_is_known_all_the_same(
     app: App, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes while the change is being written."""
+    """The client goes while the change is being written."""
     put = app.store.put_service
     writing, gone = asyncio.Event(), asyncio.Event()
 

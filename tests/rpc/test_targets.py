@@ -65,7 +65,7 @@ async def test_a_second_callback_is_refused_and_the_first_one_named(
 
 @pytest.mark.parametrize("validate_only", [False, True])
 async def test_a_second_request_is_answered_with_the_open_callback(api: Api, validate_only: bool) -> None:
-    """Which keeps its own request, and the second one's name stays free."""
+    """The callback keeps its own request, and the second one's name stays free."""
     await update_service(api, same_target_policy=RETURN_EXISTING)
     first = await api.create(SPACED, due_date=from_now(hours=1))
     second = await ask(api, PLAIN, external_task_id="8", priority=cb.PRIORITY_HIGH, validate_only=validate_only)
@@ -117,11 +117,11 @@ async def test_other_targets_and_other_services_are_not_second(api: Api) -> None
 async def test_twenty_requests_at_once_make_one_callback(api: Api, policy: Any) -> None:
     await update_service(api, same_target_policy=policy)
     targets = [SPACED, PLAIN] * 10
-    answers = await asyncio.gather(*(ask(api, target) for target in targets), return_exceptions=True)
-    taken = [answer for answer in answers if isinstance(answer, pb.CreateCallbackResponse)]
+    responses = await asyncio.gather(*(ask(api, target) for target in targets), return_exceptions=True)
+    taken = [response for response in responses if isinstance(response, pb.CreateCallbackResponse)]
     [only] = await api.list_all()
-    assert sum(answer.created for answer in taken) == 1
-    assert {answer.callback.callback_id for answer in taken} == {only.callback_id}
+    assert sum(response.created for response in taken) == 1
+    assert {response.callback.callback_id for response in taken} == {only.callback_id}
     assert len(taken) == (1 if policy == REFUSE else len(targets))
 
 
@@ -133,12 +133,12 @@ async def test_within_a_batch_the_second_is_second_too(api: Api) -> None:
         pb.CreateCallbackRequest(callback_request=api.request(PLAIN)),
         pb.CreateCallbackRequest(callback_request=api.request("sip:x@y.example")),
     ]
-    answer = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=requests))
-    assert [result.created for result in answer.results] == [True, False, False, True]
+    response = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=requests))
+    assert [result.created for result in response.results] == [True, False, False, True]
     pending = reasons.ERROR_REASON_TARGET_ALREADY_PENDING
-    assert [result.error.reason for result in answer.results] == [0, pending, pending, 0]
-    first = answer.results[0].callback
-    assert {r.error.metadata["callback_id"] for r in answer.results[1:3]} == {first.callback_id}
+    assert [result.error.reason for result in response.results] == [0, pending, pending, 0]
+    first = response.results[0].callback
+    assert {r.error.metadata["callback_id"] for r in response.results[1:3]} == {first.callback_id}
 
 
 # --- One call at a time ----------------------------------------------------------------------------------------
@@ -169,8 +169,8 @@ async def test_many_polls_at_once_never_call_one_target_twice(api: Api) -> None:
         await api.create(PLAIN, service_id=service_id)
     dialers = [Dialer(api, f"dialer-{n}") for n in range(12)]
     for left in range(len(services), 0, -1):
-        answers = await asyncio.gather(*(dialer.lease(10) for dialer in dialers))
-        leases = [(dialer, lease) for dialer, answer in zip(dialers, answers, strict=True) for lease in answer]
+        responses = await asyncio.gather(*(dialer.lease(10) for dialer in dialers))
+        leases = [(dialer, lease) for dialer, response in zip(dialers, responses, strict=True) for lease in response]
         assert len(leases) == 1, f"with {left} waiting"
         await complete(*leases[0])
     assert {c.state for c in await api.list_all()} == {cb.CALLBACK_STATE_COMPLETED}

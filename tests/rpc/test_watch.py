@@ -31,12 +31,12 @@ Known = dict[str, cb.Callback]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Phones that answer, or do not, as their addresses say."""
+    """Return settings with the simulated dialer: phones answer, or do not, as their addresses say."""
     return replace(settings, dialer="simulated")
 
 
 def fold(known: Known, events: Iterable[pb.CallbackEvent]) -> Known:
-    """What a dashboard does with a stream."""
+    """Apply the events to what is known, as a dashboard does."""
     for event in events:
         if event.type == REMOVED:
             del known[event.callback.callback_id]
@@ -52,7 +52,7 @@ def watching(api: Api, token: str = "", mode: Any = pb.SNAPSHOT_MODE_WHEN_NEEDED
 
 
 async def until(stream: Any, reached: Any) -> tuple[list[pb.WatchCallbacksResponse], list[pb.CallbackEvent]]:
-    """The responses, and their events, up to the first response at which `reached(events)` holds."""
+    """Return the responses, and their events, up to the first response at which `reached(events)` holds."""
     responses: list[pb.WatchCallbacksResponse] = []
     events: list[pb.CallbackEvent] = []
     while not reached(events):

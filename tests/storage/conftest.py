@@ -21,7 +21,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def new_database(request: pytest.FixtureRequest) -> Callable[[Path], Database]:
-    """Make one; SQLite's in a folder."""
+    """Return a function that makes a database; SQLite's in a folder."""
     if request.param == "sqlite":
         return SqliteDatabase
     cluster: Cluster = request.getfixturevalue("cluster")
@@ -35,7 +35,7 @@ def database(new_database: Callable[[Path], Database], tmp_path: Path) -> Databa
 
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[Store]:
-    """An open store with two services."""
+    """Open a store with two services."""
     store = await database.open()
     try:
         await store.put_service(SERVICE)
@@ -47,7 +47,7 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def sqlite_store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """For what only this adapter promises."""
+    """Open a store for what only this adapter promises."""
     store = await SqliteStore.open(tmp_path / "ringback.db")
     try:
         await store.put_service(SERVICE)

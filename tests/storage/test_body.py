@@ -33,7 +33,7 @@ INFERRED: dict[Any, Any] = {
 
 
 def any_of(kind: type[Struct], **explicit: Any) -> st.SearchStrategy[Any]:
-    """Values of a struct with every field set, also those with a default."""
+    """Draw values of a struct with every field set, also those with a default."""
     hints = get_type_hints(kind)
     inferred = {name: INFERRED.get(hints[name], ...) for name in kind.__struct_fields__}
     return st.builds(kind, **(inferred | explicit))
@@ -71,7 +71,7 @@ def test_a_service_is_read_as_it_was_written(service: Service) -> None:
 
 
 def test_the_end_of_a_lease_is_kept_apart() -> None:
-    """Or else extending a lease would have to write the whole callback."""
+    """Otherwise extending a lease would have to write the whole callback."""
     offered = offer(new())
     assert offered.lease is not None
     assert str(time_us(offered.lease.expire_time)) not in write_callback(offered)
@@ -124,7 +124,7 @@ def test_what_is_empty_takes_no_space() -> None:
 
 
 def test_defaults_that_mean_something_are_written() -> None:
-    """Another default in a later version must not change the services that there are."""
+    """Another default in a later version must not change existing services."""
     record = json.loads(write_service(SERVICE))
     assert record["max_concurrent_calls"] == SERVICE.max_concurrent_calls
     assert record["first_leg"] == "AGENT"

@@ -39,7 +39,7 @@ async def test_the_database_refuses_what_the_domain_never_makes(store: Store, br
 
 
 async def test_the_database_refuses_a_second_call_to_a_target(store: Store) -> None:
-    """Also when nobody looked before."""
+    """Also when nothing was compared before."""
     one, two = (offer(new(target="sip:anna@example.com")) for _ in range(2))
     await store.create([one])
     with pytest.raises(REFUSALS):

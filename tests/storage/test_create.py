@@ -92,20 +92,20 @@ async def test_the_one_there_already_is_answered_as_it_is_now(store: Store) -> N
     cancelled = cancel(first)
     await store.apply(changes(first, cancelled))
 
-    [answer] = await store.create([new(request_id="request-1")])
+    [result] = await store.create([new(request_id="request-1")])
 
-    assert answer == cancelled
+    assert result == cancelled
 
 
 async def test_repetitions_within_a_call(store: Store) -> None:
-    """Answers keep the order of the call, and the first of equals is the one that is stored."""
+    """Results keep the order of the call, and the first of equals is the one that is stored."""
     by_id = new()
     by_task, by_task_again = (new(caller_id="crm", external_task_id="task-1") for _ in range(2))
     by_request, by_request_again = (new(request_id="request-1") for _ in range(2))
 
-    answers = await store.create([by_id, by_task, by_request, by_request_again, by_id, by_task_again, new()])
+    results = await store.create([by_id, by_task, by_request, by_request_again, by_id, by_task_again, new()])
 
-    assert answers == [None, None, None, by_request, by_id, by_task, None]
+    assert results == [None, None, None, by_request, by_id, by_task, None]
     assert await store.get(by_task_again.callback_id) is None
 
 
@@ -133,20 +133,20 @@ async def test_a_thousand_in_one_call(store: Store) -> None:
 
 
 async def test_equal_requests_at_the_same_time_store_one(store: Store) -> None:
-    """Whoever of many comes first, all get to know the same callback."""
+    """Whichever of many comes first, all callers get to know the same callback."""
     rivals = [new(caller_id="crm", external_task_id="task-1") for _ in range(50)]
 
-    answers = await asyncio.gather(*(store.create([rival]) for rival in rivals))
+    results = await asyncio.gather(*(store.create([rival]) for rival in rivals))
 
-    [winner] = [rival for rival, [answer] in zip(rivals, answers, strict=True) if answer is None]
-    assert all(answer in (None, winner) for [answer] in answers)
+    [winner] = [rival for rival, [result] in zip(rivals, results, strict=True) if result is None]
+    assert all(result in (None, winner) for [result] in results)
     assert (await store.history()).newest == 1
 
 
 async def test_many_at_the_same_time_are_each_stored(store: Store) -> None:
     callbacks = [new() for _ in range(200)]
-    answers = await asyncio.gather(*(store.create([callback]) for callback in callbacks))
-    assert answers == [[None]] * 200
+    results = await asyncio.gather(*(store.create([callback]) for callback in callbacks))
+    assert results == [[None]] * 200
     assert {event.callback.callback_id for event in await store.events(0, 1000)} == {
         callback.callback_id for callback in callbacks
     }
@@ -185,7 +185,7 @@ async def test_only_those_in_alone_are_alone(store: Store) -> None:
 
 
 async def test_a_repeated_request_comes_before_its_target(store: Store) -> None:
-    """Its own callback is answered, not the older one to the same target."""
+    """The request gets its own callback, not the older one to the same target."""
     older, own = new(target=ANNA), new(target=ANNA, request_id="request-1")
     await store.create([older, own])
     assert await create_alone(store, new(target=ANNA, request_id="request-1")) == [own]
@@ -193,9 +193,9 @@ async def test_a_repeated_request_comes_before_its_target(store: Store) -> None:
 
 async def test_of_many_at_the_same_time_one_is_alone(store: Store) -> None:
     rivals = [new(target=ANNA) for _ in range(50)]
-    answers = await asyncio.gather(*(create_alone(store, rival) for rival in rivals))
-    [winner] = [rival for rival, [answer] in zip(rivals, answers, strict=True) if answer is None]
-    assert [answer for [answer] in answers].count(winner) == 49
+    results = await asyncio.gather(*(create_alone(store, rival) for rival in rivals))
+    [winner] = [rival for rival, [result] in zip(rivals, results, strict=True) if result is None]
+    assert [result for [result] in results].count(winner) == 49
 
 
 # --- Reading ---------------------------------------------------------------------------------------------------

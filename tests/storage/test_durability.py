@@ -1,4 +1,4 @@
-"""Contract: what was answered stays, whatever becomes of the caller or the store."""
+"""Contract: what was acknowledged stays, whatever happens to the caller or the store."""
 
 import asyncio
 import random
@@ -59,16 +59,16 @@ async def test_a_cancelled_caller_leaves_nothing_half_done(store: Store) -> None
             await asyncio.sleep(0)
         if dice.random() < 0.5:
             task.cancel()
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
     await store.create([])  # everything handed in before has been written then
 
     events = await store.events(0, 10_000)
 
-    assert {type(answer) for answer in answers} == {list, asyncio.CancelledError}
+    assert {type(result) for result in results} == {list, asyncio.CancelledError}
     logged = {event.callback.callback_id for event in events}
-    for pair, answer in zip(pairs, answers, strict=True):
+    for pair, result in zip(pairs, results, strict=True):
         found = await store.get_many([callback.callback_id for callback in pair])
-        assert len(found) in ((2,) if isinstance(answer, list) else (0, 2))
+        assert len(found) in ((2,) if isinstance(result, list) else (0, 2))
         assert {callback.callback_id for callback in found} == logged & {callback.callback_id for callback in pair}
 
 

@@ -50,7 +50,7 @@ async def test_waiting_returns_at_once_for_what_is_there(store: Store) -> None:
 
 
 async def test_waiting_returns_when_something_is_committed(store: Store) -> None:
-    """All who wait are woken, whatever they wait for next."""
+    """All tasks that wait are woken, whatever they wait for next."""
     watchers = [asyncio.create_task(follow(store, 3)) for _ in range(10)]
     await asyncio.sleep(0)
     assert not any(watcher.done() for watcher in watchers)
@@ -102,7 +102,7 @@ async def follow(store: Store, count: int) -> list[Callback]:
 
 
 def fold(events: Iterable[LoggedEvent]) -> dict[str, Callback]:
-    """What there is after these events."""
+    """Return the callbacks that there are after these events."""
     present: dict[str, Callback] = {}
     for event in events:
         callback_id = event.callback.callback_id
@@ -116,7 +116,7 @@ def fold(events: Iterable[LoggedEvent]) -> dict[str, Callback]:
 
 
 async def live(store: Store, dice: random.Random) -> None:
-    """A callback's life, as chance has it, among rivals."""
+    """Play a callback's life, as chance has it, among rivals."""
     callback = new(target=f"sip:{dice.randrange(5)}@example.com")
     await store.create([callback])
     while not callback.ended:

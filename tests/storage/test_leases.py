@@ -1,4 +1,4 @@
-"""Contract: leases are extended and moved without a change of the callback, and found by who holds them."""
+"""Contract: leases are extended and moved without a change of the callback, and found by the dialer that holds them."""
 
 import asyncio
 from datetime import datetime
@@ -19,7 +19,7 @@ def until(callback: Callback, end: datetime) -> Callback:
 
 
 async def test_a_held_lease_is_extended(store: Store) -> None:
-    """In whatever state of the call, and no event tells of it."""
+    """Whatever the state of the call; no event tells of it."""
     calls = [offer(new()), dial(offer(new())), connect(offer(new())), cancel(dial(offer(new())))]
     await store.create(calls)
 

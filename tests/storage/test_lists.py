@@ -26,7 +26,7 @@ DUE_TIMES = tuple(NOW + seconds(hours * 3600) for hours in range(4))
 
 
 def assorted(count: int) -> list[Callback]:
-    """Callbacks in every state, with fields that filters look at in every combination."""
+    """Return callbacks in every state, with fields that filters look at in every combination."""
     dice = random.Random(7)
     callbacks = []
     for number in range(count):
@@ -61,7 +61,7 @@ CALLBACKS = assorted(300)
 async def full_store(
     new_database: Callable[[Path], Database], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Store]:
-    """Read only."""
+    """Open a store with all callbacks. Read only."""
     store = await new_database(tmp_path_factory.mktemp("lists")).open()
     try:
         await store.put_service(SERVICE)
@@ -77,7 +77,7 @@ def matching(wanted: CallbackFilter) -> list[Callback]:
 
 
 def some(values: Sequence[object]) -> st.SearchStrategy[tuple[object, ...]]:
-    """Mostly none; sometimes one that nothing has, sometimes one twice."""
+    """Draw mostly none; sometimes a value that no callback has, sometimes one twice."""
     return st.just(()) | st.lists(st.sampled_from(values), min_size=1, max_size=4).map(tuple)
 
 

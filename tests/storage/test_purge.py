@@ -1,4 +1,4 @@
-"""Contract: what need not be kept is forgotten, in batches, and the log tells how far back it goes."""
+"""Contract: what need not be kept is purged, in batches, and the log tells how far back it goes."""
 
 from datetime import datetime
 from typing import Any
@@ -113,7 +113,7 @@ async def test_events_go_up_to_the_limit(store: Store) -> None:
 
 
 async def test_no_event_is_forgotten_before_an_older_number(store: Store) -> None:
-    """The clock may jump back; what can be read stays one piece."""
+    """The clock may jump back; what can be read has no gap."""
     await store.create([new(now=NOW)])
     await store.create([new(now=NOW - seconds(100))])
     assert await store.purge(NOW, Retention(events=seconds(10), min_events=0), 100) == 0
@@ -138,7 +138,7 @@ async def test_an_emptied_log_remembers_its_numbers(store: Store, database: Data
 
 
 async def test_callbacks_and_events_are_counted_together(store: Store) -> None:
-    """What purging logs is young."""
+    """The events of a purge are young themselves."""
     await store.create([ended(NOW - seconds(101)) for _ in range(3)])
     await store.create([connect(offer(new()))])
     assert await store.purge(NOW, KEEP_NONE, 10) == 6

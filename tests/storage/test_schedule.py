@@ -1,4 +1,4 @@
-"""Contract: the scheduler's questions, and the dispatcher's about a queue."""
+"""Contract: the queries of the scheduler, and the dispatcher's about a queue."""
 
 from typing import Any
 
@@ -162,7 +162,7 @@ async def test_those_who_came_at_the_same_time_go_by_id(store: Store) -> None:
 
 
 async def test_the_place_in_the_queue_is_kept_by_ready_time(store: Store) -> None:
-    """The opening moved everybody to the same next attempt; who came first still goes first."""
+    """The opening moved all to the same next attempt; the first to come still goes first."""
     late, early = new(), new()
     late = replace(late, ready_time=NOW - seconds(1))
     early = replace(early, ready_time=NOW - seconds(2))
@@ -216,7 +216,7 @@ async def test_nobody_is_held_by_a_call_to_somebody_else(store: Store) -> None:
     assert not queue.held
 
 
-# --- How long the line is ------------------------------------------------------------------------------------
+# --- The length of the line ----------------------------------------------------------------------------------
 
 
 async def test_a_line_is_counted_by_level(store: Store) -> None:

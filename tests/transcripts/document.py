@@ -6,7 +6,7 @@ where its quotes are closed; what follows is its output, in which one line `…`
 Comments before a block say what is not worth showing:
 
     <!-- quietly: ringback watch crm/4711 --until-ended -->     runs before the block, and must succeed
-    <!-- meanwhile: ringback cancel crm/4711 -->                runs when the block's command has begun to answer
+    <!-- meanwhile: ringback cancel crm/4711 -->                runs when the block's command has begun to print
 """
 
 import re
@@ -65,7 +65,7 @@ class _Asides:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """Find the console blocks of a document. Raises `ValueError` for one that cannot be read."""
+    """Find the console blocks of a document. Raise `ValueError` for one that cannot be read."""
     asides = _Asides()
     for part in _PART.finditer(text):
         if part["block"] is None:
@@ -88,7 +88,7 @@ def _commands(text: str, start: int, end: int) -> Iterator[Command]:
 
 
 def _end_of_command(text: str, begin: int, end: int, line: int) -> int:
-    """The position of the first line after the command."""
+    """Return the position of the first line after the command."""
     position = begin
     while position < end:
         position = text.index("\n", position) + 1

@@ -23,7 +23,7 @@ _BY_NATURE: Final = (
 
 
 def is_same(shown: Sequence[str], real: Sequence[str]) -> bool:
-    """Whether they differ by nature only, and where the shown output says that any lines may stand."""
+    """Return whether they differ by nature only, and where the shown output says that any lines may stand."""
     wanted, got = _normal(shown), _normal(real)
     if ANY_LINES not in wanted:
         return wanted == got
@@ -32,17 +32,17 @@ def is_same(shown: Sequence[str], real: Sequence[str]) -> bool:
 
 
 def is_enough(shown: Sequence[str], real: Sequence[str]) -> bool:
-    """Whether a command that may go on for ever has answered all that is shown of it."""
+    """Return whether a command that may go on for ever has printed all that is shown of it."""
     return len(shown) > 0 and shown[-1] == ANY_LINES and len(real) >= len(shown) - 1
 
 
 def difference(shown: Sequence[str], real: Sequence[str]) -> Iterator[str]:
-    """The lines of a diff, from what is shown to what is real."""
+    """Yield the lines of a diff, from what is shown to what is real."""
     return difflib.unified_diff(_normal(shown), _normal(real), "shown", "real", lineterm="")
 
 
 def rewritten(shown: Sequence[str], real: Sequence[str]) -> list[str]:
-    """The real output, as long as the shown one; a line that is as it was, but for its nature, stays as it was."""
+    """Return the real output, as long as the shown one; a line that differs by nature only stays as it was shown."""
     real = [line.rstrip() for line in real]
     if ANY_LINES in shown:
         head, tail = _around_any(shown)

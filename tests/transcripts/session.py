@@ -28,7 +28,7 @@ _LISTENING: Final = re.compile(r"listening on .*:(\d+)$")
 _PATIENCE_S: Final = 60.0
 
 
-class Failed(Exception):  # noqa: N818 - said to whoever runs the checker, as it is
+class Failed(Exception):  # noqa: N818 - printed by the checker, as it is
     """A command that prepares a transcript has not succeeded."""
 
 
@@ -57,7 +57,7 @@ class Session:
         (self._folder / file).write_text("".join(f"{line}\n" for line in lines))
 
     async def serve(self, command: str) -> list[str]:
-        """Start a server, in place of the one that runs; answers what it says until it listens."""
+        """Start a server, in place of the one that runs. Return what it prints until it listens."""
         if self._server is not None:
             self._server.terminate()
             await asyncio.wait_for(self._server.wait(), _PATIENCE_S)
@@ -74,7 +74,7 @@ class Session:
     async def run(
         self, command: str, *, is_enough: Callable[[Sequence[str]], bool], meanwhile: Sequence[str] = ()
     ) -> list[str]:
-        """Run a command to its end, or until that is enough; answers all that it says."""
+        """Run a command to its end, or until that is enough. Return all that it prints."""
         process = await self._start(command, asyncio.subprocess.PIPE)
         said: list[str] = []
         try:
@@ -93,7 +93,7 @@ class Session:
         return self._as_shown(said)
 
     async def run_quietly(self, command: str) -> None:
-        """Run a command that is not shown. Raises `Failed`."""
+        """Run a command that is not shown. Raise `Failed`."""
         log = self._folder / "quietly.log"
         with log.open("w") as output:
             process = await self._start(command, output.fileno())

@@ -14,7 +14,7 @@ PROTO = (ROOT / "protos/ringback/v1/error_reason.proto").read_text(encoding="utf
 
 
 def rows(*headings: str) -> list[list[str]]:
-    """The first cells of the rows of the table that begins with these headings, without their backticks."""
+    """Return the first cells of the rows of the table that begins with these headings, without their backticks."""
     heading = re.escape(f"| {' | '.join(headings)} |")
     [table] = re.findall(rf"^{heading}.*\n\|[- |]+\|\n((?:\|.*\|\n)+)", PAGE, re.MULTILINE)
     return [[cell.strip("` ") for cell in row.split("|")[1 : len(headings) + 1]] for row in table.splitlines()]
@@ -41,7 +41,7 @@ def test_every_line_of_the_log_is_explained() -> None:
 
 
 def logged(code: str) -> Iterator[tuple[str, str]]:
-    """The level and the format of every line that a piece of source logs."""
+    """Yield the level and the format of every line that a piece of source logs."""
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Call(ast.Attribute(ast.Name("_log"), "log"), [_, ast.Constant(str(form)), *_]):

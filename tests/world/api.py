@@ -1,4 +1,4 @@
-"""What the tests say to a server: nothing but the stubs, with defaults for what a test is not about."""
+"""Calls to a server: nothing but the stubs, with defaults for what a test is not about."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -75,7 +75,7 @@ class Api:
         return response.callback
 
     async def list_all(self, **wanted: Any) -> list[cb.Callback]:
-        """All pages."""
+        """Return the callbacks of all pages."""
         found: list[cb.Callback] = []
         token = ""
         while True:
@@ -88,7 +88,7 @@ class Api:
                 return found
 
     async def until(self, callback_id: str, reached: Callable[[cb.Callback], bool]) -> cb.Callback:
-        """The first version of the callback that satisfies the condition."""
+        """Return the first version of the callback that satisfies the condition."""
         request = pb.WatchCallbacksRequest(
             filter=cb.CallbackFilter(keys=[by_id(callback_id)]), snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED
         )

@@ -1,4 +1,4 @@
-"""The command line as people use it: another process."""
+"""The command line as users run it: another process."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 
 class Ran(NamedTuple):
-    """What a command answered."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -19,7 +19,7 @@ Run: TypeAlias = Callable[..., Awaitable[Ran]]
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """The tests' environment without the settings of whoever runs them."""
+    """Return the tests' environment without the developer's own settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")} | settings
 
 

@@ -1,4 +1,4 @@
-"""A dialer in the hands of a test: it does one thing at a time, and nothing by itself."""
+"""A dialer that a test controls: it does one thing at a time, and nothing by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,7 +32,7 @@ class Dialer:
     name: str = "test"
 
     def poll(self, max_leases: int = 1, *, wait_s: float = 0, lease_s: float = 30, **fields: Any) -> Any:
-        """A call of LeaseCallbacks that has begun."""
+        """Begin a call of LeaseCallbacks."""
         return self.api.dialers.LeaseCallbacks(
             pb.LeaseCallbacksRequest(
                 dialer_id=self.name,
@@ -51,7 +51,7 @@ class Dialer:
         return lease
 
     async def report(self, lease: pb.Lease, *steps: Any) -> pb.ReportProgressResponse:
-        """Report one step after the other; the answer to the last."""
+        """Report one step after the other; return the last response."""
         response = pb.ReportProgressResponse()
         for step in steps:
             response = await self.api.dialers.ReportProgress(
@@ -78,24 +78,24 @@ class Dialer:
 
 
 async def let_pass(app: App, seconds: float) -> None:
-    """Let the server do now what it would do then."""
+    """Let the server do now what is due after that time."""
     await app.scheduler.run_once(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 async def until_polling(app: App, count: int = 1) -> None:
-    """Return when so many polls wait on the server."""
+    """Return when this many polls wait on the server."""
     await until(lambda: len(app.assigner._polls) >= count)
 
 
 async def until(reached: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not reached():  # noqa: ASYNC110 - nobody tells when it changes
+        while not reached():  # noqa: ASYNC110 - no event tells when it changes
             await asyncio.sleep(0)
 
 
 @asynccontextmanager
 async def second_client(app: App, api: Api) -> AsyncIterator[Api]:
-    """A connection of its own, with the same service."""
+    """Open a connection of its own, with the same service."""
     async with Api.connect(app.port) as other:
         other.service_id = api.service_id
         yield other

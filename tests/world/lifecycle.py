@@ -60,7 +60,7 @@ def planned(
 
 
 def event_of(kind: type[Event], callback: Callback, at: datetime, **changes: Any) -> Event:
-    """An event of this kind, as the use cases would make it for this callback."""
+    """Return an event of this kind, as the use cases would make it for this callback."""
     return kind(at=at, **{**details_of(kind, callback, at), **changes})
 
 
@@ -91,7 +91,7 @@ def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str,
 
 
 def walked(callback: Callback, *kinds: type[Event]) -> Callback:
-    """The callback after these events, a second apart."""
+    """Return the callback after these events, a second apart."""
     for kind in kinds:
         callback = after(callback, event_of(kind, callback, callback.update_time + SECOND))
     return callback
@@ -126,13 +126,13 @@ def in_state(state: State, callback: Callback | None = None) -> Callback:
 
 
 def all_that_may_happen(callback: Callback) -> Iterator[Event]:
-    """Every kind of event, and every outcome, at a time that makes no difference and at one after the expiry."""
+    """Yield every kind of event, and every outcome, at a time that makes no difference and at one after the expiry."""
     for kind, at in product(EVENTS, (callback.update_time + SECOND, callback.expire_time + SECOND)):
         outcomes: Sequence[dict[str, Any]] = [{"outcome": o} for o in Outcome] if kind is AttemptEnded else [{}]
         yield from (event_of(kind, callback, at, **outcome) for outcome in outcomes)
 
 
 def callbacks_in(state: State) -> Iterator[Callback]:
-    """With a first and with a last permitted attempt."""
+    """Yield callbacks in this state, with a first and with a last permitted attempt."""
     for max_retries in (0, 3):
         yield in_state(state, planned(max_retries=max_retries))

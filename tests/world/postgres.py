@@ -32,11 +32,11 @@ class Cluster:
 
     @classmethod
     def start(cls, settings: Mapping[str, str] = _FAST) -> Self:
-        """`settings` are those of `postgresql.conf`; by default, what is fast and survives no power cut."""
+        """Start one. `settings` are those of `postgresql.conf`; by default, what is fast and survives no power cut."""
         cluster = cls._in_new_folder()
         try:
             cluster.run("initdb", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-sync", "--no-locale")
-            # All are trusted but one, who has to know a password.
+            # All users are trusted but one, which has to know a password.
             rules = cluster.data / "pg_hba.conf"
             rules.write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
             cluster.configure({"max_connections": "200", "listen_addresses": "'127.0.0.1'", **settings})
@@ -82,7 +82,7 @@ class Cluster:
         self.run("pg_ctl", "start", "--wait", f"--log={self.folder / 'log'}")
 
     def down(self, mode: str = "fast") -> None:
-        """`mode` is "fast", or "immediate" for a crash."""
+        """Stop it; `mode` is "fast", or "immediate" for a crash."""
         self.run("pg_ctl", "stop", f"--mode={mode}")
 
     def promote(self) -> None:
@@ -105,13 +105,13 @@ class Cluster:
         return f"postgresql://{USER}@127.0.0.1:{port or self.port}/{database}"
 
     def new_database(self) -> str:
-        """Answer the URL of an empty database."""
+        """Return the URL of an empty database."""
         name = f"test_{next(_names)}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def new_schema(self) -> str:
-        """Answer the URL of an empty schema, which is as good as a database, and made in no time."""
+        """Return the URL of an empty schema, which is as good as a database, and made in no time."""
         name = f"test_{next(_names)}"
         self.execute(f"CREATE SCHEMA {name}")
         return f"{self.url()}?options=-csearch_path%3D{name}"
@@ -141,7 +141,7 @@ class Cluster:
 
 
 def binaries() -> Path:
-    """The folder of the newest PostgreSQL; skips the test when there is none."""
+    """Return the folder of the newest PostgreSQL; skip the test when there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     in_path = shutil.which("postgres")
     if found:

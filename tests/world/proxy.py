@@ -1,4 +1,4 @@
-"""A network between a store and its database that can be cut, and that can lose the answer to a COMMIT."""
+"""A network between a store and its database that can be cut, and that can lose the response to a COMMIT."""
 
 import asyncio
 from contextlib import suppress
@@ -6,14 +6,14 @@ from typing import Self
 
 
 class Proxy:
-    """Passes on what comes, until it is told not to."""
+    """Passes on what comes, until it is told to stop."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._swallowing = False
-        # Set when a COMMIT went through whose answer will not.
+        # Set when a COMMIT went through whose response will not.
         self.swallowed = asyncio.Event()
 
     async def __aenter__(self) -> Self:

@@ -30,7 +30,7 @@ class Replica:
 
 @asynccontextmanager
 async def replica(url: str, **settings: Any) -> AsyncIterator[Replica]:
-    """One of the servers; without a dialer, unless the settings ask for it."""
+    """Start one of the servers; without a dialer, unless the settings ask for it."""
     chosen = {"dialer": "none", "simulated_ring": timedelta(0), "simulated_talk": timedelta(0), **settings}
     server = Settings(
         listen=Listen("127.0.0.1", 0), database=PostgresUrl(url), lame_duck=timedelta(0), **cast("Any", chosen)
@@ -41,7 +41,7 @@ async def replica(url: str, **settings: Any) -> AsyncIterator[Replica]:
 
 @asynccontextmanager
 async def pair(url: str) -> AsyncIterator[tuple[Replica, Replica]]:
-    """Two servers that know one service."""
+    """Start two servers that know one service."""
     async with replica(url) as a, replica(url) as b:
         b.api.service_id = await a.api.add_service()
         yield a, b

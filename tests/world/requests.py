@@ -1,4 +1,4 @@
-"""What a client asks of a server, with defaults for what a test is not about."""
+"""Requests to a server, with defaults for what a test is not about."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ async def create_many(api: Api, requests: Iterable[cb.CallbackRequest]) -> list[
 
 
 async def far_ahead(api: Api, count: int, **fields: Any) -> list[cb.Callback]:
-    """Callbacks that stay SCHEDULED."""
+    """Create callbacks that stay SCHEDULED."""
     due = from_now(days=1)
     return await create_many(api, (api.request(due_date=due, **fields) for _ in range(count)))
 
@@ -64,7 +64,7 @@ async def update_service(api: Api, service_id: str = "", *, etag: str = "", **se
 
 
 async def refused(call: Any) -> Refusal:
-    """How a call that must not succeed is refused."""
+    """Return how a call is refused; fail when it succeeds."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return refusal_of(caught.value)
@@ -77,7 +77,7 @@ def from_now(**span: float) -> Timestamp:
 
 
 def ids(of: Iterable[Any]) -> list[str]:
-    """The ids of callbacks, or of the callbacks of leases."""
+    """Return the ids of callbacks, or of the callbacks of leases."""
     return [one.callback.callback_id if isinstance(one, dialer_pb.Lease) else one.callback_id for one in of]
 
 

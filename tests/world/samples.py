@@ -46,7 +46,7 @@ def new(
     priority: Priority = Priority.NORMAL,
     **fields: Any,
 ) -> Callback:
-    """A callback as its request makes it: QUEUED, or SCHEDULED when `due_date` lies ahead of `now`."""
+    """Return a callback as its request makes it: QUEUED, or SCHEDULED when `due_date` lies ahead of `now`."""
     number = next(_numbers)
     request = {
         "target": f"sip:{number}@example.com",
@@ -100,12 +100,12 @@ def cancel(callback: Callback, at: datetime = NOW) -> Callback:
 
 
 def changes(*versions: Callback) -> list[Change]:
-    """One callback's way from the first version to the last."""
+    """Return one callback's changes from the first version to the last."""
     return [Change(before, next_) for before, next_ in pairwise(versions)]
 
 
 def every_state() -> list[Callback]:
-    """One callback in each state, and one that waits for a retry."""
+    """Return one callback in each state, and one that waits for a retry."""
     waiting, tried = new(due_date=NOW + seconds(3600)), dial(offer(new()))
     failed = dial(offer(new(max_retries=0)))
     return [

@@ -1,4 +1,4 @@
-"""Servers of one method, and what they may do instead of answering."""
+"""Servers of one method, and what they may do instead of returning a response."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ async def falls_silent(_: Context) -> None:
 
 
 async def ends(_: Context) -> None:
-    """As a stream does when the server drains, and a call when all is well."""
+    """End as a stream does when the server drains, and a call when all is well."""
 
 
 def fails(code: grpc.StatusCode) -> Behaviour:
@@ -33,7 +33,7 @@ def fails(code: grpc.StatusCode) -> Behaviour:
 
 @asynccontextmanager
 async def listening(method: str, handle: Any, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[int]:
-    """The port of a CallbackService with this method only."""
+    """Start a CallbackService with this method only; yield its port."""
     wrap: Any = (
         grpc.unary_stream_rpc_method_handler if method.startswith("Watch") else grpc.unary_unary_rpc_method_handler
     )
@@ -57,6 +57,6 @@ async def listening(method: str, handle: Any, credentials: grpc.ServerCredential
 
 @asynccontextmanager
 async def serving(method: str, handle: Any) -> AsyncIterator[Any]:
-    """A stub that talks to such a server."""
+    """Yield a stub that talks to such a server."""
     async with listening(method, handle) as port, insecure_channel(f"127.0.0.1:{port}") as channel:
         yield pb_grpc.CallbackServiceStub(channel)

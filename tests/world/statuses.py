@@ -1,4 +1,4 @@
-"""What a `google.rpc.Status` says beside its message."""
+"""The details of a `google.rpc.Status`."""
 
 from collections.abc import Iterator
 from typing import TypeVar

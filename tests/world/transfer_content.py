@@ -32,7 +32,7 @@ FORGET_EVENTS: Final = Retention(ended_callbacks=seconds(1_000_000), events=seco
 
 
 async def fill(end: End, seed: int = 0) -> None:
-    """Lives of all kinds, as far as chance lets them come; some forgotten; turns that have moved."""
+    """Play lives of all kinds, as far as chance lets them come; forget some; move the turns."""
     chance = random.Random(seed)
     store = await end.open()
     try:

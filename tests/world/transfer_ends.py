@@ -1,4 +1,4 @@
-"""A database at either end of a move, as somebody with a database shell sees it."""
+"""A database at either end of a move, as a database shell shows it."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from ringback.storage.sqlite import SqliteStore
 from ringback.storage.transfer import Compared, NotMoved, move
 
 MOVED: Final = ("callback", "callback_label", "event", "service", "service_turn", "ringback")
-# Means nothing elsewhere: a version of the dialect's scripts, and a count without a meaning.
+# Of one database only: a version of the dialect's scripts, and a count without a meaning elsewhere.
 _LEFT: Final = ("schema_version", "probes")
 
 Rows = list[tuple[Any, ...]]
@@ -42,7 +42,7 @@ class End(Protocol):
     def indexes(self) -> Rows: ...
 
 
-# Makes one of the dialect.
+# Makes an end of the dialect.
 NewEnd: TypeAlias = Callable[[str], End]
 
 
@@ -99,7 +99,7 @@ class PostgresEnd:
 
 
 def contents(end: End) -> dict[str, Rows]:
-    """All that has to move, but for the span of the log."""
+    """Return all that has to move, but for the span of the log."""
     found = {}
     for table in MOVED:
         columns = sorted(set(end.columns(table)) - set(_LEFT))

@@ -55,7 +55,7 @@ class ManualClock:
 
 @dataclass
 class World:
-    """The use cases on a real SQLite file, without a server, and a clock of our own."""
+    """The use cases on a real SQLite file, without a server, and a clock of their own."""
 
     store: SqliteStore
     clock: ManualClock = field(default_factory=ManualClock)
@@ -101,7 +101,7 @@ class World:
         return (await self.callback_queries.get(callback.callback_id)).state
 
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
-        """Lease whoever is next, as a poll would, without its loop."""
+        """Lease the callback that is next, as a poll would, without its loop."""
         request = LeaseRequest(dialer_id="test", duration=duration)
         await self.assigner.start()
         [leased] = await self.assigner._serve(request)

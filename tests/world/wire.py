@@ -1,4 +1,4 @@
-"""Messages, and what is found wrong with them."""
+"""Messages, and the faults that are found in them."""
 
 from datetime import UTC, datetime, timedelta
 

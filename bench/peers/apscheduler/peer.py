@@ -72,7 +72,7 @@ def latency(scheduler: BackgroundScheduler, options: argparse.Namespace) -> obje
 
 
 def awaited(scheduler: BackgroundScheduler, count: int) -> threading.Event:
-    """What is set when so many jobs have ended, and have left the store: in this order or the other."""
+    """Return an event that is set when so many jobs have ended and have left the store, in this order or the other."""
     seen: list[object] = []
     done = threading.Event()
 

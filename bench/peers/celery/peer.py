@@ -94,7 +94,7 @@ def latency(options: argparse.Namespace) -> object:
 
 @contextmanager
 def working(options: argparse.Namespace) -> Iterator[Path]:
-    """A worker as long as the block, and the file of its starts."""
+    """Run a worker as long as the block; yield the file of its starts."""
     command = [sys.executable, "-m", "celery", "--app", "peer", "--quiet", "worker", "--loglevel", "error"]
     command += ["--pool", options.pool]
     with TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
     python driver.py HOST:PORT
 
-Commands and answers are JSON, one object per line: tests/conformance/README.md.
+Commands and replies are JSON, one object per line: tests/conformance/README.md.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Driver:
                     raise ValueError(f"not a command: {command}")
         except grpc.aio.AioRpcError as error:
             result = _refused(error)
-        _answer(command_id, result)
+        _reply(command_id, result)
 
     async def _call(self, path: str, request: bytes, timeout_s: float) -> dict[str, Any]:
         service, method = path.split("/")
@@ -83,7 +83,7 @@ class Driver:
 async def _forward(command_id: int, responses: Any) -> dict[str, Any]:
     try:
         async for response in responses:
-            _answer(command_id, {"response": _encoded(response)})
+            _reply(command_id, {"response": _encoded(response)})
     except asyncio.CancelledError:
         # gRPC raises this also when it is the server that has cancelled the stream.
         task = asyncio.current_task()
@@ -115,8 +115,8 @@ def _encoded(message: Any) -> str:
     return base64.b64encode(message.SerializeToString()).decode()
 
 
-def _answer(command_id: int, answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps({"id": command_id, **answer}) + "\n")
+def _reply(command_id: int, reply: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps({"id": command_id, **reply}) + "\n")
     sys.stdout.flush()
 
 

@@ -30,7 +30,7 @@ _UNCERTAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, gr
 
 
 class Telephone:
-    """REPLACE THIS CLASS by whatever places your calls. This one rings and talks for a while and phones nobody."""
+    """REPLACE THIS CLASS by the one that places your calls. This one rings and talks for a while and phones nobody."""
 
     ring_s, talk_s = 0.3, 1.0
 
@@ -82,7 +82,7 @@ class Dialer:
             max_leases=min(free_lines, 100),
             lease_duration=Duration(seconds=self._lease_s),
             wait_duration=Duration(seconds=_WAIT_S),
-            request_id=str(uuid4()),  # a repetition after a lost answer gets the same leases
+            request_id=str(uuid4()),  # a repetition after a lost response gets the same leases
         )
         return list((await _insist(self._stub.LeaseCallbacks, request, _WAIT_S + _TIMEOUT_S)).leases)
 
@@ -110,7 +110,7 @@ class Dialer:
             del self._hang_ups[token]
 
     async def _keep_leases(self) -> None:
-        """Extend all leases at a third of their duration, and hear which calls are to be hung up."""
+        """Extend all leases at a third of their duration, and learn which calls are to be hung up."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
             if tokens := list(self._hang_ups):
@@ -121,7 +121,7 @@ class Dialer:
 
 
 async def _insist(rpc: Any, request: Any, timeout_s: float = _TIMEOUT_S) -> Any:
-    """Call until there is an answer. Raises what a repetition would not change."""
+    """Call until there is a response. Raise what a repetition would not change."""
     while True:
         try:
             return await rpc(request, timeout=timeout_s)

@@ -1,4 +1,4 @@
-"""Callbacks as the use case makes them."""
+"""The use case that creates callbacks."""
 
 from ringback.application.callbacks.create import CreateCommand
 from ringback.domain.priority import Priority

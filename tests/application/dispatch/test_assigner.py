@@ -1,4 +1,4 @@
-"""Assigner under races that the wire seldom shows: what happens while the store is being asked."""
+"""The assigner under races that the wire seldom shows: what happens while the store is being read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,7 @@ from tests.world.use_cases import MONDAY_9, World
 
 
 class SlowStore:
-    """A store whose answers to `queue` wait, once read, until they are let go."""
+    """A store that holds back the result of `queue`, once read, until the test lets it go."""
 
     def __init__(self, world: World) -> None:
         self._store = world.store
@@ -43,7 +43,7 @@ class SlowStore:
 
 @asynccontextmanager
 async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
-    """The loops of granting, on that store."""
+    """Run the loops of an assigner on that store."""
     granting = Assigner(store, world.directory, world.clock, world.feed, world.presence)
     await world.feed.start()
     await granting.start()
@@ -76,7 +76,7 @@ async def test_a_poll_that_gives_up_while_another_is_served(world: World) -> Non
 
 
 async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: World) -> None:
-    """Of another service: nothing else would look at this one again."""
+    """The call is of another service: no other event makes the assigner look at this service's queue again."""
     service, other = await world.service(), await world.service(sip_address="sip:other@cc.example")
     calling = await world.create(other, "sip:same@b.example")
     leased = await world.lease()
@@ -86,12 +86,12 @@ async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: Wo
     waiting = await world.create(service, "sip:same@b.example")
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        answer = asyncio.create_task(granting.lease(poll(service_ids=frozenset({service.service_id}))))
+        granted = asyncio.create_task(granting.lease(poll(service_ids=frozenset({service.service_id}))))
         await store.read.wait()
         await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
         await world.feed.catch_up()
         store.go_on.set()
-        assert [c.callback_id for c in await answer] == [waiting.callback_id]
+        assert [c.callback_id for c in await granted] == [waiting.callback_id]
 
 
 async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
@@ -102,16 +102,16 @@ async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
     world.clock.pass_time(seconds(2))
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        answer = asyncio.create_task(granting.lease(poll()))
+        granted = asyncio.create_task(granting.lease(poll()))
         await store.read.wait()
         store.go_on.set()
         await world.scheduler.run_once(world.clock.now())
-        assert [c.callback_id for c in await answer] == [behind.callback_id]
+        assert [c.callback_id for c in await granted] == [behind.callback_id]
     assert await world.state(expired) is State.EXPIRED
 
 
 class LosingStore:
-    """A store that writes the next leases, and then says that it cannot tell."""
+    """A store that writes the next leases, and then raises as if it could not tell."""
 
     def __init__(self, world: World) -> None:
         self._store = world.store
@@ -160,7 +160,7 @@ async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world:
 
 
 async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:
-    """An answer has to fit into a message."""
+    """The response has to fit into a message."""
     service = await world.service(max_concurrent_calls=100)
     for number in range(12):
         await world.create(service, f"sip:{number}@b.example")
@@ -176,7 +176,7 @@ async def test_leases_with_long_histories_come_in_smaller_answers(world: World) 
 async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The queue is read while the target is in a call, and that call ends before the answer is looked at."""
+    """The queue is read while the target is in a call, and that call ends before the result is used."""
     await world.feed.start()
     following = asyncio.create_task(world.feed.run())
     sales = await world.service()
@@ -202,7 +202,7 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
 
 
 async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one_target(world: World) -> None:
-    """The poll has room for two, and those in front are two to one target: one lease, and nobody else is looked at."""
+    """The poll has room for two, and the first two share one target: it gets one lease, and looks no further."""
     await world.feed.start()
     following = asyncio.create_task(world.feed.run())
     sales = await world.service()
@@ -223,7 +223,7 @@ async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one
 
 
 async def test_one_that_expires_in_front_of_others_does_not_hold_them_up(world: World) -> None:
-    """A poll comes after the expiry, and before the scheduler has noticed."""
+    """A poll comes after the expiry, and before the scheduler has noticed it."""
     await world.feed.start()
     following = asyncio.create_task(world.feed.run())
     service = await world.service()

@@ -1,4 +1,4 @@
-"""Reports that come late."""
+"""Late reports of dialers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Waiting for the wakeup: nobody is forgotten, and nobody's leaving disturbs the others."""
+"""The wakeup: it forgets no task that waits, and one that leaves does not disturb the others."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from ringback.application.events.wakeup import Wakeup
 
 
 async def waiting(wakeup: Wakeup, count: int, timeout_s: float) -> list[asyncio.Task[None]]:
-    """So many who wait by now."""
+    """Return this many tasks, all of which wait by now."""
     waits = [asyncio.create_task(wakeup.wait(timeout_s)) for _ in range(count)]
     await asyncio.sleep(0)
     return waits

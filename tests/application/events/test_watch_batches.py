@@ -1,4 +1,4 @@
-"""WatchBatches for watchers: whoever begins wherever is told the same, and watchers at the same place share it."""
+"""WatchBatches: watchers are told the same wherever they begin, and those at the same place share batches."""
 
 import asyncio
 from collections import deque
@@ -30,7 +30,7 @@ FILTERS = [EVERYTHING, CallbackFilter(caller_ids=("often", "seldom")), CallbackF
 
 
 class CountingStore:
-    """The store, and how often it was asked for events."""
+    """A store that counts how often it is asked for events."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class CountingStore:
 
 @pytest.fixture
 async def logged(api: Api, app: App) -> Sequence[LoggedEvent]:
-    """More than two strides of events, of three callers."""
+    """Create callbacks of three callers; return their events, which fill more than two strides."""
     for caller_id, count in (("always", 450), ("often", 450), ("seldom", 3)) * 3:
         await far_ahead(api, count, caller_id=caller_id)
     await app.feed.catch_up()
@@ -59,7 +59,7 @@ async def logged(api: Api, app: App) -> Sequence[LoggedEvent]:
 
 
 async def walk(batches: WatchBatches, number: int) -> Sequence[WatchBatch]:
-    """All of them, from there to the end."""
+    """Return all batches from there to the end."""
     walked = []
     while batch := await batches.after(number):
         assert batch.number > number
@@ -71,7 +71,7 @@ async def walk(batches: WatchBatches, number: int) -> Sequence[WatchBatch]:
 
 
 async def forgetful(store: Store) -> EventFeed:
-    """A tail that knows where the log ends, and nothing of what is in it."""
+    """Return a feed that knows where the log ends, and none of its events."""
     tail = EventFeed(store)
     await tail.start()
     return tail

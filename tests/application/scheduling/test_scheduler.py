@@ -1,4 +1,4 @@
-"""What time does, told by passing it in: no test waits for a clock."""
+"""What the passing of time does. Time is passed in: no test waits for a clock."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
@@ -243,7 +243,7 @@ async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: Wo
 async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asleep until the purge in a minute, it is woken by a callback that is due now."""
+    """The loop sleeps until the purge in a minute; a callback that is due now wakes it."""
     monkeypatch.setattr(leader_election, "TERM", timedelta(hours=1))
     await world.feed.start()
     service = await world.service()

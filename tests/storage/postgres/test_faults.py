@@ -1,4 +1,4 @@
-"""PostgreSQL: whatever becomes of the database, the network or another server, nothing acknowledged is lost.
+"""PostgreSQL: whatever happens to the database, the network or another server, nothing acknowledged is lost.
 
 Meanwhile calls are refused in time, and afterwards all goes on by itself.
 """
@@ -29,7 +29,7 @@ STORM = 300
 
 @pytest.fixture(scope="module")
 def victim() -> Iterator[Cluster]:
-    """A cluster of these tests' own, since they stop it."""
+    """Run a cluster for these tests alone, since they stop it."""
     cluster = Cluster.start()
     yield cluster
     cluster.destroy()
@@ -45,7 +45,7 @@ async def opened(url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def insist(call: Callable[[], Awaitable[R]]) -> R:
-    """As clients do: again, while it is unavailable."""
+    """Repeat the call while the database is unavailable, as clients do."""
     while True:
         try:
             return await call()
@@ -54,7 +54,7 @@ async def insist(call: Callable[[], Awaitable[R]]) -> R:
 
 
 class Storm:
-    """Clients of two servers that create, cancel and read, whatever happens, and know what was acknowledged."""
+    """Clients of two servers that create, cancel and read, whatever happens, and note what was acknowledged."""
 
     def __init__(self, stores: Sequence[PostgresStore]) -> None:
         self._stores = stores
@@ -79,7 +79,7 @@ class Storm:
             assert await insist(lambda: store.get(callback.callback_id)) == callback  # noqa: B023 - called at once
 
     async def check(self, store: PostgresStore) -> None:
-        """Each is stored once, and the log is whole."""
+        """Check that each is stored once, and that the log is whole."""
         found = await insist(lambda: store.snapshot(MATCH_ALL, "", 10_000))
         assert sorted(found.callbacks, key=lambda c: c.callback_id) == sorted(
             self.acknowledged, key=lambda c: c.callback_id
@@ -201,7 +201,7 @@ async def test_connections_are_cut_over_and_over(victim: Cluster) -> None:
 
 
 async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
-    """It happened, and its caller cannot know; asked again, the answer is what was stored then."""
+    """The commit happened, and its caller cannot know; the repeated request gets what was stored then."""
     url = victim.new_schema()
     async with Proxy(victim.port) as proxy, opened(url) as witness:
         await witness.put_service(SERVICE)
@@ -291,7 +291,7 @@ asyncio.run(main())
 
 
 async def test_what_was_acknowledged_survives_a_killed_server(victim: Cluster) -> None:
-    """And it leaves no lock behind."""
+    """A killed server leaves no lock behind."""
     url = victim.new_schema()
     async with opened(url) as store:
         await store.put_service(SERVICE)

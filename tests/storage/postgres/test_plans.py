@@ -1,6 +1,6 @@
-"""PostgreSQL: no question of the scheduler, the dispatcher or a list reads more the more there is stored.
+"""PostgreSQL: no query of the scheduler, the dispatcher or a list reads more the more there is stored.
 
-The rows that a plan really reads are counted, in a table where each question has far more than it should touch: with
+The rows that a plan really reads are counted, in a table where each query has far more than it should touch: with
 the plan for the given values, and with the one that PostgreSQL may keep for all values of a prepared statement.
 """
 
@@ -26,7 +26,7 @@ from tests.world.samples import NOW
 
 ROWS = 30_000
 LIMIT = 10
-# What a question with this limit may read: its answer, a look at other callbacks to the same targets, a little more.
+# What a query with this limit may read: its result, a look at other callbacks to the same targets, a little more.
 FEW = 20 * LIMIT
 
 # Most have ended; one in ten is queued, one in a hundred in progress. Ids and times grow together, as they do.
@@ -95,7 +95,7 @@ FILTERS = {
 
 @contextmanager
 def new_tables(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """A connection, as servers have it, to a database without a callback."""
+    """Open a connection, as servers have it, to a database without a callback."""
     with psycopg.connect(cluster.new_schema(), autocommit=True, cursor_factory=psycopg.RawCursor) as connection:
         for script in scripts("postgres"):
             connection.execute(script.encode())
@@ -112,7 +112,7 @@ def empty(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
 @pytest.fixture(scope="module", params=["analysed", "fresh"])
 def connection(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-    """To a database that PostgreSQL knows well, and to one that has just been filled."""
+    """Connect to a database that PostgreSQL knows well, and to one that has just been filled."""
     with new_tables(cluster) as connection:
         connection.execute(FILL.replace("%(rows)s", str(ROWS)).encode())
         if request.param == "analysed":
@@ -124,7 +124,7 @@ def connection(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psy
 def test_a_plan_made_for_an_empty_database_is_good_for_a_full_one(
     empty: psycopg.Connection[tuple[Any, ...]], statement: str, values: tuple[Any, ...]
 ) -> None:
-    """It may be kept: it reads no table from end to end, and sorts none."""
+    """The plan may be kept: it reads no table from end to end, and sorts none."""
     empty.execute("SET plan_cache_mode = force_generic_plan")
     plan = "\n".join(row[0] for row in empty.execute(f"EXPLAIN {statement}".encode(), values))
     assert not re.search(r"(Seq Scan on|Bitmap) (callback|event)", plan), plan
@@ -134,7 +134,7 @@ def test_a_plan_made_for_an_empty_database_is_good_for_a_full_one(
 def rows_read(
     connection: psycopg.Connection[tuple[Any, ...]], mode: str, statement: str, values: tuple[Any, ...]
 ) -> int:
-    """How many rows were looked at, whatever became of them."""
+    """Return how many rows were looked at, whether they were returned or not."""
     connection.execute(f"SET plan_cache_mode = {mode}")
     query = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}"
     row = connection.execute(query.encode(), values, prepare=True).fetchone()
@@ -164,7 +164,7 @@ def test_questions_read_what_they_answer(
 def test_lists_read_what_they_show(
     connection: psycopg.Connection[tuple[Any, ...]], mode: str, wanted: CallbackFilter, direction: Direction
 ) -> None:
-    """Driven by what drives best; with a condition that nothing drives, they read as many as its matches are rare."""
+    """Driven by the best index; with a condition that no index drives, they read as many as its matches are rare."""
     possible = access_paths(wanted)
     page = ListPage(wanted, direction, "" if direction is UP else "callback-999999999", LIMIT - 1)
     queries = [lists.select(page, lists.ranges(path)) for path in possible or [BY_ID]]

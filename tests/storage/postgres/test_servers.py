@@ -1,4 +1,4 @@
-"""PostgreSQL: many servers on one database. What one commits, all see, in one order, and of rivals one wins."""
+"""PostgreSQL: many servers on one database. What one commits, all see, in one order, and one of several rivals wins."""
 
 import asyncio
 import random
@@ -45,7 +45,7 @@ async def at_once(*calls: Awaitable[Any]) -> list[Any]:
 async def test_a_commit_wakes_those_who_wait_on_another_server(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, hint: str
 ) -> None:
-    """By the notification alone, and, where there is none, by asking alone."""
+    """By the notification alone and, where there is none, by polling alone."""
     if hint == "notification":
         monkeypatch.setattr(listener, "LISTENING_INTERVAL_S", FOREVER_S)
     else:
@@ -85,7 +85,7 @@ async def test_two_databases_in_one_do_not_hear_each_other(cluster: Cluster) -> 
 
 
 async def follow(store: PostgresStore, newest: int) -> list[LoggedEvent]:
-    """All events, each read as early as it can be: whatever commits late would be passed over."""
+    """Return all events, each read as early as it can be: one that commits late would be passed over."""
     seen: list[LoggedEvent] = []
     while len(seen) < newest:
         seen += await store.events(seen[-1].number if seen else 0, 1000)
@@ -94,7 +94,7 @@ async def follow(store: PostgresStore, newest: int) -> list[LoggedEvent]:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_reader_ever_passes_over_an_event(servers: Servers, seed: int) -> None:
-    """However the commits of three servers fall together."""
+    """This holds however the commits of three servers fall together."""
     dice = random.Random(seed)
 
     async def write(store: PostgresStore) -> None:
@@ -117,7 +117,7 @@ async def test_no_reader_ever_passes_over_an_event(servers: Servers, seed: int) 
 
 
 async def test_equal_requests_to_different_servers_store_one(servers: Servers) -> None:
-    """Also when each is given the same ones in another order."""
+    """Also when each server is given the same requests in another order."""
     tasks = [f"task-{n}" for n in range(40)]
 
     def rivals(seed: int) -> list[Callback]:
@@ -125,11 +125,11 @@ async def test_equal_requests_to_different_servers_store_one(servers: Servers) -
         return [new(caller_id="crm", external_task_id=task, request_id=f"request-of-{task}") for task in chosen]
 
     calls = [rivals(seed) for seed in range(6)]
-    answers = await at_once(*(store.create(call) for store, call in zip([*servers, *servers], calls, strict=True)))
+    results = await at_once(*(store.create(call) for store, call in zip([*servers, *servers], calls, strict=True)))
 
     winners: dict[str, set[str]] = {task: set() for task in tasks}
-    for call, answer in zip(calls, answers, strict=True):
-        for callback, other in zip(call, answer, strict=True):
+    for call, result in zip(calls, results, strict=True):
+        for callback, other in zip(call, result, strict=True):
             winners[callback.request.external_task_id].add((other or callback).callback_id)
     assert all(len(ids) == 1 for ids in winners.values())
     assert (await servers[0].history()).newest == len(tasks)
@@ -137,41 +137,41 @@ async def test_equal_requests_to_different_servers_store_one(servers: Servers) -
 
 async def test_of_many_on_different_servers_one_is_alone(servers: Servers) -> None:
     rivals = [new(target="sip:anna@example.com") for _ in range(30)]
-    answers = await at_once(
+    results = await at_once(
         *(servers[n % 3].create([rival], alone=[rival.callback_id]) for n, rival in enumerate(rivals))
     )
-    [winner] = [rival for rival, [other] in zip(rivals, answers, strict=True) if other is None]
-    assert [other for [other] in answers].count(winner) == 29
+    [winner] = [rival for rival, [other] in zip(rivals, results, strict=True) if other is None]
+    assert [other for [other] in results].count(winner) == 29
 
 
 async def test_of_many_grants_of_a_turn_one_is_made(servers: Servers) -> None:
     callbacks = [new() for _ in range(12)]
     await servers[0].create(callbacks)
-    answers = await at_once(
+    results = await at_once(
         *(
             servers[n % 3].apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, (0,) * 8, 1))
             for n, callback in enumerate(callbacks)
         )
     )
-    assert answers.count(None) == 1
-    assert sum(isinstance(answer, RevisionConflict) for answer in answers) == 11
+    assert results.count(None) == 1
+    assert sum(isinstance(result, RevisionConflict) for result in results) == 11
     assert (await servers[0].history()).newest == 13
 
 
 async def test_of_many_calls_to_a_target_one_begins(servers: Servers) -> None:
-    """In writes that share nothing else, so that only the unique index stands between them."""
+    """The writes share nothing else, so that only the unique index stands between them."""
     for _ in range(10):
         rivals = [new(target="sip:anna@example.com") for _ in range(3)]
         await servers[0].create(rivals)
-        answers = await at_once(*(store.apply([Change(c, offer(c))]) for store, c in zip(servers, rivals, strict=True)))
-        assert answers.count(None) == 1
-        assert sum(isinstance(answer, RevisionConflict) for answer in answers) == 2, answers
-        winner = rivals[answers.index(None)]
+        results = await at_once(*(store.apply([Change(c, offer(c))]) for store, c in zip(servers, rivals, strict=True)))
+        assert results.count(None) == 1
+        assert sum(isinstance(result, RevisionConflict) for result in results) == 2, results
+        winner = rivals[results.index(None)]
         await servers[0].apply(changes(offer(winner), cancel(offer(winner))))
 
 
 async def test_locks_in_whatever_order_end_well(servers: Servers) -> None:
-    """The same callbacks, changed by all at once, each in an order of its own."""
+    """All change the same callbacks at once, each in an order of its own."""
     callbacks = [new() for _ in range(20)]
     await servers[0].create(callbacks)
 
@@ -213,9 +213,9 @@ async def test_what_is_purged_by_all_at_once_is_logged_once(servers: Servers) ->
 
 
 async def test_of_many_servers_one_leads(servers: Servers) -> None:
-    answers = await at_once(*(store.lead(str(n), NOW, NOW + seconds(2)) for n, store in enumerate(servers)))
-    leader = answers.index(True)
-    assert answers.count(False) == 2
+    results = await at_once(*(store.lead(str(n), NOW, NOW + seconds(2)) for n, store in enumerate(servers)))
+    leader = results.index(True)
+    assert results.count(False) == 2
     others = [n for n in range(3) if n != leader]
     assert not await servers[others[0]].lead(str(others[0]), NOW + seconds(1), NOW + seconds(3))
     assert await servers[others[0]].lead(str(others[0]), NOW + seconds(2), NOW + seconds(4))
@@ -234,7 +234,7 @@ async def test_all_servers_read_one_clock(servers: Servers) -> None:
 
 
 async def test_a_server_needs_six_connections(servers: Servers, cluster: Cluster) -> None:
-    """As its docstring says to whoever sets `max_connections`."""
+    """As its docstring tells the operator who sets `max_connections`."""
     for server, other in zip(servers, [*servers[1:], servers[0]], strict=True):
         newest = (await server.history()).newest
         await other.create([new()])

@@ -1,4 +1,4 @@
-"""PostgreSQL: what goes wrong when writing hits whom it concerns, and nobody ever waits in vain."""
+"""PostgreSQL: a failed write fails for the callers it concerns, and no caller ever waits in vain."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -36,7 +36,7 @@ broken_operation = PostgresOperation(_delete_and_break)
 
 
 async def test_only_the_guilty_one_fails(postgres_store: PostgresStore) -> None:
-    """In the same transaction are writes that succeed, one that is refused and two that are broken."""
+    """One transaction holds writes that succeed, one that is refused and two that are broken."""
     there, good, better = new(), new(), new()
     await postgres_store.create([there])
     refused = changes(cancel(there), replace(cancel(there), revision=3))
@@ -63,7 +63,7 @@ async def test_only_the_guilty_one_fails(postgres_store: PostgresStore) -> None:
 
 
 async def test_what_failed_leaves_the_connection_as_it_was(postgres_store: PostgresStore) -> None:
-    """The driver prepares statements on the way; those that were skipped with a failed one it has to prepare again."""
+    """The driver prepares statements on the way; those skipped with a failed one have to be prepared again."""
     for _ in range(20):
         with pytest.raises(psycopg.errors.CheckViolation):
             await postgres_store.create([replace(new(labels={"a": "b"}), end_time=NOW)])

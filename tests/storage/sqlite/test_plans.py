@@ -1,4 +1,4 @@
-"""SQLite: no question of the scheduler, the dispatcher or a list reads or sorts more the more there is stored."""
+"""SQLite: no query of the scheduler, the dispatcher or a list reads or sorts more the more there is stored."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
 
 
 def check_plan(database: sqlite3.Connection, statement: str) -> None:
-    """Every table is searched by an index, in the order that is asked for."""
+    """Check that every table is searched by an index, in the order that is asked for."""
     parameters = {"service_id": "", "depth": 1} if ":" in statement else ["x"] * statement.count("?")
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     scans = [step for step in plan if step.startswith("SCAN") and not step.startswith(FEW)]
@@ -97,7 +97,7 @@ def test_questions_are_answered_by_an_index(database: sqlite3.Connection, statem
 @pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
 @pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])
 def test_lists_are_read_in_order(database: sqlite3.Connection, wanted: CallbackFilter, direction: Direction) -> None:
-    """Whatever they are driven by; also while the possible ways are compared."""
+    """Whichever index drives them; also while the possible ways are compared."""
     page = ListPage(wanted, direction, "", 10)
     for path in [*access_paths(wanted), BY_ID]:
         check_plan(database, lists.select(page, lists.streams(path)).sql)

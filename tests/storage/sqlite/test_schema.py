@@ -145,7 +145,7 @@ asyncio.run(main())
 
 
 async def test_what_was_acknowledged_survives_a_killed_server(tmp_path: Path) -> None:
-    """And the lock is gone with it; there is nothing to repair."""
+    """The lock is gone with it; there is nothing to repair."""
     path = tmp_path / "ringback.db"
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WRITER, str(path), stdout=asyncio.subprocess.PIPE

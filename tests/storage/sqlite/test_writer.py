@@ -1,4 +1,4 @@
-"""SQLite: what goes wrong when writing hits whom it concerns, and nobody ever waits in vain."""
+"""SQLite: a failed write fails for the callers it concerns, and no caller ever waits in vain."""
 
 import asyncio
 import sqlite3
@@ -34,7 +34,7 @@ def broken_operation(transaction: Transaction, requests: Sequence[None]) -> list
 
 
 async def test_only_the_guilty_one_fails(sqlite_store: SqliteStore) -> None:
-    """In the same transaction are writes that succeed, one that is refused and two that are broken."""
+    """One transaction holds writes that succeed, one that is refused and two that are broken."""
     there, good, better = new(), new(), new()
     await sqlite_store.create([there])
     refused = changes(cancel(there), replace(cancel(there), revision=3))

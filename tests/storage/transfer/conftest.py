@@ -14,7 +14,7 @@ DIALECTS: Final = ("sqlite", "postgres")
 
 @pytest.fixture
 def new_end(tmp_path: Path, request: pytest.FixtureRequest) -> NewEnd:
-    """An end that has no database yet (SQLite), or an empty one."""
+    """Return a function that makes an end: without a database (SQLite), or with an empty one."""
     numbers = iter(range(100))
 
     def make(dialect: str) -> End:
@@ -27,7 +27,7 @@ def new_end(tmp_path: Path, request: pytest.FixtureRequest) -> NewEnd:
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is up stays up."""
+    """Do not wait for servers to go away."""
     monkeypatch.setattr(postgres, "_PATIENCE_S", 0)
 
 
@@ -38,13 +38,13 @@ def source(request: pytest.FixtureRequest, new_end: NewEnd) -> End:
 
 @pytest.fixture
 def filled(new_end: NewEnd) -> End:
-    """A source whose dialect is beside the point; to be filled."""
+    """Return a source to be filled, whose dialect is beside the point."""
     return new_end("sqlite")
 
 
 @pytest.fixture
 def unused(new_end: NewEnd) -> End:
-    """A target that a move does not come to."""
+    """Return a target that a move does not get to."""
     return new_end("sqlite")
 
 

@@ -31,7 +31,7 @@ async def test_everything_arrives_and_comes_back(seed: int, new_end: NewEnd) -> 
 
 
 async def look(end: End) -> tuple[object, ...]:
-    """What its store tells."""
+    """Return what its store tells."""
     store = await end.open()
     try:
         return (
@@ -86,7 +86,7 @@ async def test_the_target_has_the_indexes_of_any_database(source: End, target: E
 
 
 async def test_every_column_moves(source: End) -> None:
-    """Or is named here as one that does not: a column that a migration adds is not forgotten."""
+    """Each moves, or is named here as one that does not: a column that a migration adds is not forgotten."""
     await (await source.open()).close()
     assert {table.name: set(table.columns) for table in TABLES} == {
         table: set(source.columns(table)) for table in MOVED if table != "ringback"

@@ -67,7 +67,7 @@ async def test_a_server_on_the_target(filled: End, target: End, no_patience: Non
 
 
 async def test_a_leader_whose_connections_do_not_show(new_end: NewEnd, no_patience: None) -> None:
-    """It may have given its connections a name of its own."""
+    """Its connections may carry a name of their own."""
     source, target = new_end("postgres"), new_end("sqlite")
     await (await source.open()).close()
     source.execute("UPDATE leader SET server = 'other', until_us = extract(epoch FROM now() + '1 hour') * 1000000")
@@ -114,7 +114,7 @@ async def test_no_server_starts_during_a_move(new_end: NewEnd) -> None:
 
 
 async def test_what_is_written_meanwhile_does_not_tear_the_copy(source: End, target: End) -> None:
-    """Nobody should, but a database shell can."""
+    """No program should write then, but a database shell can."""
     await fill(source)
     before = contents(source)
 

@@ -1,4 +1,4 @@
-"""A move as clients see it: another server answers, and everything goes on."""
+"""A move as clients see it: another server takes over, and everything goes on."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.world.postgres import Cluster
 from tests.world.transfer_ends import End, PostgresEnd, SqliteEnd, contents, moved
 
 LEVELS = range(cb.PRIORITY_HIGHEST, cb.PRIORITY_LOWEST + 1)
-# The sum of the levels' weights: so many grants, and each level had its share.
+# The sum of the levels' weights: after this many grants, each level had its share.
 ROUND = 28
 # In a morning since its token: leases, dialled, one answered (in two steps), one busy, one cancelled.
 CHANGES = 11 + 6 + 2 + 1 + 1
@@ -45,14 +45,14 @@ async def served(end: End, service_id: str = "") -> AsyncIterator[Api]:
 
 
 async def lease(api: Api, count: int) -> list[pb.Lease]:
-    """One by one."""
+    """Take leases one by one."""
     request = pb.LeaseCallbacksRequest(dialer_id="test", max_leases=1, lease_duration=Duration(seconds=600))
     return [(await api.dialers.LeaseCallbacks(request)).leases[0] for _ in range(count)]
 
 
 async def report(api: Api, lease: pb.Lease, outcome: "cb.CallOutcome.ValueType") -> cb.Callback:
-    answer = await api.dialers.ReportOutcome(pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=outcome))
-    return answer.callback
+    response = await api.dialers.ReportOutcome(pb.ReportOutcomeRequest(lease_token=lease.lease_token, outcome=outcome))
+    return response.callback
 
 
 async def dial(api: Api, lease: pb.Lease) -> None:
@@ -62,7 +62,7 @@ async def dial(api: Api, lease: pb.Lease) -> None:
 
 
 async def changes(api: Api, token: str, count: int) -> tuple[list[Any], str]:
-    """So many changes since the token, and a token for those after them."""
+    """Return this many changes since the token, and a token for those after them."""
     stream: Any = api.callbacks.WatchCallbacks(callbacks_pb.WatchCallbacksRequest(resume_token=token))
     events: list[Any] = []
     while len(events) < count:
@@ -74,7 +74,7 @@ async def changes(api: Api, token: str, count: int) -> tuple[list[Any], str]:
 
 
 async def a_morning(api: Api) -> tuple[str, list[pb.Lease]]:
-    """Callbacks at seven levels, of which some are called; a token from the middle of it, and open leases."""
+    """Create callbacks at seven levels, and call some; return a token from the middle of it, and open leases."""
     await api.add_service(max_concurrent_calls=1000)
     for number in range(12):
         for level in LEVELS:
@@ -116,7 +116,7 @@ async def test_clients_go_on_where_they_were(ends: list[End]) -> None:
         assert known.callback.callback_request.external_task_id == "4711"
         resumed, token = await changes(api, token, CHANGES)
         assert resumed == seen
-        # A lease that was open is, and so is an attempt; what comes next is the next event.
+        # A lease that was open still is, and so is an attempt; what comes next is the next event.
         ended = await report(api, leases[0], cb.CALL_OUTCOME_NO_ANSWER)
         assert [attempt.outcome for attempt in ended.attempts] == [cb.CALL_OUTCOME_NO_ANSWER]
         created = await api.create("sip:new@sim.example")
