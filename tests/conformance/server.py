@@ -98,7 +98,7 @@ class ScenarioServer:
     async def lose_answers(self, count: int) -> None:
         """Store what the next creates ask for, and raise as if the storage were away."""
         store = self._running.store
-        create, left = store.create, count
+        create, left = store.create_one, count
 
         async def create_and_fail(*args: Any, **kwargs: Any) -> Any:
             nonlocal left
@@ -108,7 +108,7 @@ class ScenarioServer:
             left -= 1
             raise StorageUnavailable("the answer is lost, as the scenario wants it")
 
-        store.create = create_and_fail  # type: ignore[method-assign]
+        store.create_one = create_and_fail  # type: ignore[method-assign]
 
     @property
     def _running(self) -> App:
