@@ -19,7 +19,7 @@ from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.ports.store import Store
+from ringback.ports.store import ServiceStore
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Directory:
     service, and every change of one, reads the store first.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: ServiceStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._by_id: dict[str, Service] = {}

@@ -7,12 +7,12 @@ from itertools import pairwise
 from ringback.domain.callback import Callback
 from ringback.domain.errors import RingbackError
 from ringback.ports.errors import RevisionConflict
-from ringback.ports.store import Store
+from ringback.ports.store import CallbackStore
 from ringback.ports.values import Change
 
 
 async def change(
-    store: Store,
+    store: CallbackStore,
     read: Callable[[], Awaitable[Callback]],
     decide: Callable[[Callback], Awaitable[Sequence[Callback]]],
     remembered: Callback | None = None,
@@ -37,12 +37,12 @@ async def change(
             return await _store_versions(store, before, versions)
 
 
-async def _store_versions(store: Store, before: Callback, versions: Sequence[Callback]) -> Callback:
+async def _store_versions(store: CallbackStore, before: Callback, versions: Sequence[Callback]) -> Callback:
     await store.apply([Change(earlier, later) for earlier, later in pairwise([before, *versions])])
     return versions[-1]
 
 
-async def apply_each(store: Store, changes: Sequence[Change]) -> int:
+async def apply_each(store: CallbackStore, changes: Sequence[Change]) -> int:
     """Store the changes with which no other writer was faster; return how many."""
     while changes:
         try:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.clock import Clock
-from ringback.ports.store import Store
+from ringback.ports.store import Coordination
 from ringback.ports.values import ALL_SERVICES
 
 # A dialer that is busy does not poll: it counts for this long after its last poll.
@@ -16,7 +16,7 @@ _NOTE_INTERVAL_S = 10.0
 class DialerPresence:
     """The polls of this server, which are shared with the other servers."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Coordination, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         # Until when each service counts as polled for.

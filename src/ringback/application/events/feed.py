@@ -8,7 +8,7 @@ from contextlib import aclosing
 from ringback.application.events.recent_events import RecentEvents
 from ringback.application.events.wakeup import Wakeup
 from ringback.domain.errors import StorageUnavailable
-from ringback.ports.store import Store
+from ringback.ports.store import EventLog
 from ringback.ports.values import LoggedEvent
 
 _log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _RETRY_S = 0.5
 class EventFeed:
     """A reader of the event log, which keeps the newest part of it and calls the listeners."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: EventLog) -> None:
         self._store = store
         self._recent = RecentEvents(0, TAIL_LENGTH)
         self._wakeup = Wakeup()

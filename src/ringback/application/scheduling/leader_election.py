@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.clock import Clock
-from ringback.ports.store import Store
+from ringback.ports.store import Coordination
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _RENEWAL_S = 0.5
 class LeaderElection:
     """Whether this server leads; `run` takes the lead when no server has it, and keeps it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Coordination, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._server = str(uuid4())
