@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from ringback.domain.defaults import written
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
-from ringback.domain.stored import written
 
 
 class State(StrEnum):

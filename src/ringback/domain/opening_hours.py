@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from ringback.domain.defaults import written
 from ringback.domain.errors import Fault
-from ringback.domain.stored import written
 
 MINUTES_PER_DAY = 24 * 60
 MAX_PERIODS = 100

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from ringback.domain.defaults import written
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
-from ringback.domain.stored import written
 
 DEFAULT_MAX_CONCURRENT_CALLS = 10
 MAX_CONCURRENT_CALLS = 10_000
