@@ -2,8 +2,8 @@
 
 A body has the names of the domain, leaves out what is empty by default, and has times and durations as whole
 microseconds: small, exact, and readable in a database shell. Defaults that mean something are written
-(`domain/defaults.py`): another default in a later version must not change what is stored. How a field is written follows
-from its type, so a new field of the domain is stored without a change here.
+(`domain/defaults.py`): another default in a later version must not change what is stored. How a field is written
+follows from its type, so a new field of the domain is stored without a change here.
 
 Every version so far has written this form, so servers of two versions can share a database while they are upgraded.
 """

@@ -40,7 +40,7 @@ class WaitingReason(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QueuePosition:
     """The position of one callback; no reason when it does not wait."""
 
     position: int
@@ -58,7 +58,7 @@ class QueueView:
     in_progress: int
     estimated_wait: timedelta | None
     estimate_basis: str
-    standing: Standing | None
+    standing: QueuePosition | None
 
 
 class Pace:
@@ -128,17 +128,17 @@ class QueueViews:
         )
         return per_call * position, basis
 
-    async def _standing(self, service: Service, line: Line, callback: Callback, now: datetime) -> Standing:
+    async def _standing(self, service: Service, line: Line, callback: Callback, now: datetime) -> QueuePosition:
         if callback.state is State.SCHEDULED:
             return _not_queued(service, callback, now)
         if callback.state is not State.QUEUED:
-            return Standing(0, None, f"it is {callback.state.name}")
+            return QueuePosition(0, None, f"it is {callback.state.name}")
         ahead = await self._store.ahead(callback)
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
         reason, explanation = await self._why(service, line, callback, position)
-        return Standing(position, reason, explanation)
+        return QueuePosition(position, reason, explanation)
 
     def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
@@ -161,14 +161,14 @@ class QueueViews:
         return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
 
 
-def _not_queued(service: Service, callback: Callback, now: datetime) -> Standing:
+def _not_queued(service: Service, callback: Callback, now: datetime) -> QueuePosition:
     moment = callback.next_attempt_time or callback.ready_time
     if callback.ready_time > now:
         what = f"attempt {len(callback.attempts) + 1} is due" if callback.attempts else "it is due"
-        return Standing(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
+        return QueuePosition(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
     if not service.opening_hours.is_open(now):
-        return Standing(0, WaitingReason.CLOSED, f"the service is closed until {_stamp(moment)}")
-    return Standing(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
+        return QueuePosition(0, WaitingReason.CLOSED, f"the service is closed until {_stamp(moment)}")
+    return QueuePosition(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
 
 
 def _stamp(moment: datetime) -> str:
