@@ -90,8 +90,8 @@ def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedReq
     """Add all faults of the request, in the order of its fields; return None when there is one."""
     if not request.target:
         faults.add("target", "is required")
-    target = _check_target("target", request.target, faults)
-    alternative = _check_target("alternative_target", request.alternative_target, faults)
+    target = read_target(request.target, "target", faults)
+    alternative = read_target(request.alternative_target, "alternative_target", faults)
     faults.extend(_check_retries(request))
     service = _check_service(request, faults)
     if request.incoming_service_sip_uri:
@@ -111,8 +111,8 @@ def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedReq
     return CheckedRequest(request=request, service=service, target=chosen)
 
 
-def _check_target(name: str, text: str, faults: Faults) -> Target | None:
-    """Read a target; return None when it is unset or faulty."""
+def read_target(text: str, name: str, faults: Faults) -> Target | None:
+    """Read the target in the field `name`; return None for an empty text, and for one that is no target."""
     if text:
         try:
             return Target.parse(text)

@@ -8,9 +8,9 @@ from ringback.domain.request import (
     MAX_LABELS,
     MAX_SUPERVISOR_LENGTH,
     caller_violation,
+    read_target,
     text_violation,
 )
-from ringback.domain.target import InvalidTarget, Target
 from ringback.v1 import callback_pb2 as pb
 from ringback.wire.enums import PRIORITIES, STATES
 from ringback.wire.values import read_guid, read_list, read_time
@@ -47,16 +47,6 @@ def read_key(message: pb.CallbackKey, name: str, faults: Faults) -> Key:
         case _:
             faults.add(name, "is required: set callback_id or external_task")
             return ""
-
-
-def read_target(text: str, name: str, faults: Faults) -> Target | None:
-    """Read a target; return None for an empty text, and for one that is no target."""
-    if text:
-        try:
-            return Target.parse(text)
-        except InvalidTarget as refusal:
-            faults.add(name, str(refusal))
-    return None
 
 
 def _read_dial_target(text: str, name: str, faults: Faults) -> str:

@@ -9,12 +9,12 @@ from ringback.application.events.watch import Watches
 from ringback.application.events.watch_batches import WatchBatch
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
-from ringback.domain.request import due_violation, priority_violation, text_violation
+from ringback.domain.request import due_violation, priority_violation, read_target, text_violation
 from ringback.ports.clock import Clock
 from ringback.v1 import callback_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
 from ringback.wire.errors import to_error
-from ringback.wire.filters import read_filter, read_key, read_target
+from ringback.wire.filters import read_filter, read_key
 from ringback.wire.values import read_duration, read_time
 
 MAX_REASON_LENGTH = 512
