@@ -285,6 +285,18 @@ async def test_a_bug_of_the_dialer_ends_the_runner_and_all_its_calls(world: Worl
             assert await world.state(callback) is State.DIALING
 
 
+async def test_a_call_that_its_dialer_cancels_itself_is_a_bug_too(world: World) -> None:
+    """Something that it waits for was cancelled. The call must not be gone without a word."""
+    async with running(world) as scene:
+        callback = await world.create(await world.service())
+        placed = await scene.next_call()
+        placed.outcome.cancel()
+        with pytest.raises(BaseExceptionGroup) as caught:
+            await scene.run
+        assert caught.group_contains(RuntimeError, match="cancelled by the dialer itself")
+        assert await world.state(callback) is State.DIALING
+
+
 # --- Outages ---------------------------------------------------------------------------------------------------
 
 

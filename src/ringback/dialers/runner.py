@@ -12,7 +12,7 @@ from ringback.application.dispatch.assigner import DEFAULT_LEASE, MAX_LEASES, As
 from ringback.application.dispatch.leases import Leases
 from ringback.domain.callback import Callback
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
-from ringback.ports.dialer import Dialer
+from ringback.ports.dialer import Call, Dialer, OutcomeReport
 
 _log = logging.getLogger(__name__)
 
@@ -93,9 +93,20 @@ class DialerRunner:
             call = _LeasedCall(self._leases, token, hang_up)
             async with asyncio.TaskGroup() as group:  # a lost lease cancels the call, the end of the call its keeper
                 keeper = group.create_task(self._keep(token))
-                report = await self._dialer.place(callback, call)
+                report = await self._call(callback, call)
                 keeper.cancel()
             await self._leases.ended(token, report)
+
+    async def _call(self, callback: Callback, call: Call) -> OutcomeReport:
+        try:
+            return await self._dialer.place(callback, call)
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() > 0:
+                raise
+            # Something that the dialer waited for was cancelled. A task group would pass over it without a word, and
+            # the call would be neither ended nor reported.
+            raise RuntimeError(f"callback {callback.callback_id}: cancelled by the dialer itself") from cancelled
 
     async def _keep(self, token: str) -> None:
         """Extend the lease until cancelled. Raise `LeaseRefused` when it is lost."""
