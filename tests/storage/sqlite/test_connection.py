@@ -90,6 +90,15 @@ async def test_closing_ends_all_that_waits(tmp_path: Path, monkeypatch: pytest.M
         await readers.read(QUICK)
 
 
+async def test_closing_while_all_tasks_are_cancelled(tmp_path: Path) -> None:
+    """As the end of a program does it: the one that waits for an abandoned question is cancelled, too."""
+    async with asyncio.timeout(5):
+        async with Readers.open(tmp_path / "some.db", 1) as readers:
+            await cancelled(await started(readers, ENDLESS, 1))
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+
+
 async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path) -> None:
     def work(database: object) -> None:
         time.sleep(0.1)

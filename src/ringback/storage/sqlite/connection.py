@@ -157,9 +157,11 @@ class Readers:
         task.add_done_callback(self._abandoned.discard)
 
     async def _finish(self, reader: _Reader) -> None:
-        with suppress(sqlite3.Error):
-            await reader.connection.execute_fetchall("SELECT 1")  # after all that its thread was given before
-        self._give_back(reader)
+        try:
+            with suppress(sqlite3.Error):
+                await reader.connection.execute_fetchall("SELECT 1")  # after all that its thread was given before
+        finally:
+            self._give_back(reader)
 
     async def _drain(self) -> None:
         """Refuse what is waiting, and let what is under way come to its end."""
