@@ -4,22 +4,22 @@
 planner's statistics change.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Final
 
 from aiosqlite import Connection
 
 from ringback.domain.callback import Callback
-from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, write_json
+from ringback.storage.body import read_callback, read_json, read_service, time_of, write_json
+from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
+from ringback.storage.store import callbacks
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
@@ -29,20 +29,8 @@ GET_MANY: Final = """
 """
 
 
-async def get(connection: Connection, key: Key) -> Callback | None:
-    if isinstance(key, ExternalTaskKey):
-        rows = await ask(connection, GET_BY_TASK, key.caller_id, key.external_task_id)
-    else:
-        rows = await ask(connection, GET, key)
-    return _first(rows)
-
-
-async def get_by_request_id(connection: Connection, request_id: str) -> Callback | None:
-    return _first(await ask(connection, GET_BY_REQUEST, request_id))
-
-
 async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
-    return _callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
+    return callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
 
 
 # --- The scheduler's questions ---------------------------------------------------------------------------------
@@ -68,37 +56,12 @@ NEXT_TIME: Final = """
         SELECT min(lease_expire_us) FROM callback INDEXED BY callback_to_lapse WHERE lease_expire_us IS NOT NULL
     )
 """
+CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
 MOVED_BY_HOURS: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_open
      WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = ? AND callback_id > ?
      ORDER BY callback_id LIMIT ?
 """
-
-
-async def due(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, DUE, time_us(now), limit))
-
-
-async def expired(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, EXPIRED, time_us(now), limit))
-
-
-async def lapsed(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, LAPSED, time_us(now), limit))
-
-
-async def clock_jumps(connection: Connection) -> int:
-    [(jumps,)] = await ask(connection, "SELECT clock_jumps FROM ringback")
-    return int(jumps)
-
-
-async def next_time(connection: Connection) -> datetime | None:
-    [(at_us,)] = await ask(connection, NEXT_TIME)
-    return None if at_us is None else time_of(at_us)
-
-
-async def moved_by_hours(connection: Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, MOVED_BY_HOURS, service_id, after_id, limit))
 
 
 # --- The dispatcher's questions --------------------------------------------------------------------------------
@@ -176,20 +139,8 @@ AHEAD: Final = """
 """
 
 
-async def held_by(connection: Connection, dialer_id: str) -> list[Callback]:
-    return _callbacks(await ask(connection, HELD_BY, dialer_id))
-
-
 async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
-    return _callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
-
-
-async def queued_services(connection: Connection) -> list[str]:
-    return [service_id for (service_id,) in await ask(connection, QUEUED_SERVICES)]
-
-
-async def queued(connection: Connection, service_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, QUEUED, service_id, limit))
+    return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
 async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
@@ -222,12 +173,6 @@ async def line(connection: Connection, service_id: str) -> Line | None:
         waiting={Priority(level): count for level, count, _, _ in levels},
         oldest=min((time_of(ready_us) for _, _, ready_us, _ in levels), default=None),
     )
-
-
-async def ahead(connection: Connection, callback: Callback) -> int:
-    place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
-    [(count,)] = await ask(connection, AHEAD, *place)
-    return int(count)
 
 
 # --- Services and events ---------------------------------------------------------------------------------------
@@ -264,9 +209,18 @@ async def events(connection: Connection, after: int, limit: int) -> list[LoggedE
     return [logged_event(*row) for row in rows]
 
 
-def _first(rows: Sequence[Any]) -> Callback | None:
-    return read_callback(*rows[0]) if rows else None
-
-
-def _callbacks(rows: Iterable[Any]) -> list[Callback]:
-    return [read_callback(*row) for row in rows]
+STATEMENTS: Final = Statements(
+    get=GET,
+    get_by_task=GET_BY_TASK,
+    get_by_request=GET_BY_REQUEST,
+    due=DUE,
+    expired=EXPIRED,
+    lapsed=LAPSED,
+    next_time=NEXT_TIME,
+    moved_by_hours=MOVED_BY_HOURS,
+    held_by=HELD_BY,
+    queued_services=QUEUED_SERVICES,
+    queued=QUEUED,
+    ahead=AHEAD,
+    clock_jumps=CLOCK_JUMPS,
+)
