@@ -1,4 +1,4 @@
-"""What a dialect of SQL brings for a store: its statements, its ways to read and to write."""
+"""The interface of a dialect of SQL: its statements, reads and writes."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ Rows = list[tuple[Any, ...]]
 class Pool(Protocol[C_co]):
     """A few connections that read."""
 
-    async def read(self, question: Callable[[C_co], Awaitable[R]]) -> R:
-        """Run a question on one of them. Raise `StorageUnavailable`."""
+    async def read(self, query: Callable[[C_co], Awaitable[R]]) -> R:
+        """Run a query on one of them. Raise `StorageUnavailable`."""
         ...
 
 
 class Ask(Protocol[C_contra]):
-    """How one statement is read."""
+    """The function that runs one statement."""
 
     async def __call__(self, connection: C_contra, statement: str, /, *values: object) -> Rows:
-        """Return the rows of a statement, which sees the database as it is at one moment."""
+        """Return the rows of a statement, which sees one snapshot of the database."""
         ...
 
 
@@ -39,7 +39,7 @@ class Ask(Protocol[C_contra]):
 class Statements:
     """Statements that take the same values, and return the same rows, in every dialect.
 
-    Where nothing else is said the rows are bodies, each with the end of the lease. Times are in microseconds.
+    Unless noted otherwise, a row is a body and the end of its lease. Times are in microseconds.
     """
 
     # Takes an id; an external task's caller and id; a request id.
@@ -67,7 +67,7 @@ class Statements:
 
 
 class Reads(Protocol[C_contra]):
-    """Questions that each dialect asks in its own way. A module has them as its functions."""
+    """Queries that each dialect writes in its own way. A module has them as its functions."""
 
     async def get_many(self, connection: C_contra, callback_ids: Sequence[str]) -> list[Callback]: ...
 
@@ -86,7 +86,7 @@ class Reads(Protocol[C_contra]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations(Generic[Op]):
-    """What the writer writes. What each takes stands in `operations.py`."""
+    """The operations of the writer. `operations.py` has the arguments of each."""
 
     create: Op
     apply: Op

@@ -1,4 +1,4 @@
-"""What a store does in every dialect: each method is a question for a reader, or an operation for the writer."""
+"""The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
@@ -60,7 +60,7 @@ class SqlStore(Generic[C, Op]):
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write succeeded."""
+        """Return whether the last attempt to write succeeded."""
         return self._writer.healthy
 
     async def probe(self) -> bool:
@@ -185,7 +185,7 @@ class SqlStore(Generic[C, Op]):
     # --- For the adapters --------------------------------------------------------------------------------------
 
     async def _write(self, operation: Op, request: object, *, rows: int = 1) -> Any:
-        """Return the result of an operation. Raise what it refuses the request with, or `StorageUnavailable`."""
+        """Return the result of an operation. Raise its refusal of the request, or `StorageUnavailable`."""
         return await self._writer.submit(operation, request, rows)
 
     async def _seek(self, statement: str, *values: object) -> Rows:
@@ -196,7 +196,7 @@ class SqlStore(Generic[C, Op]):
 
 
 def callbacks(rows: Iterable[tuple[Any, ...]]) -> list[Callback]:
-    """Return the callbacks of rows that are bodies, each with the end of the lease."""
+    """Return the callbacks of rows, each a body and the end of its lease."""
     return [read_callback(*row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""The questions that an index serves. Each is one statement, which sees the database as it is at one moment."""
+"""The queries that an index serves. Each is one statement, which sees one snapshot of the database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[
     return callbacks(await ask(connection, GET_MANY, list(callback_ids)))
 
 
-# --- The scheduler's questions ---------------------------------------------------------------------------------
+# --- The scheduler's queries -----------------------------------------------------------------------------------
 
 DUE: Final = """
     SELECT body, lease_expire_us FROM callback
@@ -60,7 +60,7 @@ async def clock(connection: Connection) -> datetime:
     return time_of(now)
 
 
-# --- The dispatcher's questions --------------------------------------------------------------------------------
+# --- The dispatcher's queries ----------------------------------------------------------------------------------
 
 HELD_BY: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1"
 LEASED_FOR: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1 AND lease_request = $2"
@@ -89,8 +89,8 @@ _IN_PROGRESS: Final = """
      WHERE callback.service_id = $1 AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
 """
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
-# Whether any is held is asked for a level whose line is short: there are few in it that are not held. (Asked as
-# EXISTS, or without an order, PostgreSQL may prefer to read all that are queued.)
+# Held callbacks are looked for where the line is short: there are few in it that are not held. (With EXISTS, or
+# without an order, PostgreSQL may prefer to read all that are queued.)
 QUEUE: Final = f"""
     SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies,
            line.short AND (
@@ -127,7 +127,7 @@ AHEAD: Final = """
 
 
 async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
-    # Another server may be writing them just now, or have died after it sent the last word of the transaction.
+    # Another server may be writing them just now, or have died after it sent the COMMIT.
     await connection.execute(AWAIT_POLL, [poll_lock(dialer_id, request_id)])
     return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
@@ -141,7 +141,7 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
         service=read_service(body),
         turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
-        # None that waits has a lease.
+        # No waiting callback has a lease.
         heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _ in rows if bodies},
         held=any(held for *_, held in rows),
     )
@@ -166,7 +166,7 @@ async def line(connection: Connection, service_id: str) -> Line | None:
 SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
 SERVICES: Final = "SELECT services_version, body FROM ringback LEFT JOIN service ON true ORDER BY service_id"
 HISTORY: Final = f"SELECT (SELECT number FROM log_start), {NEWEST_EVENT}"  # noqa: S608 - SQL of ours
-# The bodies are what is large; how large they are together is known before they are sent.
+# The bodies are the large part; their total size is computed before they are sent.
 EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
         SELECT *, sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size

@@ -1,6 +1,6 @@
-"""The `Store` in a PostgreSQL database that any number of servers share: opening it, and what servers tell each other.
+"""The `Store` in a PostgreSQL database that any number of servers share: opening it, and what servers share.
 
-Each server has six connections: one that writes, two for seeks, two for lists and counts, one that hears of what
+Each server has six connections: one that writes, two for seeks, two for lists and counts, one that listens for what
 other servers commit. While it starts, there is one more.
 """
 
@@ -46,7 +46,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open the database at `postgresql://…`, and make what is missing in it. Raise `StoreCannotOpen`.
+        """Open the database at `postgresql://…`, and create what is missing in it. Raise `StoreCannotOpen`.
 
         Any number of servers may do so at the same time. The URL is libpq's: several hosts, TLS and so on. One option
         is Ringback's: `prepared_statements=off`, for a pooler that hands out connections by transaction and is
@@ -62,7 +62,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 stack.push_async_callback(writing.close)
                 seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS))
                 listers = await stack.enter_async_context(LinkPool.open(address, LISTERS))
-            # Other servers write to the log, too: what follows is always read.
+            # Other servers write to the log, too: followers always read from the database.
             log_tail = LogTail(0, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit)))
 
             def committed(newest_event: int, version: int) -> None:

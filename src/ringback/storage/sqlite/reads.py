@@ -1,6 +1,6 @@
-"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment.
+"""The queries that an index serves. Each is one statement, which sees one snapshot of the database.
 
-`INDEXED BY` makes a query fail that its index cannot answer, so none ever turns into a scan when the schema or the
+`INDEXED BY` makes a query fail that its index cannot serve, so none ever turns into a scan when the schema or the
 planner's statistics change.
 """
 
@@ -33,7 +33,7 @@ async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[
     return callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
 
 
-# --- The scheduler's questions ---------------------------------------------------------------------------------
+# --- The scheduler's queries -----------------------------------------------------------------------------------
 
 DUE: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_queue
@@ -64,7 +64,7 @@ MOVED_BY_HOURS: Final = """
 """
 
 
-# --- The dispatcher's questions --------------------------------------------------------------------------------
+# --- The dispatcher's queries ----------------------------------------------------------------------------------
 
 HELD_BY: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_by_lease WHERE lease_dialer = ?
@@ -111,8 +111,8 @@ _HEADS: Final = " UNION ALL ".join(
     for level in Priority
 )
 _LEVELS: Final = ", ".join(f"({level.value})" for level in Priority)
-# The service, then the heads of its lines. Whether one is held is asked for the levels whose line is short: there are
-# few in those who are not held.
+# The service, then the heads of its lines. Held callbacks are looked for where the line is short: there are few in it
+# that are not held.
 QUEUE: Final = f"""
     WITH head AS MATERIALIZED ({_HEADS}), line (level) AS (VALUES {_LEVELS})
     SELECT NULL, service.body, credits, service_turn.revision, ({_IN_PROGRESS}), EXISTS (
@@ -150,8 +150,8 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
     (_, body, credits_, revision, in_progress, held), *line_heads = rows
     heads: dict[Priority, list[Callback]] = {}
     for level, waiting, *_ in line_heads:
-        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # none that waits has a lease
-    for waiting_line in heads.values():  # as it comes; SQL does not promise the order of a union
+        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # no waiting callback has a lease
+    for waiting_line in heads.values():  # sorted already; SQL does not promise the order of a UNION
         waiting_line.sort(key=attrgetter("ready_time", "callback_id"))
     return Queue(
         service=read_service(body),
@@ -177,11 +177,11 @@ async def line(connection: Connection, service_id: str) -> Line | None:
 
 # --- Services and events ---------------------------------------------------------------------------------------
 
-# SQLite's own table of AUTOINCREMENT: it knows the last number also when the log is empty.
+# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
 NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
-# The bodies are what is large. The sum needs no order of its own, in which SQLite would sort the rows once more: it
-# takes them as they come.
+# The bodies are the large part. The sum has no ORDER BY, for which SQLite would sort the rows once more: it takes them
+# as they come.
 EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
         SELECT *, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
@@ -205,7 +205,7 @@ async def history(connection: Connection) -> History:
 
 async def events(connection: Connection, after: int, limit: int) -> list[LoggedEvent]:
     rows = await ask(connection, EVENTS, after, limit)
-    rows.sort(key=itemgetter(0))  # as they come; SQL does not promise it
+    rows.sort(key=itemgetter(0))  # sorted already; SQL does not promise it
     return [logged_event(*row) for row in rows]
 
 

@@ -49,7 +49,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
 
     @classmethod
     async def open(cls, path: str | PathLike[str]) -> Self:
-        """Open the database, or make it. Raise `StoreCannotOpen`.
+        """Open the database, or create it. Raise `StoreCannotOpen`.
 
         There is no database in memory (":memory:"): each connection would have one of its own, and SQLite's way to
         share one lets readers fail while another writes. A file in a temporary folder is as good.
@@ -99,7 +99,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
 
     # --- A server that has the database for itself ---------------------------------------------------------------
 
-    async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only one
+    async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only server
         return until > now
 
     async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:  # noqa: ARG002
