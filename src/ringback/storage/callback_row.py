@@ -1,10 +1,10 @@
 """A callback as a row of the table `callback`: the columns that are searched for or checked, and the body."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ringback.domain.callback import Callback
-from ringback.storage.body import record_of, time_us, write_record
+from ringback.storage.body import read_callback, record_of, time_us, write_record
 
 Row = tuple[Any, ...]
 
@@ -101,3 +101,8 @@ def _values(callback: Callback) -> Row:
         None if lease is None else lease.request_id,
         None if lease is None else lease.fencing_token,
     )
+
+
+def callbacks(rows: Iterable[tuple[Any, ...]]) -> list[Callback]:
+    """Return the callbacks of rows, each a body and the end of its lease."""
+    return [read_callback(*row) for row in rows]

@@ -7,3 +7,10 @@ class StoreCannotOpen(Exception):  # noqa: N818 - named for what happened
     def __init__(self, database: object, reason: str) -> None:
         """`str(database)` is its name, without a password."""
         super().__init__(f"cannot open {database}: {reason}")
+
+
+def check_known(database: object, version: int, known: int) -> None:
+    """Raise `StoreCannotOpen` for a schema that is newer than this program."""
+    if version > known:
+        reason = f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}"
+        raise StoreCannotOpen(database, reason)

@@ -214,7 +214,7 @@ def default_path(possible: Sequence[AccessPath]) -> AccessPath:
     return next((path for path in possible if not path.for_few), BY_ID)
 
 
-def is_open(possible: Sequence[AccessPath]) -> bool:
+def needs_counts(possible: Sequence[AccessPath]) -> bool:
     """Return whether the matches have to be counted to choose a path."""
     return any(path is not default_path(possible) for path in possible)
 

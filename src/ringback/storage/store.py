@@ -1,7 +1,7 @@
 """The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
 from ringback.storage.body import read_callback, time_of, time_us
+from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Rows
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
@@ -193,11 +194,6 @@ class SqlStore(Generic[C, Op]):
 
     async def _read(self, pool: Pool[C], statement: str, *values: object) -> Rows:
         return await pool.read(lambda connection: self._dialect.ask(connection, statement, *values))
-
-
-def callbacks(rows: Iterable[tuple[Any, ...]]) -> list[Callback]:
-    """Return the callbacks of rows, each a body and the end of its lease."""
-    return [read_callback(*row) for row in rows]
 
 
 def _first(rows: Rows) -> Callback | None:

@@ -28,8 +28,8 @@ from ringback.storage.list_plan import (
     conditions,
     default_path,
     fewest,
-    is_open,
     named_keys,
+    needs_counts,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -74,7 +74,7 @@ async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[In
     if wanted.keys:
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
-    if not is_open(possible):
+    if not needs_counts(possible):
         return ranges(default_path(possible))
     counts = count(possible)
     [matches] = await ask(connection, counts.numbered(), *counts.values)

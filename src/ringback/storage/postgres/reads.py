@@ -9,12 +9,12 @@ from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of
+from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
 from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
-from ringback.storage.store import callbacks
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = $1"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = $1 AND external_task_id = $2"

@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.postgres.connection import Connection, ask, connect
 from ringback.storage.postgres.dsn import Address
@@ -63,12 +63,7 @@ async def _version_of_ours(address: Address, connection: Connection) -> int:
     if not ours:
         raise StoreCannotOpen(address, "it is the database of another program")
     [(version,)] = await ask(connection, "SELECT schema_version FROM ringback")
-    known = len(scripts("postgres"))
-    if version > known:
-        raise StoreCannotOpen(
-            address,
-            f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}",
-        )
+    check_known(address, version, len(scripts("postgres")))
     return int(version)
 
 

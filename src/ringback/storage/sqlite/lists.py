@@ -26,8 +26,8 @@ from ringback.storage.list_plan import (
     conditions,
     default_path,
     fewest,
-    is_open,
     named_keys,
+    needs_counts,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -75,7 +75,7 @@ async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> 
     if wanted.keys:
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
-    if not is_open(possible):
+    if not needs_counts(possible):
         return streams(default_path(possible))
     counts = count(possible)
     [matches] = await ask(connection, counts.sql, *counts.values)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 
 # "RING": marks the file as ours, so that another program's database is not taken for one.
@@ -67,12 +67,7 @@ def _version_of_ours(path: Path, database: sqlite3.Connection) -> int:
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
         raise StoreCannotOpen(path, "it is the database of another program")
-    known = len(scripts("sqlite"))
-    if version > known:
-        raise StoreCannotOpen(
-            path,
-            f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}",
-        )
+    check_known(path, version, len(scripts("sqlite")))
     return int(version)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from ringback.storage.callback_row import Row
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.transfer.tables import About, Table
 
@@ -52,9 +52,7 @@ class FillableSide(Side, Protocol):
 def check_version(database: object, version: int, dialect: str) -> None:
     """Raise `StoreCannotOpen` for a schema of another version than this program's."""
     known = len(scripts(dialect))
-    if version > known:
-        reason = f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}"
-        raise StoreCannotOpen(database, reason)
+    check_known(database, version, known)
     if version < known:
         reason = f"its schema has version {version}, not {known} yet: start the server on it once"
         raise StoreCannotOpen(database, reason)
