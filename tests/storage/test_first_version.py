@@ -35,6 +35,7 @@ THEN = datetime.fromisoformat("2026-11-29T09:46:00Z")
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     end: End = SqliteEnd(copy_of_database(tmp_path))
     if request.param == "postgres":
+        await (await end.open()).close()  # up to date, as a move needs it
         source, end = end, PostgresEnd(PostgresUrl(request.getfixturevalue("cluster").new_schema()))
         await moved(source, end)
     store = await end.open()
@@ -49,7 +50,7 @@ async def test_callbacks_are_what_they_were(opened: Store) -> None:
         write_callback(callback, message)
         messages.append(message)
     assert as_said(messages) == SAID["callbacks"]
-    assert {callback["state"] for callback in SAID["callbacks"]} == set(pb.CallbackState.keys()[1:])
+    assert len({callback["state"] for callback in SAID["callbacks"]}) == 10, "each state that it knew"
 
 
 async def test_services_are_what_they_were(opened: Store) -> None:
@@ -105,5 +106,6 @@ async def test_its_calls_go_on(tmp_path: Path) -> None:
     assert cancelled.state is State.CANCELLED
     await world.run_until(timedelta(minutes=11))  # the one that was CONNECTED just now is not heard of any more
     ended = {callback.state for callback in (await world.store.list(MATCH_ALL, "", 100)).callbacks}
-    assert ended == set(State) - {State.OFFERED, State.DIALING, State.CONNECTED, State.CANCELLING}
+    in_the_end = {State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED}
+    assert ended == {State.SCHEDULED, State.QUEUED} | in_the_end
     await world.store.close()

@@ -15,7 +15,7 @@ from ringback.storage.list_plan import (
     access_paths,
     default_path,
     fewest,
-    is_open,
+    needs_counts,
 )
 from tests.world.samples import NOW
 
@@ -77,7 +77,7 @@ def test_a_span_of_time_may_be_open() -> None:
 def test_what_no_index_drives_goes_by_id(wanted: CallbackFilter) -> None:
     assert access_paths(wanted) == []
     assert default_path(access_paths(wanted)) is BY_ID
-    assert not is_open(access_paths(wanted))
+    assert not needs_counts(access_paths(wanted))
 
 
 def test_as_many_streams_as_are_merged() -> None:
@@ -89,12 +89,12 @@ def test_as_many_streams_as_are_merged() -> None:
 
 
 def test_the_only_way_is_not_counted() -> None:
-    assert not is_open(access_paths(CallbackFilter(states=(State.QUEUED,))))
+    assert not needs_counts(access_paths(CallbackFilter(states=(State.QUEUED,))))
 
 
 def test_the_one_with_the_fewest_matches_is_taken() -> None:
     possible = access_paths(CallbackFilter(caller_ids=("c",), states=(State.QUEUED,)))
-    assert is_open(possible)
+    assert needs_counts(possible)
     assert fewest(possible, [7, 3]).index is Index.STATE
     assert fewest(possible, [3, 7]).index is Index.CALLER
     assert fewest(possible, [3, 3]).index is Index.CALLER
@@ -109,7 +109,7 @@ def test_when_all_have_many_the_first_is_taken() -> None:
 def test_times_drive_a_list_only_while_they_find_few() -> None:
     """They are not in the order of ids, so all matches are read before the first comes out."""
     possible = access_paths(CallbackFilter(due_after=NOW))
-    assert is_open(possible)
+    assert needs_counts(possible)
     assert fewest(possible, [COUNTED - 1]).index is Index.DUE
     assert fewest(possible, [COUNTED]) is BY_ID
     possible = access_paths(CallbackFilter(due_after=NOW, states=(State.QUEUED,)))

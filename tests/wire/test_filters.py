@@ -112,7 +112,7 @@ def test_all_faults_of_a_filter_are_found_at_once() -> None:
         dial_target="tel:117",
     )
     # The stubs know the enums as closed; clients are not bound to that.
-    sent.states.extend([pb.CALLBACK_STATE_QUEUED, pb.CALLBACK_STATE_UNSPECIFIED, pb.CallbackState.ValueType(11)])
+    sent.states.extend([pb.CALLBACK_STATE_QUEUED, pb.CALLBACK_STATE_UNSPECIFIED, pb.CallbackState.ValueType(99)])
     sent.priorities.append(pb.Priority.ValueType(-1))
     read_filter(sent, faults.under("filter"))
     assert fields(faults) == [

@@ -1,9 +1,9 @@
 """Callbacks and services as JSON, the same in every dialect, and back.
 
-A body has the names of the domain, leaves out what is empty by default, and has times and durations as whole
-microseconds: small, exact, and readable in a database shell. Defaults that mean something are written
-(`domain/defaults.py`): another default in a later version must not change what is stored. How a field is written
-follows from its type, so a new field of the domain is stored without a change here.
+A body has the field names of the domain, omits empty defaults, and has times and durations as whole microseconds:
+small, exact, and readable in a database shell. Defaults that mean something are written (`domain/defaults.py`):
+another default in a later version must not change what is stored. How a field is written follows from its type, so a
+new field of the domain is stored without a change here.
 
 Every version so far has written this form, so servers of two versions can share a database while they are upgraded.
 """
@@ -21,7 +21,7 @@ from ringback.domain.service import RetryRule, Service
 Record = dict[str, Any]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# What msgspec leaves as it is between a value and its record, since JSON has numbers for it here.
+# Types that msgspec leaves as they are: they are converted to numbers, and back, here.
 _TIMED: Final = (datetime, timedelta)
 _encode: Final = json.Encoder().encode
 _decode: Final = json.Decoder().decode
@@ -32,25 +32,25 @@ def duration_us(duration: timedelta) -> int:
 
 
 def time_us(time: datetime) -> int:
-    """Count the microseconds since 1970. Raise `TypeError` for a time without a zone."""
+    """Return the microseconds since 1970. Raise `TypeError` for a time without a zone."""
     since = time - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def time_of(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(0, 0, microseconds)  # twice as fast as with a name
+    return _EPOCH + timedelta(0, 0, microseconds)  # twice as fast as with a keyword
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------
 
 
 def record_of(callback: Callback) -> Record:
-    """Return what the body and the columns of a row are made of: each time is turned into a number once."""
+    """Return what the body and the columns of a row are made of: each time is converted to a number once."""
     return _numbered(to_builtins(callback, builtin_types=_TIMED))
 
 
 def write_record(record: Record) -> str:
-    """Write the body. The end of a lease has a column of its own: extending it is no change of the callback."""
+    """Return the body. The end of a lease has its own column: extending it does not change the callback."""
     if lease := record.get("lease"):
         record = {**record, "lease": {name: part for name, part in lease.items() if name != "expire_time"}}
     return _encode(record).decode()
@@ -69,7 +69,7 @@ def write_json(value: Any) -> str:
 
 
 def _numbered(record: Record) -> Record:
-    """Turn times and durations into numbers, in place, at any depth."""
+    """Convert times and durations to numbers, in place, at any depth."""
     for name, part in record.items():
         kind = type(part)
         if kind is datetime:
@@ -89,7 +89,7 @@ def _numbered(record: Record) -> Record:
 
 
 def _names_of(wanted: type) -> Iterator[str]:
-    """Return the names of all fields that hold such a value, or None."""
+    """Return the names of all fields of this type, optional or not."""
     for struct in (Callback, CallbackRequest, Attempt, Lease, Service, RetryRule):
         for name, hint in get_type_hints(struct).items():
             if wanted in (hint, *get_args(hint)):
@@ -116,7 +116,7 @@ def read_json(text: str) -> Any:
 
 
 def _timed(record: Record) -> Record:
-    """Turn the numbers that stand for times and durations into those, in place, at any depth."""
+    """Convert numbers back to times and durations, in place, at any depth."""
     for name, part in record.items():
         kind = type(part)
         if kind is int:

@@ -1,14 +1,14 @@
-"""A callback as a row of the table `callback`: the columns that are searched for or checked, and the record."""
+"""A callback as a row of the table `callback`: the columns that are searched for or checked, and the body."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ringback.domain.callback import Callback
-from ringback.storage.body import record_of, time_us, write_record
+from ringback.storage.body import read_callback, record_of, time_us, write_record
 
 Row = tuple[Any, ...]
 
-# In the order of `_columns`; `body` is last.
+# In the order of `row_of` and `_values`; `body` is last.
 CALLBACK_COLUMNS: Final = (
     "callback_id",
     "service_id",
@@ -31,9 +31,8 @@ CALLBACK_COLUMNS: Final = (
     "lease_fencing",
     "body",
 )
-
-
 _BODY: Final = len(CALLBACK_COLUMNS) - 1
+_NO_LEASE: Final[Mapping[str, Any]] = {}
 
 
 def row_of(callback: Callback) -> Row:
@@ -64,9 +63,9 @@ def row_of(callback: Callback) -> Row:
 
 
 def changed_columns(before: Callback, after: Callback, row: Row) -> tuple[tuple[str, ...], Row]:
-    """Return the names and the new values of the columns that the change alters; always with the body.
+    """Return the names and the new values of the columns that the change alters, always with the body.
 
-    A database renews every index that has a column of an UPDATE, whether its value is another or not.
+    A database updates every index on a column that an UPDATE sets, even when its value stays the same.
     """
     pairs = zip(_values(before), _values(after), strict=True)
     changed = [place for place, (old, new) in enumerate(pairs) if old != new]
@@ -78,11 +77,8 @@ def lease_expire_us(callback: Callback) -> int | None:
     return None if callback.lease is None else time_us(callback.lease.expire_time)
 
 
-_NO_LEASE: Final[Mapping[str, Any]] = {}
-
-
 def _values(callback: Callback) -> Row:
-    """Return the values of the domain that the columns are made of, in the order of the columns."""
+    """Return the values of the domain that the columns are made of, in column order."""
     request, lease = callback.request, callback.lease
     return (
         callback.callback_id,
@@ -105,3 +101,8 @@ def _values(callback: Callback) -> Row:
         None if lease is None else lease.request_id,
         None if lease is None else lease.fencing_token,
     )
+
+
+def callbacks(rows: Iterable[tuple[Any, ...]]) -> list[Callback]:
+    """Return the callbacks of rows, each a body and the end of its lease."""
+    return [read_callback(*row) for row in rows]

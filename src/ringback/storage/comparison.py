@@ -1,7 +1,7 @@
-"""What is compared before anything is written: revisions, calls to one target, turns and services.
+"""The comparisons before a write: revisions, calls to one target, turns and services.
 
-Pure: what is stored is looked up through `Stored`. An adapter may have it at hand, from the rows that it has locked,
-or ask for it at that moment. Either way it is what the transaction sees at this point, with what it has written.
+Pure: stored rows are looked up through `Stored`. An adapter may have them in memory, from the rows that it has locked,
+or query them at that moment. Either way they are what the transaction sees at this point, with its own writes.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ringback.storage.operations import Changes
 
 
 class Held(NamedTuple):
-    """What a stored callback is compared by."""
+    """The columns that a stored callback is compared by."""
 
     revision: int
     lease_expire_us: int | None
@@ -32,7 +32,7 @@ def held(callback: Callback) -> Held:
 
 
 class Stored(Protocol):
-    """What is stored at this point of the transaction."""
+    """The stored rows at this point of the transaction."""
 
     def callback(self, callback_id: str) -> Held | None: ...
 
@@ -47,7 +47,7 @@ class Stored(Protocol):
 
 @dataclass(slots=True)
 class Overlay:
-    """What was changed, over what is stored below. Is `Stored` itself: one can lie over another."""
+    """Changed rows, over the stored ones below. It is a `Stored` itself: one can lie over another."""
 
     below: Stored
     callbacks: dict[str, Held | None] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Overlay:
         return self.turns[service_id] if service_id in self.turns else self.below.turn(service_id)
 
     def update(self, above: "Overlay") -> None:
-        """Take over what was changed above this one."""
+        """Take over the changes of the overlay above this one."""
         self.callbacks |= above.callbacks
         self.holders |= above.holders
         self.turns |= above.turns
@@ -76,9 +76,9 @@ class Overlay:
 
 
 def compare(stored: Stored, call: Changes, *, revisions: bool = True) -> Overlay:
-    """Return what is different when the call is written. Raises `RevisionConflict`: all or none of it.
+    """Return the rows that the call changes. Raise `RevisionConflict`: all of it is written, or none.
 
-    `revisions`: whether they are looked at, too. The UPDATE of a change can do so itself, where it is the only one.
+    `revisions`: whether they are compared, too. The UPDATE of a single change can do so itself.
     """
     overlay = Overlay(stored)
     if revisions:
@@ -94,7 +94,7 @@ def compare_revisions(overlay: Overlay, changes: Sequence[Change]) -> None:
     for change in changes:
         callback_id = change.before.callback_id
         now = overlay.callback(callback_id)
-        # The fencing token follows from the revision: it grows with a change.
+        # Without the fencing token: it grows only with a change, and so with the revision.
         if now is None or now[:2] != held(change.before)[:2]:
             changed.append(callback_id)
         overlay.callbacks[callback_id] = held(change.after)
@@ -109,7 +109,7 @@ def changed_since(callback_ids: Sequence[str]) -> RevisionConflict:
 
 
 def compare_targets(overlay: Overlay, changes: Sequence[Change]) -> None:
-    """Never two calls to one target at once. The unique index says so too; here the refusal comes in time."""
+    """Refuse a second call to one target at once. The unique index does so too; here it comes before the write."""
     for change in changes:
         if (ended := ended_call(change)) is not None:
             overlay.holders[ended] = None
@@ -123,13 +123,13 @@ def compare_targets(overlay: Overlay, changes: Sequence[Change]) -> None:
 
 
 def ended_call(change: Change) -> str | None:
-    """Return the target that is in a call no longer."""
+    """Return the target whose call the change ends, or None."""
     target = _called_target(change.before)
     return None if target == _called_target(change.after) else target
 
 
 def begun_call(change: Change) -> str | None:
-    """Return the target that is in a call from now on."""
+    """Return the target whose call the change begins, or None."""
     target = _called_target(change.after)
     return None if target == _called_target(change.before) else target
 
@@ -148,7 +148,7 @@ def compare_turn(overlay: Overlay, turn: Turn) -> None:
 
 
 def compare_service(service: Service, stored_revision: int | None) -> None:
-    """Raise `DuplicateService` for a new one whose id is taken, `RevisionConflict` for one that is no successor."""
+    """Raise `DuplicateService` for a new service whose id is taken, `RevisionConflict` for one that is no successor."""
     if service.revision == 1:
         if stored_revision is not None:
             raise DuplicateService(service.service_id, "service_id")

@@ -1,4 +1,4 @@
-"""The creating calls of one transaction as one: callbacks are inserted by the dozen, whichever call has them."""
+"""The create calls of one transaction as one: callbacks are inserted by the dozen, across calls."""
 
 from collections.abc import Container, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from ringback.ports.errors import UnknownService
 from ringback.storage.callback_row import Row, row_of
 from ringback.storage.operations import Creation
 
-# For each new callback, the one that is there already; None when it was stored.
+# For each new callback, the one that is stored already; None when the new one was stored.
 Found = Sequence[Callback | None]
 
 
@@ -20,11 +20,11 @@ class NewCallback(NamedTuple):
 
 
 class JointCreation:
-    """All calls as if they were one, but for those whose service is not there."""
+    """All calls as if they were one, except those whose service does not exist."""
 
     def __init__(self, calls: Sequence[Creation], services: Container[str]) -> None:
         self._calls = calls
-        # Deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service.
+        # Services deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service.
         self._unknown = [
             next((callback.service_id for callback in call.new if callback.service_id not in services), None)
             for call in calls
@@ -40,7 +40,7 @@ class JointCreation:
         return [new for new, other in zip(self.new, found, strict=True) if other is None]
 
     def results(self, found: Found) -> list[list[Callback | None] | Exception]:
-        """Return what each call is told."""
+        """Return the result of each call, or the exception to raise."""
         others = iter(found)
         return [
             [next(others) for _ in call.new] if unknown is None else UnknownService(unknown)

@@ -1,9 +1,16 @@
-"""Why a database cannot be used at all, whatever its dialect."""
+"""The error for a database that cannot be used at all, in any dialect."""
 
 
 class StoreCannotOpen(Exception):  # noqa: N818 - named for what happened
     """The database cannot be used. `str()` is a sentence for the operator."""
 
     def __init__(self, database: object, reason: str) -> None:
-        """`database` is its name, as `str()` tells it; without a password."""
+        """`str(database)` is its name, without a password."""
         super().__init__(f"cannot open {database}: {reason}")
+
+
+def check_known(database: object, version: int, known: int) -> None:
+    """Raise `StoreCannotOpen` for a schema that is newer than this program."""
+    if version > known:
+        reason = f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}"
+        raise StoreCannotOpen(database, reason)

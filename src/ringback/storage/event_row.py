@@ -1,4 +1,4 @@
-"""An entry of the event log as a row of the table `event`. It can be read alone, whatever became of the callback."""
+"""An entry of the event log as a row of the table `event`. It can be read alone, even when the callback is gone."""
 
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from ringback.ports.values import EventKind, LoggedEvent
 from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.callback_row import Row, lease_expire_us
 
-# In the order of the rows below. The database draws the number.
+# In the order of the rows below. The database assigns the number.
 EVENT_COLUMNS: Final = (
     "kind",
     "callback_id",
@@ -57,7 +57,7 @@ def logged_event(
 
 
 def _altered(before: Callback, after: Callback) -> str | None:
-    """Return what filters look at and a reschedule may alter, as it was before; None when it is as before."""
+    """Return the old values of what filters use and a reschedule may alter; None when they are unchanged."""
     priority, due_date, dial_target = before.request.priority, before.due_date, before.dial_target
     if (priority, due_date, dial_target) == (after.request.priority, after.due_date, after.dial_target):
         return None
@@ -65,9 +65,9 @@ def _altered(before: Callback, after: Callback) -> str | None:
 
 
 def _before(callback: Callback, state: str, previous: str | None) -> Callback:
-    """Return the callback with its state and what a reschedule altered set back.
+    """Return the callback with its old state, and with the old values of what a reschedule altered.
 
-    Good enough for filters, which look at nothing else that ever changes; in all else it is as it was after.
+    Enough for filters, which use no other field that changes; all other fields have their new values.
     """
     if previous is None:
         return replace(callback, state=State[state])

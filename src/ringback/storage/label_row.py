@@ -1,4 +1,4 @@
-"""The labels of callbacks as rows of the table `callback_label`, one for each."""
+"""The labels of callbacks as rows of the table `callback_label`, one row per label."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,8 +1,8 @@
-"""How a list is read: by which index, and what else is looked at, as data that each dialect makes its SQL of.
+"""How a list is read: by which index, and with which conditions, as data that each dialect makes its SQL of.
 
-Every index a list can be driven by gives its matches in the order of their ids, so that a page is read from where
-the one before ended and nothing is sorted. A filter with several values in a field reads several such streams, which
-the database merges. What the driving index does not say is looked at row by row.
+Every index that can drive a list (but `DUE`) returns its matches in the order of their ids, so that a page starts
+where the one before ended and nothing is sorted. A filter with several values in a field reads several such streams,
+which the database merges. What the driving index does not cover is checked row by row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,14 +17,14 @@ from ringback.domain.key import ExternalTaskKey
 from ringback.ports.values import Snapshot
 from ringback.storage.body import read_callback, time_us
 
-# More streams than this are not merged; SQLite's limit is 500.
+# No more streams than this are merged; SQLite's limit is 500.
 MAX_STREAMS: Final = 64
-# How far the matches of an index are counted to find the one with the fewest.
+# Matches are counted up to this number, to find the index with the fewest.
 COUNTED: Final = 1000
 # Greater than every id.
 _LAST_ID: Final = "\U0010ffff"
 
-# What is looked up in an index, column by column.
+# The values that are looked up in an index, column by column.
 Lookup = tuple[str | int | None, ...]
 
 
@@ -33,7 +33,7 @@ Lookup = tuple[str | int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """The order of the ids, and on which side of the last one of a page the next page is."""
+    """The order of the ids, and on which side of a page's last id the next page is."""
 
     beyond: str
     order: str
@@ -45,7 +45,7 @@ UP: Final = Direction(">", "ASC")
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page of the callbacks that match, from an id on."""
+    """A page of the matching callbacks, from an id on."""
 
     wanted: CallbackFilter
     direction: Direction
@@ -62,22 +62,22 @@ def oldest_first(wanted: CallbackFilter, after_id: str, limit: int) -> ListPage:
 
 
 def read_page(rows: Sequence[tuple[int, str | None, str | None, int | None]], limit: int) -> Snapshot:
-    """Make a page of its rows: number of the newest event, id, body, end of the lease; `limit` and one more.
+    """Return the page of these rows: number of the newest event, id, body, end of the lease; `limit` and one more.
 
-    The number is read from the first row, which may have nothing else and has not when nothing matches. Beyond as
-    many bytes as a page may have, rows come without their body.
+    The number is taken from the first row, which may have no other value, and has none when nothing matches. Rows
+    beyond the size of a page come without their body.
     """
     found = [(body, lease_expire_us) for _, id_, body, lease_expire_us in rows if id_ is not None]
     page = [read_callback(body, lease_expire_us) for body, lease_expire_us in found[:limit] if body is not None]
     return Snapshot(rows[0][0], page, more=len(found) > len(page))
 
 
-# --- What is looked at row by row --------------------------------------------------------------------------------
+# --- Conditions, checked row by row ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A row matches with one of these values; `expression` is SQL of every dialect."""
+    """The condition that a value is one of these; `expression` is SQL of every dialect."""
 
     expression: str
     values: Sequence[str | int]
@@ -85,7 +85,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A row matches on one side of a value."""
+    """The condition that a column is on one side of a value."""
 
     column: str
     operator: str
@@ -94,7 +94,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A row matches with this label."""
+    """The condition that a callback has this label."""
 
     key: str
     value: str
@@ -104,7 +104,7 @@ Condition = OneOf | Bound | Label
 
 
 def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
-    """Return the whole filter but for the names, for a row."""
+    """Return the conditions of the filter for a row: all but the names."""
     if wanted.states:
         yield OneOf("state", [state.name for state in wanted.states])
     if wanted.service_ids:
@@ -125,11 +125,11 @@ def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
         yield Label(key, value)
 
 
-# --- The way to the rows -----------------------------------------------------------------------------------------
+# --- Access paths ------------------------------------------------------------------------------------------------
 
 
 class Index(Enum):
-    """What can drive a list: the columns that are looked up in it."""
+    """An index that can drive a list: the columns that are looked up in it."""
 
     # All rows, by id.
     ID = ()
@@ -139,7 +139,7 @@ class Index(Enum):
     SERVICE = ("service_id", "state")
     CALLER = ("caller_id",)
     STATE = ("state",)
-    # A span: from the first time on, up to the second one; None where it is open.
+    # A range: from the first time on, to before the second one; None where it is open.
     DUE = ("due_us", "due_us")
 
     @property
@@ -150,14 +150,14 @@ class Index(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AccessPath:
-    """A way to the rows: one stream for each lookup, which have all matches between them, and none twice."""
+    """A way to the rows: one stream per lookup; together they have every match, and each once."""
 
     index: Index
     lookups: Sequence[Lookup]
 
     @property
     def for_few(self) -> bool:
-        """Has to collect its matches before the first comes out: good for few of them only."""
+        """Return whether all matches are read before the first is returned: good for few matches only."""
         return self.index is Index.DUE  # the one that is not in the order of ids
 
 
@@ -166,7 +166,7 @@ BY_ID: Final = AccessPath(Index.ID, [()])
 
 @dataclass(frozen=True, slots=True)
 class NamedKeys:
-    """A filter that names its callbacks needs no other index than those of the names."""
+    """The names in a filter: with any, it needs no other index than theirs."""
 
     ids: Sequence[str]
     tasks: Sequence[ExternalTaskKey]
@@ -180,7 +180,7 @@ def named_keys(wanted: CallbackFilter) -> NamedKeys:
 
 
 def access_paths(wanted: CallbackFilter) -> list[AccessPath]:
-    """Return what this filter can be driven by, those first that usually find the fewest."""
+    """Return the paths for this filter, those first that usually have the fewest matches."""
     return [path for path in _every_path(wanted) if len(path.lookups) <= MAX_STREAMS]
 
 
@@ -205,21 +205,21 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
 
 
 def _path(index: Index, lookups: Iterable[Lookup]) -> AccessPath:
-    # Each value once, or else its callbacks would come twice.
+    # Each value once, or else its callbacks would be returned twice.
     return AccessPath(index, list(dict.fromkeys(lookups)))
 
 
 def default_path(possible: Sequence[AccessPath]) -> AccessPath:
-    """Return the one to take when all have many matches."""
+    """Return the path to take when all have many matches."""
     return next((path for path in possible if not path.for_few), BY_ID)
 
 
-def is_open(possible: Sequence[AccessPath]) -> bool:
-    """Whether their matches have to be counted to choose one."""
+def needs_counts(possible: Sequence[AccessPath]) -> bool:
+    """Return whether the matches have to be counted to choose a path."""
     return any(path is not default_path(possible) for path in possible)
 
 
 def fewest(possible: Sequence[AccessPath], matches: Sequence[int]) -> AccessPath:
-    """Return the one with the fewest matches, as far as they are counted; when all have many, the default."""
+    """Return the path with the fewest matches, as far as they are counted; when all have many, the default."""
     least = min(matches)
     return possible[matches.index(least)] if least < COUNTED else default_path(possible)

@@ -1,4 +1,4 @@
-"""The end of the event log as it grows, and those who follow it."""
+"""The end of the event log as it grows, and its followers."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from ringback.ports.values import LoggedEvent
 from ringback.storage.watermark import Watermark
 
-# A follower that lags further behind what was committed reads it: memory stays bounded.
+# A follower that lags further behind reads from the database: memory stays bounded.
 _MAX_HANDED: Final = 1_000
 _READ_LIMIT: Final = 1_000
 
@@ -15,10 +15,10 @@ ReadEvents = Callable[[int, int], Awaitable[Sequence[LoggedEvent]]]
 
 
 class LogTail:
-    """How far the log has come, and `follow`.
+    """The newest number of the log, and its followers.
 
-    The adapter tells of each commit. Where it is the only one that writes it hands over the events as well, so that a
-    follower that keeps up never reads what this process has just written.
+    The adapter reports each commit. Where it is the only writer it passes the events as well, so that a follower that
+    keeps up never reads what this process has just written.
     """
 
     def __init__(self, newest: int, read: ReadEvents) -> None:
@@ -28,19 +28,19 @@ class LogTail:
         self._followers: set[_Follower] = set()
 
     def advance(self, newest: int, events: Sequence[LoggedEvent] = ()) -> None:
-        """Tell of a commit that has brought the log to `newest`; `events` are the values that are at hand."""
+        """Report a commit that has brought the log to `newest`; `events` are those in memory."""
         for follower in self._followers:
             follower.hand(events)
         self._end.advance(newest)
 
     def end(self) -> None:
-        """The log will grow no more: followers are told so with `StorageUnavailable`."""
+        """Let followers raise `StorageUnavailable`: the log will grow no more."""
         self._end.end()
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
-        """Return the events above `after` as they come, in order, in batches of at least one.
+        """Return the events above `after` as they are committed, in order, in batches of at least one.
 
-        Raise `StorageUnavailable` when the database is away; to follow on, call it again with the last number.
+        Raise `StorageUnavailable` when the database is away; to continue, call it again with the last number.
         """
         follower = _Follower()
         self._followers.add(follower)
@@ -52,14 +52,14 @@ class LogTail:
                 if events:
                     after = events[-1].number
                     yield events
-                else:  # forgotten before they were read
+                else:  # purged before they were read
                     await self._end.wait(newest)
         finally:
             self._followers.discard(follower)
 
 
 class _Follower:
-    """What was handed over and not taken yet."""
+    """The events that were passed to a follower and not taken yet."""
 
     def __init__(self) -> None:
         self._events: deque[LoggedEvent] = deque(maxlen=_MAX_HANDED)
@@ -68,7 +68,7 @@ class _Follower:
         self._events.extend(events)
 
     def take(self, after: int) -> Sequence[LoggedEvent]:
-        """Return those that follow `after` without a gap; none when the database has to be asked."""
+        """Return the events that follow `after` without a gap; none when the database has to be read."""
         events = [event for event in self._events if event.number > after]
         self._events.clear()
         for place, event in enumerate(events):

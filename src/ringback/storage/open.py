@@ -1,4 +1,4 @@
-"""Which dialect a database has, decided in one place. What PostgreSQL needs is an extra, imported only for it."""
+"""The choice of the dialect, in one place. What PostgreSQL needs is an extra, imported only for it."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ Location = Path | PostgresUrl
 
 
 async def open_store(location: Location) -> Store:
-    """Open the database, or make it. Raises `StoreCannotOpen`."""
+    """Open the database, or create it. Raise `StoreCannotOpen`."""
     return await by_dialect(location, SqliteStore.open, _open_postgres)
 
 
@@ -25,9 +25,9 @@ def _open_postgres(location: PostgresUrl) -> Awaitable[Store]:
 
 
 def by_dialect(location: Location, sqlite: Callable[[Path], R], postgres: Callable[[PostgresUrl], R]) -> R:
-    """Return what the function for the location's dialect does; `postgres` imports what it needs itself.
+    """Return the result of the function for the location's dialect; `postgres` imports what it needs itself.
 
-    Raises `StoreCannotOpen` where that is not installed.
+    Raise `StoreCannotOpen` where that is not installed.
     """
     if isinstance(location, Path):
         return sqlite(location)

@@ -1,4 +1,4 @@
-"""What operations of the writer are handed in, the same for every dialect, and the limits of what is read."""
+"""The arguments of the writer's operations, the same for every dialect, and the limits of reads."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,39 +8,38 @@ from ringback.domain.callback import Callback
 from ringback.domain.queue import Turn
 from ringback.ports.values import Change, Retention
 
-# A page ends early at about this size, so that no answer outgrows a message (4 MiB in gRPC).
+# A page ends early at about this size, so that no response outgrows a message (4 MiB in gRPC).
 PAGE_BYTES: Final = 2 * 1024 * 1024
-# A list that finds next to nothing among millions is refused rather than let hold up the others.
+# A list that finds next to nothing among millions of rows is refused, so that it does not hold up others.
 READ_LIMIT_S: Final = 3.0
-# Connections that read. Lists and counts have some of their own: a long one holds up others, never the scheduler or
-# a dialer.
+# Reading connections. Lists and counts have their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2
 
 
 class Creation(NamedTuple):
-    """What one call creates, and the ids of those that must be alone."""
+    """The callbacks of one create call, and the ids of those that must be alone at their target."""
 
     new: Sequence[Callback]
     alone: Collection[str]
 
 
 class Changes(NamedTuple):
-    """All or none of them."""
+    """The changes of one call: all are written, or none."""
 
     changes: Sequence[Change]
     turn: Turn | None
 
 
 class Shift(NamedTuple):
-    """A jump of the clock that leases are moved with, and how many jumps the caller knows of."""
+    """A jump of the clock to move the leases by, and how many jumps the caller knows of."""
 
     by: timedelta
     jumps: int
 
 
 class Purge(NamedTuple):
-    """What need not be kept at this time, up to `limit` rows of each kind."""
+    """A purge of what need not be kept at this time, up to `limit` rows of each kind."""
 
     now: datetime
     retention: Retention
@@ -48,14 +47,14 @@ class Purge(NamedTuple):
 
 
 class ServiceRevision(NamedTuple):
-    """A service as it was read."""
+    """A service at the revision that was read."""
 
     service_id: str
     revision: int
 
 
 class Term(NamedTuple):
-    """For how long a server leads."""
+    """The term of the leading server."""
 
     server: str
     now: datetime
@@ -63,7 +62,7 @@ class Term(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """Until when dialers of one server ask for which services."""
+    """The services that dialers of one server ask for, each with the end of it."""
 
     until: Mapping[str, datetime]
     now: datetime

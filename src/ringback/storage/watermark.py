@@ -1,4 +1,4 @@
-"""A number that grows with what is committed, and who waits for it: the end of the event log, for one."""
+"""A number that grows with commits, and the tasks that wait for it: the end of the event log, for one."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ class Watermark:
         return self._value
 
     async def wait(self, beyond: int) -> None:
-        """Return when the number is above `beyond`. Raises `StorageUnavailable` when it will grow no more."""
+        """Return when the number is above `beyond`. Raise `StorageUnavailable` when it will grow no more."""
         while self._value <= beyond:
             if self._ended:
                 raise StorageUnavailable("the database is closed")
@@ -32,6 +32,6 @@ class Watermark:
         self._wake()
 
     def _wake(self) -> None:
-        # All who wait now, and none who comes later: those wait for the next one.
+        # Wakes all tasks that wait now; later ones wait for the next event.
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()

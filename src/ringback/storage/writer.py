@@ -1,9 +1,9 @@
-"""Group commit: whatever is waiting to be written becomes one transaction.
+"""Group commit: all requests that wait for a write become one transaction.
 
-A task that wants something written hands in an operation and waits for a future. One task owns the writing
-connection, and has all that has gathered written at once. So a durable write costs a fraction of a disk flush when
-many write, no transaction is ever open in the task of a request, and a caller that is cancelled leaves nothing
-half-done. What an operation is, and how a batch of them is written, is the dialect's affair: `Op` is its type.
+A task submits an operation and waits for a future. One task owns the writing connection, and writes all submitted
+requests at once. So a durable write costs a fraction of a disk flush when many write, no transaction is ever open in
+the task of a request, and a caller that is cancelled leaves nothing half-done. What an operation is, and how a batch
+of them is written, is up to the dialect: `Op` is its type.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ _log = logging.getLogger(__name__)
 
 Op = TypeVar("Op")
 
-# No more is begun in a transaction that has come to so many rows: no caller shall wait long behind one.
+# No request is added to a transaction with so many rows: no caller shall wait long behind one.
 ENOUGH_ROWS: Final = 1000
-# Flushes at once when alone. While several wait, flushes start this far apart: fewer, larger transactions leave
-# more time to the tasks that hand in the next ones, so that latency falls as well.
+# A single request is flushed at once. While several wait, flushes start this far apart: fewer, larger transactions
+# leave more time to the tasks that submit the next ones, so that latency falls as well.
 SPACING_S: Final = 0.001
 CROWD: Final = 32
 CROWD_SPACING_S: Final = 0.002
@@ -30,20 +30,20 @@ CROWD_SPACING_S: Final = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Submission(Generic[Op]):
-    """A request, and the operation that is to write it; `rows` is about how many it touches."""
+    """A request, and the operation that writes it; `rows` is about how many it touches."""
 
     operation: Op
     request: object
     rows: int
-    answer: asyncio.Future[object]
+    result: asyncio.Future[object]
 
 
-# Writes a batch durably, and answers each with a result or with the exception to raise. Raises nothing itself.
+# Writes a batch durably, and returns for each a result or the exception to raise. Raises nothing itself.
 WriteBatch = Callable[[Sequence[Submission[Op]]], Awaitable[Sequence[object]]]
 
 
 class Writer(Generic[Op]):
-    """Gathers what is to be written from the moment it is made until `close`."""
+    """The queue of writes, and the task that writes them, from construction until `close`."""
 
     def __init__(self, write: WriteBatch[Op], stopped: Callable[[], None]) -> None:
         """`stopped` is called when nothing more will be written."""
@@ -61,23 +61,23 @@ class Writer(Generic[Op]):
 
     @property
     def healthy(self) -> bool:
-        """Whether the last attempt to write succeeded, and there can be another one."""
+        """Return whether the last attempt to write succeeded, and there can be another one."""
         return self._succeeded and not self._task.done()
 
     async def submit(self, operation: Op, request: object, rows: int) -> object:
-        """Write, and return when it is durable.
+        """Write the request, and return its result when it is durable.
 
-        Raises what the operation refuses it with, or `StorageUnavailable`. Cancelling the caller does not stop it.
+        Raise the operation's refusal, or `StorageUnavailable`. Cancelling the caller does not stop the write.
         """
         if self._closing or self._task.done():
             raise StorageUnavailable("the database is closed")
-        answer: asyncio.Future[object] = self._loop.create_future()
-        self._waiting.append(Submission(operation, request, rows, answer))
+        result: asyncio.Future[object] = self._loop.create_future()
+        self._waiting.append(Submission(operation, request, rows, result))
         self._work.set()
-        return await answer
+        return await result
 
     async def close(self) -> None:
-        """Write what was handed in, then stop."""
+        """Write what was submitted, then stop."""
         self._closing = True
         self._work.set()
         await asyncio.wait([self._task])
@@ -93,7 +93,7 @@ class Writer(Generic[Op]):
             self._writing.clear()
 
     async def _gather(self) -> bool:
-        """Wait until it is time for the next transaction; False when there will be none."""
+        """Wait until it is time for the next transaction; return False when there will be none."""
         while not self._waiting:
             if self._closing:
                 return False
@@ -112,7 +112,7 @@ class Writer(Generic[Op]):
             rows += submission.rows
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
-        """Let no caller wait for a writer that is gone, however it went."""
+        """Let no caller wait for a writer that has stopped, whatever the cause."""
         if not task.cancelled() and (error := task.exception()):
             _log.critical("the writer of the database died; nothing can be stored any more", exc_info=error)
         for submission in (*self._writing, *self._waiting):
@@ -122,7 +122,7 @@ class Writer(Generic[Op]):
 
 
 def places_by_operation(batch: Sequence[Submission[Op]]) -> dict[Op, list[int]]:
-    """Return which of the batch each operation is for: none of it was answered yet, so their order is free."""
+    """Return the places of each operation's requests in the batch: none has its result yet, so their order is free."""
     places: dict[Op, list[int]] = {}
     for place, submission in enumerate(batch):
         places.setdefault(submission.operation, []).append(place)
@@ -136,9 +136,9 @@ def _spacing(waiting: int) -> float:
 
 
 def _settle(submission: Submission[Op], outcome: object) -> None:
-    if submission.answer.done():
+    if submission.result.done():
         return  # the caller was cancelled
     if isinstance(outcome, Exception):
-        submission.answer.set_exception(outcome)
+        submission.result.set_exception(outcome)
     else:
-        submission.answer.set_result(outcome)
+        submission.result.set_result(outcome)

@@ -12,7 +12,7 @@ import pytest
 from ringback.domain.errors import StorageUnavailable
 from ringback.storage.operations import READ_LIMIT_S
 from ringback.storage.sqlite import connection
-from ringback.storage.sqlite.connection import Question, Readers, WritingConnection, ask
+from ringback.storage.sqlite.connection import Query, Readers, WritingConnection, ask
 
 Rows = list[tuple[Any, ...]]
 
@@ -28,8 +28,8 @@ async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
         yield readers
 
 
-async def started(readers: Readers, question: Question[Rows], times: int) -> list[asyncio.Task[Rows]]:
-    tasks = [asyncio.create_task(readers.read(question)) for _ in range(times)]
+async def started(readers: Readers, query: Query[Rows], times: int) -> list[asyncio.Task[Rows]]:
+    tasks = [asyncio.create_task(readers.read(query)) for _ in range(times)]
     await asyncio.sleep(0.05)
     return tasks
 

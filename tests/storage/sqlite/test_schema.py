@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.domain.filter import MATCH_ALL
+from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.migrations import scripts
-from ringback.storage.sqlite import SqliteStore, StoreCannotOpen
+from ringback.storage.sqlite import SqliteStore
 from tests.world.samples import SERVICE, new
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -13,7 +12,6 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
 from ringback.storage.sqlite import SqliteStore
-from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.transaction import Transaction
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, new
@@ -22,7 +20,8 @@ R = TypeVar("R")
 
 
 async def on_writer(store: SqliteStore, work: Callable[[sqlite3.Connection], R]) -> R:
-    return await store._write(lambda transaction, _: [work(transaction.database)], None)
+    result: R = await store._write(lambda transaction, _: [work(transaction.database)], None)
+    return result
 
 
 # --- One operation fails -------------------------------------------------------------------------------------
@@ -173,7 +172,7 @@ async def test_a_writer_that_dies_says_so(
 
 async def test_readers_cannot_write(sqlite_store: SqliteStore) -> None:
     with pytest.raises(StorageUnavailable, match="readonly"):
-        await sqlite_store._seek(partial(ask, statement="DELETE FROM callback"))
+        await sqlite_store._seek("DELETE FROM callback")
 
 
 async def test_a_question_that_takes_too_long_is_given_up(
@@ -183,8 +182,8 @@ async def test_a_question_that_takes_too_long_is_given_up(
     with monkeypatch.context() as patch:
         patch.setattr("ringback.storage.sqlite.connection.READ_LIMIT_S", 0.01)
         with pytest.raises(StorageUnavailable, match="took more than"):
-            await sqlite_store._seek(partial(ask, statement=endless))
-    assert await sqlite_store._seek(partial(ask, statement="SELECT 1")) == [(1,)]
+            await sqlite_store._seek(endless)
+    assert await sqlite_store._seek("SELECT 1") == [(1,)]
 
 
 async def test_a_reader_that_failed_in_the_middle_goes_on(

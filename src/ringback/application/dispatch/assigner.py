@@ -58,11 +58,11 @@ class Assigner:
     """The grants of leases to the polls of all dialers, the longest waiting first."""
 
     def __init__(
-        self, store: Store, directory: Directory, clock: Clock, tail: EventFeed, presence: DialerPresence
+        self, store: Store, directory: Directory, clock: Clock, feed: EventFeed, presence: DialerPresence
     ) -> None:
         self._store = store
         self._clock = clock
-        self._feed = tail
+        self._feed = feed
         self._presence = presence
         self._polls: list[_Poll] = []
         # The poll for which leases are being written.
@@ -76,7 +76,7 @@ class Assigner:
         self._woken = asyncio.Event()
         self._closing = False
         directory.listen(self._on_service)
-        tail.listen(self._on_events)
+        feed.listen(self._on_events)
 
     async def lease(self, request: LeaseRequest) -> Sequence[Callback]:
         """Wait for callbacks to dial, at most `wait_s` seconds, and return the leased ones; none when the time is over.

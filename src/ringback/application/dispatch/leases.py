@@ -45,14 +45,14 @@ class Extended:
 class Leases:
     """The application side of DialerService, without the polls (`assigner.py`). Built-in dialers use it in process."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, tail: EventFeed) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock, feed: EventFeed) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
         # The callbacks in progress, as the log last had them: most reports need no read of the store.
         self._calls: dict[str, Callback] = {}
         self._hang_ups: dict[str, asyncio.Event] = {}
-        tail.listen(self._on_events)
+        feed.listen(self._on_events)
 
     # --- Reports -----------------------------------------------------------------------------------------------
 

@@ -64,9 +64,9 @@ class QueueView:
 class Pace:
     """When the latest calls of each service began: the basis of estimates."""
 
-    def __init__(self, tail: EventFeed) -> None:
+    def __init__(self, feed: EventFeed) -> None:
         self._begun: dict[str, deque[datetime]] = {}
-        tail.listen(self._on_events)
+        feed.listen(self._on_events)
 
     def recent(self, service_id: str, now: datetime) -> Sequence[datetime]:
         begun = self._begun.get(service_id, deque())

@@ -42,9 +42,9 @@ _RECENT_BATCHES = 64
 class Watches:
     """The use case behind WatchCallbacks."""
 
-    def __init__(self, store: Store, tail: EventFeed, clock: Clock, max_watchers: int = MAX_WATCHERS) -> None:
+    def __init__(self, store: Store, feed: EventFeed, clock: Clock, max_watchers: int = MAX_WATCHERS) -> None:
         self._store = store
-        self._feed = tail
+        self._feed = feed
         self._clock = clock
         self._max_watchers = max_watchers
         self._open = 0

@@ -69,11 +69,11 @@ class WatchBatches:
     or up to date, get the same object. It lives while one of them uses it, and a while longer in `recent`.
     """
 
-    def __init__(self, store: Store, tail: EventFeed, wanted: CallbackFilter, recent: deque[WatchBatch]) -> None:
+    def __init__(self, store: Store, feed: EventFeed, wanted: CallbackFilter, recent: deque[WatchBatch]) -> None:
         self.filter = wanted
         self.tokens = Tokens(store.database_id, wanted)
         self._store = store
-        self._feed = tail
+        self._feed = feed
         self._recent = recent
         self._made: WeakValueDictionary[int, WatchBatch] = WeakValueDictionary()
         self._reading = asyncio.Lock()

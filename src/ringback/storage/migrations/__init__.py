@@ -4,7 +4,7 @@ from importlib.resources import files
 
 
 def scripts(dialect: str) -> list[str]:
-    """The text of each script, in order: the first one makes schema version 1 out of an empty database."""
+    """Return the text of each script, in order: the first one makes schema version 1 out of an empty database."""
     folder = files(__name__) / dialect
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     if [int(name[:4]) for name in names] != list(range(1, len(names) + 1)):

@@ -1,4 +1,4 @@
-"""Changing callbacks: compared with what is locked, all or none of each call, and written together.
+"""Changes of callbacks: compared with the locked rows, all or none of each call, and written together.
 
 Nothing here decides what may happen to a callback.
 """
@@ -30,7 +30,7 @@ _UPDATE_TURNS: Final = f"""
 
 
 async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> list[Exception | None]:
-    answers: list[Exception | None] = []
+    results: list[Exception | None] = []
     rows: dict[str, Row] = {}
     relabelled: list[Change] = []
     turns: dict[str, Row] = {}
@@ -38,7 +38,7 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         try:
             overlay = compare(transaction.locked, call)
         except RevisionConflict as conflict:
-            answers.append(conflict)
+            results.append(conflict)
             continue
         transaction.locked.update(overlay)
         changes, turn = call
@@ -48,25 +48,25 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         relabelled += [c for c in changes if c.before.request.labels != c.after.request.labels]
         if turn is not None:
             turns[turn.service_id] = (turn.service_id, write_json(turn.credits), turn.revision)
-        answers.append(None)
+        results.append(None)
     await _store(transaction, rows)
     for change in relabelled:
         await delete_labels(transaction, [change.before])
         await insert_labels(transaction, [change.after])
     if turns:
         await transaction.send(_UPDATE_TURNS, rows_json(_TURN_COLUMNS, turns.values()))
-    return answers
+    return results
 
 
 async def _store(transaction: PostgresTransaction, rows: Mapping[str, Row]) -> None:
-    """Those without a lease first: they may make room for a call to the same target."""
+    """Write rows without a lease first: they may make room for a call to the same target."""
     lease = CALLBACK_COLUMNS.index("lease_expire_us")
     for group in ([r for r in rows.values() if r[lease] is None], [r for r in rows.values() if r[lease] is not None]):
         if group:
             await transaction.send(_UPDATE, rows_json(CALLBACK_COLUMNS, group))
 
 
-def _poll_answered(change: Change) -> int | None:
+def _granted_poll(change: Change) -> int | None:
     lease = change.after.lease
     if lease is None or not lease.request_id or change.before.lease is not None:
         return None
@@ -78,7 +78,7 @@ def _locks(call: Changes) -> Locks:
     return Locks(
         callbacks={change.before.callback_id for change in changes},
         turns=() if turn is None else (turn.service_id,),
-        polls={poll for change in changes if (poll := _poll_answered(change)) is not None},
+        polls={poll for change in changes if (poll := _granted_poll(change)) is not None},
         targets={target for change in changes if (target := begun_call(change)) is not None},
     )
 
@@ -97,16 +97,16 @@ _EXTEND: Final = f"""
 
 async def _extend(transaction: PostgresTransaction, calls: Sequence[Sequence[Extension]]) -> list[list[bool]]:
     ends: dict[str, int] = {}
-    answers = [[_extend_held(transaction, extension, ends) for extension in extensions] for extensions in calls]
+    results = [[_extend_held(transaction, extension, ends) for extension in extensions] for extensions in calls]
     if ends:
         await transaction.send(_EXTEND, rows_json(_LEASE_COLUMNS, ends.items()))
-    return answers
+    return results
 
 
 def _extend_held(transaction: PostgresTransaction, extension: Extension, ends: dict[str, int]) -> bool:
     """Note the new end of a lease that is still held, and return whether it is."""
     held = transaction.locked.callback(extension.callback_id)
-    # A lease that is over has no fencing token in its row, and a newer one has another.
+    # An ended lease has no fencing token in its row, and a newer one has another.
     if held is None or held.lease_fencing != extension.fencing_token:
         return False
     end_us = ends[extension.callback_id] = time_us(extension.expire_time)

@@ -1,8 +1,8 @@
-"""A connection that is made again whenever it is lost, and what the errors of the database mean.
+"""A connection that is made again whenever it is lost, and the meaning of the database's errors.
 
 Nothing waits longer than its limit: a database that hangs is noticed by the clock, not by the network. A connection
-that is still at work then is in an unknown state, so it is cut and replaced. It is cut rather than told to cancel: a
-COMMIT that waits for a standby would take the request to cancel as leave to do without it.
+that is still at work then is in an unknown state, so it is cut and replaced. No cancel request is sent: it would make
+a COMMIT that waits for a standby return without it.
 """
 
 import asyncio
@@ -28,20 +28,20 @@ Work = Callable[[Connection], Awaitable[R]]
 
 # All hosts together; each has `connect_timeout`.
 CONNECT_TIMEOUT_S: Final = 10.0
-# How long a call waits for a connection that is just being made.
+# How long a call waits for a connection that is being made.
 PATIENCE_S: Final = 1.0
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
-# Another transaction stood in the way; everything was undone, and may be tried again.
+# A conflict with another transaction: everything was rolled back, and may be tried again.
 RIVALRY: Final = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
     psycopg.errors.UniqueViolation,
 )
-# For the planner: every question has an index in the order of its answer, and one plan that is good for all values,
-# which need not be made again each time. Otherwise one that was made, and kept, while the database was young would
-# read whole tables for long after they have grown. Nothing but speed depends on it, so it does no harm when a pooler
-# gives what is set here to another client.
+# For the planner: every query has an index in the order of its result, and one plan that is good for all values,
+# which need not be made again each time. Otherwise one that was made, and kept, while the database was small would
+# read whole tables for long after they have grown. Only speed depends on it, so it does no harm when a pooler gives
+# these settings to another client.
 HINTS: Final = """
     SET enable_seqscan = off;
     SET enable_bitmapscan = off;
@@ -49,7 +49,7 @@ HINTS: Final = """
     SET jit = off;
     SET plan_cache_mode = force_generic_plan
 """
-# Prepared when it was used so often.
+# A statement is prepared after so many uses.
 _PREPARE_AFTER: Final = 3
 
 
@@ -57,12 +57,12 @@ class Link:
     """One connection, for one piece of work at a time."""
 
     def __init__(self, address: Address, on_connect: Work[None] | None = None) -> None:
-        """`on_connect` is done with each new connection, before anything else."""
+        """`on_connect` runs on each new connection, before any other work."""
         self._address = address
         self._on_connect = on_connect
         self._connection: Connection | None = None
         self._reconnecting: asyncio.Task[None] | None = None
-        # Done when the present attempt to connect is over, whatever came of it.
+        # Done when the present attempt to connect is over, successful or not.
         self._attempt: asyncio.Future[None] | None = None
         self._fault: Exception | None = None
         self._turn = asyncio.Lock()
@@ -73,7 +73,7 @@ class Link:
 
     @classmethod
     async def open(cls, address: Address, on_connect: Work[None] | None = None) -> Self:
-        """Raise `psycopg.Error`, or `TimeoutError`, when there is no connection to be had."""
+        """Connect. Raise `psycopg.Error`, or `TimeoutError`, when the database cannot be reached."""
         link = cls(address, on_connect)
         link._connection = await link._connect()
         return link
@@ -84,7 +84,7 @@ class Link:
         return len(self._jobs)
 
     async def close(self) -> None:
-        """Cut short what is under way."""
+        """Close the connection, and cut short what is under way."""
         self._closed = True
         if self._reconnecting is not None:
             self._reconnecting.cancel()
@@ -96,9 +96,9 @@ class Link:
         await self._discard()
 
     async def run(self, work: Work[R], limit_s: float) -> R:
-        """Do the work, at most for so long. Cancelling the caller does not stop it in the middle.
+        """Run the work for at most `limit_s`. Cancelling the caller does not stop it in the middle.
 
-        It is begun a second time when the connection turns out to be lost. Raise `StorageUnavailable`.
+        It is run a second time when the connection turns out to be lost. Raise `StorageUnavailable`.
         """
         job = asyncio.create_task(self._run(work, asyncio.get_running_loop().time() + limit_s))
         self._jobs.add(job)
@@ -108,7 +108,7 @@ class Link:
     def _done(self, job: asyncio.Task[Any]) -> None:
         self._jobs.discard(job)
         if not job.cancelled():
-            job.exception()  # seen, also when the caller was cancelled
+            job.exception()  # retrieved, also when the caller was cancelled
 
     async def _run(self, work: Work[R], deadline: float) -> R:
         try:
@@ -168,7 +168,7 @@ class Link:
         return self._connection
 
     async def _reconnect(self, attempt: asyncio.Future[None]) -> None:
-        """Connect, however often it takes; the database may be away for long, and its servers are many."""
+        """Connect, with as many attempts as it takes; the database may be away for long, and many servers retry."""
         pause_s = _FIRST_PAUSE_S
         while self._connection is None:
             self._attempt = attempt
@@ -199,12 +199,12 @@ class Link:
 
 
 class LinkPool:
-    """A few links that read. Each question goes to the one with the least to do.
+    """A few links that read. Each query goes to the one with the least to do.
 
-    Not `psycopg_pool`: what hangs would still have to be cut, and work be kept from being cancelled in the middle, so
-    it takes more code; the writer and the listener need a link in any case. Measured with two connections, it costs
-    the same per `get` alone and 9 % more with 16 at a time (139 instead of 127 µs of CPU). It waits longer and longer
-    to connect again: after a crash of 8 s it reads again 5.7 s late, after one of 20 s 8.8 s. With a
+    Not `psycopg_pool`: a hanging connection would still have to be cut, and work be kept from being cancelled in the
+    middle, so it takes more code; the writer and the listener need a link in any case. Measured with two connections,
+    it costs the same per `get` alone and 9 % more with 16 at a time (139 instead of 127 µs of CPU). Its pauses between
+    attempts to connect grow: after a crash of 8 s it reads again 5.7 s late, after one of 20 s 8.8 s. With a
     `reconnect_timeout` of 1 s that is within a second, as here, but each refusal takes a second; here it comes as
     soon as the attempt to connect has failed.
     """
@@ -232,17 +232,17 @@ class _Lost(Exception):  # noqa: N818 - what happened
 
 
 async def connect(address: Address) -> Connection:
-    """Raise `psycopg.Error`, or `TimeoutError`."""
+    """Return a new connection. Raise `psycopg.Error`, or `TimeoutError`."""
     async with asyncio.timeout(CONNECT_TIMEOUT_S):
         connection: Connection = await psycopg.AsyncConnection.connect(
             address.conninfo,
-            # No transactions but those that the code begins.
+            # Only the transactions that the code begins.
             autocommit=True,
             cursor_factory=psycopg.AsyncRawCursor,
             prepare_threshold=_PREPARE_AFTER if address.prepared_statements else None,
         )
         async with closed_on_failure(connection):
-            with suppress(psycopg.ProgrammingError):  # from an engine that has another planner
+            with suppress(psycopg.ProgrammingError):  # from an engine with another planner
                 await connection.execute(HINTS)
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(str, _TextDumper)
@@ -259,26 +259,26 @@ async def closed_on_failure(connection: Connection) -> AsyncIterator[None]:
 
 
 async def ask(connection: Connection, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Return its rows."""
+    """Return the rows of the statement."""
     cursor = await connection.execute(statement, values)
     return await cursor.fetchall()
 
 
 class _TextDumper(StrDumper):
-    """PostgreSQL has no NUL in its texts, so no text with one is there to be found; nor is one with another control."""
+    """A dumper that replaces NUL, which PostgreSQL refuses, by another control character: no stored text has either."""
 
     def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
         return super().dump(obj.replace("\0", "\1"))
 
 
 def _cut(connection: Connection) -> None:
-    """End it for the task that waits for its answer, without a word to the database."""
+    """End it for the task that waits for a result, without a message to the database."""
     with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as its_socket:
         its_socket.shutdown(socket.SHUT_RDWR)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether the database is at fault (away, full, locked, read-only) rather than the code or a rival."""
+    """Return whether the database is at fault (away, full, locked, read-only) rather than the code or a conflict."""
     if isinstance(error, RIVALRY):
         return False
     return isinstance(error, psycopg.OperationalError | psycopg.InternalError | psycopg.InterfaceError)

@@ -1,4 +1,4 @@
-"""What servers on one database tell each other: who leads, and what dialers ask for."""
+"""What servers on one database share: which one leads, and which services dialers ask for."""
 
 from datetime import datetime
 from typing import Final

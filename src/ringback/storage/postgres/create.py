@@ -1,6 +1,6 @@
-"""Creating callbacks, each once, whichever server is asked for it, and however often.
+"""Creation of callbacks, each once, whichever server gets the request, and however often.
 
-All calls of a batch are one: they are inserted together, and those that PostgreSQL did not insert are there already.
+All calls of a batch are one: they are inserted together, and those that PostgreSQL did not insert are stored already.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from ringback.storage.postgres.transaction import Locks, PostgresOperation, Post
 
 
 class _Name(NamedTuple):
-    """What a callback is found by: its id, its external task or its request."""
+    """A name that a callback is found by: its id, its external task or its request."""
 
     kind: str
     name: str
@@ -69,38 +69,38 @@ async def _create(
 
 
 async def _insert_new(transaction: PostgresTransaction, new: Sequence[NewCallback]) -> list[Callback | None]:
-    """Return for each the one that is there already, None when it was stored."""
+    """Return for each the one that is stored already, None when the new one was stored."""
     there_already: dict[int, Callback | None] = {}
     known = _Known()
-    # Mostly, all are new. Looked at before is only what must be alone; else the second time tells what was there.
+    # Mostly, all are new: they are looked up only when one was not inserted, or before, when one must be alone.
     look_up = any(one.alone for one in new)
     while pending := {place: one for place, one in enumerate(new) if place not in there_already}:
         if look_up:
             await known.look_up(transaction, pending.values())
-        answers = {place: other for place, one in pending.items() if (other := known.other(one)) is not None}
-        fresh = _first_of_equals((place, one) for place, one in pending.items() if place not in answers)
+        others = {place: other for place, one in pending.items() if (other := known.other(one)) is not None}
+        fresh = _first_of_equals((place, one) for place, one in pending.items() if place not in others)
         stored = await _insert(transaction, fresh)
-        if look_up and not answers and not stored:
+        if look_up and not others and not stored:
             raise psycopg.errors.UniqueViolation("a new callback is refused for something else than its names")
-        there_already |= answers
+        there_already |= others
         there_already |= dict.fromkeys(stored)
         look_up = True
     return [there_already[place] for place in range(len(new))]
 
 
 async def _insert(transaction: PostgresTransaction, new: Mapping[int, NewCallback]) -> list[int]:
-    """Return which of them were stored."""
+    """Insert them, and return the places of those that were stored."""
     if not new:
         return []
-    # In the order of the names that others may give, too: their own ids, which no other request has, come last. So
-    # two servers that are given the same ones do not wait for each other in a circle.
+    # In the order of the names that other requests may have, too: their own ids, which no other has, come last. So two
+    # servers with the same names do not deadlock.
     rows = [one.row for one in sorted(new.values(), key=lambda one: sorted(_names(one.callback), reverse=True))]
     stored = {callback_id for (callback_id,) in await transaction.ask(_INSERT, rows_json(CALLBACK_COLUMNS, rows))}
     return [place for place, one in new.items() if one.callback.callback_id in stored]
 
 
 def _first_of_equals(new: Iterable[tuple[int, NewCallback]]) -> dict[int, NewCallback]:
-    """Those that no earlier one keeps from being stored; the others are looked at again when it is known what was."""
+    """Return those that no earlier one keeps from being stored; the others are tried when it is known which were."""
     first: dict[int, NewCallback] = {}
     names: set[_Name] = set()
     taken: set[_Place] = set()
@@ -115,7 +115,7 @@ def _first_of_equals(new: Iterable[tuple[int, NewCallback]]) -> dict[int, NewCal
 
 
 class _Known:
-    """What is stored under the names, and at the targets, that were looked up."""
+    """The callbacks that are stored under the names, and at the targets, that were looked up."""
 
     def __init__(self) -> None:
         self._by_name: dict[_Name, Callback] = {}
@@ -141,7 +141,7 @@ class _Known:
             self._by_place[_place(callback)] = callback
 
     def other(self, new: NewCallback) -> Callback | None:
-        """A repeated request is answered as such before anything is said about its target."""
+        """Return the stored one, or None. By name before by target: a repeated request gets its own callback."""
         named = (self._by_name[name] for name in _names(new.callback) if name in self._by_name)
         return next(named, self._by_place.get(_place(new.callback)) if new.alone else None)
 
@@ -150,7 +150,7 @@ _ID, _TASK, _REQUEST = "id", "task", "request"
 
 
 def _names(callback: Callback) -> list[_Name]:
-    """Return them in the order in which they are looked for."""
+    """Return the names in the order in which they are looked up."""
     names = [_Name(_ID, callback.callback_id)]
     if callback.request.external_task_id:
         names.append(_Name(_TASK, callback.request.external_task_id, callback.request.caller_id))

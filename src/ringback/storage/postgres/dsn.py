@@ -1,4 +1,4 @@
-"""Where the database is: `postgresql://…`, as libpq understands it, and one option of Ringback's."""
+"""The address of a database: `postgresql://…`, as libpq understands it, and one option of Ringback's."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -9,8 +9,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ringback.storage.errors import StoreCannotOpen
 
-# Of several hosts, and of one behind a virtual address, only ever the primary: a standby lags behind what was
-# acknowledged, and takes no writes. Whatever the operator says in the URL goes before these.
+# Of several hosts, and of one behind a virtual address, only the primary is used: a standby lags behind what was
+# acknowledged, and takes no writes. Options in the operator's URL override these.
 _DEFAULTS: Final = {
     "target_session_attrs": "read-write",
     "connect_timeout": "2",  # per host, in seconds; libpq takes no less
@@ -24,16 +24,16 @@ _PREPARED: Final = "prepared_statements"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How to reach the database. `str()` has no password."""
+    """The parameters of a connection. `str()` has no password."""
 
     conninfo: str
-    # Off for a pooler that hands every transaction to another connection and does not know prepared statements.
+    # Off for a pooler that gives every transaction another connection and does not know prepared statements.
     prepared_statements: bool
     name: str
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raise `StoreCannotOpen` when it is no URL that libpq understands."""
+        """Return the address. Raise `StoreCannotOpen` when it is no URL that libpq understands."""
         place, _, query = url.partition("?")
         options = parse_qsl(query, keep_blank_values=True)
         prepared = dict(options).get(_PREPARED, "on")
@@ -46,7 +46,7 @@ class Address:
             parameters = conninfo_to_dict(f"{place}?{others}")
         except psycopg.ProgrammingError as error:
             raise StoreCannotOpen(name, str(error).strip()) from None
-        # What is stored is Unicode, so it comes and goes as such, whatever the environment says.
+        # Stored texts are Unicode, so the connection is as well, whatever the environment says.
         conninfo = make_conninfo("", **(_DEFAULTS | parameters | {"client_encoding": "UTF8"}))
         return cls(conninfo, prepared == "on", name)
 

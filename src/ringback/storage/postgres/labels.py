@@ -1,4 +1,4 @@
-"""The labels of callbacks, which are rows of their own."""
+"""Writes of labels, which are rows of their own."""
 
 from collections.abc import Iterable
 from typing import Final

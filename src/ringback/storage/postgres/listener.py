@@ -1,8 +1,8 @@
-"""Hearing of what other servers commit: by notification where there is one, by asking in any case.
+"""News of what other servers commit: by notification where there is one, by polling in any case.
 
-A notification is a hint. Every server asks the database once a second what the newest numbers are, so one that is
-lost costs no more than that. Where they do not come (a pooler between, an engine that has no LISTEN), it notices
-so by what it finds when it asks, and asks ten times a second.
+A notification is a hint. Every server polls the newest numbers once a second, so a lost one costs no more than that.
+Where they do not come (a pooler between, an engine without LISTEN), the server notices it by what a poll finds, and
+polls ten times a second.
 """
 
 import asyncio
@@ -20,31 +20,31 @@ from ringback.storage.postgres.transaction import NEWEST_EVENT
 
 LISTENING_INTERVAL_S: Final = 1.0
 POLLING_INTERVAL_S: Final = 0.1
-# After something was found that had not been notified.
+# For so long after a poll found something that had not been notified.
 POLLING_S: Final = 60.0
-_ANSWER_LIMIT_S: Final = 3.0
+_QUERY_LIMIT_S: Final = 3.0
 
 _NUMBERS: Final = f"SELECT {NEWEST_EVENT}, (SELECT services_version FROM ringback)"  # noqa: S608 - SQL of ours
 
 
 def channel_of(database_id: str) -> str:
-    """Notifications are those of a whole PostgreSQL database, where several of Ringback may be, each in a schema."""
+    """Return the channel of one schema: PostgreSQL's notifications reach the whole database, which may have several."""
     return f"ringback_{database_id}"
 
 
 class Listener:
-    """Tells how far the log and the services have come, whichever server has changed them."""
+    """The task that reports the newest numbers of the log and of the services, whichever server changed them."""
 
     def __init__(self, address: Address, channel: str, heard: Callable[[int, int], None]) -> None:
         self._channel = channel
         self._heard = heard
         self._link = Link(address, self._listen)
-        # How far both have come together, as was found, and as was notified.
+        # The sum of both numbers, as polled, and as notified.
         self._found: int | None = None
         self._notified = 0
         self._polls_until = 0.0
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name="ringback store bell")
+        self._task = self._loop.create_task(self._run(), name="ringback store listener")
 
     async def close(self) -> None:
         self._task.cancel()
@@ -56,8 +56,8 @@ class Listener:
             interval_s = POLLING_INTERVAL_S if self._loop.time() < self._polls_until else LISTENING_INTERVAL_S
             hear = partial(self._hear, interval_s=interval_s)
             try:
-                await self._link.run(hear, interval_s + _ANSWER_LIMIT_S)
-            except StorageUnavailable:  # the callers are told so by the writer and the readers
+                await self._link.run(hear, interval_s + _QUERY_LIMIT_S)
+            except StorageUnavailable:  # callers get it from the writer and the readers
                 await asyncio.sleep(interval_s)
 
     async def _listen(self, connection: Connection) -> None:
@@ -65,7 +65,7 @@ class Listener:
             await connection.execute(f"LISTEN {self._channel}")
 
     async def _hear(self, connection: Connection, interval_s: float) -> None:
-        """Ask once, then pass on what is notified until it is time to ask again."""
+        """Poll once, then pass on notifications until it is time for the next poll."""
         [(newest, services_version)] = await ask(connection, _NUMBERS)
         self._heard(newest, services_version)
         async for notification in connection.notifies(timeout=interval_s):

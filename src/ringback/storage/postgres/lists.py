@@ -1,10 +1,10 @@
 """Lists: the callbacks that a filter matches, by id, a page at a time, however many there are.
 
-How they are read is decided in `list_plan`; here are the statements for it.
+`list_plan` decides how they are read; here are the statements for it.
 
-PostgreSQL has no word for the index to use, and its own choice may be to walk along all ids until enough match: that
-takes seconds for what is rare. So the driving condition is written such that only its index has the order that is
-asked for ("POSIX", see the schema), and all other conditions such that no index serves them.
+PostgreSQL has no hint for the index to use, and its planner may choose to scan all ids until enough match: that takes
+seconds when few do. So the driving condition is written such that only its index has the requested order ("POSIX",
+see the schema), and all other conditions such that no index serves them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +28,8 @@ from ringback.storage.list_plan import (
     conditions,
     default_path,
     fewest,
-    is_open,
     named_keys,
+    needs_counts,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -47,7 +47,7 @@ class Fragment:
     values: Values = ()
 
     def numbered(self) -> str:
-        """Return the same, with `$1`, `$2` and so on."""
+        """Return the SQL with `$1`, `$2` and so on."""
         first, *others = self.sql.split("?")
         return first + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
 
@@ -60,7 +60,7 @@ class IndexRange:
     values: Values
     rows: str = "callback"
     id_in_order: str = 'callback.callback_id COLLATE "POSIX"'
-    # The same matches, and the order that the index has them in, for counting them.
+    # The same matches, and their order in the index, for counting them.
     entries: str = "callback"
     entries_order: str = 'callback_id COLLATE "POSIX"'
 
@@ -74,7 +74,7 @@ async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[In
     if wanted.keys:
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
-    if not is_open(possible):
+    if not needs_counts(possible):
         return ranges(default_path(possible))
     counts = count(possible)
     [matches] = await ask(connection, counts.numbered(), *counts.values)
@@ -87,17 +87,17 @@ async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[In
 def select(page: ListPage, ranges: Sequence[IndexRange]) -> Fragment:
     """Return the statement for a page, with its values.
 
-    Beyond about as many bytes as a page may have, rows come without their body. The number of the newest event is of
-    the same moment as the page.
+    Rows beyond about `PAGE_BYTES` come without their body. The number of the newest event is of the same snapshot as
+    the page.
     """
     rest = [_condition(condition) for condition in conditions(page.wanted)]
     rest_values = tuple(value for condition in rest for value in condition.values)
-    # Said like this, no index serves it, and the planner makes no guess of how many rows are left, by which it would
+    # In this form no index serves it, and the planner makes no estimate of how many rows are left, by which it would
     # rather sort them all.
     opaque = [f"nullif({condition.sql}, false) IS NOT NULL" for condition in rest]
     ordered = f"ORDER BY id {page.direction.order} LIMIT {page.limit + 1}"
     selects = [
-        # Each in order and with an end of its own, or else they are all read and sorted instead of merged.
+        # Each ordered and with its own LIMIT, or else they are all read and sorted instead of merged.
         f"(SELECT {one.id_in_order} AS id, body, lease_expire_us FROM {one.rows} WHERE "  # noqa: S608 - SQL of ours
         + " AND ".join([one.condition, f"{one.id_in_order} {page.direction.beyond} ?", *opaque])
         + f" {ordered})"
@@ -117,7 +117,7 @@ def select(page: ListPage, ranges: Sequence[IndexRange]) -> Fragment:
 
 
 def count(possible: Sequence[AccessPath]) -> Fragment:
-    """Return the statement that tells how many matches each of them has, up to `COUNTED`."""
+    """Return the statement that counts the matches of each path, up to `COUNTED`."""
     each = [ranges(path) for path in possible]
     return Fragment(
         f"SELECT {', '.join(_count(some) for some in each)}",
@@ -127,7 +127,7 @@ def count(possible: Sequence[AccessPath]) -> Fragment:
 
 def _count(ranges: Sequence[IndexRange]) -> str:
     entries = " UNION ALL ".join(
-        # In order, or else the table may be read from its beginning until there are enough.
+        # Ordered, or else the table may be read from its beginning until there are enough.
         f"(SELECT 1 FROM {one.entries} WHERE {one.condition} ORDER BY {one.entries_order} LIMIT {COUNTED})"  # noqa: S608 - SQL of ours
         for one in ranges
     )
@@ -151,7 +151,7 @@ def _condition(condition: Condition) -> Fragment:
             )
 
 
-# --- The way to the rows ---------------------------------------------------------------------------------------
+# --- Index ranges ----------------------------------------------------------------------------------------------
 
 
 def ranges(path: AccessPath) -> Sequence[IndexRange]:

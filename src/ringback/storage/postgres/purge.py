@@ -1,4 +1,4 @@
-"""Forgetting what need not be kept, a bounded number of rows at a time, by one server at a time."""
+"""Deletion of what need not be kept, a bounded number of rows at a time, by one server at a time."""
 
 from datetime import datetime
 from itertools import takewhile
@@ -10,7 +10,7 @@ from ringback.storage.operations import Purge
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
-# Another server is forgetting when this finds nothing.
+# Finds nothing while another server purges.
 _LOCK: Final = "SELECT number FROM log_start FOR UPDATE SKIP LOCKED"
 # A callback that another server is about to write is left for the next time.
 ENDED: Final = """
@@ -46,7 +46,7 @@ async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, befo
 async def _purge_events(
     transaction: PostgresTransaction, start: int, before_us: int, min_events: int, limit: int
 ) -> int:
-    """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
+    """Delete only the oldest entries, without a gap, so that one number tells what can still be read."""
     oldest = await transaction.ask(OLDEST_EVENTS, start, min_events, limit)
     old = [number for number, event_us in takewhile(lambda row: row[1] < before_us, oldest)]
     if old:

@@ -1,15 +1,16 @@
-"""The questions that an index serves. Each is one statement, which sees the database as it is at one moment."""
+"""The queries that an index serves. Each is one statement, which sees one snapshot of the database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from ringback.domain.callback import Callback
-from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
+from ringback.storage.body import read_callback, read_json, read_service, time_of
+from ringback.storage.callback_row import callbacks
+from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
@@ -21,23 +22,11 @@ GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE reques
 GET_MANY: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ANY($1)"
 
 
-async def get(connection: Connection, key: Key) -> Callback | None:
-    if isinstance(key, ExternalTaskKey):
-        rows = await ask(connection, GET_BY_TASK, key.caller_id, key.external_task_id)
-    else:
-        rows = await ask(connection, GET, key)
-    return _first(rows)
-
-
-async def get_by_request_id(connection: Connection, request_id: str) -> Callback | None:
-    return _first(await ask(connection, GET_BY_REQUEST, request_id))
-
-
 async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
-    return _callbacks(await ask(connection, GET_MANY, list(callback_ids)))
+    return callbacks(await ask(connection, GET_MANY, list(callback_ids)))
 
 
-# --- The scheduler's questions ---------------------------------------------------------------------------------
+# --- The scheduler's queries -----------------------------------------------------------------------------------
 
 DUE: Final = """
     SELECT body, lease_expire_us FROM callback
@@ -58,6 +47,7 @@ NEXT_TIME: Final = """
         (SELECT min(lease_expire_us) FROM callback WHERE lease_expire_us IS NOT NULL)
     )
 """
+CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
 MOVED_BY_HOURS: Final = """
     SELECT body, lease_expire_us FROM callback
      WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = $1 AND callback_id > $2
@@ -65,38 +55,12 @@ MOVED_BY_HOURS: Final = """
 """
 
 
-async def due(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, DUE, time_us(now), limit))
-
-
-async def expired(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, EXPIRED, time_us(now), limit))
-
-
-async def lapsed(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, LAPSED, time_us(now), limit))
-
-
-async def next_time(connection: Connection) -> datetime | None:
-    [(at_us,)] = await ask(connection, NEXT_TIME)
-    return None if at_us is None else time_of(at_us)
-
-
-async def moved_by_hours(connection: Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, MOVED_BY_HOURS, service_id, after_id, limit))
-
-
-async def clock_jumps(connection: Connection) -> int:
-    [(jumps,)] = await ask(connection, "SELECT clock_jumps FROM ringback")
-    return int(jumps)
-
-
 async def clock(connection: Connection) -> datetime:
     [(now,)] = await ask(connection, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     return time_of(now)
 
 
-# --- The dispatcher's questions --------------------------------------------------------------------------------
+# --- The dispatcher's queries ----------------------------------------------------------------------------------
 
 HELD_BY: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1"
 LEASED_FOR: Final = "SELECT body, lease_expire_us FROM callback WHERE lease_dialer = $1 AND lease_request = $2"
@@ -125,8 +89,8 @@ _IN_PROGRESS: Final = """
      WHERE callback.service_id = $1 AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
 """
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
-# Whether any is held is asked for a level whose line is short: there are few in it that are not held. (Asked as
-# EXISTS, or without an order, PostgreSQL may prefer to read all that are queued.)
+# Held callbacks are looked for where the line is short: there are few in it that are not held. (With EXISTS, or
+# without an order, PostgreSQL may prefer to read all that are queued.)
 QUEUE: Final = f"""
     SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies,
            line.short AND (
@@ -162,22 +126,10 @@ AHEAD: Final = """
 """
 
 
-async def held_by(connection: Connection, dialer_id: str) -> list[Callback]:
-    return _callbacks(await ask(connection, HELD_BY, dialer_id))
-
-
 async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
-    # Another server may be writing them just now, or have died after it sent the last word of the transaction.
+    # Another server may be writing them just now, or have died after it sent the COMMIT.
     await connection.execute(AWAIT_POLL, [poll_lock(dialer_id, request_id)])
-    return _callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
-
-
-async def queued_services(connection: Connection) -> list[str]:
-    return [service_id for (service_id,) in await ask(connection, QUEUED_SERVICES)]
-
-
-async def queued(connection: Connection, service_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, QUEUED, service_id, limit))
+    return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
 async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
@@ -189,7 +141,7 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
         service=read_service(body),
         turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
-        # None that waits has a lease.
+        # No waiting callback has a lease.
         heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _ in rows if bodies},
         held=any(held for *_, held in rows),
     )
@@ -209,17 +161,12 @@ async def line(connection: Connection, service_id: str) -> Line | None:
     )
 
 
-async def ahead(connection: Connection, callback: Callback) -> int:
-    place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
-    [(count,)] = await ask(connection, AHEAD, *place)
-    return int(count)
-
-
 # --- Services and events ---------------------------------------------------------------------------------------
 
+SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
 SERVICES: Final = "SELECT services_version, body FROM ringback LEFT JOIN service ON true ORDER BY service_id"
 HISTORY: Final = f"SELECT (SELECT number FROM log_start), {NEWEST_EVENT}"  # noqa: S608 - SQL of ours
-# The bodies are what is large; how large they are together is known before they are sent.
+# The bodies are the large part; their total size is computed before they are sent.
 EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
         SELECT *, sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size
@@ -234,11 +181,6 @@ async def services(connection: Connection) -> Services:
     return Services(rows[0][0], [read_service(body) for _, body in rows if body is not None])
 
 
-async def services_version(connection: Connection) -> int:
-    [(version,)] = await ask(connection, "SELECT services_version FROM ringback")
-    return int(version)
-
-
 async def history(connection: Connection) -> History:
     [(oldest, newest)] = await ask(connection, HISTORY)
     return History(oldest, newest)
@@ -248,9 +190,18 @@ async def events(connection: Connection, after: int, limit: int) -> list[LoggedE
     return [logged_event(*row) for row in await ask(connection, EVENTS, after, limit)]
 
 
-def _first(rows: Sequence[Any]) -> Callback | None:
-    return read_callback(*rows[0]) if rows else None
-
-
-def _callbacks(rows: Iterable[Any]) -> list[Callback]:
-    return [read_callback(*row) for row in rows]
+STATEMENTS: Final = Statements(
+    get=GET,
+    get_by_task=GET_BY_TASK,
+    get_by_request=GET_BY_REQUEST,
+    due=DUE,
+    expired=EXPIRED,
+    lapsed=LAPSED,
+    next_time=NEXT_TIME,
+    moved_by_hours=MOVED_BY_HOURS,
+    held_by=HELD_BY,
+    queued_services=QUEUED_SERVICES,
+    queued=QUEUED,
+    ahead=AHEAD,
+    clock_jumps=CLOCK_JUMPS,
+)

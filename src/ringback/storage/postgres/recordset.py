@@ -1,6 +1,6 @@
-"""Many rows as one value of a statement.
+"""Many rows as one parameter of a statement.
 
-The value is JSON, which PostgreSQL takes apart: with an array for each column, the driver would take ten times as
+The parameter is JSON, which PostgreSQL takes apart: with an array for each column, the driver would take ten times as
 long.
 """
 
@@ -18,6 +18,6 @@ def rows_json(columns: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def recordset(columns: Sequence[str], alias: str = "") -> str:
-    """Return the table expression for the rows of `rows_json`, given as the first value of a statement."""
+    """Return the table expression for the rows of `rows_json`, given as the first parameter of a statement."""
     typed = (f"{name} {'bigint' if name in _NUMBERS or name.endswith('_us') else 'text'}" for name in columns)
     return f"json_to_recordset($1::json) AS {alias} ({', '.join(typed)})"

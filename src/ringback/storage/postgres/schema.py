@@ -7,12 +7,12 @@ from typing import Final
 
 import psycopg
 
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.postgres.connection import Connection, ask, connect
 from ringback.storage.postgres.dsn import Address
 
-# "RINGBACK" in ASCII: another program with advisory locks in this database hardly uses this one.
+# "RINGBACK" in ASCII: another program with advisory locks in this database is unlikely to use it.
 _LOCK_KEY: Final = 0x52494E474241434B
 _OTHERS_LIMIT: Final = "60s"
 _TABLES: Final = """
@@ -33,7 +33,7 @@ async def prepare(address: Address) -> str:
 
 @contextmanager
 def refusals(address: Address) -> Iterator[None]:
-    """Turn what goes wrong while a database is opened into sentences."""
+    """Turn errors of opening a database into `StoreCannotOpen`, with a sentence."""
     try:
         yield
     except TimeoutError:
@@ -46,7 +46,7 @@ async def _prepare(address: Address, connection: Connection) -> str:
     [(encoding,)] = await ask(connection, "SELECT current_setting('server_encoding')")
     if encoding != "UTF8":
         raise StoreCannotOpen(address, f"its encoding is {encoding}; it has to be UTF8")
-    # All in one transaction, so the lock goes with it, also when this server is killed in the middle.
+    # All in one transaction, so the lock ends with it, also when this server is killed in the middle.
     async with connection.transaction():
         await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])
         await connection.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK_KEY])
@@ -56,19 +56,14 @@ async def _prepare(address: Address, connection: Connection) -> str:
 
 
 async def _version_of_ours(address: Address, connection: Connection) -> int:
-    """Return the version of the schema; 0 when the database is empty. Refuse what this program must not touch."""
+    """Return the version of the schema; 0 when the database is empty. Refuse one that this program must not touch."""
     [(tables, ours)] = await ask(connection, _TABLES)
     if not tables:
         return 0
     if not ours:
         raise StoreCannotOpen(address, "it is the database of another program")
     [(version,)] = await ask(connection, "SELECT schema_version FROM ringback")
-    known = len(scripts("postgres"))
-    if version > known:
-        raise StoreCannotOpen(
-            address,
-            f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}",
-        )
+    check_known(address, version, len(scripts("postgres")))
     return int(version)
 
 

@@ -1,4 +1,4 @@
-"""Writing services, and where their round robin begins."""
+"""Writes of services, with the first state of their round robin."""
 
 from ringback.domain.priority import FRESH_ROUND
 from ringback.domain.service import Service
@@ -36,7 +36,7 @@ async def _put_service(transaction: PostgresTransaction, service: Service) -> No
 
 
 async def _delete_service(transaction: PostgresTransaction, service: ServiceRevision) -> bool:
-    # A server that creates for it holds the row too, so what it stores is seen by the next statement.
+    # A server that creates callbacks for it locks the row too, so the next statement sees them.
     stored = await transaction.ask("SELECT revision FROM service WHERE service_id = $1 FOR UPDATE", service.service_id)
     if stored != [(service.revision,)]:
         raise service_changed_since(service.service_id)

@@ -1,13 +1,13 @@
-"""Writing a batch: one transaction of the writing connection, or, when something is wrong, one for each request.
+"""The write of a batch: one transaction of the writing connection, or, after an error, one for each request.
 
-Its locks come first, then what is to be written, the event log last.
+It takes its locks first, then writes, and appends to the event log last.
 
-Statements go out without waiting for each other's results (pipeline mode), so that a transaction takes three round
-trips, however much is in it, and the last of them is all that other servers may have to wait for.
+Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
+trips, however large it is, and other servers may have to wait for the last of them only.
 
-Locks are taken in the same order by every server, so that none waits for another in a circle: polls, services,
-callbacks, turns, each by id; what is written; the end of the log. What comes in another order after all (two names
-of two callbacks, say) is undone by PostgreSQL, and done again alone.
+Every server takes locks in the same order, so that they do not deadlock: polls, services, callbacks, turns, each by
+id; what is written; the end of the log. A deadlock by another order after all (two names of two callbacks, say) is
+rolled back by PostgreSQL, and each request is written again alone.
 """
 
 import hashlib
@@ -33,22 +33,22 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
-# With the patience for a new connection this makes five seconds, also for what waits behind a batch that hangs.
+# With `PATIENCE_S` for a new connection this makes five seconds, also for what waits behind a batch that hangs.
 WRITE_LIMIT_S: Final = 4.0
-# Below that: the caller who waits for a lock is told that it is one.
+# Below that, so that a caller that waits for a lock gets an error that says so.
 LOCK_TIMEOUT: Final = "3s"
 # A server that is suspended or cut off in mid-transaction holds up all others for so long.
 IDLE_TIMEOUT: Final = "3s"
-# How often a request that is alone in its transaction gives way to rivals.
+# Attempts of a request that is alone in its transaction, when others conflict with it.
 _ATTEMPTS: Final = 3
 
-# Another client that is on this connection, with a pooler between, has other settings: these end with the transaction.
+# Behind a pooler, other clients of this connection have other settings: these end with the transaction.
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SETTINGS: Final = f"""
     SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true),
            set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)
 """
-# A service that is created for is not deleted meanwhile; many servers may create at the same time. When callbacks
+# A service is not deleted while callbacks are created for it; many servers may create at the same time. When callbacks
 # have to be alone at their target, no other server may.
 _LOCK_SERVICES: Final = """
     SELECT service_id FROM service WHERE service_id = ANY($1) ORDER BY service_id FOR KEY SHARE
@@ -61,13 +61,13 @@ _LOCK_CALLBACKS: Final = """
 _LOCK_TURNS: Final = """
     SELECT service_id, revision FROM service_turn WHERE service_id = ANY($1) ORDER BY service_id FOR UPDATE
 """
-# Held while leases are written for a poll, so that a server that is sent the same poll again can wait for them.
+# Held while leases are written for a poll, so that a server that gets the same poll again can wait for them.
 _LOCK_POLLS: Final = "SELECT pg_advisory_xact_lock(poll) FROM unnest($1) AS poll ORDER BY poll"
 AWAIT_POLL: Final = "SELECT pg_advisory_xact_lock_shared($1)"
 _CALLS: Final = "SELECT dial_target, callback_id FROM callback WHERE dial_target = ANY($1) AND lease_dialer IS NOT NULL"
 
-# The order of the numbers is the order of the commits, as every reader sees it: PostgreSQL lets go of this lock
-# after the commit is visible to all, and the highest number is read, by a statement of its own, after the lock is had.
+# The order of the numbers is the order of the commits, as every reader sees it: PostgreSQL releases this lock
+# after the commit is visible to all, and the highest number is read by a separate statement after the lock is taken.
 _LOCK_LOG: Final = "SELECT lock FROM log_end FOR UPDATE"
 NEWEST_EVENT: Final = "coalesce((SELECT max(number) FROM event), (SELECT number FROM log_start))"
 _EVENT_LIST: Final = ", ".join(EVENT_COLUMNS)
@@ -80,7 +80,7 @@ _APPEND: Final = f"""
     )
     SELECT max(number) FROM appended
 """  # noqa: S608 - SQL of ours
-# Tells the other servers how far the log and the services have come. Given the channel.
+# Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
 _NOTIFY: Final = f"""
     SELECT pg_notify($1, concat({NEWEST_EVENT}, ' ', (SELECT services_version FROM ringback)))
 """  # noqa: S608 - SQL of ours
@@ -88,7 +88,7 @@ _NOTIFY: Final = f"""
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """What a request needs to be held while it is looked at and written."""
+    """The rows that a request needs to be locked while it is compared and written."""
 
     services: Collection[str] = ()
     alone: bool = False
@@ -96,7 +96,7 @@ class Locks:
     turns: Collection[str] = ()
     # See `poll_lock`.
     polls: Collection[int] = ()
-    # Not locked, but looked at: who is in a call to them.
+    # Not locked, only read: which callback is in a call to them.
     targets: Collection[str] = ()
 
     @staticmethod
@@ -113,13 +113,13 @@ class Locks:
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
-    """Return the key of the lock for one poll. Two polls that share one wait for each other, and no more."""
+    """Return the key of the lock for one poll. Two polls that share one wait for each other, nothing worse."""
     digest = hashlib.blake2b(f"{dialer_id} {request_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 
 class Unlocked:
-    """`Stored`, of what is not locked: no row of it is known."""
+    """`Stored`, of what is not locked: no row is known."""
 
     def callback(self, callback_id: str) -> None: ...
 
@@ -130,30 +130,30 @@ class Unlocked:
 
 @dataclass(slots=True)
 class PostgresTransaction:
-    """What is locked, as it is at this point of the transaction, and what is to be logged at its end."""
+    """The locked rows, as they are at this point of the transaction, and the entries to log at its end."""
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
     services: set[str] = field(default_factory=set)
     locked: Overlay = field(default_factory=lambda: Overlay(Unlocked()))
     entries: list[Row] = field(default_factory=list)
-    # The version of all services, when it has changed.
+    # The version of all services; 0 while it has not changed.
     services_version: int = 0
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
-        """Have it run; an error comes up later. The rows are in the cursor after the next round trip."""
+        """Send the statement; its error is raised later. The rows are in the cursor after the next round trip."""
         return await self.connection.execute(statement, values)
 
     async def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return its rows: a round trip."""
+        """Return the rows of the statement: a round trip."""
         cursor = await self.send(statement, *values)
         await self._catch_up()
         return await cursor.fetchall()
 
     async def _catch_up(self) -> None:
-        """Wait for all results. While this server works on them, the database has to know that it waits for it.
+        """Wait for all results, and let the database know that it waits for this server while it works on them.
 
-        Without that (the driver's own way), it would not notice that a server is hanging in its transaction.
+        Without that (the driver's default), it would not notice a server that hangs in its transaction.
         """
         await self.pipeline.sync()
 
@@ -180,21 +180,21 @@ class PostgresTransaction:
         self.locked.holders = dict(calls)
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:
-        """Log the entries. The row of the cursor is the newest number."""
+        """Log the entries. The row of the returned cursor is the newest number."""
         if not self.entries:
             return None
-        rows = rows_json(EVENT_COLUMNS, self.entries)  # not while all servers wait for this one
+        rows = rows_json(EVENT_COLUMNS, self.entries)  # before the lock: then all servers wait for this one
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresOperation(Generic[T, R]):
-    """What is written, and what it needs to be locked.
+    """A kind of write, and the locks that it needs.
 
-    `run` takes the requests that were handed in for it, in order, and returns for each a result or the refusal to
+    `run` takes the requests that were submitted for it, in order, and returns for each a result or the refusal to
     raise. For a refused request it must not have written anything; what it raises itself is unexpected, and all is
-    undone.
+    rolled back.
     """
 
     run: Callable[[PostgresTransaction, Sequence[T]], Awaitable[Sequence[R | Exception]]]
@@ -205,19 +205,19 @@ def each(run: Callable[[PostgresTransaction, T], Awaitable[R]]) -> PostgresOpera
     """Return the operation that handles its requests one after the other."""
 
     async def run_all(transaction: PostgresTransaction, requests: Sequence[T]) -> list[R | Exception]:
-        answers: list[R | Exception] = []
+        results: list[R | Exception] = []
         for request in requests:
             try:
-                answers.append(await run(transaction, request))
+                results.append(await run(transaction, request))
             except (RevisionConflict, DuplicateService) as refusal:
-                answers.append(refusal)
-        return answers
+                results.append(refusal)
+        return results
 
     return PostgresOperation(run_all)
 
 
 async def _probe(transaction: PostgresTransaction, _: None) -> None:
-    """A write that means nothing."""
+    """Write something that means nothing."""
     await transaction.send("UPDATE ringback SET probes = probes + 1")
 
 
@@ -227,17 +227,17 @@ _Submission = Submission[PostgresOperation[Any, Any]]
 
 
 class PostgresBatchWriter:
-    """Writes batches over one connection."""
+    """A writer of batches over one connection."""
 
     def __init__(self, link: Link, channel: str, committed: Callable[[int, int], None]) -> None:
-        """`committed` is told the newest number of the log and of the services; 0 for no change."""
+        """`committed` gets the newest numbers of the log and of the services; 0 for no change."""
         self._link = link
         self._channel = channel
         self._committed = committed
         self._notifies = True
 
     async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
-        """Return the outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
+        """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
         try:
             return await self._transact(batch)
         except StorageUnavailable as away:
@@ -275,7 +275,7 @@ class PostgresBatchWriter:
                 newest = await transaction.append()
                 commit = await transaction.send("COMMIT")
                 if self._notifies and (newest is not None or transaction.services_version):
-                    # After the commit, in a transaction of its own: no fault of a hint can harm what is written.
+                    # After the commit, in its own transaction: a hint that fails cannot harm what is written.
                     await transaction.send(_NOTIFY, self._channel)
         except psycopg.Error as error:
             if commit is None or commit.statusmessage != "COMMIT":
@@ -295,14 +295,14 @@ class PostgresBatchWriter:
 async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:
     outcomes: list[Any] = [None] * len(batch)
     for operation, places in places_by_operation(batch).items():
-        answers = await operation.run(transaction, [batch[place].request for place in places])
-        for place, answer in zip(places, answers, strict=True):
-            outcomes[place] = answer
+        results = await operation.run(transaction, [batch[place].request for place in places])
+        for place, result in zip(places, results, strict=True):
+            outcomes[place] = result
     return outcomes
 
 
 async def _clean(connection: Connection) -> None:
     """Leave no transaction open, whatever happened."""
     if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
-        # Not a statement of this module: the driver has to forget as well which statements it had just prepared.
+        # Not by a statement: the driver has to forget as well which statements it had just prepared.
         await connection.rollback()

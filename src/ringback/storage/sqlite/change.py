@@ -1,6 +1,6 @@
-"""Changing callbacks: compared with what is stored, all or none of each call.
+"""Changes of callbacks: compared with the stored rows, all or none of each call.
 
-A refusal is found out before anything is written. Nothing here decides what may happen to a callback.
+A refusal comes before anything is written. Nothing here decides what may happen to a callback.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from ringback.storage.sqlite.transaction import LogEntry, Transaction, delete_la
 
 
 class StoredRows(NamedTuple):
-    """`Stored`: looked up when it is asked for."""
+    """`Stored`, with a query for each row."""
 
     database: sqlite3.Connection
 
@@ -43,7 +43,7 @@ class StoredRows(NamedTuple):
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
     database = transaction.database
-    answers: list[Exception | None] = []
+    results: list[Exception | None] = []
     entries: list[LogEntry] = []
     for call in calls:
         try:
@@ -51,12 +51,12 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
             compare(StoredRows(database), call, revisions=len(call.changes) > 1)
             entries += [_replace(database, change) for change in call.changes]
         except RevisionConflict as conflict:
-            answers.append(conflict)
+            results.append(conflict)
             continue
         _store_turn(database, call.turn)
-        answers.append(None)
+        results.append(None)
     transaction.log(entries)
-    return answers
+    return results
 
 
 def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:
@@ -91,7 +91,7 @@ def _update_of(names: tuple[str, ...]) -> str:
 
 
 def _extend(transaction: Transaction, extensions: Sequence[Extension]) -> list[bool]:
-    # A lease that is over has no fencing token in its row, and a newer one has another.
+    # An ended lease has no fencing token in its row, and a newer one has another.
     return [
         transaction.database.execute(
             "UPDATE callback SET lease_expire_us = ? WHERE callback_id = ? AND lease_fencing = ?",

@@ -1,6 +1,6 @@
-"""Connections to a database file, each on a thread of its own, and what SQLite's errors mean.
+"""Connections to a database file, each on a thread of its own, and the meaning of SQLite's errors.
 
-One writes: what it is given runs whole on its thread. A few read, each one question at a time.
+One writes: each piece of work runs as a whole on its thread. A few read, each one query at a time.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.storage.operations import READ_LIMIT_S
 
 R = TypeVar("R")
-Question = Callable[[aiosqlite.Connection], Awaitable[R]]
+Query = Callable[[aiosqlite.Connection], Awaitable[R]]
 
 # How long to wait for a lock that another program holds, such as a database shell. The server itself has no rival.
 BUSY_TIMEOUT_S = 5.0
 # One for each number of rows in an INSERT, for each set of columns in an UPDATE, and the queries.
 CACHED_STATEMENTS = 512
-# Of SQLite's virtual machine, between two looks at the clock: some tens of milliseconds. Each look needs the
+# Steps of SQLite's virtual machine between two looks at the clock: some tens of milliseconds. Each look needs the
 # interpreter's lock, for which it may have to wait.
 _STEPS: Final = 1_000_000
 
@@ -40,9 +40,9 @@ def _options() -> dict[str, Any]:
 
 
 class WritingConnection:
-    """Runs work whole, one after the other.
+    """A connection for whole pieces of work, one after the other.
 
-    To go to a thread and back for every statement costs more than the SQL, and lets a cancellation come between two.
+    A switch to a thread and back for every statement costs more than the SQL, and lets a cancellation come between two.
     """
 
     def __init__(self, thread: ThreadPoolExecutor, database: sqlite3.Connection) -> None:
@@ -52,7 +52,7 @@ class WritingConnection:
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncIterator[Self]:
-        """Raises `sqlite3.Error`."""
+        """Connect. Raise `sqlite3.Error`."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ringback store writer")
         try:
@@ -62,7 +62,7 @@ class WritingConnection:
             finally:
                 await loop.run_in_executor(thread, database.close)
         finally:
-            thread.shutdown(wait=False)  # after what it was given
+            thread.shutdown(wait=False)  # after its pending work
 
     async def run(self, work: Callable[[sqlite3.Connection], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._database)
@@ -86,18 +86,18 @@ class Readers:
 
     def __init__(self, readers: Sequence[_Reader]) -> None:
         self._readers = readers
-        # The one that was used last comes first again: it has read much already.
+        # The one that was used last comes first again: its cache is the warmest.
         self._idle = list(readers)
-        # Of the callers that wait for a connection, in order.
+        # The callers that wait for a connection, in order.
         self._queue: deque[asyncio.Future[_Reader]] = deque()
-        # Questions whose callers were cancelled, until they are over.
+        # Queries whose callers were cancelled, until they are over.
         self._abandoned: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path, count: int) -> AsyncIterator[Self]:
-        """Raises `sqlite3.Error`."""
+        """Connect. Raise `sqlite3.Error`."""
         async with AsyncExitStack() as stack:
             readers = []
             for _ in range(count):
@@ -109,15 +109,15 @@ class Readers:
             stack.push_async_callback(pool._drain)
             yield pool
 
-    async def read(self, question: Question[R]) -> R:
-        """Have it answered, by a connection that nothing else uses meanwhile. Raises `StorageUnavailable`."""
+    async def read(self, query: Query[R]) -> R:
+        """Run the query on a connection that nothing else uses meanwhile. Raise `StorageUnavailable`."""
         if self._closed:
             raise StorageUnavailable("the database is closed")
         reader = self._idle.pop() if self._idle else await self._wait_for_reader()
         reader.deadline = time.monotonic() + READ_LIMIT_S
         give_back = self._give_back
         try:
-            return await question(reader.connection)
+            return await query(reader.connection)
         except asyncio.CancelledError:
             give_back = self._abandon
             raise
@@ -141,7 +141,7 @@ class Readers:
             raise
 
     def _give_back(self, reader: _Reader) -> None:
-        """Let the next caller have it."""
+        """Pass the connection to the next caller."""
         while self._queue:
             turn = self._queue.popleft()
             if not turn.done():
@@ -150,7 +150,7 @@ class Readers:
         self._idle.append(reader)
 
     def _abandon(self, reader: _Reader) -> None:
-        """Give the connection back when it is done with what was asked; there is no caller for it any more."""
+        """Give the connection back when its query is over; the caller was cancelled."""
         reader.deadline = 0.0
         task = asyncio.create_task(self._finish(reader))
         self._abandoned.add(task)
@@ -159,12 +159,12 @@ class Readers:
     async def _finish(self, reader: _Reader) -> None:
         try:
             with suppress(sqlite3.Error):
-                await reader.connection.execute_fetchall("SELECT 1")  # after all that its thread was given before
+                await reader.connection.execute_fetchall("SELECT 1")  # after the pending work of its thread
         finally:
             self._give_back(reader)
 
     async def _drain(self) -> None:
-        """Refuse what is waiting, and let what is under way come to its end."""
+        """Refuse the waiting queries, and wait for those under way."""
         self._closed = True
         for turn in self._queue:
             if not turn.done():
@@ -180,7 +180,7 @@ class Readers:
 async def ask(
     connection: aiosqlite.Connection, statement: str, *values: object, **named: object
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of one statement, which sees the database as it is at one moment."""
+    """Return the rows of one statement, which sees one snapshot of the database."""
     rows: Any = await connection.execute_fetchall(statement, named or values)  # plain tuples, without a row factory
     return list(rows)
 
@@ -189,7 +189,7 @@ async def ask(
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the database is at fault (away, full, locked, broken) rather than the code."""
+    """Return whether the database is at fault (away, full, locked, broken) rather than the code."""
     return isinstance(error, sqlite3.OperationalError | sqlite3.InternalError) or type(error) is sqlite3.DatabaseError
 
 

@@ -1,4 +1,4 @@
-"""Creating callbacks, each once. A refusal is found out before anything is written."""
+"""Creation of callbacks, each once. A refusal comes before anything is written."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -44,17 +44,17 @@ def _insert_new(database: sqlite3.Connection, new: Sequence[NewCallback]) -> lis
 
 
 def _insert_at_once(database: sqlite3.Connection, new: Sequence[NewCallback]) -> bool:
-    """Insert them all, if that needs no closer look."""
+    """Insert them with one statement; return False when each has to be looked up."""
     if any(one.alone for one in new):
         return False
     try:
         insert(database, "callback", CALLBACK_COLUMNS, [one.row for one in new])
-    except sqlite3.IntegrityError:  # one of them is there already; SQLite has taken back them all
+    except sqlite3.IntegrityError:  # one of them is stored already; SQLite has undone the whole statement
         return False
     return True
 
 
-# Looked for in this order: a repeated request is answered as such before anything is said about its target.
+# Looked up in this order, and before the target: a repeated request gets its own callback.
 _SAME_NAME: Final = """
     SELECT body, lease_expire_us FROM callback WHERE callback_id = :callback_id
     UNION ALL

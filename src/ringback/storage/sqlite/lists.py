@@ -1,6 +1,6 @@
 """Lists: the callbacks that a filter matches, by id, a page at a time, however many there are.
 
-How they are read is decided in `list_plan`; here are the statements for it.
+`list_plan` decides how they are read; here are the statements for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ from ringback.storage.list_plan import (
     conditions,
     default_path,
     fewest,
-    is_open,
     named_keys,
+    needs_counts,
     read_page,
 )
 from ringback.storage.operations import PAGE_BYTES
@@ -75,7 +75,7 @@ async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> 
     if wanted.keys:
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
-    if not is_open(possible):
+    if not needs_counts(possible):
         return streams(default_path(possible))
     counts = count(possible)
     [matches] = await ask(connection, counts.sql, *counts.values)
@@ -86,9 +86,9 @@ async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> 
 
 
 def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
-    """Return the statement for a page: the number of the newest event, then the rows, all of the same moment.
+    """Return the statement for a page: the number of the newest event, then the rows, all of one snapshot.
 
-    Beyond about as many bytes as a page may have, rows come without their body.
+    Rows beyond about `PAGE_BYTES` come without their body.
     """
     rest = [_condition(condition) for condition in conditions(page.wanted)]
     rest_values = tuple(value for condition in rest for value in condition.values)
@@ -97,7 +97,7 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
         + " AND ".join([stream.condition, f"callback_id {page.direction.beyond} ?", *(one.sql for one in rest)])
         for stream in streams
     ]
-    # The sum needs no order of its own, in which SQLite would sort the rows once more: it takes them as they come.
+    # The sum has no ORDER BY, for which SQLite would sort the rows once more: it takes them as they come.
     sql = f"""
         SELECT ({NEWEST_EVENT}), NULL, NULL, NULL
         UNION ALL
@@ -111,7 +111,7 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
 
 
 def count(possible: Sequence[AccessPath]) -> Statement:
-    """Return the statement that tells how many matches each of them has, up to `COUNTED`."""
+    """Return the statement that counts the matches of each path, up to `COUNTED`."""
     each = [streams(path) for path in possible]
     counts = [
         f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {COUNTED}))"  # noqa: S608 - SQL of ours
@@ -123,7 +123,7 @@ def count(possible: Sequence[AccessPath]) -> Statement:
 
 
 def _condition(condition: Condition) -> Statement:
-    """The plus signs keep SQLite from choosing another index for it."""
+    """Return its SQL. The plus signs keep SQLite from choosing another index for it."""
     match condition:
         case OneOf(expression, values):
             return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
@@ -143,7 +143,7 @@ def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-# --- The way to the rows ---------------------------------------------------------------------------------------
+# --- Streams ---------------------------------------------------------------------------------------------------
 
 
 def streams(path: AccessPath) -> Sequence[Stream]:

@@ -1,4 +1,4 @@
-"""Forgetting what need not be kept, a bounded number of rows at a time."""
+"""Deletion of what need not be kept, a bounded number of rows at a time."""
 
 import sqlite3
 from datetime import datetime
@@ -35,8 +35,8 @@ def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, li
 
 
 def _purge_events(database: sqlite3.Connection, before_us: int, min_events: int, limit: int) -> int:
-    """Only ever the oldest entries, without a gap, so that one number tells what can still be read."""
-    # Numbers have no gaps here: SQLite takes them back with the transaction.
+    """Delete only the oldest entries, without a gap, so that one number tells what can still be read."""
+    # Numbers have no gaps here: SQLite rolls them back with the transaction.
     (newest,) = database.execute(NEWEST_EVENT).fetchone()
     beyond_count = newest - min_events
     oldest = database.execute(

@@ -1,22 +1,22 @@
-"""The questions that an index answers. Each is one statement, which sees the database as it is at one moment.
+"""The queries that an index serves. Each is one statement, which sees one snapshot of the database.
 
-`INDEXED BY` makes a query fail that its index cannot answer, so none ever turns into a scan when the schema or the
+`INDEXED BY` makes a query fail that its index cannot serve, so none ever turns into a scan when the schema or the
 planner's statistics change.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Final
 
 from aiosqlite import Connection
 
 from ringback.domain.callback import Callback
-from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, write_json
+from ringback.storage.body import read_callback, read_json, read_service, time_of, write_json
+from ringback.storage.callback_row import callbacks
+from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
@@ -29,23 +29,11 @@ GET_MANY: Final = """
 """
 
 
-async def get(connection: Connection, key: Key) -> Callback | None:
-    if isinstance(key, ExternalTaskKey):
-        rows = await ask(connection, GET_BY_TASK, key.caller_id, key.external_task_id)
-    else:
-        rows = await ask(connection, GET, key)
-    return _first(rows)
-
-
-async def get_by_request_id(connection: Connection, request_id: str) -> Callback | None:
-    return _first(await ask(connection, GET_BY_REQUEST, request_id))
-
-
 async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
-    return _callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
+    return callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
 
 
-# --- The scheduler's questions ---------------------------------------------------------------------------------
+# --- The scheduler's queries -----------------------------------------------------------------------------------
 
 DUE: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_queue
@@ -68,6 +56,7 @@ NEXT_TIME: Final = """
         SELECT min(lease_expire_us) FROM callback INDEXED BY callback_to_lapse WHERE lease_expire_us IS NOT NULL
     )
 """
+CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
 MOVED_BY_HOURS: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_open
      WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = ? AND callback_id > ?
@@ -75,33 +64,7 @@ MOVED_BY_HOURS: Final = """
 """
 
 
-async def due(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, DUE, time_us(now), limit))
-
-
-async def expired(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, EXPIRED, time_us(now), limit))
-
-
-async def lapsed(connection: Connection, now: datetime, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, LAPSED, time_us(now), limit))
-
-
-async def clock_jumps(connection: Connection) -> int:
-    [(jumps,)] = await ask(connection, "SELECT clock_jumps FROM ringback")
-    return int(jumps)
-
-
-async def next_time(connection: Connection) -> datetime | None:
-    [(at_us,)] = await ask(connection, NEXT_TIME)
-    return None if at_us is None else time_of(at_us)
-
-
-async def moved_by_hours(connection: Connection, service_id: str, after_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, MOVED_BY_HOURS, service_id, after_id, limit))
-
-
-# --- The dispatcher's questions --------------------------------------------------------------------------------
+# --- The dispatcher's queries ----------------------------------------------------------------------------------
 
 HELD_BY: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_by_lease WHERE lease_dialer = ?
@@ -148,8 +111,8 @@ _HEADS: Final = " UNION ALL ".join(
     for level in Priority
 )
 _LEVELS: Final = ", ".join(f"({level.value})" for level in Priority)
-# The service, then the heads of its lines. Whether one is held is asked for the levels whose line is short: there are
-# few in those who are not held.
+# The service, then the heads of its lines. Held callbacks are looked for where the line is short: there are few in it
+# that are not held.
 QUEUE: Final = f"""
     WITH head AS MATERIALIZED ({_HEADS}), line (level) AS (VALUES {_LEVELS})
     SELECT NULL, service.body, credits, service_turn.revision, ({_IN_PROGRESS}), EXISTS (
@@ -176,20 +139,8 @@ AHEAD: Final = """
 """
 
 
-async def held_by(connection: Connection, dialer_id: str) -> list[Callback]:
-    return _callbacks(await ask(connection, HELD_BY, dialer_id))
-
-
 async def leased_for(connection: Connection, dialer_id: str, request_id: str) -> list[Callback]:
-    return _callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
-
-
-async def queued_services(connection: Connection) -> list[str]:
-    return [service_id for (service_id,) in await ask(connection, QUEUED_SERVICES)]
-
-
-async def queued(connection: Connection, service_id: str, limit: int) -> list[Callback]:
-    return _callbacks(await ask(connection, QUEUED, service_id, limit))
+    return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
 async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
@@ -199,8 +150,8 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
     (_, body, credits_, revision, in_progress, held), *line_heads = rows
     heads: dict[Priority, list[Callback]] = {}
     for level, waiting, *_ in line_heads:
-        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # none that waits has a lease
-    for waiting_line in heads.values():  # as it comes; SQL does not promise the order of a union
+        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # no waiting callback has a lease
+    for waiting_line in heads.values():  # sorted already; SQL does not promise the order of a UNION
         waiting_line.sort(key=attrgetter("ready_time", "callback_id"))
     return Queue(
         service=read_service(body),
@@ -224,19 +175,13 @@ async def line(connection: Connection, service_id: str) -> Line | None:
     )
 
 
-async def ahead(connection: Connection, callback: Callback) -> int:
-    place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
-    [(count,)] = await ask(connection, AHEAD, *place)
-    return int(count)
-
-
 # --- Services and events ---------------------------------------------------------------------------------------
 
-# SQLite's own table of AUTOINCREMENT: it knows the last number also when the log is empty.
+# SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
 NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
-# The bodies are what is large. The sum needs no order of its own, in which SQLite would sort the rows once more: it
-# takes them as they come.
+# The bodies are the large part. The sum has no ORDER BY, for which SQLite would sort the rows once more: it takes them
+# as they come.
 EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
         SELECT *, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
@@ -260,13 +205,22 @@ async def history(connection: Connection) -> History:
 
 async def events(connection: Connection, after: int, limit: int) -> list[LoggedEvent]:
     rows = await ask(connection, EVENTS, after, limit)
-    rows.sort(key=itemgetter(0))  # as they come; SQL does not promise it
+    rows.sort(key=itemgetter(0))  # sorted already; SQL does not promise it
     return [logged_event(*row) for row in rows]
 
 
-def _first(rows: Sequence[Any]) -> Callback | None:
-    return read_callback(*rows[0]) if rows else None
-
-
-def _callbacks(rows: Iterable[Any]) -> list[Callback]:
-    return [read_callback(*row) for row in rows]
+STATEMENTS: Final = Statements(
+    get=GET,
+    get_by_task=GET_BY_TASK,
+    get_by_request=GET_BY_REQUEST,
+    due=DUE,
+    expired=EXPIRED,
+    lapsed=LAPSED,
+    next_time=NEXT_TIME,
+    moved_by_hours=MOVED_BY_HOURS,
+    held_by=HELD_BY,
+    queued_services=QUEUED_SERVICES,
+    queued=QUEUED,
+    ahead=AHEAD,
+    clock_jumps=CLOCK_JUMPS,
+)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 
-# "RING": marks the file as ours, so that no other program's database is taken for one.
+# "RING": marks the file as ours, so that another program's database is not taken for one.
 APPLICATION_ID: Final = 0x52494E47
 
 
@@ -42,7 +42,7 @@ def sole_use(path: Path) -> Iterator[None]:
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn what SQLite says while a database is opened into sentences."""
+    """Turn errors of opening a database into `StoreCannotOpen`, with a sentence."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -52,7 +52,7 @@ def refusals(path: Path) -> Iterator[None]:
 
 
 def prepare(path: Path, database: sqlite3.Connection) -> str:
-    """Set the connection up for writing, bring the schema up to date, and answer the database's id."""
+    """Set the connection up for writing, bring the schema up to date, and return the database's id."""
     version = _version_of_ours(path, database)
     _set_up(path, database)
     _migrate(database, version)
@@ -61,18 +61,13 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
 
 
 def _version_of_ours(path: Path, database: sqlite3.Connection) -> int:
-    """The version of the schema; 0 when the file is empty. Refuses what this program must not touch."""
+    """Return the version of the schema; 0 when the file is empty. Refuse one that this program must not touch."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (application, version, tables) != (0, 0, 0):
         raise StoreCannotOpen(path, "it is the database of another program")
-    known = len(scripts("sqlite"))
-    if version > known:
-        raise StoreCannotOpen(
-            path,
-            f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}",
-        )
+    check_known(path, version, len(scripts("sqlite")))
     return int(version)
 
 
@@ -81,7 +76,7 @@ def _set_up(path: Path, database: sqlite3.Connection) -> None:
     (journal_mode,) = database.execute("PRAGMA journal_mode = WAL").fetchone()
     if journal_mode != "wal":
         raise StoreCannotOpen(path, "its file system does not support the write-ahead log of SQLite")
-    # FULL: the log is flushed at every commit, so that what was answered survives a power cut.
+    # FULL: the log is flushed at every commit, so that what was acknowledged survives a power cut.
     database.execute("PRAGMA synchronous = FULL")
     # In pages. A larger one makes the rare stalls longer: 20 to 50 ms instead of 9.
     database.execute("PRAGMA wal_autocheckpoint = 1000")

@@ -1,4 +1,4 @@
-"""Writing services, and where their round robin begins."""
+"""Writes of services, with the first state of their round robin."""
 
 import sqlite3
 

@@ -1,6 +1,6 @@
-"""Writing a batch: one closure on the thread of the writing connection, and one transaction.
+"""The write of a batch: one function on the thread of the writing connection, and one transaction.
 
-So no transaction is ever open between two awaits, and the thread is gone to and come back from once.
+So no transaction is ever open between two awaits, and there is one switch to the thread and back.
 """
 
 import sqlite3
@@ -21,13 +21,13 @@ from ringback.storage.writer import Submission, places_by_operation
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Rows per INSERT. Every statement lets go of the interpreter's lock and has to get it back from a busy event loop,
-# so few large ones are worth much; SQLite may allow no more than 999 parameters in one.
+# Rows per INSERT. Every statement releases the interpreter's lock and has to get it back from a busy event loop,
+# so few large ones are much faster; SQLite may allow no more than 999 parameters in one.
 ROWS_PER_INSERT: Final = 32
 
 
 class LogEntry(NamedTuple):
-    """A row of the log, and what it tells."""
+    """A row of the log, and the callbacks that it is made of."""
 
     row: Row
     before: Callback | None
@@ -35,13 +35,13 @@ class LogEntry(NamedTuple):
 
 
 class Transaction:
-    """What an operation writes to, and what the log has got by it."""
+    """The database that an operation writes to, and its new entries of the log."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
-        # The newest entry of the log; 0 while there is no new one.
+        # The number of the newest entry of the log; 0 while there is no new one.
         self.newest = 0
-        # Those of the new entries whose values are at hand, so that they need not be read.
+        # The new entries whose values are in memory, so that they need not be read.
         self.events: list[LoggedEvent] = []
 
     def log(self, entries: Sequence[LogEntry]) -> None:
@@ -53,14 +53,14 @@ class Transaction:
             ]
 
     def log_rows(self, rows: Sequence[Row]) -> int:
-        """Return the number of the first of at least one entry; the others follow without a gap."""
+        """Log at least one entry, and return the number of the first; the others follow without a gap."""
         self.newest = insert(self.database, "event", EVENT_COLUMNS, rows)
         return self.newest - len(rows) + 1
 
 
-# What is written: takes the requests that were handed in for it, in order, and answers each with a result or with
-# the refusal to raise. For a refused request it must not have written anything; whatever it raises itself is
-# unexpected, and undone.
+# A kind of write: takes the requests that were submitted for it, in order, and returns for each a result or the
+# refusal to raise. For a refused request it must not have written anything; what it raises itself is unexpected, and
+# all is rolled back.
 Operation = Callable[[Transaction, Sequence[T]], Sequence[R | Exception]]
 
 
@@ -68,19 +68,19 @@ def each(operation: Callable[[Transaction, T], R]) -> Operation[T, R]:
     """Return the operation that handles its requests one after the other."""
 
     def run(transaction: Transaction, requests: Sequence[T]) -> list[R | Exception]:
-        answers: list[R | Exception] = []
+        results: list[R | Exception] = []
         for request in requests:
             try:
-                answers.append(operation(transaction, request))
+                results.append(operation(transaction, request))
             except (RevisionConflict, DuplicateService) as refusal:
-                answers.append(refusal)
-        return answers
+                results.append(refusal)
+        return results
 
     return run
 
 
 def _probe(transaction: Transaction, _: None) -> None:
-    """A write that means nothing. A new value each time: SQLite does not write a page that stays the same."""
+    """Write something that means nothing. A new value each time: SQLite does not write a page that stays the same."""
     transaction.database.execute("UPDATE ringback SET probes = probes + 1")
 
 
@@ -88,10 +88,10 @@ probe = each(_probe)
 
 
 class BatchWriter:
-    """Writes batches over one connection."""
+    """A writer of batches over one connection."""
 
     def __init__(self, connection: WritingConnection, committed: Callable[[int, Sequence[LoggedEvent]], None]) -> None:
-        """`committed` is told, after each transaction that has logged something, the newest entry and the new ones."""
+        """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
         self._connection = connection
         self._committed = committed
 
@@ -109,16 +109,16 @@ _Batch = Sequence[Submission[Operation[Any, Any]]]
 
 
 def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
-    """Return the outcome of each. When one fails unexpectedly, all are undone and tried again, each alone."""
+    """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
     try:
-        _roll_back(database)  # what could not be rolled back before
+        _roll_back(database)  # a transaction that could not be rolled back before
         database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         return [unavailable(error) for _ in batch], []
     transaction = Transaction(database)
     try:
         outcomes = _run_operations(transaction, batch)
-    except Exception as error:  # noqa: BLE001 - goes to the caller whose it is
+    except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
         _try_to_roll_back(database)
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error], []
@@ -140,9 +140,9 @@ def _run_operations(transaction: Transaction, batch: _Batch) -> list[object]:
     """Run each operation once, with all of its requests."""
     outcomes: list[object] = [None] * len(batch)
     for operation, places in places_by_operation(batch).items():
-        answers = operation(transaction, [batch[place].request for place in places])
-        for place, answer in zip(places, answers, strict=True):
-            outcomes[place] = answer
+        results = operation(transaction, [batch[place].request for place in places])
+        for place, result in zip(places, results, strict=True):
+            outcomes[place] = result
     return outcomes
 
 
@@ -152,7 +152,7 @@ def _try_to_roll_back(database: sqlite3.Connection) -> None:
 
 
 def _roll_back(database: sqlite3.Connection) -> None:
-    # SQLite has done so itself after some errors, and a second one would be an error.
+    # SQLite has done so itself after some errors, and a second ROLLBACK would be an error.
     if database.in_transaction:
         database.execute("ROLLBACK")
 
@@ -171,7 +171,7 @@ def delete_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -
 
 
 def insert(database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
-    """Return the number that SQLite gave to the last row of a table that has numbers."""
+    """Insert the rows, and return the number of the last one, in a table that has numbers."""
     number = 0
     for start in range(0, len(rows), ROWS_PER_INSERT):
         some = rows[start : start + ROWS_PER_INSERT]

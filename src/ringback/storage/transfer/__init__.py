@@ -1,7 +1,7 @@
-"""Moving a whole database to another one, of whichever dialect, while no server uses either.
+"""The move of a whole database to another one, of any dialect, while no server uses either.
 
-`tables.py` says what moves, `sides.py` what a database has to be able to do for it, `sqlite.py` and `postgres.py` do
-that, and `steps.py` are the steps.
+`tables.py` lists what moves, `sides.py` is the interface of a database in a move, `sqlite.py` and `postgres.py`
+implement it, and `steps.py` has the steps.
 """
 
 from ringback.storage.transfer.sides import NotMoved, Progress

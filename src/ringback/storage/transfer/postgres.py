@@ -19,36 +19,36 @@ from ringback.storage.transfer.tables import CONTENT, TABLES, About, Table
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
 _ROWS_PER_FETCH: Final = 2000
-# The connections of a server that was stopped a moment ago, and the term of a leader that was killed, are over then;
-# so is a lock of autovacuum, which gives way.
+# The connections of a server that was stopped a moment ago, and the term of a leader that was killed, have ended by
+# then; so has a lock of autovacuum, which gives way.
 _PATIENCE_S: Final = 4.0
 _PAUSE_S: Final = 0.1
 
-# Servers of the same schema, not of the same database: no two servers of PostgreSQL start in the same microsecond.
+# Tells one schema from all others: no two servers of PostgreSQL start in the same microsecond.
 _PLACE: Final = """
     SELECT pg_postmaster_start_time(), current_database(), current_schema()
 """
-# One leads whenever any is up; one that lost the lead still has its connections.
+# A server leads whenever any is up; one that lost the lead still has its connections.
 _SERVERS: Final = """
     SELECT EXISTS (SELECT FROM leader WHERE until_us > extract(epoch FROM clock_timestamp()) * 1000000)
         OR EXISTS (SELECT FROM pg_stat_activity
                     WHERE datname = current_database() AND application_name IN ('ringback', %s))
 """
-# The lock of another client is waited for, but not for as long as its work takes; and one side waits while the other
-# one works. Not by a query: that would fix what the transaction sees before it has its lock.
+# The lock of another client is waited for, but not for as long as its work takes; and one side is idle while the other
+# one works. Not by a query: that would fix the snapshot of the transaction before it has its lock.
 _SETTINGS: Final = """
     SET LOCAL lock_timeout = {patience_ms};
     SET LOCAL statement_timeout = 0;
     SET LOCAL idle_in_transaction_session_timeout = 0
 """
-# A server that opens the database reads this table: no server starts before the transaction is over, and no other move.
+# A server that opens the database reads this table: no server, and no other move, starts before the transaction ends.
 _KEEP_OUT: Final = "LOCK TABLE ringback IN ACCESS EXCLUSIVE MODE"
 _ABOUT: Final = """
     SELECT database_id, services_version, clock_jumps, log_start.number,
            coalesce((SELECT max(number) FROM event), log_start.number)
       FROM ringback, log_start
 """
-# Those of constraints stay: the rows come in the order of the primary key, so it grows at its end.
+# Indexes of constraints stay: rows come in the order of the primary key, so its index grows at its end.
 _INDEXES: Final = """
     SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
      WHERE indrelid = ANY(%s::regclass[])
@@ -64,7 +64,7 @@ def place(address: Address) -> object:
 
 @contextmanager
 def source(address: Address) -> Iterator["PostgresSide"]:
-    """Read the database as it is now. Raise `StoreCannotOpen`, and `NotMoved` while a server uses it."""
+    """Open the database to be read as it is now. Raise `StoreCannotOpen`, and `NotMoved` while a server uses it."""
     with _connected(address) as connection:
         with refusals(address):
             if not _has(connection, "ringback"):
@@ -78,7 +78,7 @@ def source(address: Address) -> Iterator["PostgresSide"]:
 
 @contextmanager
 def target(address: Address) -> Iterator["PostgresTarget"]:
-    """Fill the database. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty or a server uses it."""
+    """Open the database to be filled. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty or in use."""
     with _connected(address) as connection:
         with refusals(address):
             check_empty(address, _content(connection))
@@ -92,11 +92,11 @@ def target(address: Address) -> Iterator["PostgresTarget"]:
 
 @contextmanager
 def _connected(address: Address) -> Iterator[_Connection]:
-    # Under another name: the servers are found by theirs.
+    # Under another name: servers are found by theirs.
     conninfo = make_conninfo(address.conninfo, application_name=f"{_name(address)} migrate-store")
     with refusals(address):
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
-    with closing(connection):  # undoes what was not committed
+    with closing(connection):  # rolls back what was not committed
         yield connection
 
 
@@ -119,7 +119,7 @@ def _content(connection: _Connection) -> Iterator[Table]:
 
 
 def _wait_for_servers(address: Address, connection: _Connection) -> None:
-    """Return when no server uses the database; refuse when one goes on."""
+    """Wait until no server uses the database. Raise `NotMoved` when one still does."""
     deadline = time.monotonic() + _PATIENCE_S
     while _is_used(address, connection):
         if time.monotonic() > deadline:
@@ -174,7 +174,7 @@ class PostgresSide:
 
 
 class PostgresTarget(PostgresSide):
-    """A database in a transaction that writes. Its indexes are dropped, to be made when all rows are there."""
+    """A database in a transaction that writes. Its indexes are dropped, to be built after all rows are written."""
 
     def __init__(self, address: Address, connection: _Connection) -> None:
         super().__init__(address, connection)

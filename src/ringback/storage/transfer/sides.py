@@ -1,10 +1,10 @@
-"""What the two databases of a move have to be able to do, and what they refuse."""
+"""The interface of the two databases of a move, and what they refuse."""
 
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from ringback.storage.callback_row import Row
-from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.transfer.tables import About, Table
 
@@ -14,22 +14,22 @@ class NotMoved(Exception):  # noqa: N818 - named for what happened
 
 
 class Progress(Protocol):
-    """Who wants to know how far it is."""
+    """The receiver of the progress of a move."""
 
     def begin(self, step: str, rows: int | None) -> None:
-        """A step begins, and the one before is done. `rows` is how many there will be, about; None for no rows."""
+        """Begin a step; the one before is done. `rows` is about how many there will be; None for no rows."""
         ...
 
     def advance(self, rows: int) -> None: ...
 
 
 class Side(Protocol):
-    """A database that is read. Everything raises `NotMoved` when the database is at fault."""
+    """A database that is read. All methods raise `NotMoved` when the database is at fault."""
 
     def count(self, table: Table) -> int: ...
 
     def rows(self, table: Table) -> Generator[Row, None, None]:
-        """All of them by key, a bounded number at a time in memory."""
+        """Return all rows by key, a bounded number at a time in memory."""
         ...
 
     def about(self) -> About: ...
@@ -43,25 +43,23 @@ class FillableSide(Side, Protocol):
     def set_about(self, about: About) -> None: ...
 
     def build_indexes(self) -> None:
-        """Make the indexes that are quicker made of all rows than row by row. To be called after the writes."""
+        """Build the indexes that are built faster from all rows than row by row. To be called after the writes."""
         ...
 
     def commit(self) -> None: ...
 
 
 def check_version(database: object, version: int, dialect: str) -> None:
-    """Refuse to read a schema that is not the one that this program knows."""
+    """Raise `StoreCannotOpen` for a schema of another version than this program's."""
     known = len(scripts(dialect))
-    if version > known:
-        reason = f"a newer Ringback has used it: its schema has version {version}, and this one knows up to {known}"
-        raise StoreCannotOpen(database, reason)
+    check_known(database, version, known)
     if version < known:
         reason = f"its schema has version {version}, not {known} yet: start the server on it once"
         raise StoreCannotOpen(database, reason)
 
 
 def check_empty(database: object, there: Iterable[Table]) -> None:
-    """Refuse a target with content. `there` are the tables that have rows."""
+    """Raise `NotMoved` for a target with content. `there` are the tables that have rows."""
     titles = [table.title for table in there]
     if titles:
         raise NotMoved(f"{database} is not empty: it has {', '.join(titles)}")

@@ -14,7 +14,7 @@ from ringback.storage.transfer.tables import CONTENT, About, Table
 
 _CACHE_KIB: Final = 64 * 1024
 
-# An entry of `sqlite_sequence` is there since the first event, whatever was forgotten since.
+# `sqlite_sequence` has its entry since the first event, whatever was purged since.
 _ABOUT: Final = """
     SELECT database_id, services_version, clock_jumps,
            coalesce((SELECT min(number) - 1 FROM event), newest),
@@ -24,13 +24,13 @@ _ABOUT: Final = """
 
 
 def place(path: Path) -> object:
-    """The same for two names of one database."""
+    """Return a value that is the same for two names of one database."""
     return path.resolve()
 
 
 @contextmanager
 def source(path: Path) -> Iterator["SqliteSide"]:
-    """Read the database as it is now. Raises `StoreCannotOpen`."""
+    """Open the database to be read as it is now. Raise `StoreCannotOpen`."""
     if not path.exists():
         raise StoreCannotOpen(path, "there is no such file")
     with sole_use(path), refusals(path), closing(_connect(path)) as database:
@@ -46,7 +46,7 @@ def source(path: Path) -> Iterator["SqliteSide"]:
 
 @contextmanager
 def target(path: Path) -> Iterator["SqliteTarget"]:
-    """Fill the database, or make it. Raises `StoreCannotOpen`, and `NotMoved` when it is not empty."""
+    """Open the database to be filled, or create it. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty."""
     if path.name.startswith(":memory:"):
         raise StoreCannotOpen(path, "a database in memory would be gone at once; name a file")
     with sole_use(path), refusals(path), closing(_connect(path)) as database:
@@ -58,7 +58,7 @@ def target(path: Path) -> Iterator["SqliteTarget"]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # No isolation level: transactions begin and end where the code says so; closing undoes what was not committed.
+    # No isolation level: transactions begin and end where the code says so; closing rolls back the rest.
     return sqlite3.connect(path, isolation_level=None)
 
 
@@ -100,7 +100,7 @@ class SqliteSide:
 
 
 class SqliteTarget(SqliteSide):
-    """A database in a transaction that writes. Its indexes are dropped, to be made when all rows are there."""
+    """A database in a transaction that writes. Its indexes are dropped, to be built after all rows are written."""
 
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         super().__init__(path, database)

@@ -14,19 +14,19 @@ from ringback.storage.transfer import sqlite
 from ringback.storage.transfer.sides import FillableSide, NotMoved, Progress, Side
 from ringback.storage.transfer.tables import EVENTS, TABLES, Table
 
-# How often progress is told, in rows.
+# How often progress is reported, in rows.
 _STRIDE: Final = 1000
 
 
 class Content(NamedTuple):
-    """What one side has of something: how many rows, and the SHA-256 of them, in order."""
+    """The rows of one side: how many there are, and their SHA-256, in order."""
 
     rows: int
     checksum: str
 
 
 class Compared(NamedTuple):
-    """What both sides have of something."""
+    """The content of one table, or about the database, on both sides."""
 
     title: str
     source: Content
@@ -38,10 +38,10 @@ class Compared(NamedTuple):
 
 
 def move(source: Location, target: Location, progress: Progress) -> list[Compared]:
-    """Fill the target with what the source has, and answer what both have, as it was read back.
+    """Fill the target with what the source has, and return what both have, as it was read back.
 
-    All or nothing: the target has it when, and only when, all is the same. The source is not changed. Not to be
-    called where an event loop runs. Raises `StoreCannotOpen` and `NotMoved`.
+    All or nothing: it is committed when, and only when, all is the same. The source is not changed. Not to be called
+    where an event loop runs. Raise `StoreCannotOpen` and `NotMoved`.
     """
     from_, to = _ends(source), _ends(target)
     if from_.place == to.place:
@@ -83,7 +83,7 @@ def _compare(source: Side, target: Side, progress: Progress) -> Iterator[Compare
 def _content(rows: Iterable[Row]) -> Content:
     checksum, count = hashlib.sha256(), 0
     for row in rows:
-        # Exact: the drivers of all dialects answer texts, integers and None.
+        # Exact: the drivers of all dialects return texts, integers and None.
         checksum.update(repr(tuple(row)).encode())
         count += 1
     return Content(count, checksum.hexdigest())

@@ -1,4 +1,4 @@
-"""What moves: the tables, the same in every dialect, and what a database knows about itself.
+"""What moves: the tables, the same in every dialect, and the facts about a database.
 
 Not the leader, what dialers ask for, and the probes: they mean nothing once the servers have stopped.
 """
@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.label_row import LABEL_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Table:
 
     @property
     def select(self) -> str:
-        """All rows by key: every dialect compares texts by their code points, so the order is the same, too."""
+        """Return the query of all rows by key. All dialects compare texts by code points, so the order is the same."""
         return f"SELECT {self.column_list} FROM {self.name} ORDER BY {', '.join(self.key)}"  # noqa: S608 - ours
 
 
@@ -31,17 +32,16 @@ CALLBACKS: Final = Table("callbacks", "callback", CALLBACK_COLUMNS, ("callback_i
 EVENTS: Final = Table("events", "event", ("number", *EVENT_COLUMNS), ("number",))
 SERVICES: Final = Table("services", "service", ("service_id", "sip_address", "revision", "body"), ("service_id",))
 _TURNS: Final = Table("turns", "service_turn", ("service_id", "credits", "revision"), ("service_id",))
-_LABEL_COLUMNS: Final = ("key", "value", "callback_id")
-_LABELS: Final = Table("labels", "callback_label", _LABEL_COLUMNS, _LABEL_COLUMNS)
+_LABELS: Final = Table("labels", "callback_label", LABEL_COLUMNS, LABEL_COLUMNS)
 
 # In the order in which they are filled: a turn refers to its service.
 TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, EVENTS)
-# A database that has any of these is somebody's.
+# A database with rows in any of these is not empty.
 CONTENT: Final = (CALLBACKS, EVENTS, SERVICES)
 
 
 class About(NamedTuple):
-    """What each dialect keeps in its own way."""
+    """The facts about a database, which each dialect stores in its own way."""
 
     # Moves as well: resume tokens are bound to it.
     database_id: str

@@ -1,0 +1,107 @@
+"""The interface of a dialect of SQL: its statements, reads and writes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from ringback.domain.callback import Callback
+from ringback.domain.queue import Line, Queue
+from ringback.ports.values import History, LoggedEvent, Services, Snapshot
+from ringback.storage.list_plan import ListPage
+
+R = TypeVar("R")
+# A connection that reads, and an operation that the writer writes.
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+C_contra = TypeVar("C_contra", contravariant=True)
+Op = TypeVar("Op")
+
+Rows = list[tuple[Any, ...]]
+
+
+class Pool(Protocol[C_co]):
+    """A few connections that read."""
+
+    async def read(self, query: Callable[[C_co], Awaitable[R]]) -> R:
+        """Run a query on one of them. Raise `StorageUnavailable`."""
+        ...
+
+
+class Ask(Protocol[C_contra]):
+    """The function that runs one statement."""
+
+    async def __call__(self, connection: C_contra, statement: str, /, *values: object) -> Rows:
+        """Return the rows of a statement, which sees one snapshot of the database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """Statements that take the same values, and return the same rows, in every dialect.
+
+    Unless noted otherwise, a row is a body and the end of its lease. Times are in microseconds.
+    """
+
+    # Takes an id; an external task's caller and id; a request id.
+    get: str
+    get_by_task: str
+    get_by_request: str
+    # Take the time and a limit.
+    due: str
+    expired: str
+    lapsed: str
+    # Returns one time, or NULL.
+    next_time: str
+    # Takes a service, the id after which to begin, and a limit.
+    moved_by_hours: str
+    # Takes a dialer.
+    held_by: str
+    # Returns ids of services.
+    queued_services: str
+    # Takes a service and a limit.
+    queued: str
+    # Takes the service, the priority, the time and the id of a callback; returns a count.
+    ahead: str
+    # Returns a count.
+    clock_jumps: str
+
+
+class Reads(Protocol[C_contra]):
+    """Queries that each dialect writes in its own way. A module has them as its functions."""
+
+    async def get_many(self, connection: C_contra, callback_ids: Sequence[str]) -> list[Callback]: ...
+
+    async def leased_for(self, connection: C_contra, dialer_id: str, request_id: str) -> list[Callback]: ...
+
+    async def queue(self, connection: C_contra, service_id: str, depth: int) -> Queue | None: ...
+
+    async def line(self, connection: C_contra, service_id: str) -> Line | None: ...
+
+    async def services(self, connection: C_contra) -> Services: ...
+
+    async def history(self, connection: C_contra) -> History: ...
+
+    async def events(self, connection: C_contra, after: int, limit: int) -> list[LoggedEvent]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operations(Generic[Op]):
+    """The operations of the writer. `operations.py` has the arguments of each."""
+
+    create: Op
+    apply: Op
+    extend: Op
+    shift_leases: Op
+    purge: Op
+    probe: Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect(Generic[C, Op]):
+    """Everything that differs between the adapters in what they share."""
+
+    ask: Ask[C]
+    statements: Statements
+    reads: Reads[C]
+    page: Callable[[C, ListPage], Awaitable[Snapshot]]
+    operations: Operations[Op]

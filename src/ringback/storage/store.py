@@ -1,0 +1,200 @@
+"""The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from ringback.domain.callback import Callback
+from ringback.domain.errors import StorageUnavailable
+from ringback.domain.filter import CallbackFilter
+from ringback.domain.key import ExternalTaskKey, Key
+from ringback.domain.queue import Line, Queue, Turn
+from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.storage.body import read_callback, time_of, time_us
+from ringback.storage.callback_row import callbacks
+from ringback.storage.dialect import Dialect, Pool, Rows
+from ringback.storage.list_plan import newest_first, oldest_first
+from ringback.storage.log_tail import LogTail
+from ringback.storage.operations import Changes, Creation, Purge, Shift
+from ringback.storage.watermark import Watermark
+from ringback.storage.writer import Writer
+
+C = TypeVar("C")
+Op = TypeVar("Op")
+
+
+class SqlStore(Generic[C, Op]):
+    """The part of a `Store` that is the same in every dialect. An adapter opens it, and adds the rest."""
+
+    def __init__(
+        self,
+        dialect: Dialect[C, Op],
+        *,
+        database_id: str,
+        writer: Writer[Op],
+        seekers: Pool[C],
+        listers: Pool[C],
+        log_tail: LogTail,
+        services_version: Watermark,
+        resources: AsyncExitStack,
+    ) -> None:
+        """`resources` are closed with the store."""
+        self._dialect = dialect
+        self._statements = dialect.statements
+        self._operations = dialect.operations
+        self._reads = dialect.reads
+        self._database_id = database_id
+        self._writer = writer
+        self._seekers = seekers
+        self._listers = listers
+        self._log_tail = log_tail
+        self._services_version = services_version
+        self._resources = resources
+        self._closing = asyncio.Lock()
+
+    @property
+    def database_id(self) -> str:
+        return self._database_id
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether the last attempt to write succeeded."""
+        return self._writer.healthy
+
+    async def probe(self) -> bool:
+        if not self._writer.healthy:
+            with suppress(StorageUnavailable):
+                await self._write(self._operations.probe, None)
+        return self._writer.healthy
+
+    async def close(self) -> None:
+        async with self._closing:
+            await self._resources.aclose()
+
+    # --- Callbacks ---------------------------------------------------------------------------------------------
+
+    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
+        others: list[Callback | None] = await self._write(self._operations.create, Creation(new, alone), rows=len(new))
+        return others
+
+    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+        creation = Creation((new,), (new.callback_id,) if alone else ())
+        others: list[Callback | None] = await self._write(self._operations.create, creation)
+        return others[0]
+
+    async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
+        await self._write(self._operations.apply, Changes(changes, turn), rows=len(changes))
+
+    async def get(self, key: Key) -> Callback | None:
+        if isinstance(key, ExternalTaskKey):
+            return _first(await self._seek(self._statements.get_by_task, key.caller_id, key.external_task_id))
+        return _first(await self._seek(self._statements.get, key))
+
+    async def get_by_request_id(self, request_id: str) -> Callback | None:
+        return _first(await self._seek(self._statements.get_by_request, request_id))
+
+    async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
+        return await self._seekers.read(partial(self._reads.get_many, callback_ids=callback_ids))
+
+    async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
+        kept: list[bool] = await self._write(self._operations.extend, extensions, rows=len(extensions))
+        return kept
+
+    async def list(self, wanted: CallbackFilter, before_id: str, limit: int) -> Snapshot:
+        page = newest_first(wanted, before_id, limit)
+        return await self._listers.read(lambda connection: self._dialect.page(connection, page))
+
+    async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
+        page = oldest_first(wanted, after_id, limit)
+        return await self._listers.read(lambda connection: self._dialect.page(connection, page))
+
+    # --- What waits, and what is leased ------------------------------------------------------------------------
+
+    async def queue(self, service_id: str, depth: int) -> Queue | None:
+        return await self._seekers.read(partial(self._reads.queue, service_id=service_id, depth=depth))
+
+    async def line(self, service_id: str) -> Line | None:
+        return await self._listers.read(partial(self._reads.line, service_id=service_id))
+
+    async def ahead(self, callback: Callback) -> int:
+        place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
+        [(count,)] = await self._read(self._listers, self._statements.ahead, *place)
+        return int(count)
+
+    async def queued_services(self) -> Sequence[str]:
+        return [service_id for (service_id,) in await self._seek(self._statements.queued_services)]
+
+    async def leased_for(self, dialer_id: str, request_id: str) -> Sequence[Callback]:
+        return await self._seekers.read(partial(self._reads.leased_for, dialer_id=dialer_id, request_id=request_id))
+
+    # --- What the scheduler reads ------------------------------------------------------------------------------
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.due, time_us(now), limit))
+
+    async def expired(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.expired, time_us(now), limit))
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.lapsed, time_us(now), limit))
+
+    async def held_by(self, dialer_id: str) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.held_by, dialer_id))
+
+    async def next_time(self) -> datetime | None:
+        [(at_us,)] = await self._seek(self._statements.next_time)
+        return None if at_us is None else time_of(at_us)
+
+    async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.queued, service_id, limit))
+
+    async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.moved_by_hours, service_id, after_id, limit))
+
+    async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
+        rows: int = await self._write(self._operations.purge, Purge(now, retention, limit), rows=limit)
+        return rows
+
+    async def clock_jumps(self) -> int:
+        [(jumps,)] = await self._seek(self._statements.clock_jumps)
+        return int(jumps)
+
+    async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
+        moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps))
+        return moved
+
+    # --- Services and the event log ----------------------------------------------------------------------------
+
+    async def services(self) -> Services:
+        return await self._seekers.read(self._reads.services)
+
+    async def wait_for_services(self, version: int) -> None:
+        await self._services_version.wait(version)
+
+    async def history(self) -> History:
+        return await self._seekers.read(self._reads.history)
+
+    async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
+        return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))
+
+    def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
+        return self._log_tail.follow(after)
+
+    # --- For the adapters --------------------------------------------------------------------------------------
+
+    async def _write(self, operation: Op, request: object, *, rows: int = 1) -> Any:
+        """Return the result of an operation. Raise its refusal of the request, or `StorageUnavailable`."""
+        return await self._writer.submit(operation, request, rows)
+
+    async def _seek(self, statement: str, *values: object) -> Rows:
+        return await self._read(self._seekers, statement, *values)
+
+    async def _read(self, pool: Pool[C], statement: str, *values: object) -> Rows:
+        return await pool.read(lambda connection: self._dialect.ask(connection, statement, *values))
+
+
+def _first(rows: Rows) -> Callback | None:
+    return read_callback(*rows[0]) if rows else None
