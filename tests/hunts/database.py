@@ -35,6 +35,7 @@ class Durable(Cluster):
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         self.suspend()
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for pid in (postmaster, *map(int, children)):
+        # The postmaster last: until then, none of its children that have ended can vanish.
+        for pid in (*map(int, children), postmaster):
             os.kill(pid, signal.SIGKILL)
         (self.data / "postmaster.pid").unlink()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
@@ -137,7 +138,8 @@ class Cluster:
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):  # it has ended since
+                os.kill(int(child), number)
 
 
 def binaries() -> Path:
