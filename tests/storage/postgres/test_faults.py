@@ -222,14 +222,8 @@ async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
 # --- Another server ------------------------------------------------------------------------------------------------
 
 
-async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
-    victim: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PostgreSQL ends what is idle for too long in a transaction, with all its locks."""
-    monkeypatch.setattr(
-        transaction, "_SETTINGS", "SELECT set_config('idle_in_transaction_session_timeout', '100ms', true)"
-    )
-    url = victim.new_schema()
+async def hold_log_end(store: PostgresStore) -> tuple[asyncio.Task[None], asyncio.Event]:
+    """Return a transaction that holds the lock which every write needs, and what lets it go on."""
     hanging, over = asyncio.Event(), asyncio.Event()
 
     async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
@@ -238,10 +232,22 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
         await over.wait()
         return [None]
 
+    holding_up = asyncio.create_task(store._write(PostgresOperation(hang), None))
+    await hanging.wait()
+    return holding_up, over
+
+
+async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
+    victim: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends what is idle for too long in a transaction, with all its locks."""
+    monkeypatch.setattr(
+        transaction, "_SETTINGS", "SELECT set_config('idle_in_transaction_session_timeout', '100ms', true)"
+    )
+    url = victim.new_schema()
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
-        await hanging.wait()
+        holding_up, over = await hold_log_end(one)
         callback = new()
         assert await two.create([callback]) == [None]
         over.set()
@@ -252,18 +258,9 @@ async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(
 async def test_a_lock_that_nobody_lets_go_of_is_a_refusal(victim: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "_SETTINGS", "SELECT set_config('lock_timeout', '100ms', true)")
     url = victim.new_schema()
-    hanging, over = asyncio.Event(), asyncio.Event()
-
-    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
-        await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
-        hanging.set()
-        await over.wait()
-        return [None]
-
     async with opened(url) as one, opened(url) as two:
         await one.put_service(SERVICE)
-        holding_up = asyncio.create_task(one._write(PostgresOperation(hang), None))
-        await hanging.wait()
+        holding_up, over = await hold_log_end(one)
         callback = new()
         with pytest.raises(StorageUnavailable, match="lock timeout"):
             await two.create([callback])
