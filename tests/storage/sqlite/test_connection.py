@@ -1,6 +1,7 @@
 """SQLite: a reading connection has one question at a time, whatever becomes of the caller."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -30,7 +31,7 @@ async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
 
 async def started(readers: Readers, query: Query[Rows], times: int) -> list[asyncio.Task[Rows]]:
     tasks = [asyncio.create_task(readers.read(query)) for _ in range(times)]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # each of them is with its connection now, or waits for one
     return tasks
 
 
@@ -101,14 +102,18 @@ async def test_closing_while_all_tasks_are_cancelled(tmp_path: Path) -> None:
 
 async def test_work_is_done_whole_though_its_caller_is_cancelled(tmp_path: Path) -> None:
     def work(database: object) -> None:
-        time.sleep(0.1)
+        loop.call_soon_threadsafe(begun.set)
+        over.wait()
         done.append(database)
 
+    loop = asyncio.get_running_loop()
+    begun, over = asyncio.Event(), threading.Event()
     done: list[object] = []
     async with WritingConnection.open(tmp_path / "some.db") as writing:
         task = asyncio.create_task(writing.run(work))
-        await asyncio.sleep(0.05)
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        over.set()
     assert len(done) == 1
