@@ -14,7 +14,7 @@ import grpc
 import uvloop
 
 from ringback.rpc.server import OPTIONS
-from ringback.v1.callback_service_pb2 import CreateCallbackRequest
+from ringback.v1.callbacks_service_pb2 import CreateCallbackRequest
 
 Context = grpc.aio.ServicerContext[CreateCallbackRequest, CreateCallbackRequest]
 
@@ -35,7 +35,7 @@ async def main() -> None:
 async def serve(create: "grpc.RpcMethodHandler[Any, Any]") -> None:
     """Serve CreateCallback on a free port, say which, and go on until SIGTERM or Ctrl-C."""
     server = grpc.aio.server(options=OPTIONS)
-    methods = grpc.method_handlers_generic_handler("ringback.v1.CallbackService", {"CreateCallback": create})
+    methods = grpc.method_handlers_generic_handler("ringback.v1.CallbacksService", {"CreateCallback": create})
     server.add_generic_rpc_handlers([methods])
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -25,7 +25,7 @@ from ringback.domain.service import Service
 from ringback.storage.callback_row import CALLBACK_COLUMNS, row_of
 from ringback.storage.event_row import EVENT_COLUMNS, created
 from ringback.storage.migrations import scripts
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
 
 Context = grpc.aio.ServicerContext[pb.CreateCallbackRequest, pb.CreateCallbackResponse]

@@ -22,7 +22,7 @@ from ringback.domain.planning import plan
 from ringback.domain.request import check
 from ringback.domain.service import Service
 from ringback.storage.callback_row import row_of
-from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
+from ringback.v1.callbacks_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
 from ringback.wire.callbacks import read_request, write_callback
 
 IN_FLIGHT: Final = 64

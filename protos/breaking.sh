@@ -10,7 +10,7 @@ changed=$(git status --porcelain -- protos)
 for ref in origin/main "$(git describe --tags --abbrev=0 HEAD~1 2>/dev/null || true)" HEAD~1 HEAD; do
     commit=$(git rev-parse --quiet --verify "$ref^{commit}") || continue
     [ "$commit" != "$head" ] || [ -n "$changed" ] || continue
-    git cat-file -e "$commit:protos/ringback/v1" 2>/dev/null || continue
+    git cat-file -e "$commit:protos/ringback/v1/callbacks_service.proto" 2>/dev/null || continue
     echo "Comparing protos/ with those of $ref ($commit)"
     exec "$buf" breaking --against ".git#ref=$commit"
 done

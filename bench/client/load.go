@@ -128,14 +128,14 @@ func (l *loading) call(ctx context.Context, at time.Time) error {
 func (l *loading) request(at time.Time) (method string, body []byte, err error) {
 	if l.batch == 0 {
 		body, err = proto.Marshal(l.create(at))
-		return ringbackv1.CallbackService_CreateCallback_FullMethodName, body, err
+		return ringbackv1.CallbacksService_CreateCallback_FullMethodName, body, err
 	}
 	batch := &ringbackv1.BatchCreateCallbacksRequest{}
 	for range l.batch {
 		batch.Requests = append(batch.Requests, l.create(at))
 	}
 	body, err = proto.Marshal(batch)
-	return ringbackv1.CallbackService_BatchCreateCallbacks_FullMethodName, body, err
+	return ringbackv1.CallbacksService_BatchCreateCallbacks_FullMethodName, body, err
 }
 
 // create asks for a callback as a CRM might: 300 bytes, with a target and an id of its own.

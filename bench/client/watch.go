@@ -150,7 +150,7 @@ func (w *watcher) open(ctx context.Context, conn *grpc.ClientConn, token string)
 		return err
 	}
 	description := &grpc.StreamDesc{ServerStreams: true}
-	method := ringbackv1.CallbackService_WatchCallbacks_FullMethodName
+	method := ringbackv1.CallbacksService_WatchCallbacks_FullMethodName
 	w.stream, err = conn.NewStream(ctx, description, method, grpc.ForceCodecV2(watchCodec{}))
 	if err != nil {
 		return err

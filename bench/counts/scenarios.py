@@ -16,7 +16,7 @@ from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
 
 Action = Callable[[Subject], Awaitable[object]]

@@ -17,8 +17,8 @@ from ringback.domain.callback import State
 from ringback.domain.faults import Faults
 from ringback.ports.values import LoggedEvent
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from ringback.v1.directory_service_pb2 import CreateServiceRequest, Service
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
@@ -32,7 +32,7 @@ class Subject:
 
     def __init__(self, app: App, channel: Any) -> None:
         self.app = app
-        self.callbacks: Any = CallbackServiceStub(channel)
+        self.callbacks: Any = CallbacksServiceStub(channel)
         self.dialers: Any = DialerServiceStub(channel)
         self.directory: Any = DirectoryServiceStub(channel)
         self.service_id = ""

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from bench.counts.subject import Subject
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
 from ringback.v1 import directory_service_pb2 as directory
 

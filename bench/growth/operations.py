@@ -17,9 +17,9 @@ from bench.processes import ServerProcess, serving
 from bench.sqlite_backlog import SqliteBacklog
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from ringback.v1.directory_service_pb2 import GetQueueRequest
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
@@ -39,7 +39,7 @@ class Subject:
     def __init__(self, server: ServerProcess, channel: Any, backlog: SqliteBacklog) -> None:
         self.server = server
         self._backlog = backlog
-        self._callbacks: Any = CallbackServiceStub(channel)
+        self._callbacks: Any = CallbacksServiceStub(channel)
         self._dialers: Any = DialerServiceStub(channel)
         self._directory: Any = DirectoryServiceStub(channel)
         self._some_ids: list[str] = []

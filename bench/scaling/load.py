@@ -10,12 +10,12 @@ from bench.processes import ServerProcess
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as directory
-from ringback.v1.callback_service_pb2 import CreateCallbackRequest
+from ringback.v1.callbacks_service_pb2 import CreateCallbackRequest
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
 IN_FLIGHT: Final = 64
-_CREATE: Final = "/ringback.v1.CallbackService/CreateCallback"
+_CREATE: Final = "/ringback.v1.CallbacksService/CreateCallback"
 
 
 class Load:

@@ -18,8 +18,8 @@ from bench.watches.figures import Backlog, Round, Single
 from bench.watches.page import show
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 
 # As many as proxies let share a connection.
 STREAMS_PER_CONNECTION: Final = 100
@@ -113,7 +113,7 @@ class _Watched:
         async with _watching(self._server, watchers, "-until", str(events), "-times") as watching:
             before = self._meter.read()
             async with insecure_channel(self._server.address) as channel:
-                stub: Any = CallbackServiceStub(channel)
+                stub: Any = CallbacksServiceStub(channel)
                 for _ in range(events):
                     await stub.CreateCallback(self._create())
                     await asyncio.sleep(GAP_S)
@@ -135,7 +135,7 @@ class _Watched:
 
     async def _token(self) -> str:
         async with insecure_channel(self._server.address) as channel:
-            stub: Any = CallbackServiceStub(channel)
+            stub: Any = CallbacksServiceStub(channel)
             return str((await stub.ListCallbacks(pb.ListCallbacksRequest(page_size=1))).resume_token)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from bench.counts.counters import Counters
 from bench.counts.subject import Subject
 from bench.watches.figures import Encodes
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 
 WATCHERS: Final = 20
 BACKLOG: Final = 1_500

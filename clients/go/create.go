@@ -20,13 +20,13 @@ import (
 // It returns at once what the server refuses. Otherwise it tries, each time for 10 s at most, until the deadline of
 // ctx, or for 30 s when there is none, and returns the last failure. All errors are gRPC statuses; see ReasonOf.
 func Create(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.CreateCallbackRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.CreateCallbackRequest,
 ) (*ringbackv1.CreateCallbackResponse, error) {
 	return recommended.create(ctx, client, request)
 }
 
 func (t timing) create(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.CreateCallbackRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.CreateCallbackRequest,
 ) (*ringbackv1.CreateCallbackResponse, error) {
 	if request.GetRequestId() == "" && request.GetCallbackRequest().GetExternalTaskId() == "" {
 		request = proto.CloneOf(request)
@@ -49,7 +49,7 @@ func (t timing) create(
 }
 
 func (t timing) createOnce(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.CreateCallbackRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.CreateCallbackRequest,
 ) (*ringbackv1.CreateCallbackResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.try)
 	defer cancel()

@@ -2,7 +2,7 @@
 // creating once, watching without a gap, and reading errors.
 //
 //	conn, err := ringback.Dial("ringback.example:443", ringback.WithToken(token))
-//	callbacks := ringbackv1.NewCallbackServiceClient(conn)
+//	callbacks := ringbackv1.NewCallbacksServiceClient(conn)
 //	created, err := ringback.Create(ctx, callbacks, &ringbackv1.CreateCallbackRequest{...})
 //	for response, err := range ringback.Watch(ctx, callbacks, &ringbackv1.WatchCallbacksRequest{...}) {
 //		...

@@ -46,7 +46,7 @@ func TestATokenGoesOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := ringbackv1.NewCallbackServiceClient(dial(t, address, roots, WithToken("s3cret")))
+	client := ringbackv1.NewCallbacksServiceClient(dial(t, address, roots, WithToken("s3cret")))
 	if _, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestATokenNeverGoesOverPlainText(t *testing.T) {
 
 func TestWithoutOptionsTheServerMustBeTrustedByTheSystem(t *testing.T) {
 	address, _ := serveTLS(t, getting(func(context.Context) error { return nil }))
-	client := ringbackv1.NewCallbackServiceClient(dial(t, address, grpc.WithDisableRetry()))
+	client := ringbackv1.NewCallbacksServiceClient(dial(t, address, grpc.WithDisableRetry()))
 	_, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{})
 	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("got %v", err)

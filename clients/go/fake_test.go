@@ -22,9 +22,9 @@ var impatient = timing{
 
 type watchStream = grpc.ServerStreamingServer[ringbackv1.WatchCallbacksResponse]
 
-// fake is a CallbackService that does what its functions say.
+// fake is a CallbacksService that does what its functions say.
 type fake struct {
-	ringbackv1.UnimplementedCallbackServiceServer
+	ringbackv1.UnimplementedCallbacksServiceServer
 	create func(context.Context, *ringbackv1.CreateCallbackRequest) (*ringbackv1.CreateCallbackResponse, error)
 	get    func(context.Context, *ringbackv1.GetCallbackRequest) (*ringbackv1.GetCallbackResponse, error)
 	watch  func(*ringbackv1.WatchCallbacksRequest, watchStream) error
@@ -54,7 +54,7 @@ func serve(t *testing.T, f *fake, options ...grpc.ServerOption) string {
 		t.Fatal(err)
 	}
 	server := grpc.NewServer(options...)
-	ringbackv1.RegisterCallbackServiceServer(server, f)
+	ringbackv1.RegisterCallbacksServiceServer(server, f)
 	t.Cleanup(server.Stop)
 	go server.Serve(listener)
 	return listener.Addr().String()
@@ -72,8 +72,8 @@ func dial(t *testing.T, address string, options ...grpc.DialOption) *grpc.Client
 }
 
 // connect serves f, and returns a client of it.
-func connect(t *testing.T, f *fake, options ...grpc.DialOption) ringbackv1.CallbackServiceClient {
+func connect(t *testing.T, f *fake, options ...grpc.DialOption) ringbackv1.CallbacksServiceClient {
 	t.Helper()
 	options = append([]grpc.DialOption{WithPlainText()}, options...)
-	return ringbackv1.NewCallbackServiceClient(dial(t, serve(t, f), options...))
+	return ringbackv1.NewCallbacksServiceClient(dial(t, serve(t, f), options...))
 }

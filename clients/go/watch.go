@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// What the server makes of heartbeat_interval, as callback_service.proto says.
+	// What the server makes of heartbeat_interval, as callbacks_service.proto says.
 	defaultHeartbeat = 15 * time.Second
 	maxHeartbeat     = 60 * time.Second
 	// Two intervals make a silent connection suspect; the third is for slow networks and busy machines.
@@ -34,13 +34,13 @@ const (
 // last: what the server refuses for good (for example with ERROR_REASON_RESUME_TOKEN_EXPIRED), the error of ctx, or
 // that the connection was closed.
 func Watch(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.WatchCallbacksRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
 ) iter.Seq2[*ringbackv1.WatchCallbacksResponse, error] {
 	return recommended.watch(ctx, client, request)
 }
 
 func (t timing) watch(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.WatchCallbacksRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
 ) iter.Seq2[*ringbackv1.WatchCallbacksResponse, error] {
 	return func(yield func(*ringbackv1.WatchCallbacksResponse, error) bool) {
 		request := proto.CloneOf(request)
@@ -76,7 +76,7 @@ func (t timing) watch(
 
 // stream is one stream: its responses, and then its error unless it ended OK.
 func (t timing) stream(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.WatchCallbacksRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
 ) iter.Seq2[*ringbackv1.WatchCallbacksResponse, error] {
 	return func(yield func(*ringbackv1.WatchCallbacksResponse, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)

@@ -141,7 +141,7 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 
 func TestWatchEndsWithItsConnection(t *testing.T) {
 	conn := dial(t, serve(t, answering(fallSilent)), WithPlainText())
-	client := ringbackv1.NewCallbackServiceClient(conn)
+	client := ringbackv1.NewCallbacksServiceClient(conn)
 	var last error
 	for _, err := range impatient.watch(t.Context(), client, &ringbackv1.WatchCallbacksRequest{}) {
 		last = err

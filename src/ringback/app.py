@@ -27,14 +27,14 @@ from ringback.dialers.runner import DialerRunner
 from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
-from ringback.rpc.callback_servicer import CallbackServicer
+from ringback.rpc.callbacks_servicer import CallbacksServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
-from ringback.wire.handlers.callbacks import CallbackHandlers
+from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
 
@@ -128,14 +128,14 @@ class App:
 
     def _add_services(self) -> None:
         clock = self._clock
-        callbacks = CallbackHandlers(
+        callbacks = CallbacksHandlers(
             self.callback_creation, self.callback_queries, self.callback_changes, self.watches, clock
         )
         dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
         self.server.add_services(
             self.gate,
-            CallbackServicer(callbacks, WatchEncoder(clock)),
+            CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(directory),
         )

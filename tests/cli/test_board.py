@@ -8,7 +8,7 @@ from rich.console import Console
 from ringback.cli.board import Board, show_live
 from ringback.cli.session import Session
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api
 
 SNAPSHOT, UPDATED, REMOVED = (

@@ -8,8 +8,8 @@ import pytest
 import trustme
 
 from ringback.client import channel_options, secure_channel
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 from ringback.v1 import dialer_service_pb2, directory_service_pb2
 from tests.world.scripted_server import Context, listening, serving
 
@@ -55,8 +55,8 @@ async def test_a_secure_channel_brings_the_token(token: str | None, sent: list[s
 
     async with listening("GetCallback", look, credentials) as port:
         async with secure_channel(f"127.0.0.1:{port}", token, authority.cert_pem.bytes()) as channel:
-            await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest())
+            await pb_grpc.CallbacksServiceStub(channel).GetCallback(pb.GetCallbackRequest())
         async with secure_channel(f"127.0.0.1:{port}", token) as channel:
             with pytest.raises(grpc.aio.AioRpcError):  # no known authority vouches for that certificate
-                await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.5)
+                await pb_grpc.CallbacksServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.5)
     assert seen == sent

@@ -8,7 +8,7 @@ import pytest
 
 from ringback.client import backoff, create
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
 
 

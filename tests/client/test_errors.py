@@ -8,8 +8,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from ringback.client import Violation, insecure_channel, reason_of, violations_of
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api, by_external_id
 
@@ -35,7 +35,7 @@ async def test_the_violations_of_a_bad_request(api: Api) -> None:
 async def test_an_error_that_is_not_the_servers_has_no_reason() -> None:
     async with insecure_channel("127.0.0.1:1") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await pb_grpc.CallbackServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.01)
+            await pb_grpc.CallbacksServiceStub(channel).GetCallback(pb.GetCallbackRequest(), timeout=0.01)
     assert reason_of(caught.value) == reasons.ERROR_REASON_UNSPECIFIED
     assert violations_of(caught.value) == ()
 

@@ -16,8 +16,8 @@ from ringback.client import backoff, insecure_channel, reason_of, watch
 from ringback.client.watch import _FINAL_CODES, _heartbeat_s
 from ringback.config import Listen, Settings
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api
 from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
@@ -36,7 +36,7 @@ async def test_a_watch_goes_on_after_a_restart(settings: Settings) -> None:
     seen: list[str] = []
     created: list[str] = []
     async with insecure_channel(f"127.0.0.1:{app.port}") as channel:
-        responses = watch(pb_grpc.CallbackServiceStub(channel), EVERYTHING)
+        responses = watch(pb_grpc.CallbacksServiceStub(channel), EVERYTHING)
         for life in range(3):
             async with await App.start(settings), Api.connect(app.port) as api:
                 if life == 0:

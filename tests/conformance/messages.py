@@ -8,11 +8,11 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from ringback.v1 import callback_service_pb2, dialer_service_pb2, directory_service_pb2
+from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 
 Json = dict[str, Any]
 
-_FILES: Final = (callback_service_pb2, dialer_service_pb2, directory_service_pb2)
+_FILES: Final = (callbacks_service_pb2, dialer_service_pb2, directory_service_pb2)
 
 
 class Method(NamedTuple):
@@ -25,7 +25,7 @@ class Method(NamedTuple):
 
 @cache
 def method(name: str) -> Method:
-    """Find an RPC by a name such as "CallbackService/GetCallback". Raise `KeyError`."""
+    """Find an RPC by a name such as "CallbacksService/GetCallback". Raise `KeyError`."""
     service_name, method_name = name.split("/")
     for file in _FILES:
         if service := file.DESCRIPTOR.services_by_name.get(service_name):
@@ -35,8 +35,8 @@ def method(name: str) -> Method:
     raise KeyError(name)
 
 
-CREATE: Final = method("CallbackService/CreateCallback")
-WATCH: Final = method("CallbackService/WatchCallbacks")
+CREATE: Final = method("CallbacksService/CreateCallback")
+WATCH: Final = method("CallbacksService/WatchCallbacks")
 
 
 def encode(message_class: type[Message], json: Json) -> str:

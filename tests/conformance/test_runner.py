@@ -94,7 +94,7 @@ def scenario(tmp_path: Path, steps: str) -> Scenario:
     return one
 
 
-GET = "[{call: CallbackService/ListCallbacks}]"
+GET = "[{call: CallbacksService/ListCallbacks}]"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from ringback.application.scheduling.leader_election import LeaderElection
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.hunts.calls import insist
 from tests.hunts.database import Durable
 from tests.world.api import refusal_of

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.hunts.calls import insist

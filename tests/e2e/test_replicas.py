@@ -12,7 +12,7 @@ import pytest
 from ringback.application.scheduling import leader_election
 from ringback.storage.postgres import listener
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.hunts.database import Durable

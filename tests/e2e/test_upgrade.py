@@ -13,7 +13,7 @@ from ringback.app import App
 from ringback.config import Settings
 from ringback.ports.values import Retention
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api
 from tests.world.first_version import SAID, as_said, copy_of_database, named
 

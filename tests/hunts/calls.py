@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import grpc
 
-from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.v1 import callbacks_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
 from tests.world.api import Api, refusal_of
 
 Request = TypeVar("Request")
@@ -43,7 +43,7 @@ async def connect(ports: Sequence[int]) -> AsyncIterator[Api]:
     async with grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS) as channel:
         yield Api(
             channel,
-            callback_service_pb2_grpc.CallbackServiceStub(channel),
+            callbacks_service_pb2_grpc.CallbacksServiceStub(channel),
             dialer_service_pb2_grpc.DialerServiceStub(channel),
             directory_service_pb2_grpc.DirectoryServiceStub(channel),
         )

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.directory_service_pb2 import Service
 
 SCHEDULED, QUEUED = cb.CALLBACK_STATE_SCHEDULED, cb.CALLBACK_STATE_QUEUED
@@ -155,7 +155,7 @@ class Checker:
 
 
 class Fold:
-    """What a client with a filter keeps, exactly as callback_service.proto prescribes."""
+    """What a client with a filter keeps, exactly as callbacks_service.proto prescribes."""
 
     def __init__(self) -> None:
         self.callbacks: dict[str, cb.Callback] = {}

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.hunts.calls import Request, Response, insist
 from tests.hunts.ledger import Ledger, Promise

@@ -26,7 +26,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.hunts.calls import connect, insist

@@ -30,7 +30,7 @@ from google.protobuf.duration_pb2 import Duration
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.directory_service_pb2 import ListServicesRequest, Service
 from tests.hunts import shares
 from tests.hunts.calls import connect, insist

@@ -24,7 +24,7 @@ import click
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.hunts.calls import PATIENCE_S, connect
 from tests.hunts.checker import Checker
 from tests.hunts.database import Durable

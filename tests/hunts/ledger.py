@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.hunts.checker import CANCELLED, CANCELLING, COMPLETED
 
 # Each request carries its number, so that a callback can be traced back to it also where no response arrived.

@@ -10,7 +10,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
 from tests.hunts.calls import connect, insist
 from tests.hunts.report import Report

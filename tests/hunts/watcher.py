@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import grpc
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.hunts.calls import PAUSE_S, connect
 
 # How often a stream resumes with an older token, as a client does that was killed before it stored the last one.

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
 from tests.world.dialer import CONNECTED, DIALING, Dialer
 from tests.world.requests import cancel, from_now, micros, refused, reschedule

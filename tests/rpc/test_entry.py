@@ -17,7 +17,7 @@ from ringback.config import Settings
 from ringback.domain import errors
 from ringback.domain.errors import Fault, InvalidRequest
 from ringback.rpc.entry import DETAILS_KEY, Entry, Gate, trailing_metadata
-from ringback.v1 import callback_service_pb2, dialer_service_pb2, directory_service_pb2
+from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from ringback.wire.errors import status_of
 from tests.world.statuses import detail_of
 
@@ -205,7 +205,7 @@ async def read_first(call: Any) -> object:
 
 METHODS = [
     f"/{service.full_name}/{method.name}"
-    for module in (callback_service_pb2, dialer_service_pb2, directory_service_pb2)
+    for module in (callbacks_service_pb2, dialer_service_pb2, directory_service_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]

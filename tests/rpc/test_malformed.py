@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.config import Settings
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_external_id, by_id, refusal_of

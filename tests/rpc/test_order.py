@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from tests.world.api import ENDED, Api
 from tests.world.dialer import ANSWERED, DIALING, PATIENCE_S, Dialer
 from tests.world.requests import create_many, ids, update_service

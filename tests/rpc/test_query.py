@@ -6,7 +6,7 @@ from uuid import uuid4
 import grpc
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
 from tests.world.requests import create_many, from_now, ids, refused
 

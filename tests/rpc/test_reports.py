@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from tests.world.api import Api
 from tests.world.dialer import ANSWERED, BUSY, CONNECTED, DIALING, PATIENCE_S, RINGING, Dialer
 from tests.world.requests import refused

@@ -20,7 +20,7 @@ from ringback.config import Listen, SettingError, Settings
 from ringback.rpc.server import SERVICES, CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import connection
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api, refusal_of
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

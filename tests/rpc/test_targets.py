@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api

@@ -15,7 +15,7 @@ from ringback.application.events.watch_batches import WatchEvent
 from ringback.config import Settings
 from ringback.ports.values import Retention
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import write_event
 from tests.world.api import ENDED, Api, by_external_id, by_id, refusal_of
 from tests.world.requests import cancel, far_ahead

@@ -19,7 +19,7 @@ from ringback.storage.body import read_callback, read_service, write_service
 from ringback.storage.callback_row import CALLBACK_COLUMNS, row_of
 from ringback.storage.sqlite import SqliteStore
 from ringback.v1 import callback_pb2 as pb
-from ringback.v1 import callback_service_pb2 as service_pb
+from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.wire.callbacks import write_callback, write_event
 from ringback.wire.services import write_service as write_service_message

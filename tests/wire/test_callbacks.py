@@ -15,7 +15,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
 from ringback.v1 import callback_pb2 as pb
-from ringback.v1 import callback_service_pb2 as service_pb
+from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.wire.callbacks import read_request, write_callback, write_event, write_request
 from ringback.wire.enums import STATES
 from tests.world.wire import ID, SERVICE_ID, TIMES, at, fields, timestamp

@@ -18,7 +18,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.service import FirstLeg, TargetPolicy
 from ringback.v1 import callback_pb2 as pb
-from ringback.v1 import callback_service_pb2 as service_pb
+from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.wire.callbacks import read_request
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES, PRIORITIES, STATES, TARGET_POLICIES

@@ -9,12 +9,12 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc, dialer_service_pb2_grpc, directory_service_pb2_grpc
 from ringback.v1 import directory_service_pb2 as directory_pb
 
 if TYPE_CHECKING:
-    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+    from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceAsyncStub
     from ringback.v1.dialer_service_pb2_grpc import DialerServiceAsyncStub
     from ringback.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
 
@@ -33,7 +33,7 @@ class Api:
     """A channel with all stubs, and a service to create callbacks for."""
 
     channel: grpc.aio.Channel
-    callbacks: "CallbackServiceAsyncStub"
+    callbacks: "CallbacksServiceAsyncStub"
     dialers: "DialerServiceAsyncStub"
     directory: "DirectoryServiceAsyncStub"
     service_id: str = ""
@@ -44,7 +44,7 @@ class Api:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield cls(
                 channel,
-                callback_service_pb2_grpc.CallbackServiceStub(channel),
+                callbacks_service_pb2_grpc.CallbacksServiceStub(channel),
                 dialer_service_pb2_grpc.DialerServiceStub(channel),
                 directory_service_pb2_grpc.DirectoryServiceStub(channel),
             )

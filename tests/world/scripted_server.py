@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import grpc
 
 from ringback.client import insecure_channel
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc as pb_grpc
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behaviour: TypeAlias = Callable[[Context], Awaitable[None]]
@@ -33,7 +33,7 @@ def fails(code: grpc.StatusCode) -> Behaviour:
 
 @asynccontextmanager
 async def listening(method: str, handle: Any, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[int]:
-    """Start a CallbackService with this method only; yield its port."""
+    """Start a CallbacksService with this method only; yield its port."""
     wrap: Any = (
         grpc.unary_stream_rpc_method_handler if method.startswith("Watch") else grpc.unary_unary_rpc_method_handler
     )
@@ -44,7 +44,7 @@ async def listening(method: str, handle: Any, credentials: grpc.ServerCredential
     )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("ringback.v1.CallbackService", {method: handler}),)
+        (grpc.method_handlers_generic_handler("ringback.v1.CallbacksService", {method: handler}),)
     )
     address = "127.0.0.1:0"
     port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
@@ -59,4 +59,4 @@ async def listening(method: str, handle: Any, credentials: grpc.ServerCredential
 async def serving(method: str, handle: Any) -> AsyncIterator[Any]:
     """Yield a stub that talks to such a server."""
     async with listening(method, handle) as port, insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield pb_grpc.CallbackServiceStub(channel)
+        yield pb_grpc.CallbacksServiceStub(channel)

@@ -17,7 +17,7 @@ import (
 // bench is one run of a command, against a server that has nothing to do yet.
 type bench struct {
 	count, inFlight, polls, lines int
-	callbacks                     ringbackv1.CallbackServiceClient
+	callbacks                     ringbackv1.CallbacksServiceClient
 	dialer                        ringbackv1.DialerServiceClient
 	service                       string
 }
@@ -51,7 +51,7 @@ func (b *bench) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.callbacks = ringbackv1.NewCallbackServiceClient(conn)
+	b.callbacks = ringbackv1.NewCallbacksServiceClient(conn)
 	b.dialer = ringbackv1.NewDialerServiceClient(conn)
 	created, err := ringbackv1.NewDirectoryServiceClient(conn).CreateService(ctx, &ringbackv1.CreateServiceRequest{
 		Service: &ringbackv1.Service{SipAddress: "sip:support@cc.example", MaxConcurrentCalls: proto.Int32(10_000)},

@@ -18,7 +18,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	callbacks := ringbackv1.NewCallbackServiceClient(conn)
+	callbacks := ringbackv1.NewCallbacksServiceClient(conn)
 	ctx := context.Background()
 
 	created, err := ringback.Create(ctx, callbacks, &ringbackv1.CreateCallbackRequest{

@@ -15,16 +15,16 @@ from typing import Any
 import grpc
 
 from ringback.client import create, insecure_channel, reason_of, violations_of, watch
-from ringback.v1 import callback_service_pb2 as callbacks
+from ringback.v1 import callbacks_service_pb2 as callbacks
 from ringback.v1 import dialer_service_pb2 as dialers
 from ringback.v1 import directory_service_pb2 as directory
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from ringback.v1.error_reason_pb2 import ErrorReason
 
 _STUBS: dict[str, tuple[Any, Any]] = {
-    "ringback.v1.CallbackService": (CallbackServiceStub, callbacks),
+    "ringback.v1.CallbacksService": (CallbacksServiceStub, callbacks),
     "ringback.v1.DialerService": (DialerServiceStub, dialers),
     "ringback.v1.DirectoryService": (DirectoryServiceStub, directory),
 }
@@ -37,7 +37,7 @@ class Driver:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
-        self._stub = CallbackServiceStub(channel)
+        self._stub = CallbacksServiceStub(channel)
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def begin(self, command: dict[str, Any]) -> None:

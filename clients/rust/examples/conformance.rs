@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use prost::Message;
-use ringback_client::v1::callback_service_client::CallbackServiceClient;
+use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
 use ringback_client::v1::dialer_service_client::DialerServiceClient;
 use ringback_client::v1::directory_service_client::DirectoryServiceClient;
 use ringback_client::v1::{ErrorReason, WatchCallbacksRequest, WatchCallbacksResponse};
@@ -48,7 +48,7 @@ async fn stop(command: Value, task: Option<JoinHandle<()>>) {
 }
 
 async fn execute(channel: Channel, command: Value) {
-    let mut callbacks = CallbackServiceClient::new(channel.clone());
+    let mut callbacks = CallbacksServiceClient::new(channel.clone());
     let outcome = if let Some(method) = command["call"].as_str() {
         call(channel, method, &command).await
     } else if let Some(request) = command.get("create") {
@@ -86,13 +86,13 @@ macro_rules! methods {
 
 async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
     methods!(channel, command, method, {
-        "ringback.v1.CallbackService/CreateCallback" => CallbackServiceClient.create_callback,
-        "ringback.v1.CallbackService/BatchCreateCallbacks" => CallbackServiceClient.batch_create_callbacks,
-        "ringback.v1.CallbackService/GetCallback" => CallbackServiceClient.get_callback,
-        "ringback.v1.CallbackService/ListCallbacks" => CallbackServiceClient.list_callbacks,
-        "ringback.v1.CallbackService/CancelCallback" => CallbackServiceClient.cancel_callback,
-        "ringback.v1.CallbackService/RescheduleCallback" => CallbackServiceClient.reschedule_callback,
-        "ringback.v1.CallbackService/ResolveCallbacks" => CallbackServiceClient.resolve_callbacks,
+        "ringback.v1.CallbacksService/CreateCallback" => CallbacksServiceClient.create_callback,
+        "ringback.v1.CallbacksService/BatchCreateCallbacks" => CallbacksServiceClient.batch_create_callbacks,
+        "ringback.v1.CallbacksService/GetCallback" => CallbacksServiceClient.get_callback,
+        "ringback.v1.CallbacksService/ListCallbacks" => CallbacksServiceClient.list_callbacks,
+        "ringback.v1.CallbacksService/CancelCallback" => CallbacksServiceClient.cancel_callback,
+        "ringback.v1.CallbacksService/RescheduleCallback" => CallbacksServiceClient.reschedule_callback,
+        "ringback.v1.CallbacksService/ResolveCallbacks" => CallbacksServiceClient.resolve_callbacks,
         "ringback.v1.DialerService/LeaseCallbacks" => DialerServiceClient.lease_callbacks,
         "ringback.v1.DialerService/ExtendLeases" => DialerServiceClient.extend_leases,
         "ringback.v1.DialerService/ReportProgress" => DialerServiceClient.report_progress,

@@ -28,7 +28,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// with its last token, which only [`watch`](crate::watch) knows.
 fn timeout_of(path: &str) -> Option<Duration> {
     match path.strip_prefix("/ringback.v1.")? {
-        "CallbackService/WatchCallbacks" => None,
+        "CallbacksService/WatchCallbacks" => None,
         "DialerService/LeaseCallbacks" => Some(Duration::from_secs(75)),
         _ => Some(Duration::from_secs(10)),
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::Channel;
 use crate::backoff::Backoff;
-use crate::v1::callback_service_client::CallbackServiceClient;
+use crate::v1::callbacks_service_client::CallbacksServiceClient;
 use crate::v1::{CreateCallbackRequest, CreateCallbackResponse};
 
 /// How long [`create`] usually goes on: long enough for a server to restart.
@@ -28,7 +28,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// What the server answered, see [`reason_of`](crate::reason_of). After `deadline`, the error of the last try:
 /// `Unavailable`, `Cancelled` or `DeadlineExceeded`. The callback may have been created then, too.
 pub async fn create(
-    client: &CallbackServiceClient<Channel>,
+    client: &CallbacksServiceClient<Channel>,
     request: CreateCallbackRequest,
     deadline: Duration,
 ) -> Result<CreateCallbackResponse, Status> {

@@ -9,10 +9,10 @@ use tracing::{debug, warn};
 
 use crate::Channel;
 use crate::backoff::Backoff;
-use crate::v1::callback_service_client::CallbackServiceClient;
+use crate::v1::callbacks_service_client::CallbacksServiceClient;
 use crate::v1::{WatchCallbacksRequest, WatchCallbacksResponse};
 
-// What the server makes of `heartbeat_interval`, as callback_service.proto says.
+// What the server makes of `heartbeat_interval`, as callbacks_service.proto says.
 const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(15);
 const MIN_HEARTBEAT: Duration = Duration::from_secs(1);
 const MAX_HEARTBEAT: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub type Responses = BoxStream<'static, Result<WatchCallbacksResponse, Status>>;
 /// The stream ends with an error when the server refuses the watch for good: with `InvalidArgument`, `NotFound`,
 /// `OutOfRange`, `PermissionDenied`, `Unauthenticated` or `Unimplemented`. It never ends otherwise.
 #[must_use]
-pub fn watch(client: &CallbackServiceClient<Channel>, request: WatchCallbacksRequest) -> Responses {
+pub fn watch(client: &CallbacksServiceClient<Channel>, request: WatchCallbacksRequest) -> Responses {
     let watcher = Watcher {
         client: client.clone(),
         silence: heartbeat_of(&request) * SILENT_INTERVALS,
@@ -55,7 +55,7 @@ pub fn watch(client: &CallbackServiceClient<Channel>, request: WatchCallbacksReq
 }
 
 struct Watcher {
-    client: CallbackServiceClient<Channel>,
+    client: CallbacksServiceClient<Channel>,
     request: WatchCallbacksRequest,
     silence: Duration,
     /// Of the response that the caller has, and may still be working on.

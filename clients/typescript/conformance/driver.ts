@@ -29,10 +29,10 @@ interface Rpc {
 }
 
 const transport = ringback.ringbackTransport({ address: process.argv[2] ?? "", plaintext: true });
-const callbacks = ringback.createClient(v1.CallbackService, transport);
+const callbacks = ringback.createClient(v1.CallbacksService, transport);
 
-/** All RPCs by name, such as "ringback.v1.CallbackService/GetCallback". */
-const methods = new Map([v1.CallbackService, v1.DialerService, v1.DirectoryService].flatMap(methodsOf));
+/** All RPCs by name, such as "ringback.v1.CallbacksService/GetCallback". */
+const methods = new Map([v1.CallbacksService, v1.DialerService, v1.DirectoryService].flatMap(methodsOf));
 
 function methodsOf(service: DescService): [string, Rpc][] {
   const client = ringback.createClient(service, transport) as unknown as Record<string, Rpc["call"]>;

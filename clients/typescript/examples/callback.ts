@@ -1,8 +1,8 @@
 import * as ringback from "@ringback/client";
-import { CallbackService, CallbackState, ErrorReason, Priority, SnapshotMode } from "@ringback/client/v1";
+import { CallbacksService, CallbackState, ErrorReason, Priority, SnapshotMode } from "@ringback/client/v1";
 
 const transport = ringback.ringbackTransport({ address: "localhost:50051", plaintext: true });
-const client = ringback.createClient(CallbackService, transport);
+const client = ringback.createClient(CallbacksService, transport);
 
 try {
   const { callback } = await ringback.createCallback(client, {

@@ -3,11 +3,11 @@ import { type Client, Code, ConnectError } from "@connectrpc/connect";
 
 import { delayMs, pace, pause } from "./back-off.js";
 import {
-  type CallbackService,
+  type CallbacksService,
   type CreateCallbackRequest,
   CreateCallbackRequestSchema,
   type CreateCallbackResponse,
-} from "./gen/ringback/v1/callback_service_pb.js";
+} from "./gen/ringback/v1/callbacks_service_pb.js";
 
 /** How long to try. */
 export interface CreateOptions {
@@ -32,7 +32,7 @@ const REPEATED_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Cancel
  * `signal` when that has aborted.
  */
 export async function createCallback(
-  client: Pick<Client<typeof CallbackService>, "createCallback">,
+  client: Pick<Client<typeof CallbacksService>, "createCallback">,
   request: MessageInitShape<typeof CreateCallbackRequestSchema>,
   { timeoutMs = DEFAULT_TIMEOUT_MS, signal = new AbortController().signal }: CreateOptions = {},
 ): Promise<CreateCallbackResponse> {

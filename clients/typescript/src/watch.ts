@@ -4,11 +4,11 @@ import { type Client, Code, ConnectError } from "@connectrpc/connect";
 
 import { delayMs, pace, pause } from "./back-off.js";
 import {
-  type CallbackService,
+  type CallbacksService,
   type WatchCallbacksRequest,
   WatchCallbacksRequestSchema,
   type WatchCallbacksResponse,
-} from "./gen/ringback/v1/callback_service_pb.js";
+} from "./gen/ringback/v1/callbacks_service_pb.js";
 
 /** How to end a watch, and how to hear of its interruptions. */
 export interface WatchOptions {
@@ -18,9 +18,9 @@ export interface WatchOptions {
   readonly onInterrupted?: (fault: ConnectError) => void;
 }
 
-type WatchClient = Pick<Client<typeof CallbackService>, "watchCallbacks">;
+type WatchClient = Pick<Client<typeof CallbacksService>, "watchCallbacks">;
 
-// What the server makes of `heartbeat_interval`, as callback_service.proto says; `pace` has the least.
+// What the server makes of `heartbeat_interval`, as callbacks_service.proto says; `pace` has the least.
 const DEFAULT_HEARTBEAT_MS = 15_000;
 const MAX_HEARTBEAT_MS = 60_000;
 // Two intervals make a silent connection suspect; the third is for slow networks and busy machines.

@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import type { Client, HandlerContext } from "@connectrpc/connect";
 import { Code, ConnectError, createCallback, createClient, ringbackTransport } from "@ringback/client";
-import { CallbackService, type CreateCallbackRequest, CreateCallbackRequestSchema } from "@ringback/client/v1";
+import { CallbacksService, type CreateCallbackRequest, CreateCallbackRequestSchema } from "@ringback/client/v1";
 
 import { cancelled, serve } from "./server.js";
 
@@ -16,11 +16,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 class Fake {
   readonly requests: CreateCallbackRequest[] = [];
 
-  private constructor(readonly client: Client<typeof CallbackService>) {}
+  private constructor(readonly client: Client<typeof CallbacksService>) {}
 
   static async start(t: TestContext, ...script: Code[]): Promise<Fake> {
     const server = await serve(t, (router) =>
-      router.rpc(CallbackService.method.createCallback, (request) => {
+      router.rpc(CallbacksService.method.createCallback, (request) => {
         fake.requests.push(request);
         const code = script.shift();
         if (code) throw new ConnectError("on purpose", code);
@@ -28,21 +28,21 @@ class Fake {
       }),
     );
     const transport = ringbackTransport({ address: server.address, plaintext: true });
-    const fake = new Fake(createClient(CallbackService, transport));
+    const fake = new Fake(createClient(CallbacksService, transport));
     return fake;
   }
 }
 
 /** A client whose creates are never answered. */
-async function silent(t: TestContext, onCall?: () => void): Promise<Client<typeof CallbackService>> {
+async function silent(t: TestContext, onCall?: () => void): Promise<Client<typeof CallbacksService>> {
   const server = await serve(t, (router) =>
-    router.rpc(CallbackService.method.createCallback, async (_, context: HandlerContext) => {
+    router.rpc(CallbacksService.method.createCallback, async (_, context: HandlerContext) => {
       onCall?.();
       await cancelled(context);
       return {};
     }),
   );
-  return createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  return createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
 }
 
 test("a create is repeated with the one id that it was given", async (t) => {

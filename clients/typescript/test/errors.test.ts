@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 
 import { Code, ConnectError, createClient, reasonOf, ringbackTransport, violationsOf } from "@ringback/client";
 import { BadRequestSchema, ErrorInfoSchema } from "@ringback/client/google/rpc/error_details_pb";
-import { CallbackService, ErrorReason, ErrorReasonSchema } from "@ringback/client/v1";
+import { CallbacksService, ErrorReason, ErrorReasonSchema } from "@ringback/client/v1";
 
 import { serve } from "./server.js";
 
@@ -14,11 +14,11 @@ const info = (reason: string, domain = "ringback.v1"): Detail => ({ desc: ErrorI
 /** What a client catches when a server fails with these details. */
 async function caught(t: TestContext, ...details: Detail[]): Promise<unknown> {
   const server = await serve(t, (router) =>
-    router.rpc(CallbackService.method.getCallback, () => {
+    router.rpc(CallbacksService.method.getCallback, () => {
       throw new ConnectError("on purpose", Code.InvalidArgument, undefined, details);
     }),
   );
-  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
   return client.getCallback({}).catch((error: unknown) => error);
 }
 

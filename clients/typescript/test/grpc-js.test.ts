@@ -9,7 +9,7 @@ import { Code, ConnectError, createClient, reasonOf, ringbackTransport, violatio
 import { BadRequestSchema, ErrorInfoSchema } from "@ringback/client/google/rpc/error_details_pb";
 import { type GrpcJsClient, grpcJsClient, grpcJsDefinition } from "@ringback/client/grpc-js";
 import {
-  CallbackService,
+  CallbacksService,
   type CreateCallbackRequest,
   type CreateCallbackResponse,
   CreateCallbackResponseSchema,
@@ -19,12 +19,12 @@ import {
 
 import { serve } from "./server.js";
 
-type CallbackClient = GrpcJsClient<typeof CallbackService>;
+type CallbackClient = GrpcJsClient<typeof CallbacksService>;
 
 /** A client of grpc-js, connected to a server of Connect. */
 async function connect(t: TestContext, routes: (router: ConnectRouter) => void): Promise<CallbackClient> {
   const { address } = await serve(t, routes);
-  const client = grpcJsClient(CallbackService, address, credentials.createInsecure());
+  const client = grpcJsClient(CallbacksService, address, credentials.createInsecure());
   t.after(() => client.close());
   return client;
 }
@@ -38,7 +38,7 @@ function createCallback(client: CallbackClient, requestId: string): Promise<Crea
 test("a unary call, with the deadline of the service config", async (t) => {
   const deadlines: (number | undefined)[] = [];
   const client = await connect(t, (router) =>
-    router.rpc(CallbackService.method.createCallback, ({ requestId }, context) => {
+    router.rpc(CallbacksService.method.createCallback, ({ requestId }, context) => {
       deadlines.push(context.timeoutMs());
       return { callback: { callbackId: requestId } };
     }),
@@ -49,7 +49,7 @@ test("a unary call, with the deadline of the service config", async (t) => {
 
 test("a stream", async (t) => {
   const client = await connect(t, (router) =>
-    router.rpc(CallbackService.method.watchCallbacks, async function* ({ resumeToken }) {
+    router.rpc(CallbacksService.method.watchCallbacks, async function* ({ resumeToken }) {
       yield { resumeToken: `${resumeToken}1` };
       yield { resumeToken: `${resumeToken}2` };
     }),
@@ -63,7 +63,7 @@ test("a stream", async (t) => {
 test("a refusal has a reason and violations", async (t) => {
   const fieldViolations = [{ field: "key", description: "is required" }];
   const client = await connect(t, (router) =>
-    router.rpc(CallbackService.method.createCallback, () => {
+    router.rpc(CallbacksService.method.createCallback, () => {
       throw new ConnectError("on purpose", Code.InvalidArgument, undefined, [
         { desc: ErrorInfoSchema, value: { domain: "ringback.v1", reason: "INVALID_FIELD" } },
         { desc: BadRequestSchema, value: { fieldViolations } },
@@ -82,7 +82,7 @@ test("a server of grpc-js takes the same definition", async (t) => {
   const server = new Server();
   t.after(() => server.forceShutdown());
   server.addService(
-    { createCallback: grpcJsDefinition(CallbackService).createCallback },
+    { createCallback: grpcJsDefinition(CallbacksService).createCallback },
     {
       createCallback({ request }: Call, answer: sendUnaryData<CreateCallbackResponse>) {
         answer(null, create(CreateCallbackResponseSchema, { callback: { callbackId: request.requestId } }));
@@ -90,6 +90,6 @@ test("a server of grpc-js takes the same definition", async (t) => {
     },
   );
   const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
-  const client = createClient(CallbackService, ringbackTransport({ address: `127.0.0.1:${port}`, plaintext: true }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: `127.0.0.1:${port}`, plaintext: true }));
   assert.equal((await client.createCallback({ requestId: "4711" })).callback?.callbackId, "4711");
 });

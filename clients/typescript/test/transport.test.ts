@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import type { CallOptions, Interceptor } from "@connectrpc/connect";
 import { Code, ConnectError, createClient, ringbackTransport } from "@ringback/client";
-import { CallbackService, DialerService } from "@ringback/client/v1";
+import { CallbacksService, DialerService } from "@ringback/client/v1";
 
 import { serve } from "./server.js";
 
@@ -25,7 +25,7 @@ test("a token arrives over TLS, a new one with each call", async (t) => {
   const server = await serve(
     t,
     (router) =>
-      router.rpc(CallbackService.method.getCallback, (_, { requestHeader }) => {
+      router.rpc(CallbacksService.method.getCallback, (_, { requestHeader }) => {
         seen.push(requestHeader.get("authorization"));
         return {};
       }),
@@ -33,7 +33,7 @@ test("a token arrives over TLS, a new one with each call", async (t) => {
   );
   const tokens = ["first", "second"];
   const token = () => tokens.shift() ?? "";
-  const client = createClient(CallbackService, ringbackTransport({ address: server.address, ca: pem, token }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, ca: pem, token }));
   await client.getCallback({});
   await client.getCallback({});
   assert.deepEqual(seen, ["Bearer first", "Bearer second"]);
@@ -41,7 +41,7 @@ test("a token arrives over TLS, a new one with each call", async (t) => {
 
 test("a certificate that nobody trusts is refused", async (t) => {
   const server = await serve(t, () => {}, selfSigned());
-  const client = createClient(CallbackService, ringbackTransport({ address: server.address, token: "secret" }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, token: "secret" }));
   await assert.rejects(client.getCallback({}), { code: Code.Unavailable, rawMessage: "self-signed certificate" });
 });
 
@@ -56,7 +56,7 @@ test("a token is never sent in plain text", () => {
 test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) => {
   const script: Code[] = [];
   const server = await serve(t, (router) =>
-    router.rpc(CallbackService.method.getCallback, () => {
+    router.rpc(CallbacksService.method.getCallback, () => {
       const code = script.shift();
       if (code) throw new ConnectError("on purpose", code);
       return {};
@@ -68,7 +68,7 @@ test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) 
     return next(request);
   };
   const transport = ringbackTransport({ address: server.address, plaintext: true, interceptors: [counts] });
-  const client = createClient(CallbackService, transport);
+  const client = createClient(CallbacksService, transport);
 
   script.push(...Array<Code>(4).fill(Code.Unavailable));
   assert.ok(await client.getCallback({}));
@@ -83,7 +83,7 @@ test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) 
 test("each method has its deadline, and a call can only shorten it", async (t) => {
   const seen: (string | null)[] = [];
   const server = await serve(t, (router) => {
-    router.rpc(CallbackService.method.getCallback, (_, { requestHeader }) => {
+    router.rpc(CallbacksService.method.getCallback, (_, { requestHeader }) => {
       seen.push(requestHeader.get("grpc-timeout"));
       return {};
     });
@@ -91,13 +91,13 @@ test("each method has its deadline, and a call can only shorten it", async (t) =
       seen.push(requestHeader.get("grpc-timeout"));
       return {};
     });
-    router.rpc(CallbackService.method.watchCallbacks, async function* (_, { requestHeader }) {
+    router.rpc(CallbacksService.method.watchCallbacks, async function* (_, { requestHeader }) {
       seen.push(requestHeader.get("grpc-timeout"));
       yield {};
     });
   });
   const transport = ringbackTransport({ address: server.address, plaintext: true });
-  const callbacks = createClient(CallbackService, transport);
+  const callbacks = createClient(CallbacksService, transport);
   const get = (options: CallOptions) => callbacks.getCallback({}, options);
 
   for (const options of [{}, { timeoutMs: 5_000 }, { timeoutMs: 60_000 }, { timeoutMs: 0 }]) await get(options);
@@ -111,16 +111,16 @@ test("each method has its deadline, and a call can only shorten it", async (t) =
 test("a lost connection is UNAVAILABLE, and the next call has a new one", async (t) => {
   let calls = 0;
   const server = await serve(t, (router) => {
-    router.rpc(CallbackService.method.getCallback, () => {
+    router.rpc(CallbacksService.method.getCallback, () => {
       if (++calls < 3) server.disconnect();
       return {};
     });
-    router.rpc(CallbackService.method.watchCallbacks, async function* () {
+    router.rpc(CallbacksService.method.watchCallbacks, async function* () {
       yield {};
       server.disconnect();
     });
   });
-  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
   const responses = client.watchCallbacks({})[Symbol.asyncIterator]();
   await responses.next();
   await assert.rejects(responses.next(), { code: Code.Unavailable });
@@ -131,11 +131,11 @@ test("a lost connection is UNAVAILABLE, and the next call has a new one", async 
 test("a call that its caller ends is CANCELLED, not a lost connection", async (t) => {
   const stop = new AbortController();
   const server = await serve(t, (router) =>
-    router.rpc(CallbackService.method.getCallback, () => {
+    router.rpc(CallbacksService.method.getCallback, () => {
       stop.abort();
       return {};
     }),
   );
-  const client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
   await assert.rejects(client.getCallback({}, { signal: stop.signal }), { code: Code.Canceled });
 });

@@ -8,7 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { Client, HandlerContext } from "@connectrpc/connect";
 import { Code, ConnectError, createClient, ringbackTransport, watchCallbacks } from "@ringback/client";
-import { CallbackService, WatchCallbacksRequestSchema } from "@ringback/client/v1";
+import { CallbacksService, WatchCallbacksRequestSchema } from "@ringback/client/v1";
 
 import { cancelled, serve, type TestServer } from "./server.js";
 
@@ -25,15 +25,15 @@ const fails = (code: Code): Misbehaviour => {
 /** Each stream sends one response with the next token, and then does the next thing of its script. */
 class Fake {
   readonly resumedFrom: string[] = [];
-  readonly client: Client<typeof CallbackService>;
+  readonly client: Client<typeof CallbacksService>;
 
   private constructor(server: TestServer) {
-    this.client = createClient(CallbackService, ringbackTransport({ address: server.address, plaintext: true }));
+    this.client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
   }
 
   static async start(t: TestContext, ...script: Misbehaviour[]): Promise<Fake> {
     const server = await serve(t, (router) =>
-      router.rpc(CallbackService.method.watchCallbacks, async function* ({ resumeToken }, context) {
+      router.rpc(CallbacksService.method.watchCallbacks, async function* ({ resumeToken }, context) {
         fake.resumedFrom.push(resumeToken);
         yield { resumeToken: `${fake.resumedFrom.length}` };
         await script.shift()?.(context, server);

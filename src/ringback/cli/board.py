@@ -14,7 +14,7 @@ from ringback.cli.session import Session
 from ringback.cli.tables import external_key, last_attempt, plain_table, state_text, time_of_day
 from ringback.cli.values import ENDED, PRIORITIES
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 
 _COLUMNS: Mapping[str, Callable[[cb.Callback], str | Text]] = MappingProxyType(
     {

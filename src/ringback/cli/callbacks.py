@@ -19,7 +19,7 @@ from ringback.cli.session import Session, client_command
 from ringback.cli.tables import callback_page, callbacks_table, state_text
 from ringback.cli.values import PRIORITIES
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 
 _MAX_PAGE_SIZE = 1000
 

@@ -10,7 +10,7 @@ from ringback.cli.session import Session, client_command
 from ringback.cli.tables import state_text
 from ringback.cli.values import PRIORITIES, is_guid
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 
 
 @click.command()

@@ -23,7 +23,7 @@ from ringback.cli.tables import state_text, time_of_day
 from ringback.cli.values import OUTCOMES, PRIORITIES, STATES, timestamp
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory
 
 # Few enough that callbacks wait for each other, and their priorities show.

@@ -14,12 +14,12 @@ from grpc import StatusCode
 from rich.console import Console
 
 from ringback.client import insecure_channel, reason_of, violations_of
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceStub
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from ringback.v1.error_reason_pb2 import ErrorReason
 
 if TYPE_CHECKING:
-    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+    from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceAsyncStub
     from ringback.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
 
 DEFAULT_SERVER = "127.0.0.1:50051"
@@ -58,7 +58,7 @@ def _explain(error: grpc.aio.AioRpcError, server: str) -> list[str]:
 class Session:
     """The connection of one command, and the form of its output."""
 
-    callbacks: "CallbackServiceAsyncStub"
+    callbacks: "CallbacksServiceAsyncStub"
     directory: "DirectoryServiceAsyncStub"
     timeout_s: float
     as_json: bool
@@ -67,7 +67,7 @@ class Session:
     @classmethod
     def on(cls, channel: grpc.aio.Channel, *, timeout_s: float = DEFAULT_TIMEOUT_S, as_json: bool = False) -> "Session":
         return cls(
-            callbacks=CallbackServiceStub(channel),
+            callbacks=CallbacksServiceStub(channel),
             directory=DirectoryServiceStub(channel),
             timeout_s=timeout_s,
             as_json=as_json,

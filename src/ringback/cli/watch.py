@@ -11,7 +11,7 @@ import click
 from ringback.cli.board import Board, Condition, follow, show_live
 from ringback.cli.params import Wanted, filter_options
 from ringback.cli.session import Session, client_command
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 
 
 def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:

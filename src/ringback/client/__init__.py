@@ -1,7 +1,7 @@
 """What a client of Ringback needs besides the stubs: channels, creating once, watching without a gap, reading errors.
 
     async with insecure_channel("127.0.0.1:50051") as channel:
-        stub = CallbackServiceStub(channel)
+        stub = CallbacksServiceStub(channel)
         created = await create(stub, CreateCallbackRequest(callback_request=...))
         async for response in watch(stub, WatchCallbacksRequest(snapshot_mode=SNAPSHOT_MODE_WHEN_NEEDED)):
             ...

@@ -8,7 +8,7 @@ FIRST_DELAY_S: Final = 0.1
 MAX_DELAY_S: Final = 5.0
 # One try of a create.
 TRY_S: Final = 10.0
-# What the server makes of a `heartbeat_interval` that is shorter, as callback_service.proto says.
+# What the server makes of a `heartbeat_interval` that is shorter, as callbacks_service.proto says.
 MIN_HEARTBEAT_S: Final = 1.0
 
 

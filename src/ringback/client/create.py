@@ -8,17 +8,17 @@ import grpc
 from grpc import StatusCode
 
 from ringback.client import backoff
-from ringback.v1.callback_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
+from ringback.v1.callbacks_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
 
 if TYPE_CHECKING:
-    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+    from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceAsyncStub
 
 # A try that ends like this may have created the callback. A server that stops cancels what it can't finish.
 _UNCERTAIN_CODES: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED})
 
 
 async def create(
-    stub: "CallbackServiceAsyncStub", request: CreateCallbackRequest, timeout_s: float = 30
+    stub: "CallbacksServiceAsyncStub", request: CreateCallbackRequest, timeout_s: float = 30
 ) -> CreateCallbackResponse:
     """Create one callback, once, however many tries it takes to get a response: also over a restart of the server.
 

@@ -10,14 +10,14 @@ import grpc
 from grpc import StatusCode
 
 from ringback.client import backoff
-from ringback.v1.callback_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
+from ringback.v1.callbacks_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
 
 if TYPE_CHECKING:
-    from ringback.v1.callback_service_pb2_grpc import CallbackServiceAsyncStub
+    from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceAsyncStub
 
 _log = logging.getLogger(__name__)
 
-# What the server makes of `heartbeat_interval`, as callback_service.proto says.
+# What the server makes of `heartbeat_interval`, as callbacks_service.proto says.
 _DEFAULT_HEARTBEAT_S: Final = 15.0
 _MAX_HEARTBEAT_S: Final = 60.0
 # Two intervals make a silent connection suspect; the third is for slow networks and busy machines.
@@ -41,7 +41,7 @@ class _Broken(Exception):  # noqa: N818 - a reason to reconnect, which no caller
 
 
 async def watch(
-    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+    stub: "CallbacksServiceAsyncStub", request: WatchCallbacksRequest
 ) -> AsyncGenerator[WatchCallbacksResponse, None]:
     """Watch callbacks for as long as the caller iterates, over broken connections and restarts of the server.
 
@@ -76,7 +76,7 @@ async def watch(
 
 
 async def _stream(
-    stub: "CallbackServiceAsyncStub", request: WatchCallbacksRequest
+    stub: "CallbacksServiceAsyncStub", request: WatchCallbacksRequest
 ) -> AsyncGenerator[WatchCallbacksResponse, None]:
     """Yield from one stream, until its OK end. Raise `_Broken`, and `AioRpcError` for what is final."""
     silence_s = _SILENT_INTERVALS * _heartbeat_s(request)

@@ -10,11 +10,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ringback.config import Listen
 from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.reflection import add_reflection
-from ringback.v1.callback_service_pb2_grpc import CallbackServiceServicer, add_CallbackServiceServicer_to_server
+from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceServicer, add_CallbacksServiceServicer_to_server
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_DialerServiceServicer_to_server
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceServicer, add_DirectoryServiceServicer_to_server
 
-SERVICES = ("ringback.v1.CallbackService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
+SERVICES = ("ringback.v1.CallbacksService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
 # gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
 MAX_RECEIVE_BYTES = 4 * 1024 * 1024
 _HEALTH_UPDATE_S = 1.0
@@ -56,13 +56,13 @@ class Server:
     def add_services(
         self,
         gate: Gate,
-        callbacks: CallbackServiceServicer,
+        callbacks: CallbacksServiceServicer,
         dialers: DialerServiceServicer,
         directory: DirectoryServiceServicer,
     ) -> None:
         """Add our services, each of whose calls goes through the one entry."""
         entry: Any = Entry(self.grpc, gate)
-        add_CallbackServiceServicer_to_server(callbacks, entry)
+        add_CallbacksServiceServicer_to_server(callbacks, entry)
         add_DialerServiceServicer_to_server(dialers, entry)
         add_DirectoryServiceServicer_to_server(directory, entry)
 

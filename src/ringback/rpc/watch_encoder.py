@@ -4,7 +4,7 @@ from weakref import WeakKeyDictionary
 
 from ringback.application.events.watch_batches import WatchBatch
 from ringback.ports.clock import Clock
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import write_event
 from ringback.wire.values import write_time
 

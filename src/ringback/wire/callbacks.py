@@ -9,7 +9,7 @@ from ringback.domain.callback import Attempt, Callback
 from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
 from ringback.v1 import callback_pb2 as pb
-from ringback.v1 import callback_service_pb2 as service_pb
+from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.wire.enums import OUTCOMES, STATES
 from ringback.wire.values import read_time, write_time
 

@@ -25,7 +25,7 @@ from grpc import StatusCode
 from ringback.domain import errors
 from ringback.domain.errors import CallbackNotFound, Fault, InvalidRequest, ServiceNotFound
 from ringback.domain.key import ExternalTaskKey
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.ports.location import PostgresUrl
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import callback_service_pb2 as callbacks_pb
+from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
 from tests.world.postgres import Cluster

@@ -33,7 +33,7 @@ type command struct {
 
 // driver carries out commands on one connection, each in a goroutine of its own.
 type driver struct {
-	callbacks ringbackv1.CallbackServiceClient
+	callbacks ringbackv1.CallbacksServiceClient
 	methods   map[string]method
 	tasks     map[int]task
 
@@ -53,7 +53,7 @@ func main() {
 		log.Fatal(err)
 	}
 	d := &driver{
-		callbacks: ringbackv1.NewCallbackServiceClient(conn),
+		callbacks: ringbackv1.NewCallbacksServiceClient(conn),
 		methods:   methodsOf(conn),
 		tasks:     map[int]task{},
 		answers:   json.NewEncoder(os.Stdout),

@@ -33,17 +33,17 @@ func unary[Request, Response proto.Message](
 
 // methodsOf has all unary calls of all services, by their full names.
 func methodsOf(conn grpc.ClientConnInterface) map[string]method {
-	callbacks := ringbackv1.NewCallbackServiceClient(conn)
+	callbacks := ringbackv1.NewCallbacksServiceClient(conn)
 	dialer := ringbackv1.NewDialerServiceClient(conn)
 	directory := ringbackv1.NewDirectoryServiceClient(conn)
 	return map[string]method{
-		ringbackv1.CallbackService_CreateCallback_FullMethodName:       unary(callbacks.CreateCallback),
-		ringbackv1.CallbackService_BatchCreateCallbacks_FullMethodName: unary(callbacks.BatchCreateCallbacks),
-		ringbackv1.CallbackService_GetCallback_FullMethodName:          unary(callbacks.GetCallback),
-		ringbackv1.CallbackService_ListCallbacks_FullMethodName:        unary(callbacks.ListCallbacks),
-		ringbackv1.CallbackService_CancelCallback_FullMethodName:       unary(callbacks.CancelCallback),
-		ringbackv1.CallbackService_RescheduleCallback_FullMethodName:   unary(callbacks.RescheduleCallback),
-		ringbackv1.CallbackService_ResolveCallbacks_FullMethodName:     unary(callbacks.ResolveCallbacks),
+		ringbackv1.CallbacksService_CreateCallback_FullMethodName:       unary(callbacks.CreateCallback),
+		ringbackv1.CallbacksService_BatchCreateCallbacks_FullMethodName: unary(callbacks.BatchCreateCallbacks),
+		ringbackv1.CallbacksService_GetCallback_FullMethodName:          unary(callbacks.GetCallback),
+		ringbackv1.CallbacksService_ListCallbacks_FullMethodName:        unary(callbacks.ListCallbacks),
+		ringbackv1.CallbacksService_CancelCallback_FullMethodName:       unary(callbacks.CancelCallback),
+		ringbackv1.CallbacksService_RescheduleCallback_FullMethodName:   unary(callbacks.RescheduleCallback),
+		ringbackv1.CallbacksService_ResolveCallbacks_FullMethodName:     unary(callbacks.ResolveCallbacks),
 		ringbackv1.DialerService_LeaseCallbacks_FullMethodName:         unary(dialer.LeaseCallbacks),
 		ringbackv1.DialerService_ExtendLeases_FullMethodName:           unary(dialer.ExtendLeases),
 		ringbackv1.DialerService_ReportProgress_FullMethodName:         unary(dialer.ReportProgress),

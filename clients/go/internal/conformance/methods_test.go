@@ -12,7 +12,7 @@ import (
 func TestAllUnaryMethodsAreThere(t *testing.T) {
 	methods := methodsOf(nil)
 	for _, file := range []protoreflect.FileDescriptor{
-		ringbackv1.File_ringback_v1_callback_service_proto,
+		ringbackv1.File_ringback_v1_callbacks_service_proto,
 		ringbackv1.File_ringback_v1_dialer_service_proto,
 		ringbackv1.File_ringback_v1_directory_service_proto,
 	} {

@@ -14,7 +14,7 @@ import (
 
 type (
 	responses = iter.Seq2[*ringbackv1.WatchCallbacksResponse, error]
-	watch     func(context.Context, ringbackv1.CallbackServiceClient, *ringbackv1.WatchCallbacksRequest) responses
+	watch     func(context.Context, ringbackv1.CallbacksServiceClient, *ringbackv1.WatchCallbacksRequest) responses
 )
 
 // follow answers every response, and the end unless it was asked for.
@@ -42,7 +42,7 @@ func (d *driver) follow(ctx context.Context, id int, data []byte, watch watch) {
 
 // streamOnce is one plain stream, in the form of ringback.Watch.
 func streamOnce(
-	ctx context.Context, client ringbackv1.CallbackServiceClient, request *ringbackv1.WatchCallbacksRequest,
+	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
 ) responses {
 	return func(yield func(*ringbackv1.WatchCallbacksResponse, error) bool) {
 		stream, err := client.WatchCallbacks(ctx, request)

@@ -952,7 +952,7 @@ impl CallbackEventType {
     }
 }
 /// Generated client implementations.
-pub mod callback_service_client {
+pub mod callbacks_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -986,10 +986,10 @@ pub mod callback_service_client {
     /// Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
     /// 4 MiB.
     #[derive(Debug, Clone)]
-    pub struct CallbackServiceClient<T> {
+    pub struct CallbacksServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> CallbackServiceClient<T>
+    impl<T> CallbacksServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -1007,7 +1007,7 @@ pub mod callback_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> CallbackServiceClient<InterceptedService<T, F>>
+        ) -> CallbacksServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -1021,7 +1021,7 @@ pub mod callback_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            CallbackServiceClient::new(InterceptedService::new(inner, interceptor))
+            CallbacksServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -1075,12 +1075,12 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/CreateCallback",
+                "/ringback.v1.CallbacksService/CreateCallback",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("ringback.v1.CallbackService", "CreateCallback"),
+                    GrpcMethod::new("ringback.v1.CallbacksService", "CreateCallback"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -1107,13 +1107,13 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/BatchCreateCallbacks",
+                "/ringback.v1.CallbacksService/BatchCreateCallbacks",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new(
-                        "ringback.v1.CallbackService",
+                        "ringback.v1.CallbacksService",
                         "BatchCreateCallbacks",
                     ),
                 );
@@ -1139,11 +1139,11 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/GetCallback",
+                "/ringback.v1.CallbacksService/GetCallback",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("ringback.v1.CallbackService", "GetCallback"));
+                .insert(GrpcMethod::new("ringback.v1.CallbacksService", "GetCallback"));
             self.inner.unary(req, path, codec).await
         }
         /// Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
@@ -1169,11 +1169,13 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/ListCallbacks",
+                "/ringback.v1.CallbacksService/ListCallbacks",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("ringback.v1.CallbackService", "ListCallbacks"));
+                .insert(
+                    GrpcMethod::new("ringback.v1.CallbacksService", "ListCallbacks"),
+                );
             self.inner.unary(req, path, codec).await
         }
         /// Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
@@ -1198,12 +1200,12 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/CancelCallback",
+                "/ringback.v1.CallbacksService/CancelCallback",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("ringback.v1.CallbackService", "CancelCallback"),
+                    GrpcMethod::new("ringback.v1.CallbacksService", "CancelCallback"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -1230,12 +1232,12 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/RescheduleCallback",
+                "/ringback.v1.CallbacksService/RescheduleCallback",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("ringback.v1.CallbackService", "RescheduleCallback"),
+                    GrpcMethod::new("ringback.v1.CallbacksService", "RescheduleCallback"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -1261,12 +1263,12 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/ResolveCallbacks",
+                "/ringback.v1.CallbacksService/ResolveCallbacks",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("ringback.v1.CallbackService", "ResolveCallbacks"),
+                    GrpcMethod::new("ringback.v1.CallbacksService", "ResolveCallbacks"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -1298,19 +1300,19 @@ pub mod callback_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/ringback.v1.CallbackService/WatchCallbacks",
+                "/ringback.v1.CallbacksService/WatchCallbacks",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
-                    GrpcMethod::new("ringback.v1.CallbackService", "WatchCallbacks"),
+                    GrpcMethod::new("ringback.v1.CallbacksService", "WatchCallbacks"),
                 );
             self.inner.server_streaming(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod callback_service_server {
+pub mod callbacks_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -1319,9 +1321,9 @@ pub mod callback_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with CallbackServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with CallbacksServiceServer.
     #[async_trait]
-    pub trait CallbackService: std::marker::Send + std::marker::Sync + 'static {
+    pub trait CallbacksService: std::marker::Send + std::marker::Sync + 'static {
         /// Takes one callback request. Idempotent, see above.
         ///
         /// INVALID_FIELD (all faults at once, nothing stored), SERVICE_NOT_FOUND, CALLBACK_ALREADY_EXISTS,
@@ -1465,14 +1467,14 @@ pub mod callback_service_server {
     /// Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
     /// 4 MiB.
     #[derive(Debug)]
-    pub struct CallbackServiceServer<T> {
+    pub struct CallbacksServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> CallbackServiceServer<T> {
+    impl<T> CallbacksServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -1523,9 +1525,9 @@ pub mod callback_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for CallbackServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CallbacksServiceServer<T>
     where
-        T: CallbackService,
+        T: CallbacksService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -1540,11 +1542,11 @@ pub mod callback_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/ringback.v1.CallbackService/CreateCallback" => {
+                "/ringback.v1.CallbacksService/CreateCallback" => {
                     #[allow(non_camel_case_types)]
-                    struct CreateCallbackSvc<T: CallbackService>(pub Arc<T>);
+                    struct CreateCallbackSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::CreateCallbackRequest>
                     for CreateCallbackSvc<T> {
                         type Response = super::CreateCallbackResponse;
@@ -1558,7 +1560,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::create_callback(&inner, request)
+                                <T as CallbacksService>::create_callback(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1586,11 +1588,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/BatchCreateCallbacks" => {
+                "/ringback.v1.CallbacksService/BatchCreateCallbacks" => {
                     #[allow(non_camel_case_types)]
-                    struct BatchCreateCallbacksSvc<T: CallbackService>(pub Arc<T>);
+                    struct BatchCreateCallbacksSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::BatchCreateCallbacksRequest>
                     for BatchCreateCallbacksSvc<T> {
                         type Response = super::BatchCreateCallbacksResponse;
@@ -1604,7 +1606,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::batch_create_callbacks(
+                                <T as CallbacksService>::batch_create_callbacks(
                                         &inner,
                                         request,
                                     )
@@ -1635,11 +1637,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/GetCallback" => {
+                "/ringback.v1.CallbacksService/GetCallback" => {
                     #[allow(non_camel_case_types)]
-                    struct GetCallbackSvc<T: CallbackService>(pub Arc<T>);
+                    struct GetCallbackSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::GetCallbackRequest>
                     for GetCallbackSvc<T> {
                         type Response = super::GetCallbackResponse;
@@ -1653,7 +1655,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::get_callback(&inner, request).await
+                                <T as CallbacksService>::get_callback(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -1680,11 +1682,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/ListCallbacks" => {
+                "/ringback.v1.CallbacksService/ListCallbacks" => {
                     #[allow(non_camel_case_types)]
-                    struct ListCallbacksSvc<T: CallbackService>(pub Arc<T>);
+                    struct ListCallbacksSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::ListCallbacksRequest>
                     for ListCallbacksSvc<T> {
                         type Response = super::ListCallbacksResponse;
@@ -1698,7 +1700,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::list_callbacks(&inner, request)
+                                <T as CallbacksService>::list_callbacks(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1726,11 +1728,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/CancelCallback" => {
+                "/ringback.v1.CallbacksService/CancelCallback" => {
                     #[allow(non_camel_case_types)]
-                    struct CancelCallbackSvc<T: CallbackService>(pub Arc<T>);
+                    struct CancelCallbackSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::CancelCallbackRequest>
                     for CancelCallbackSvc<T> {
                         type Response = super::CancelCallbackResponse;
@@ -1744,7 +1746,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::cancel_callback(&inner, request)
+                                <T as CallbacksService>::cancel_callback(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1772,11 +1774,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/RescheduleCallback" => {
+                "/ringback.v1.CallbacksService/RescheduleCallback" => {
                     #[allow(non_camel_case_types)]
-                    struct RescheduleCallbackSvc<T: CallbackService>(pub Arc<T>);
+                    struct RescheduleCallbackSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::RescheduleCallbackRequest>
                     for RescheduleCallbackSvc<T> {
                         type Response = super::RescheduleCallbackResponse;
@@ -1790,7 +1792,10 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::reschedule_callback(&inner, request)
+                                <T as CallbacksService>::reschedule_callback(
+                                        &inner,
+                                        request,
+                                    )
                                     .await
                             };
                             Box::pin(fut)
@@ -1818,11 +1823,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/ResolveCallbacks" => {
+                "/ringback.v1.CallbacksService/ResolveCallbacks" => {
                     #[allow(non_camel_case_types)]
-                    struct ResolveCallbacksSvc<T: CallbackService>(pub Arc<T>);
+                    struct ResolveCallbacksSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::UnaryService<super::ResolveCallbacksRequest>
                     for ResolveCallbacksSvc<T> {
                         type Response = super::ResolveCallbacksResponse;
@@ -1836,7 +1841,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::resolve_callbacks(&inner, request)
+                                <T as CallbacksService>::resolve_callbacks(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1864,11 +1869,11 @@ pub mod callback_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/ringback.v1.CallbackService/WatchCallbacks" => {
+                "/ringback.v1.CallbacksService/WatchCallbacks" => {
                     #[allow(non_camel_case_types)]
-                    struct WatchCallbacksSvc<T: CallbackService>(pub Arc<T>);
+                    struct WatchCallbacksSvc<T: CallbacksService>(pub Arc<T>);
                     impl<
-                        T: CallbackService,
+                        T: CallbacksService,
                     > tonic::server::ServerStreamingService<super::WatchCallbacksRequest>
                     for WatchCallbacksSvc<T> {
                         type Response = super::WatchCallbacksResponse;
@@ -1883,7 +1888,7 @@ pub mod callback_service_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as CallbackService>::watch_callbacks(&inner, request)
+                                <T as CallbacksService>::watch_callbacks(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -1933,7 +1938,7 @@ pub mod callback_service_server {
             }
         }
     }
-    impl<T> Clone for CallbackServiceServer<T> {
+    impl<T> Clone for CallbacksServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -1946,8 +1951,8 @@ pub mod callback_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "ringback.v1.CallbackService";
-    impl<T> tonic::server::NamedService for CallbackServiceServer<T> {
+    pub const SERVICE_NAME: &str = "ringback.v1.CallbacksService";
+    impl<T> tonic::server::NamedService for CallbacksServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

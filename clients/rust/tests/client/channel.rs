@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use ringback_client::v1::CreateCallbackRequest;
-use ringback_client::v1::callback_service_client::CallbackServiceClient;
+use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
 use ringback_client::{Channel, ConnectError};
 use tokio::net::TcpListener;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
@@ -40,7 +40,7 @@ async fn a_lost_connection_is_unavailable() {
     let address = listener.local_addr().unwrap();
     // Hangs up on everybody.
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
-    let mut client = CallbackServiceClient::new(Channel::plain_text(address.to_string()).build().unwrap());
+    let mut client = CallbacksServiceClient::new(Channel::plain_text(address.to_string()).build().unwrap());
 
     let status = client.create_callback(CreateCallbackRequest::default()).await.unwrap_err();
 
@@ -56,7 +56,7 @@ async fn sends_the_token_over_tls() {
     let port = server.serve(tls).await.port();
     let channel = Channel::secure(format!("localhost:{port}")).root_certificates(cert.pem()).bearer_token("secret");
 
-    let mut client = CallbackServiceClient::new(channel.build().unwrap());
+    let mut client = CallbacksServiceClient::new(channel.build().unwrap());
     client.create_callback(CreateCallbackRequest::default()).await.unwrap();
 
     assert_eq!(server.authorization().as_deref(), Some("Bearer secret"));

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use ringback_client::Channel;
-use ringback_client::v1::callback_service_client::CallbackServiceClient;
-use ringback_client::v1::callback_service_server::{CallbackService, CallbackServiceServer};
+use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
+use ringback_client::v1::callbacks_service_server::{CallbacksService, CallbacksServiceServer};
 use ringback_client::v1::{
     CreateCallbackRequest, CreateCallbackResponse, WatchCallbacksRequest, WatchCallbacksResponse,
 };
@@ -60,16 +60,16 @@ impl Fake {
     }
 
     /// Serves in plain text, and gives a client with the recommended set-up.
-    pub async fn client(self: &Arc<Self>) -> CallbackServiceClient<Channel> {
+    pub async fn client(self: &Arc<Self>) -> CallbacksServiceClient<Channel> {
         let address = self.serve(Server::builder()).await;
-        CallbackServiceClient::new(Channel::plain_text(address.to_string()).build().unwrap())
+        CallbacksServiceClient::new(Channel::plain_text(address.to_string()).build().unwrap())
     }
 
     /// Serves for as long as the test runs.
     pub async fn serve(self: &Arc<Self>, mut server: Server) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router: Router = server.add_service(CallbackServiceServer::from_arc(self.clone()));
+        let router: Router = server.add_service(CallbacksServiceServer::from_arc(self.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
         address
     }
@@ -92,7 +92,7 @@ impl Fake {
 }
 
 #[async_trait]
-impl CallbackService for Fake {
+impl CallbacksService for Fake {
     async fn create_callback(
         &self,
         request: Request<CreateCallbackRequest>,

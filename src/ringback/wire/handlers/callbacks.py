@@ -1,4 +1,4 @@
-"""CallbackService: requests are created, read, changed and watched."""
+"""CallbacksService: requests are created, read, changed and watched."""
 
 from collections.abc import AsyncGenerator
 
@@ -11,7 +11,7 @@ from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
 from ringback.domain.request import due_violation, priority_violation, read_target, text_violation
 from ringback.ports.clock import Clock
-from ringback.v1 import callback_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
 from ringback.wire.errors import to_error
 from ringback.wire.filters import read_filter, read_key
@@ -23,8 +23,8 @@ MIN_HEARTBEAT_S = 1.0
 MAX_HEARTBEAT_S = 60.0
 
 
-class CallbackHandlers:
-    """The handlers of CallbackService."""
+class CallbacksHandlers:
+    """The handlers of CallbacksService."""
 
     def __init__(
         self,

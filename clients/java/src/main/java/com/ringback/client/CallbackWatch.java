@@ -2,8 +2,8 @@ package com.ringback.client;
 
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 
-import com.ringback.v1.CallbackServiceGrpc;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CallbacksServiceGrpc;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.WatchCallbacksRequest;
 import com.ringback.v1.WatchCallbacksResponse;
 import io.grpc.Context;
@@ -48,7 +48,7 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
           Status.Code.UNAUTHENTICATED,
           Status.Code.UNIMPLEMENTED);
 
-  private final CallbackServiceBlockingStub stub;
+  private final CallbacksServiceBlockingStub stub;
   private final Timing timing;
   private final Iterator<WatchCallbacksResponse> responses = new Responses();
   private final CountDownLatch closed = new CountDownLatch(1);
@@ -62,7 +62,7 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
   private boolean answered;
   private int failures;
 
-  CallbackWatch(CallbackServiceBlockingStub stub, WatchCallbacksRequest request, Timing timing) {
+  CallbackWatch(CallbacksServiceBlockingStub stub, WatchCallbacksRequest request, Timing timing) {
     this.stub = stub;
     this.request = request;
     this.timing = timing;
@@ -144,7 +144,7 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
       stream =
           ClientCalls.blockingV2ServerStreamingCall(
               stub.getChannel(),
-              CallbackServiceGrpc.getWatchCallbacksMethod(),
+              CallbacksServiceGrpc.getWatchCallbacksMethod(),
               stub.getCallOptions().withDeadline(null),
               request);
       if (isClosed()) {

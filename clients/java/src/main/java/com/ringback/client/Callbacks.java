@@ -3,7 +3,7 @@ package com.ringback.client;
 import static java.util.concurrent.TimeUnit.NANOSECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.CreateCallbackResponse;
 import com.ringback.v1.WatchCallbacksRequest;
@@ -42,12 +42,12 @@ public final class Callbacks {
    * @throws StatusRuntimeException when the server refuses it, or with the last error of many
    */
   public static CreateCallbackResponse create(
-      CallbackServiceBlockingStub stub, CreateCallbackRequest request) {
+      CallbacksServiceBlockingStub stub, CreateCallbackRequest request) {
     return create(stub, request, Timing.STANDARD);
   }
 
   static CreateCallbackResponse create(
-      CallbackServiceBlockingStub stub, CreateCallbackRequest request, Timing timing) {
+      CallbacksServiceBlockingStub stub, CreateCallbackRequest request, Timing timing) {
     CreateCallbackRequest repeatable = repeatable(request);
     Deadline set = stub.getCallOptions().getDeadline();
     Deadline overall = set != null ? set : Deadline.after(DEFAULT_TIMEOUT_SECONDS, SECONDS);
@@ -75,7 +75,7 @@ public final class Callbacks {
   }
 
   /** Whether a new try would be in nobody's interest. */
-  static boolean callerHasLeft(CallbackServiceBlockingStub stub) {
+  static boolean callerHasLeft(CallbacksServiceBlockingStub stub) {
     return Thread.currentThread().isInterrupted()
         || Context.current().isCancelled()
         || (stub.getChannel() instanceof ManagedChannel channel && channel.isShutdown());
@@ -98,7 +98,7 @@ public final class Callbacks {
    * @return the watch, which calls the server when it is first iterated
    */
   public static CallbackWatch watch(
-      CallbackServiceBlockingStub stub, WatchCallbacksRequest request) {
+      CallbacksServiceBlockingStub stub, WatchCallbacksRequest request) {
     return new CallbackWatch(stub, request, Timing.STANDARD);
   }
 }

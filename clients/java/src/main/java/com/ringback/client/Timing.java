@@ -20,7 +20,7 @@ record Timing(Duration minHeartbeat, Duration firstDelay, Duration maxDelay, Dur
           Duration.ofSeconds(5),
           Duration.ofSeconds(10));
 
-  // What the server makes of `heartbeat_interval`, as callback_service.proto says.
+  // What the server makes of `heartbeat_interval`, as callbacks_service.proto says.
   private static final Duration DEFAULT_HEARTBEAT = Duration.ofSeconds(15);
   private static final Duration MAX_HEARTBEAT = Duration.ofSeconds(60);
   // Two intervals make a silent connection suspect; the third is for slow networks and machines.

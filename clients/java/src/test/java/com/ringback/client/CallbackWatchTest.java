@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceImplBase;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceImplBase;
 import com.ringback.v1.WatchCallbacksRequest;
 import com.ringback.v1.WatchCallbacksResponse;
 import io.grpc.Context;
@@ -40,7 +40,7 @@ class CallbackWatchTest {
       new Timing(Duration.ofMillis(100), MILLISECOND, MILLISECOND, MILLISECOND);
 
   /** Every stream answers once, with the token after the one it resumes, and then misbehaves. */
-  private static final class Fake extends CallbackServiceImplBase {
+  private static final class Fake extends CallbacksServiceImplBase {
     final List<String> resumedFrom = new CopyOnWriteArrayList<>();
     final CountDownLatch cancelled = new CountDownLatch(1);
     private final Consumer<StreamObserver<WatchCallbacksResponse>> misbehaviour;

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.ringback.v1.CallbackRequest;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceImplBase;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceImplBase;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.CreateCallbackResponse;
 import io.grpc.Status;
@@ -26,7 +26,7 @@ class CreateTest {
   private static final Duration MILLISECOND = Duration.ofMillis(1);
 
   /** Fails once with each of the codes (DEADLINE_EXCEEDED: does not answer), then creates. */
-  private static final class Fake extends CallbackServiceImplBase {
+  private static final class Fake extends CallbacksServiceImplBase {
     final List<CreateCallbackRequest> requests = new CopyOnWriteArrayList<>();
     private final Queue<Status.Code> failures;
 

@@ -1,7 +1,7 @@
 package com.ringback.client;
 
-import com.ringback.v1.CallbackServiceGrpc;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CallbacksServiceGrpc;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import io.grpc.BindableService;
 import io.grpc.ManagedChannel;
 import io.grpc.Server;
@@ -13,13 +13,13 @@ import java.io.IOException;
 final class FakeServer implements AutoCloseable {
   private final Server server;
   final ManagedChannel channel;
-  final CallbackServiceBlockingStub stub;
+  final CallbacksServiceBlockingStub stub;
 
   FakeServer(BindableService service) throws IOException {
     String name = InProcessServerBuilder.generateName();
     server = InProcessServerBuilder.forName(name).addService(service).build().start();
     channel = InProcessChannelBuilder.forName(name).build();
-    stub = CallbackServiceGrpc.newBlockingStub(channel);
+    stub = CallbacksServiceGrpc.newBlockingStub(channel);
   }
 
   @Override

@@ -3,8 +3,8 @@ package com.ringback.client;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.ringback.v1.CallbackServiceGrpc;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceImplBase;
+import com.ringback.v1.CallbacksServiceGrpc;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceImplBase;
 import com.ringback.v1.GetCallbackRequest;
 import com.ringback.v1.GetCallbackResponse;
 import io.grpc.ChannelCredentials;
@@ -38,7 +38,7 @@ class RingbackChannelTest {
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
   /** Is away for the first calls, and notes what was sent as authorization. */
-  private static final class Fake extends CallbackServiceImplBase implements ServerInterceptor {
+  private static final class Fake extends CallbacksServiceImplBase implements ServerInterceptor {
     final List<String> authorizations = new CopyOnWriteArrayList<>();
     private final int refusals;
 
@@ -75,7 +75,7 @@ class RingbackChannelTest {
   }
 
   private static void call(ManagedChannel channel) {
-    CallbackServiceGrpc.newBlockingStub(channel)
+    CallbacksServiceGrpc.newBlockingStub(channel)
         .getCallback(GetCallbackRequest.getDefaultInstance());
   }
 

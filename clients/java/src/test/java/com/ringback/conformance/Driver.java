@@ -12,8 +12,8 @@ import com.ringback.client.CallbackWatch;
 import com.ringback.client.Callbacks;
 import com.ringback.client.RingbackChannel;
 import com.ringback.client.RingbackErrors;
-import com.ringback.v1.CallbackServiceGrpc;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CallbacksServiceGrpc;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.DialerServiceGrpc;
 import com.ringback.v1.DirectoryServiceGrpc;
@@ -51,7 +51,7 @@ import java.util.stream.Stream;
 final class Driver {
   private static final Map<String, MethodDescriptor<?, ?>> METHODS =
       Stream.of(
-              CallbackServiceGrpc.getServiceDescriptor(),
+              CallbacksServiceGrpc.getServiceDescriptor(),
               DialerServiceGrpc.getServiceDescriptor(),
               DirectoryServiceGrpc.getServiceDescriptor())
           .flatMap(service -> service.getMethods().stream())
@@ -62,11 +62,11 @@ final class Driver {
       new PrintStream(new FileOutputStream(FileDescriptor.out), true, UTF_8);
   private final Map<Integer, Following> followings = new HashMap<>();
   private final Channel channel;
-  private final CallbackServiceBlockingStub stub;
+  private final CallbacksServiceBlockingStub stub;
 
   private Driver(Channel channel) {
     this.channel = channel;
-    this.stub = CallbackServiceGrpc.newBlockingStub(channel);
+    this.stub = CallbacksServiceGrpc.newBlockingStub(channel);
   }
 
   public static void main(String[] args) throws IOException {
@@ -87,7 +87,7 @@ final class Driver {
       threads.execute(() -> finish(id, () -> call(method, options, request)));
     } else if (command.has("create")) {
       CreateCallbackRequest request = CreateCallbackRequest.parseFrom(bytes(command, "create"));
-      CallbackServiceBlockingStub timed = stub.withDeadlineAfter(timeoutMs(command), MILLISECONDS);
+      CallbacksServiceBlockingStub timed = stub.withDeadlineAfter(timeoutMs(command), MILLISECONDS);
       threads.execute(() -> finish(id, () -> Callbacks.create(timed, request)));
     } else if (command.has("stream")) {
       WatchCallbacksRequest request = WatchCallbacksRequest.parseFrom(bytes(command, "stream"));

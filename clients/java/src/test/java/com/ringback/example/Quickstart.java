@@ -8,8 +8,8 @@ import com.ringback.v1.CallbackEvent;
 import com.ringback.v1.CallbackFilter;
 import com.ringback.v1.CallbackKey;
 import com.ringback.v1.CallbackRequest;
-import com.ringback.v1.CallbackServiceGrpc;
-import com.ringback.v1.CallbackServiceGrpc.CallbackServiceBlockingStub;
+import com.ringback.v1.CallbacksServiceGrpc;
+import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.CreateCallbackResponse;
 import com.ringback.v1.Priority;
@@ -24,7 +24,7 @@ final class Quickstart {
   public static void main(String[] args) {
     ManagedChannel channel =
         RingbackChannel.open("localhost:50051", InsecureChannelCredentials.create());
-    CallbackServiceBlockingStub stub = CallbackServiceGrpc.newBlockingStub(channel);
+    CallbacksServiceBlockingStub stub = CallbacksServiceGrpc.newBlockingStub(channel);
     try {
       printUntilEnd(stub, create(stub));
     } catch (StatusRuntimeException error) {
@@ -35,7 +35,7 @@ final class Quickstart {
   }
 
   /** Goes on trying while the server is away. */
-  private static String create(CallbackServiceBlockingStub stub) {
+  private static String create(CallbacksServiceBlockingStub stub) {
     CallbackRequest.Builder wanted =
         CallbackRequest.newBuilder()
             .setTarget("tel:+41785556677")
@@ -51,7 +51,7 @@ final class Quickstart {
   }
 
   /** Reconnects and resumes by itself: nothing is missed, whatever happens to the server. */
-  private static void printUntilEnd(CallbackServiceBlockingStub stub, String callbackId) {
+  private static void printUntilEnd(CallbacksServiceBlockingStub stub, String callbackId) {
     WatchCallbacksRequest request =
         WatchCallbacksRequest.newBuilder()
             .setFilter(

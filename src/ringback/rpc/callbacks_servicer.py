@@ -1,18 +1,18 @@
-"""CallbackService as gRPC calls it."""
+"""CallbacksService as gRPC calls it."""
 
 from contextlib import aclosing
 
 from ringback.rpc.entry import Context
 from ringback.rpc.watch_encoder import WatchEncoder
-from ringback.v1 import callback_service_pb2 as pb
-from ringback.v1 import callback_service_pb2_grpc as pb_grpc
-from ringback.wire.handlers.callbacks import CallbackHandlers
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
+from ringback.wire.handlers.callbacks import CallbacksHandlers
 
 
-class CallbackServicer(pb_grpc.CallbackServiceServicer):
-    """CallbackService, each RPC passed on to its handler."""
+class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
+    """CallbacksService, each RPC passed on to its handler."""
 
-    def __init__(self, handlers: CallbackHandlers, encoder: WatchEncoder) -> None:
+    def __init__(self, handlers: CallbacksHandlers, encoder: WatchEncoder) -> None:
         self._handlers = handlers
         self._encoder = encoder
 
