@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.target import MAX_TARGET_LENGTH, InvalidTarget, Target, normalise_sip, user_part
+from ringback.domain.target import MAX_TARGET_LENGTH, InvalidTarget, Target, normalise_sip, phone_of, user_part
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,52 @@ def test_the_user_part(target: str, user: str) -> None:
     assert user_part(target) == user
 
 
+@pytest.mark.parametrize(
+    ("phone", "targets"),
+    [
+        (
+            "tel:+41785556677",
+            [
+                "tel:+41785556677",
+                "tel:+41 (0)78 555 66 77",
+                "sip:+41785556677@gw.example;user=phone",
+                "sip:+41785556677@gw.example",
+                "sips:+41-78-555-66-77@other.example:5070;transport=tls?subject=x",
+                "sip:%2B41%2878%29555.66.%37%37@192.0.2.4;user=phone",
+                "sip:+41%20(0)78%20555%2066%2077@gw.example",
+                "sip:+41785556677;postd=22;cic=+1-6789@gw.example;user=phone",
+            ],
+        ),
+        (
+            "tel:+41443332211;ext=12",
+            ["tel:+41443332211;ext=1-2", "sip:+41443332211;EXT=12@pbx", "sip:+41443332211%3Bext%3D12@pbx"],
+        ),
+        (
+            "sip:alice@pbx.example",
+            [
+                "sip:alice@PBX.example",
+                "sip:alice@pbx.example.",
+                "sip:alice@pbx.example:5060",
+                "sips:alice@pbx.example",
+                "sips:alice@pbx.example:5061",
+                "sip:alice@pbx.example:5061;transport=TLS",
+                "sip:%61lice@pbx.example;transport=tcp;lr?subject=x",
+            ],
+        ),
+        ("sip:alice@pbx.example:5061", ["sip:alice@pbx.example:5061", "sip:alice@pbx.example:5061;transport=tcp"]),
+        ("sip:Alice@pbx.example", ["sip:Alice@pbx.example"]),
+        ("sip:pbx.example", ["sips:pbx.example"]),
+        ("sip:*31%230785556677@pbx", ["sip:*31#0785556677@pbx"]),
+        ("sip:0785556677@pbx", ["sip:0785556677@pbx;user=phone"]),  # national, of the gateway's region
+        ("sip:+41112@pbx", ["sip:+41112@pbx;user=phone"]),  # no number can be so short
+        ("sip:+alice@pbx", ["sip:+alice@pbx"]),
+        ("sip:a@[2001:db8::10]", ["sip:a@[2001:DB8::10]:5060"]),
+    ],
+)
+def test_the_phone_is_not_the_spelling(phone: str, targets: list[str]) -> None:
+    assert {Target.parse(target).phone for target in targets} == {phone}
+
+
 def normalise_or_none(text: str) -> str | None:
     """Return None when it is refused; any other exception is a fault."""
     try:
@@ -136,6 +182,15 @@ def test_any_text_is_made_canonical_or_refused(text: str) -> None:
     canonical = normalise_or_none(text)
     assert canonical is None or Target.parse(canonical).uri == canonical
     assert canonical is None or len(canonical) <= MAX_TARGET_LENGTH
+
+
+@given(st.builds("{}{}".format, st.sampled_from(["tel:+41", "sip:", "sips:+4178a@", "sip:+4178"]), SOUP))
+def test_a_phone_is_a_target_and_its_own_phone(text: str) -> None:
+    canonical = normalise_or_none(text)
+    if canonical is not None:
+        phone = phone_of(canonical)
+        assert Target.parse(phone) == Target(phone, phone)
+        assert phone_of(phone) == phone
 
 
 @given(

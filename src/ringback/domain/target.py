@@ -9,6 +9,7 @@ something else than what was requested.
 import re
 from functools import lru_cache
 from typing import Self
+from urllib.parse import unquote
 
 import phonenumbers
 from msgspec import Struct
@@ -51,6 +52,11 @@ class Target(Struct, frozen=True):
     uri: str
     """The canonical form, at most 255 characters. Parsing it again changes nothing."""
 
+    @property
+    def phone(self) -> str:
+        """The phone that rings; see `phone_of`."""
+        return phone_of(self.uri)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a `sip:`, `sips:` or `tel:` URI. Raise `InvalidTarget`.
@@ -82,6 +88,42 @@ def user_part(uri: str) -> str:
     if uri.startswith("tel:"):
         return uri.removeprefix("tel:").partition(";")[0]
     return SipUri.parse(uri).user or ""
+
+
+def phone_of(dial_target: str) -> str:
+    """Return a key of the phone that a canonical URI dials. Targets with the same key ring the same phone.
+
+    That of a global telephone number is its `tel:` URI, also when a SIP URI has it as its user. Any other SIP
+    URI is reduced to user, host and port: how the phone is reached (`sips`, the transport, a route) does not
+    make it another one.
+    """
+    if dial_target.startswith("tel:"):
+        return dial_target
+    uri = SipUri.parse(dial_target)
+    return _telephone_of(uri.user or "") or _address_of(uri)
+
+
+def _telephone_of(user: str) -> str | None:
+    """Return the `tel:` URI of a telephone-subscriber (RFC 3261 section 19.1.6) with a global number, or None.
+
+    `user=phone` is not required: many trunks leave it out. Parameters other than `ext`, such as a carrier or
+    digits to send afterwards (`postd`), do not change which phone rings.
+    """
+    number, *parameters = unquote(user).split(";")
+    if not number.startswith("+"):
+        return None
+    extension = [parameter for parameter in parameters if parameter.lower().startswith("ext=")][:1]
+    try:
+        return _canonical_tel(";".join([number, *extension]))
+    except InvalidTarget:
+        return None
+
+
+def _address_of(uri: SipUri) -> str:
+    secure = uri.scheme == "sips" or ("transport", "tls") in uri.parameters
+    user = "" if uri.user is None else f"{uri.user}@"
+    port = "" if uri.port in (None, 5061 if secure else 5060) else f":{uri.port}"
+    return f"sip:{user}{uri.host.removesuffix('.')}{port}"
 
 
 def _check_characters(text: str) -> None:
