@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from bench.counts.subject import Subject
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -82,9 +84,9 @@ async def _lease(subject: Subject) -> None:
 
 
 async def _change(subject: Subject, key: cb.CallbackKey) -> None:
-    reschedule = pb.RescheduleCallbackRequest(key=key)
-    reschedule.due_date.FromDatetime(datetime.now(UTC) + timedelta(days=1))
-    await subject.callbacks.RescheduleCallback(reschedule)
+    update = pb.UpdateCallbackRequest(key=key, update_mask=FieldMask(paths=["due_date"]))
+    update.callback_request.due_date.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    await subject.callbacks.UpdateCallback(update)
     await subject.callbacks.CancelCallback(pb.CancelCallbackRequest(key=key))
 
 

@@ -129,7 +129,7 @@ class App:
     def _add_services(self) -> None:
         clock = self._clock
         callbacks = CallbacksHandlers(
-            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, clock
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
         )
         dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)

@@ -9,8 +9,11 @@ from ringback.application.optimistic import apply_each, change
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.events import CancelRequested
+from ringback.domain.faults import Faults
 from ringback.domain.lifecycle import after as following
 from ringback.domain.outcome import Outcome
+from ringback.domain.request import CallbackRequest
+from ringback.domain.update import RequestUpdate
 from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
 from tests.world.samples import seconds
@@ -25,9 +28,8 @@ async def test_change_decides_again_when_somebody_else_was_faster(world: World) 
     async def read() -> Callback:
         found = await world.callback_queries.get(callback.callback_id)
         if rivals.pop() if rivals else False:  # between our read and our write
-            await world.callback_changes.reschedule(
-                callback.callback_id, due_date=MONDAY_9 + seconds(9), priority=None, target=None, etag=""
-            )
+            later = RequestUpdate(CallbackRequest(due_date=MONDAY_9 + seconds(9)), ("due_date",))
+            await world.callback_changes.update(callback.callback_id, later, Faults(), etag="")
         return found
 
     async def decide(found: Callback) -> tuple[Callback]:

@@ -29,6 +29,8 @@ WHOLE = """
   first_leg: target
   priority_weights: [9, 8, 7, 6, 5, 4, 3]
   same_target_policy: return-existing
+  caller_line_identity: tel:+41445556677
+  default_region: CH
 - sip_address: sip:sales@cc.example
 """
 
@@ -82,6 +84,8 @@ def test_every_setting() -> None:
         first_leg=pb.FIRST_LEG_TARGET,
         priority_weights=[9, 8, 7, 6, 5, 4, 3],
         same_target_policy=pb.TARGET_POLICY_RETURN_EXISTING,
+        caller_line_identity="tel:+41445556677",
+        default_region="CH",
     )
     assert set(named) == {field.name for field in pb.Service.DESCRIPTOR.fields} - {
         "create_time",

@@ -17,7 +17,7 @@ from ringback.domain.events import (
     ExpireTimePassed,
     LeaseLapsed,
     OpeningMoved,
-    Rescheduled,
+    Replanned,
     Ringing,
 )
 from ringback.domain.lifecycle import TRANSITIONS, after, steps_to_end
@@ -101,7 +101,7 @@ def test_after_an_accepted_cancel_no_call_can_be_announced() -> None:
             after(cancelled, DialingStarted(at=NOW + DAY))
 
 
-@pytest.mark.parametrize("kind", [CancelRequested, Rescheduled, ExpireTimePassed, OpeningMoved], ids=name)
+@pytest.mark.parametrize("kind", [CancelRequested, Replanned, ExpireTimePassed, OpeningMoved], ids=name)
 def test_dialing_is_the_point_of_no_return(kind: type[Event]) -> None:
     """What would stop the call came before the DIALING report, or it finds the call begun."""
     for state in (S.DIALING, S.CONNECTED):

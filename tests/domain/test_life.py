@@ -20,13 +20,15 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     OpeningMoved,
-    Rescheduled,
+    Replanned,
 )
 from ringback.domain.lifecycle import TRANSITIONS, after, ensure_possible, steps_to_end
 from ringback.domain.outcome import UNSERVED, Outcome
 from ringback.domain.planning import replan
+from ringback.domain.request import CallbackRequest
 from ringback.domain.retry import least_delay
 from ringback.domain.service import RetryRule
+from ringback.domain.update import RequestUpdate
 from tests.world.lifecycle import EVENTS, HOUR, NOW, SECOND, SERVICE, S, event_of, planned
 
 retry_rules = st.dictionaries(
@@ -45,7 +47,7 @@ class Life(RuleBasedStateMachine):
     """One callback after the other, and everything that can be reported, asked and decided about it, in any order.
 
     The clock may go backwards. The use cases' part is played as they play it: a callback becomes due only when it
-    is, every lease gets the next number, a reschedule is planned, an outcome is taken in its steps.
+    is, every lease gets the next number, an update is planned, an outcome is taken in its steps.
     """
 
     def __init__(self) -> None:
@@ -112,16 +114,17 @@ class Life(RuleBasedStateMachine):
             assert (before.state, kind) not in TRANSITIONS
             assert self.callback is before
         except InvalidRequest:
-            assert kind is Rescheduled, "only a due date after the expiry is refused for what it says"
+            assert kind is Replanned, "only a due date after the expiry is refused for what it says"
         else:
             assert (before.state, kind) in TRANSITIONS
 
     def event(self, kind: type[Event], outcome: Outcome) -> Event:
         callback, now = self.callback, self.now
-        if kind is Rescheduled:
+        if kind is Replanned:
             ensure_possible(callback, kind)
             due = now + (list(Outcome).index(outcome) - 5) * 20 * SECOND
-            return replan(callback, due_date=due, priority=None, target=None, service=self.service, now=now)
+            update = RequestUpdate(CallbackRequest(due_date=due), ("due_date",))
+            return replan(callback, update, service=self.service, now=now)
         if kind is OpeningMoved:
             opening = max(now, callback.ready_time) + HOUR
             return OpeningMoved(at=now, next_attempt_time=opening)

@@ -26,7 +26,8 @@ from ringback.domain.events import (
     LeaseLapsed,
     LeaseReleased,
     OpeningMoved,
-    Rescheduled,
+    Redescribed,
+    Replanned,
     Ringing,
 )
 from ringback.domain.lifecycle import TRANSITIONS, after, ensure_possible, steps_to_end
@@ -68,10 +69,18 @@ LEAVES_TO: Mapping[State, set[State]] = {
 DELIBERATE = {(S.DIALING, S.EXPIRED), (S.CONNECTED, S.EXPIRED)}
 # What happens without leaving the state: `same` returns the very same callback, a repeat.
 STAYS: Mapping[State, Mapping[type[Event], str]] = {
-    S.SCHEDULED: {OpeningMoved: "changed", Rescheduled: "changed"},
-    S.DIALING: {DialingStarted: "same", Ringing: "changed"},
-    S.CONNECTED: {DialingStarted: "same", Ringing: "same", Answered: "same"},
-    S.CANCELLING: {DialingStarted: "same", Ringing: "changed", Answered: "changed", CancelRequested: "same"},
+    S.SCHEDULED: {OpeningMoved: "changed", Replanned: "changed", Redescribed: "changed"},
+    S.QUEUED: {Replanned: "changed", Redescribed: "changed"},
+    S.OFFERED: {Redescribed: "changed"},
+    S.DIALING: {DialingStarted: "same", Ringing: "changed", Redescribed: "changed"},
+    S.CONNECTED: {DialingStarted: "same", Ringing: "same", Answered: "same", Redescribed: "changed"},
+    S.CANCELLING: {
+        DialingStarted: "same",
+        Ringing: "changed",
+        Answered: "changed",
+        CancelRequested: "same",
+        Redescribed: "changed",
+    },
     S.CANCELLED: {CancelRequested: "same"},
 }
 ALLOWED = {(old, new) for old, news in LEAVES_TO.items() for new in news} | DELIBERATE
@@ -114,7 +123,7 @@ NOT_IN_TABLE = [(state, kind) for state in State for kind in EVENTS if (state, k
 
 
 def refusal_for(state: State, kind: type[Event]) -> type[Exception]:
-    if kind in (CancelRequested, Rescheduled):
+    if kind in (CancelRequested, Replanned, Redescribed):
         if state in TERMINAL:
             return CallbackEnded
         return CallbackConnected if state is S.CONNECTED else CallbackInProgress

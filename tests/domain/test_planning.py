@@ -1,6 +1,7 @@
 """Plan and replan: due dates, openings, expiry, time between attempts."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from ringback.domain.planning import plan, replan
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import RetryRule, Service
-from ringback.domain.target import Target
+from ringback.domain.update import RequestUpdate
 from tests.world.checked_request import checked
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -163,19 +164,15 @@ def test_a_plan_is_consistent(due_in_h: int, expire_after_h: int | None, now_h: 
 # --- Replan ----------------------------------------------------------------------------------------------------
 
 
-def replanned(
-    callback: Callback,
-    due_date: datetime,
-    *,
-    priority: int | None = None,
-    target: str | None = None,
-    service: Service = SERVICE,
-    now: datetime = NOW,
-) -> Callback:
-    new_target = None if target is None else Target.parse(target)
-    event = replan(callback, due_date=due_date, priority=priority, target=new_target, service=service, now=now)
+def updated(callback: Callback, *, service: Service = SERVICE, now: datetime = NOW, **fields: Any) -> Callback:
+    update = RequestUpdate(CallbackRequest(**fields), tuple(fields))
+    event = replan(callback, update, service=service, now=now)
     assert event.at == now
     return after(callback, event)
+
+
+def replanned(callback: Callback, due_date: datetime, **fields: Any) -> Callback:
+    return updated(callback, due_date=due_date, **fields)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +206,7 @@ def test_a_new_target_replaces_the_alternative_one() -> None:
 
 
 def test_the_first_request_is_remembered() -> None:
-    """A repeated create is compared to the first request, however often it was rescheduled since."""
+    """A repeated create is compared to the first request, however often it was updated since."""
     callback = planned()
     moved = replanned(replanned(callback, NOW + DAY, priority=Priority.LOW), NOW + 2 * DAY)
     assert moved.sent_request == callback.request
@@ -222,7 +219,7 @@ def test_a_due_date_comes_before_the_expiry_that_was_asked_for(due_date: datetim
     if refused:
         with pytest.raises(InvalidRequest) as caught:
             replanned(callback, due_date)
-        assert [v.field for v in caught.value.violations] == ["due_date"]
+        assert [v.field for v in caught.value.violations] == ["callback_request.due_date"]
     else:
         assert replanned(callback, due_date).expire_time == NOW + DAY
 
@@ -277,7 +274,7 @@ def seconds(count: int) -> timedelta:
     ],
 )
 @pytest.mark.parametrize("now", [NOW, NOW + seconds(300)])
-def test_a_reschedule_cannot_shorten_the_time_between_attempts(
+def test_a_new_due_date_cannot_shorten_the_time_between_attempts(
     asked_for: datetime, due: datetime, now: datetime
 ) -> None:
     moved = replanned(attempted(Outcome.BUSY), asked_for, now=now)
@@ -285,12 +282,12 @@ def test_a_reschedule_cannot_shorten_the_time_between_attempts(
     assert moved.expire_time == due + 7 * DAY
 
 
-def test_a_reschedule_after_a_lost_dialer_lets_the_phone_stop_ringing() -> None:
+def test_a_new_due_date_after_a_lost_dialer_lets_the_phone_stop_ringing() -> None:
     lost = attempted(Outcome.BUSY, Outcome.INTERRUPTED, seconds_between_retries=0)
     assert replanned(lost, NOW).due_date == NOW + SERVICE.ring_timeout
 
 
-def test_a_reschedule_keeps_to_the_rules_of_the_service() -> None:
+def test_a_new_due_date_keeps_to_the_rules_of_the_service() -> None:
     patient = replace(SERVICE, retry_rules={Outcome.UNREACHABLE: RetryRule(min_delay=HOUR)})
     assert replanned(attempted(Outcome.BUSY, Outcome.UNREACHABLE), NOW, service=patient).due_date == NOW + HOUR
     assert replanned(attempted(Outcome.UNREACHABLE, Outcome.BUSY), NOW, service=patient).due_date == NOW + seconds(600)
@@ -303,13 +300,13 @@ def test_a_rule_that_came_later_does_not_shorten_the_time_either(rule: RetryRule
     assert replanned(attempted(Outcome.BUSY), NOW, service=strict).due_date == NOW + seconds(600)
 
 
-def test_a_reschedule_later_can_be_taken_back() -> None:
-    """The wait is counted from the attempt, not from what was rescheduled in between."""
+def test_a_new_due_date_later_can_be_taken_back() -> None:
+    """The wait is counted from the attempt, not from the due dates in between."""
     later = replanned(attempted(Outcome.BUSY), NOW + 5 * DAY)
     assert replanned(later, NOW, now=NOW + seconds(1)).due_date == NOW + seconds(600)
 
 
-def test_a_reschedule_whose_retry_comes_after_the_expiry_is_refused() -> None:
+def test_a_new_due_date_whose_retry_comes_after_the_expiry_is_refused() -> None:
     callback = attempted(Outcome.BUSY)
     narrow = replace(callback, request=replace(callback.request, expire_time=NOW + seconds(700)))
     patient = replace(SERVICE, retry_rules={Outcome.BUSY: RetryRule(min_delay=HOUR)})
@@ -318,7 +315,7 @@ def test_a_reschedule_whose_retry_comes_after_the_expiry_is_refused() -> None:
     assert replanned(narrow, NOW).due_date == NOW + seconds(600)
 
 
-def test_a_queued_retry_can_be_rescheduled() -> None:
+def test_a_queued_retry_can_get_a_new_due_date() -> None:
     queued = after(attempted(Outcome.BUSY), BecameDue(at=NOW + seconds(600)))
     moved = replanned(queued, NOW, now=NOW + seconds(900))
     assert moved.due_date == NOW + seconds(900)

@@ -64,7 +64,7 @@ ACCEPTED: Mapping[str, tuple[object, ...]] = {
     "supervisor": ("", "Ruth Müller", "a" * 128),
     "description": ("", "a" * 150, "\u00fc" * 150, "\U0001f4de" * 150),
     "external_task_id": ("", "Task #1 / Zürich", "a" * 128),
-    "caller_id": ("", "crm", "A-z_0.9", "a" * 64),
+    "caller_id": ("", "crm", "A-z_0.9", "CRM Zurich +41 a@b/c", "a" * 128),
     "expire_time": (None, NOW + INSTANT, NOW + 732 * DAY),
     "labels": (
         {},
@@ -78,7 +78,7 @@ REQUIRED_SECONDS = "is required (0 is a value)"
 TOO_LONG_TARGET = "is longer than 255 characters"
 NO_URL = "is not an https: or http: URL"
 NO_GUID = "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000"
-CHARACTERS = "may contain letters, digits, '.', '_' and '-' only"
+CHARACTERS = "may contain letters A-Z and a-z, digits, blanks and + . - _ @ / only"
 CONTROL = "contains a control character"
 
 REFUSED: tuple[tuple[str, object, str], ...] = (
@@ -127,8 +127,9 @@ REFUSED: tuple[tuple[str, object, str], ...] = (
     ("description", "a\x9fb", CONTROL),
     ("external_task_id", "a" * 129, "has 129 characters; at most 128 are allowed"),
     ("external_task_id", "a\x00b", CONTROL),
-    ("caller_id", "a" * 65, "has 65 characters; at most 64 are allowed"),
-    ("caller_id", "a b", CHARACTERS),
+    ("caller_id", "a" * 129, "has 129 characters; at most 128 are allowed"),
+    ("caller_id", "a,b", CHARACTERS),
+    ("caller_id", "a\tb", CHARACTERS),
     ("caller_id", "zürich", CHARACTERS),
     ("caller_id", "crm\n", CHARACTERS),
     ("expire_time", NOW, "is in the past"),
@@ -232,7 +233,7 @@ def test_all_violations_in_one_go_in_the_order_of_the_fields() -> None:
         supervisor="\n",
         description="a" * 151,
         external_task_id="a" * 129,
-        caller_id=" ",
+        caller_id="a|b",
         expire_time=NOW,
         labels={"": "x"},
     )

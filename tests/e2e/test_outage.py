@@ -24,6 +24,7 @@ from tests.hunts.database import Durable
 from tests.world.api import Api, by_id, refusal_of
 from tests.world.dialer import DIALING, Dialer
 from tests.world.replicas import pair
+from tests.world.requests import update_request
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_CONFIG = json.loads(files("ringback").joinpath("service_config.json").read_text())
@@ -138,10 +139,7 @@ def every_call(api: Api, lease: dialer_pb.Lease) -> Mapping[str, tuple[Any, Mess
         "get": (callbacks.GetCallback, pb.GetCallbackRequest(key=key)),
         "list": (callbacks.ListCallbacks, pb.ListCallbacksRequest()),
         "cancel": (callbacks.CancelCallback, pb.CancelCallbackRequest(key=key)),
-        "reschedule": (
-            callbacks.RescheduleCallback,
-            pb.RescheduleCallbackRequest(key=key, due_date=lease.expire_time),
-        ),
+        "update": (callbacks.UpdateCallback, update_request(lease.callback, due_date=lease.expire_time)),
         "resolve": (callbacks.ResolveCallbacks, pb.ResolveCallbacksRequest(target="sip:answer@sim.example")),
         "watch": (callbacks.WatchCallbacks, pb.WatchCallbacksRequest()),
         "poll": (

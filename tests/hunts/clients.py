@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.v1.error_reason_pb2 import ErrorReason
 from tests.hunts.calls import Request, Response, insist
 from tests.hunts.ledger import Ledger, Promise
-from tests.world.api import Api, by_id, refusal_of
+from tests.world.api import Api, by_id, refusal_in, refusal_of
 
 # What the simulated dialer plays, attempt by attempt.
 _SCRIPTS: Final = (
@@ -52,7 +52,7 @@ class Client:
             self._create_batch: 1,
             self._repeat: 2,
             self._cancel: 3,
-            self._reschedule: 3,
+            self._update: 3,
         }
         [action] = self.dice.choices(list(actions), list(actions.values()))
         try:
@@ -84,12 +84,14 @@ class Client:
     async def _create_batch(self) -> None:
         count = self.dice.randint(2, _MAX_BATCH)
         promises = [self.ledger.add(self._new_request()) for _ in range(count)]
-        request = pb.BatchCreateCallbacksRequest(requests=[promise.sent for promise in promises])
+        request = pb.BatchCreateCallbacksRequest(
+            requests=[promise.sent for promise in promises], include_callbacks=True
+        )
         response = await self._insist(self.api.callbacks.BatchCreateCallbacks, request)
         for promise, result in zip(promises, response.results, strict=True):
             if not result.HasField("error"):
                 self.ledger.acknowledge(promise, result.callback, created=result.created)
-            elif _is_too_late(promise, ErrorReason.Name(result.error.reason)):
+            elif _is_too_late(promise, refusal_in(result.error).reason):
                 promise.refused = True
             else:
                 self.ledger.findings.append(f"promise {promise.number} of a batch: {result.error.message}")
@@ -126,22 +128,24 @@ class Client:
         host = f"shared{self.dice.randrange(_SHARED_TARGETS)}" if shared else f"n{self.dice.getrandbits(48):x}"
         return f"sip:{self.dice.choice(_SCRIPTS)}@{host}.example"
 
-    # --- Cancel and reschedule -----------------------------------------------------------------------------------
+    # --- Cancel and update ---------------------------------------------------------------------------------------
 
     async def _cancel(self) -> None:
         if callback_id := self._acknowledged():
             request = pb.CancelCallbackRequest(key=by_id(callback_id), reason="the storm")
             self.ledger.cancel((await self._insist(self.api.callbacks.CancelCallback, request)).callback)
 
-    async def _reschedule(self) -> None:
+    async def _update(self) -> None:
         if callback_id := self._acknowledged():
-            request = pb.RescheduleCallbackRequest(key=by_id(callback_id), due_date=self._moment(-0.5, 1))
+            request = pb.UpdateCallbackRequest(key=by_id(callback_id), update_mask=FieldMask(paths=["due_date"]))
+            request.callback_request.due_date.CopyFrom(self._moment(-0.5, 1))
             if self.dice.random() < 0.5:
-                request.target = self._target()
+                request.update_mask.paths.append("target")
+                request.callback_request.target = self._target()
             try:
-                response = await self._insist(self.api.callbacks.RescheduleCallback, request)
+                response = await self._insist(self.api.callbacks.UpdateCallback, request)
             except grpc.aio.AioRpcError as error:
-                if refusal_of(error).fields != ("due_date",):  # it expires before that
+                if refusal_of(error).fields != ("callback_request.due_date",):  # it expires before that
                     raise
             else:
                 self.ledger.returned.append(response.callback)

@@ -100,7 +100,7 @@ class Hunt:
         chosen = self._dice.choices(self._services, shares_of, k=count)
         for start in range(0, count, _BATCH):
             requests = [self._request(service) for service in chosen[start : start + _BATCH]]
-            batch = pb.BatchCreateCallbacksRequest(requests=requests)
+            batch = pb.BatchCreateCallbacksRequest(requests=requests, include_callbacks=True)
             results = (await insist(self._api.callbacks.BatchCreateCallbacks, batch)).results
             self.returned += [result.callback for result in results]
 

@@ -44,7 +44,7 @@ class Backlog:
     async def fill(self, depth: int) -> None:
         for priority in WEIGHTS:
             requests = [self._request(priority, number) for number in range(depth)]
-            batch = callbacks_pb.BatchCreateCallbacksRequest(requests=requests)
+            batch = callbacks_pb.BatchCreateCallbacksRequest(requests=requests, include_callbacks=True)
             results = (await insist(self._api.callbacks.BatchCreateCallbacks, batch)).results
             assert all(result.created for result in results)
 

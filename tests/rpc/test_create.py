@@ -8,8 +8,7 @@ import pytest
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.v1 import error_reason_pb2 as reasons
-from tests.world.api import Api
+from tests.world.api import Api, refusal_in
 from tests.world.dialer import DIALING, Dialer
 from tests.world.requests import ask, from_now, ids, refused, reschedule
 
@@ -37,7 +36,7 @@ async def ask_all(api: Api, *requests: pb.CreateCallbackRequest) -> list[pb.Crea
 async def test_an_equal_request_is_answered_with_the_same_callback(
     api: Api, dialer: Dialer, names: dict[str, str], request_id: str
 ) -> None:
-    """Also after a reschedule, and after its end."""
+    """Also after an update, and after its end."""
     request = api.request("tel:+41 78 555 66 77", labels={"a": "1", "b": "2"}, **names)
     first = await ask(api, request, request_id)
     assert (first.created, first.callback.state) == (True, QUEUED)
@@ -141,20 +140,18 @@ async def test_a_batch_answers_each_item_as_if_sent_alone_and_in_order(api: Api)
     )
     [unnamed, only] = await api.list_all()
     assert [result.created for result in results] == [False, True, *[False] * 6, True]
-    assert ids(result.callback for result in results) == ["", *[only.callback_id] * 3, *[""] * 4, unnamed.callback_id]
-    assert [result.error.reason for result in results] == [
-        *[0] * 4,
-        reasons.ERROR_REASON_CALLBACK_ALREADY_EXISTS,
-        reasons.ERROR_REASON_CALLBACK_ALREADY_EXISTS,
-        reasons.ERROR_REASON_INVALID_FIELD,
-        reasons.ERROR_REASON_SERVICE_NOT_FOUND,
-        0,
+    assert [result.callback_id for result in results] == ["", *[only.callback_id] * 3, *[""] * 4, unnamed.callback_id]
+    refusals = [refusal_in(result.error) for result in results]
+    assert [refusal.reason for refusal in refusals] == [
+        *[""] * 4,
+        "CALLBACK_ALREADY_EXISTS",
+        "CALLBACK_ALREADY_EXISTS",
+        "INVALID_FIELD",
+        "SERVICE_NOT_FOUND",
+        "",
     ]
-    assert results[5].error.metadata["callback_id"] == only.callback_id
-    assert {violation.field for violation in results[6].error.field_violations} == {
-        "callback_request.target",
-        "callback_request.priority",
-    }
+    assert refusals[5].metadata["callback_id"] == only.callback_id
+    assert set(refusals[6].fields) == {"callback_request.target", "callback_request.priority"}
 
 
 @pytest.mark.parametrize("count", [0, 1001])

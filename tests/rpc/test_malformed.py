@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.config import Settings
@@ -13,7 +14,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.world.api import Api, by_external_id, by_id, refusal_of
+from tests.world.api import Api, by_external_id, by_id, refusal_in, refusal_of
 from tests.world.requests import from_now
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -52,7 +53,7 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("expires before due", {"due_date": from_now(days=2), "expire_time": from_now(days=1)}, ["expire_time"]),
     ("context URL without scheme", {"context_url": "crm.example/42"}, ["context_url"]),
     ("bad incoming address", {"incoming_service_sip_uri": "sip:"}, ["incoming_service_sip_uri"]),
-    ("caller with a space", {"caller_id": "my crm"}, ["caller_id"]),
+    ("caller with a comma", {"caller_id": "my, crm"}, ["caller_id"]),
     ("long external id", {"external_task_id": "x" * 129}, ["external_task_id"]),
     ("17 labels", {"labels": {f"k{n}": "v" for n in range(17)}}, ["labels"]),
     (
@@ -158,13 +159,17 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         ("key.callback_id", "reason"),
     ),
     (
-        "reschedule without a due date, to an unspecified priority and a bad target",
-        lambda api: api.callbacks.RescheduleCallback(
-            pb.RescheduleCallbackRequest(key=by_id(UNKNOWN_ID), priority=cb.PRIORITY_UNSPECIFIED, target="tel:1")
+        "update of an unknown callback to a bad target and an unspecified priority, with a path that is none",
+        lambda api: api.callbacks.UpdateCallback(
+            pb.UpdateCallbackRequest(
+                key=by_id(UNKNOWN_ID),
+                callback_request=cb.CallbackRequest(target="tel:1"),
+                update_mask=FieldMask(paths=["priority", "target", "colour"]),
+            )
         ),
         INVALID,
         "INVALID_FIELD",
-        ("due_date", "priority", "target"),
+        ("update_mask", "callback_request.target", "callback_request.priority"),
     ),
     (
         "list with a negative page size and an unknown state",
@@ -233,8 +238,8 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         (),
     ),
     (
-        "a message over 4 MiB: gRPC's own refusal, without a reason",
-        lambda api: api.create(description="x" * 5_000_000),
+        "a message over 32 MiB: gRPC's own refusal, without a reason",
+        lambda api: api.create(description="x" * (32 * 1024 * 1024)),
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "",
         (),
@@ -259,7 +264,7 @@ async def test_batch_items_fail_alone(api: Api) -> None:
     homeless = pb.CreateCallbackRequest(callback_request=api.request(service_id=UNKNOWN_ID))
     response = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=[bad, good, homeless]))
     first, second, third = response.results
-    assert [v.field for v in first.error.field_violations] == ["callback_request.target", "callback_request.priority"]
+    assert refusal_in(first.error).fields == ("callback_request.target", "callback_request.priority")
     assert second.created
     assert third.error.code == grpc.StatusCode.NOT_FOUND.value[0]
-    assert [c.callback_id for c in await api.list_all()] == [second.callback.callback_id]
+    assert [c.callback_id for c in await api.list_all()] == [second.callback_id]

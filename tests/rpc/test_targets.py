@@ -11,10 +11,9 @@ import pytest
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from ringback.v1 import error_reason_pb2 as reasons
-from tests.world.api import Api
+from tests.world.api import Api, refusal_in
 from tests.world.dialer import CONNECTED, DIALING, Dialer
-from tests.world.requests import cancel, from_now, ids, refused, update_service
+from tests.world.requests import cancel, from_now, ids, refused, reschedule, update_service
 
 ALLOW, REFUSE, RETURN_EXISTING = (
     directory_pb.TARGET_POLICY_ALLOW,
@@ -32,8 +31,14 @@ async def ask(api: Api, target: str, *, validate_only: bool = False, **fields: A
 
 
 async def resolve(api: Api, target: str, reason: str = "") -> Sequence[cb.Callback]:
-    response = await api.callbacks.ResolveCallbacks(pb.ResolveCallbacksRequest(target=target, reason=reason))
-    return response.callbacks
+    response = await api.callbacks.ResolveCallbacks(
+        pb.ResolveCallbacksRequest(target=target, reason=reason, include_callbacks=True)
+    )
+    assert not response.more
+    assert [(r.callback_id, r.state) for r in response.results] == [
+        (r.callback.callback_id, r.callback.state) for r in response.results
+    ]
+    return [result.callback for result in response.results]
 
 
 async def complete(dialer: Dialer, lease: Any) -> None:
@@ -135,10 +140,9 @@ async def test_within_a_batch_the_second_is_second_too(api: Api) -> None:
     ]
     response = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=requests))
     assert [result.created for result in response.results] == [True, False, False, True]
-    pending = reasons.ERROR_REASON_TARGET_ALREADY_PENDING
-    assert [result.error.reason for result in response.results] == [0, pending, pending, 0]
-    first = response.results[0].callback
-    assert {r.error.metadata["callback_id"] for r in response.results[1:3]} == {first.callback_id}
+    refusals = [refusal_in(result.error) for result in response.results]
+    assert [refusal.reason for refusal in refusals] == ["", *["TARGET_ALREADY_PENDING"] * 2, ""]
+    assert {refusal.metadata["callback_id"] for refusal in refusals[1:3]} == {response.results[0].callback_id}
 
 
 # --- One call at a time ----------------------------------------------------------------------------------------
@@ -180,11 +184,7 @@ async def test_a_reschedule_to_a_target_in_a_call_waits_for_it(api: Api, dialer:
     await api.create(PLAIN)
     lease = await dialer.lease_one()
     other = await api.create("sip:x@y.example", due_date=from_now(hours=1))
-    await api.callbacks.RescheduleCallback(
-        pb.RescheduleCallbackRequest(
-            key=cb.CallbackKey(callback_id=other.callback_id), due_date=from_now(hours=-1), target=SPACED
-        )
-    )
+    await reschedule(api, other, due_date=from_now(hours=-1), target=SPACED)
     await api.until(other.callback_id, lambda callback: callback.state == cb.CALLBACK_STATE_QUEUED)
     assert await dialer.lease() == []
     await dialer.release(lease)

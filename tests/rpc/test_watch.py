@@ -17,8 +17,8 @@ from ringback.ports.values import Retention
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import write_event
-from tests.world.api import ENDED, Api, by_external_id, by_id, refusal_of
-from tests.world.requests import cancel, far_ahead
+from tests.world.api import ENDED, Api, by_external_id, refusal_of
+from tests.world.requests import cancel, far_ahead, update
 
 SNAPSHOT, CREATED, UPDATED, REMOVED = (
     pb.CALLBACK_EVENT_TYPE_SNAPSHOT,
@@ -136,19 +136,13 @@ async def test_what_leaves_the_filter_is_removed_once(api: Api) -> None:
     assert {stays.callback_id, later.callback_id} == set(fold(fold({}, snapshot), events))
 
 
-async def test_a_reschedule_moves_a_callback_out_of_one_filter_and_into_another(api: Api) -> None:
+async def test_an_update_moves_a_callback_out_of_one_filter_and_into_another(api: Api) -> None:
     [callback] = await far_ahead(api, 1)
     normal = watching(api, priorities=[cb.PRIORITY_NORMAL])
     high = watching(api, priorities=[cb.PRIORITY_HIGH], mode=pb.SNAPSHOT_MODE_NEVER)
     await until(normal, lambda events: len(events) == 1)
     await high.read()
-    await api.callbacks.RescheduleCallback(
-        pb.RescheduleCallbackRequest(
-            key=by_id(callback.callback_id),
-            due_date=callback.callback_request.due_date,
-            priority=cb.PRIORITY_HIGH,
-        )
-    )
+    await update(api, callback, priority=cb.PRIORITY_HIGH)
     _, [left] = await until(normal, lambda events: len(events) == 1)
     _, [entered] = await until(high, lambda events: len(events) == 1)
     assert (left.type, entered.type) == (REMOVED, UPDATED)

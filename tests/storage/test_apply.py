@@ -1,6 +1,7 @@
 """Contract: changes are compared and swapped, all or none."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +13,8 @@ from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import replan
 from ringback.domain.queue import Turn
-from ringback.domain.target import Target
+from ringback.domain.request import CallbackRequest
+from ringback.domain.update import RequestUpdate
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, EventKind, Extension
@@ -269,23 +271,23 @@ async def test_a_turn_of_no_service_is_refused(store: Store) -> None:
 # --- What else moves with a change ---------------------------------------------------------------------------
 
 
-async def test_the_event_of_a_reschedule_tells_what_filters_looked_at(store: Store) -> None:
+async def test_the_event_of_an_update_tells_what_filters_looked_at(store: Store) -> None:
     before = new(target="sip:anna@example.com", labels={"team": "blue"}, supervisor="eve", caller_id="crm")
-    event = replan(
-        before,
-        due_date=NOW + seconds(600),
-        priority=2,
-        target=Target.parse("sip:bert@example.com"),
-        service=SERVICE,
-        now=NOW,
-    )
-    rescheduled = after(before, event)
+    values: dict[str, Any] = {
+        "due_date": NOW + seconds(600),
+        "priority": 2,
+        "target": "sip:bert@example.com",
+        "labels": {"team": "red", "new": "1"},
+        "supervisor": "bob",
+    }
+    update = RequestUpdate(CallbackRequest(**values), tuple(values))
+    updated = after(before, replan(before, update, service=SERVICE, now=NOW))
     await store.create([before])
-    await store.apply([Change(before, rescheduled)])
+    await store.apply([Change(before, updated)])
 
     [logged] = await store.events(1, 10)
 
-    assert logged.callback == rescheduled
+    assert logged.callback == updated
     assert logged.previous is not None
     for version in (logged.previous, before):
         assert version.state is before.state
@@ -295,7 +297,7 @@ async def test_the_event_of_a_reschedule_tells_what_filters_looked_at(store: Sto
         assert version.request.labels == before.request.labels
         assert version.request.supervisor == before.request.supervisor
         assert version.request.caller_id == before.request.caller_id
-    assert await store.get(before.callback_id) == rescheduled
+    assert await store.get(before.callback_id) == updated
 
 
 async def test_changed_labels_are_found(store: Store) -> None:

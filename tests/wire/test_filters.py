@@ -48,7 +48,7 @@ def test_keys(sent: pb.CallbackKey, expected: str | ExternalTaskKey) -> None:
             "key.external_task.external_task_id",
         ),
         (
-            pb.CallbackKey(external_task=pb.ExternalTaskKey(caller_id="c r m", external_task_id="t-1")),
+            pb.CallbackKey(external_task=pb.ExternalTaskKey(caller_id="c|r|m", external_task_id="t-1")),
             "key.external_task.caller_id",
         ),
     ],
@@ -103,8 +103,9 @@ def test_all_faults_of_a_filter_are_found_at_once() -> None:
     faults = Faults()
     sent = pb.CallbackFilter(
         keys=[pb.CallbackKey(callback_id=ID), pb.CallbackKey(), pb.CallbackKey(callback_id="x")],
-        caller_ids=["fine", "not fine"],
+        caller_ids=["this is fine", "this, not"],
         service_ids=["", SERVICE_ID],
+        service_sips=["sip:support@cc.example", "tel:+41785556677", ""],
         supervisors=["x" * 129],
         labels={str(i): "" for i in range(17)},
         due_after=Timestamp(nanos=-1),
@@ -121,6 +122,8 @@ def test_all_faults_of_a_filter_are_found_at_once() -> None:
         "filter.keys[2].callback_id",
         "filter.caller_ids[1]",
         "filter.service_ids[0]",
+        "filter.service_sips[1]",
+        "filter.service_sips[2]",
         "filter.states[1]",
         "filter.states[2]",
         "filter.priorities[0]",

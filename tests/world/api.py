@@ -28,6 +28,9 @@ ENDED = frozenset(
 )
 
 
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
 @dataclass
 class Api:
     """A channel with all stubs, and a service to create callbacks for."""
@@ -124,16 +127,27 @@ class Refusal:
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Refusal:
     """Read the details of a status as any client would."""
-    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    status = status_pb2.Status()
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             assert isinstance(value, bytes)
-            status = status_pb2.Status.FromString(value)
+            status.ParseFromString(value)
             assert status.code == error.code().value[0]
-            for detail in status.details:
-                detail.Unpack(info)
-                detail.Unpack(bad_request)
+    return _read(error.code(), status)
+
+
+def refusal_in(item: pb.Error) -> Refusal:
+    """Read the error of an item of a batch; one that succeeded has no reason."""
+    status = status_pb2.Status.FromString(item.SerializeToString())
+    return _read(CODES[status.code], status)
+
+
+def _read(code: grpc.StatusCode, status: status_pb2.Status) -> Refusal:
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
     if info.reason:
         assert info.domain == "ringback.v1"
     fields = tuple(violation.field for violation in bad_request.field_violations)
-    return Refusal(error.code(), info.reason, fields, dict(info.metadata))
+    return Refusal(code, info.reason, fields, dict(info.metadata))

@@ -19,7 +19,8 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     OpeningMoved,
-    Rescheduled,
+    Redescribed,
+    Replanned,
 )
 from ringback.domain.lifecycle import TRANSITIONS, after
 from ringback.domain.outcome import Outcome
@@ -67,13 +68,18 @@ def event_of(kind: type[Event], callback: Callback, at: datetime, **changes: Any
 def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str, Any]:
     if kind is OpeningMoved:
         return {"next_attempt_time": at + HOUR}
-    if kind is Rescheduled:
+    if kind is Redescribed:
+        return {"request": replace(callback.request, description="urgent")}
+    if kind is Replanned:
         return {
             "request": replace(callback.request, priority=Priority.HIGH),
             "dial_target": callback.dial_target,
+            "max_attempts": callback.max_attempts,
             "due_date": at + HOUR,
+            "ready_time": at + HOUR,
             "next_attempt_time": at + 2 * HOUR,
             "expire_time": at + DAY,
+            "keeps_place": False,
         }
     if kind is Leased:
         number = callback.fencing_token + 1
@@ -128,8 +134,12 @@ def in_state(state: State, callback: Callback | None = None) -> Callback:
 def all_that_may_happen(callback: Callback) -> Iterator[Event]:
     """Yield every kind of event, and every outcome, at a time that makes no difference and at one after the expiry."""
     for kind, at in product(EVENTS, (callback.update_time + SECOND, callback.expire_time + SECOND)):
-        outcomes: Sequence[dict[str, Any]] = [{"outcome": o} for o in Outcome] if kind is AttemptEnded else [{}]
-        yield from (event_of(kind, callback, at, **outcome) for outcome in outcomes)
+        variants: Sequence[dict[str, Any]] = [{}]
+        if kind is AttemptEnded:
+            variants = [{"outcome": outcome} for outcome in Outcome]
+        if kind is Replanned:
+            variants = [{"keeps_place": False}, {"keeps_place": True}]
+        yield from (event_of(kind, callback, at, **variant) for variant in variants)
 
 
 def callbacks_in(state: State) -> Iterator[Callback]:

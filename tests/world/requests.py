@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
@@ -26,7 +27,8 @@ async def ask(
 async def create_many(api: Api, requests: Iterable[cb.CallbackRequest]) -> list[cb.Callback]:
     response = await api.callbacks.BatchCreateCallbacks(
         pb.BatchCreateCallbacksRequest(
-            requests=[pb.CreateCallbackRequest(callback_request=request) for request in requests]
+            requests=[pb.CreateCallbackRequest(callback_request=request) for request in requests],
+            include_callbacks=True,
         )
     )
     assert all(result.created for result in response.results)
@@ -46,12 +48,24 @@ async def cancel(api: Api, callback: cb.Callback, reason: str = "", etag: str = 
     return response.callback
 
 
-async def reschedule(api: Api, callback: cb.Callback, **fields: Any) -> cb.Callback:
-    fields.setdefault("due_date", from_now(hours=1))
-    response = await api.callbacks.RescheduleCallback(
-        pb.RescheduleCallbackRequest(key=by_id(callback.callback_id), **fields)
+def update_request(callback: cb.Callback, etag: str = "", **fields: Any) -> pb.UpdateCallbackRequest:
+    """Return a request to change just these fields; None stands for a field that is named but unset."""
+    values = {name: value for name, value in fields.items() if value is not None}
+    return pb.UpdateCallbackRequest(
+        key=by_id(callback.callback_id),
+        callback_request=cb.CallbackRequest(**values),
+        update_mask=FieldMask(paths=fields),
+        etag=etag,
     )
-    return response.callback
+
+
+async def update(api: Api, callback: cb.Callback, etag: str = "", **fields: Any) -> cb.Callback:
+    return (await api.callbacks.UpdateCallback(update_request(callback, etag, **fields))).callback
+
+
+async def reschedule(api: Api, callback: cb.Callback, etag: str = "", **fields: Any) -> cb.Callback:
+    """Update the due date, to an hour from now unless it is given, and perhaps more."""
+    return await update(api, callback, etag, **{"due_date": from_now(hours=1), **fields})
 
 
 async def update_service(api: Api, service_id: str = "", *, etag: str = "", **settings: Any) -> directory_pb.Service:

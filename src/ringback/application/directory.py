@@ -95,6 +95,15 @@ class Directory:
         """Return the service that a request names. Raise `ServiceNotFound`."""
         return await (self.get(name.key) if name.field == "service_id" else self.by_sip(name.key))
 
+    async def known(self, names: Sequence[ServiceName]) -> Sequence[Service]:
+        """Return those of the named services that exist."""
+        if any(self._find(name) is None for name in names):
+            await self.refresh()
+        return [service for name in names if (service := self._find(name)) is not None]
+
+    def _find(self, name: ServiceName) -> Service | None:
+        return (self._by_id if name.field == "service_id" else self._by_sip).get(name.key)
+
     def list(self, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
         """Return services by id, up to `page_size` (0: 100; at most 1000), and whether there are more."""
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)

@@ -16,29 +16,35 @@ async def change(
     read: Callable[[], Awaitable[Callback]],
     decide: Callable[[Callback], Awaitable[Sequence[Callback]]],
     remembered: Callback | None = None,
+    as_change: Callable[[Callback, Callback], Change] = Change,
 ) -> Callback:
     """Store the versions that `decide` makes of what `read` finds, and return the last; no versions mean no change.
 
     When another writer was faster, read and decide again: each round one of the competitors succeeds, so this ends.
     Raise what `decide` raises, and store nothing then. A callback that is `remembered` saves the first read. It may
     be out of date: then nothing is decided by it, since the store compares revisions, and a refusal or a "nothing
-    to change" is decided again after a read.
+    to change" is decided again after a read. `as_change` adds the conditions of a step from one version to the next.
     """
     if remembered is not None:
         with suppress(RevisionConflict, RingbackError):
             if versions := await decide(remembered):
-                return await _store_versions(store, remembered, versions)
+                return await _store_versions(store, remembered, versions, as_change)
     while True:
         before = await read()
         versions = await decide(before)
         if not versions:
             return before
         with suppress(RevisionConflict):
-            return await _store_versions(store, before, versions)
+            return await _store_versions(store, before, versions, as_change)
 
 
-async def _store_versions(store: CallbackStore, before: Callback, versions: Sequence[Callback]) -> Callback:
-    await store.apply([Change(earlier, later) for earlier, later in pairwise([before, *versions])])
+async def _store_versions(
+    store: CallbackStore,
+    before: Callback,
+    versions: Sequence[Callback],
+    as_change: Callable[[Callback, Callback], Change],
+) -> Callback:
+    await store.apply([as_change(earlier, later) for earlier, later in pairwise([before, *versions])])
     return versions[-1]
 
 

@@ -1,15 +1,18 @@
-"""`ringback get`, `list`, `cancel` and `reschedule`."""
+"""`ringback get`, `list`, `cancel`, `reschedule` and `update`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import click
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from ringback.cli.params import (
+    LABEL,
     MOMENT,
     MOMENT_HELP,
     MOMENT_METAVAR,
     PRIORITY,
+    WHOLE,
     Wanted,
     etag_option,
     filter_options,
@@ -22,6 +25,16 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 
 _MAX_PAGE_SIZE = 1000
+_CLEARABLE = (
+    "alternative-target",
+    "max-retries",
+    "due-date",
+    "expire-time",
+    "description",
+    "context-url",
+    "supervisor",
+    "labels",
+)
 
 
 @click.command()
@@ -48,7 +61,7 @@ async def list_callbacks(session: Session, *, wanted: Wanted, limit: int) -> Non
 
     An option given several times matches any of its values; different options must all match.
     """
-    found = _found(session, await wanted.as_filter(session), limit)
+    found = _found(session, wanted.as_filter(), limit)
     if session.as_json:
         async for callback in found:
             session.print_json(callback)
@@ -91,13 +104,71 @@ async def cancel(session: Session, *, key: cb.CallbackKey, reason: str, etag: st
 @click.option("--target", help="Whom to dial from now on.")
 @etag_option
 @client_command
-async def reschedule(session: Session, *, key: cb.CallbackKey, **fields: Any) -> None:
+async def reschedule(session: Session, *, key: cb.CallbackKey, etag: str, **fields: Any) -> None:
     """Move a callback that is scheduled or queued to another time.
 
     KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
     """
-    request = pb.RescheduleCallbackRequest(key=key, **fields)
-    response = await session.callbacks.RescheduleCallback(request, timeout=session.timeout_s)
+    await _update(session, key, etag, {name: value for name, value in fields.items() if value is not None})
+
+
+@click.command()
+@key_argument
+@click.option("--due", "due_date", type=MOMENT, metavar=MOMENT_METAVAR, help=f"When to try next. {MOMENT_HELP}")
+@click.option("--expire", "expire_time", type=MOMENT, metavar=MOMENT_METAVAR, help="When to give up.")
+@click.option("--priority", type=PRIORITY, metavar="PRIORITY", help=f"One of: {PRIORITIES}.")
+@click.option("--target", help="Whom to dial from now on; clears the alternative target.")
+@click.option("--alternative-target", help="Dialled instead of the target.")
+@click.option("--retries", "max_retries", type=WHOLE, help="At most this many retries.")
+@click.option("--gap", "seconds_between_retries", metavar="SECONDS", type=WHOLE, help="Between attempts, at least.")
+@click.option("--description", help="What it is about, for the agent.")
+@click.option("--context-url", help="What the agent's desktop opens.")
+@click.option("--supervisor", help="The supervisor in charge.")
+@click.option("--label", "labels", type=LABEL, multiple=True, metavar="KEY=VALUE", help="Repeatable; replaces all.")
+@click.option(
+    "--clear",
+    type=click.Choice(_CLEARABLE),
+    multiple=True,
+    help="Repeatable: set this field to what it is when a request does not have it.",
+)
+@etag_option
+@client_command
+async def update(
+    session: Session,
+    *,
+    key: cb.CallbackKey,
+    etag: str,
+    labels: tuple[tuple[str, str], ...],
+    clear: tuple[str, ...],
+    **fields: Any,
+) -> None:
+    """Change a callback's request: only what the options name.
+
+    Whom, when and how often to dial can be changed while it is scheduled or queued, the rest until it has ended.
+
+    KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
+    """
+    changed = {name: value for name, value in fields.items() if value is not None}
+    if labels:
+        changed["labels"] = dict(labels)
+    names = [name.replace("-", "_") for name in clear]
+    if twice := sorted(changed.keys() & set(names)):
+        raise click.UsageError(f"{', '.join(twice)}: both a new value and --clear")
+    if not changed and not names:
+        raise click.UsageError("name something to change")
+    await _update(session, key, etag, changed, names)
+
+
+async def _update(
+    session: Session, key: cb.CallbackKey, etag: str, changed: Mapping[str, Any], cleared: Sequence[str] = ()
+) -> None:
+    request = pb.UpdateCallbackRequest(
+        key=key,
+        callback_request=cb.CallbackRequest(**changed),
+        update_mask=FieldMask(paths=[*changed, *cleared]),
+        etag=etag,
+    )
+    response = await session.callbacks.UpdateCallback(request, timeout=session.timeout_s)
     _print_state(session, response.callback)
 
 

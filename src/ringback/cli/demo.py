@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import click
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.text import Text
 
@@ -100,8 +101,9 @@ async def _change(session: Session, stories: StoriesById) -> None:
                 await session.callbacks.CancelCallback(cancel)
             case "reschedule":
                 due_date = timestamp(datetime.now(UTC) + timedelta(seconds=_RESCHEDULED_S))
-                reschedule = pb.RescheduleCallbackRequest(key=key, due_date=due_date)
-                await session.callbacks.RescheduleCallback(reschedule)
+                update = pb.UpdateCallbackRequest(key=key, update_mask=FieldMask(paths=["due_date"]))
+                update.callback_request.due_date.CopyFrom(due_date)
+                await session.callbacks.UpdateCallback(update)
 
 
 async def _show(session: Session, request: pb.WatchCallbacksRequest, stories: StoriesById) -> None:

@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "list": ("ringback.cli.callbacks:list_callbacks", "cli"),
         "cancel": ("ringback.cli.callbacks:cancel", "cli"),
         "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
+        "update": ("ringback.cli.callbacks:update", "cli"),
         "watch": ("ringback.cli.watch:watch", "cli"),
         "queue": ("ringback.cli.queue:queue", "cli"),
         "explain": ("ringback.cli.queue:explain", "cli"),

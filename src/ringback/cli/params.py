@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from ringback.cli.session import Session
 from ringback.cli.values import PRIORITIES, STATES, is_guid, parse_key, parse_moment, parse_whole, timestamp
 from ringback.v1 import callback_pb2 as cb
-from ringback.v1 import directory_service_pb2 as directory
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
@@ -73,11 +71,12 @@ class Wanted:
     due_after: Any
     due_before: Any
 
-    async def as_filter(self, session: Session) -> cb.CallbackFilter:
+    def as_filter(self) -> cb.CallbackFilter:
         return cb.CallbackFilter(
             keys=self.keys,
             states=self.state,
-            service_ids=[await _service_id(session, service) for service in self.service],
+            service_ids=[service for service in self.service if is_guid(service)],
+            service_sips=[service for service in self.service if not is_guid(service)],
             priorities=self.priority,
             caller_ids=self.caller,
             supervisors=self.supervisor,
@@ -86,15 +85,6 @@ class Wanted:
             due_after=self.due_after,
             due_before=self.due_before,
         )
-
-
-async def _service_id(session: Session, service: str) -> str:
-    """Return the id of a service, also when its SIP address is given, which a filter does not take."""
-    if is_guid(service):
-        return service
-    request = directory.GetServiceRequest(sip_address=service)
-    response = await session.directory.GetService(request, timeout=session.timeout_s)
-    return response.service.service_id
 
 
 _FILTER_PARAMETERS = (

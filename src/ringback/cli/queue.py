@@ -52,14 +52,19 @@ async def explain(session: Session, *, key: cb.CallbackKey) -> None:
 @client_command
 async def resolve(session: Session, *, target: str, reason: str) -> None:
     """End all open callbacks to TARGET, because that person was served meanwhile."""
-    response = await session.callbacks.ResolveCallbacks(
-        pb.ResolveCallbacksRequest(target=target, reason=reason), timeout=session.timeout_s
-    )
+    request = pb.ResolveCallbacksRequest(target=target, reason=reason, include_callbacks=True)
+    resolved: dict[str, cb.Callback] = {}
+    more = True
+    while more:
+        response = await session.callbacks.ResolveCallbacks(request, timeout=session.timeout_s)
+        # A call that goes on is returned each time.
+        more = response.more and any(result.callback_id not in resolved for result in response.results)
+        resolved |= {result.callback_id: result.callback for result in response.results}
     if session.as_json:
-        for callback in response.callbacks:
+        for callback in resolved.values():
             session.print_json(callback)
     else:
-        session.console.print(callbacks_table(response.callbacks))
+        session.console.print(callbacks_table(list(resolved.values())))
 
 
 def _estimate(view: directory.GetQueueResponse) -> str:

@@ -186,5 +186,7 @@ _SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
         "first_leg": _name_of(FIRST_LEGS),
         "priority_weights": _wholes,
         "same_target_policy": _name_of(TARGET_POLICIES),
+        "caller_line_identity": Place.text,
+        "default_region": Place.text,
     }
 )

@@ -48,7 +48,7 @@ async def watch(
     if until_ended and (changes_only or token_file):
         raise click.UsageError("--until-ended needs to know how all callbacks are at the start")
     request = pb.WatchCallbacksRequest(
-        filter=await wanted.as_filter(session),
+        filter=wanted.as_filter(),
         snapshot_mode=pb.SNAPSHOT_MODE_NEVER if changes_only else pb.SNAPSHOT_MODE_WHEN_NEEDED,
     )
     await _check(session, request)

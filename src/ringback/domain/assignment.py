@@ -4,18 +4,16 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, weight
 from ringback.domain.priority import Credits, pick
 from ringback.domain.queue import Queue
 
-# With the longest texts an attempt takes about 2 KiB: this keeps a response below gRPC's usual limit of 4 MiB.
-MAX_ATTEMPTS_PER_RESPONSE = 500
 
-
-def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], Credits]:
+def draw(queue: Queue, count: int, now: datetime, room: int = MAX_RESPONSE_BYTES) -> tuple[Sequence[Callback], Credits]:
     """Return the callbacks whose turn it is, for up to `count` free slots, and the credits afterwards.
 
-    Expired callbacks are skipped, in case the scheduler is late.
+    No more than fit into `room` bytes of a response, and none unless the largest would fit. Expired callbacks are
+    skipped, in case the scheduler is late.
 
     Two callbacks to one target are never drawn together: the second waits, without holding up those behind it.
     """
@@ -27,18 +25,15 @@ def draw(queue: Queue, count: int, now: datetime) -> tuple[Sequence[Callback], C
     lines = {level: deque(c for c in heads if c.expire_time > now) for level, heads in queue.heads.items()}
     drawn: list[Callback] = []
     targets: set[str] = set()
-    while len(drawn) < count and attempts_of(drawn) < MAX_ATTEMPTS_PER_RESPONSE:
+    while len(drawn) < count and room >= MAX_WEIGHT:
         lines = {level: rest for level, line in lines.items() if (rest := _without(line, targets))}
         if not lines:
             break
         level, credits_ = pick(lines, credits_, service.priority_weights)
         drawn.append(lines[level].popleft())
         targets.add(drawn[-1].dial_target)
+        room -= weight(drawn[-1])
     return drawn, credits_
-
-
-def attempts_of(callbacks: Sequence[Callback]) -> int:
-    return sum(len(callback.attempts) for callback in callbacks)
 
 
 def _without(line: deque[Callback], targets: set[str]) -> deque[Callback]:

@@ -47,6 +47,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     sip_status: int = 0
     q850_cause: int = 0
     detail: str = ""
+    agent: str = ""
+    disposition: str = ""
     # Closed by the server because the lease lapsed, not by a report of the dialer.
     lapsed: bool = False
 
@@ -69,9 +71,9 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     callback_id: str
     service_id: str
-    # The request in force: as sent, except for what a reschedule has replaced.
+    # The request in force: as sent, except for what updates have replaced.
     request: CallbackRequest
-    # The request as first sent, when a reschedule has replaced something since; a repeated create is compared to it.
+    # The request as first sent, when an update has replaced something since; a repeated create is compared to it.
     first_request: CallbackRequest | None = None
     request_id: str = ""
     dial_target: str
@@ -80,7 +82,7 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     revision: int = written(1)
     create_time: datetime
     update_time: datetime
-    # When to try first, or first again after a reschedule.
+    # When to try first, or first again after an update of it.
     due_date: datetime
     # When this attempt became, or becomes, due: its place in the queue, first in first out.
     ready_time: datetime
@@ -95,6 +97,8 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     lease: Lease | None = None
     # How many leases were granted; every lease gets the next number.
     fencing_token: int = 0
+    # The request was updated since the lease was granted: its dialer has an older one.
+    redescribed: bool = False
 
     @property
     def priority(self) -> Priority:
@@ -112,3 +116,34 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     @property
     def etag(self) -> str:
         return str(self.revision)
+
+
+# --- How much a response can hold --------------------------------------------------------------------------------
+
+# gRPC clients receive messages of up to 4 MiB by default; what is left is for the frames of a response.
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024 - 512 * 1024
+# A character takes up to four bytes in UTF-8.
+_BYTES_PER_CHARACTER = 4
+# What a callback takes without its texts: ids, numbers, times, and URIs of up to 255 ASCII characters, which are
+# not counted. The same for a label and for an attempt.
+_CALLBACK_BYTES, _LABEL_BYTES, _ATTEMPT_BYTES = 2048, 8, 256
+MAX_WEIGHT = 512 * 1024
+"""More than the largest callback: texts of 23 KiB, and 101 attempts with texts of 2.8 KiB."""
+
+
+def weight(callback: Callback) -> int:
+    """Return an upper bound of the bytes that the callback takes in a message, without encoding it."""
+    request = callback.request
+    characters = (
+        len(request.context_url)
+        + len(request.supervisor)
+        + len(request.description)
+        + len(request.external_task_id)
+        + len(request.caller_id)
+        + len(callback.cancel_reason)
+    )
+    for key, value in request.labels.items():
+        characters += len(key) + len(value) + _LABEL_BYTES // _BYTES_PER_CHARACTER
+    for attempt in callback.attempts:
+        characters += len(attempt.detail) + len(attempt.agent) + len(attempt.disposition)
+    return _CALLBACK_BYTES + _ATTEMPT_BYTES * len(callback.attempts) + _BYTES_PER_CHARACTER * characters

@@ -26,14 +26,24 @@ class OpeningMoved(Event, frozen=True, kw_only=True, gc=False):
     next_attempt_time: datetime
 
 
-class Rescheduled(Event, frozen=True, kw_only=True, gc=False):
-    """The caller requests another time, and perhaps another priority or target."""
+class Replanned(Event, frozen=True, kw_only=True, gc=False):
+    """The caller changes whom, when or how often to dial, and perhaps texts, too."""
 
     request: CallbackRequest
     dial_target: str
+    max_attempts: int
     due_date: datetime
+    ready_time: datetime
     next_attempt_time: datetime
     expire_time: datetime
+    # Not another time: a callback that is QUEUED stays so.
+    keeps_place: bool
+
+
+class Redescribed(Event, frozen=True, kw_only=True, gc=False):
+    """The caller changes only what an agent reads, and what filters use."""
+
+    request: CallbackRequest
 
 
 class Leased(Event, frozen=True, kw_only=True, gc=False):
@@ -72,6 +82,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
     sip_status: int = 0
     q850_cause: int = 0
     detail: str = ""
+    agent: str = ""
+    disposition: str = ""
 
 
 class CancelRequested(Event, frozen=True, kw_only=True, gc=False):

@@ -9,6 +9,9 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.key import Key
 from ringback.domain.priority import Priority
 
+# The id of no service.
+_NO_SERVICE = ""
+
 
 class CallbackFilter(Struct, frozen=True, kw_only=True):
     """A selection of callbacks. An empty field matches everything. Due times are compared with `Callback.due_date`."""
@@ -16,6 +19,9 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...] = ()
     caller_ids: tuple[str, ...] = ()
     service_ids: tuple[str, ...] = ()
+    # In canonical form, and the ids of those that exist, which are looked up when the filter is used.
+    service_sips: tuple[str, ...] = ()
+    ids_of_sips: tuple[str, ...] = ()
     states: tuple[State, ...] = ()
     priorities: tuple[Priority, ...] = ()
     supervisors: tuple[str, ...] = ()
@@ -31,6 +37,8 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
                 self.keys,
                 self.caller_ids,
                 self.service_ids,
+                self.service_sips,
+                self.ids_of_sips,
                 self.states,
                 self.priorities,
                 self.supervisors,
@@ -40,11 +48,17 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
             )
         )
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Return the ids of all services that are named; of none that exists when only unknown addresses are."""
+        ids = self.service_ids + self.ids_of_sips
+        return ids or (_NO_SERVICE,) * bool(self.service_sips)
+
     def matches(self, callback: Callback) -> bool:
         request = callback.request
         return (
             (not self.states or callback.state in self.states)
-            and (not self.service_ids or callback.service_id in self.service_ids)
+            and (not (self.service_ids or self.service_sips) or callback.service_id in self.services)
             and (not self.caller_ids or request.caller_id in self.caller_ids)
             and (not self.priorities or request.priority in self.priorities)
             and (not self.supervisors or request.supervisor in self.supervisors)

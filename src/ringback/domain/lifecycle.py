@@ -32,7 +32,8 @@ from ringback.domain.events import (
     LeaseLapsed,
     LeaseReleased,
     OpeningMoved,
-    Rescheduled,
+    Redescribed,
+    Replanned,
     Ringing,
 )
 from ringback.domain.outcome import UNSERVED, Outcome
@@ -71,12 +72,12 @@ def _step_for(callback: Callback, kind: type[Event]) -> "Step":
 
 def _refuse(callback: Callback, kind: type[Event]) -> NoReturn:
     callback_id, state = callback.callback_id, callback.state
-    requested = kind in (CancelRequested, Rescheduled)
+    requested = kind in (CancelRequested, Replanned, Redescribed)
     if requested and state in TERMINAL:
         raise CallbackEnded(callback_id, state.name, f"callback {callback_id} has ended: {state.name}")
     if requested and state is State.CONNECTED:
         raise CallbackConnected(callback_id, state.name, f"the target of callback {callback_id} has answered")
-    if kind is Rescheduled:
+    if kind is Replanned:
         raise CallbackInProgress(callback_id, state.name, f"callback {callback_id} is {state.name}")
     if state is State.OFFERED and kind in (Ringing, Answered, AttemptEnded):
         raise AttemptNotStarted(
@@ -96,18 +97,29 @@ def _wait_for_opening(callback: Callback, event: OpeningMoved) -> Callback:
     return replace(callback, state=State.SCHEDULED, next_attempt_time=event.next_attempt_time, queue_time=None)
 
 
-def _reschedule(callback: Callback, event: Rescheduled) -> Callback:
+def _replan(callback: Callback, event: Replanned) -> Callback:
+    stays_queued = callback.state is State.QUEUED and event.keeps_place
     return replace(
         callback,
-        state=State.SCHEDULED,
+        state=State.QUEUED if stays_queued else State.SCHEDULED,
         request=event.request,
         first_request=callback.sent_request,
         dial_target=event.dial_target,
+        max_attempts=event.max_attempts,
         due_date=event.due_date,
-        ready_time=event.due_date,
+        ready_time=event.ready_time,
         next_attempt_time=event.next_attempt_time,
         expire_time=event.expire_time,
-        queue_time=None,
+        queue_time=callback.queue_time if stays_queued else None,
+    )
+
+
+def _redescribe(callback: Callback, event: Redescribed) -> Callback:
+    return replace(
+        callback,
+        request=event.request,
+        first_request=callback.sent_request,
+        redescribed=callback.lease is not None,
     )
 
 
@@ -123,7 +135,13 @@ def _expire(callback: Callback, event: ExpireTimePassed) -> Callback:
 
 
 def _offer(callback: Callback, event: Leased) -> Callback:
-    return replace(callback, state=State.OFFERED, lease=event.lease, fencing_token=event.lease.fencing_token)
+    return replace(
+        callback,
+        state=State.OFFERED,
+        lease=event.lease,
+        fencing_token=event.lease.fencing_token,
+        redescribed=False,
+    )
 
 
 def _requeue(callback: Callback, _: Event) -> Callback:
@@ -229,6 +247,8 @@ def _close_attempt(callback: Callback, event: AttemptEnded) -> Callback:
         sip_status=event.sip_status,
         q850_cause=event.q850_cause,
         detail=event.detail,
+        agent=event.agent,
+        disposition=event.disposition,
     )
 
 
@@ -292,17 +312,20 @@ _AFTER_ATTEMPT = (_S.SCHEDULED, _S.FAILED, _S.EXPIRED)
 TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.SCHEDULED, BecameDue): _step(_queue, _S.QUEUED),
     (_S.SCHEDULED, OpeningMoved): _step(_wait_for_opening, _S.SCHEDULED),
-    (_S.SCHEDULED, Rescheduled): _step(_reschedule, _S.SCHEDULED),
+    (_S.SCHEDULED, Replanned): _step(_replan, _S.SCHEDULED),
+    (_S.SCHEDULED, Redescribed): _step(_redescribe, _S.SCHEDULED),
     (_S.SCHEDULED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.SCHEDULED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.QUEUED, Leased): _step(_offer, _S.OFFERED),
     (_S.QUEUED, OpeningMoved): _step(_wait_for_opening, _S.SCHEDULED),
-    (_S.QUEUED, Rescheduled): _step(_reschedule, _S.SCHEDULED),
+    (_S.QUEUED, Replanned): _step(_replan, _S.SCHEDULED, _S.QUEUED),
+    (_S.QUEUED, Redescribed): _step(_redescribe, _S.QUEUED),
     (_S.QUEUED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.QUEUED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.OFFERED, LeaseReleased): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, LeaseLapsed): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, DialingStarted): _step(_start_dialing, _S.DIALING),
+    (_S.OFFERED, Redescribed): _step(_redescribe, _S.OFFERED),
     (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.OFFERED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.DIALING, DialingStarted): _step(_unchanged, _S.DIALING),
@@ -310,17 +333,20 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.DIALING, Answered): _step(_answer, _S.CONNECTED),
     (_S.DIALING, AttemptEnded): _step(_end_dialing, *_AFTER_ATTEMPT),
     (_S.DIALING, LeaseLapsed): _step(_lapse_dialing, *_AFTER_ATTEMPT),
+    (_S.DIALING, Redescribed): _step(_redescribe, _S.DIALING),
     (_S.DIALING, CancelRequested): _step(_hang_up, _S.CANCELLING),
     (_S.CONNECTED, DialingStarted): _step(_unchanged, _S.CONNECTED),
     (_S.CONNECTED, Ringing): _step(_unchanged, _S.CONNECTED),
     (_S.CONNECTED, Answered): _step(_unchanged, _S.CONNECTED),
     (_S.CONNECTED, AttemptEnded): _step(_end_connected, _S.COMPLETED, *_AFTER_ATTEMPT),
+    (_S.CONNECTED, Redescribed): _step(_redescribe, _S.CONNECTED),
     (_S.CONNECTED, LeaseLapsed): _step(_lapse_connected, _S.COMPLETED),
     (_S.CANCELLING, DialingStarted): _step(_unchanged, _S.CANCELLING),
     (_S.CANCELLING, Ringing): _step(_ring, _S.CANCELLING),
     (_S.CANCELLING, Answered): _step(_answer, _S.CANCELLING),
     (_S.CANCELLING, AttemptEnded): _step(_end_cancelling, _S.CANCELLED, _S.COMPLETED),
     (_S.CANCELLING, LeaseLapsed): _step(_lapse_cancelling, _S.CANCELLED),
+    (_S.CANCELLING, Redescribed): _step(_redescribe, _S.CANCELLING),
     (_S.CANCELLING, CancelRequested): _step(_unchanged, _S.CANCELLING),
     (_S.CANCELLED, CancelRequested): _step(_unchanged, _S.CANCELLED),
 }

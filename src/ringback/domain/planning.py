@@ -1,16 +1,17 @@
-"""The plan of a new or a rescheduled callback: due date, opening and expiry."""
+"""The plan of a callback, new or updated: what is dialled, due date, opening and expiry."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from msgspec.structs import replace
-
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import Fault, IllegalTransition, InvalidRequest
-from ringback.domain.events import Rescheduled
-from ringback.domain.request import CheckedRequest
+from ringback.domain.errors import IllegalTransition
+from ringback.domain.events import Replanned
+from ringback.domain.faults import Faults
+from ringback.domain.request import CallbackRequest, CheckedRequest
 from ringback.domain.retry import least_delay
 from ringback.domain.service import Service
 from ringback.domain.target import Target
+from ringback.domain.update import RequestUpdate
 
 
 def plan(
@@ -22,14 +23,13 @@ def plan(
     expire = request.expire_time or due + service.max_queue_time
     opening = min(service.first_opening(due, otherwise=expire), expire)
     is_due = opening <= now
-    retries = service.default_max_retries if request.max_retries is None else request.max_retries
     return Callback(
         callback_id=callback_id,
         service_id=service.service_id,
         request=request,
         request_id=request_id,
         dial_target=checked.target.uri,
-        max_attempts=1 + retries,
+        max_attempts=_max_attempts(request, service),
         state=State.QUEUED if is_due else State.SCHEDULED,
         create_time=now,
         update_time=now,
@@ -41,49 +41,87 @@ def plan(
     )
 
 
-def replan(
-    callback: Callback,
-    *,
-    due_date: datetime,
-    priority: int | None,
-    target: Target | None,
-    service: Service,
-    now: datetime,
-) -> Rescheduled:
-    """Return the event of a reschedule whose fields are valid in themselves.
+def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: datetime) -> Replanned:
+    """Return the event of an update whose values are valid in themselves.
 
-    A reschedule cannot shorten the minimum delay after an unsuccessful attempt: a due date within that delay is
-    moved to its end.
-
-    Raise `InvalidRequest` when the new due date is not before the expiry that was requested.
+    An update cannot shorten the minimum delay after an unsuccessful attempt, and the callback keeps its place unless
+    it gets another time. Raise `InvalidRequest` when an expiry would come before the next attempt, or no further
+    attempt would be allowed.
     """
-    request = replace(callback.request, due_date=due_date)
-    if priority is not None:
-        request = replace(request, priority=priority)
-    if target is not None:
-        # From now on this target is dialled: an alternative target would replace it again.
-        request = replace(request, target=target.text, alternative_target="")
-    due = max(due_date, now, _end_of_retry_delay(callback, service) or now)
-    expire = request.expire_time or due + service.max_queue_time
-    if expire <= due:
-        raise InvalidRequest([Fault("due_date", f"is not before the expire_time {expire.isoformat()}")])
-    return Rescheduled(
+    request = update.applied_to(callback.request)
+    ready = _ready_time(callback, request, update.names, service, now)
+    due = ready if "due_date" in update.names else callback.due_date
+    expire = callback.expire_time
+    if "due_date" in update.names or "expire_time" in update.names:
+        expire = request.expire_time or due + service.max_queue_time
+    faults = Faults().under("callback_request")
+    if expire <= ready:
+        _add_late_attempt(update.names, ready, expire, faults)
+    max_attempts = callback.max_attempts
+    if "max_retries" in update.names:
+        max_attempts = _max_attempts(request, service)
+        if max_attempts <= len(callback.attempts):
+            faults.add("max_retries", f"is less than the number of attempts made: {len(callback.attempts)}")
+    faults.refuse()
+    opening = callback.next_attempt_time
+    keeps_place = "due_date" not in update.names and ready == callback.ready_time
+    # Without an opening, a callback waits until it expires.
+    if opening is None or not keeps_place or opening == callback.expire_time:
+        opening = service.first_opening(ready, otherwise=expire)
+    return Replanned(
         at=now,
         request=request,
-        dial_target=callback.dial_target if target is None else target.uri,
+        dial_target=_dial_target(callback, request, update, service),
+        max_attempts=max_attempts,
         due_date=due,
-        next_attempt_time=min(service.first_opening(due, otherwise=expire), expire),
+        ready_time=ready,
+        next_attempt_time=min(opening, expire),
         expire_time=expire,
+        keeps_place=keeps_place,
     )
 
 
-def _end_of_retry_delay(callback: Callback, service: Service) -> datetime | None:
-    """Return the earliest time for an attempt after the last one; None when there was none yet."""
+def _ready_time(
+    callback: Callback, request: CallbackRequest, names: Collection[str], service: Service, now: datetime
+) -> datetime:
+    """Return when the next attempt is due: not before the minimum delay after the last one is over."""
+    earliest = _end_of_retry_delay(callback, request, service)
+    if "due_date" in names:
+        return max(request.due_date or now, now, earliest or now)
+    ready = callback.ready_time
+    if earliest is None or "seconds_between_retries" not in names:
+        return ready
+    waits_for_retry = ready == _end_of_retry_delay(callback, callback.request, service)
+    if waits_for_retry and callback.state is State.SCHEDULED:
+        return max(earliest, now)
+    return max(ready, earliest)
+
+
+def _add_late_attempt(names: Collection[str], ready: datetime, expire: datetime, faults: Faults) -> None:
+    if "expire_time" in names and "due_date" not in names:
+        faults.add("expire_time", f"is not after the next attempt, which is due at {ready.isoformat()}")
+        return
+    name = "due_date" if "due_date" in names else "seconds_between_retries"
+    faults.add(name, f"takes the next attempt to {ready.isoformat()}, not before the expire_time {expire.isoformat()}")
+
+
+def _dial_target(callback: Callback, request: CallbackRequest, update: RequestUpdate, service: Service) -> str:
+    if not update.changes_target:
+        return callback.dial_target
+    return Target.parse(request.alternative_target or request.target, service.default_region).uri
+
+
+def _max_attempts(request: CallbackRequest, service: Service) -> int:
+    return 1 + (service.default_max_retries if request.max_retries is None else request.max_retries)
+
+
+def _end_of_retry_delay(callback: Callback, request: CallbackRequest, service: Service) -> datetime | None:
+    """Return the earliest time for an attempt after the last one, by this request; None when there was none yet."""
     if not callback.attempts:
         return None
     last = callback.attempts[-1]
     if last.end_time is None or last.outcome is None:
-        raise IllegalTransition(f"a reschedule while attempt {last.number} of {callback.callback_id} is open")
+        raise IllegalTransition(f"a new plan while attempt {last.number} of {callback.callback_id} is open")
     return last.end_time + least_delay(
-        last.outcome, seconds_between_retries=callback.request.seconds_between_retries or 0, service=service
+        last.outcome, seconds_between_retries=request.seconds_between_retries or 0, service=service
     )

@@ -1,9 +1,9 @@
 """What a caller requests, and every rule that it has to meet."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -19,12 +19,8 @@ MAX_URL_LENGTH = 2048
 MAX_SUPERVISOR_LENGTH = 128
 MAX_DESCRIPTION_LENGTH = 150
 MAX_EXTERNAL_TASK_ID_LENGTH = 128
-MAX_CALLER_ID_LENGTH = 64
-_TEXTS = (
-    ("supervisor", MAX_SUPERVISOR_LENGTH),
-    ("description", MAX_DESCRIPTION_LENGTH),
-    ("external_task_id", MAX_EXTERNAL_TASK_ID_LENGTH),
-)
+MAX_CALLER_ID_LENGTH = 128
+MAX_DIALER_ID_LENGTH = 64
 MAX_LABELS = 16
 MAX_LABEL_KEY_LENGTH = 63
 MAX_LABEL_VALUE_LENGTH = 128
@@ -32,7 +28,8 @@ MAX_DUE_AHEAD = timedelta(days=366)
 # A callback can outlive its due date by as long again: the largest `max_queue_time` of a service.
 MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 
-_CALLER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_CALLER_ID = re.compile(r"[A-Za-z0-9 +._@/-]+", re.ASCII)
+_DIALER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 # The form of most URLs; any other is parsed.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
@@ -76,6 +73,22 @@ class ServiceName(Struct, frozen=True):
     field: Literal["service_id", "service_sip"]
     key: str
 
+    @classmethod
+    def of(cls, request: CallbackRequest, faults: Faults) -> Self | None:
+        """Read the name of the service that the request is for; return None for one that cannot be read."""
+        if request.service_id is not None:
+            if _GUID.fullmatch(request.service_id):
+                return cls("service_id", request.service_id.lower())
+            faults.add("service_id", "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000")
+        elif request.service_sip is not None:
+            try:
+                return cls("service_sip", normalise_sip(request.service_sip))
+            except InvalidTarget as refusal:
+                faults.add("service_sip", str(refusal))
+        else:
+            faults.add("service", "is required: set service_id or service_sip")
+        return None
+
 
 class CheckedRequest(Struct, frozen=True, kw_only=True):
     """A valid request, and what was read of it during the check, so that nothing is read twice."""
@@ -86,36 +99,37 @@ class CheckedRequest(Struct, frozen=True, kw_only=True):
     target: Target
 
 
-def check(request: CallbackRequest, now: datetime, faults: Faults) -> CheckedRequest | None:
-    """Add all faults of the request, in the order of its fields; return None when there is one."""
+def check(
+    request: CallbackRequest, now: datetime, faults: Faults, *, service: ServiceName | None = None, region: str = ""
+) -> CheckedRequest | None:
+    """Add all faults of the request, in the order of its fields; return None when there is one.
+
+    `service` is given when it has been read already, and `region` is the default region of that service.
+    """
+    service = service or ServiceName.of(request, Faults())
     if not request.target:
         faults.add("target", "is required")
-    target = read_target(request.target, "target", faults)
-    alternative = read_target(request.alternative_target, "alternative_target", faults)
-    faults.extend(_check_retries(request))
-    service = _check_service(request, faults)
-    if request.incoming_service_sip_uri:
-        faults.extend(sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri))
-    faults.extend(priority_violation("priority", request.priority))
-    faults.extend(_check_url("context_url", request.context_url))
-    faults.extend(due_violation("due_date", request.due_date, now))
-    for name, max_length in _TEXTS:
-        if text := getattr(request, name):
-            faults.extend(text_violation(name, text, max_length))
-    faults.extend(caller_violation("caller_id", request.caller_id))
-    faults.extend(_check_expire_time(request, now))
-    faults.extend(_check_labels(request.labels))
+    target = read_target(request.target, "target", faults, region)
+    alternative = read_target(request.alternative_target, "alternative_target", faults, region)
+    for name in _RULES:
+        if name != "service" or service is None:
+            check_field(name, request, now, faults)
     chosen = alternative or target
     if faults.violations or chosen is None or service is None:
         return None
     return CheckedRequest(request=request, service=service, target=chosen)
 
 
-def read_target(text: str, name: str, faults: Faults) -> Target | None:
+def check_field(name: str, request: CallbackRequest, now: datetime, faults: Faults) -> None:
+    """Add all faults of one field, which is none of the targets."""
+    faults.extend(_RULES[name](request, now))
+
+
+def read_target(text: str, name: str, faults: Faults, region: str = "") -> Target | None:
     """Read the target in the field `name`; return None for an empty text, and for one that is no target."""
     if text:
         try:
-            return Target.parse(text)
+            return Target.parse(text, region)
         except InvalidTarget as refusal:
             faults.add(name, str(refusal))
     return None
@@ -150,12 +164,24 @@ def text_violation(name: str, text: str, max_length: int) -> Iterator[tuple[str,
 def caller_violation(name: str, caller_id: str) -> Iterator[tuple[str, str]]:
     yield from text_violation(name, caller_id, MAX_CALLER_ID_LENGTH)
     if caller_id and not _CALLER_ID.fullmatch(caller_id):
-        yield name, "may contain letters, digits, '.', '_' and '-' only"
+        yield name, "may contain letters A-Z and a-z, digits, blanks and + . - _ @ / only"
 
 
-def _check_retries(request: CallbackRequest) -> Iterator[tuple[str, str]]:
+def dialer_violation(name: str, dialer_id: str) -> Iterator[tuple[str, str]]:
+    yield from text_violation(name, dialer_id, MAX_DIALER_ID_LENGTH)
+    if dialer_id and not _DIALER_ID.fullmatch(dialer_id):
+        yield name, "may contain letters A-Z and a-z, digits and . - _ only"
+
+
+# --- The rule of each field --------------------------------------------------------------------------------------
+
+
+def _check_max_retries(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
     if request.max_retries is not None and not 0 <= request.max_retries <= MAX_RETRIES:
         yield "max_retries", f"{request.max_retries} is not between 0 and {MAX_RETRIES}"
+
+
+def _check_seconds(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
     seconds = request.seconds_between_retries
     if seconds is None:
         yield "seconds_between_retries", "is required (0 is a value)"
@@ -163,22 +189,20 @@ def _check_retries(request: CallbackRequest) -> Iterator[tuple[str, str]]:
         yield "seconds_between_retries", f"{seconds} is not between 0 and {MAX_SECONDS_BETWEEN_RETRIES}"
 
 
-def _check_service(request: CallbackRequest, faults: Faults) -> ServiceName | None:
-    if request.service_id is not None:
-        if _GUID.fullmatch(request.service_id):
-            return ServiceName("service_id", request.service_id.lower())
-        faults.add("service_id", "is not a GUID such as 123e4567-e89b-12d3-a456-426614174000")
-    elif request.service_sip is not None:
-        try:
-            return ServiceName("service_sip", normalise_sip(request.service_sip))
-        except InvalidTarget as refusal:
-            faults.add("service_sip", str(refusal))
-    else:
-        faults.add("service", "is required: set service_id or service_sip")
-    return None
+def _check_service(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+    faults = Faults()
+    ServiceName.of(request, faults)
+    for fault in faults.violations:
+        yield fault.field, fault.description
 
 
-def _check_url(name: str, url: str) -> Iterator[tuple[str, str]]:
+def _check_incoming(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+    if request.incoming_service_sip_uri:
+        yield from sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri)
+
+
+def _check_url(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+    name, url = "context_url", request.context_url
     if not url or (len(url) <= MAX_URL_LENGTH and _PLAIN_URL.fullmatch(url)):
         return
     yield from text_violation(name, url, MAX_URL_LENGTH)
@@ -203,7 +227,8 @@ def _check_expire_time(request: CallbackRequest, now: datetime) -> Iterator[tupl
         yield "expire_time", f"is more than {MAX_EXPIRE_AHEAD.days} days ahead"
 
 
-def _check_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _check_labels(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+    labels = request.labels
     if len(labels) > MAX_LABELS:
         yield "labels", f"has {len(labels)} pairs; at most {MAX_LABELS} are allowed"
         return  # a message can hold hundreds of thousands: too many to check each
@@ -212,3 +237,30 @@ def _check_labels(labels: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "labels", "has an empty key"
         yield from text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}].key", key, MAX_LABEL_KEY_LENGTH)
         yield from text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}]", labels[key], MAX_LABEL_VALUE_LENGTH)
+
+
+def _text_of(name: str, max_length: int) -> "_Rule":
+    def rule(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+        if text := getattr(request, name):
+            yield from text_violation(name, text, max_length)
+
+    return rule
+
+
+_Rule = Callable[[CallbackRequest, datetime], Iterator[tuple[str, str]]]
+# In the order of the fields.
+_RULES: Final[Mapping[str, _Rule]] = {
+    "max_retries": _check_max_retries,
+    "seconds_between_retries": _check_seconds,
+    "service": _check_service,
+    "incoming_service_sip_uri": _check_incoming,
+    "priority": lambda request, _: priority_violation("priority", request.priority),
+    "context_url": _check_url,
+    "due_date": lambda request, now: due_violation("due_date", request.due_date, now),
+    "supervisor": _text_of("supervisor", MAX_SUPERVISOR_LENGTH),
+    "description": _text_of("description", MAX_DESCRIPTION_LENGTH),
+    "external_task_id": _text_of("external_task_id", MAX_EXTERNAL_TASK_ID_LENGTH),
+    "caller_id": lambda request, _: caller_violation("caller_id", request.caller_id),
+    "expire_time": _check_expire_time,
+    "labels": _check_labels,
+}

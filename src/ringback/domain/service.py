@@ -1,6 +1,6 @@
 """A contact-centre service: on whose behalf calls are made, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -58,6 +58,10 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     first_leg: FirstLeg = written(FirstLeg.AGENT)
     priority_weights: tuple[int, ...] = written(DEFAULT_PRIORITY_WEIGHTS)
     same_target_policy: TargetPolicy = written(TargetPolicy.ALLOW)
+    # The number or SIP address that a target sees, as a canonical URI; "" leaves it to the dialer.
+    caller_line_identity: str = ""
+    # The region of national numbers, by ISO 3166; "" refuses them.
+    default_region: str = ""
     create_time: datetime
     update_time: datetime
     revision: int = written(1)
@@ -74,3 +78,9 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def first_opening(self, at: datetime, otherwise: datetime) -> datetime:
         """Return the first moment from `at` on that is open; `otherwise` when there is none within 366 days."""
         return self.opening_hours.next_open(at) or otherwise
+
+
+def common_region(services: Iterable[Service]) -> str:
+    """Return the default region of all of these services that have one; "" when there is none, or more than one."""
+    regions = {service.default_region for service in services} - {""}
+    return regions.pop() if len(regions) == 1 else ""

@@ -58,8 +58,8 @@ class Target(Struct, frozen=True):
         return phone_of(self.uri)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a `sip:`, `sips:` or `tel:` URI. Raise `InvalidTarget`.
+    def parse(cls, text: str, region: str = "") -> Self:
+        """Read a `sip:`, `sips:` or `tel:` URI. With a region, a national number is one of it. Raise `InvalidTarget`.
 
         Takes a few microseconds, tens of them for a telephone number that is not cached.
         """
@@ -69,7 +69,7 @@ class Target(Struct, frozen=True):
             case "sip" | "sips":
                 return cls(text, _canonical_sip(text))
             case "tel":
-                return cls(text, _canonical_tel(rest))
+                return cls(text, _canonical_tel(rest, region))
             case _:
                 raise InvalidTarget("must start with sip:, sips: or tel:")
 
@@ -146,7 +146,7 @@ def _canonical_sip(text: str) -> str:
     return canonical
 
 
-def _canonical_tel(subscriber: str) -> str:
+def _canonical_tel(subscriber: str, region: str = "") -> str:
     """Read telephone-subscriber of RFC 3966 section 3, without the spaces that people write in it."""
     number, *parameters = subscriber.replace(" ", "").split(";")
     number = number.translate(_VISUAL_SEPARATORS)
@@ -154,9 +154,9 @@ def _canonical_tel(subscriber: str) -> str:
         raise InvalidTarget("has no telephone number after tel:")
     if found := _NOT_A_DIGIT.search(number, number.startswith("+")):
         raise InvalidTarget(f"has {found[0]!r} where a telephone number cannot have it")
-    if not number.startswith("+"):
+    if not number.startswith("+") and not region:
         raise InvalidTarget("is a local number; only global ones, beginning with '+', can be dialled")
-    return f"tel:{_e164(number)}{_extension(parameters)}"
+    return f"tel:{_e164(number, region)}{_extension(parameters)}"
 
 
 def _extension(parameters: list[str]) -> str:
@@ -176,14 +176,14 @@ def _extension(parameters: list[str]) -> str:
 
 # The same numbers recur: in retried requests, in ResolveCallbacks, in filters.
 @lru_cache(maxsize=4096)
-def _e164(number: str) -> str:
+def _e164(number: str, region: str = "") -> str:
     """Return "+" and at most 17 digits, without a trunk prefix: "+41 (0)78 …" becomes "+4178…".
 
     Require a possible number, not one that the library holds to be valid: numbering plans change faster than
     libraries are updated, and to refuse a new number range would break a promise that could be kept.
     """
     try:
-        parsed = phonenumbers.parse(number)
+        parsed = phonenumbers.parse(number, region or None)
     except NumberParseException as fault:
         raise _impossible(_UNREADABLE[fault.error_type]) from None
     possibility = phonenumbers.is_possible_number_with_reason(parsed)
@@ -198,3 +198,8 @@ def _e164(number: str) -> str:
 
 def _impossible(why: str) -> InvalidTarget:
     return InvalidTarget(f"is not a possible telephone number: {why}")
+
+
+def is_region(text: str) -> bool:
+    """Return whether this is a region with telephone numbers, by its ISO 3166 code in capitals."""
+    return text in phonenumbers.SUPPORTED_REGIONS

@@ -19,6 +19,8 @@ class OutcomeReport:
     sip_status: int = 0
     q850_cause: int = 0
     detail: str = ""
+    agent: str = ""
+    disposition: str = ""
 
 
 class Call(Protocol):

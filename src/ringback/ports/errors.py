@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from ringback.domain.callback import Callback
+
 
 class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
     """A value was changed since it was read; nothing of the write was stored.
@@ -13,6 +15,14 @@ class RevisionConflict(Exception):  # noqa: N818 - expected: read again and deci
     def __init__(self, message: str, callback_ids: Collection[str] = ()) -> None:
         self.callback_ids = frozenset(callback_ids)
         super().__init__(message)
+
+
+class TargetTaken(Exception):  # noqa: N818 - a fact, not a fault
+    """The service has another open callback to the target of a change; nothing of the write was stored."""
+
+    def __init__(self, other: Callback) -> None:
+        self.other = other
+        super().__init__(f"callback {other.callback_id} to the same target is open")
 
 
 class UnknownService(Exception):  # noqa: N818 - a fact, not a fault

@@ -44,7 +44,7 @@ class CallbackStore(Protocol):
 
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
         `turn.revision` is not the one after the stored turn, or two callbacks to one target would be in
-        progress at once.
+        progress at once. Raise `TargetTaken` when one that must be alone at its target is not.
         """
         ...
 

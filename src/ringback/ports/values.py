@@ -28,6 +28,8 @@ class Change(Struct, frozen=True, gc=False):
 
     before: Callback
     after: Callback
+    # Stored only while the service has no other open callback to the target.
+    alone: bool = False
 
 
 class LoggedEvent(Struct, frozen=True, gc=False):

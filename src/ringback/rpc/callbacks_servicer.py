@@ -33,10 +33,8 @@ class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
     async def CancelCallback(self, request: pb.CancelCallbackRequest, context: Context) -> pb.CancelCallbackResponse:
         return await self._handlers.cancel_callback(request)
 
-    async def RescheduleCallback(
-        self, request: pb.RescheduleCallbackRequest, context: Context
-    ) -> pb.RescheduleCallbackResponse:
-        return await self._handlers.reschedule_callback(request)
+    async def UpdateCallback(self, request: pb.UpdateCallbackRequest, context: Context) -> pb.UpdateCallbackResponse:
+        return await self._handlers.update_callback(request)
 
     async def ResolveCallbacks(
         self, request: pb.ResolveCallbacksRequest, context: Context
@@ -46,6 +44,6 @@ class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
     async def WatchCallbacks(  # type: ignore[override]  # coroutine style: its writes have back-pressure
         self, request: pb.WatchCallbacksRequest, context: Context
     ) -> None:
-        async with aclosing(self._handlers.watch_callbacks(request)) as batches:
+        async with aclosing(await self._handlers.watch_callbacks(request)) as batches:
             async for batch in batches:
                 await context.write(self._encoder.encode(batch))

@@ -15,8 +15,9 @@ from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_Diale
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceServicer, add_DirectoryServiceServicer_to_server
 
 SERVICES = ("ringback.v1.CallbacksService", "ringback.v1.DialerService", "ringback.v1.DirectoryService")
-# gRPC's own default, written down: larger messages are refused with RESOURCE_EXHAUSTED before we see them.
-MAX_RECEIVE_BYTES = 4 * 1024 * 1024
+# More than the largest request that the contract allows, a batch of 1000 with the longest texts. Larger messages are
+# refused by gRPC with RESOURCE_EXHAUSTED.
+MAX_RECEIVE_BYTES = 32 * 1024 * 1024
 _HEALTH_UPDATE_S = 1.0
 # Clients look for new servers when a connection ends, so none lasts for ever. The grace is longer than any watch.
 _CONNECTION_AGE_MS = 30 * 60_000

@@ -1,7 +1,7 @@
 """An entry of the event log as a row of the table `event`. It can be read alone, even when the callback is gone."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -57,25 +57,41 @@ def logged_event(
 
 
 def _altered(before: Callback, after: Callback) -> str | None:
-    """Return the old values of what filters use and a reschedule may alter; None when they are unchanged."""
-    priority, due_date, dial_target = before.request.priority, before.due_date, before.dial_target
-    if (priority, due_date, dial_target) == (after.request.priority, after.due_date, after.dial_target):
-        return None
-    return write_json({"priority": priority, "due_date": time_us(due_date), "dial_target": dial_target})
+    """Return the old values of what filters use and an update may alter; None when they are unchanged."""
+    old = _filtered(before)
+    return None if old == _filtered(after) else write_json(old)
+
+
+def _filtered(callback: Callback) -> dict[str, Any]:
+    request = callback.request
+    return {
+        "priority": request.priority,
+        "due_date": time_us(callback.due_date),
+        "dial_target": callback.dial_target,
+        "supervisor": request.supervisor,
+        "labels": dict(request.labels),
+    }
 
 
 def _before(callback: Callback, state: str, previous: str | None) -> Callback:
-    """Return the callback with its old state, and with the old values of what a reschedule altered.
+    """Return the callback with its old state, and with the old values of what an update altered.
 
     Enough for filters, which use no other field that changes; all other fields have their new values.
     """
     if previous is None:
         return replace(callback, state=State[state])
     fields = read_json(previous)
+    request = callback.request
     return replace(
         callback,
         state=State[state],
-        request=replace(callback.request, priority=fields["priority"]),
+        request=replace(
+            request,
+            priority=fields["priority"],
+            # Version 0.1 could not change these, and did not write them.
+            supervisor=fields.get("supervisor", request.supervisor),
+            labels=fields.get("labels", request.labels),
+        ),
         due_date=time_of(fields["due_date"]),
         dial_target=fields["dial_target"],
     )

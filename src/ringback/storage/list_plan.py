@@ -107,8 +107,8 @@ def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
     """Return the conditions of the filter for a row: all but the names."""
     if wanted.states:
         yield OneOf("state", [state.name for state in wanted.states])
-    if wanted.service_ids:
-        yield OneOf("service_id", wanted.service_ids)
+    if wanted.services:
+        yield OneOf("service_id", wanted.services)
     if wanted.caller_ids:
         yield OneOf("caller_id", wanted.caller_ids)
     if wanted.priorities:
@@ -191,9 +191,9 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
         yield _path(Index.LABEL, [pair])
     if wanted.supervisors and "" not in wanted.supervisors:
         yield _path(Index.SUPERVISOR, [(name,) for name in wanted.supervisors])
-    if wanted.service_ids:
+    if wanted.services:
         states = [state.name for state in wanted.states or State]
-        yield _path(Index.SERVICE, product(wanted.service_ids, states))
+        yield _path(Index.SERVICE, product(wanted.services, states))
     if wanted.caller_ids:
         yield _path(Index.CALLER, [(caller,) for caller in wanted.caller_ids])
     if wanted.states:

@@ -120,7 +120,7 @@ class _CallbackStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Callbac
     CALLBACK_STATE_FAILED: _CallbackState.ValueType  # 8
     """Terminal: the last permitted attempt was unsuccessful, or an outcome that is not retried was reported."""
     CALLBACK_STATE_CANCELLED: _CallbackState.ValueType  # 9
-    """Terminal: somebody cancelled it, see `cancel_reason`."""
+    """Terminal: it was cancelled, see `cancel_reason`."""
     CALLBACK_STATE_EXPIRED: _CallbackState.ValueType  # 10
     """Terminal: `expire_time` passed, or would have passed before the next attempt, without the target
     having been reached.
@@ -154,7 +154,7 @@ CALLBACK_STATE_COMPLETED: CallbackState.ValueType  # 7
 CALLBACK_STATE_FAILED: CallbackState.ValueType  # 8
 """Terminal: the last permitted attempt was unsuccessful, or an outcome that is not retried was reported."""
 CALLBACK_STATE_CANCELLED: CallbackState.ValueType  # 9
-"""Terminal: somebody cancelled it, see `cancel_reason`."""
+"""Terminal: it was cancelled, see `cancel_reason`."""
 CALLBACK_STATE_EXPIRED: CallbackState.ValueType  # 10
 """Terminal: `expire_time` passed, or would have passed before the next attempt, without the target
 having been reached.
@@ -172,7 +172,7 @@ class _CallOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallOutco
     CALL_OUTCOME_ANSWERED: _CallOutcome.ValueType  # 1
     """The target was reached, the callback is COMPLETED. SIP 200, Q.850 16."""
     CALL_OUTCOME_BUSY: _CallOutcome.ValueType  # 2
-    """Engaged. SIP 486 or 600, Q.850 17. Retried by default."""
+    """The line was engaged. SIP 486 or 600, Q.850 17. Retried by default."""
     CALL_OUTCOME_NO_ANSWER: _CallOutcome.ValueType  # 3
     """It rang, and nobody answered. SIP 487 after the ring timeout, 408 after ringing, or 480 with Q.850 18
     or 19. Retried by default.
@@ -190,11 +190,14 @@ class _CallOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallOutco
     CALL_OUTCOME_MACHINE: _CallOutcome.ValueType  # 7
     """An answering machine took the call. SIP 200 and answering-machine detection. Retried by default."""
     CALL_OUTCOME_ABANDONED: _CallOutcome.ValueType  # 8
-    """The target answered, but no agent was there to talk to them. Retried by default."""
+    """The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+    Retried by default.
+    """
     CALL_OUTCOME_INTERRUPTED: _CallOutcome.ValueType  # 9
     """The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
     lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-    service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+    service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+    still ring, no callback to the same phone is leased until the `ring_timeout` is over.
     """
     CALL_OUTCOME_INVALID_NUMBER: _CallOutcome.ValueType  # 10
     """There is no such number. SIP 404, 410, 484, 485 or 604, Q.850 1, 22 or 28. Not retried by default."""
@@ -216,7 +219,7 @@ CALL_OUTCOME_UNSPECIFIED: CallOutcome.ValueType  # 0
 CALL_OUTCOME_ANSWERED: CallOutcome.ValueType  # 1
 """The target was reached, the callback is COMPLETED. SIP 200, Q.850 16."""
 CALL_OUTCOME_BUSY: CallOutcome.ValueType  # 2
-"""Engaged. SIP 486 or 600, Q.850 17. Retried by default."""
+"""The line was engaged. SIP 486 or 600, Q.850 17. Retried by default."""
 CALL_OUTCOME_NO_ANSWER: CallOutcome.ValueType  # 3
 """It rang, and nobody answered. SIP 487 after the ring timeout, 408 after ringing, or 480 with Q.850 18
 or 19. Retried by default.
@@ -234,11 +237,14 @@ default.
 CALL_OUTCOME_MACHINE: CallOutcome.ValueType  # 7
 """An answering machine took the call. SIP 200 and answering-machine detection. Retried by default."""
 CALL_OUTCOME_ABANDONED: CallOutcome.ValueType  # 8
-"""The target answered, but no agent was there to talk to them. Retried by default."""
+"""The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+Retried by default.
+"""
 CALL_OUTCOME_INTERRUPTED: CallOutcome.ValueType  # 9
 """The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
 lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+still ring, no callback to the same phone is leased until the `ring_timeout` is over.
 """
 CALL_OUTCOME_INVALID_NUMBER: CallOutcome.ValueType  # 10
 """There is no such number. SIP 404, 410, 484, 485 or 604, Q.850 1, 22 or 28. Not retried by default."""
@@ -252,9 +258,7 @@ Global___CallOutcome: _TypeAlias = CallOutcome  # noqa: Y015
 
 @_typing.final
 class CallbackRequest(_message.Message):
-    """What a system asks for: phone this target, on behalf of this service, in this way. A stored request
-    changes only through RescheduleCallback.
-    """
+    """A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -296,20 +300,21 @@ class CallbackRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-    `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-    A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-    `Callback.dial_target` for what it becomes.
+    `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+    is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+    A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+    none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
     """
     alternative_target: _builtins.str
     """When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-    of an incoming call. Same form as `target`.
+    of an incoming call. Same form and limit as `target`. Empty: none.
     """
     max_retries: _builtins.int
     """How many times an unsuccessful attempt is retried: there are at most 1 + `max_retries` attempts.
     0 to 100. Unset: the service's `default_max_retries`, as it is when the callback is created.
     """
     seconds_between_retries: _builtins.int
-    """Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+    """Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
     start of the next. 0 to 604800 (7 days).
     """
     service_id: _builtins.str
@@ -317,28 +322,29 @@ class CallbackRequest(_message.Message):
     service_sip: _builtins.str
     """The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required."""
     incoming_service_sip_uri: _builtins.str
-    """The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-    to the dialer. At most 255 characters.
+    """The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+    and handed to the dialer. At most 255 characters. Empty: none.
     """
     priority: Global___Priority.ValueType
-    """Required."""
+    """Required. How urgent it is, compared with the others of its service that are due."""
     context_url: _builtins.str
     """An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-    the server. At most 2048 characters.
+    the server. At most 2048 characters. Empty: none.
     """
     supervisor: _builtins.str
     """The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-    128 characters.
+    128 characters. Empty: none.
     """
     description: _builtins.str
-    """What it is about. Shown to the agent. At most 150 characters."""
+    """What it is about, in words. Shown to the agent. At most 150 characters. Empty: none."""
     external_task_id: _builtins.str
-    """The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+    """The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
     server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-    idempotent, and works as a key wherever a callback is named.
+    idempotent, and works as a key wherever a callback is named. Empty: none.
     """
     caller_id: _builtins.str
-    """Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+    """Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+    `A-Z a-z`, digits `0-9`, blanks and `+ . - _ @ /`.
     Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
     it empty, and empty is then a caller like any other. One for which the credential may not speak is
     NOT_ALLOWED.
@@ -356,7 +362,7 @@ class CallbackRequest(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+        """The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
         values of at most 128.
         """
 
@@ -436,20 +442,19 @@ class Callback(_message.Message):
     attempt_count: _builtins.int
     """How many attempts have been started. Counted *before* the phone may ring, and only by the server."""
     cancel_reason: _builtins.str
-    """Why it was cancelled, as the one who cancelled it said."""
+    """Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters."""
     revision: _builtins.int
     """Grows with every change of this callback. Of two copies, the one with the larger revision is newer."""
     etag: _builtins.str
-    """Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-    nobody else has changed it meanwhile.
+    """Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+    been changed meanwhile.
     """
     leased_by: _builtins.str
     """The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise."""
     @_builtins.property
     def callback_request(self) -> Global___CallbackRequest:
-        """What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-        `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-        credential has one.
+        """What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+        where the credential has one.
         """
 
     @_builtins.property
@@ -472,8 +477,8 @@ class Callback(_message.Message):
 
     @_builtins.property
     def queue_time(self) -> _timestamp_pb2.Timestamp:
-        """When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-        QUEUED for the first time, and again while it is SCHEDULED.
+        """When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+        not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
         """
 
     @_builtins.property
@@ -536,6 +541,8 @@ class Attempt(_message.Message):
     SIP_STATUS_FIELD_NUMBER: _builtins.int
     Q850_CAUSE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    DISPOSITION_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 for the first."""
     dialer_id: _builtins.str
@@ -547,7 +554,13 @@ class Attempt(_message.Message):
     q850_cause: _builtins.int
     """The ITU-T Q.850 cause, 1 to 127. 0: not known."""
     detail: _builtins.str
-    """What the dialer had to say about it. At most 512 characters."""
+    """Details that the dialer has reported. At most 512 characters."""
+    agent: _builtins.str
+    """The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known."""
+    disposition: _builtins.str
+    """What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+    "call-again". At most 64 characters. Empty: none.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When the dialer announced the call. The server's clock, as in all times of an attempt."""
@@ -577,10 +590,12 @@ class Attempt(_message.Message):
         sip_status: _builtins.int = ...,
         q850_cause: _builtins.int = ...,
         detail: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        disposition: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "ring_time", b"ring_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "detail", b"detail", "dialer_id", b"dialer_id", "end_time", b"end_time", "number", b"number", "outcome", b"outcome", "q850_cause", b"q850_cause", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer_time", b"answer_time", "detail", b"detail", "dialer_id", b"dialer_id", "disposition", b"disposition", "end_time", b"end_time", "number", b"number", "outcome", b"outcome", "q850_cause", b"q850_cause", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -598,7 +613,7 @@ class CallbackKey(_message.Message):
     """The UUID that the server gave it. Either this or `external_task` is required."""
     @_builtins.property
     def external_task(self) -> Global___ExternalTaskKey:
-        """The id that the asking system gave it. Either this or `callback_id` is required."""
+        """The id that the calling system gave it. Either this or `callback_id` is required."""
 
     def __init__(
         self,
@@ -618,16 +633,16 @@ Global___CallbackKey: _TypeAlias = CallbackKey  # noqa: Y015
 
 @_typing.final
 class ExternalTaskKey(_message.Message):
-    """Names a callback by the asking system's own id."""
+    """Names a callback by the calling system's own id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CALLER_ID_FIELD_NUMBER: _builtins.int
     EXTERNAL_TASK_ID_FIELD_NUMBER: _builtins.int
     caller_id: _builtins.str
-    """The system that asked for it. Empty: the credential's own caller id."""
+    """The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id."""
     external_task_id: _builtins.str
-    """Required. `CallbackRequest.external_task_id`."""
+    """Required. `CallbackRequest.external_task_id`, at most 128 characters."""
     def __init__(
         self,
         *,
@@ -681,9 +696,11 @@ class CallbackFilter(_message.Message):
     DUE_AFTER_FIELD_NUMBER: _builtins.int
     DUE_BEFORE_FIELD_NUMBER: _builtins.int
     DIAL_TARGET_FIELD_NUMBER: _builtins.int
+    SERVICE_SIPS_FIELD_NUMBER: _builtins.int
     dial_target: _builtins.str
     """Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-    its normal form.
+    its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+    all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
     """
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallbackKey]:
@@ -691,11 +708,13 @@ class CallbackFilter(_message.Message):
 
     @_builtins.property
     def caller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED."""
+        """Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED."""
 
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Callbacks of these services, by UUID. One that does not exist matches nothing, without an error."""
+        """Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+        matches when its service is in `service_ids` or in `service_sips`.
+        """
 
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___CallbackState.ValueType]:
@@ -715,13 +734,19 @@ class CallbackFilter(_message.Message):
 
     @_builtins.property
     def due_after(self) -> _timestamp_pb2.Timestamp:
-        """Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-        when that was unset or past: not the time of a retry.
+        """Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+        time when that was unset or past: not the time of a retry.
         """
 
     @_builtins.property
     def due_before(self) -> _timestamp_pb2.Timestamp:
         """Callbacks due before then, exclusive. Which due date counts is said at `due_after`."""
+
+    @_builtins.property
+    def service_sips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+        nothing, without an error.
+        """
 
     def __init__(
         self,
@@ -736,10 +761,11 @@ class CallbackFilter(_message.Message):
         due_after: _timestamp_pb2.Timestamp | None = ...,
         due_before: _timestamp_pb2.Timestamp | None = ...,
         dial_target: _builtins.str = ...,
+        service_sips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_after", b"due_after", "due_before", b"due_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_ids", b"caller_ids", "dial_target", b"dial_target", "due_after", b"due_after", "due_before", b"due_before", "keys", b"keys", "labels", b"labels", "priorities", b"priorities", "service_ids", b"service_ids", "states", b"states", "supervisors", b"supervisors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_ids", b"caller_ids", "dial_target", b"dial_target", "due_after", b"due_after", "due_before", b"due_before", "keys", b"keys", "labels", b"labels", "priorities", b"priorities", "service_ids", b"service_ids", "service_sips", b"service_sips", "states", b"states", "supervisors", b"supervisors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

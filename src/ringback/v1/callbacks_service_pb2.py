@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ringback.v1 import callback_pb2 as ringback_dot_v1_dot_callback__pb2
-from ringback.v1 import error_reason_pb2 as ringback_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#ringback/v1/callbacks_service.proto\x12\x0bringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a\x1eringback/v1/error_reason.proto\"\xa4\x01\n\x15\x43reateCallbackRequest\x12G\n\x10\x63\x61llback_request\x18\x01 \x01(\x0b\x32\x1c.ringback.v1.CallbackRequestR\x0f\x63\x61llbackRequest\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"e\n\x16\x43reateCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\"]\n\x1b\x42\x61tchCreateCallbacksRequest\x12>\n\x08requests\x18\x01 \x03(\x0b\x32\".ringback.v1.CreateCallbackRequestR\x08requests\"[\n\x1c\x42\x61tchCreateCallbacksResponse\x12;\n\x07results\x18\x01 \x03(\x0b\x32!.ringback.v1.CreateCallbackResultR\x07results\"\x8d\x01\n\x14\x43reateCallbackResult\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.ringback.v1.ErrorR\x05\x65rror\"\xaa\x02\n\x05\x45rror\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x30\n\x06reason\x18\x03 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\x06reason\x12<\n\x08metadata\x18\x04 \x03(\x0b\x32 .ringback.v1.Error.MetadataEntryR\x08metadata\x12\x46\n\x10\x66ield_violations\x18\x05 \x03(\x0b\x32\x1b.ringback.v1.FieldViolationR\x0f\x66ieldViolations\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"H\n\x0e\x46ieldViolation\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\"@\n\x12GetCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\"H\n\x13GetCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\x87\x01\n\x14ListCallbacksRequest\x12\x33\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.ringback.v1.CallbackFilterR\x06\x66ilter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x97\x01\n\x15ListCallbacksResponse\x12\x33\n\tcallbacks\x18\x01 \x03(\x0b\x32\x15.ringback.v1.CallbackR\tcallbacks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12!\n\x0cresume_token\x18\x03 \x01(\tR\x0bresumeToken\"o\n\x15\x43\x61ncelCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04\x65tag\x18\x03 \x01(\tR\x04\x65tag\"K\n\x16\x43\x61ncelCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\xff\x01\n\x19RescheduleCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\x12\x35\n\x08\x64ue_date\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x64ueDate\x12\x36\n\x08priority\x18\x03 \x01(\x0e\x32\x15.ringback.v1.PriorityH\x00R\x08priority\x88\x01\x01\x12\x1b\n\x06target\x18\x04 \x01(\tH\x01R\x06target\x88\x01\x01\x12\x12\n\x04\x65tag\x18\x05 \x01(\tR\x04\x65tagB\x0b\n\t_priorityB\t\n\x07_target\"O\n\x1aRescheduleCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"I\n\x17ResolveCallbacksRequest\x12\x16\n\x06target\x18\x01 \x01(\tR\x06target\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"O\n\x18ResolveCallbacksResponse\x12\x33\n\tcallbacks\x18\x01 \x03(\x0b\x32\x15.ringback.v1.CallbackR\tcallbacks\"\xf9\x01\n\x15WatchCallbacksRequest\x12\x33\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.ringback.v1.CallbackFilterR\x06\x66ilter\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\x12>\n\rsnapshot_mode\x18\x03 \x01(\x0e\x32\x19.ringback.v1.SnapshotModeR\x0csnapshotMode\x12H\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11heartbeatInterval\"\x84\x02\n\x16WatchCallbacksResponse\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.ringback.v1.CallbackEventR\x06\x65vents\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\x12)\n\x10snapshot_started\x18\x03 \x01(\x08R\x0fsnapshotStarted\x12+\n\x11snapshot_complete\x18\x04 \x01(\x08R\x10snapshotComplete\x12;\n\x0bserver_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\xf4\x01\n\rCallbackEvent\x12\x32\n\x04type\x18\x01 \x01(\x0e\x32\x1e.ringback.v1.CallbackEventTypeR\x04type\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x41\n\x0eprevious_state\x18\x03 \x01(\x0e\x32\x1a.ringback.v1.CallbackStateR\rpreviousState\x12\x39\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime*e\n\x0cSnapshotMode\x12\x1d\n\x19SNAPSHOT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13SNAPSHOT_MODE_NEVER\x10\x01\x12\x1d\n\x19SNAPSHOT_MODE_WHEN_NEEDED\x10\x02*\xbd\x01\n\x11\x43\x61llbackEventType\x12#\n\x1f\x43\x41LLBACK_EVENT_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1c\x43\x41LLBACK_EVENT_TYPE_SNAPSHOT\x10\x01\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_CREATED\x10\x02\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_UPDATED\x10\x03\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_REMOVED\x10\x04\x32\x84\x06\n\x10\x43\x61llbacksService\x12Y\n\x0e\x43reateCallback\x12\".ringback.v1.CreateCallbackRequest\x1a#.ringback.v1.CreateCallbackResponse\x12k\n\x14\x42\x61tchCreateCallbacks\x12(.ringback.v1.BatchCreateCallbacksRequest\x1a).ringback.v1.BatchCreateCallbacksResponse\x12P\n\x0bGetCallback\x12\x1f.ringback.v1.GetCallbackRequest\x1a .ringback.v1.GetCallbackResponse\x12V\n\rListCallbacks\x12!.ringback.v1.ListCallbacksRequest\x1a\".ringback.v1.ListCallbacksResponse\x12Y\n\x0e\x43\x61ncelCallback\x12\".ringback.v1.CancelCallbackRequest\x1a#.ringback.v1.CancelCallbackResponse\x12\x65\n\x12RescheduleCallback\x12&.ringback.v1.RescheduleCallbackRequest\x1a\'.ringback.v1.RescheduleCallbackResponse\x12_\n\x10ResolveCallbacks\x12$.ringback.v1.ResolveCallbacksRequest\x1a%.ringback.v1.ResolveCallbacksResponse\x12[\n\x0eWatchCallbacks\x12\".ringback.v1.WatchCallbacksRequest\x1a#.ringback.v1.WatchCallbacksResponse0\x01\x42\x61\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#ringback/v1/callbacks_service.proto\x12\x0bringback.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xa4\x01\n\x15\x43reateCallbackRequest\x12G\n\x10\x63\x61llback_request\x18\x01 \x01(\x0b\x32\x1c.ringback.v1.CallbackRequestR\x0f\x63\x61llbackRequest\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\x12#\n\rvalidate_only\x18\x03 \x01(\x08R\x0cvalidateOnly\"e\n\x16\x43reateCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\"\x8a\x01\n\x1b\x42\x61tchCreateCallbacksRequest\x12>\n\x08requests\x18\x01 \x03(\x0b\x32\".ringback.v1.CreateCallbackRequestR\x08requests\x12+\n\x11include_callbacks\x18\x02 \x01(\x08R\x10includeCallbacks\"[\n\x1c\x42\x61tchCreateCallbacksResponse\x12;\n\x07results\x18\x01 \x03(\x0b\x32!.ringback.v1.CreateCallbackResultR\x07results\"\xe0\x01\n\x14\x43reateCallbackResult\x12\x1f\n\x0b\x63\x61llback_id\x18\x01 \x01(\tR\ncallbackId\x12\x18\n\x07\x63reated\x18\x02 \x01(\x08R\x07\x63reated\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1a.ringback.v1.CallbackStateR\x05state\x12\x31\n\x08\x63\x61llback\x18\x04 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12(\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.ringback.v1.ErrorR\x05\x65rror\"e\n\x05\x45rror\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12.\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.AnyR\x07\x64\x65tails\"@\n\x12GetCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\"H\n\x13GetCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\x87\x01\n\x14ListCallbacksRequest\x12\x33\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.ringback.v1.CallbackFilterR\x06\x66ilter\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x97\x01\n\x15ListCallbacksResponse\x12\x33\n\tcallbacks\x18\x01 \x03(\x0b\x32\x15.ringback.v1.CallbackR\tcallbacks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12!\n\x0cresume_token\x18\x03 \x01(\tR\x0bresumeToken\"o\n\x15\x43\x61ncelCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04\x65tag\x18\x03 \x01(\tR\x04\x65tag\"K\n\x16\x43\x61ncelCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\xdd\x01\n\x15UpdateCallbackRequest\x12*\n\x03key\x18\x01 \x01(\x0b\x32\x18.ringback.v1.CallbackKeyR\x03key\x12G\n\x10\x63\x61llback_request\x18\x02 \x01(\x0b\x32\x1c.ringback.v1.CallbackRequestR\x0f\x63\x61llbackRequest\x12;\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\x12\n\x04\x65tag\x18\x04 \x01(\tR\x04\x65tag\"K\n\x16UpdateCallbackResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"v\n\x17ResolveCallbacksRequest\x12\x16\n\x06target\x18\x01 \x01(\tR\x06target\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12+\n\x11include_callbacks\x18\x03 \x01(\x08R\x10includeCallbacks\"l\n\x18ResolveCallbacksResponse\x12<\n\x07results\x18\x01 \x03(\x0b\x32\".ringback.v1.ResolveCallbackResultR\x07results\x12\x12\n\x04more\x18\x02 \x01(\x08R\x04more\"\x9d\x01\n\x15ResolveCallbackResult\x12\x1f\n\x0b\x63\x61llback_id\x18\x01 \x01(\tR\ncallbackId\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x1a.ringback.v1.CallbackStateR\x05state\x12\x31\n\x08\x63\x61llback\x18\x03 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"\xf9\x01\n\x15WatchCallbacksRequest\x12\x33\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.ringback.v1.CallbackFilterR\x06\x66ilter\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\x12>\n\rsnapshot_mode\x18\x03 \x01(\x0e\x32\x19.ringback.v1.SnapshotModeR\x0csnapshotMode\x12H\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11heartbeatInterval\"\x84\x02\n\x16WatchCallbacksResponse\x12\x32\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.ringback.v1.CallbackEventR\x06\x65vents\x12!\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeToken\x12)\n\x10snapshot_started\x18\x03 \x01(\x08R\x0fsnapshotStarted\x12+\n\x11snapshot_complete\x18\x04 \x01(\x08R\x10snapshotComplete\x12;\n\x0bserver_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nserverTime\"\xf4\x01\n\rCallbackEvent\x12\x32\n\x04type\x18\x01 \x01(\x0e\x32\x1e.ringback.v1.CallbackEventTypeR\x04type\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x41\n\x0eprevious_state\x18\x03 \x01(\x0e\x32\x1a.ringback.v1.CallbackStateR\rpreviousState\x12\x39\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime*e\n\x0cSnapshotMode\x12\x1d\n\x19SNAPSHOT_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13SNAPSHOT_MODE_NEVER\x10\x01\x12\x1d\n\x19SNAPSHOT_MODE_WHEN_NEEDED\x10\x02*\xbd\x01\n\x11\x43\x61llbackEventType\x12#\n\x1f\x43\x41LLBACK_EVENT_TYPE_UNSPECIFIED\x10\x00\x12 \n\x1c\x43\x41LLBACK_EVENT_TYPE_SNAPSHOT\x10\x01\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_CREATED\x10\x02\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_UPDATED\x10\x03\x12\x1f\n\x1b\x43\x41LLBACK_EVENT_TYPE_REMOVED\x10\x04\x32\xf8\x05\n\x10\x43\x61llbacksService\x12Y\n\x0e\x43reateCallback\x12\".ringback.v1.CreateCallbackRequest\x1a#.ringback.v1.CreateCallbackResponse\x12k\n\x14\x42\x61tchCreateCallbacks\x12(.ringback.v1.BatchCreateCallbacksRequest\x1a).ringback.v1.BatchCreateCallbacksResponse\x12P\n\x0bGetCallback\x12\x1f.ringback.v1.GetCallbackRequest\x1a .ringback.v1.GetCallbackResponse\x12V\n\rListCallbacks\x12!.ringback.v1.ListCallbacksRequest\x1a\".ringback.v1.ListCallbacksResponse\x12Y\n\x0e\x43\x61ncelCallback\x12\".ringback.v1.CancelCallbackRequest\x1a#.ringback.v1.CancelCallbackResponse\x12Y\n\x0eUpdateCallback\x12\".ringback.v1.UpdateCallbackRequest\x1a#.ringback.v1.UpdateCallbackResponse\x12_\n\x10ResolveCallbacks\x12$.ringback.v1.ResolveCallbacksRequest\x1a%.ringback.v1.ResolveCallbacksResponse\x12[\n\x0eWatchCallbacks\x12\".ringback.v1.WatchCallbacksRequest\x1a#.ringback.v1.WatchCallbacksResponse0\x01\x42\x61\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,54 +37,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ringback.v1.callbacks_servi
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017com.ringback.v1P\001Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\252\002\013Ringback.V1'
-  _globals['_ERROR_METADATAENTRY']._loaded_options = None
-  _globals['_ERROR_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_SNAPSHOTMODE']._serialized_start=3033
-  _globals['_SNAPSHOTMODE']._serialized_end=3134
-  _globals['_CALLBACKEVENTTYPE']._serialized_start=3137
-  _globals['_CALLBACKEVENTTYPE']._serialized_end=3326
-  _globals['_CREATECALLBACKREQUEST']._serialized_start=178
-  _globals['_CREATECALLBACKREQUEST']._serialized_end=342
-  _globals['_CREATECALLBACKRESPONSE']._serialized_start=344
-  _globals['_CREATECALLBACKRESPONSE']._serialized_end=445
-  _globals['_BATCHCREATECALLBACKSREQUEST']._serialized_start=447
-  _globals['_BATCHCREATECALLBACKSREQUEST']._serialized_end=540
-  _globals['_BATCHCREATECALLBACKSRESPONSE']._serialized_start=542
-  _globals['_BATCHCREATECALLBACKSRESPONSE']._serialized_end=633
-  _globals['_CREATECALLBACKRESULT']._serialized_start=636
-  _globals['_CREATECALLBACKRESULT']._serialized_end=777
-  _globals['_ERROR']._serialized_start=780
-  _globals['_ERROR']._serialized_end=1078
-  _globals['_ERROR_METADATAENTRY']._serialized_start=1019
-  _globals['_ERROR_METADATAENTRY']._serialized_end=1078
-  _globals['_FIELDVIOLATION']._serialized_start=1080
-  _globals['_FIELDVIOLATION']._serialized_end=1152
-  _globals['_GETCALLBACKREQUEST']._serialized_start=1154
-  _globals['_GETCALLBACKREQUEST']._serialized_end=1218
-  _globals['_GETCALLBACKRESPONSE']._serialized_start=1220
-  _globals['_GETCALLBACKRESPONSE']._serialized_end=1292
-  _globals['_LISTCALLBACKSREQUEST']._serialized_start=1295
-  _globals['_LISTCALLBACKSREQUEST']._serialized_end=1430
-  _globals['_LISTCALLBACKSRESPONSE']._serialized_start=1433
-  _globals['_LISTCALLBACKSRESPONSE']._serialized_end=1584
-  _globals['_CANCELCALLBACKREQUEST']._serialized_start=1586
-  _globals['_CANCELCALLBACKREQUEST']._serialized_end=1697
-  _globals['_CANCELCALLBACKRESPONSE']._serialized_start=1699
-  _globals['_CANCELCALLBACKRESPONSE']._serialized_end=1774
-  _globals['_RESCHEDULECALLBACKREQUEST']._serialized_start=1777
-  _globals['_RESCHEDULECALLBACKREQUEST']._serialized_end=2032
-  _globals['_RESCHEDULECALLBACKRESPONSE']._serialized_start=2034
-  _globals['_RESCHEDULECALLBACKRESPONSE']._serialized_end=2113
-  _globals['_RESOLVECALLBACKSREQUEST']._serialized_start=2115
-  _globals['_RESOLVECALLBACKSREQUEST']._serialized_end=2188
-  _globals['_RESOLVECALLBACKSRESPONSE']._serialized_start=2190
-  _globals['_RESOLVECALLBACKSRESPONSE']._serialized_end=2269
-  _globals['_WATCHCALLBACKSREQUEST']._serialized_start=2272
-  _globals['_WATCHCALLBACKSREQUEST']._serialized_end=2521
-  _globals['_WATCHCALLBACKSRESPONSE']._serialized_start=2524
-  _globals['_WATCHCALLBACKSRESPONSE']._serialized_end=2784
-  _globals['_CALLBACKEVENT']._serialized_start=2787
-  _globals['_CALLBACKEVENT']._serialized_end=3031
-  _globals['_CALLBACKSSERVICE']._serialized_start=3329
-  _globals['_CALLBACKSSERVICE']._serialized_end=4101
+  _globals['_SNAPSHOTMODE']._serialized_start=3115
+  _globals['_SNAPSHOTMODE']._serialized_end=3216
+  _globals['_CALLBACKEVENTTYPE']._serialized_start=3219
+  _globals['_CALLBACKEVENTTYPE']._serialized_end=3408
+  _globals['_CREATECALLBACKREQUEST']._serialized_start=207
+  _globals['_CREATECALLBACKREQUEST']._serialized_end=371
+  _globals['_CREATECALLBACKRESPONSE']._serialized_start=373
+  _globals['_CREATECALLBACKRESPONSE']._serialized_end=474
+  _globals['_BATCHCREATECALLBACKSREQUEST']._serialized_start=477
+  _globals['_BATCHCREATECALLBACKSREQUEST']._serialized_end=615
+  _globals['_BATCHCREATECALLBACKSRESPONSE']._serialized_start=617
+  _globals['_BATCHCREATECALLBACKSRESPONSE']._serialized_end=708
+  _globals['_CREATECALLBACKRESULT']._serialized_start=711
+  _globals['_CREATECALLBACKRESULT']._serialized_end=935
+  _globals['_ERROR']._serialized_start=937
+  _globals['_ERROR']._serialized_end=1038
+  _globals['_GETCALLBACKREQUEST']._serialized_start=1040
+  _globals['_GETCALLBACKREQUEST']._serialized_end=1104
+  _globals['_GETCALLBACKRESPONSE']._serialized_start=1106
+  _globals['_GETCALLBACKRESPONSE']._serialized_end=1178
+  _globals['_LISTCALLBACKSREQUEST']._serialized_start=1181
+  _globals['_LISTCALLBACKSREQUEST']._serialized_end=1316
+  _globals['_LISTCALLBACKSRESPONSE']._serialized_start=1319
+  _globals['_LISTCALLBACKSRESPONSE']._serialized_end=1470
+  _globals['_CANCELCALLBACKREQUEST']._serialized_start=1472
+  _globals['_CANCELCALLBACKREQUEST']._serialized_end=1583
+  _globals['_CANCELCALLBACKRESPONSE']._serialized_start=1585
+  _globals['_CANCELCALLBACKRESPONSE']._serialized_end=1660
+  _globals['_UPDATECALLBACKREQUEST']._serialized_start=1663
+  _globals['_UPDATECALLBACKREQUEST']._serialized_end=1884
+  _globals['_UPDATECALLBACKRESPONSE']._serialized_start=1886
+  _globals['_UPDATECALLBACKRESPONSE']._serialized_end=1961
+  _globals['_RESOLVECALLBACKSREQUEST']._serialized_start=1963
+  _globals['_RESOLVECALLBACKSREQUEST']._serialized_end=2081
+  _globals['_RESOLVECALLBACKSRESPONSE']._serialized_start=2083
+  _globals['_RESOLVECALLBACKSRESPONSE']._serialized_end=2191
+  _globals['_RESOLVECALLBACKRESULT']._serialized_start=2194
+  _globals['_RESOLVECALLBACKRESULT']._serialized_end=2351
+  _globals['_WATCHCALLBACKSREQUEST']._serialized_start=2354
+  _globals['_WATCHCALLBACKSREQUEST']._serialized_end=2603
+  _globals['_WATCHCALLBACKSRESPONSE']._serialized_start=2606
+  _globals['_WATCHCALLBACKSRESPONSE']._serialized_end=2866
+  _globals['_CALLBACKEVENT']._serialized_start=2869
+  _globals['_CALLBACKEVENT']._serialized_end=3113
+  _globals['_CALLBACKSSERVICE']._serialized_start=3411
+  _globals['_CALLBACKSSERVICE']._serialized_end=4171
 # @@protoc_insertion_point(module_scope)

@@ -26,15 +26,15 @@ if _version_not_supported:
 
 
 class CallbacksServiceStub(object):
-    """Takes callback requests and tells what became of them.
+    """Takes callback requests, and returns and streams what has become of them.
 
-    Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-    and no phone ever shows it.
+    `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+    ever shows it.
 
     Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
     send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-    they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+    they were first sent, so an unset `due_date` equals itself a second later, and an update in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
     `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
@@ -42,13 +42,15 @@ class CallbacksServiceStub(object):
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
     that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
     exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-    they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+    they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
     a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-    REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+    REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
-    Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    4 MiB.
+    Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+    Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+
+    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
     """
 
     def __init__(self, channel):
@@ -82,10 +84,10 @@ class CallbacksServiceStub(object):
                 request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.CancelCallbackRequest.SerializeToString,
                 response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.CancelCallbackResponse.FromString,
                 _registered_method=True)
-        self.RescheduleCallback = channel.unary_unary(
-                '/ringback.v1.CallbacksService/RescheduleCallback',
-                request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackRequest.SerializeToString,
-                response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackResponse.FromString,
+        self.UpdateCallback = channel.unary_unary(
+                '/ringback.v1.CallbacksService/UpdateCallback',
+                request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackResponse.FromString,
                 _registered_method=True)
         self.ResolveCallbacks = channel.unary_unary(
                 '/ringback.v1.CallbacksService/ResolveCallbacks',
@@ -100,15 +102,15 @@ class CallbacksServiceStub(object):
 
 
 class CallbacksServiceServicer(object):
-    """Takes callback requests and tells what became of them.
+    """Takes callback requests, and returns and streams what has become of them.
 
-    Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-    and no phone ever shows it.
+    `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+    ever shows it.
 
     Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
     send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-    they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+    they were first sent, so an unset `due_date` equals itself a second later, and an update in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
     `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
@@ -116,13 +118,15 @@ class CallbacksServiceServicer(object):
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
     that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
     exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-    they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+    they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
     a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-    REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+    REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
-    Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    4 MiB.
+    Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+    Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+
+    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
     """
 
     def CreateCallback(self, request, context):
@@ -140,15 +144,16 @@ class CallbacksServiceServicer(object):
         the order given; an item that equals an earlier one of the same batch is answered as its repetition.
         All that succeeded is durable when the answer comes.
 
-        INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-        authentication, rate and storage fail the call.
+        INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+        exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+        storage fail the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCallback(self, request, context):
-        """Answers one callback, with every attempt.
+        """Returns one callback, with every attempt.
 
         CALLBACK_NOT_FOUND.
         """
@@ -157,7 +162,7 @@ class CallbacksServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCallbacks(self, request, context):
-        """Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+        """Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
         although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
         created after the first page is not listed, and a change between two pages may show or hide a
         callback; a watch from `resume_token` sets both right.
@@ -179,13 +184,26 @@ class CallbacksServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def RescheduleCallback(self, request, context):
-        """Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-        QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-        out again from the new due date.
+    def UpdateCallback(self, request, context):
+        """Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
 
-        CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-        (also for a due date at or after the `expire_time` that was asked for).
+        While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+        `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+        `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+        report or ExtendLeases. The other fields cannot be changed.
+
+        - The rules of each field are those of CreateCallback, and so are those of the service about its
+        `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+        - `target` alone clears `alternative_target`.
+        - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+        place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+        - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+        named but unset is the service's default.
+        - An `expire_time` that is unset is worked out again from a new due date.
+
+        CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+        TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+        and a path that cannot be changed).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,8 +211,9 @@ class CallbacksServiceServicer(object):
 
     def ResolveCallbacks(self, request, context):
         """Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-        as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-        the callbacks that the credential may cancel. No match is OK, with an empty answer.
+        as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+        that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+        while the response says `more`, call again.
 
         INVALID_FIELD.
         """
@@ -247,10 +266,10 @@ def add_CallbacksServiceServicer_to_server(servicer, server):
                     request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.CancelCallbackRequest.FromString,
                     response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.CancelCallbackResponse.SerializeToString,
             ),
-            'RescheduleCallback': grpc.unary_unary_rpc_method_handler(
-                    servicer.RescheduleCallback,
-                    request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackRequest.FromString,
-                    response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackResponse.SerializeToString,
+            'UpdateCallback': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCallback,
+                    request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackResponse.SerializeToString,
             ),
             'ResolveCallbacks': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveCallbacks,
@@ -271,15 +290,15 @@ def add_CallbacksServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CallbacksService(object):
-    """Takes callback requests and tells what became of them.
+    """Takes callback requests, and returns and streams what has become of them.
 
-    Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-    and no phone ever shows it.
+    `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+    ever shows it.
 
     Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
     send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
     OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-    they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+    they were first sent, so an unset `due_date` equals itself a second later, and an update in between
     makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
     `external_task_id`, a `request_id` does the same. With neither, every request is a new
     callback.
@@ -287,13 +306,15 @@ class CallbacksService(object):
     Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
     that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
     exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-    they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+    they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
     a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-    REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+    REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
     second time, when the response with their token did not arrive; the larger `revision` wins.
 
-    Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-    4 MiB.
+    Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+    Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+
+    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
     """
 
     @staticmethod
@@ -432,7 +453,7 @@ class CallbacksService(object):
             _registered_method=True)
 
     @staticmethod
-    def RescheduleCallback(request,
+    def UpdateCallback(request,
             target,
             options=(),
             channel_credentials=None,
@@ -445,9 +466,9 @@ class CallbacksService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/ringback.v1.CallbacksService/RescheduleCallback',
-            ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackRequest.SerializeToString,
-            ringback_dot_v1_dot_callbacks__service__pb2.RescheduleCallbackResponse.FromString,
+            '/ringback.v1.CallbacksService/UpdateCallback',
+            ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackRequest.SerializeToString,
+            ringback_dot_v1_dot_callbacks__service__pb2.UpdateCallbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

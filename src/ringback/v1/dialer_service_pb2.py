@@ -29,7 +29,7 @@ from ringback.v1 import directory_service_pb2 as ringback_dot_v1_dot_directory__
 from ringback.v1 import error_reason_pb2 as ringback_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ringback/v1/dialer_service.proto\x12\x0bringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\x95\x02\n\x15LeaseCallbacksRequest\x12\x1b\n\tdialer_id\x18\x01 \x01(\tR\x08\x64ialerId\x12\x1f\n\x0bservice_ids\x18\x02 \x03(\tR\nserviceIds\x12\x1d\n\nmax_leases\x18\x03 \x01(\x05R\tmaxLeases\x12@\n\x0elease_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\x12>\n\rwait_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cwaitDuration\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"D\n\x16LeaseCallbacksResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x12.ringback.v1.LeaseR\x06leases\"\x9c\x03\n\x05Lease\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12#\n\rfencing_token\x18\x05 \x01(\x03R\x0c\x66\x65ncingToken\x12.\n\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x12\x32\n\tfirst_leg\x18\x07 \x01(\x0e\x32\x15.ringback.v1.FirstLegR\x08\x66irstLeg\x12<\n\x0cring_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bringTimeout\"z\n\x13\x45xtendLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12@\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\"P\n\x14\x45xtendLeasesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.ringback.v1.ExtendLeaseResultR\x07results\"\x94\x02\n\x11\x45xtendLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12)\n\x10\x63\x61ncel_requested\x18\x04 \x01(\x08R\x0f\x63\x61ncelRequested\x12\x39\n\x0blost_reason\x18\x05 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\nlostReason\"r\n\x15ReportProgressRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x38\n\x08progress\x18\x02 \x01(\x0e\x32\x1c.ringback.v1.AttemptProgressR\x08progress\"v\n\x16ReportProgressResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12)\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08R\x0f\x63\x61ncelRequested\"\xc1\x01\n\x14ReportOutcomeRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x32\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.ringback.v1.CallOutcomeR\x07outcome\x12\x1d\n\nsip_status\x18\x03 \x01(\x05R\tsipStatus\x12\x1d\n\nq850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n\x06\x64\x65tail\x18\x05 \x01(\tR\x06\x64\x65tail\"f\n\x15ReportOutcomeResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x1a\n\x08replayed\x18\x02 \x01(\x08R\x08replayed\"Q\n\x14ReleaseLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"R\n\x15ReleaseLeasesResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ringback.v1.ReleaseLeaseResultR\x07results\"\x92\x01\n\x12ReleaseLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x1a\n\x08released\x18\x02 \x01(\x08R\x08released\x12?\n\x0erefused_reason\x18\x03 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\rrefusedReason*\x8f\x01\n\x0f\x41ttemptProgress\x12 \n\x1c\x41TTEMPT_PROGRESS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41TTEMPT_PROGRESS_DIALING\x10\x01\x12\x1c\n\x18\x41TTEMPT_PROGRESS_RINGING\x10\x02\x12\x1e\n\x1a\x41TTEMPT_PROGRESS_CONNECTED\x10\x03\x32\xca\x03\n\rDialerService\x12Y\n\x0eLeaseCallbacks\x12\".ringback.v1.LeaseCallbacksRequest\x1a#.ringback.v1.LeaseCallbacksResponse\x12S\n\x0c\x45xtendLeases\x12 .ringback.v1.ExtendLeasesRequest\x1a!.ringback.v1.ExtendLeasesResponse\x12Y\n\x0eReportProgress\x12\".ringback.v1.ReportProgressRequest\x1a#.ringback.v1.ReportProgressResponse\x12V\n\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12V\n\rReleaseLeases\x12!.ringback.v1.ReleaseLeasesRequest\x1a\".ringback.v1.ReleaseLeasesResponseBa\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ringback/v1/dialer_service.proto\x12\x0bringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n\x15LeaseCallbacksRequest\x12\x1b\n\tdialer_id\x18\x01 \x01(\tR\x08\x64ialerId\x12\x1f\n\x0bservice_ids\x18\x02 \x03(\tR\nserviceIds\x12\x1d\n\nmax_leases\x18\x03 \x01(\x05R\tmaxLeases\x12@\n\x0elease_duration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\x12>\n\rwait_duration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cwaitDuration\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\x12!\n\x0cservice_sips\x18\x07 \x03(\tR\x0bserviceSips\"D\n\x16LeaseCallbacksResponse\x12*\n\x06leases\x18\x01 \x03(\x0b\x32\x12.ringback.v1.LeaseR\x06leases\"\xce\x03\n\x05Lease\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x31\n\x08\x63\x61llback\x18\x02 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12;\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12#\n\rfencing_token\x18\x05 \x01(\x03R\x0c\x66\x65ncingToken\x12.\n\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x12\x32\n\tfirst_leg\x18\x07 \x01(\x0e\x32\x15.ringback.v1.FirstLegR\x08\x66irstLeg\x12<\n\x0cring_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bringTimeout\x12\x30\n\x14\x63\x61ller_line_identity\x18\t \x01(\tR\x12\x63\x61llerLineIdentity\"z\n\x13\x45xtendLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12@\n\x0elease_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\rleaseDuration\"P\n\x14\x45xtendLeasesResponse\x12\x38\n\x07results\x18\x01 \x03(\x0b\x32\x1e.ringback.v1.ExtendLeaseResultR\x07results\"\xc7\x02\n\x11\x45xtendLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0ctime_to_live\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\ntimeToLive\x12)\n\x10\x63\x61ncel_requested\x18\x04 \x01(\x08R\x0f\x63\x61ncelRequested\x12\x39\n\x0blost_reason\x18\x05 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\nlostReason\x12\x31\n\x08\x63\x61llback\x18\x06 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\"r\n\x15ReportProgressRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x38\n\x08progress\x18\x02 \x01(\x0e\x32\x1c.ringback.v1.AttemptProgressR\x08progress\"v\n\x16ReportProgressResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12)\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08R\x0f\x63\x61ncelRequested\"\xf9\x01\n\x14ReportOutcomeRequest\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x32\n\x07outcome\x18\x02 \x01(\x0e\x32\x18.ringback.v1.CallOutcomeR\x07outcome\x12\x1d\n\nsip_status\x18\x03 \x01(\x05R\tsipStatus\x12\x1d\n\nq850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n\x06\x64\x65tail\x18\x05 \x01(\tR\x06\x64\x65tail\x12\x14\n\x05\x61gent\x18\x06 \x01(\tR\x05\x61gent\x12 \n\x0b\x64isposition\x18\x07 \x01(\tR\x0b\x64isposition\"f\n\x15ReportOutcomeResponse\x12\x31\n\x08\x63\x61llback\x18\x01 \x01(\x0b\x32\x15.ringback.v1.CallbackR\x08\x63\x61llback\x12\x1a\n\x08replayed\x18\x02 \x01(\x08R\x08replayed\"Q\n\x14ReleaseLeasesRequest\x12!\n\x0clease_tokens\x18\x01 \x03(\tR\x0bleaseTokens\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"R\n\x15ReleaseLeasesResponse\x12\x39\n\x07results\x18\x01 \x03(\x0b\x32\x1f.ringback.v1.ReleaseLeaseResultR\x07results\"\x92\x01\n\x12ReleaseLeaseResult\x12\x1f\n\x0blease_token\x18\x01 \x01(\tR\nleaseToken\x12\x1a\n\x08released\x18\x02 \x01(\x08R\x08released\x12?\n\x0erefused_reason\x18\x03 \x01(\x0e\x32\x18.ringback.v1.ErrorReasonR\rrefusedReason*\x8f\x01\n\x0f\x41ttemptProgress\x12 \n\x1c\x41TTEMPT_PROGRESS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41TTEMPT_PROGRESS_DIALING\x10\x01\x12\x1c\n\x18\x41TTEMPT_PROGRESS_RINGING\x10\x02\x12\x1e\n\x1a\x41TTEMPT_PROGRESS_CONNECTED\x10\x03\x32\xca\x03\n\rDialerService\x12Y\n\x0eLeaseCallbacks\x12\".ringback.v1.LeaseCallbacksRequest\x1a#.ringback.v1.LeaseCallbacksResponse\x12S\n\x0c\x45xtendLeases\x12 .ringback.v1.ExtendLeasesRequest\x1a!.ringback.v1.ExtendLeasesResponse\x12Y\n\x0eReportProgress\x12\".ringback.v1.ReportProgressRequest\x1a#.ringback.v1.ReportProgressResponse\x12V\n\rReportOutcome\x12!.ringback.v1.ReportOutcomeRequest\x1a\".ringback.v1.ReportOutcomeResponse\x12V\n\rReleaseLeases\x12!.ringback.v1.ReleaseLeasesRequest\x1a\".ringback.v1.ReleaseLeasesResponseBa\n\x0f\x63om.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\x0bRingback.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,34 +37,34 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ringback.v1.dialer_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017com.ringback.v1P\001Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\252\002\013Ringback.V1'
-  _globals['_ATTEMPTPROGRESS']._serialized_start=2314
-  _globals['_ATTEMPTPROGRESS']._serialized_end=2457
+  _globals['_ATTEMPTPROGRESS']._serialized_start=2506
+  _globals['_ATTEMPTPROGRESS']._serialized_end=2649
   _globals['_LEASECALLBACKSREQUEST']._serialized_start=212
-  _globals['_LEASECALLBACKSREQUEST']._serialized_end=489
-  _globals['_LEASECALLBACKSRESPONSE']._serialized_start=491
-  _globals['_LEASECALLBACKSRESPONSE']._serialized_end=559
-  _globals['_LEASE']._serialized_start=562
-  _globals['_LEASE']._serialized_end=974
-  _globals['_EXTENDLEASESREQUEST']._serialized_start=976
-  _globals['_EXTENDLEASESREQUEST']._serialized_end=1098
-  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1100
-  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1180
-  _globals['_EXTENDLEASERESULT']._serialized_start=1183
-  _globals['_EXTENDLEASERESULT']._serialized_end=1459
-  _globals['_REPORTPROGRESSREQUEST']._serialized_start=1461
-  _globals['_REPORTPROGRESSREQUEST']._serialized_end=1575
-  _globals['_REPORTPROGRESSRESPONSE']._serialized_start=1577
-  _globals['_REPORTPROGRESSRESPONSE']._serialized_end=1695
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1698
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1891
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1893
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1995
-  _globals['_RELEASELEASESREQUEST']._serialized_start=1997
-  _globals['_RELEASELEASESREQUEST']._serialized_end=2078
-  _globals['_RELEASELEASESRESPONSE']._serialized_start=2080
-  _globals['_RELEASELEASESRESPONSE']._serialized_end=2162
-  _globals['_RELEASELEASERESULT']._serialized_start=2165
-  _globals['_RELEASELEASERESULT']._serialized_end=2311
-  _globals['_DIALERSERVICE']._serialized_start=2460
-  _globals['_DIALERSERVICE']._serialized_end=2918
+  _globals['_LEASECALLBACKSREQUEST']._serialized_end=524
+  _globals['_LEASECALLBACKSRESPONSE']._serialized_start=526
+  _globals['_LEASECALLBACKSRESPONSE']._serialized_end=594
+  _globals['_LEASE']._serialized_start=597
+  _globals['_LEASE']._serialized_end=1059
+  _globals['_EXTENDLEASESREQUEST']._serialized_start=1061
+  _globals['_EXTENDLEASESREQUEST']._serialized_end=1183
+  _globals['_EXTENDLEASESRESPONSE']._serialized_start=1185
+  _globals['_EXTENDLEASESRESPONSE']._serialized_end=1265
+  _globals['_EXTENDLEASERESULT']._serialized_start=1268
+  _globals['_EXTENDLEASERESULT']._serialized_end=1595
+  _globals['_REPORTPROGRESSREQUEST']._serialized_start=1597
+  _globals['_REPORTPROGRESSREQUEST']._serialized_end=1711
+  _globals['_REPORTPROGRESSRESPONSE']._serialized_start=1713
+  _globals['_REPORTPROGRESSRESPONSE']._serialized_end=1831
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1834
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=2083
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=2085
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=2187
+  _globals['_RELEASELEASESREQUEST']._serialized_start=2189
+  _globals['_RELEASELEASESREQUEST']._serialized_end=2270
+  _globals['_RELEASELEASESRESPONSE']._serialized_start=2272
+  _globals['_RELEASELEASESRESPONSE']._serialized_end=2354
+  _globals['_RELEASELEASERESULT']._serialized_start=2357
+  _globals['_RELEASELEASERESULT']._serialized_end=2503
+  _globals['_DIALERSERVICE']._serialized_start=2652
+  _globals['_DIALERSERVICE']._serialized_end=3110
 # @@protoc_insertion_point(module_scope)

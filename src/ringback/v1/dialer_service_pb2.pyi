@@ -34,7 +34,7 @@ class _AttemptProgressEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Attem
     """INVALID_FIELD."""
     ATTEMPT_PROGRESS_DIALING: _AttemptProgress.ValueType  # 1
     """The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-    OK; if the answer then says `cancel_requested`, do not place the call any more.
+    OK; if the response then says `cancel_requested`, do not place the call any more.
     """
     ATTEMPT_PROGRESS_RINGING: _AttemptProgress.ValueType  # 2
     """The target's phone rings. Sets `Attempt.ring_time`."""
@@ -48,7 +48,7 @@ ATTEMPT_PROGRESS_UNSPECIFIED: AttemptProgress.ValueType  # 0
 """INVALID_FIELD."""
 ATTEMPT_PROGRESS_DIALING: AttemptProgress.ValueType  # 1
 """The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-OK; if the answer then says `cancel_requested`, do not place the call any more.
+OK; if the response then says `cancel_requested`, do not place the call any more.
 """
 ATTEMPT_PROGRESS_RINGING: AttemptProgress.ValueType  # 2
 """The target's phone rings. Sets `Attempt.ring_time`."""
@@ -68,6 +68,7 @@ class LeaseCallbacksRequest(_message.Message):
     LEASE_DURATION_FIELD_NUMBER: _builtins.int
     WAIT_DURATION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_SIPS_FIELD_NUMBER: _builtins.int
     dialer_id: _builtins.str
     """Required. Names the dialer, in logs and in `Attempt.dialer_id`. At most 64 characters of
     `A-Z a-z 0-9 . _ -`. Instances that share a name should not share `request_id`s.
@@ -75,13 +76,15 @@ class LeaseCallbacksRequest(_message.Message):
     max_leases: _builtins.int
     """How many leases at most, 1 to 100. 0: 1. Ask for as many calls as can be placed at once."""
     request_id: _builtins.str
-    """A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-    with just these leases. Use a new one for every new poll. The same id with different fields is
-    REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+    """A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+    just these leases. Use a new one for every new poll. The same id with different fields is
+    REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
     """
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The services to serve, by UUID. At most 1000. Empty: all that the credential may serve."""
+        """The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+        credential may serve.
+        """
 
     @_builtins.property
     def lease_duration(self) -> _duration_pb2.Duration:
@@ -90,6 +93,10 @@ class LeaseCallbacksRequest(_message.Message):
     @_builtins.property
     def wait_duration(self) -> _duration_pb2.Duration:
         """How long to wait when nothing is due. 0 to 60 s. Unset: 20 s."""
+
+    @_builtins.property
+    def service_sips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The services to serve, by SIP address, besides those in `service_ids`. At most 1000."""
 
     def __init__(
         self,
@@ -100,10 +107,11 @@ class LeaseCallbacksRequest(_message.Message):
         lease_duration: _duration_pb2.Duration | None = ...,
         wait_duration: _duration_pb2.Duration | None = ...,
         request_id: _builtins.str = ...,
+        service_sips: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease_duration", b"lease_duration", "wait_duration", b"wait_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dialer_id", b"dialer_id", "lease_duration", b"lease_duration", "max_leases", b"max_leases", "request_id", b"request_id", "service_ids", b"service_ids", "wait_duration", b"wait_duration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dialer_id", b"dialer_id", "lease_duration", b"lease_duration", "max_leases", b"max_leases", "request_id", b"request_id", "service_ids", b"service_ids", "service_sips", b"service_sips", "wait_duration", b"wait_duration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -149,14 +157,19 @@ class Lease(_message.Message):
     SERVICE_SIP_ADDRESS_FIELD_NUMBER: _builtins.int
     FIRST_LEG_FIELD_NUMBER: _builtins.int
     RING_TIMEOUT_FIELD_NUMBER: _builtins.int
+    CALLER_LINE_IDENTITY_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
-    """Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report."""
+    """Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters."""
     fencing_token: _builtins.int
     """Grows with every lease of this callback. Lets a system behind the dialer refuse an older holder."""
     service_sip_address: _builtins.str
     """The SIP address of the service on whose behalf to call."""
     first_leg: _directory_service_pb2.FirstLeg.ValueType
     """Which side to call first: a setting of the service. Never UNSPECIFIED."""
+    caller_line_identity: _builtins.str
+    """The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+    service. Empty: the dialer's own.
+    """
     @_builtins.property
     def callback(self) -> _callback_pb2.Callback:
         """The callback, OFFERED. What to dial is its `dial_target`."""
@@ -184,10 +197,11 @@ class Lease(_message.Message):
         service_sip_address: _builtins.str = ...,
         first_leg: _directory_service_pb2.FirstLeg.ValueType = ...,
         ring_timeout: _duration_pb2.Duration | None = ...,
+        caller_line_identity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "ring_timeout", b"ring_timeout", "time_to_live", b"time_to_live"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "caller_line_identity", b"caller_line_identity", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -203,7 +217,7 @@ class ExtendLeasesRequest(_message.Message):
     LEASE_DURATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def lease_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 1000 tokens."""
+        """Required. 1 to 1000 tokens."""
 
     @_builtins.property
     def lease_duration(self) -> _duration_pb2.Duration:
@@ -258,10 +272,11 @@ class ExtendLeaseResult(_message.Message):
     TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     LOST_REASON_FIELD_NUMBER: _builtins.int
+    CALLBACK_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """The token as sent."""
     cancel_requested: _builtins.bool
-    """Somebody has cancelled the callback: hang up and report the outcome."""
+    """The callback has been cancelled: hang up and report the outcome."""
     lost_reason: _error_reason_pb2.ErrorReason.ValueType
     """Why the lease is lost: LEASE_EXPIRED or LEASE_SUPERSEDED. Place no call, and hang up the one that is
     running. UNSPECIFIED: it is not lost.
@@ -274,6 +289,12 @@ class ExtendLeaseResult(_message.Message):
     def time_to_live(self) -> _duration_pb2.Duration:
         """The same as a time span from now. Unset when the lease is lost."""
 
+    @_builtins.property
+    def callback(self) -> _callback_pb2.Callback:
+        """The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+        the response over 4 MiB.
+        """
+
     def __init__(
         self,
         *,
@@ -282,10 +303,11 @@ class ExtendLeaseResult(_message.Message):
         time_to_live: _duration_pb2.Duration | None = ...,
         cancel_requested: _builtins.bool = ...,
         lost_reason: _error_reason_pb2.ErrorReason.ValueType = ...,
+        callback: _callback_pb2.Callback | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "time_to_live", b"time_to_live"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "expire_time", b"expire_time", "lease_token", b"lease_token", "lost_reason", b"lost_reason", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "cancel_requested", b"cancel_requested", "expire_time", b"expire_time", "lease_token", b"lease_token", "lost_reason", b"lost_reason", "time_to_live", b"time_to_live"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -326,7 +348,7 @@ class ReportProgressResponse(_message.Message):
     CALLBACK_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     cancel_requested: _builtins.bool
-    """Somebody has cancelled the callback: hang up and report the outcome."""
+    """The callback has been cancelled: hang up and report the outcome."""
     @_builtins.property
     def callback(self) -> _callback_pb2.Callback:
         """The callback afterwards."""
@@ -356,6 +378,8 @@ class ReportOutcomeRequest(_message.Message):
     SIP_STATUS_FIELD_NUMBER: _builtins.int
     Q850_CAUSE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    DISPOSITION_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """Required. Which lease."""
     outcome: _callback_pb2.CallOutcome.ValueType
@@ -366,6 +390,12 @@ class ReportOutcomeRequest(_message.Message):
     """The ITU-T Q.850 cause, 1 to 127. 0: not known."""
     detail: _builtins.str
     """Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters."""
+    agent: _builtins.str
+    """The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known."""
+    disposition: _builtins.str
+    """What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+    characters. Empty: none.
+    """
     def __init__(
         self,
         *,
@@ -374,10 +404,12 @@ class ReportOutcomeRequest(_message.Message):
         sip_status: _builtins.int = ...,
         q850_cause: _builtins.int = ...,
         detail: _builtins.str = ...,
+        agent: _builtins.str = ...,
+        disposition: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "lease_token", b"lease_token", "outcome", b"outcome", "q850_cause", b"q850_cause", "sip_status", b"sip_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "disposition", b"disposition", "lease_token", b"lease_token", "outcome", b"outcome", "q850_cause", b"q850_cause", "sip_status", b"sip_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -423,7 +455,7 @@ class ReleaseLeasesRequest(_message.Message):
     """Why, for the log. At most 512 characters."""
     @_builtins.property
     def lease_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 1000 tokens."""
+        """Required. 1 to 1000 tokens."""
 
     def __init__(
         self,

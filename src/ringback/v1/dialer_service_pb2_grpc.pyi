@@ -39,15 +39,18 @@ class DialerServiceStub:
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-    the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-    retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+    the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+    and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
     LEASE_SUPERSEDED afterwards.
 
-    Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+    One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+    When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
 
-    Every RPC of this service may be repeated when its answer was lost.
+    Whenever a response says `cancel_requested`: hang up, and report the outcome.
+
+    Every RPC of this service may be repeated when its response was lost.
     """
 
     @_typing.overload
@@ -56,9 +59,9 @@ class DialerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DialerServiceAsyncStub: ...
     LeaseCallbacks: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.LeaseCallbacksRequest, _dialer_service_pb2.LeaseCallbacksResponse]
     """Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-    service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-    once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-    never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+    service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+    once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+    never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
     gone meanwhile are given straight back.
 
     Set the deadline of the call some seconds above `wait_duration`.
@@ -67,12 +70,15 @@ class DialerServiceStub:
     """
     ExtendLeases: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.ExtendLeasesRequest, _dialer_service_pb2.ExtendLeasesResponse]
     """Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-    lost lease is data, not an error of the call.
+    lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
     """
     ReportProgress: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.ReportProgressRequest, _dialer_service_pb2.ReportProgressResponse]
     """Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
     be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
     changes nothing.
+
+    DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+    the callback goes back to its place, and no attempt is used.
 
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
     """
@@ -103,23 +109,26 @@ class DialerServiceAsyncStub(DialerServiceStub):
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-    the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-    retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+    the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+    and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
     LEASE_SUPERSEDED afterwards.
 
-    Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+    One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+    When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
 
-    Every RPC of this service may be repeated when its answer was lost.
+    Whenever a response says `cancel_requested`: hang up, and report the outcome.
+
+    Every RPC of this service may be repeated when its response was lost.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     LeaseCallbacks: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.LeaseCallbacksRequest, _dialer_service_pb2.LeaseCallbacksResponse]  # type: ignore[assignment]
     """Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-    service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-    once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-    never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+    service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+    once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+    never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
     gone meanwhile are given straight back.
 
     Set the deadline of the call some seconds above `wait_duration`.
@@ -128,12 +137,15 @@ class DialerServiceAsyncStub(DialerServiceStub):
     """
     ExtendLeases: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.ExtendLeasesRequest, _dialer_service_pb2.ExtendLeasesResponse]  # type: ignore[assignment]
     """Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-    lost lease is data, not an error of the call.
+    lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
     """
     ReportProgress: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.ReportProgressRequest, _dialer_service_pb2.ReportProgressResponse]  # type: ignore[assignment]
     """Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
     be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
     changes nothing.
+
+    DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+    the callback goes back to its place, and no attempt is used.
 
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
     """
@@ -163,15 +175,18 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-    the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-    retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+    lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+    the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+    and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
     CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
     LEASE_SUPERSEDED afterwards.
 
-    Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+    One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+    When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
 
-    Every RPC of this service may be repeated when its answer was lost.
+    Whenever a response says `cancel_requested`: hang up, and report the outcome.
+
+    Every RPC of this service may be repeated when its response was lost.
     """
 
     @_abc_1.abstractmethod
@@ -181,9 +196,9 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dialer_service_pb2.LeaseCallbacksResponse, _abc.Awaitable[_dialer_service_pb2.LeaseCallbacksResponse]]:
         """Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-        service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-        once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-        never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+        service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+        once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+        never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
         gone meanwhile are given straight back.
 
         Set the deadline of the call some seconds above `wait_duration`.
@@ -198,7 +213,7 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dialer_service_pb2.ExtendLeasesResponse, _abc.Awaitable[_dialer_service_pb2.ExtendLeasesResponse]]:
         """Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-        lost lease is data, not an error of the call.
+        lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
         """
 
     @_abc_1.abstractmethod
@@ -210,6 +225,9 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
         be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
         changes nothing.
+
+        DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+        the callback goes back to its place, and no attempt is used.
 
         LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
         """

@@ -108,7 +108,9 @@ class _TargetPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TargetPo
     TARGET_POLICY_REFUSE: _TargetPolicy.ValueType  # 2
     """It fails with TARGET_ALREADY_PENDING."""
     TARGET_POLICY_RETURN_EXISTING: _TargetPolicy.ValueType  # 3
-    """It is answered OK with the open callback and `created` = false. That callback keeps its own request."""
+    """It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+    UpdateCallback to such a target fails as with REFUSE.
+    """
 
 class TargetPolicy(_TargetPolicy, metaclass=_TargetPolicyEnumTypeWrapper):
     """What happens to a request when the same service has an open callback to the same target, compared by
@@ -122,7 +124,9 @@ TARGET_POLICY_ALLOW: TargetPolicy.ValueType  # 1
 TARGET_POLICY_REFUSE: TargetPolicy.ValueType  # 2
 """It fails with TARGET_ALREADY_PENDING."""
 TARGET_POLICY_RETURN_EXISTING: TargetPolicy.ValueType  # 3
-"""It is answered OK with the open callback and `created` = false. That callback keeps its own request."""
+"""It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+UpdateCallback to such a target fails as with REFUSE.
+"""
 Global___TargetPolicy: _TypeAlias = TargetPolicy  # noqa: Y015
 
 class _WaitingReason:
@@ -142,9 +146,11 @@ class _WaitingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waiting
     WAITING_REASON_NO_CAPACITY: _WaitingReason.ValueType  # 4
     """As many callbacks are in progress as the service allows."""
     WAITING_REASON_NO_DIALER: _WaitingReason.ValueType  # 5
-    """No dialer asks for callbacks of this service at present."""
+    """No dialer polls for callbacks of this service at present."""
     WAITING_REASON_TARGET_IN_CALL: _WaitingReason.ValueType  # 6
-    """Its target is in a call already, because of another callback."""
+    """Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+    lost.
+    """
     WAITING_REASON_BEHIND_OTHERS: _WaitingReason.ValueType  # 7
     """Others are in front of it."""
 
@@ -162,9 +168,11 @@ WAITING_REASON_PAUSED: WaitingReason.ValueType  # 3
 WAITING_REASON_NO_CAPACITY: WaitingReason.ValueType  # 4
 """As many callbacks are in progress as the service allows."""
 WAITING_REASON_NO_DIALER: WaitingReason.ValueType  # 5
-"""No dialer asks for callbacks of this service at present."""
+"""No dialer polls for callbacks of this service at present."""
 WAITING_REASON_TARGET_IN_CALL: WaitingReason.ValueType  # 6
-"""Its target is in a call already, because of another callback."""
+"""Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+lost.
+"""
 WAITING_REASON_BEHIND_OTHERS: WaitingReason.ValueType  # 7
 """Others are in front of it."""
 Global___WaitingReason: _TypeAlias = WaitingReason  # noqa: Y015
@@ -172,7 +180,7 @@ Global___WaitingReason: _TypeAlias = WaitingReason  # noqa: Y015
 @_typing.final
 class Service(_message.Message):
     """A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
-    when a service is created without them is said at each field; answers have them filled in.
+    when a service is created without them is said at each field; responses have them filled in.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -195,6 +203,8 @@ class Service(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    CALLER_LINE_IDENTITY_FIELD_NUMBER: _builtins.int
+    DEFAULT_REGION_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """A UUID. Empty on create: assigned by the server. Never changes."""
     sip_address: _builtins.str
@@ -211,7 +221,7 @@ class Service(_message.Message):
     """`CallbackRequest.max_retries` for requests that leave it unset. 0 to 100. Unset on create: 3."""
     time_zone: _builtins.str
     """The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-    Empty on create: "UTC".
+    Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
     """
     first_leg: Global___FirstLeg.ValueType
     """Which side a dialer calls first. UNSPECIFIED on create: AGENT."""
@@ -220,8 +230,17 @@ class Service(_message.Message):
     create: ALLOW.
     """
     etag: _builtins.str
-    """Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-    the service meanwhile. Ignored by CreateService.
+    """Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+    changed meanwhile. Ignored by CreateService.
+    """
+    caller_line_identity: _builtins.str
+    """The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+    that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+    empty, the dialer's own.
+    """
+    default_region: _builtins.str
+    """The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+    `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
     """
     @_builtins.property
     def ring_timeout(self) -> _duration_pb2.Duration:
@@ -285,10 +304,12 @@ class Service(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        caller_line_identity: _builtins.str = ...,
+        default_region: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "ring_timeout", b"ring_timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "caller_line_identity", b"caller_line_identity", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "default_region", b"default_region", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_max_retries: _TypeAlias = _typing.Literal["default_max_retries"]  # noqa: Y015
     _WhichOneofArgType__default_max_retries: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries"]  # noqa: Y015
@@ -546,8 +567,9 @@ class UpdateServiceRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def service(self) -> Global___Service:
-        """Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-        fields named in `update_mask` have the new values.
+        """Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+        changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+        values.
         """
 
     @_builtins.property
@@ -602,22 +624,28 @@ class DeleteServiceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SERVICE_ID_FIELD_NUMBER: _builtins.int
+    SIP_ADDRESS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
-    """Required. Its UUID."""
+    """Its UUID. Either this or `sip_address` is required."""
+    sip_address: _builtins.str
+    """Its SIP address. Either this or `service_id` is required."""
     etag: _builtins.str
     """Delete only if this is still the service's etag. Empty: in any case."""
     def __init__(
         self,
         *,
         service_id: _builtins.str = ...,
+        sip_address: _builtins.str = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service", "service_id", b"service_id", "sip_address", b"sip_address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "service_id", b"service_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "service", b"service", "service_id", b"service_id", "sip_address", b"sip_address"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_service: _TypeAlias = _typing.Literal["service_id", "sip_address"]  # noqa: Y015
+    _WhichOneofArgType_service: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_service) -> _WhichOneofReturnType_service | None: ...
 
 Global___DeleteServiceRequest: _TypeAlias = DeleteServiceRequest  # noqa: Y015
 
@@ -653,7 +681,7 @@ class GetQueueRequest(_message.Message):
     """The service's SIP address."""
     @_builtins.property
     def callback_key(self) -> _callback_pb2.CallbackKey:
-        """Answer also where this callback stands. Unset: the queue only."""
+        """Return also where this callback stands. Unset: the queue only."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DirectoryServiceStub(object):
-    """Keeps the directory of services, and shows their queues.
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
     """
 
     def __init__(self, channel):
@@ -68,11 +68,12 @@ class DirectoryServiceStub(object):
 
 
 class DirectoryServiceServicer(object):
-    """Keeps the directory of services, and shows their queues.
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
     """
 
     def ListServices(self, request, context):
-        """Answers all services, in the order of their `service_id`.
+        """Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+        follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 
         PAGE_TOKEN_INVALID.
         """
@@ -81,7 +82,7 @@ class DirectoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetService(self, request, context):
-        """Answers one service.
+        """Returns one service.
 
         SERVICE_NOT_FOUND.
         """
@@ -100,7 +101,9 @@ class DirectoryServiceServicer(object):
 
     def UpdateService(self, request, context):
         """Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-        have, except that their next opening is worked out again.
+        have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+        callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+        be dialled: see ReportProgress.
 
         SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
         """
@@ -118,7 +121,7 @@ class DirectoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetQueue(self, request, context):
-        """Answers how a service's queue looks at this moment, and where one callback stands in it.
+        """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
         """
@@ -168,7 +171,7 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DirectoryService(object):
-    """Keeps the directory of services, and shows their queues.
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
     """
 
     @staticmethod

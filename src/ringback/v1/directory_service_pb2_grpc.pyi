@@ -27,19 +27,20 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DirectoryServiceStub:
-    """Keeps the directory of services, and shows their queues."""
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DirectoryServiceAsyncStub: ...
     ListServices: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.ListServicesRequest, _directory_service_pb2.ListServicesResponse]
-    """Answers all services, in the order of their `service_id`.
+    """Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+    follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 
     PAGE_TOKEN_INVALID.
     """
     GetService: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetServiceRequest, _directory_service_pb2.GetServiceResponse]
-    """Answers one service.
+    """Returns one service.
 
     SERVICE_NOT_FOUND.
     """
@@ -50,7 +51,9 @@ class DirectoryServiceStub:
     """
     UpdateService: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateServiceRequest, _directory_service_pb2.UpdateServiceResponse]
     """Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-    have, except that their next opening is worked out again.
+    have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+    callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+    be dialled: see ReportProgress.
 
     SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
     """
@@ -60,23 +63,24 @@ class DirectoryServiceStub:
     SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
     """
     GetQueue: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetQueueRequest, _directory_service_pb2.GetQueueResponse]
-    """Answers how a service's queue looks at this moment, and where one callback stands in it.
+    """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
     """
 
 @_typing.type_check_only
 class DirectoryServiceAsyncStub(DirectoryServiceStub):
-    """Keeps the directory of services, and shows their queues."""
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListServices: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.ListServicesRequest, _directory_service_pb2.ListServicesResponse]  # type: ignore[assignment]
-    """Answers all services, in the order of their `service_id`.
+    """Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+    follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 
     PAGE_TOKEN_INVALID.
     """
     GetService: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetServiceRequest, _directory_service_pb2.GetServiceResponse]  # type: ignore[assignment]
-    """Answers one service.
+    """Returns one service.
 
     SERVICE_NOT_FOUND.
     """
@@ -87,7 +91,9 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """
     UpdateService: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateServiceRequest, _directory_service_pb2.UpdateServiceResponse]  # type: ignore[assignment]
     """Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-    have, except that their next opening is worked out again.
+    have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+    callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+    be dialled: see ReportProgress.
 
     SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
     """
@@ -97,13 +103,13 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
     """
     GetQueue: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetQueueRequest, _directory_service_pb2.GetQueueResponse]  # type: ignore[assignment]
-    """Answers how a service's queue looks at this moment, and where one callback stands in it.
+    """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
     """
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps the directory of services, and shows their queues."""
+    """Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address."""
 
     @_abc_1.abstractmethod
     def ListServices(
@@ -111,7 +117,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.ListServicesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.ListServicesResponse, _abc.Awaitable[_directory_service_pb2.ListServicesResponse]]:
-        """Answers all services, in the order of their `service_id`.
+        """Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+        follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 
         PAGE_TOKEN_INVALID.
         """
@@ -122,7 +129,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.GetServiceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.GetServiceResponse, _abc.Awaitable[_directory_service_pb2.GetServiceResponse]]:
-        """Answers one service.
+        """Returns one service.
 
         SERVICE_NOT_FOUND.
         """
@@ -145,7 +152,9 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.UpdateServiceResponse, _abc.Awaitable[_directory_service_pb2.UpdateServiceResponse]]:
         """Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-        have, except that their next opening is worked out again.
+        have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+        callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+        be dialled: see ReportProgress.
 
         SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
         """
@@ -167,7 +176,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.GetQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.GetQueueResponse, _abc.Awaitable[_directory_service_pb2.GetQueueResponse]]:
-        """Answers how a service's queue looks at this moment, and where one callback stands in it.
+        """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
         """

@@ -61,10 +61,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_CALLBACK_NOT_FOUND: _ErrorReason.ValueType  # 6
     """NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-    `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+    `caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
     """
     ERROR_REASON_SERVICE_NOT_FOUND: _ErrorReason.ValueType  # 7
-    """NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+    """NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
     `google.rpc.ResourceInfo`.
     """
     ERROR_REASON_CALLBACK_ALREADY_EXISTS: _ErrorReason.ValueType  # 8
@@ -85,12 +85,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     `state`.
     """
     ERROR_REASON_CALLBACK_CONNECTED: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+    """FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+    Metadata:
     `callback_id`, `state`.
     """
     ERROR_REASON_CALLBACK_IN_PROGRESS: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-    call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+    """FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+    to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
     """
     ERROR_REASON_SERVICE_IN_USE: _ErrorReason.ValueType  # 14
     """FAILED_PRECONDITION: the service has callbacks that are still open. Metadata: `service_id`."""
@@ -99,13 +100,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     `current_etag`, and `callback_id` or `service_id`.
     """
     ERROR_REASON_LEASE_SUPERSEDED: _ErrorReason.ValueType  # 16
-    """FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+    """FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
     call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
     """
     ERROR_REASON_LEASE_EXPIRED: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-    closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-    token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+    closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+    DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
     """
     ERROR_REASON_ATTEMPT_NOT_STARTED: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
@@ -116,7 +117,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 20
-    """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+    """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
     `limit`. With `google.rpc.RetryInfo`.
     """
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 21
@@ -124,8 +125,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     `quota`, what is limited, and `limit`. With `google.rpc.QuotaFailure` and `google.rpc.RetryInfo`.
     """
     ERROR_REASON_SERVER_DRAINING: _ErrorReason.ValueType  # 22
-    """UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-    `google.rpc.RetryInfo`.
+    """UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+    call. With `google.rpc.RetryInfo`.
     """
     ERROR_REASON_STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 23
     """UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`."""
@@ -164,10 +165,10 @@ CreateCallback: `callback_id` of the earlier one, and `differing_fields` as in C
 """
 ERROR_REASON_CALLBACK_NOT_FOUND: ErrorReason.ValueType  # 6
 """NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-`caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+`caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
 """
 ERROR_REASON_SERVICE_NOT_FOUND: ErrorReason.ValueType  # 7
-"""NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+"""NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
 `google.rpc.ResourceInfo`.
 """
 ERROR_REASON_CALLBACK_ALREADY_EXISTS: ErrorReason.ValueType  # 8
@@ -188,12 +189,13 @@ ERROR_REASON_CALLBACK_ENDED: ErrorReason.ValueType  # 11
 `state`.
 """
 ERROR_REASON_CALLBACK_CONNECTED: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+"""FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+Metadata:
 `callback_id`, `state`.
 """
 ERROR_REASON_CALLBACK_IN_PROGRESS: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+"""FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
 """
 ERROR_REASON_SERVICE_IN_USE: ErrorReason.ValueType  # 14
 """FAILED_PRECONDITION: the service has callbacks that are still open. Metadata: `service_id`."""
@@ -202,13 +204,13 @@ ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 15
 `current_etag`, and `callback_id` or `service_id`.
 """
 ERROR_REASON_LEASE_SUPERSEDED: ErrorReason.ValueType  # 16
-"""FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+"""FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
 call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
 """
 ERROR_REASON_LEASE_EXPIRED: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
 """
 ERROR_REASON_ATTEMPT_NOT_STARTED: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
@@ -219,7 +221,7 @@ ERROR_REASON_OUTCOME_CONFLICT: ErrorReason.ValueType  # 19
 reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 20
-"""RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+"""RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
 `limit`. With `google.rpc.RetryInfo`.
 """
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 21
@@ -227,8 +229,8 @@ ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 21
 `quota`, what is limited, and `limit`. With `google.rpc.QuotaFailure` and `google.rpc.RetryInfo`.
 """
 ERROR_REASON_SERVER_DRAINING: ErrorReason.ValueType  # 22
-"""UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-`google.rpc.RetryInfo`.
+"""UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+call. With `google.rpc.RetryInfo`.
 """
 ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 23
 """UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`."""

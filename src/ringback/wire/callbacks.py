@@ -100,6 +100,8 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.sip_status = attempt.sip_status
     message.q850_cause = attempt.q850_cause
     message.detail = attempt.detail
+    message.agent = attempt.agent
+    message.disposition = attempt.disposition
 
 
 def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:

@@ -193,18 +193,14 @@ def status_of(error: Exception) -> Status:
 
 
 def to_error(error: Exception) -> pb.Error:
-    """Return the error as `status_of` does, for one item of a batch."""
-    refusal = _refusal_of(error)
-    return pb.Error(
-        code=_number(refusal.rule.code),
-        message=refusal.message,
-        reason=ErrorReason.Value(f"ERROR_REASON_{refusal.rule.reason}"),
-        metadata=refusal.metadata,
-        field_violations=[
-            pb.FieldViolation(field=violation.field, description=violation.description)
-            for violation in refusal.violations
-        ],
-    )
+    """Return the status of an error as a message of the contract, for one item of a batch."""
+    status = status_of(error)
+    return pb.Error(code=status.code, message=status.message, details=status.details)
+
+
+def reason_of(error: Exception) -> ErrorReason.ValueType:
+    """Return the reason of an error, for a response that has it as data."""
+    return ErrorReason.Value(f"ERROR_REASON_{_refusal_of(error).rule.reason}")
 
 
 def _number(code: StatusCode) -> int:

@@ -1,5 +1,6 @@
 """How callers name callbacks: by key, by target, and by filter."""
 
+from ringback.application.directory import Directory
 from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
@@ -7,25 +8,48 @@ from ringback.domain.request import (
     MAX_EXTERNAL_TASK_ID_LENGTH,
     MAX_LABELS,
     MAX_SUPERVISOR_LENGTH,
+    ServiceName,
     caller_violation,
     read_target,
     text_violation,
 )
+from ringback.domain.service import common_region
 from ringback.v1 import callback_pb2 as pb
 from ringback.wire.enums import PRIORITIES, STATES
-from ringback.wire.values import read_guid, read_list, read_time
+from ringback.wire.values import read_guid, read_list, read_sip, read_time
 
 MAX_VALUES = 1000
 
 
-def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
-    """Read a filter into one normal form, since page and resume tokens are bound to it."""
+async def find_filter(message: pb.CallbackFilter, directory: Directory, faults: Faults) -> CallbackFilter:
+    """Read a filter with the help of the services that it names. Raise `StorageUnavailable`."""
+    unread = Faults()  # `read_filter` adds the faults
+    sips = read_list(MAX_VALUES, read_sip, message.service_sips, "service_sips", unread)
+    addressed = await directory.known([ServiceName("service_sip", sip_address) for sip_address in sips])
+    region = ""
+    if message.dial_target:
+        ids = read_list(MAX_VALUES, read_guid, message.service_ids, "service_ids", unread)
+        named = [*addressed, *await directory.known([ServiceName("service_id", service_id) for service_id in ids])]
+        region = common_region(named if ids or sips else directory.all())
+    return read_filter(message, faults, tuple(service.service_id for service in addressed), region)
+
+
+def read_filter(
+    message: pb.CallbackFilter, faults: Faults, ids_of_sips: tuple[str, ...] = (), region: str = ""
+) -> CallbackFilter:
+    """Read a filter into one normal form, since page and resume tokens are bound to it.
+
+    `ids_of_sips` are those of the services that it names by SIP address, as far as they exist; `region` is that of
+    national numbers.
+    """
     if len(message.labels) > MAX_LABELS:
         faults.add("labels", f"has {len(message.labels)} pairs; at most {MAX_LABELS} are allowed")
     return CallbackFilter(
         keys=read_list(MAX_VALUES, read_key, message.keys, "keys", faults),
         caller_ids=read_list(MAX_VALUES, _read_caller, message.caller_ids, "caller_ids", faults),
         service_ids=read_list(MAX_VALUES, read_guid, message.service_ids, "service_ids", faults),
+        service_sips=read_list(MAX_VALUES, read_sip, message.service_sips, "service_sips", faults),
+        ids_of_sips=ids_of_sips,
         states=read_list(MAX_VALUES, STATES.read, message.states, "states", faults),
         priorities=read_list(MAX_VALUES, PRIORITIES.read, message.priorities, "priorities", faults),
         supervisors=read_list(MAX_VALUES, _read_supervisor, message.supervisors, "supervisors", faults),
@@ -33,7 +57,7 @@ def read_filter(message: pb.CallbackFilter, faults: Faults) -> CallbackFilter:
         labels=dict(sorted(message.labels.items())),
         due_after=read_time(message, "due_after", faults),
         due_before=read_time(message, "due_before", faults),
-        dial_target=_read_dial_target(message.dial_target, "dial_target", faults),
+        dial_target=_read_dial_target(message.dial_target, region, faults),
     )
 
 
@@ -49,8 +73,8 @@ def read_key(message: pb.CallbackKey, name: str, faults: Faults) -> Key:
             return ""
 
 
-def _read_dial_target(text: str, name: str, faults: Faults) -> str:
-    target = read_target(text, name, faults)
+def _read_dial_target(text: str, region: str, faults: Faults) -> str:
+    target = read_target(text, "dial_target", faults, region)
     return "" if target is None else target.uri
 
 

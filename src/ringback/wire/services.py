@@ -12,7 +12,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod, format_minute, parse_date, parse_minute
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import WEIGHTED
-from ringback.domain.request import MAX_RETRIES, MAX_SECONDS_BETWEEN_RETRIES, text_violation
+from ringback.domain.request import MAX_RETRIES, MAX_SECONDS_BETWEEN_RETRIES, read_target, text_violation
 from ringback.domain.service import (
     DEFAULT_MAX_CONCURRENT_CALLS,
     DEFAULT_MAX_QUEUE_TIME,
@@ -25,7 +25,7 @@ from ringback.domain.service import (
     Service,
     TargetPolicy,
 )
-from ringback.domain.target import InvalidTarget, normalise_sip
+from ringback.domain.target import is_region
 from ringback.v1 import callback_pb2
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
@@ -35,6 +35,7 @@ from ringback.wire.values import (
     read_duration,
     read_guid,
     read_list,
+    read_sip,
     write_time,
 )
 
@@ -68,7 +69,7 @@ def read_service(message: pb.Service, faults: Faults) -> Service:
     """
     return Service(
         service_id=read_guid(message.service_id, "service_id", faults) if message.service_id else "",
-        sip_address=_read_sip_address(message, faults),
+        sip_address=read_sip(message.sip_address, "sip_address", faults),
         display_name=_read_display_name(message, faults),
         max_concurrent_calls=_read_number(message, "max_concurrent_calls", _CONCURRENT_CALLS, faults),
         paused=message.paused,
@@ -82,6 +83,8 @@ def read_service(message: pb.Service, faults: Faults) -> Service:
         same_target_policy=_read_choice(
             TARGET_POLICIES, TargetPolicy.ALLOW, message.same_target_policy, "same_target_policy", faults
         ),
+        caller_line_identity=_read_caller_line_identity(message, faults),
+        default_region=_read_default_region(message, faults),
         create_time=EPOCH,
         update_time=EPOCH,
     )
@@ -129,12 +132,19 @@ def _read_mask_path(path: str, _: str, faults: Faults) -> str:
     return path
 
 
-def _read_sip_address(message: pb.Service, faults: Faults) -> str:
-    try:
-        return normalise_sip(message.sip_address)
-    except InvalidTarget as refusal:
-        faults.add("sip_address", str(refusal) if message.sip_address else "is required")
-        return ""
+def _read_caller_line_identity(message: pb.Service, faults: Faults) -> str:
+    region = message.default_region.upper()
+    identity = read_target(
+        message.caller_line_identity, "caller_line_identity", faults, region if is_region(region) else ""
+    )
+    return "" if identity is None else identity.uri
+
+
+def _read_default_region(message: pb.Service, faults: Faults) -> str:
+    region = message.default_region.upper()
+    if region and not is_region(region):
+        faults.add("default_region", "is not a region of ISO 3166 with telephone numbers, such as CH")
+    return region
 
 
 def _read_display_name(message: pb.Service, faults: Faults) -> str:
@@ -226,6 +236,8 @@ def write_service(service: Service, message: pb.Service) -> None:
     message.first_leg = FIRST_LEGS.number(service.first_leg)
     message.priority_weights.extend(service.priority_weights)
     message.same_target_policy = TARGET_POLICIES.number(service.same_target_policy)
+    message.caller_line_identity = service.caller_line_identity
+    message.default_region = service.default_region
     write_time(service.create_time, message.create_time)
     write_time(service.update_time, message.update_time)
     message.etag = service.etag

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ringback.domain.callback import MAX_RESPONSE_BYTES
 from ringback.domain.faults import Faults
 from ringback.domain.request import parse_guid
+from ringback.domain.target import InvalidTarget, normalise_sip
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
@@ -46,6 +48,20 @@ class Limits(Generic[_Ordered]):
 
 def _spoken(limit: int | timedelta) -> str:
     return f"{limit // timedelta(seconds=1)} s" if isinstance(limit, timedelta) else str(limit)
+
+
+class Room:
+    """The room that is left in a response: clients receive up to 4 MiB by default, and the rest is for frames."""
+
+    def __init__(self, size: int = MAX_RESPONSE_BYTES) -> None:
+        self._left = size
+
+    def take(self, size: int) -> bool:
+        """Take so many bytes, and return True; False, and take none, when there are not so many."""
+        if size > self._left:
+            return False
+        self._left -= size
+        return True
 
 
 def read_time(message: Message, name: str, faults: Faults) -> datetime | None:
@@ -86,6 +102,15 @@ def read_guid(text: str, name: str, faults: Faults) -> str:
         faults.add(name, "is not a UUID such as 123e4567-e89b-12d3-a456-426614174000" if text else "is required")
         return ""
     return guid
+
+
+def read_sip(text: str, name: str, faults: Faults) -> str:
+    """Read a SIP address, in its canonical form."""
+    try:
+        return normalise_sip(text)
+    except InvalidTarget as refusal:
+        faults.add(name, str(refusal) if text else "is required")
+        return ""
 
 
 def read_list(

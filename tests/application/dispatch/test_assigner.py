@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.dispatch.assigner import Assigner, LeaseRequest
-from ringback.domain.assignment import MAX_ATTEMPTS_PER_RESPONSE, draw
-from ringback.domain.callback import Attempt, State
+from ringback.domain.assignment import draw
+from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Attempt, State, weight
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.domain.queue import Queue, Turn
@@ -167,10 +167,12 @@ async def test_leases_with_long_histories_come_in_smaller_answers(world: World) 
     queue = await world.store.queue(service.service_id, 12)
     assert queue is not None
     [(level, heads)] = queue.heads.items()
-    attempt = Attempt(number=1, dialer_id="test", fencing_token=1, start_time=world.clock.now())
+    texts: Any = {"detail": "d" * 512, "agent": "a" * 128, "disposition": "d" * 64}
+    attempt = Attempt(number=1, dialer_id="test", fencing_token=1, start_time=world.clock.now(), **texts)
     long = replace(queue, heads={level: [replace(head, attempts=(attempt,) * 100) for head in heads]})
     assert len(draw(queue, 12, world.clock.now())[0]) == 12
-    assert len(draw(long, 12, world.clock.now())[0]) == MAX_ATTEMPTS_PER_RESPONSE // 100
+    drawn, _ = draw(long, 40, world.clock.now())
+    assert MAX_RESPONSE_BYTES - MAX_WEIGHT < sum(map(weight, drawn)) <= MAX_RESPONSE_BYTES
 
 
 async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(

@@ -147,7 +147,7 @@ const (
 	CallbackState_CALLBACK_STATE_COMPLETED CallbackState = 7
 	// Terminal: the last permitted attempt was unsuccessful, or an outcome that is not retried was reported.
 	CallbackState_CALLBACK_STATE_FAILED CallbackState = 8
-	// Terminal: somebody cancelled it, see `cancel_reason`.
+	// Terminal: it was cancelled, see `cancel_reason`.
 	CallbackState_CALLBACK_STATE_CANCELLED CallbackState = 9
 	// Terminal: `expire_time` passed, or would have passed before the next attempt, without the target
 	// having been reached.
@@ -221,7 +221,7 @@ const (
 	CallOutcome_CALL_OUTCOME_UNSPECIFIED CallOutcome = 0
 	// The target was reached, the callback is COMPLETED. SIP 200, Q.850 16.
 	CallOutcome_CALL_OUTCOME_ANSWERED CallOutcome = 1
-	// Engaged. SIP 486 or 600, Q.850 17. Retried by default.
+	// The line was engaged. SIP 486 or 600, Q.850 17. Retried by default.
 	CallOutcome_CALL_OUTCOME_BUSY CallOutcome = 2
 	// It rang, and nobody answered. SIP 487 after the ring timeout, 408 after ringing, or 480 with Q.850 18
 	// or 19. Retried by default.
@@ -236,11 +236,13 @@ const (
 	CallOutcome_CALL_OUTCOME_NETWORK_FAILURE CallOutcome = 6
 	// An answering machine took the call. SIP 200 and answering-machine detection. Retried by default.
 	CallOutcome_CALL_OUTCOME_MACHINE CallOutcome = 7
-	// The target answered, but no agent was there to talk to them. Retried by default.
+	// The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+	// Retried by default.
 	CallOutcome_CALL_OUTCOME_ABANDONED CallOutcome = 8
 	// The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
 	// lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-	// service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+	// service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+	// still ring, no callback to the same phone is leased until the `ring_timeout` is over.
 	CallOutcome_CALL_OUTCOME_INTERRUPTED CallOutcome = 9
 	// There is no such number. SIP 404, 410, 484, 485 or 604, Q.850 1, 22 or 28. Not retried by default.
 	CallOutcome_CALL_OUTCOME_INVALID_NUMBER CallOutcome = 10
@@ -312,22 +314,22 @@ func (CallOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_ringback_v1_callback_proto_rawDescGZIP(), []int{2}
 }
 
-// What a system asks for: phone this target, on behalf of this service, in this way. A stored request
-// changes only through RescheduleCallback.
+// A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
 type CallbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-	// `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-	// A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-	// `Callback.dial_target` for what it becomes.
+	// `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+	// is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+	// A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+	// none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-	// of an incoming call. Same form as `target`.
+	// of an incoming call. Same form and limit as `target`. Empty: none.
 	AlternativeTarget string `protobuf:"bytes,2,opt,name=alternative_target,json=alternativeTarget,proto3" json:"alternative_target,omitempty"`
 	// How many times an unsuccessful attempt is retried: there are at most 1 + `max_retries` attempts.
 	// 0 to 100. Unset: the service's `default_max_retries`, as it is when the callback is created.
 	MaxRetries *int32 `protobuf:"varint,3,opt,name=max_retries,json=maxRetries,proto3,oneof" json:"max_retries,omitempty"`
-	// Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+	// Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
 	// start of the next. 0 to 604800 (7 days).
 	SecondsBetweenRetries *int32 `protobuf:"varint,4,opt,name=seconds_between_retries,json=secondsBetweenRetries,proto3,oneof" json:"seconds_between_retries,omitempty"`
 	// Required. The contact-centre service on whose behalf the call is made. One that does not exist is
@@ -338,26 +340,27 @@ type CallbackRequest struct {
 	//	*CallbackRequest_ServiceId
 	//	*CallbackRequest_ServiceSip
 	Service isCallbackRequest_Service `protobuf_oneof:"service"`
-	// The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-	// to the dialer. At most 255 characters.
+	// The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+	// and handed to the dialer. At most 255 characters. Empty: none.
 	IncomingServiceSipUri string `protobuf:"bytes,7,opt,name=incoming_service_sip_uri,json=incomingServiceSipUri,proto3" json:"incoming_service_sip_uri,omitempty"`
-	// Required.
+	// Required. How urgent it is, compared with the others of its service that are due.
 	Priority Priority `protobuf:"varint,8,opt,name=priority,proto3,enum=ringback.v1.Priority" json:"priority,omitempty"`
 	// An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-	// the server. At most 2048 characters.
+	// the server. At most 2048 characters. Empty: none.
 	ContextUrl string `protobuf:"bytes,9,opt,name=context_url,json=contextUrl,proto3" json:"context_url,omitempty"`
 	// When to try first. Unset or in the past: now. At most 366 days ahead.
 	DueDate *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
 	// The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-	// 128 characters.
+	// 128 characters. Empty: none.
 	Supervisor string `protobuf:"bytes,11,opt,name=supervisor,proto3" json:"supervisor,omitempty"`
-	// What it is about. Shown to the agent. At most 150 characters.
+	// What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
 	Description string `protobuf:"bytes,12,opt,name=description,proto3" json:"description,omitempty"`
-	// The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+	// The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
 	// server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-	// idempotent, and works as a key wherever a callback is named.
+	// idempotent, and works as a key wherever a callback is named. Empty: none.
 	ExternalTaskId string `protobuf:"bytes,13,opt,name=external_task_id,json=externalTaskId,proto3" json:"external_task_id,omitempty"`
-	// Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+	// Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+	// `A-Z a-z`, digits `0-9`, blanks and `+ . - _ @ /`.
 	// Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
 	// it empty, and empty is then a caller like any other. One for which the credential may not speak is
 	// NOT_ALLOWED.
@@ -366,7 +369,7 @@ type CallbackRequest struct {
 	// lie after `due_date` and in the future, at most 732 days ahead.
 	// Unset: the due date plus the service's `max_queue_time`.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+	// The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
 	// values of at most 128.
 	Labels        map[string]string `protobuf:"bytes,16,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -549,9 +552,8 @@ type Callback struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The callback's id, a UUIDv7: later callbacks have larger ids.
 	CallbackId string `protobuf:"bytes,1,opt,name=callback_id,json=callbackId,proto3" json:"callback_id,omitempty"`
-	// What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-	// `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-	// credential has one.
+	// What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+	// where the credential has one.
 	CallbackRequest *CallbackRequest `protobuf:"bytes,2,opt,name=callback_request,json=callbackRequest,proto3" json:"callback_request,omitempty"`
 	// What is dialled: `alternative_target`, or else `target`, in its normal form. `tel: +41 78 555 66 77`
 	// becomes `tel:+41785556677`.
@@ -571,22 +573,22 @@ type Callback struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-	// QUEUED for the first time, and again while it is SCHEDULED.
+	// When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+	// not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
 	QueueTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=queue_time,json=queueTime,proto3" json:"queue_time,omitempty"`
 	// When it became terminal. Unset while it is open.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// When it was first cancelled. Unset unless it was.
 	CancelTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=cancel_time,json=cancelTime,proto3" json:"cancel_time,omitempty"`
-	// Why it was cancelled, as the one who cancelled it said.
+	// Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
 	CancelReason string `protobuf:"bytes,14,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
 	// When it expires or expired: the request's `expire_time`, or the one worked out from the service's
 	// `max_queue_time`.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// Grows with every change of this callback. Of two copies, the one with the larger revision is newer.
 	Revision int64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-	// nobody else has changed it meanwhile.
+	// Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+	// been changed meanwhile.
 	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
 	LeasedBy      string `protobuf:"bytes,18,opt,name=leased_by,json=leasedBy,proto3" json:"leased_by,omitempty"`
@@ -771,8 +773,13 @@ type Attempt struct {
 	SipStatus int32 `protobuf:"varint,8,opt,name=sip_status,json=sipStatus,proto3" json:"sip_status,omitempty"`
 	// The ITU-T Q.850 cause, 1 to 127. 0: not known.
 	Q850Cause int32 `protobuf:"varint,9,opt,name=q850_cause,json=q850Cause,proto3" json:"q850_cause,omitempty"`
-	// What the dialer had to say about it. At most 512 characters.
-	Detail        string `protobuf:"bytes,10,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Details that the dialer has reported. At most 512 characters.
+	Detail string `protobuf:"bytes,10,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+	Agent string `protobuf:"bytes,11,opt,name=agent,proto3" json:"agent,omitempty"`
+	// What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+	// "call-again". At most 64 characters. Empty: none.
+	Disposition   string `protobuf:"bytes,12,opt,name=disposition,proto3" json:"disposition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -877,6 +884,20 @@ func (x *Attempt) GetDetail() string {
 	return ""
 }
 
+func (x *Attempt) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *Attempt) GetDisposition() string {
+	if x != nil {
+		return x.Disposition
+	}
+	return ""
+}
+
 // Names one callback.
 type CallbackKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -956,7 +977,7 @@ type CallbackKey_CallbackId struct {
 }
 
 type CallbackKey_ExternalTask struct {
-	// The id that the asking system gave it. Either this or `callback_id` is required.
+	// The id that the calling system gave it. Either this or `callback_id` is required.
 	ExternalTask *ExternalTaskKey `protobuf:"bytes,2,opt,name=external_task,json=externalTask,proto3,oneof"`
 }
 
@@ -964,12 +985,12 @@ func (*CallbackKey_CallbackId) isCallbackKey_Key() {}
 
 func (*CallbackKey_ExternalTask) isCallbackKey_Key() {}
 
-// Names a callback by the asking system's own id.
+// Names a callback by the calling system's own id.
 type ExternalTaskKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The system that asked for it. Empty: the credential's own caller id.
+	// The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
 	CallerId string `protobuf:"bytes,1,opt,name=caller_id,json=callerId,proto3" json:"caller_id,omitempty"`
-	// Required. `CallbackRequest.external_task_id`.
+	// Required. `CallbackRequest.external_task_id`, at most 128 characters.
 	ExternalTaskId string `protobuf:"bytes,2,opt,name=external_task_id,json=externalTaskId,proto3" json:"external_task_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1026,9 +1047,10 @@ type CallbackFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// These callbacks. Keys of callbacks that do not exist match nothing, without an error.
 	Keys []*CallbackKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+	// Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
 	CallerIds []string `protobuf:"bytes,2,rep,name=caller_ids,json=callerIds,proto3" json:"caller_ids,omitempty"`
-	// Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+	// Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+	// matches when its service is in `service_ids` or in `service_sips`.
 	ServiceIds []string `protobuf:"bytes,3,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
 	// Callbacks in these states.
 	States []CallbackState `protobuf:"varint,4,rep,packed,name=states,proto3,enum=ringback.v1.CallbackState" json:"states,omitempty"`
@@ -1038,14 +1060,18 @@ type CallbackFilter struct {
 	Supervisors []string `protobuf:"bytes,6,rep,name=supervisors,proto3" json:"supervisors,omitempty"`
 	// Callbacks with all of these labels, key and value. At most 16.
 	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-	// when that was unset or past: not the time of a retry.
+	// Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+	// time when that was unset or past: not the time of a retry.
 	DueAfter *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=due_after,json=dueAfter,proto3" json:"due_after,omitempty"`
 	// Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
 	DueBefore *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=due_before,json=dueBefore,proto3" json:"due_before,omitempty"`
 	// Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-	// its normal form.
-	DialTarget    string `protobuf:"bytes,10,opt,name=dial_target,json=dialTarget,proto3" json:"dial_target,omitempty"`
+	// its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+	// all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+	DialTarget string `protobuf:"bytes,10,opt,name=dial_target,json=dialTarget,proto3" json:"dial_target,omitempty"`
+	// Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+	// nothing, without an error.
+	ServiceSips   []string `protobuf:"bytes,11,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1150,6 +1176,13 @@ func (x *CallbackFilter) GetDialTarget() string {
 	return ""
 }
 
+func (x *CallbackFilter) GetServiceSips() []string {
+	if x != nil {
+		return x.ServiceSips
+	}
+	return nil
+}
+
 var File_ringback_v1_callback_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_callback_proto_rawDesc = "" +
@@ -1213,7 +1246,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"expireTime\x12\x1a\n" +
 	"\brevision\x18\x10 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x1b\n" +
-	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\xb0\x03\n" +
+	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\xe8\x03\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1b\n" +
 	"\tdialer_id\x18\x02 \x01(\tR\bdialerId\x129\n" +
@@ -1229,7 +1262,9 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\n" +
 	"q850_cause\x18\t \x01(\x05R\tq850Cause\x12\x16\n" +
 	"\x06detail\x18\n" +
-	" \x01(\tR\x06detail\"|\n" +
+	" \x01(\tR\x06detail\x12\x14\n" +
+	"\x05agent\x18\v \x01(\tR\x05agent\x12 \n" +
+	"\vdisposition\x18\f \x01(\tR\vdisposition\"|\n" +
 	"\vCallbackKey\x12!\n" +
 	"\vcallback_id\x18\x01 \x01(\tH\x00R\n" +
 	"callbackId\x12C\n" +
@@ -1237,7 +1272,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x03key\"X\n" +
 	"\x0fExternalTaskKey\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\tR\bcallerId\x12(\n" +
-	"\x10external_task_id\x18\x02 \x01(\tR\x0eexternalTaskId\"\x9c\x04\n" +
+	"\x10external_task_id\x18\x02 \x01(\tR\x0eexternalTaskId\"\xbf\x04\n" +
 	"\x0eCallbackFilter\x12,\n" +
 	"\x04keys\x18\x01 \x03(\v2\x18.ringback.v1.CallbackKeyR\x04keys\x12\x1d\n" +
 	"\n" +
@@ -1255,7 +1290,8 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"due_before\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tdueBefore\x12\x1f\n" +
 	"\vdial_target\x18\n" +
 	" \x01(\tR\n" +
-	"dialTarget\x1a9\n" +
+	"dialTarget\x12!\n" +
+	"\fservice_sips\x18\v \x03(\tR\vserviceSips\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\xf1\x01\n" +

@@ -32,7 +32,7 @@ const (
 	// INVALID_FIELD.
 	AttemptProgress_ATTEMPT_PROGRESS_UNSPECIFIED AttemptProgress = 0
 	// The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-	// OK; if the answer then says `cancel_requested`, do not place the call any more.
+	// OK; if the response then says `cancel_requested`, do not place the call any more.
 	AttemptProgress_ATTEMPT_PROGRESS_DIALING AttemptProgress = 1
 	// The target's phone rings. Sets `Attempt.ring_time`.
 	AttemptProgress_ATTEMPT_PROGRESS_RINGING AttemptProgress = 2
@@ -89,7 +89,8 @@ type LeaseCallbacksRequest struct {
 	// Required. Names the dialer, in logs and in `Attempt.dialer_id`. At most 64 characters of
 	// `A-Z a-z 0-9 . _ -`. Instances that share a name should not share `request_id`s.
 	DialerId string `protobuf:"bytes,1,opt,name=dialer_id,json=dialerId,proto3" json:"dialer_id,omitempty"`
-	// The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+	// The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+	// credential may serve.
 	ServiceIds []string `protobuf:"bytes,2,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
 	// How many leases at most, 1 to 100. 0: 1. Ask for as many calls as can be placed at once.
 	MaxLeases int32 `protobuf:"varint,3,opt,name=max_leases,json=maxLeases,proto3" json:"max_leases,omitempty"`
@@ -97,10 +98,12 @@ type LeaseCallbacksRequest struct {
 	LeaseDuration *durationpb.Duration `protobuf:"bytes,4,opt,name=lease_duration,json=leaseDuration,proto3" json:"lease_duration,omitempty"`
 	// How long to wait when nothing is due. 0 to 60 s. Unset: 20 s.
 	WaitDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=wait_duration,json=waitDuration,proto3" json:"wait_duration,omitempty"`
-	// A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-	// with just these leases. Use a new one for every new poll. The same id with different fields is
-	// REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+	// just these leases. Use a new one for every new poll. The same id with different fields is
+	// REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+	ServiceSips   []string `protobuf:"bytes,7,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +180,13 @@ func (x *LeaseCallbacksRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *LeaseCallbacksRequest) GetServiceSips() []string {
+	if x != nil {
+		return x.ServiceSips
+	}
+	return nil
+}
+
 // Response of LeaseCallbacks.
 type LeaseCallbacksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -227,7 +237,7 @@ func (x *LeaseCallbacksResponse) GetLeases() []*Lease {
 // The exclusive right, for a limited time, to make one attempt.
 type Lease struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+	// Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
 	LeaseToken string `protobuf:"bytes,1,opt,name=lease_token,json=leaseToken,proto3" json:"lease_token,omitempty"`
 	// The callback, OFFERED. What to dial is its `dial_target`.
 	Callback *Callback `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
@@ -242,9 +252,12 @@ type Lease struct {
 	// Which side to call first: a setting of the service. Never UNSPECIFIED.
 	FirstLeg FirstLeg `protobuf:"varint,7,opt,name=first_leg,json=firstLeg,proto3,enum=ringback.v1.FirstLeg" json:"first_leg,omitempty"`
 	// How long to let the target's phone ring: a setting of the service. Report NO_ANSWER after that.
-	RingTimeout   *durationpb.Duration `protobuf:"bytes,8,opt,name=ring_timeout,json=ringTimeout,proto3" json:"ring_timeout,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RingTimeout *durationpb.Duration `protobuf:"bytes,8,opt,name=ring_timeout,json=ringTimeout,proto3" json:"ring_timeout,omitempty"`
+	// The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+	// service. Empty: the dialer's own.
+	CallerLineIdentity string `protobuf:"bytes,9,opt,name=caller_line_identity,json=callerLineIdentity,proto3" json:"caller_line_identity,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Lease) Reset() {
@@ -333,10 +346,17 @@ func (x *Lease) GetRingTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *Lease) GetCallerLineIdentity() string {
+	if x != nil {
+		return x.CallerLineIdentity
+	}
+	return ""
+}
+
 // Request of ExtendLeases.
 type ExtendLeasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1000 tokens.
+	// Required. 1 to 1000 tokens.
 	LeaseTokens []string `protobuf:"bytes,1,rep,name=lease_tokens,json=leaseTokens,proto3" json:"lease_tokens,omitempty"`
 	// How long they last from now on. 5 s to 10 min. Unset: 30 s.
 	LeaseDuration *durationpb.Duration `protobuf:"bytes,2,opt,name=lease_duration,json=leaseDuration,proto3" json:"lease_duration,omitempty"`
@@ -443,11 +463,14 @@ type ExtendLeaseResult struct {
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The same as a time span from now. Unset when the lease is lost.
 	TimeToLive *durationpb.Duration `protobuf:"bytes,3,opt,name=time_to_live,json=timeToLive,proto3" json:"time_to_live,omitempty"`
-	// Somebody has cancelled the callback: hang up and report the outcome.
+	// The callback has been cancelled: hang up and report the outcome.
 	CancelRequested bool `protobuf:"varint,4,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
 	// Why the lease is lost: LEASE_EXPIRED or LEASE_SUPERSEDED. Place no call, and hang up the one that is
 	// running. UNSPECIFIED: it is not lost.
-	LostReason    ErrorReason `protobuf:"varint,5,opt,name=lost_reason,json=lostReason,proto3,enum=ringback.v1.ErrorReason" json:"lost_reason,omitempty"`
+	LostReason ErrorReason `protobuf:"varint,5,opt,name=lost_reason,json=lostReason,proto3,enum=ringback.v1.ErrorReason" json:"lost_reason,omitempty"`
+	// The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+	// the response over 4 MiB.
+	Callback      *Callback `protobuf:"bytes,6,opt,name=callback,proto3" json:"callback,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +540,13 @@ func (x *ExtendLeaseResult) GetLostReason() ErrorReason {
 	return ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
+func (x *ExtendLeaseResult) GetCallback() *Callback {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
 // Request of ReportProgress. The time of the progress is the server's time when it takes the report.
 type ReportProgressRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -577,7 +607,7 @@ type ReportProgressResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The callback afterwards.
 	Callback *Callback `protobuf:"bytes,1,opt,name=callback,proto3" json:"callback,omitempty"`
-	// Somebody has cancelled the callback: hang up and report the outcome.
+	// The callback has been cancelled: hang up and report the outcome.
 	CancelRequested bool `protobuf:"varint,2,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -639,7 +669,12 @@ type ReportOutcomeRequest struct {
 	// The ITU-T Q.850 cause, 1 to 127. 0: not known.
 	Q850Cause int32 `protobuf:"varint,4,opt,name=q850_cause,json=q850Cause,proto3" json:"q850_cause,omitempty"`
 	// Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
-	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+	Agent string `protobuf:"bytes,6,opt,name=agent,proto3" json:"agent,omitempty"`
+	// What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+	// characters. Empty: none.
+	Disposition   string `protobuf:"bytes,7,opt,name=disposition,proto3" json:"disposition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +744,20 @@ func (x *ReportOutcomeRequest) GetDetail() string {
 	return ""
 }
 
+func (x *ReportOutcomeRequest) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *ReportOutcomeRequest) GetDisposition() string {
+	if x != nil {
+		return x.Disposition
+	}
+	return ""
+}
+
 // Response of ReportOutcome.
 type ReportOutcomeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -767,7 +816,7 @@ func (x *ReportOutcomeResponse) GetReplayed() bool {
 // Request of ReleaseLeases.
 type ReleaseLeasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 1000 tokens.
+	// Required. 1 to 1000 tokens.
 	LeaseTokens []string `protobuf:"bytes,1,rep,name=lease_tokens,json=leaseTokens,proto3" json:"lease_tokens,omitempty"`
 	// Why, for the log. At most 512 characters.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -935,7 +984,7 @@ var File_ringback_v1_dialer_service_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\n" +
-	" ringback/v1/dialer_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\x95\x02\n" +
+	" ringback/v1/dialer_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\x1a#ringback/v1/directory_service.proto\x1a\x1eringback/v1/error_reason.proto\"\xb8\x02\n" +
 	"\x15LeaseCallbacksRequest\x12\x1b\n" +
 	"\tdialer_id\x18\x01 \x01(\tR\bdialerId\x12\x1f\n" +
 	"\vservice_ids\x18\x02 \x03(\tR\n" +
@@ -945,9 +994,10 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\x0elease_duration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\x12>\n" +
 	"\rwait_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\fwaitDuration\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tR\trequestId\"D\n" +
+	"request_id\x18\x06 \x01(\tR\trequestId\x12!\n" +
+	"\fservice_sips\x18\a \x03(\tR\vserviceSips\"D\n" +
 	"\x16LeaseCallbacksResponse\x12*\n" +
-	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\x9c\x03\n" +
+	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\xce\x03\n" +
 	"\x05Lease\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x121\n" +
@@ -959,12 +1009,13 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\rfencing_token\x18\x05 \x01(\x03R\ffencingToken\x12.\n" +
 	"\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x122\n" +
 	"\tfirst_leg\x18\a \x01(\x0e2\x15.ringback.v1.FirstLegR\bfirstLeg\x12<\n" +
-	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\"z\n" +
+	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\x120\n" +
+	"\x14caller_line_identity\x18\t \x01(\tR\x12callerLineIdentity\"z\n" +
 	"\x13ExtendLeasesRequest\x12!\n" +
 	"\flease_tokens\x18\x01 \x03(\tR\vleaseTokens\x12@\n" +
 	"\x0elease_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\"P\n" +
 	"\x14ExtendLeasesResponse\x128\n" +
-	"\aresults\x18\x01 \x03(\v2\x1e.ringback.v1.ExtendLeaseResultR\aresults\"\x94\x02\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.ringback.v1.ExtendLeaseResultR\aresults\"\xc7\x02\n" +
 	"\x11ExtendLeaseResult\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x12;\n" +
@@ -974,14 +1025,15 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"timeToLive\x12)\n" +
 	"\x10cancel_requested\x18\x04 \x01(\bR\x0fcancelRequested\x129\n" +
 	"\vlost_reason\x18\x05 \x01(\x0e2\x18.ringback.v1.ErrorReasonR\n" +
-	"lostReason\"r\n" +
+	"lostReason\x121\n" +
+	"\bcallback\x18\x06 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\"r\n" +
 	"\x15ReportProgressRequest\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x128\n" +
 	"\bprogress\x18\x02 \x01(\x0e2\x1c.ringback.v1.AttemptProgressR\bprogress\"v\n" +
 	"\x16ReportProgressResponse\x121\n" +
 	"\bcallback\x18\x01 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12)\n" +
-	"\x10cancel_requested\x18\x02 \x01(\bR\x0fcancelRequested\"\xc1\x01\n" +
+	"\x10cancel_requested\x18\x02 \x01(\bR\x0fcancelRequested\"\xf9\x01\n" +
 	"\x14ReportOutcomeRequest\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x122\n" +
@@ -990,7 +1042,9 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"sip_status\x18\x03 \x01(\x05R\tsipStatus\x12\x1d\n" +
 	"\n" +
 	"q850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n" +
-	"\x06detail\x18\x05 \x01(\tR\x06detail\"f\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05agent\x18\x06 \x01(\tR\x05agent\x12 \n" +
+	"\vdisposition\x18\a \x01(\tR\vdisposition\"f\n" +
 	"\x15ReportOutcomeResponse\x121\n" +
 	"\bcallback\x18\x01 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12\x1a\n" +
 	"\breplayed\x18\x02 \x01(\bR\breplayed\"Q\n" +
@@ -1067,27 +1121,28 @@ var file_ringback_v1_dialer_service_proto_depIdxs = []int32{
 	16, // 10: ringback.v1.ExtendLeaseResult.expire_time:type_name -> google.protobuf.Timestamp
 	14, // 11: ringback.v1.ExtendLeaseResult.time_to_live:type_name -> google.protobuf.Duration
 	18, // 12: ringback.v1.ExtendLeaseResult.lost_reason:type_name -> ringback.v1.ErrorReason
-	0,  // 13: ringback.v1.ReportProgressRequest.progress:type_name -> ringback.v1.AttemptProgress
-	15, // 14: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
-	19, // 15: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
-	15, // 16: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
-	13, // 17: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
-	18, // 18: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
-	1,  // 19: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
-	4,  // 20: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
-	7,  // 21: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
-	9,  // 22: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
-	11, // 23: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
-	2,  // 24: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
-	5,  // 25: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
-	8,  // 26: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
-	10, // 27: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
-	12, // 28: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
-	24, // [24:29] is the sub-list for method output_type
-	19, // [19:24] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	15, // 13: ringback.v1.ExtendLeaseResult.callback:type_name -> ringback.v1.Callback
+	0,  // 14: ringback.v1.ReportProgressRequest.progress:type_name -> ringback.v1.AttemptProgress
+	15, // 15: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
+	19, // 16: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
+	15, // 17: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
+	13, // 18: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
+	18, // 19: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
+	1,  // 20: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
+	4,  // 21: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
+	7,  // 22: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
+	9,  // 23: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
+	11, // 24: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
+	2,  // 25: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
+	5,  // 26: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
+	8,  // 27: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
+	10, // 28: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
+	12, // 29: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_dialer_service_proto_init() }

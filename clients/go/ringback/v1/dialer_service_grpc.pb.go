@@ -44,20 +44,23 @@ const (
 //  4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 //
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-// the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-// retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+// the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+// and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
 // CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
 // LEASE_SUPERSEDED afterwards.
 //
-// Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+// One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+// When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
 //
-// Every RPC of this service may be repeated when its answer was lost.
+// Whenever a response says `cancel_requested`: hang up, and report the outcome.
+//
+// Every RPC of this service may be repeated when its response was lost.
 type DialerServiceClient interface {
 	// Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-	// service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-	// once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-	// never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+	// service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+	// once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+	// never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
 	// gone meanwhile are given straight back.
 	//
 	// Set the deadline of the call some seconds above `wait_duration`.
@@ -65,11 +68,14 @@ type DialerServiceClient interface {
 	// SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
 	LeaseCallbacks(ctx context.Context, in *LeaseCallbacksRequest, opts ...grpc.CallOption) (*LeaseCallbacksResponse, error)
 	// Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-	// lost lease is data, not an error of the call.
+	// lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
 	ExtendLeases(ctx context.Context, in *ExtendLeasesRequest, opts ...grpc.CallOption) (*ExtendLeasesResponse, error)
 	// Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
 	// be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
 	// changes nothing.
+	//
+	// DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+	// the callback goes back to its place, and no attempt is used.
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
 	ReportProgress(ctx context.Context, in *ReportProgressRequest, opts ...grpc.CallOption) (*ReportProgressResponse, error)
@@ -159,20 +165,23 @@ func (c *dialerServiceClient) ReleaseLeases(ctx context.Context, in *ReleaseLeas
 //  4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 //
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-// the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-// retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+// the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+// and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
 // CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
 // LEASE_SUPERSEDED afterwards.
 //
-// Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+// One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+// When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
 //
-// Every RPC of this service may be repeated when its answer was lost.
+// Whenever a response says `cancel_requested`: hang up, and report the outcome.
+//
+// Every RPC of this service may be repeated when its response was lost.
 type DialerServiceServer interface {
 	// Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-	// service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-	// once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-	// never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+	// service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+	// once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+	// never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
 	// gone meanwhile are given straight back.
 	//
 	// Set the deadline of the call some seconds above `wait_duration`.
@@ -180,11 +189,14 @@ type DialerServiceServer interface {
 	// SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
 	LeaseCallbacks(context.Context, *LeaseCallbacksRequest) (*LeaseCallbacksResponse, error)
 	// Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-	// lost lease is data, not an error of the call.
+	// lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
 	ExtendLeases(context.Context, *ExtendLeasesRequest) (*ExtendLeasesResponse, error)
 	// Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
 	// be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
 	// changes nothing.
+	//
+	// DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+	// the callback goes back to its place, and no attempt is used.
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
 	ReportProgress(context.Context, *ReportProgressRequest) (*ReportProgressResponse, error)

@@ -164,7 +164,8 @@ const (
 	TargetPolicy_TARGET_POLICY_ALLOW TargetPolicy = 1
 	// It fails with TARGET_ALREADY_PENDING.
 	TargetPolicy_TARGET_POLICY_REFUSE TargetPolicy = 2
-	// It is answered OK with the open callback and `created` = false. That callback keeps its own request.
+	// It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+	// UpdateCallback to such a target fails as with REFUSE.
 	TargetPolicy_TARGET_POLICY_RETURN_EXISTING TargetPolicy = 3
 )
 
@@ -225,9 +226,10 @@ const (
 	WaitingReason_WAITING_REASON_PAUSED WaitingReason = 3
 	// As many callbacks are in progress as the service allows.
 	WaitingReason_WAITING_REASON_NO_CAPACITY WaitingReason = 4
-	// No dialer asks for callbacks of this service at present.
+	// No dialer polls for callbacks of this service at present.
 	WaitingReason_WAITING_REASON_NO_DIALER WaitingReason = 5
-	// Its target is in a call already, because of another callback.
+	// Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+	// lost.
 	WaitingReason_WAITING_REASON_TARGET_IN_CALL WaitingReason = 6
 	// Others are in front of it.
 	WaitingReason_WAITING_REASON_BEHIND_OTHERS WaitingReason = 7
@@ -285,7 +287,7 @@ func (WaitingReason) EnumDescriptor() ([]byte, []int) {
 }
 
 // A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
-// when a service is created without them is said at each field; answers have them filled in.
+// when a service is created without them is said at each field; responses have them filled in.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID. Empty on create: assigned by the server. Never changes.
@@ -307,7 +309,7 @@ type Service struct {
 	// Unset on create: 7 days.
 	MaxQueueTime *durationpb.Duration `protobuf:"bytes,8,opt,name=max_queue_time,json=maxQueueTime,proto3" json:"max_queue_time,omitempty"`
 	// The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-	// Empty on create: "UTC".
+	// Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
 	TimeZone string `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// When targets may be phoned. A callback that becomes due outside moves to the next opening. Periods may
 	// touch and overlap. At most 100. Empty: always open. What finds no opening within 366 days waits until it
@@ -330,9 +332,16 @@ type Service struct {
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Output only. When it was last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-	// the service meanwhile. Ignored by CreateService.
-	Etag          string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+	// changed meanwhile. Ignored by CreateService.
+	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+	// that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+	// empty, the dialer's own.
+	CallerLineIdentity string `protobuf:"bytes,19,opt,name=caller_line_identity,json=callerLineIdentity,proto3" json:"caller_line_identity,omitempty"`
+	// The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+	// `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+	DefaultRegion string `protobuf:"bytes,20,opt,name=default_region,json=defaultRegion,proto3" json:"default_region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -489,6 +498,20 @@ func (x *Service) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Service) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Service) GetCallerLineIdentity() string {
+	if x != nil {
+		return x.CallerLineIdentity
+	}
+	return ""
+}
+
+func (x *Service) GetDefaultRegion() string {
+	if x != nil {
+		return x.DefaultRegion
 	}
 	return ""
 }
@@ -972,8 +995,9 @@ func (x *CreateServiceResponse) GetService() *Service {
 // Request of UpdateService.
 type UpdateServiceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-	// fields named in `update_mask` have the new values.
+	// Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+	// changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+	// values.
 	Service *Service `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
 	// that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
@@ -1076,8 +1100,13 @@ func (x *UpdateServiceResponse) GetService() *Service {
 // Request of DeleteService.
 type DeleteServiceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Its UUID.
-	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	// Required. Which service.
+	//
+	// Types that are valid to be assigned to Service:
+	//
+	//	*DeleteServiceRequest_ServiceId
+	//	*DeleteServiceRequest_SipAddress
+	Service isDeleteServiceRequest_Service `protobuf_oneof:"service"`
 	// Delete only if this is still the service's etag. Empty: in any case.
 	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1114,9 +1143,27 @@ func (*DeleteServiceRequest) Descriptor() ([]byte, []int) {
 	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{11}
 }
 
+func (x *DeleteServiceRequest) GetService() isDeleteServiceRequest_Service {
+	if x != nil {
+		return x.Service
+	}
+	return nil
+}
+
 func (x *DeleteServiceRequest) GetServiceId() string {
 	if x != nil {
-		return x.ServiceId
+		if x, ok := x.Service.(*DeleteServiceRequest_ServiceId); ok {
+			return x.ServiceId
+		}
+	}
+	return ""
+}
+
+func (x *DeleteServiceRequest) GetSipAddress() string {
+	if x != nil {
+		if x, ok := x.Service.(*DeleteServiceRequest_SipAddress); ok {
+			return x.SipAddress
+		}
 	}
 	return ""
 }
@@ -1127,6 +1174,24 @@ func (x *DeleteServiceRequest) GetEtag() string {
 	}
 	return ""
 }
+
+type isDeleteServiceRequest_Service interface {
+	isDeleteServiceRequest_Service()
+}
+
+type DeleteServiceRequest_ServiceId struct {
+	// Its UUID. Either this or `sip_address` is required.
+	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3,oneof"`
+}
+
+type DeleteServiceRequest_SipAddress struct {
+	// Its SIP address. Either this or `service_id` is required.
+	SipAddress string `protobuf:"bytes,3,opt,name=sip_address,json=sipAddress,proto3,oneof"`
+}
+
+func (*DeleteServiceRequest_ServiceId) isDeleteServiceRequest_Service() {}
+
+func (*DeleteServiceRequest_SipAddress) isDeleteServiceRequest_Service() {}
 
 // Response of DeleteService. Empty.
 type DeleteServiceResponse struct {
@@ -1176,7 +1241,7 @@ type GetQueueRequest struct {
 	//	*GetQueueRequest_ServiceId
 	//	*GetQueueRequest_SipAddress
 	Service isGetQueueRequest_Service `protobuf_oneof:"service"`
-	// Answer also where this callback stands. Unset: the queue only.
+	// Return also where this callback stands. Unset: the queue only.
 	CallbackKey   *CallbackKey `protobuf:"bytes,3,opt,name=callback_key,json=callbackKey,proto3" json:"callback_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1495,7 +1560,7 @@ var File_ringback_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\x90\a\n" +
+	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xe9\a\n" +
 	"\aService\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x1f\n" +
@@ -1520,7 +1585,9 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x12 \x01(\tR\x04etagB\x17\n" +
+	"\x04etag\x18\x12 \x01(\tR\x04etag\x120\n" +
+	"\x14caller_line_identity\x18\x13 \x01(\tR\x12callerLineIdentity\x12%\n" +
+	"\x0edefault_region\x18\x14 \x01(\tR\rdefaultRegionB\x17\n" +
 	"\x15_max_concurrent_callsB\x16\n" +
 	"\x14_default_max_retries\"\x83\x01\n" +
 	"\rOpeningPeriod\x126\n" +
@@ -1560,11 +1627,14 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"G\n" +
 	"\x15UpdateServiceResponse\x12.\n" +
-	"\aservice\x18\x01 \x01(\v2\x14.ringback.v1.ServiceR\aservice\"I\n" +
-	"\x14DeleteServiceRequest\x12\x1d\n" +
+	"\aservice\x18\x01 \x01(\v2\x14.ringback.v1.ServiceR\aservice\"y\n" +
+	"\x14DeleteServiceRequest\x12\x1f\n" +
 	"\n" +
-	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x17\n" +
+	"service_id\x18\x01 \x01(\tH\x00R\tserviceId\x12!\n" +
+	"\vsip_address\x18\x03 \x01(\tH\x00R\n" +
+	"sipAddress\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etagB\t\n" +
+	"\aservice\"\x17\n" +
 	"\x15DeleteServiceResponse\"\x9d\x01\n" +
 	"\x0fGetQueueRequest\x12\x1f\n" +
 	"\n" +
@@ -1727,6 +1797,10 @@ func file_ringback_v1_directory_service_proto_init() {
 	file_ringback_v1_directory_service_proto_msgTypes[5].OneofWrappers = []any{
 		(*GetServiceRequest_ServiceId)(nil),
 		(*GetServiceRequest_SipAddress)(nil),
+	}
+	file_ringback_v1_directory_service_proto_msgTypes[11].OneofWrappers = []any{
+		(*DeleteServiceRequest_ServiceId)(nil),
+		(*DeleteServiceRequest_SipAddress)(nil),
 	}
 	file_ringback_v1_directory_service_proto_msgTypes[13].OneofWrappers = []any{
 		(*GetQueueRequest_ServiceId)(nil),

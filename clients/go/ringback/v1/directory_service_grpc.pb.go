@@ -33,13 +33,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Keeps the directory of services, and shows their queues.
+// Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
 type DirectoryServiceClient interface {
-	// Answers all services, in the order of their `service_id`.
+	// Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+	// follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 	//
 	// PAGE_TOKEN_INVALID.
 	ListServices(ctx context.Context, in *ListServicesRequest, opts ...grpc.CallOption) (*ListServicesResponse, error)
-	// Answers one service.
+	// Returns one service.
 	//
 	// SERVICE_NOT_FOUND.
 	GetService(ctx context.Context, in *GetServiceRequest, opts ...grpc.CallOption) (*GetServiceResponse, error)
@@ -48,7 +49,9 @@ type DirectoryServiceClient interface {
 	// SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
 	CreateService(ctx context.Context, in *CreateServiceRequest, opts ...grpc.CallOption) (*CreateServiceResponse, error)
 	// Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-	// have, except that their next opening is worked out again.
+	// have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+	// callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+	// be dialled: see ReportProgress.
 	//
 	// SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
 	UpdateService(ctx context.Context, in *UpdateServiceRequest, opts ...grpc.CallOption) (*UpdateServiceResponse, error)
@@ -56,7 +59,7 @@ type DirectoryServiceClient interface {
 	//
 	// SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
 	DeleteService(ctx context.Context, in *DeleteServiceRequest, opts ...grpc.CallOption) (*DeleteServiceResponse, error)
-	// Answers how a service's queue looks at this moment, and where one callback stands in it.
+	// Returns how a service's queue looks at this moment, and where one callback stands in it.
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(ctx context.Context, in *GetQueueRequest, opts ...grpc.CallOption) (*GetQueueResponse, error)
@@ -134,13 +137,14 @@ func (c *directoryServiceClient) GetQueue(ctx context.Context, in *GetQueueReque
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
 //
-// Keeps the directory of services, and shows their queues.
+// Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
 type DirectoryServiceServer interface {
-	// Answers all services, in the order of their `service_id`.
+	// Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+	// follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
 	//
 	// PAGE_TOKEN_INVALID.
 	ListServices(context.Context, *ListServicesRequest) (*ListServicesResponse, error)
-	// Answers one service.
+	// Returns one service.
 	//
 	// SERVICE_NOT_FOUND.
 	GetService(context.Context, *GetServiceRequest) (*GetServiceResponse, error)
@@ -149,7 +153,9 @@ type DirectoryServiceServer interface {
 	// SERVICE_ALREADY_EXISTS when its `service_id` or `sip_address` is taken.
 	CreateService(context.Context, *CreateServiceRequest) (*CreateServiceResponse, error)
 	// Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-	// have, except that their next opening is worked out again.
+	// have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+	// callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+	// be dialled: see ReportProgress.
 	//
 	// SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
 	UpdateService(context.Context, *UpdateServiceRequest) (*UpdateServiceResponse, error)
@@ -157,7 +163,7 @@ type DirectoryServiceServer interface {
 	//
 	// SERVICE_NOT_FOUND, SERVICE_IN_USE while it has callbacks that are open, ETAG_MISMATCH.
 	DeleteService(context.Context, *DeleteServiceRequest) (*DeleteServiceResponse, error)
-	// Answers how a service's queue looks at this moment, and where one callback stands in it.
+	// Returns how a service's queue looks at this moment, and where one callback stands in it.
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(context.Context, *GetQueueRequest) (*GetQueueResponse, error)

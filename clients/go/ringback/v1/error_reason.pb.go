@@ -60,9 +60,9 @@ const (
 	// CreateCallback: `callback_id` of the earlier one, and `differing_fields` as in CALLBACK_ALREADY_EXISTS.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 5
 	// NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-	// `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+	// `caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
 	ErrorReason_ERROR_REASON_CALLBACK_NOT_FOUND ErrorReason = 6
-	// NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+	// NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
 	// `google.rpc.ResourceInfo`.
 	ErrorReason_ERROR_REASON_SERVICE_NOT_FOUND ErrorReason = 7
 	// ALREADY_EXISTS: the `external_task_id` belongs to a callback with a different request. Metadata:
@@ -78,23 +78,24 @@ const (
 	// FAILED_PRECONDITION: the callback is in a terminal state and changes no more. Metadata: `callback_id`,
 	// `state`.
 	ErrorReason_ERROR_REASON_CALLBACK_ENDED ErrorReason = 11
-	// FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+	// FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+	// Metadata:
 	// `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_CALLBACK_CONNECTED ErrorReason = 12
-	// FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-	// call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+	// FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+	// to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_CALLBACK_IN_PROGRESS ErrorReason = 13
 	// FAILED_PRECONDITION: the service has callbacks that are still open. Metadata: `service_id`.
 	ErrorReason_ERROR_REASON_SERVICE_IN_USE ErrorReason = 14
 	// ABORTED: the resource has changed since the etag was read. Read it again, decide again. Metadata:
 	// `current_etag`, and `callback_id` or `service_id`.
 	ErrorReason_ERROR_REASON_ETAG_MISMATCH ErrorReason = 15
-	// FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+	// FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
 	// call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_LEASE_SUPERSEDED ErrorReason = 16
 	// FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-	// closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-	// token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+	// closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+	// DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_LEASE_EXPIRED ErrorReason = 17
 	// FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
 	// `callback_id`, `state`.
@@ -102,14 +103,14 @@ const (
 	// FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
 	// reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
 	ErrorReason_ERROR_REASON_OUTCOME_CONFLICT ErrorReason = 19
-	// RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+	// RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
 	// `limit`. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 20
 	// RESOURCE_EXHAUSTED: too many of something at the same time, such as open callbacks or watches. Metadata:
 	// `quota`, what is limited, and `limit`. With `google.rpc.QuotaFailure` and `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 21
-	// UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-	// `google.rpc.RetryInfo`.
+	// UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+	// call. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_SERVER_DRAINING ErrorReason = 22
 	// UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_STORAGE_UNAVAILABLE ErrorReason = 23

@@ -1,25 +1,38 @@
 """Changes that callers request: an end, or another plan."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.optimistic import change
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import EtagMismatch, StateRefused
-from ringback.domain.events import CancelRequested, Rescheduled
+from ringback.domain.errors import EtagMismatch, StateRefused, TargetAlreadyPending
+from ringback.domain.events import CancelRequested, Event, Redescribed
+from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.lifecycle import after, ensure_possible
 from ringback.domain.planning import replan
+from ringback.domain.service import TargetPolicy
 from ringback.domain.target import Target
+from ringback.domain.update import RequestUpdate
 from ringback.ports.clock import Clock
+from ringback.ports.errors import TargetTaken
 from ringback.ports.store import Store
+from ringback.ports.values import Change
 
-# How many callbacks to one target are read at a time.
-_CHUNK = 1000
+# How many callbacks to one target are ended by one request.
+MAX_RESOLVED = 1000
 _RESOLVED = frozenset({State.CANCELLED, State.CANCELLING, State.CONNECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Callbacks to one target that were open, and whether there are more."""
+
+    callbacks: Sequence[Callback]
+    more: bool
 
 
 class CallbackChanges:
@@ -45,45 +58,62 @@ class CallbackChanges:
 
         return await change(self._store, lambda: self._queries.get(key), decide)
 
-    async def reschedule(
-        self, key: Key, *, due_date: datetime, priority: int | None, target: Target | None, etag: str
-    ) -> Callback:
-        """Set another time, and perhaps another priority or target, for a callback that waits.
+    async def update(self, key: Key, update: RequestUpdate, faults: Faults, etag: str) -> Callback:
+        """Change what the update names: whom, when and how often to dial while it waits, texts until it has ended.
 
-        Raise `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`, and
-        `InvalidRequest` for a due date that is not before the expiry.
+        `faults` are those found while the update was read. Raise `InvalidRequest` with all faults,
+        `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`,
+        `TargetAlreadyPending`.
         """
+        await self._check(key, update, faults)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             _check_etag(callback, etag)
-            ensure_possible(callback, Rescheduled)
-            service = await self._directory.get(callback.service_id)
-            rescheduled = replan(
-                callback,
-                due_date=due_date,
-                priority=priority,
-                target=target,
-                service=service,
-                now=self._clock.now(),
+            ensure_possible(callback, update.kind)
+            return (after(callback, await self._event_of(callback, update)),)
+
+        try:
+            return await change(self._store, lambda: self._queries.get(key), decide, as_change=self._as_change)
+        except TargetTaken as taken:
+            raise TargetAlreadyPending(taken.other.callback_id, taken.other.state.name) from None
+
+    async def _check(self, key: Key, update: RequestUpdate, faults: Faults) -> None:
+        """Raise `InvalidRequest` with all faults, also for a callback that does not exist: `CallbackNotFound` then."""
+        service = None
+        try:
+            service = self._directory.find((await self._queries.get(key)).service_id)
+        finally:
+            update.check(
+                self._clock.now(), faults.under("callback_request"), "" if service is None else service.default_region
             )
-            return (after(callback, rescheduled),)
+            faults.refuse()
 
-        return await change(self._store, lambda: self._queries.get(key), decide)
+    async def _event_of(self, callback: Callback, update: RequestUpdate) -> Event:
+        now = self._clock.now()
+        if update.kind is Redescribed:
+            return Redescribed(at=now, request=update.applied_to(callback.request))
+        return replan(callback, update, service=await self._directory.get(callback.service_id), now=now)
 
-    async def resolve(self, target: Target, reason: str) -> Sequence[Callback]:
-        """End all open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
+    def _as_change(self, before: Callback, after: Callback) -> Change:
+        service = self._directory.find(before.service_id)
+        allows = service is None or service.same_target_policy is TargetPolicy.ALLOW
+        return Change(before, after, alone=not allows and before.dial_target != after.dial_target)
 
-        Return them as they are afterwards, the oldest first.
+    async def resolve(self, target: Target, reason: str, fits: Callable[[Callback], bool]) -> Resolved:
+        """End the open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
+
+        Return them as they are afterwards, the oldest first: up to 1000, and no more than `fits` returns True for.
         """
         wanted = CallbackFilter(dial_target=target.uri, states=OPEN_STATES)
         resolved: list[Callback] = []
-        after_id, more = "", True
-        while more:
-            page = await self._store.snapshot(wanted, after_id, _CHUNK)
-            resolved += [await self._resolve(callback, reason) for callback in page.callbacks]
-            more = page.more
-            after_id = page.callbacks[-1].callback_id if page.callbacks else after_id
-        return [callback for callback in resolved if callback.state in _RESOLVED]
+        page = await self._store.snapshot(wanted, "", MAX_RESOLVED)
+        for callback in page.callbacks:
+            if not fits(callback):
+                return Resolved(resolved, more=True)
+            ended = await self._resolve(callback, reason)
+            if ended.state in _RESOLVED:
+                resolved.append(ended)
+        return Resolved(resolved, page.more)
 
     async def _resolve(self, callback: Callback, reason: str) -> Callback:
         try:

@@ -20,8 +20,8 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.ids import CallbackIds
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.planning import plan
-from ringback.domain.request import CallbackRequest, CheckedRequest, check, parse_guid
-from ringback.domain.service import TargetPolicy
+from ringback.domain.request import CallbackRequest, CheckedRequest, ServiceName, check, parse_guid
+from ringback.domain.service import Service, TargetPolicy
 from ringback.ports.clock import Clock
 from ringback.ports.errors import UnknownService
 from ringback.ports.store import Store
@@ -42,10 +42,13 @@ class CreateCommand:
     validate_only: bool = False
     faults: Faults = field(default_factory=Faults)
 
-    def checked(self, now: datetime) -> CheckedRequest:
-        """Return the request if it is valid. Raise `InvalidRequest` with all faults."""
-        faults = Faults(violations=list(self.faults.violations))
-        checked = check(self.request, now, faults.under("callback_request"))
+    def checked(self, now: datetime, name: ServiceName | None, region: str) -> CheckedRequest:
+        """Return the request if it is valid. Raise `InvalidRequest` with all faults.
+
+        `name` is that of its service, if it can be read, and `region` the default region of the service.
+        """
+        faults = Faults(violations=[*self.faults.violations])
+        checked = check(self.request, now, faults.under("callback_request"), service=name, region=region)
         if self.request_id and parse_guid(self.request_id) is None:
             faults.add("request_id", "is not a UUID")
         faults.refuse()
@@ -109,6 +112,17 @@ class CallbackCreation:
         results |= await self._store_planned(batch, planned)
         return [results[index] for index in range(len(batch))]
 
+    async def preview(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
+        """Return for each request what `create_many` would return if it were alone, and store nothing."""
+        now = self._clock.now()
+        results: list[Created | RingbackError] = []
+        for command in batch:
+            try:
+                results.append(await self._validate(command, now))
+            except (InvalidRequest, ServiceNotFound) as refusal:
+                results.append(await self._repeated(command) or refusal)
+        return results
+
     async def _store_planned(
         self, batch: Sequence[CreateCommand], planned: dict[int, Callback]
     ) -> dict[int, Created | RingbackError]:
@@ -161,14 +175,20 @@ class CallbackCreation:
         return self._result(command, callback, earlier) if earlier else Created(callback, created=False)
 
     async def _plan(self, command: CreateCommand, now: datetime, callback_id: str) -> Callback:
-        checked = command.checked(now)
-        return plan(
-            checked,
-            service=await self._directory.named(checked.service),
-            callback_id=callback_id,
-            request_id=command.request_id.lower(),
-            now=now,
-        )
+        name = ServiceName.of(command.request, Faults())
+        service, missing = await self._service_of(name)
+        checked = command.checked(now, name, "" if service is None else service.default_region)
+        if service is None:
+            assert missing is not None
+            raise missing
+        return plan(checked, service=service, callback_id=callback_id, request_id=command.request_id.lower(), now=now)
+
+    async def _service_of(self, name: ServiceName | None) -> tuple[Service | None, ServiceNotFound | None]:
+        """Return the service, or why there is none: faults of the request come before that."""
+        try:
+            return None if name is None else await self._directory.named(name), None
+        except ServiceNotFound as missing:
+            return None, missing
 
     async def _repeated(self, command: CreateCommand) -> Created | None:
         """Return the result of a request that was valid when first sent, and of which only the repetition is refused.

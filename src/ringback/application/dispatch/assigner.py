@@ -7,16 +7,16 @@ and on all others, so capacity and order hold however many dialers poll at once.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
-from ringback.domain.assignment import MAX_ATTEMPTS_PER_RESPONSE, attempts_of, draw
-from ringback.domain.callback import IN_PROGRESS, Callback, Lease, State
+from ringback.domain.assignment import draw
+from ringback.domain.callback import IN_PROGRESS, MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, Lease, State, weight
 from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
 from ringback.domain.ids import LeaseToken
@@ -49,6 +49,10 @@ class LeaseRequest:
     duration: timedelta = DEFAULT_LEASE
     wait_s: float = DEFAULT_WAIT_S
     request_id: str = ""
+
+    def of(self, service_ids: Collection[str]) -> "LeaseRequest":
+        """Return the same poll for these services."""
+        return replace(self, service_ids=frozenset(service_ids))
 
     def same_call(self, other: "LeaseRequest") -> bool:
         return (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
@@ -173,9 +177,10 @@ class Assigner:
 
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
+        room = MAX_RESPONSE_BYTES
         for service_id in [s for s in self._ready if not request.service_ids or s in request.service_ids]:
             try:
-                granted += await self._grant(service_id, request, request.max_leases - len(granted))
+                drawn = await self._grant(service_id, request, request.max_leases - len(granted), room)
             except StorageUnavailable as fault:
                 _log.warning("cannot grant leases, trying again: %s", fault)
                 self._ready[service_id] = None
@@ -183,11 +188,13 @@ class Assigner:
                 if not granted:
                     raise
                 break
-            if len(granted) == request.max_leases or attempts_of(granted) >= MAX_ATTEMPTS_PER_RESPONSE:
+            granted += drawn
+            room -= sum(map(weight, drawn))
+            if len(granted) == request.max_leases or room < MAX_WEIGHT:
                 break
         return granted
 
-    async def _grant(self, service_id: str, request: LeaseRequest, count: int) -> Sequence[Callback]:
+    async def _grant(self, service_id: str, request: LeaseRequest, count: int, room: int) -> Sequence[Callback]:
         """Lease up to `count` callbacks of one service."""
         while True:
             # Before reading: what is committed after this makes the service ready again.
@@ -199,7 +206,7 @@ class Assigner:
             if queue is None:
                 return ()
             now = self._clock.now()
-            drawn, credits_ = draw(queue, count, now)
+            drawn, credits_ = draw(queue, count, now, room)
             if not drawn:
                 return ()
             changes = [Change(c, _lease_to(c, request, now)) for c in drawn]

@@ -40,6 +40,8 @@ class Extended:
     expire_time: datetime | None = None
     cancel_requested: bool = False
     lost: LeaseRefused | None = None
+    # The callback, when it was updated since it was leased.
+    updated: Callback | None = None
 
 
 class Leases:
@@ -98,6 +100,8 @@ class Leases:
                 sip_status=report.sip_status,
                 q850_cause=report.q850_cause,
                 detail=report.detail,
+                agent=report.agent,
+                disposition=report.disposition,
             )
             return list(accumulate(steps_to_end(callback, event), after, initial=callback))[1:]
 
@@ -227,4 +231,9 @@ def _extended(
         return Extended(text, lost=LeaseExpired("", "this server does not know this lease_token"))
     if not held:
         return Extended(text, lost=_lost(callback, token))
-    return Extended(text, expire_time, cancel_requested=callback.state is State.CANCELLING)
+    return Extended(
+        text,
+        expire_time,
+        cancel_requested=callback.state is State.CANCELLING,
+        updated=callback if callback.redescribed else None,
+    )

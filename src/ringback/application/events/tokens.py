@@ -114,6 +114,8 @@ def _canonical(wanted: CallbackFilter) -> str:
         f"labels={dict(wanted.labels)!r}, due_after={wanted.due_after!r}, due_before={wanted.due_before!r}, "
         f"dial_target={wanted.dial_target!r})"
     )
+    if wanted.service_sips:  # not the ids of them: they may change, and the token stays valid
+        text += f" service_sips={wanted.service_sips!r}"
     # A label map has no order; everything else in a filter has.
     return f"({text}, {sorted(wanted.labels.items())!r})" if wanted.labels else text
 

@@ -10,14 +10,12 @@ from weakref import WeakValueDictionary
 
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.tokens import ResumeToken, Tokens
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Callback, State, weight
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.store import Store
 from ringback.ports.values import EventKind, LoggedEvent
 
 MAX_EVENTS_PER_BATCH = 100
-# With the longest texts an attempt takes about 2 KiB: this keeps a batch below gRPC's usual limit of 4 MiB.
-MAX_ATTEMPTS_PER_BATCH = 500
 # So many events are read at a time. Batches end where the numbers reach a multiple of it, so that watchers that
 # began at different events reach the same one, and share batches from there.
 STRIDE = 1_000
@@ -133,17 +131,17 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[WatchEvent] = []
-        self._attempts = 0
+        self._room = MAX_RESPONSE_BYTES
 
     @property
     def full(self) -> bool:
-        return len(self.events) >= MAX_EVENTS_PER_BATCH or self._attempts >= MAX_ATTEMPTS_PER_BATCH
+        return len(self.events) >= MAX_EVENTS_PER_BATCH or self._room < MAX_WEIGHT
 
     def add_if_room(self, event: WatchEvent) -> bool:
         if self.full:
             return False
         self.events.append(event)
-        self._attempts += len(event.callback.attempts)
+        self._room -= weight(event.callback)
         return True
 
 

@@ -3,13 +3,13 @@
 Nothing here decides what may happen to a callback.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from ringback.ports.errors import RevisionConflict
+from ringback.ports.errors import RevisionConflict, TargetTaken
 from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
-from ringback.storage.body import duration_us, time_us, write_json
+from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
 from ringback.storage.comparison import begun_call, compare
 from ringback.storage.operations import Changes, Shift
@@ -37,8 +37,11 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
     for call in calls:
         try:
             overlay = compare(transaction.locked, call)
-        except RevisionConflict as conflict:
-            results.append(conflict)
+            if any(change.alone for change in call.changes):
+                await _store(transaction, rows)
+                await _require_alone(transaction, call.changes)
+        except (RevisionConflict, TargetTaken) as refusal:
+            results.append(refusal)
             continue
         transaction.locked.update(overlay)
         changes, turn = call
@@ -58,12 +61,27 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
     return results
 
 
-async def _store(transaction: PostgresTransaction, rows: Mapping[str, Row]) -> None:
-    """Write rows without a lease first: they may make room for a call to the same target."""
+_RIVAL: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE dial_target = $1 AND end_us IS NULL AND service_id = $2 AND callback_id <> $3
+     ORDER BY callback_id COLLATE "POSIX" LIMIT 1
+"""
+
+
+async def _require_alone(transaction: PostgresTransaction, changes: Sequence[Change]) -> None:
+    """Raise `TargetTaken`. The service is locked, so no other server adds a callback to it meanwhile."""
+    for after in (change.after for change in changes if change.alone):
+        for rival in await transaction.ask(_RIVAL, after.dial_target, after.service_id, after.callback_id):
+            raise TargetTaken(read_callback(*rival))
+
+
+async def _store(transaction: PostgresTransaction, rows: dict[str, Row]) -> None:
+    """Write the rows, and forget them. Those without a lease come first: they may make room for another call."""
     lease = CALLBACK_COLUMNS.index("lease_expire_us")
     for group in ([r for r in rows.values() if r[lease] is None], [r for r in rows.values() if r[lease] is not None]):
         if group:
             await transaction.send(_UPDATE, rows_json(CALLBACK_COLUMNS, group))
+    rows.clear()
 
 
 def _granted_poll(change: Change) -> int | None:
@@ -75,7 +93,10 @@ def _granted_poll(change: Change) -> int | None:
 
 def _locks(call: Changes) -> Locks:
     changes, turn = call
+    alone = {change.after.service_id for change in changes if change.alone}
     return Locks(
+        services=alone,
+        alone=bool(alone),
         callbacks={change.before.callback_id for change in changes},
         turns=() if turn is None else (turn.service_id,),
         polls={poll for change in changes if (poll := _granted_poll(change)) is not None},

@@ -6,13 +6,13 @@ A refusal comes before anything is written. Nothing here decides what may happen
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringback.domain.queue import Turn
-from ringback.ports.errors import RevisionConflict
+from ringback.ports.errors import RevisionConflict, TargetTaken
 from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
-from ringback.storage.body import duration_us, time_us, write_json
+from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
 from ringback.storage.comparison import Held, changed_since, compare
 from ringback.storage.operations import Changes, Shift
@@ -49,14 +49,29 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
         try:
             # A single change is compared by the UPDATE that writes it.
             compare(StoredRows(database), call, revisions=len(call.changes) > 1)
+            _require_alone(database, call.changes)
             entries += [_replace(database, change) for change in call.changes]
-        except RevisionConflict as conflict:
-            results.append(conflict)
+        except (RevisionConflict, TargetTaken) as refusal:
+            results.append(refusal)
             continue
         _store_turn(database, call.turn)
         results.append(None)
     transaction.log(entries)
     return results
+
+
+_RIVAL: Final = """
+    SELECT body, lease_expire_us FROM callback INDEXED BY callback_open_by_target
+     WHERE dial_target = ? AND end_us IS NULL AND +service_id = ? AND callback_id <> ?
+     ORDER BY callback_id LIMIT 1
+"""
+
+
+def _require_alone(database: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    for after in (change.after for change in changes if change.alone):
+        place = (after.dial_target, after.service_id, after.callback_id)
+        if (rival := database.execute(_RIVAL, place).fetchone()) is not None:
+            raise TargetTaken(read_callback(*rival))
 
 
 def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:

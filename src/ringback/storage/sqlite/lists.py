@@ -32,7 +32,7 @@ from ringback.storage.list_plan import (
 )
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
-from ringback.storage.sqlite.reads import NEWEST_EVENT
+from ringback.storage.sqlite.reads import NEWEST_EVENT, OCTETS
 
 # Before and after every time.
 _FIRST_US: Final = -(2**63)
@@ -101,8 +101,8 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
     sql = f"""
         SELECT ({NEWEST_EVENT}), NULL, NULL, NULL
         UNION ALL
-        SELECT NULL, id, CASE WHEN size - length(body) < {PAGE_BYTES} THEN body END, lease_expire_us FROM (
-            SELECT *, sum(length(body)) OVER (ROWS UNBOUNDED PRECEDING) AS size
+        SELECT NULL, id, CASE WHEN size - {OCTETS} < {PAGE_BYTES} THEN body END, lease_expire_us FROM (
+            SELECT *, sum({OCTETS}) OVER (ROWS UNBOUNDED PRECEDING) AS size
               FROM ({" UNION ALL ".join(selects)} ORDER BY 1 {page.direction.order} LIMIT ?)
         )
     """  # noqa: S608 - SQL of ours

@@ -1,26 +1,31 @@
 """CallbacksService: requests are created, read, changed and watched."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
 from ringback.application.callbacks.query import CallbackQueries
+from ringback.application.directory import Directory
 from ringback.application.events.watch import Watches
 from ringback.application.events.watch_batches import WatchBatch
+from ringback.domain.callback import MAX_RESPONSE_BYTES, weight
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
-from ringback.domain.request import due_violation, priority_violation, read_target, text_violation
-from ringback.ports.clock import Clock
+from ringback.domain.request import read_target, text_violation
+from ringback.domain.service import common_region
+from ringback.domain.update import RequestUpdate
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
+from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
-from ringback.wire.filters import read_filter, read_key
-from ringback.wire.values import read_duration, read_time
+from ringback.wire.filters import find_filter, read_key
+from ringback.wire.values import Room, read_duration
 
 MAX_REASON_LENGTH = 512
 DEFAULT_HEARTBEAT_S = 15.0
 MIN_HEARTBEAT_S = 1.0
 MAX_HEARTBEAT_S = 60.0
+_MAX_REASON_BYTES = 4 * MAX_REASON_LENGTH
 
 
 class CallbacksHandlers:
@@ -32,13 +37,13 @@ class CallbacksHandlers:
         queries: CallbackQueries,
         changes: CallbackChanges,
         watches: Watches,
-        clock: Clock,
+        directory: Directory,
     ) -> None:
         self._creation = creation
         self._queries = queries
         self._changes = changes
         self._watches = watches
-        self._clock = clock
+        self._directory = directory
 
     async def create_callback(self, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
         created = await self._creation.create(_read_command(request))
@@ -50,10 +55,15 @@ class CallbacksHandlers:
         count = len(request.requests)
         if not 1 <= count <= MAX_BATCH:
             raise InvalidRequest([Fault("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
-        results = await self._creation.create_many([_read_command(item) for item in request.requests])
+        batch = [_read_command(item) for item in request.requests]
+        if request.include_callbacks:
+            _check_room(await self._creation.preview(batch))
         response = pb.BatchCreateCallbacksResponse()
-        for result in results:
-            _write_result(result, response.results.add())
+        room = Room()
+        for result in await self._creation.create_many(batch):
+            # What was previewed fits; only a callback that has grown since may not.
+            whole = request.include_callbacks and room.take(_size_of(result))
+            _write_result(result, response.results.add(), whole=whole)
         return response
 
     async def get_callback(self, request: pb.GetCallbackRequest) -> pb.GetCallbackResponse:
@@ -66,7 +76,7 @@ class CallbacksHandlers:
 
     async def list_callbacks(self, request: pb.ListCallbacksRequest) -> pb.ListCallbacksResponse:
         faults = Faults()
-        wanted = read_filter(request.filter, faults.under("filter"))
+        wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
         if request.page_size < 0:
             faults.add("page_size", "is negative")
         faults.refuse()
@@ -85,45 +95,41 @@ class CallbacksHandlers:
         write_callback(await self._changes.cancel(key, request.reason, request.etag), response.callback)
         return response
 
-    async def reschedule_callback(self, request: pb.RescheduleCallbackRequest) -> pb.RescheduleCallbackResponse:
+    async def update_callback(self, request: pb.UpdateCallbackRequest) -> pb.UpdateCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)
-        due_date = read_time(request, "due_date", faults)
-        if due_date is None:
-            faults.add("due_date", "is required")
-        faults.extend(due_violation("due_date", due_date, self._clock.now()))
-        priority = request.priority if request.HasField("priority") else None
-        if priority is not None:
-            faults.extend(priority_violation("priority", priority))
-        if request.HasField("target") and not request.target:
-            faults.add("target", "is empty")
-        target = read_target(request.target, "target", faults)
-        faults.refuse()
-        assert due_date is not None
-        callback = await self._changes.reschedule(
-            key, due_date=due_date, priority=priority, target=target, etag=request.etag
+        update = RequestUpdate.of(
+            read_request(request.callback_request, faults.under("callback_request")), request.update_mask.paths, faults
         )
-        response = pb.RescheduleCallbackResponse()
-        write_callback(callback, response.callback)
+        response = pb.UpdateCallbackResponse()
+        write_callback(await self._changes.update(key, update, faults, request.etag), response.callback)
         return response
 
     async def resolve_callbacks(self, request: pb.ResolveCallbacksRequest) -> pb.ResolveCallbacksResponse:
         faults = Faults()
         if not request.target:
             faults.add("target", "is required")
-        target = read_target(request.target, "target", faults)
+        target = read_target(request.target, "target", faults, common_region(self._directory.all()))
         faults.extend(text_violation("reason", request.reason, MAX_REASON_LENGTH))
         faults.refuse()
         assert target is not None
-        response = pb.ResolveCallbacksResponse()
-        for callback in await self._changes.resolve(target, request.reason):
-            write_callback(callback, response.callbacks.add())
+        room = Room()
+        resolved = await self._changes.resolve(
+            target,
+            request.reason,
+            lambda callback: not request.include_callbacks or room.take(weight(callback) + _MAX_REASON_BYTES),
+        )
+        response = pb.ResolveCallbacksResponse(more=resolved.more)
+        for callback in resolved.callbacks:
+            result = response.results.add(callback_id=callback.callback_id, state=STATES.number(callback.state))
+            if request.include_callbacks:
+                write_callback(callback, result.callback)
         return response
 
-    def watch_callbacks(self, request: pb.WatchCallbacksRequest) -> AsyncGenerator[WatchBatch, None]:
+    async def watch_callbacks(self, request: pb.WatchCallbacksRequest) -> AsyncGenerator[WatchBatch, None]:
         """Return batches, not messages: one batch goes to many watchers, and an edge encodes it once for all."""
         faults = Faults()
-        wanted = read_filter(request.filter, faults.under("filter"))
+        wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
         heartbeat = read_duration(request, "heartbeat_interval", faults)
         if request.snapshot_mode not in pb.SnapshotMode.values():
             faults.add("snapshot_mode", f"{request.snapshot_mode} is not a known value")
@@ -143,9 +149,32 @@ def _read_command(request: pb.CreateCallbackRequest) -> CreateCommand:
     return CreateCommand(callback_request, request.request_id, request.validate_only, faults)
 
 
-def _write_result(result: Created | RingbackError, message: pb.CreateCallbackResult) -> None:
+def _write_result(result: Created | RingbackError, message: pb.CreateCallbackResult, *, whole: bool) -> None:
     if isinstance(result, RingbackError):
         message.error.CopyFrom(to_error(result))
-    else:
-        message.created = result.created
+        return
+    message.callback_id = result.callback.callback_id
+    message.created = result.created
+    message.state = STATES.number(result.callback.state)
+    if whole:
         write_callback(result.callback, message.callback)
+
+
+def _check_room(expected: Sequence[Created | RingbackError]) -> None:
+    """Refuse a batch whose response, with all callbacks, could not be sent."""
+    size = sum(map(_size_of, expected))
+    if size > MAX_RESPONSE_BYTES:
+        raise InvalidRequest(
+            [
+                Fault(
+                    "include_callbacks",
+                    f"the response could take {size} bytes; at most {MAX_RESPONSE_BYTES} can be sent: "
+                    "send fewer requests, or leave it out",
+                )
+            ]
+        )
+
+
+def _size_of(result: Created | RingbackError) -> int:
+    """Return an upper bound of the bytes that the result takes in a response."""
+    return to_error(result).ByteSize() if isinstance(result, RingbackError) else weight(result.callback)

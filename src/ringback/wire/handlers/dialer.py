@@ -15,28 +15,25 @@ from ringback.application.dispatch.assigner import (
     LeaseRequest,
 )
 from ringback.application.dispatch.leases import Extended, Leases
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import Callback, State, weight
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
-from ringback.domain.request import caller_violation, text_violation
+from ringback.domain.request import ServiceName, dialer_violation, text_violation
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.dialer import OutcomeReport
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES
-from ringback.wire.errors import to_error
-from ringback.wire.values import (
-    Limits,
-    read_duration,
-    read_guid,
-    read_list,
-    write_time,
-)
+from ringback.wire.errors import reason_of
+from ringback.wire.values import Limits, Room, read_duration, read_guid, read_list, read_sip, write_time
 
 MAX_TOKENS = 1000
 MAX_SERVICES = 1000
+MAX_TOKEN_LENGTH = 128
 MAX_TEXT_LENGTH = 512
+MAX_AGENT_LENGTH = 128
+MAX_DISPOSITION_LENGTH = 64
 _LEASES = Limits(1, MAX_LEASES, 1)
 _DURATION = Limits(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
 _WAIT = Limits(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
@@ -55,13 +52,18 @@ class DialerHandlers:
         self._clock = clock
 
     async def lease_callbacks(self, request: pb.LeaseCallbacksRequest) -> pb.LeaseCallbacksResponse:
-        wanted = _read_poll(request)
-        for service_id in wanted.service_ids:
-            await self._directory.get(service_id)  # a poll for a service that does not exist would wait for ever
+        faults = Faults()
+        wanted, names = _read_poll(request, faults)
+        faults.refuse()
+        # A poll for a service that does not exist would wait for ever.
+        services = [await self._directory.named(name) for name in names]
         response = pb.LeaseCallbacksResponse()
-        for callback in await self._assigner.lease(wanted):
-            service = await self._directory.get(callback.service_id)
-            self._write_lease(callback, service, response.leases.add())
+        room = Room()
+        for callback in await self._assigner.lease(wanted.of({service.service_id for service in services})):
+            # All of them have room when they are leased. Leased before, and repeated, they may have grown since.
+            if room.take(weight(callback)):
+                service = await self._directory.get(callback.service_id)
+                self._write_lease(callback, service, response.leases.add())
         return response
 
     async def extend_leases(self, request: pb.ExtendLeasesRequest) -> pb.ExtendLeasesResponse:
@@ -70,8 +72,9 @@ class DialerHandlers:
         duration = _DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults)
         faults.refuse()
         response = pb.ExtendLeasesResponse()
+        room = Room()
         for extended in await self._leases.extend(tokens, duration):
-            self._write_extended(extended, response.results.add())
+            self._write_extended(extended, room, response.results.add())
         return response
 
     async def report_progress(self, request: pb.ReportProgressRequest) -> pb.ReportProgressResponse:
@@ -99,8 +102,12 @@ class DialerHandlers:
             sip_status=_SIP_STATUS.apply(request.sip_status or None, "sip_status", faults),
             q850_cause=_Q850_CAUSE.apply(request.q850_cause or None, "q850_cause", faults),
             detail=request.detail,
+            agent=request.agent,
+            disposition=request.disposition,
         )
         faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
+        faults.extend(text_violation("agent", request.agent, MAX_AGENT_LENGTH))
+        faults.extend(text_violation("disposition", request.disposition, MAX_DISPOSITION_LENGTH))
         faults.refuse()
         callback, replayed = await self._leases.ended(request.lease_token, report)
         response = pb.ReportOutcomeResponse(replayed=replayed)
@@ -119,7 +126,7 @@ class DialerHandlers:
                 await self._leases.release(token)
                 result.released = True
             except (LeaseRefused, CallbackInProgress) as refusal:
-                result.refused_reason = to_error(refusal).reason
+                result.refused_reason = reason_of(refusal)
         return response
 
     def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:
@@ -133,41 +140,48 @@ class DialerHandlers:
         message.service_sip_address = service.sip_address
         message.first_leg = FIRST_LEGS.number(service.first_leg)
         message.ring_timeout.FromTimedelta(service.ring_timeout)
+        message.caller_line_identity = service.caller_line_identity
 
-    def _write_extended(self, extended: Extended, message: pb.ExtendLeaseResult) -> None:
+    def _write_extended(self, extended: Extended, room: Room, message: pb.ExtendLeaseResult) -> None:
         message.lease_token = extended.token
         if extended.lost is not None:
-            message.lost_reason = to_error(extended.lost).reason
+            message.lost_reason = reason_of(extended.lost)
         elif extended.expire_time is not None:
             write_time(extended.expire_time, message.expire_time)
             message.time_to_live.FromTimedelta(self._time_to_live(extended.expire_time))
             message.cancel_requested = extended.cancel_requested
+        if extended.updated is not None and room.take(weight(extended.updated)):
+            write_callback(extended.updated, message.callback)
 
     def _time_to_live(self, expire_time: datetime) -> timedelta:
         return max(expire_time - self._clock.now(), timedelta(0))
 
 
-def _read_poll(request: pb.LeaseCallbacksRequest) -> LeaseRequest:
-    faults = Faults()
+def _read_poll(request: pb.LeaseCallbacksRequest, faults: Faults) -> tuple[LeaseRequest, Sequence[ServiceName]]:
+    """Return the poll without its services, and their names."""
     if not request.dialer_id:
         faults.add("dialer_id", "is required")
-    faults.extend(caller_violation("dialer_id", request.dialer_id))
+    faults.extend(dialer_violation("dialer_id", request.dialer_id))
+    ids = read_list(MAX_SERVICES, read_guid, request.service_ids, "service_ids", faults)
+    sips = read_list(MAX_SERVICES, read_sip, request.service_sips, "service_sips", faults)
     wait = _WAIT.apply(read_duration(request, "wait_duration", faults), "wait_duration", faults)
     wanted = LeaseRequest(
         dialer_id=request.dialer_id,
-        service_ids=frozenset(read_list(MAX_SERVICES, read_guid, request.service_ids, "service_ids", faults)),
         max_leases=_LEASES.apply(request.max_leases or None, "max_leases", faults),
         duration=_DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults),
         wait_s=wait.total_seconds(),
         request_id=read_guid(request.request_id, "request_id", faults) if request.request_id else "",
     )
-    faults.refuse()
-    return wanted
+    names = [ServiceName("service_id", service_id) for service_id in ids]
+    return wanted, [*names, *(ServiceName("service_sip", sip_address) for sip_address in sips)]
 
 
 def _read_tokens(tokens: Sequence[str], faults: Faults) -> Sequence[str]:
     if not 1 <= len(tokens) <= MAX_TOKENS:
         faults.add("lease_tokens", f"has {len(tokens)} values; 1 to {MAX_TOKENS} are allowed")
+    for index, token in enumerate(tokens[:MAX_TOKENS]):
+        if len(token) > MAX_TOKEN_LENGTH:  # every token comes back in the response
+            faults.add(f"lease_tokens[{index}]", f"is longer than {MAX_TOKEN_LENGTH} characters")
     return tokens[:MAX_TOKENS]
 
 

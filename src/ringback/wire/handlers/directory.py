@@ -7,14 +7,15 @@ from ringback.domain.callback import Callback
 from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
-from ringback.domain.request import parse_guid
+from ringback.domain.request import ServiceName, parse_guid
 from ringback.domain.service import Service
-from ringback.domain.target import InvalidTarget, normalise_sip
 from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.filters import read_key
 from ringback.wire.services import merge_service, read_service, write_service
-from ringback.wire.values import read_guid, write_time
+from ringback.wire.values import Room, read_guid, read_sip, write_time
+
+_NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequest
 
 
 class DirectoryHandlers:
@@ -35,9 +36,16 @@ class DirectoryHandlers:
             raise PageTokenInvalid("page_token is malformed")
         await self._directory.refresh()
         services, more = self._directory.list(request.page_token, request.page_size)
-        response = pb.ListServicesResponse(next_page_token=services[-1].service_id if more else "")
+        response = pb.ListServicesResponse()
+        room = Room()
         for service in services:
             write_service(service, response.services.add())
+            if not room.take(response.services[-1].ByteSize()):
+                del response.services[-1]
+                more = True
+                break
+        if more:
+            response.next_page_token = response.services[-1].service_id
         return response
 
     async def get_service(self, request: pb.GetServiceRequest) -> pb.GetServiceResponse:
@@ -49,17 +57,12 @@ class DirectoryHandlers:
         write_service(await self._find(request, key), response.service)
         return response
 
-    async def _find(self, request: pb.GetServiceRequest | pb.GetQueueRequest, key: str | None) -> Service:
+    async def _find(self, request: _NamesService, key: str) -> Service:
         """Return the service that the field `key` of the request names."""
-        if key == "service_id":
-            faults = Faults()
-            service_id = read_guid(request.service_id, key, faults)
-            faults.refuse()
-            return await self._directory.get(service_id)
-        try:
-            return await self._directory.by_sip(normalise_sip(request.sip_address))
-        except InvalidTarget as refusal:
-            raise InvalidRequest([Fault("sip_address", str(refusal))]) from None
+        faults = Faults()
+        name = _read_name(request, key, faults)
+        faults.refuse()
+        return await self._directory.named(name)
 
     async def create_service(self, request: pb.CreateServiceRequest) -> pb.CreateServiceResponse:
         faults = Faults()
@@ -71,8 +74,7 @@ class DirectoryHandlers:
 
     async def update_service(self, request: pb.UpdateServiceRequest) -> pb.UpdateServiceResponse:
         faults = Faults()
-        service_id = read_guid(request.service.service_id, "service.service_id", faults)
-        faults.refuse()
+        service_id = await self._id_of_updated(request, faults)
 
         def revise(current: Service) -> Service:
             revised = merge_service(request, current, faults)
@@ -83,11 +85,27 @@ class DirectoryHandlers:
         write_service(await self._directory.update(service_id, request.service.etag, revise), response.service)
         return response
 
-    async def delete_service(self, request: pb.DeleteServiceRequest) -> pb.DeleteServiceResponse:
-        faults = Faults()
-        service_id = read_guid(request.service_id, "service_id", faults)
+    async def _id_of_updated(self, request: pb.UpdateServiceRequest, faults: Faults) -> str:
+        sent = request.service
+        within = faults.under("service")
+        if sent.service_id or not sent.sip_address:
+            service_id = read_guid(sent.service_id, "service_id", within)
+            faults.refuse()
+            return service_id
+        if "sip_address" in request.update_mask.paths:
+            faults.add("update_mask", "sip_address can't be changed where it names the service: set service_id")
+        sip_address = read_sip(sent.sip_address, "sip_address", within)
         faults.refuse()
-        await self._directory.delete(service_id, request.etag)
+        await self._directory.refresh()
+        return (await self._directory.by_sip(sip_address)).service_id
+
+    async def delete_service(self, request: pb.DeleteServiceRequest) -> pb.DeleteServiceResponse:
+        key = request.WhichOneof("service")
+        if key is None:
+            raise InvalidRequest([Fault("service", "is required: set service_id or sip_address")])
+        await self._directory.refresh()
+        service = await self._find(request, key)
+        await self._directory.delete(service.service_id, request.etag)
         return pb.DeleteServiceResponse()
 
     async def get_queue(self, request: pb.GetQueueRequest) -> pb.GetQueueResponse:
@@ -108,6 +126,12 @@ class DirectoryHandlers:
         if callback is not None:
             return await self._directory.get(callback.service_id)
         raise InvalidRequest([Fault("service", "is required, unless callback_key is set")])
+
+
+def _read_name(message: _NamesService, key: str, faults: Faults) -> ServiceName:
+    if key == "service_id":
+        return ServiceName("service_id", read_guid(message.service_id, key, faults))
+    return ServiceName("service_sip", read_sip(message.sip_address, key, faults))
 
 
 def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:

@@ -25,20 +25,20 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/callback.proto.
  */
 export const file_ringback_v1_callback: GenFile = /*@__PURE__*/
-  fileDesc("ChpyaW5nYmFjay92MS9jYWxsYmFjay5wcm90bxILcmluZ2JhY2sudjEi3wQKD0NhbGxiYWNrUmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSGgoSYWx0ZXJuYXRpdmVfdGFyZ2V0GAIgASgJEhgKC21heF9yZXRyaWVzGAMgASgFSAGIAQESJAoXc2Vjb25kc19iZXR3ZWVuX3JldHJpZXMYBCABKAVIAogBARIUCgpzZXJ2aWNlX2lkGAUgASgJSAASFQoLc2VydmljZV9zaXAYBiABKAlIABIgChhpbmNvbWluZ19zZXJ2aWNlX3NpcF91cmkYByABKAkSJwoIcHJpb3JpdHkYCCABKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRITCgtjb250ZXh0X3VybBgJIAEoCRIsCghkdWVfZGF0ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc3VwZXJ2aXNvchgLIAEoCRITCgtkZXNjcmlwdGlvbhgMIAEoCRIYChBleHRlcm5hbF90YXNrX2lkGA0gASgJEhEKCWNhbGxlcl9pZBgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGbGFiZWxzGBAgAygLMigucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHc2VydmljZUIOCgxfbWF4X3JldHJpZXNCGgoYX3NlY29uZHNfYmV0d2Vlbl9yZXRyaWVzIo0FCghDYWxsYmFjaxITCgtjYWxsYmFja19pZBgBIAEoCRI2ChBjYWxsYmFja19yZXF1ZXN0GAIgASgLMhwucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0EhMKC2RpYWxfdGFyZ2V0GAMgASgJEhIKCnNlcnZpY2VfaWQYBCABKAkSKQoFc3RhdGUYBSABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEhUKDWF0dGVtcHRfY291bnQYBiABKAUSJgoIYXR0ZW1wdHMYByADKAsyFC5yaW5nYmFjay52MS5BdHRlbXB0EjUKEW5leHRfYXR0ZW1wdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnF1ZXVlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjYW5jZWxfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY2FuY2VsX3JlYXNvbhgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YECABKAMSDAoEZXRhZxgRIAEoCRIRCglsZWFzZWRfYnkYEiABKAkizQIKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEhEKCWRpYWxlcl9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyaW5nX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Fuc3dlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoHb3V0Y29tZRgHIAEoDjIYLnJpbmdiYWNrLnYxLkNhbGxPdXRjb21lEhIKCnNpcF9zdGF0dXMYCCABKAUSEgoKcTg1MF9jYXVzZRgJIAEoBRIOCgZkZXRhaWwYCiABKAkiYgoLQ2FsbGJhY2tLZXkSFQoLY2FsbGJhY2tfaWQYASABKAlIABI1Cg1leHRlcm5hbF90YXNrGAIgASgLMhwucmluZ2JhY2sudjEuRXh0ZXJuYWxUYXNrS2V5SABCBQoDa2V5Ij4KD0V4dGVybmFsVGFza0tleRIRCgljYWxsZXJfaWQYASABKAkSGAoQZXh0ZXJuYWxfdGFza19pZBgCIAEoCSKpAwoOQ2FsbGJhY2tGaWx0ZXISJgoEa2V5cxgBIAMoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5EhIKCmNhbGxlcl9pZHMYAiADKAkSEwoLc2VydmljZV9pZHMYAyADKAkSKgoGc3RhdGVzGAQgAygOMhoucmluZ2JhY2sudjEuQ2FsbGJhY2tTdGF0ZRIpCgpwcmlvcml0aWVzGAUgAygOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSEwoLc3VwZXJ2aXNvcnMYBiADKAkSNwoGbGFiZWxzGAcgAygLMicucmluZ2JhY2sudjEuQ2FsbGJhY2tGaWx0ZXIuTGFiZWxzRW50cnkSLQoJZHVlX2FmdGVyGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkdWVfYmVmb3JlGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkaWFsX3RhcmdldBgKIAEoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKvEBCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhwKGFBSSU9SSVRZX1NUUklDVF9QUklPUklUWRABEhQKEFBSSU9SSVRZX0hJR0hFU1QQAhIWChJQUklPUklUWV9WRVJZX0hJR0gQAxIRCg1QUklPUklUWV9ISUdIEAQSEwoPUFJJT1JJVFlfTk9STUFMEAUSEAoMUFJJT1JJVFlfTE9XEAYSFQoRUFJJT1JJVFlfVkVSWV9MT1cQBxITCg9QUklPUklUWV9MT1dFU1QQCBIZChVQUklPUklUWV9OT1RISU5HX0VMU0UQCSrQAgoNQ2FsbGJhY2tTdGF0ZRIeChpDQUxMQkFDS19TVEFURV9VTlNQRUNJRklFRBAAEhwKGENBTExCQUNLX1NUQVRFX1NDSEVEVUxFRBABEhkKFUNBTExCQUNLX1NUQVRFX1FVRVVFRBACEhoKFkNBTExCQUNLX1NUQVRFX09GRkVSRUQQAxIaChZDQUxMQkFDS19TVEFURV9ESUFMSU5HEAQSHAoYQ0FMTEJBQ0tfU1RBVEVfQ09OTkVDVEVEEAUSHQoZQ0FMTEJBQ0tfU1RBVEVfQ0FOQ0VMTElORxAGEhwKGENBTExCQUNLX1NUQVRFX0NPTVBMRVRFRBAHEhkKFUNBTExCQUNLX1NUQVRFX0ZBSUxFRBAIEhwKGENBTExCQUNLX1NUQVRFX0NBTkNFTExFRBAJEhoKFkNBTExCQUNLX1NUQVRFX0VYUElSRUQQCiqEAwoLQ2FsbE91dGNvbWUSHAoYQ0FMTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGQoVQ0FMTF9PVVRDT01FX0FOU1dFUkVEEAESFQoRQ0FMTF9PVVRDT01FX0JVU1kQAhIaChZDQUxMX09VVENPTUVfTk9fQU5TV0VSEAMSHAoYQ0FMTF9PVVRDT01FX1VOUkVBQ0hBQkxFEAQSGQoVQ0FMTF9PVVRDT01FX0RFQ0xJTkVEEAUSIAocQ0FMTF9PVVRDT01FX05FVFdPUktfRkFJTFVSRRAGEhgKFENBTExfT1VUQ09NRV9NQUNISU5FEAcSGgoWQ0FMTF9PVVRDT01FX0FCQU5ET05FRBAIEhwKGENBTExfT1VUQ09NRV9JTlRFUlJVUFRFRBAJEh8KG0NBTExfT1VUQ09NRV9JTlZBTElEX05VTUJFUhAKEhgKFENBTExfT1VUQ09NRV9CTE9DS0VEEAsSHwobQ0FMTF9PVVRDT01FX05PVF9BVVRIT1JJWkVEEAxCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChpyaW5nYmFjay92MS9jYWxsYmFjay5wcm90bxILcmluZ2JhY2sudjEi3wQKD0NhbGxiYWNrUmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSGgoSYWx0ZXJuYXRpdmVfdGFyZ2V0GAIgASgJEhgKC21heF9yZXRyaWVzGAMgASgFSAGIAQESJAoXc2Vjb25kc19iZXR3ZWVuX3JldHJpZXMYBCABKAVIAogBARIUCgpzZXJ2aWNlX2lkGAUgASgJSAASFQoLc2VydmljZV9zaXAYBiABKAlIABIgChhpbmNvbWluZ19zZXJ2aWNlX3NpcF91cmkYByABKAkSJwoIcHJpb3JpdHkYCCABKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRITCgtjb250ZXh0X3VybBgJIAEoCRIsCghkdWVfZGF0ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc3VwZXJ2aXNvchgLIAEoCRITCgtkZXNjcmlwdGlvbhgMIAEoCRIYChBleHRlcm5hbF90YXNrX2lkGA0gASgJEhEKCWNhbGxlcl9pZBgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGbGFiZWxzGBAgAygLMigucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHc2VydmljZUIOCgxfbWF4X3JldHJpZXNCGgoYX3NlY29uZHNfYmV0d2Vlbl9yZXRyaWVzIo0FCghDYWxsYmFjaxITCgtjYWxsYmFja19pZBgBIAEoCRI2ChBjYWxsYmFja19yZXF1ZXN0GAIgASgLMhwucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0EhMKC2RpYWxfdGFyZ2V0GAMgASgJEhIKCnNlcnZpY2VfaWQYBCABKAkSKQoFc3RhdGUYBSABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEhUKDWF0dGVtcHRfY291bnQYBiABKAUSJgoIYXR0ZW1wdHMYByADKAsyFC5yaW5nYmFjay52MS5BdHRlbXB0EjUKEW5leHRfYXR0ZW1wdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnF1ZXVlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjYW5jZWxfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY2FuY2VsX3JlYXNvbhgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YECABKAMSDAoEZXRhZxgRIAEoCRIRCglsZWFzZWRfYnkYEiABKAki8QIKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEhEKCWRpYWxlcl9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyaW5nX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Fuc3dlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoHb3V0Y29tZRgHIAEoDjIYLnJpbmdiYWNrLnYxLkNhbGxPdXRjb21lEhIKCnNpcF9zdGF0dXMYCCABKAUSEgoKcTg1MF9jYXVzZRgJIAEoBRIOCgZkZXRhaWwYCiABKAkSDQoFYWdlbnQYCyABKAkSEwoLZGlzcG9zaXRpb24YDCABKAkiYgoLQ2FsbGJhY2tLZXkSFQoLY2FsbGJhY2tfaWQYASABKAlIABI1Cg1leHRlcm5hbF90YXNrGAIgASgLMhwucmluZ2JhY2sudjEuRXh0ZXJuYWxUYXNrS2V5SABCBQoDa2V5Ij4KD0V4dGVybmFsVGFza0tleRIRCgljYWxsZXJfaWQYASABKAkSGAoQZXh0ZXJuYWxfdGFza19pZBgCIAEoCSK/AwoOQ2FsbGJhY2tGaWx0ZXISJgoEa2V5cxgBIAMoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5EhIKCmNhbGxlcl9pZHMYAiADKAkSEwoLc2VydmljZV9pZHMYAyADKAkSKgoGc3RhdGVzGAQgAygOMhoucmluZ2JhY2sudjEuQ2FsbGJhY2tTdGF0ZRIpCgpwcmlvcml0aWVzGAUgAygOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSEwoLc3VwZXJ2aXNvcnMYBiADKAkSNwoGbGFiZWxzGAcgAygLMicucmluZ2JhY2sudjEuQ2FsbGJhY2tGaWx0ZXIuTGFiZWxzRW50cnkSLQoJZHVlX2FmdGVyGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkdWVfYmVmb3JlGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkaWFsX3RhcmdldBgKIAEoCRIUCgxzZXJ2aWNlX3NpcHMYCyADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASrxAQoIUHJpb3JpdHkSGAoUUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIcChhQUklPUklUWV9TVFJJQ1RfUFJJT1JJVFkQARIUChBQUklPUklUWV9ISUdIRVNUEAISFgoSUFJJT1JJVFlfVkVSWV9ISUdIEAMSEQoNUFJJT1JJVFlfSElHSBAEEhMKD1BSSU9SSVRZX05PUk1BTBAFEhAKDFBSSU9SSVRZX0xPVxAGEhUKEVBSSU9SSVRZX1ZFUllfTE9XEAcSEwoPUFJJT1JJVFlfTE9XRVNUEAgSGQoVUFJJT1JJVFlfTk9USElOR19FTFNFEAkq0AIKDUNhbGxiYWNrU3RhdGUSHgoaQ0FMTEJBQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIcChhDQUxMQkFDS19TVEFURV9TQ0hFRFVMRUQQARIZChVDQUxMQkFDS19TVEFURV9RVUVVRUQQAhIaChZDQUxMQkFDS19TVEFURV9PRkZFUkVEEAMSGgoWQ0FMTEJBQ0tfU1RBVEVfRElBTElORxAEEhwKGENBTExCQUNLX1NUQVRFX0NPTk5FQ1RFRBAFEh0KGUNBTExCQUNLX1NUQVRFX0NBTkNFTExJTkcQBhIcChhDQUxMQkFDS19TVEFURV9DT01QTEVURUQQBxIZChVDQUxMQkFDS19TVEFURV9GQUlMRUQQCBIcChhDQUxMQkFDS19TVEFURV9DQU5DRUxMRUQQCRIaChZDQUxMQkFDS19TVEFURV9FWFBJUkVEEAoqhAMKC0NhbGxPdXRjb21lEhwKGENBTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFUNBTExfT1VUQ09NRV9BTlNXRVJFRBABEhUKEUNBTExfT1VUQ09NRV9CVVNZEAISGgoWQ0FMTF9PVVRDT01FX05PX0FOU1dFUhADEhwKGENBTExfT1VUQ09NRV9VTlJFQUNIQUJMRRAEEhkKFUNBTExfT1VUQ09NRV9ERUNMSU5FRBAFEiAKHENBTExfT1VUQ09NRV9ORVRXT1JLX0ZBSUxVUkUQBhIYChRDQUxMX09VVENPTUVfTUFDSElORRAHEhoKFkNBTExfT1VUQ09NRV9BQkFORE9ORUQQCBIcChhDQUxMX09VVENPTUVfSU5URVJSVVBURUQQCRIfChtDQUxMX09VVENPTUVfSU5WQUxJRF9OVU1CRVIQChIYChRDQUxMX09VVENPTUVfQkxPQ0tFRBALEh8KG0NBTExfT1VUQ09NRV9OT1RfQVVUSE9SSVpFRBAMQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
- * What a system asks for: phone this target, on behalf of this service, in this way. A stored request
- * changes only through RescheduleCallback.
+ * A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
  *
  * @generated from message ringback.v1.CallbackRequest
  */
 export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
   /**
    * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-   * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-   * `Callback.dial_target` for what it becomes.
+   * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+   * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+   * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
    *
    * @generated from field: string target = 1;
    */
@@ -46,7 +46,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
 
   /**
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form as `target`.
+   * of an incoming call. Same form and limit as `target`. Empty: none.
    *
    * @generated from field: string alternative_target = 2;
    */
@@ -61,7 +61,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
   maxRetries?: number | undefined;
 
   /**
-   * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+   * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
    * start of the next. 0 to 604800 (7 days).
    *
    * @generated from field: optional int32 seconds_between_retries = 4;
@@ -93,15 +93,15 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-   * to the dialer. At most 255 characters.
+   * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+   * and handed to the dialer. At most 255 characters. Empty: none.
    *
    * @generated from field: string incoming_service_sip_uri = 7;
    */
   incomingServiceSipUri: string;
 
   /**
-   * Required.
+   * Required. How urgent it is, compared with the others of its service that are due.
    *
    * @generated from field: ringback.v1.Priority priority = 8;
    */
@@ -109,7 +109,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
 
   /**
    * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters.
+   * the server. At most 2048 characters. Empty: none.
    *
    * @generated from field: string context_url = 9;
    */
@@ -124,30 +124,31 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
 
   /**
    * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-   * 128 characters.
+   * 128 characters. Empty: none.
    *
    * @generated from field: string supervisor = 11;
    */
   supervisor: string;
 
   /**
-   * What it is about. Shown to the agent. At most 150 characters.
+   * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
    *
    * @generated from field: string description = 12;
    */
   description: string;
 
   /**
-   * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+   * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
    * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-   * idempotent, and works as a key wherever a callback is named.
+   * idempotent, and works as a key wherever a callback is named. Empty: none.
    *
    * @generated from field: string external_task_id = 13;
    */
   externalTaskId: string;
 
   /**
-   * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+   * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+   * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ @ /`.
    * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
    * it empty, and empty is then a caller like any other. One for which the credential may not speak is
    * NOT_ALLOWED.
@@ -166,7 +167,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    *
    * @generated from field: map<string, string> labels = 16;
@@ -195,9 +196,8 @@ export type Callback = Message<"ringback.v1.Callback"> & {
   callbackId: string;
 
   /**
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    *
    * @generated from field: ringback.v1.CallbackRequest callback_request = 2;
    */
@@ -262,8 +262,8 @@ export type Callback = Message<"ringback.v1.Callback"> & {
   updateTime?: Timestamp | undefined;
 
   /**
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    *
    * @generated from field: google.protobuf.Timestamp queue_time = 11;
    */
@@ -284,7 +284,7 @@ export type Callback = Message<"ringback.v1.Callback"> & {
   cancelTime?: Timestamp | undefined;
 
   /**
-   * Why it was cancelled, as the one who cancelled it said.
+   * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
    *
    * @generated from field: string cancel_reason = 14;
    */
@@ -306,8 +306,8 @@ export type Callback = Message<"ringback.v1.Callback"> & {
   revision: bigint;
 
   /**
-   * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-   * nobody else has changed it meanwhile.
+   * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+   * been changed meanwhile.
    *
    * @generated from field: string etag = 17;
    */
@@ -398,11 +398,26 @@ export type Attempt = Message<"ringback.v1.Attempt"> & {
   q850Cause: number;
 
   /**
-   * What the dialer had to say about it. At most 512 characters.
+   * Details that the dialer has reported. At most 512 characters.
    *
    * @generated from field: string detail = 10;
    */
   detail: string;
+
+  /**
+   * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+   *
+   * @generated from field: string agent = 11;
+   */
+  agent: string;
+
+  /**
+   * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+   * "call-again". At most 64 characters. Empty: none.
+   *
+   * @generated from field: string disposition = 12;
+   */
+  disposition: string;
 };
 
 /**
@@ -433,7 +448,7 @@ export type CallbackKey = Message<"ringback.v1.CallbackKey"> & {
     case: "callbackId";
   } | {
     /**
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      *
      * @generated from field: ringback.v1.ExternalTaskKey external_task = 2;
      */
@@ -450,20 +465,20 @@ export const CallbackKeySchema: GenMessage<CallbackKey> = /*@__PURE__*/
   messageDesc(file_ringback_v1_callback, 3);
 
 /**
- * Names a callback by the asking system's own id.
+ * Names a callback by the calling system's own id.
  *
  * @generated from message ringback.v1.ExternalTaskKey
  */
 export type ExternalTaskKey = Message<"ringback.v1.ExternalTaskKey"> & {
   /**
-   * The system that asked for it. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
    *
    * @generated from field: string caller_id = 1;
    */
   callerId: string;
 
   /**
-   * Required. `CallbackRequest.external_task_id`.
+   * Required. `CallbackRequest.external_task_id`, at most 128 characters.
    *
    * @generated from field: string external_task_id = 2;
    */
@@ -493,14 +508,15 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
   keys: CallbackKey[];
 
   /**
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    *
    * @generated from field: repeated string caller_ids = 2;
    */
   callerIds: string[];
 
   /**
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    *
    * @generated from field: repeated string service_ids = 3;
    */
@@ -535,8 +551,8 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
   labels: { [key: string]: string };
 
   /**
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    *
    * @generated from field: google.protobuf.Timestamp due_after = 8;
    */
@@ -551,11 +567,20 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
 
   /**
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-   * its normal form.
+   * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+   * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
    *
    * @generated from field: string dial_target = 10;
    */
   dialTarget: string;
+
+  /**
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   *
+   * @generated from field: repeated string service_sips = 11;
+   */
+  serviceSips: string[];
 };
 
 /**
@@ -727,7 +752,7 @@ export enum CallbackState {
   FAILED = 8,
 
   /**
-   * Terminal: somebody cancelled it, see `cancel_reason`.
+   * Terminal: it was cancelled, see `cancel_reason`.
    *
    * @generated from enum value: CALLBACK_STATE_CANCELLED = 9;
    */
@@ -771,7 +796,7 @@ export enum CallOutcome {
   ANSWERED = 1,
 
   /**
-   * Engaged. SIP 486 or 600, Q.850 17. Retried by default.
+   * The line was engaged. SIP 486 or 600, Q.850 17. Retried by default.
    *
    * @generated from enum value: CALL_OUTCOME_BUSY = 2;
    */
@@ -816,7 +841,8 @@ export enum CallOutcome {
   MACHINE = 7,
 
   /**
-   * The target answered, but no agent was there to talk to them. Retried by default.
+   * The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+   * Retried by default.
    *
    * @generated from enum value: CALL_OUTCOME_ABANDONED = 8;
    */
@@ -825,7 +851,8 @@ export enum CallOutcome {
   /**
    * The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
    * lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+   * still ring, no callback to the same phone is leased until the `ring_timeout` is over.
    *
    * @generated from enum value: CALL_OUTCOME_INTERRUPTED = 9;
    */

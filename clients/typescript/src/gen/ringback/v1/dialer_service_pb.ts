@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/dialer_service.proto.
  */
 export const file_ringback_v1_dialer_service: GenFile = /*@__PURE__*/
-  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEizAEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkiPAoWTGVhc2VDYWxsYmFja3NSZXNwb25zZRIiCgZsZWFzZXMYASADKAsyEi5yaW5nYmFjay52MS5MZWFzZSK2AgoFTGVhc2USEwoLbGVhc2VfdG9rZW4YASABKAkSJwoIY2FsbGJhY2sYAiABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoMdGltZV90b19saXZlGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDWZlbmNpbmdfdG9rZW4YBSABKAMSGwoTc2VydmljZV9zaXBfYWRkcmVzcxgGIAEoCRIoCglmaXJzdF9sZWcYByABKA4yFS5yaW5nYmFjay52MS5GaXJzdExlZxIvCgxyaW5nX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iXgoTRXh0ZW5kTGVhc2VzUmVxdWVzdBIUCgxsZWFzZV90b2tlbnMYASADKAkSMQoObGVhc2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iRwoURXh0ZW5kTGVhc2VzUmVzcG9uc2USLwoHcmVzdWx0cxgBIAMoCzIeLnJpbmdiYWNrLnYxLkV4dGVuZExlYXNlUmVzdWx0ItMBChFFeHRlbmRMZWFzZVJlc3VsdBITCgtsZWFzZV90b2tlbhgBIAEoCRIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoMdGltZV90b19saXZlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYBCABKAgSLQoLbG9zdF9yZWFzb24YBSABKA4yGC5yaW5nYmFjay52MS5FcnJvclJlYXNvbiJcChVSZXBvcnRQcm9ncmVzc1JlcXVlc3QSEwoLbGVhc2VfdG9rZW4YASABKAkSLgoIcHJvZ3Jlc3MYAiABKA4yHC5yaW5nYmFjay52MS5BdHRlbXB0UHJvZ3Jlc3MiWwoWUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYAiABKAgijgEKFFJlcG9ydE91dGNvbWVSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEikKB291dGNvbWUYAiABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgpzaXBfc3RhdHVzGAMgASgFEhIKCnE4NTBfY2F1c2UYBCABKAUSDgoGZGV0YWlsGAUgASgJIlIKFVJlcG9ydE91dGNvbWVSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhAKCHJlcGxheWVkGAIgASgIIjwKFFJlbGVhc2VMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIOCgZyZWFzb24YAiABKAkiSQoVUmVsZWFzZUxlYXNlc1Jlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VSZXN1bHQibQoSUmVsZWFzZUxlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEhAKCHJlbGVhc2VkGAIgASgIEjAKDnJlZnVzZWRfcmVhc29uGAMgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24qjwEKD0F0dGVtcHRQcm9ncmVzcxIgChxBVFRFTVBUX1BST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYQVRURU1QVF9QUk9HUkVTU19ESUFMSU5HEAESHAoYQVRURU1QVF9QUk9HUkVTU19SSU5HSU5HEAISHgoaQVRURU1QVF9QUk9HUkVTU19DT05ORUNURUQQAzLKAwoNRGlhbGVyU2VydmljZRJZCg5MZWFzZUNhbGxiYWNrcxIiLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVxdWVzdBojLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USUwoMRXh0ZW5kTGVhc2VzEiAucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkV4dGVuZExlYXNlc1Jlc3BvbnNlElkKDlJlcG9ydFByb2dyZXNzEiIucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRJWCg1SZXBvcnRPdXRjb21lEiEucmluZ2JhY2sudjEuUmVwb3J0T3V0Y29tZVJlcXVlc3QaIi5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVzcG9uc2USVgoNUmVsZWFzZUxlYXNlcxIhLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZXNSZXF1ZXN0GiIucmluZ2JhY2sudjEuUmVsZWFzZUxlYXNlc1Jlc3BvbnNlQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
+  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi4gEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV9zaXBzGAcgAygJIjwKFkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIucmluZ2JhY2sudjEuTGVhc2Ui1AIKBUxlYXNlEhMKC2xlYXNlX3Rva2VuGAEgASgJEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhsKE3NlcnZpY2Vfc2lwX2FkZHJlc3MYBiABKAkSKAoJZmlyc3RfbGVnGAcgASgOMhUucmluZ2JhY2sudjEuRmlyc3RMZWcSLwoMcmluZ190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGNhbGxlcl9saW5lX2lkZW50aXR5GAkgASgJIl4KE0V4dGVuZExlYXNlc1JlcXVlc3QSFAoMbGVhc2VfdG9rZW5zGAEgAygJEjEKDmxlYXNlX2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkcKFEV4dGVuZExlYXNlc1Jlc3BvbnNlEi8KB3Jlc3VsdHMYASADKAsyHi5yaW5nYmFjay52MS5FeHRlbmRMZWFzZVJlc3VsdCL8AQoRRXh0ZW5kTGVhc2VSZXN1bHQSEwoLbGVhc2VfdG9rZW4YASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYChBjYW5jZWxfcmVxdWVzdGVkGAQgASgIEi0KC2xvc3RfcmVhc29uGAUgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24SJwoIY2FsbGJhY2sYBiABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjayJcChVSZXBvcnRQcm9ncmVzc1JlcXVlc3QSEwoLbGVhc2VfdG9rZW4YASABKAkSLgoIcHJvZ3Jlc3MYAiABKA4yHC5yaW5nYmFjay52MS5BdHRlbXB0UHJvZ3Jlc3MiWwoWUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYAiABKAgisgEKFFJlcG9ydE91dGNvbWVSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEikKB291dGNvbWUYAiABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgpzaXBfc3RhdHVzGAMgASgFEhIKCnE4NTBfY2F1c2UYBCABKAUSDgoGZGV0YWlsGAUgASgJEg0KBWFnZW50GAYgASgJEhMKC2Rpc3Bvc2l0aW9uGAcgASgJIlIKFVJlcG9ydE91dGNvbWVSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhAKCHJlcGxheWVkGAIgASgIIjwKFFJlbGVhc2VMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIOCgZyZWFzb24YAiABKAkiSQoVUmVsZWFzZUxlYXNlc1Jlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VSZXN1bHQibQoSUmVsZWFzZUxlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEhAKCHJlbGVhc2VkGAIgASgIEjAKDnJlZnVzZWRfcmVhc29uGAMgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24qjwEKD0F0dGVtcHRQcm9ncmVzcxIgChxBVFRFTVBUX1BST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYQVRURU1QVF9QUk9HUkVTU19ESUFMSU5HEAESHAoYQVRURU1QVF9QUk9HUkVTU19SSU5HSU5HEAISHgoaQVRURU1QVF9QUk9HUkVTU19DT05ORUNURUQQAzLKAwoNRGlhbGVyU2VydmljZRJZCg5MZWFzZUNhbGxiYWNrcxIiLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVxdWVzdBojLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USUwoMRXh0ZW5kTGVhc2VzEiAucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkV4dGVuZExlYXNlc1Jlc3BvbnNlElkKDlJlcG9ydFByb2dyZXNzEiIucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRJWCg1SZXBvcnRPdXRjb21lEiEucmluZ2JhY2sudjEuUmVwb3J0T3V0Y29tZVJlcXVlc3QaIi5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVzcG9uc2USVgoNUmVsZWFzZUxlYXNlcxIhLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZXNSZXF1ZXN0GiIucmluZ2JhY2sudjEuUmVsZWFzZUxlYXNlc1Jlc3BvbnNlQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
 
 /**
  * Request of LeaseCallbacks.
@@ -37,7 +37,8 @@ export type LeaseCallbacksRequest = Message<"ringback.v1.LeaseCallbacksRequest">
   dialerId: string;
 
   /**
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    *
    * @generated from field: repeated string service_ids = 2;
    */
@@ -65,13 +66,20 @@ export type LeaseCallbacksRequest = Message<"ringback.v1.LeaseCallbacksRequest">
   waitDuration?: Duration | undefined;
 
   /**
-   * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-   * with just these leases. Use a new one for every new poll. The same id with different fields is
-   * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+   * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+   * just these leases. Use a new one for every new poll. The same id with different fields is
+   * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
    *
    * @generated from field: string request_id = 6;
    */
   requestId: string;
+
+  /**
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   *
+   * @generated from field: repeated string service_sips = 7;
+   */
+  serviceSips: string[];
 };
 
 /**
@@ -110,7 +118,7 @@ export const LeaseCallbacksResponseSchema: GenMessage<LeaseCallbacksResponse> = 
  */
 export type Lease = Message<"ringback.v1.Lease"> & {
   /**
-   * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+   * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
    *
    * @generated from field: string lease_token = 1;
    */
@@ -164,6 +172,14 @@ export type Lease = Message<"ringback.v1.Lease"> & {
    * @generated from field: google.protobuf.Duration ring_timeout = 8;
    */
   ringTimeout?: Duration | undefined;
+
+  /**
+   * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+   * service. Empty: the dialer's own.
+   *
+   * @generated from field: string caller_line_identity = 9;
+   */
+  callerLineIdentity: string;
 };
 
 /**
@@ -180,7 +196,7 @@ export const LeaseSchema: GenMessage<Lease> = /*@__PURE__*/
  */
 export type ExtendLeasesRequest = Message<"ringback.v1.ExtendLeasesRequest"> & {
   /**
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    *
    * @generated from field: repeated string lease_tokens = 1;
    */
@@ -250,7 +266,7 @@ export type ExtendLeaseResult = Message<"ringback.v1.ExtendLeaseResult"> & {
   timeToLive?: Duration | undefined;
 
   /**
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    *
    * @generated from field: bool cancel_requested = 4;
    */
@@ -263,6 +279,14 @@ export type ExtendLeaseResult = Message<"ringback.v1.ExtendLeaseResult"> & {
    * @generated from field: ringback.v1.ErrorReason lost_reason = 5;
    */
   lostReason: ErrorReason;
+
+  /**
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   *
+   * @generated from field: ringback.v1.Callback callback = 6;
+   */
+  callback?: Callback | undefined;
 };
 
 /**
@@ -314,7 +338,7 @@ export type ReportProgressResponse = Message<"ringback.v1.ReportProgressResponse
   callback?: Callback | undefined;
 
   /**
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    *
    * @generated from field: bool cancel_requested = 2;
    */
@@ -368,6 +392,21 @@ export type ReportOutcomeRequest = Message<"ringback.v1.ReportOutcomeRequest"> &
    * @generated from field: string detail = 5;
    */
   detail: string;
+
+  /**
+   * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+   *
+   * @generated from field: string agent = 6;
+   */
+  agent: string;
+
+  /**
+   * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+   * characters. Empty: none.
+   *
+   * @generated from field: string disposition = 7;
+   */
+  disposition: string;
 };
 
 /**
@@ -412,7 +451,7 @@ export const ReportOutcomeResponseSchema: GenMessage<ReportOutcomeResponse> = /*
  */
 export type ReleaseLeasesRequest = Message<"ringback.v1.ReleaseLeasesRequest"> & {
   /**
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    *
    * @generated from field: repeated string lease_tokens = 1;
    */
@@ -506,7 +545,7 @@ export enum AttemptProgress {
 
   /**
    * The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-   * OK; if the answer then says `cancel_requested`, do not place the call any more.
+   * OK; if the response then says `cancel_requested`, do not place the call any more.
    *
    * @generated from enum value: ATTEMPT_PROGRESS_DIALING = 1;
    */
@@ -546,24 +585,27 @@ export const AttemptProgressSchema: GenEnum<AttemptProgress> = /*@__PURE__*/
  * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
  *
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
- * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
- * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
- * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+ * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+ * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+ * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
  * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
  * LEASE_SUPERSEDED afterwards.
  *
- * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
+ * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+ * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
  *
- * Every RPC of this service may be repeated when its answer was lost.
+ * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+ *
+ * Every RPC of this service may be repeated when its response was lost.
  *
  * @generated from service ringback.v1.DialerService
  */
 export const DialerService: GenService<{
   /**
    * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-   * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-   * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-   * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+   * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+   * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+   * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
    * gone meanwhile are given straight back.
    *
    * Set the deadline of the call some seconds above `wait_duration`.
@@ -579,7 +621,7 @@ export const DialerService: GenService<{
   },
   /**
    * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-   * lost lease is data, not an error of the call.
+   * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
    *
    * @generated from rpc ringback.v1.DialerService.ExtendLeases
    */
@@ -592,6 +634,9 @@ export const DialerService: GenService<{
    * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
    * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
    * changes nothing.
+   *
+   * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+   * the callback goes back to its place, and no attempt is used.
    *
    * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
    *

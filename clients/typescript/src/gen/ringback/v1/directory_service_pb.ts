@@ -16,11 +16,11 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/directory_service.proto.
  */
 export const file_ringback_v1_directory_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEipgUKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCUIXChVfbWF4X2NvbmN1cnJlbnRfY2FsbHNCFgoUX2RlZmF1bHRfbWF4X3JldHJpZXMiYwoNT3BlbmluZ1BlcmlvZBIrCgtkYXlfb2Zfd2VlaxgBIAEoDjIWLnJpbmdiYWNrLnYxLkRheU9mV2VlaxIRCglvcGVuX3RpbWUYAiABKAkSEgoKY2xvc2VfdGltZRgDIAEoCSKsAQoJUmV0cnlSdWxlEikKB291dGNvbWUYASABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgVyZXRyeRgCIAEoCEgAiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttYXhfcmV0cmllcxgEIAEoBUgBiAEBQggKBl9yZXRyeUIOCgxfbWF4X3JldHJpZXMiPAoTTGlzdFNlcnZpY2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJXChRMaXN0U2VydmljZXNSZXNwb25zZRImCghzZXJ2aWNlcxgBIAMoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKEUdldFNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAQgUKA2tleSI7ChJHZXRTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPQoUQ3JlYXRlU2VydmljZVJlcXVlc3QSJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPgoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIm4KFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiOAoURGVsZXRlU2VydmljZVJlcXVlc3QSEgoKc2VydmljZV9pZBgBIAEoCRIMCgRldGFnGAIgASgJIhcKFURlbGV0ZVNlcnZpY2VSZXNwb25zZSJ5Cg9HZXRRdWV1ZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAIgASgJSAASLgoMY2FsbGJhY2tfa2V5GAMgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXlCCQoHc2VydmljZSKsAgoQR2V0UXVldWVSZXNwb25zZRISCgpzZXJ2aWNlX2lkGAEgASgJEisKB3dhaXRpbmcYAiADKAsyGi5yaW5nYmFjay52MS5Qcmlvcml0eUNvdW50EjcKE29sZGVzdF93YWl0aW5nX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luX3Byb2dyZXNzGAQgASgFEhAKCGNhcGFjaXR5GAUgASgFEjEKDmVzdGltYXRlZF93YWl0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDmVzdGltYXRlX2Jhc2lzGAcgASgJEiwKCHBvc2l0aW9uGAggASgLMhoucmluZ2JhY2sudjEuUXVldWVQb3NpdGlvbiJHCg1Qcmlvcml0eUNvdW50EicKCHByaW9yaXR5GAEgASgOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSDQoFY291bnQYAiABKAUiYgoNUXVldWVQb3NpdGlvbhIQCghwb3NpdGlvbhgBIAEoBRIqCgZyZWFzb24YAiABKA4yGi5yaW5nYmFjay52MS5XYWl0aW5nUmVhc29uEhMKC2V4cGxhbmF0aW9uGAMgASgJKtgBCglEYXlPZldlZWsSGwoXREFZX09GX1dFRUtfVU5TUEVDSUZJRUQQABIWChJEQVlfT0ZfV0VFS19NT05EQVkQARIXChNEQVlfT0ZfV0VFS19UVUVTREFZEAISGQoVREFZX09GX1dFRUtfV0VETkVTREFZEAMSGAoUREFZX09GX1dFRUtfVEhVUlNEQVkQBBIWChJEQVlfT0ZfV0VFS19GUklEQVkQBRIYChREQVlfT0ZfV0VFS19TQVRVUkRBWRAGEhYKEkRBWV9PRl9XRUVLX1NVTkRBWRAHKlAKCEZpcnN0TGVnEhkKFUZJUlNUX0xFR19VTlNQRUNJRklFRBAAEhMKD0ZJUlNUX0xFR19BR0VOVBABEhQKEEZJUlNUX0xFR19UQVJHRVQQAiqDAQoMVGFyZ2V0UG9saWN5Eh0KGVRBUkdFVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIXChNUQVJHRVRfUE9MSUNZX0FMTE9XEAESGAoUVEFSR0VUX1BPTElDWV9SRUZVU0UQAhIhCh1UQVJHRVRfUE9MSUNZX1JFVFVSTl9FWElTVElORxADKoQCCg1XYWl0aW5nUmVhc29uEh4KGldBSVRJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWV0FJVElOR19SRUFTT05fTk9UX0RVRRABEhkKFVdBSVRJTkdfUkVBU09OX0NMT1NFRBACEhkKFVdBSVRJTkdfUkVBU09OX1BBVVNFRBADEh4KGldBSVRJTkdfUkVBU09OX05PX0NBUEFDSVRZEAQSHAoYV0FJVElOR19SRUFTT05fTk9fRElBTEVSEAUSIQodV0FJVElOR19SRUFTT05fVEFSR0VUX0lOX0NBTEwQBhIgChxXQUlUSU5HX1JFQVNPTl9CRUhJTkRfT1RIRVJTEAcyhwQKEERpcmVjdG9yeVNlcnZpY2USUwoMTGlzdFNlcnZpY2VzEiAucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlEk0KCkdldFNlcnZpY2USHi5yaW5nYmFjay52MS5HZXRTZXJ2aWNlUmVxdWVzdBofLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXNwb25zZRJWCg1DcmVhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuQ3JlYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2USVgoNVXBkYXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLlVwZGF0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlc3BvbnNlElYKDURlbGV0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXNwb25zZRJHCghHZXRRdWV1ZRIcLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVxdWVzdBodLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
+  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi3AUKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCRIcChRjYWxsZXJfbGluZV9pZGVudGl0eRgTIAEoCRIWCg5kZWZhdWx0X3JlZ2lvbhgUIAEoCUIXChVfbWF4X2NvbmN1cnJlbnRfY2FsbHNCFgoUX2RlZmF1bHRfbWF4X3JldHJpZXMiYwoNT3BlbmluZ1BlcmlvZBIrCgtkYXlfb2Zfd2VlaxgBIAEoDjIWLnJpbmdiYWNrLnYxLkRheU9mV2VlaxIRCglvcGVuX3RpbWUYAiABKAkSEgoKY2xvc2VfdGltZRgDIAEoCSKsAQoJUmV0cnlSdWxlEikKB291dGNvbWUYASABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgVyZXRyeRgCIAEoCEgAiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttYXhfcmV0cmllcxgEIAEoBUgBiAEBQggKBl9yZXRyeUIOCgxfbWF4X3JldHJpZXMiPAoTTGlzdFNlcnZpY2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJXChRMaXN0U2VydmljZXNSZXNwb25zZRImCghzZXJ2aWNlcxgBIAMoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKEUdldFNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAQgUKA2tleSI7ChJHZXRTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPQoUQ3JlYXRlU2VydmljZVJlcXVlc3QSJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPgoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIm4KFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiXAoURGVsZXRlU2VydmljZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAMgASgJSAASDAoEZXRhZxgCIAEoCUIJCgdzZXJ2aWNlIhcKFURlbGV0ZVNlcnZpY2VSZXNwb25zZSJ5Cg9HZXRRdWV1ZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAIgASgJSAASLgoMY2FsbGJhY2tfa2V5GAMgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXlCCQoHc2VydmljZSKsAgoQR2V0UXVldWVSZXNwb25zZRISCgpzZXJ2aWNlX2lkGAEgASgJEisKB3dhaXRpbmcYAiADKAsyGi5yaW5nYmFjay52MS5Qcmlvcml0eUNvdW50EjcKE29sZGVzdF93YWl0aW5nX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luX3Byb2dyZXNzGAQgASgFEhAKCGNhcGFjaXR5GAUgASgFEjEKDmVzdGltYXRlZF93YWl0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDmVzdGltYXRlX2Jhc2lzGAcgASgJEiwKCHBvc2l0aW9uGAggASgLMhoucmluZ2JhY2sudjEuUXVldWVQb3NpdGlvbiJHCg1Qcmlvcml0eUNvdW50EicKCHByaW9yaXR5GAEgASgOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSDQoFY291bnQYAiABKAUiYgoNUXVldWVQb3NpdGlvbhIQCghwb3NpdGlvbhgBIAEoBRIqCgZyZWFzb24YAiABKA4yGi5yaW5nYmFjay52MS5XYWl0aW5nUmVhc29uEhMKC2V4cGxhbmF0aW9uGAMgASgJKtgBCglEYXlPZldlZWsSGwoXREFZX09GX1dFRUtfVU5TUEVDSUZJRUQQABIWChJEQVlfT0ZfV0VFS19NT05EQVkQARIXChNEQVlfT0ZfV0VFS19UVUVTREFZEAISGQoVREFZX09GX1dFRUtfV0VETkVTREFZEAMSGAoUREFZX09GX1dFRUtfVEhVUlNEQVkQBBIWChJEQVlfT0ZfV0VFS19GUklEQVkQBRIYChREQVlfT0ZfV0VFS19TQVRVUkRBWRAGEhYKEkRBWV9PRl9XRUVLX1NVTkRBWRAHKlAKCEZpcnN0TGVnEhkKFUZJUlNUX0xFR19VTlNQRUNJRklFRBAAEhMKD0ZJUlNUX0xFR19BR0VOVBABEhQKEEZJUlNUX0xFR19UQVJHRVQQAiqDAQoMVGFyZ2V0UG9saWN5Eh0KGVRBUkdFVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIXChNUQVJHRVRfUE9MSUNZX0FMTE9XEAESGAoUVEFSR0VUX1BPTElDWV9SRUZVU0UQAhIhCh1UQVJHRVRfUE9MSUNZX1JFVFVSTl9FWElTVElORxADKoQCCg1XYWl0aW5nUmVhc29uEh4KGldBSVRJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWV0FJVElOR19SRUFTT05fTk9UX0RVRRABEhkKFVdBSVRJTkdfUkVBU09OX0NMT1NFRBACEhkKFVdBSVRJTkdfUkVBU09OX1BBVVNFRBADEh4KGldBSVRJTkdfUkVBU09OX05PX0NBUEFDSVRZEAQSHAoYV0FJVElOR19SRUFTT05fTk9fRElBTEVSEAUSIQodV0FJVElOR19SRUFTT05fVEFSR0VUX0lOX0NBTEwQBhIgChxXQUlUSU5HX1JFQVNPTl9CRUhJTkRfT1RIRVJTEAcyhwQKEERpcmVjdG9yeVNlcnZpY2USUwoMTGlzdFNlcnZpY2VzEiAucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlEk0KCkdldFNlcnZpY2USHi5yaW5nYmFjay52MS5HZXRTZXJ2aWNlUmVxdWVzdBofLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXNwb25zZRJWCg1DcmVhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuQ3JlYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2USVgoNVXBkYXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLlVwZGF0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlc3BvbnNlElYKDURlbGV0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXNwb25zZRJHCghHZXRRdWV1ZRIcLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVxdWVzdBodLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
 
 /**
  * A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
- * when a service is created without them is said at each field; answers have them filled in.
+ * when a service is created without them is said at each field; responses have them filled in.
  *
  * @generated from message ringback.v1.Service
  */
@@ -85,7 +85,7 @@ export type Service = Message<"ringback.v1.Service"> & {
 
   /**
    * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-   * Empty on create: "UTC".
+   * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
    *
    * @generated from field: string time_zone = 9;
    */
@@ -153,12 +153,29 @@ export type Service = Message<"ringback.v1.Service"> & {
   updateTime?: Timestamp | undefined;
 
   /**
-   * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-   * the service meanwhile. Ignored by CreateService.
+   * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+   * changed meanwhile. Ignored by CreateService.
    *
    * @generated from field: string etag = 18;
    */
   etag: string;
+
+  /**
+   * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+   * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+   * empty, the dialer's own.
+   *
+   * @generated from field: string caller_line_identity = 19;
+   */
+  callerLineIdentity: string;
+
+  /**
+   * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+   * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+   *
+   * @generated from field: string default_region = 20;
+   */
+  defaultRegion: string;
 };
 
 /**
@@ -412,8 +429,9 @@ export const CreateServiceResponseSchema: GenMessage<CreateServiceResponse> = /*
  */
 export type UpdateServiceRequest = Message<"ringback.v1.UpdateServiceRequest"> & {
   /**
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    *
    * @generated from field: ringback.v1.Service service = 1;
    */
@@ -464,11 +482,27 @@ export const UpdateServiceResponseSchema: GenMessage<UpdateServiceResponse> = /*
  */
 export type DeleteServiceRequest = Message<"ringback.v1.DeleteServiceRequest"> & {
   /**
-   * Required. Its UUID.
+   * Required. Which service.
    *
-   * @generated from field: string service_id = 1;
+   * @generated from oneof ringback.v1.DeleteServiceRequest.service
    */
-  serviceId: string;
+  service: {
+    /**
+     * Its UUID. Either this or `sip_address` is required.
+     *
+     * @generated from field: string service_id = 1;
+     */
+    value: string;
+    case: "serviceId";
+  } | {
+    /**
+     * Its SIP address. Either this or `service_id` is required.
+     *
+     * @generated from field: string sip_address = 3;
+     */
+    value: string;
+    case: "sipAddress";
+  } | { case: undefined; value?: undefined };
 
   /**
    * Delete only if this is still the service's etag. Empty: in any case.
@@ -531,7 +565,7 @@ export type GetQueueRequest = Message<"ringback.v1.GetQueueRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    *
    * @generated from field: ringback.v1.CallbackKey callback_key = 3;
    */
@@ -812,7 +846,8 @@ export enum TargetPolicy {
   REFUSE = 2,
 
   /**
-   * It is answered OK with the open callback and `created` = false. That callback keeps its own request.
+   * It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+   * UpdateCallback to such a target fails as with REFUSE.
    *
    * @generated from enum value: TARGET_POLICY_RETURN_EXISTING = 3;
    */
@@ -867,14 +902,15 @@ export enum WaitingReason {
   NO_CAPACITY = 4,
 
   /**
-   * No dialer asks for callbacks of this service at present.
+   * No dialer polls for callbacks of this service at present.
    *
    * @generated from enum value: WAITING_REASON_NO_DIALER = 5;
    */
   NO_DIALER = 5,
 
   /**
-   * Its target is in a call already, because of another callback.
+   * Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+   * lost.
    *
    * @generated from enum value: WAITING_REASON_TARGET_IN_CALL = 6;
    */
@@ -895,13 +931,14 @@ export const WaitingReasonSchema: GenEnum<WaitingReason> = /*@__PURE__*/
   enumDesc(file_ringback_v1_directory_service, 3);
 
 /**
- * Keeps the directory of services, and shows their queues.
+ * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
  *
  * @generated from service ringback.v1.DirectoryService
  */
 export const DirectoryService: GenService<{
   /**
-   * Answers all services, in the order of their `service_id`.
+   * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+   * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
    *
    * PAGE_TOKEN_INVALID.
    *
@@ -913,7 +950,7 @@ export const DirectoryService: GenService<{
     output: typeof ListServicesResponseSchema;
   },
   /**
-   * Answers one service.
+   * Returns one service.
    *
    * SERVICE_NOT_FOUND.
    *
@@ -938,7 +975,9 @@ export const DirectoryService: GenService<{
   },
   /**
    * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-   * have, except that their next opening is worked out again.
+   * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+   * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+   * be dialled: see ReportProgress.
    *
    * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
    *
@@ -962,7 +1001,7 @@ export const DirectoryService: GenService<{
     output: typeof DeleteServiceResponseSchema;
   },
   /**
-   * Answers how a service's queue looks at this moment, and where one callback stands in it.
+   * Returns how a service's queue looks at this moment, and where one callback stands in it.
    *
    * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
    *

@@ -83,14 +83,14 @@ export enum ErrorReason {
 
   /**
    * NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-   * `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+   * `caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
    *
    * @generated from enum value: ERROR_REASON_CALLBACK_NOT_FOUND = 6;
    */
   CALLBACK_NOT_FOUND = 6,
 
   /**
-   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
    * `google.rpc.ResourceInfo`.
    *
    * @generated from enum value: ERROR_REASON_SERVICE_NOT_FOUND = 7;
@@ -131,7 +131,8 @@ export enum ErrorReason {
   CALLBACK_ENDED = 11,
 
   /**
-   * FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+   * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+   * Metadata:
    * `callback_id`, `state`.
    *
    * @generated from enum value: ERROR_REASON_CALLBACK_CONNECTED = 12;
@@ -139,8 +140,8 @@ export enum ErrorReason {
   CALLBACK_CONNECTED = 12,
 
   /**
-   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-   * call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+   * to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
    *
    * @generated from enum value: ERROR_REASON_CALLBACK_IN_PROGRESS = 13;
    */
@@ -162,7 +163,7 @@ export enum ErrorReason {
   ETAG_MISMATCH = 15,
 
   /**
-   * FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+   * FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
    * call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
    *
    * @generated from enum value: ERROR_REASON_LEASE_SUPERSEDED = 16;
@@ -171,8 +172,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-   * closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-   * token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
    *
    * @generated from enum value: ERROR_REASON_LEASE_EXPIRED = 17;
    */
@@ -195,7 +196,7 @@ export enum ErrorReason {
   OUTCOME_CONFLICT = 19,
 
   /**
-   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
    * `limit`. With `google.rpc.RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 20;
@@ -211,8 +212,8 @@ export enum ErrorReason {
   QUOTA_EXCEEDED = 21,
 
   /**
-   * UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-   * `google.rpc.RetryInfo`.
+   * UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+   * call. With `google.rpc.RetryInfo`.
    *
    * @generated from enum value: ERROR_REASON_SERVER_DRAINING = 22;
    */

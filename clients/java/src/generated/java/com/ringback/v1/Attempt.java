@@ -24,6 +24,8 @@ private static final long serialVersionUID = 0L;
     dialerId_ = "";
     outcome_ = 0;
     detail_ = "";
+    agent_ = "";
+    disposition_ = "";
   }
 
   @java.lang.Override
@@ -322,7 +324,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object detail_ = "";
   /**
    * <pre>
-   * What the dialer had to say about it. At most 512 characters.
+   * Details that the dialer has reported. At most 512 characters.
    * </pre>
    *
    * <code>string detail = 10 [json_name = "detail"];</code>
@@ -343,7 +345,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What the dialer had to say about it. At most 512 characters.
+   * Details that the dialer has reported. At most 512 characters.
    * </pre>
    *
    * <code>string detail = 10 [json_name = "detail"];</code>
@@ -358,6 +360,102 @@ private static final long serialVersionUID = 0L;
           com.google.protobuf.ByteString.copyFromUtf8(
               (java.lang.String) ref);
       detail_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int AGENT_FIELD_NUMBER = 11;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object agent_ = "";
+  /**
+   * <pre>
+   * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 11 [json_name = "agent"];</code>
+   * @return The agent.
+   */
+  @java.lang.Override
+  public java.lang.String getAgent() {
+    java.lang.Object ref = agent_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      agent_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 11 [json_name = "agent"];</code>
+   * @return The bytes for agent.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getAgentBytes() {
+    java.lang.Object ref = agent_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      agent_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DISPOSITION_FIELD_NUMBER = 12;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object disposition_ = "";
+  /**
+   * <pre>
+   * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+   * "call-again". At most 64 characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 12 [json_name = "disposition"];</code>
+   * @return The disposition.
+   */
+  @java.lang.Override
+  public java.lang.String getDisposition() {
+    java.lang.Object ref = disposition_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      disposition_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+   * "call-again". At most 64 characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 12 [json_name = "disposition"];</code>
+   * @return The bytes for disposition.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getDispositionBytes() {
+    java.lang.Object ref = disposition_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      disposition_ = b;
       return b;
     } else {
       return (com.google.protobuf.ByteString) ref;
@@ -408,6 +506,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 10, detail_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agent_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 11, agent_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 12, disposition_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -455,6 +559,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(10, detail_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agent_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(11, agent_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(12, disposition_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -501,6 +611,10 @@ private static final long serialVersionUID = 0L;
         != other.getQ850Cause()) return false;
     if (!getDetail()
         .equals(other.getDetail())) return false;
+    if (!getAgent()
+        .equals(other.getAgent())) return false;
+    if (!getDisposition()
+        .equals(other.getDisposition())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -540,6 +654,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getQ850Cause();
     hash = (37 * hash) + DETAIL_FIELD_NUMBER;
     hash = (53 * hash) + getDetail().hashCode();
+    hash = (37 * hash) + AGENT_FIELD_NUMBER;
+    hash = (53 * hash) + getAgent().hashCode();
+    hash = (37 * hash) + DISPOSITION_FIELD_NUMBER;
+    hash = (53 * hash) + getDisposition().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -710,6 +828,8 @@ private static final long serialVersionUID = 0L;
       sipStatus_ = 0;
       q850Cause_ = 0;
       detail_ = "";
+      agent_ = "";
+      disposition_ = "";
       return this;
     }
 
@@ -785,6 +905,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000200) != 0)) {
         result.detail_ = detail_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.agent_ = agent_;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.disposition_ = disposition_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -865,6 +991,16 @@ private static final long serialVersionUID = 0L;
       if (!other.getDetail().isEmpty()) {
         detail_ = other.detail_;
         bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      if (!other.getAgent().isEmpty()) {
+        agent_ = other.agent_;
+        bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      if (!other.getDisposition().isEmpty()) {
+        disposition_ = other.disposition_;
+        bitField0_ |= 0x00000800;
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -951,6 +1087,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000200;
               break;
             } // case 82
+            case 90: {
+              agent_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 90
+            case 98: {
+              disposition_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 98
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1896,7 +2042,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object detail_ = "";
     /**
      * <pre>
-     * What the dialer had to say about it. At most 512 characters.
+     * Details that the dialer has reported. At most 512 characters.
      * </pre>
      *
      * <code>string detail = 10 [json_name = "detail"];</code>
@@ -1916,7 +2062,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the dialer had to say about it. At most 512 characters.
+     * Details that the dialer has reported. At most 512 characters.
      * </pre>
      *
      * <code>string detail = 10 [json_name = "detail"];</code>
@@ -1937,7 +2083,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the dialer had to say about it. At most 512 characters.
+     * Details that the dialer has reported. At most 512 characters.
      * </pre>
      *
      * <code>string detail = 10 [json_name = "detail"];</code>
@@ -1954,7 +2100,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the dialer had to say about it. At most 512 characters.
+     * Details that the dialer has reported. At most 512 characters.
      * </pre>
      *
      * <code>string detail = 10 [json_name = "detail"];</code>
@@ -1968,7 +2114,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What the dialer had to say about it. At most 512 characters.
+     * Details that the dialer has reported. At most 512 characters.
      * </pre>
      *
      * <code>string detail = 10 [json_name = "detail"];</code>
@@ -1981,6 +2127,195 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       detail_ = value;
       bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object agent_ = "";
+    /**
+     * <pre>
+     * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 11 [json_name = "agent"];</code>
+     * @return The agent.
+     */
+    public java.lang.String getAgent() {
+      java.lang.Object ref = agent_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        agent_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 11 [json_name = "agent"];</code>
+     * @return The bytes for agent.
+     */
+    public com.google.protobuf.ByteString
+        getAgentBytes() {
+      java.lang.Object ref = agent_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        agent_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 11 [json_name = "agent"];</code>
+     * @param value The agent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgent(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      agent_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 11 [json_name = "agent"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAgent() {
+      agent_ = getDefaultInstance().getAgent();
+      bitField0_ = (bitField0_ & ~0x00000400);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 11 [json_name = "agent"];</code>
+     * @param value The bytes for agent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      agent_ = value;
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object disposition_ = "";
+    /**
+     * <pre>
+     * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+     * "call-again". At most 64 characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 12 [json_name = "disposition"];</code>
+     * @return The disposition.
+     */
+    public java.lang.String getDisposition() {
+      java.lang.Object ref = disposition_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        disposition_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+     * "call-again". At most 64 characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 12 [json_name = "disposition"];</code>
+     * @return The bytes for disposition.
+     */
+    public com.google.protobuf.ByteString
+        getDispositionBytes() {
+      java.lang.Object ref = disposition_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        disposition_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+     * "call-again". At most 64 characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 12 [json_name = "disposition"];</code>
+     * @param value The disposition to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDisposition(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      disposition_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+     * "call-again". At most 64 characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 12 [json_name = "disposition"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDisposition() {
+      disposition_ = getDefaultInstance().getDisposition();
+      bitField0_ = (bitField0_ & ~0x00000800);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+     * "call-again". At most 64 characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 12 [json_name = "disposition"];</code>
+     * @param value The bytes for disposition to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDispositionBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      disposition_ = value;
+      bitField0_ |= 0x00000800;
       onChanged();
       return this;
     }

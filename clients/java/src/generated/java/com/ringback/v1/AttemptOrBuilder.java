@@ -187,7 +187,7 @@ public interface AttemptOrBuilder extends
 
   /**
    * <pre>
-   * What the dialer had to say about it. At most 512 characters.
+   * Details that the dialer has reported. At most 512 characters.
    * </pre>
    *
    * <code>string detail = 10 [json_name = "detail"];</code>
@@ -196,7 +196,7 @@ public interface AttemptOrBuilder extends
   java.lang.String getDetail();
   /**
    * <pre>
-   * What the dialer had to say about it. At most 512 characters.
+   * Details that the dialer has reported. At most 512 characters.
    * </pre>
    *
    * <code>string detail = 10 [json_name = "detail"];</code>
@@ -204,4 +204,46 @@ public interface AttemptOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDetailBytes();
+
+  /**
+   * <pre>
+   * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 11 [json_name = "agent"];</code>
+   * @return The agent.
+   */
+  java.lang.String getAgent();
+  /**
+   * <pre>
+   * The agent who took part in the call, as the dialer has reported. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 11 [json_name = "agent"];</code>
+   * @return The bytes for agent.
+   */
+  com.google.protobuf.ByteString
+      getAgentBytes();
+
+  /**
+   * <pre>
+   * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+   * "call-again". At most 64 characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 12 [json_name = "disposition"];</code>
+   * @return The disposition.
+   */
+  java.lang.String getDisposition();
+  /**
+   * <pre>
+   * What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
+   * "call-again". At most 64 characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 12 [json_name = "disposition"];</code>
+   * @return The bytes for disposition.
+   */
+  com.google.protobuf.ByteString
+      getDispositionBytes();
 }

@@ -24,7 +24,7 @@ public enum AttemptProgress
   /**
    * <pre>
    * The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-   * OK; if the answer then says `cancel_requested`, do not place the call any more.
+   * OK; if the response then says `cancel_requested`, do not place the call any more.
    * </pre>
    *
    * <code>ATTEMPT_PROGRESS_DIALING = 1;</code>
@@ -60,7 +60,7 @@ public enum AttemptProgress
   /**
    * <pre>
    * The call is about to be placed. Starts the attempt: `attempt_count` grows, the state is DIALING. A repetition is
-   * OK; if the answer then says `cancel_requested`, do not place the call any more.
+   * OK; if the response then says `cancel_requested`, do not place the call any more.
    * </pre>
    *
    * <code>ATTEMPT_PROGRESS_DIALING = 1;</code>

@@ -49,7 +49,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<com.ringback.v1.CreateCallbackRequest> requests_;
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -60,7 +60,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -72,7 +72,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -83,7 +83,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -94,7 +94,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -103,6 +103,22 @@ private static final long serialVersionUID = 0L;
   public com.ringback.v1.CreateCallbackRequestOrBuilder getRequestsOrBuilder(
       int index) {
     return requests_.get(index);
+  }
+
+  public static final int INCLUDE_CALLBACKS_FIELD_NUMBER = 2;
+  private boolean includeCallbacks_ = false;
+  /**
+   * <pre>
+   * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
+   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+   * </pre>
+   *
+   * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
+   * @return The includeCallbacks.
+   */
+  @java.lang.Override
+  public boolean getIncludeCallbacks() {
+    return includeCallbacks_;
   }
 
   private byte memoizedIsInitialized = -1;
@@ -122,6 +138,9 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < requests_.size(); i++) {
       output.writeMessage(1, requests_.get(i));
     }
+    if (includeCallbacks_ != false) {
+      output.writeBool(2, includeCallbacks_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -134,6 +153,10 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < requests_.size(); i++) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(1, requests_.get(i));
+    }
+    if (includeCallbacks_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(2, includeCallbacks_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -152,6 +175,8 @@ private static final long serialVersionUID = 0L;
 
     if (!getRequestsList()
         .equals(other.getRequestsList())) return false;
+    if (getIncludeCallbacks()
+        != other.getIncludeCallbacks()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -167,6 +192,9 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + REQUESTS_FIELD_NUMBER;
       hash = (53 * hash) + getRequestsList().hashCode();
     }
+    hash = (37 * hash) + INCLUDE_CALLBACKS_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getIncludeCallbacks());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -309,6 +337,7 @@ private static final long serialVersionUID = 0L;
         requestsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000001);
+      includeCallbacks_ = false;
       return this;
     }
 
@@ -355,6 +384,9 @@ private static final long serialVersionUID = 0L;
 
     private void buildPartial0(com.ringback.v1.BatchCreateCallbacksRequest result) {
       int from_bitField0_ = bitField0_;
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        result.includeCallbacks_ = includeCallbacks_;
+      }
     }
 
     @java.lang.Override
@@ -427,6 +459,9 @@ private static final long serialVersionUID = 0L;
           }
         }
       }
+      if (other.getIncludeCallbacks() != false) {
+        setIncludeCallbacks(other.getIncludeCallbacks());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -466,6 +501,11 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 10
+            case 16: {
+              includeCallbacks_ = input.readBool();
+              bitField0_ |= 0x00000002;
+              break;
+            } // case 16
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -497,7 +537,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -511,7 +551,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -525,7 +565,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -539,7 +579,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -560,7 +600,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -578,7 +618,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -598,7 +638,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -619,7 +659,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -637,7 +677,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -655,7 +695,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -674,7 +714,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -691,7 +731,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -708,7 +748,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -719,7 +759,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -733,7 +773,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -748,7 +788,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -759,7 +799,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -771,7 +811,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000. The whole message must stay under 4 MiB.
+     * Required. 1 to 1000.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -793,6 +833,53 @@ private static final long serialVersionUID = 0L;
         requests_ = null;
       }
       return requestsBuilder_;
+    }
+
+    private boolean includeCallbacks_ ;
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
+     * @return The includeCallbacks.
+     */
+    @java.lang.Override
+    public boolean getIncludeCallbacks() {
+      return includeCallbacks_;
+    }
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
+     * @param value The includeCallbacks to set.
+     * @return This builder for chaining.
+     */
+    public Builder setIncludeCallbacks(boolean value) {
+
+      includeCallbacks_ = value;
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearIncludeCallbacks() {
+      bitField0_ = (bitField0_ & ~0x00000002);
+      includeCallbacks_ = false;
+      onChanged();
+      return this;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -10,7 +10,7 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -19,7 +19,7 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
       getRequestsList();
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -27,7 +27,7 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
   com.ringback.v1.CreateCallbackRequest getRequests(int index);
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -35,7 +35,7 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
   int getRequestsCount();
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
@@ -44,11 +44,22 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
       getRequestsOrBuilderList();
   /**
    * <pre>
-   * 1 to 1000. The whole message must stay under 4 MiB.
+   * Required. 1 to 1000.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackRequest requests = 1 [json_name = "requests"];</code>
    */
   com.ringback.v1.CreateCallbackRequestOrBuilder getRequestsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
+   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+   * </pre>
+   *
+   * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
+   * @return The includeCallbacks.
+   */
+  boolean getIncludeCallbacks();
 }

@@ -49,8 +49,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<com.ringback.v1.CreateCallbackResult> results_;
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -61,8 +60,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -74,8 +72,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -86,8 +83,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -98,8 +94,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -502,8 +497,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -517,8 +511,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -532,8 +525,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -547,8 +539,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -569,8 +560,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -588,8 +578,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -609,8 +598,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -631,8 +619,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -650,8 +637,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -669,8 +655,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -689,8 +674,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -707,8 +691,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -725,8 +708,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -737,8 +719,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -752,8 +733,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -768,8 +748,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -780,8 +759,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -793,8 +771,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-     * most clients receive by default: raise that limit, or send smaller batches.
+     * One for each request, in the same order.
      * </pre>
      *
      * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>

@@ -10,8 +10,7 @@ public interface BatchCreateCallbacksResponseOrBuilder extends
 
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -20,8 +19,7 @@ public interface BatchCreateCallbacksResponseOrBuilder extends
       getResultsList();
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -29,8 +27,7 @@ public interface BatchCreateCallbacksResponseOrBuilder extends
   com.ringback.v1.CreateCallbackResult getResults(int index);
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -38,8 +35,7 @@ public interface BatchCreateCallbacksResponseOrBuilder extends
   int getResultsCount();
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>
@@ -48,8 +44,7 @@ public interface BatchCreateCallbacksResponseOrBuilder extends
       getResultsOrBuilderList();
   /**
    * <pre>
-   * One for each request, in the same order. With very long requests the answer can exceed the 4 MiB which
-   * most clients receive by default: raise that limit, or send smaller batches.
+   * One for each request, in the same order.
    * </pre>
    *
    * <code>repeated .ringback.v1.CreateCallbackResult results = 1 [json_name = "results"];</code>

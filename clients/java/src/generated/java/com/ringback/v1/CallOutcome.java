@@ -33,7 +33,7 @@ public enum CallOutcome
   CALL_OUTCOME_ANSWERED(1),
   /**
    * <pre>
-   * Engaged. SIP 486 or 600, Q.850 17. Retried by default.
+   * The line was engaged. SIP 486 or 600, Q.850 17. Retried by default.
    * </pre>
    *
    * <code>CALL_OUTCOME_BUSY = 2;</code>
@@ -84,7 +84,8 @@ public enum CallOutcome
   CALL_OUTCOME_MACHINE(7),
   /**
    * <pre>
-   * The target answered, but no agent was there to talk to them. Retried by default.
+   * The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+   * Retried by default.
    * </pre>
    *
    * <code>CALL_OUTCOME_ABANDONED = 8;</code>
@@ -94,7 +95,8 @@ public enum CallOutcome
    * <pre>
    * The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
    * lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+   * still ring, no callback to the same phone is leased until the `ring_timeout` is over.
    * </pre>
    *
    * <code>CALL_OUTCOME_INTERRUPTED = 9;</code>
@@ -146,7 +148,7 @@ public enum CallOutcome
   public static final int CALL_OUTCOME_ANSWERED_VALUE = 1;
   /**
    * <pre>
-   * Engaged. SIP 486 or 600, Q.850 17. Retried by default.
+   * The line was engaged. SIP 486 or 600, Q.850 17. Retried by default.
    * </pre>
    *
    * <code>CALL_OUTCOME_BUSY = 2;</code>
@@ -197,7 +199,8 @@ public enum CallOutcome
   public static final int CALL_OUTCOME_MACHINE_VALUE = 7;
   /**
    * <pre>
-   * The target answered, but no agent was there to talk to them. Retried by default.
+   * The agent was gone: the target answered with no agent there, or the agent hung up while the target rang.
+   * Retried by default.
    * </pre>
    *
    * <code>CALL_OUTCOME_ABANDONED = 8;</code>
@@ -207,7 +210,8 @@ public enum CallOutcome
    * <pre>
    * The dialer was lost while dialling, so the phone may have rung. Usually noted by the server, when a
    * lease runs out. Retried by default, not before the longer of `seconds_between_retries` and the
-   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED.
+   * service's `ring_timeout`. After CONNECTED it is only noted: the callback is COMPLETED. Since the phone may
+   * still ring, no callback to the same phone is leased until the `ring_timeout` is over.
    * </pre>
    *
    * <code>CALL_OUTCOME_INTERRUPTED = 9;</code>

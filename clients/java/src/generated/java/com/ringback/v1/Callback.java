@@ -103,9 +103,8 @@ private static final long serialVersionUID = 0L;
   private com.ringback.v1.CallbackRequest callbackRequest_;
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -117,9 +116,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -131,9 +129,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -462,8 +459,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.Timestamp queueTime_;
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -475,8 +472,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -488,8 +485,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -580,7 +577,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object cancelReason_ = "";
   /**
    * <pre>
-   * Why it was cancelled, as the one who cancelled it said.
+   * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
    * </pre>
    *
    * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -601,7 +598,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why it was cancelled, as the one who cancelled it said.
+   * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
    * </pre>
    *
    * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -683,8 +680,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object etag_ = "";
   /**
    * <pre>
-   * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-   * nobody else has changed it meanwhile.
+   * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+   * been changed meanwhile.
    * </pre>
    *
    * <code>string etag = 17 [json_name = "etag"];</code>
@@ -705,8 +702,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-   * nobody else has changed it meanwhile.
+   * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+   * been changed meanwhile.
    * </pre>
    *
    * <code>string etag = 17 [json_name = "etag"];</code>
@@ -1774,9 +1771,8 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.CallbackRequest, com.ringback.v1.CallbackRequest.Builder, com.ringback.v1.CallbackRequestOrBuilder> callbackRequestBuilder_;
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1787,9 +1783,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1804,9 +1799,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1826,9 +1820,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1846,9 +1839,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1873,9 +1865,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1892,9 +1883,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1906,9 +1896,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -1923,9 +1912,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-     * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-     * credential has one.
+     * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+     * where the credential has one.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -3047,8 +3035,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> queueTimeBuilder_;
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3059,8 +3047,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3075,8 +3063,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3096,8 +3084,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3115,8 +3103,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3141,8 +3129,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3159,8 +3147,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3172,8 +3160,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3188,8 +3176,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-     * QUEUED for the first time, and again while it is SCHEDULED.
+     * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+     * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -3525,7 +3513,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object cancelReason_ = "";
     /**
      * <pre>
-     * Why it was cancelled, as the one who cancelled it said.
+     * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
      * </pre>
      *
      * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -3545,7 +3533,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it was cancelled, as the one who cancelled it said.
+     * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
      * </pre>
      *
      * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -3566,7 +3554,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it was cancelled, as the one who cancelled it said.
+     * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
      * </pre>
      *
      * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -3583,7 +3571,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it was cancelled, as the one who cancelled it said.
+     * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
      * </pre>
      *
      * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -3597,7 +3585,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why it was cancelled, as the one who cancelled it said.
+     * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
      * </pre>
      *
      * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -3827,8 +3815,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object etag_ = "";
     /**
      * <pre>
-     * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-     * nobody else has changed it meanwhile.
+     * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+     * been changed meanwhile.
      * </pre>
      *
      * <code>string etag = 17 [json_name = "etag"];</code>
@@ -3848,8 +3836,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-     * nobody else has changed it meanwhile.
+     * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+     * been changed meanwhile.
      * </pre>
      *
      * <code>string etag = 17 [json_name = "etag"];</code>
@@ -3870,8 +3858,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-     * nobody else has changed it meanwhile.
+     * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+     * been changed meanwhile.
      * </pre>
      *
      * <code>string etag = 17 [json_name = "etag"];</code>
@@ -3888,8 +3876,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-     * nobody else has changed it meanwhile.
+     * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+     * been changed meanwhile.
      * </pre>
      *
      * <code>string etag = 17 [json_name = "etag"];</code>
@@ -3903,8 +3891,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-     * nobody else has changed it meanwhile.
+     * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+     * been changed meanwhile.
      * </pre>
      *
      * <code>string etag = 17 [json_name = "etag"];</code>

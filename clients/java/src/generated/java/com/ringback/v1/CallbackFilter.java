@@ -33,6 +33,8 @@ private static final long serialVersionUID = 0L;
     supervisors_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
     dialTarget_ = "";
+    serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -135,7 +137,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -147,7 +149,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -158,7 +160,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -170,7 +172,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -188,7 +190,8 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -200,7 +203,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -211,7 +215,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -223,7 +228,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -543,8 +549,8 @@ java.lang.String defaultValue) {
   private com.google.protobuf.Timestamp dueAfter_;
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -556,8 +562,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -569,8 +575,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -624,7 +630,8 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-   * its normal form.
+   * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+   * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -646,7 +653,8 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-   * its normal form.
+   * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+   * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -665,6 +673,63 @@ java.lang.String defaultValue) {
     } else {
       return (com.google.protobuf.ByteString) ref;
     }
+  }
+
+  public static final int SERVICE_SIPS_FIELD_NUMBER = 11;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList serviceSips_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @return A list containing the serviceSips.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getServiceSipsList() {
+    return serviceSips_;
+  }
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @return The count of serviceSips.
+   */
+  public int getServiceSipsCount() {
+    return serviceSips_.size();
+  }
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @param index The index of the element to return.
+   * @return The serviceSips at the given index.
+   */
+  public java.lang.String getServiceSips(int index) {
+    return serviceSips_.get(index);
+  }
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the serviceSips at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getServiceSipsBytes(int index) {
+    return serviceSips_.getByteString(index);
   }
 
   private byte memoizedIsInitialized = -1;
@@ -722,6 +787,9 @@ java.lang.String defaultValue) {
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(dialTarget_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 10, dialTarget_);
+    }
+    for (int i = 0; i < serviceSips_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 11, serviceSips_.getRaw(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -805,6 +873,14 @@ java.lang.String defaultValue) {
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(dialTarget_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(10, dialTarget_);
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < serviceSips_.size(); i++) {
+        dataSize += computeStringSizeNoTag(serviceSips_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getServiceSipsList().size();
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -844,6 +920,8 @@ java.lang.String defaultValue) {
     }
     if (!getDialTarget()
         .equals(other.getDialTarget())) return false;
+    if (!getServiceSipsList()
+        .equals(other.getServiceSipsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -893,6 +971,10 @@ java.lang.String defaultValue) {
     }
     hash = (37 * hash) + DIAL_TARGET_FIELD_NUMBER;
     hash = (53 * hash) + getDialTarget().hashCode();
+    if (getServiceSipsCount() > 0) {
+      hash = (37 * hash) + SERVICE_SIPS_FIELD_NUMBER;
+      hash = (53 * hash) + getServiceSipsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1089,6 +1171,8 @@ java.lang.String defaultValue) {
         dueBeforeBuilder_ = null;
       }
       dialTarget_ = "";
+      serviceSips_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -1176,6 +1260,10 @@ java.lang.String defaultValue) {
       }
       if (((from_bitField0_ & 0x00000200) != 0)) {
         result.dialTarget_ = dialTarget_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        serviceSips_.makeImmutable();
+        result.serviceSips_ = serviceSips_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1314,6 +1402,16 @@ java.lang.String defaultValue) {
         bitField0_ |= 0x00000200;
         onChanged();
       }
+      if (!other.serviceSips_.isEmpty()) {
+        if (serviceSips_.isEmpty()) {
+          serviceSips_ = other.serviceSips_;
+          bitField0_ |= 0x00000400;
+        } else {
+          ensureServiceSipsIsMutable();
+          serviceSips_.addAll(other.serviceSips_);
+        }
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1433,6 +1531,12 @@ java.lang.String defaultValue) {
               bitField0_ |= 0x00000200;
               break;
             } // case 82
+            case 90: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureServiceSipsIsMutable();
+              serviceSips_.add(s);
+              break;
+            } // case 90
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1772,7 +1876,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1785,7 +1889,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1796,7 +1900,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1808,7 +1912,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1821,7 +1925,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1840,7 +1944,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1858,7 +1962,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1876,7 +1980,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1891,7 +1995,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1919,7 +2023,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -1932,7 +2037,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -1943,7 +2049,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -1955,7 +2062,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -1968,7 +2076,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -1987,7 +2096,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2005,7 +2115,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2023,7 +2134,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2038,7 +2150,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+     * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+     * matches when its service is in `service_ids` or in `service_sips`.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2739,8 +2852,8 @@ java.lang.String defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> dueAfterBuilder_;
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2751,8 +2864,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2767,8 +2880,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2788,8 +2901,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2807,8 +2920,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2833,8 +2946,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2851,8 +2964,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2864,8 +2977,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2880,8 +2993,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-     * when that was unset or past: not the time of a retry.
+     * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+     * time when that was unset or past: not the time of a retry.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -3061,7 +3174,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-     * its normal form.
+     * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+     * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3082,7 +3196,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-     * its normal form.
+     * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+     * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3104,7 +3219,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-     * its normal form.
+     * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+     * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3122,7 +3238,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-     * its normal form.
+     * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+     * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3137,7 +3254,8 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-     * its normal form.
+     * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+     * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3150,6 +3268,162 @@ java.lang.String defaultValue) {
       checkByteStringIsUtf8(value);
       dialTarget_ = value;
       bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureServiceSipsIsMutable() {
+      if (!serviceSips_.isModifiable()) {
+        serviceSips_ = new com.google.protobuf.LazyStringArrayList(serviceSips_);
+      }
+      bitField0_ |= 0x00000400;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @return A list containing the serviceSips.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getServiceSipsList() {
+      serviceSips_.makeImmutable();
+      return serviceSips_;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @return The count of serviceSips.
+     */
+    public int getServiceSipsCount() {
+      return serviceSips_.size();
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param index The index of the element to return.
+     * @return The serviceSips at the given index.
+     */
+    public java.lang.String getServiceSips(int index) {
+      return serviceSips_.get(index);
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the serviceSips at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getServiceSipsBytes(int index) {
+      return serviceSips_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param index The index to set the value at.
+     * @param value The serviceSips to set.
+     * @return This builder for chaining.
+     */
+    public Builder setServiceSips(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureServiceSipsIsMutable();
+      serviceSips_.set(index, value);
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param value The serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addServiceSips(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureServiceSipsIsMutable();
+      serviceSips_.add(value);
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param values The serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllServiceSips(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureServiceSipsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, serviceSips_);
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearServiceSips() {
+      serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000400);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+     * nothing, without an error.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+     * @param value The bytes of the serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addServiceSipsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureServiceSipsIsMutable();
+      serviceSips_.add(value);
+      bitField0_ |= 0x00000400;
       onChanged();
       return this;
     }

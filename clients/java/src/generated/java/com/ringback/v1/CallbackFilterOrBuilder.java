@@ -54,7 +54,7 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -64,7 +64,7 @@ public interface CallbackFilterOrBuilder extends
       getCallerIdsList();
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -73,7 +73,7 @@ public interface CallbackFilterOrBuilder extends
   int getCallerIdsCount();
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -83,7 +83,7 @@ public interface CallbackFilterOrBuilder extends
   java.lang.String getCallerIds(int index);
   /**
    * <pre>
-   * Callbacks asked for by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -95,7 +95,8 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -105,7 +106,8 @@ public interface CallbackFilterOrBuilder extends
       getServiceIdsList();
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -114,7 +116,8 @@ public interface CallbackFilterOrBuilder extends
   int getServiceIdsCount();
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -124,7 +127,8 @@ public interface CallbackFilterOrBuilder extends
   java.lang.String getServiceIds(int index);
   /**
    * <pre>
-   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error.
+   * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
+   * matches when its service is in `service_ids` or in `service_sips`.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -329,8 +333,8 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -339,8 +343,8 @@ java.lang.String defaultValue);
   boolean hasDueAfter();
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -349,8 +353,8 @@ java.lang.String defaultValue);
   com.google.protobuf.Timestamp getDueAfter();
   /**
    * <pre>
-   * Callbacks due then or later. The due date is the one asked for or last rescheduled, or the creation time
-   * when that was unset or past: not the time of a retry.
+   * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
+   * time when that was unset or past: not the time of a retry.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -387,7 +391,8 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-   * its normal form.
+   * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+   * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -397,7 +402,8 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
-   * its normal form.
+   * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
+   * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -405,4 +411,49 @@ java.lang.String defaultValue);
    */
   com.google.protobuf.ByteString
       getDialTargetBytes();
+
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @return A list containing the serviceSips.
+   */
+  java.util.List<java.lang.String>
+      getServiceSipsList();
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @return The count of serviceSips.
+   */
+  int getServiceSipsCount();
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @param index The index of the element to return.
+   * @return The serviceSips at the given index.
+   */
+  java.lang.String getServiceSips(int index);
+  /**
+   * <pre>
+   * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
+   * nothing, without an error.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the serviceSips at the given index.
+   */
+  com.google.protobuf.ByteString
+      getServiceSipsBytes(int index);
 }

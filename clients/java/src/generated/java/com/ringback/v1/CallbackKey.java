@@ -152,7 +152,7 @@ private static final long serialVersionUID = 0L;
   public static final int EXTERNAL_TASK_FIELD_NUMBER = 2;
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -164,7 +164,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -179,7 +179,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -715,7 +715,7 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.ExternalTaskKey, com.ringback.v1.ExternalTaskKey.Builder, com.ringback.v1.ExternalTaskKeyOrBuilder> externalTaskBuilder_;
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -727,7 +727,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -749,7 +749,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -769,7 +769,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -787,7 +787,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -814,7 +814,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -837,7 +837,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -847,7 +847,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -865,7 +865,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The id that the asking system gave it. Either this or `callback_id` is required.
+     * The id that the calling system gave it. Either this or `callback_id` is required.
      * </pre>
      *
      * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>

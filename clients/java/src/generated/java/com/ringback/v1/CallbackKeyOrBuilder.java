@@ -39,7 +39,7 @@ public interface CallbackKeyOrBuilder extends
 
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -48,7 +48,7 @@ public interface CallbackKeyOrBuilder extends
   boolean hasExternalTask();
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>
@@ -57,7 +57,7 @@ public interface CallbackKeyOrBuilder extends
   com.ringback.v1.ExternalTaskKey getExternalTask();
   /**
    * <pre>
-   * The id that the asking system gave it. Either this or `callback_id` is required.
+   * The id that the calling system gave it. Either this or `callback_id` is required.
    * </pre>
    *
    * <code>.ringback.v1.ExternalTaskKey external_task = 2 [json_name = "externalTask"];</code>

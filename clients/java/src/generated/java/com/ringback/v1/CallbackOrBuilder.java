@@ -30,9 +30,8 @@ public interface CallbackOrBuilder extends
 
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -41,9 +40,8 @@ public interface CallbackOrBuilder extends
   boolean hasCallbackRequest();
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -52,9 +50,8 @@ public interface CallbackOrBuilder extends
   com.ringback.v1.CallbackRequest getCallbackRequest();
   /**
    * <pre>
-   * What was asked for. After a reschedule its `due_date`, `priority` and `target` are the last ones, and
-   * `alternative_target` is empty when the target was replaced. `caller_id` is always filled in where the
-   * credential has one.
+   * What was requested, with all changes that UpdateCallback has made since. `caller_id` is always filled in
+   * where the credential has one.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -262,8 +259,8 @@ public interface CallbackOrBuilder extends
 
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -272,8 +269,8 @@ public interface CallbackOrBuilder extends
   boolean hasQueueTime();
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -282,8 +279,8 @@ public interface CallbackOrBuilder extends
   com.google.protobuf.Timestamp getQueueTime();
   /**
    * <pre>
-   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it. Unset until it is
-   * QUEUED for the first time, and again while it is SCHEDULED.
+   * When it last went from SCHEDULED to QUEUED. Giving a lease back does not change it, and a new priority does
+   * not either. Unset until it is QUEUED for the first time, and again while it is SCHEDULED.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp queue_time = 11 [json_name = "queueTime"];</code>
@@ -346,7 +343,7 @@ public interface CallbackOrBuilder extends
 
   /**
    * <pre>
-   * Why it was cancelled, as the one who cancelled it said.
+   * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
    * </pre>
    *
    * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -355,7 +352,7 @@ public interface CallbackOrBuilder extends
   java.lang.String getCancelReason();
   /**
    * <pre>
-   * Why it was cancelled, as the one who cancelled it said.
+   * Why it was cancelled: the `reason` of CancelCallback or ResolveCallbacks. At most 512 characters.
    * </pre>
    *
    * <code>string cancel_reason = 14 [json_name = "cancelReason"];</code>
@@ -406,8 +403,8 @@ public interface CallbackOrBuilder extends
 
   /**
    * <pre>
-   * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-   * nobody else has changed it meanwhile.
+   * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+   * been changed meanwhile.
    * </pre>
    *
    * <code>string etag = 17 [json_name = "etag"];</code>
@@ -416,8 +413,8 @@ public interface CallbackOrBuilder extends
   java.lang.String getEtag();
   /**
    * <pre>
-   * Names this revision. Give it to CancelCallback or RescheduleCallback to change the callback only if
-   * nobody else has changed it meanwhile.
+   * Names this revision. Given to CancelCallback or UpdateCallback, it makes sure that the callback has not
+   * been changed meanwhile.
    * </pre>
    *
    * <code>string etag = 17 [json_name = "etag"];</code>

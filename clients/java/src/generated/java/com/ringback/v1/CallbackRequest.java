@@ -6,8 +6,7 @@ package com.ringback.v1;
 
 /**
  * <pre>
- * What a system asks for: phone this target, on behalf of this service, in this way. A stored request
- * changes only through RescheduleCallback.
+ * A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
  * </pre>
  *
  * Protobuf type {@code ringback.v1.CallbackRequest}
@@ -114,9 +113,10 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-   * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-   * `Callback.dial_target` for what it becomes.
+   * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+   * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+   * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -138,9 +138,10 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-   * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-   * `Callback.dial_target` for what it becomes.
+   * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+   * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+   * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -167,7 +168,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form as `target`.
+   * of an incoming call. Same form and limit as `target`. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -189,7 +190,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form as `target`.
+   * of an incoming call. Same form and limit as `target`. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -243,7 +244,7 @@ private static final long serialVersionUID = 0L;
   private int secondsBetweenRetries_ = 0;
   /**
    * <pre>
-   * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+   * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
    * start of the next. 0 to 604800 (7 days).
    * </pre>
    *
@@ -256,7 +257,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+   * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
    * start of the next. 0 to 604800 (7 days).
    * </pre>
    *
@@ -401,8 +402,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object incomingServiceSipUri_ = "";
   /**
    * <pre>
-   * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-   * to the dialer. At most 255 characters.
+   * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+   * and handed to the dialer. At most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -423,8 +424,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-   * to the dialer. At most 255 characters.
+   * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+   * and handed to the dialer. At most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -449,7 +450,7 @@ private static final long serialVersionUID = 0L;
   private int priority_ = 0;
   /**
    * <pre>
-   * Required.
+   * Required. How urgent it is, compared with the others of its service that are due.
    * </pre>
    *
    * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -460,7 +461,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required.
+   * Required. How urgent it is, compared with the others of its service that are due.
    * </pre>
    *
    * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -477,7 +478,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters.
+   * the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -499,7 +500,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters.
+   * the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -564,7 +565,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-   * 128 characters.
+   * 128 characters. Empty: none.
    * </pre>
    *
    * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -586,7 +587,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-   * 128 characters.
+   * 128 characters. Empty: none.
    * </pre>
    *
    * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -612,7 +613,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object description_ = "";
   /**
    * <pre>
-   * What it is about. Shown to the agent. At most 150 characters.
+   * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
    * </pre>
    *
    * <code>string description = 12 [json_name = "description"];</code>
@@ -633,7 +634,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * What it is about. Shown to the agent. At most 150 characters.
+   * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
    * </pre>
    *
    * <code>string description = 12 [json_name = "description"];</code>
@@ -659,9 +660,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object externalTaskId_ = "";
   /**
    * <pre>
-   * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+   * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
    * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-   * idempotent, and works as a key wherever a callback is named.
+   * idempotent, and works as a key wherever a callback is named. Empty: none.
    * </pre>
    *
    * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -682,9 +683,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+   * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
    * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-   * idempotent, and works as a key wherever a callback is named.
+   * idempotent, and works as a key wherever a callback is named. Empty: none.
    * </pre>
    *
    * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -710,7 +711,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object callerId_ = "";
   /**
    * <pre>
-   * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+   * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+   * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
    * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
    * it empty, and empty is then a caller like any other. One for which the credential may not speak is
    * NOT_ALLOWED.
@@ -734,7 +736,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+   * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+   * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
    * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
    * it empty, and empty is then a caller like any other. One for which the credential may not speak is
    * NOT_ALLOWED.
@@ -830,7 +833,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -852,7 +855,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -864,7 +867,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -883,7 +886,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -1262,8 +1265,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * What a system asks for: phone this target, on behalf of this service, in this way. A stored request
-   * changes only through RescheduleCallback.
+   * A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
    * </pre>
    *
    * Protobuf type {@code ringback.v1.CallbackRequest}
@@ -1717,9 +1719,10 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-     * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-     * `Callback.dial_target` for what it becomes.
+     * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+     * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+     * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -1740,9 +1743,10 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-     * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-     * `Callback.dial_target` for what it becomes.
+     * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+     * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+     * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -1764,9 +1768,10 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-     * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-     * `Callback.dial_target` for what it becomes.
+     * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+     * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+     * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -1784,9 +1789,10 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-     * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-     * `Callback.dial_target` for what it becomes.
+     * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+     * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+     * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -1801,9 +1807,10 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-     * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-     * `Callback.dial_target` for what it becomes.
+     * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+     * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+     * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+     * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -1824,7 +1831,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form as `target`.
+     * of an incoming call. Same form and limit as `target`. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1845,7 +1852,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form as `target`.
+     * of an incoming call. Same form and limit as `target`. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1867,7 +1874,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form as `target`.
+     * of an incoming call. Same form and limit as `target`. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1885,7 +1892,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form as `target`.
+     * of an incoming call. Same form and limit as `target`. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1900,7 +1907,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form as `target`.
+     * of an incoming call. Same form and limit as `target`. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1980,7 +1987,7 @@ java.lang.String defaultValue) {
     private int secondsBetweenRetries_ ;
     /**
      * <pre>
-     * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+     * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
      * start of the next. 0 to 604800 (7 days).
      * </pre>
      *
@@ -1993,7 +2000,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+     * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
      * start of the next. 0 to 604800 (7 days).
      * </pre>
      *
@@ -2006,7 +2013,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+     * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
      * start of the next. 0 to 604800 (7 days).
      * </pre>
      *
@@ -2023,7 +2030,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+     * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
      * start of the next. 0 to 604800 (7 days).
      * </pre>
      *
@@ -2274,8 +2281,8 @@ java.lang.String defaultValue) {
     private java.lang.Object incomingServiceSipUri_ = "";
     /**
      * <pre>
-     * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-     * to the dialer. At most 255 characters.
+     * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+     * and handed to the dialer. At most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -2295,8 +2302,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-     * to the dialer. At most 255 characters.
+     * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+     * and handed to the dialer. At most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -2317,8 +2324,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-     * to the dialer. At most 255 characters.
+     * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+     * and handed to the dialer. At most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -2335,8 +2342,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-     * to the dialer. At most 255 characters.
+     * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+     * and handed to the dialer. At most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -2350,8 +2357,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-     * to the dialer. At most 255 characters.
+     * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+     * and handed to the dialer. At most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -2371,7 +2378,7 @@ java.lang.String defaultValue) {
     private int priority_ = 0;
     /**
      * <pre>
-     * Required.
+     * Required. How urgent it is, compared with the others of its service that are due.
      * </pre>
      *
      * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -2382,7 +2389,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required.
+     * Required. How urgent it is, compared with the others of its service that are due.
      * </pre>
      *
      * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -2397,7 +2404,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required.
+     * Required. How urgent it is, compared with the others of its service that are due.
      * </pre>
      *
      * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -2410,7 +2417,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required.
+     * Required. How urgent it is, compared with the others of its service that are due.
      * </pre>
      *
      * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -2428,7 +2435,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Required.
+     * Required. How urgent it is, compared with the others of its service that are due.
      * </pre>
      *
      * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -2445,7 +2452,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters.
+     * the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2466,7 +2473,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters.
+     * the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2488,7 +2495,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters.
+     * the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2506,7 +2513,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters.
+     * the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2521,7 +2528,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-     * the server. At most 2048 characters.
+     * the server. At most 2048 characters. Empty: none.
      * </pre>
      *
      * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -2699,7 +2706,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-     * 128 characters.
+     * 128 characters. Empty: none.
      * </pre>
      *
      * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -2720,7 +2727,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-     * 128 characters.
+     * 128 characters. Empty: none.
      * </pre>
      *
      * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -2742,7 +2749,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-     * 128 characters.
+     * 128 characters. Empty: none.
      * </pre>
      *
      * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -2760,7 +2767,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-     * 128 characters.
+     * 128 characters. Empty: none.
      * </pre>
      *
      * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -2775,7 +2782,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-     * 128 characters.
+     * 128 characters. Empty: none.
      * </pre>
      *
      * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -2795,7 +2802,7 @@ java.lang.String defaultValue) {
     private java.lang.Object description_ = "";
     /**
      * <pre>
-     * What it is about. Shown to the agent. At most 150 characters.
+     * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
      * </pre>
      *
      * <code>string description = 12 [json_name = "description"];</code>
@@ -2815,7 +2822,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What it is about. Shown to the agent. At most 150 characters.
+     * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
      * </pre>
      *
      * <code>string description = 12 [json_name = "description"];</code>
@@ -2836,7 +2843,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What it is about. Shown to the agent. At most 150 characters.
+     * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
      * </pre>
      *
      * <code>string description = 12 [json_name = "description"];</code>
@@ -2853,7 +2860,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What it is about. Shown to the agent. At most 150 characters.
+     * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
      * </pre>
      *
      * <code>string description = 12 [json_name = "description"];</code>
@@ -2867,7 +2874,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * What it is about. Shown to the agent. At most 150 characters.
+     * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
      * </pre>
      *
      * <code>string description = 12 [json_name = "description"];</code>
@@ -2887,9 +2894,9 @@ java.lang.String defaultValue) {
     private java.lang.Object externalTaskId_ = "";
     /**
      * <pre>
-     * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+     * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
      * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-     * idempotent, and works as a key wherever a callback is named.
+     * idempotent, and works as a key wherever a callback is named. Empty: none.
      * </pre>
      *
      * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -2909,9 +2916,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+     * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
      * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-     * idempotent, and works as a key wherever a callback is named.
+     * idempotent, and works as a key wherever a callback is named. Empty: none.
      * </pre>
      *
      * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -2932,9 +2939,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+     * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
      * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-     * idempotent, and works as a key wherever a callback is named.
+     * idempotent, and works as a key wherever a callback is named. Empty: none.
      * </pre>
      *
      * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -2951,9 +2958,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+     * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
      * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-     * idempotent, and works as a key wherever a callback is named.
+     * idempotent, and works as a key wherever a callback is named. Empty: none.
      * </pre>
      *
      * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -2967,9 +2974,9 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+     * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
      * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-     * idempotent, and works as a key wherever a callback is named.
+     * idempotent, and works as a key wherever a callback is named. Empty: none.
      * </pre>
      *
      * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -2989,7 +2996,8 @@ java.lang.String defaultValue) {
     private java.lang.Object callerId_ = "";
     /**
      * <pre>
-     * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+     * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+     * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
      * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
      * it empty, and empty is then a caller like any other. One for which the credential may not speak is
      * NOT_ALLOWED.
@@ -3012,7 +3020,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+     * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+     * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
      * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
      * it empty, and empty is then a caller like any other. One for which the credential may not speak is
      * NOT_ALLOWED.
@@ -3036,7 +3045,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+     * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+     * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
      * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
      * it empty, and empty is then a caller like any other. One for which the credential may not speak is
      * NOT_ALLOWED.
@@ -3056,7 +3066,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+     * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+     * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
      * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
      * it empty, and empty is then a caller like any other. One for which the credential may not speak is
      * NOT_ALLOWED.
@@ -3073,7 +3084,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+     * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+     * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
      * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
      * it empty, and empty is then a caller like any other. One for which the credential may not speak is
      * NOT_ALLOWED.
@@ -3296,7 +3308,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3318,7 +3330,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3330,7 +3342,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3349,7 +3361,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3374,7 +3386,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3398,7 +3410,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *
@@ -3416,7 +3428,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+     * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
      * values of at most 128.
      * </pre>
      *

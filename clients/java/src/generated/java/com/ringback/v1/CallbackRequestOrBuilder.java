@@ -11,9 +11,10 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-   * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-   * `Callback.dial_target` for what it becomes.
+   * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+   * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+   * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -23,9 +24,10 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * Required. Whom to phone: a `sip:` or `sips:` URI, or `tel:` with a global number such as
-   * `tel:+41785556677`. A space after the colon is accepted, and visual separators in a number are dropped.
-   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password. At most 255 characters. See
-   * `Callback.dial_target` for what it becomes.
+   * `tel:+41785556677`. Where the service has a `default_region`, a national number such as `tel:0785556677`
+   * is taken as one of it. A space after the colon is accepted, and visual separators in a number are dropped.
+   * A `tel:` URI may have no parameter but `ext`, a SIP URI no password, and no URI a control character, also
+   * none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -37,7 +39,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form as `target`.
+   * of an incoming call. Same form and limit as `target`. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -47,7 +49,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form as `target`.
+   * of an incoming call. Same form and limit as `target`. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -79,7 +81,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+   * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
    * start of the next. 0 to 604800 (7 days).
    * </pre>
    *
@@ -89,7 +91,7 @@ public interface CallbackRequestOrBuilder extends
   boolean hasSecondsBetweenRetries();
   /**
    * <pre>
-   * Required, zero included. The *minimum* time in seconds from the end of an unsuccessful attempt to the
+   * Required, zero included. The *minimum* time, in seconds, from the end of an unsuccessful attempt to the
    * start of the next. 0 to 604800 (7 days).
    * </pre>
    *
@@ -158,8 +160,8 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-   * to the dialer. At most 255 characters.
+   * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+   * and handed to the dialer. At most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -168,8 +170,8 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getIncomingServiceSipUri();
   /**
    * <pre>
-   * The SIP URI of the service session out of which the request comes, when there is one. Kept and handed
-   * to the dialer. At most 255 characters.
+   * The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
+   * and handed to the dialer. At most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string incoming_service_sip_uri = 7 [json_name = "incomingServiceSipUri"];</code>
@@ -180,7 +182,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required.
+   * Required. How urgent it is, compared with the others of its service that are due.
    * </pre>
    *
    * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -189,7 +191,7 @@ public interface CallbackRequestOrBuilder extends
   int getPriorityValue();
   /**
    * <pre>
-   * Required.
+   * Required. How urgent it is, compared with the others of its service that are due.
    * </pre>
    *
    * <code>.ringback.v1.Priority priority = 8 [json_name = "priority"];</code>
@@ -200,7 +202,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters.
+   * the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -210,7 +212,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * An `https:` or `http:` URL which the agent's desktop can open. Handed to the dialer, never opened by
-   * the server. At most 2048 characters.
+   * the server. At most 2048 characters. Empty: none.
    * </pre>
    *
    * <code>string context_url = 9 [json_name = "contextUrl"];</code>
@@ -249,7 +251,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-   * 128 characters.
+   * 128 characters. Empty: none.
    * </pre>
    *
    * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -259,7 +261,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The supervisor responsible for it. Kept, handed to the dialer, and a field of CallbackFilter. At most
-   * 128 characters.
+   * 128 characters. Empty: none.
    * </pre>
    *
    * <code>string supervisor = 11 [json_name = "supervisor"];</code>
@@ -270,7 +272,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * What it is about. Shown to the agent. At most 150 characters.
+   * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
    * </pre>
    *
    * <code>string description = 12 [json_name = "description"];</code>
@@ -279,7 +281,7 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getDescription();
   /**
    * <pre>
-   * What it is about. Shown to the agent. At most 150 characters.
+   * What it is about, in words. Shown to the agent. At most 150 characters. Empty: none.
    * </pre>
    *
    * <code>string description = 12 [json_name = "description"];</code>
@@ -290,9 +292,9 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+   * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
    * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-   * idempotent, and works as a key wherever a callback is named.
+   * idempotent, and works as a key wherever a callback is named. Empty: none.
    * </pre>
    *
    * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -301,9 +303,9 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getExternalTaskId();
   /**
    * <pre>
-   * The asking system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
+   * The calling system's own id for it, at most 128 characters. Unique per `caller_id` for as long as the
    * server keeps the callback: a setting, by default 30 days after its end. It makes CreateCallback
-   * idempotent, and works as a key wherever a callback is named.
+   * idempotent, and works as a key wherever a callback is named. Empty: none.
    * </pre>
    *
    * <code>string external_task_id = 13 [json_name = "externalTaskId"];</code>
@@ -314,7 +316,8 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+   * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+   * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
    * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
    * it empty, and empty is then a caller like any other. One for which the credential may not speak is
    * NOT_ALLOWED.
@@ -326,7 +329,8 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getCallerId();
   /**
    * <pre>
-   * Which *system* asks. Not a telephone caller ID. At most 64 characters of `A-Z a-z 0-9 . _ -`.
+   * Which *system* requests it, such as "crm-zurich". Not a telephone caller ID. At most 128 characters: letters
+   * `A-Z a-z`, digits `0-9`, blanks and `+ . - _ &#64; /`.
    * Empty: the credential's own caller id, which is then filled in. A server without authentication leaves
    * it empty, and empty is then a caller like any other. One for which the credential may not speak is
    * NOT_ALLOWED.
@@ -373,7 +377,7 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -382,7 +386,7 @@ public interface CallbackRequestOrBuilder extends
   int getLabelsCount();
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -398,7 +402,7 @@ public interface CallbackRequestOrBuilder extends
   getLabels();
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -408,7 +412,7 @@ public interface CallbackRequestOrBuilder extends
   getLabelsMap();
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *
@@ -421,7 +425,7 @@ java.lang.String getLabelsOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * The asking system's own marks, for filters and dashboards. At most 16; keys of 1 to 63 characters,
+   * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
    * values of at most 128.
    * </pre>
    *

@@ -90,7 +90,7 @@ public enum CallbackState
   CALLBACK_STATE_FAILED(8),
   /**
    * <pre>
-   * Terminal: somebody cancelled it, see `cancel_reason`.
+   * Terminal: it was cancelled, see `cancel_reason`.
    * </pre>
    *
    * <code>CALLBACK_STATE_CANCELLED = 9;</code>
@@ -184,7 +184,7 @@ public enum CallbackState
   public static final int CALLBACK_STATE_FAILED_VALUE = 8;
   /**
    * <pre>
-   * Terminal: somebody cancelled it, see `cancel_reason`.
+   * Terminal: it was cancelled, see `cancel_reason`.
    * </pre>
    *
    * <code>CALLBACK_STATE_CANCELLED = 9;</code>

@@ -4,25 +4,26 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * Takes callback requests and tells what became of them.
- * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
- * and no phone ever shows it.
+ * Takes callback requests, and returns and streams what has become of them.
+ * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+ * ever shows it.
  * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
  * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
  * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
- * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+ * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
  * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
  * `external_task_id`, a `request_id` does the same. With neither, every request is a new
  * callback.
  * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
  * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
  * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
- * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+ * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
  * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
- * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+ * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
  * second time, when the response with their token did not arrive; the larger `revision` wins.
- * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
- * 4 MiB.
+ * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+ * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+ * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -188,35 +189,35 @@ public final class CallbacksServiceGrpc {
     return getCancelCallbackMethod;
   }
 
-  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.RescheduleCallbackRequest,
-      com.ringback.v1.RescheduleCallbackResponse> getRescheduleCallbackMethod;
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.UpdateCallbackRequest,
+      com.ringback.v1.UpdateCallbackResponse> getUpdateCallbackMethod;
 
   @io.grpc.stub.annotations.RpcMethod(
-      fullMethodName = SERVICE_NAME + '/' + "RescheduleCallback",
-      requestType = com.ringback.v1.RescheduleCallbackRequest.class,
-      responseType = com.ringback.v1.RescheduleCallbackResponse.class,
+      fullMethodName = SERVICE_NAME + '/' + "UpdateCallback",
+      requestType = com.ringback.v1.UpdateCallbackRequest.class,
+      responseType = com.ringback.v1.UpdateCallbackResponse.class,
       methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
-  public static io.grpc.MethodDescriptor<com.ringback.v1.RescheduleCallbackRequest,
-      com.ringback.v1.RescheduleCallbackResponse> getRescheduleCallbackMethod() {
-    io.grpc.MethodDescriptor<com.ringback.v1.RescheduleCallbackRequest, com.ringback.v1.RescheduleCallbackResponse> getRescheduleCallbackMethod;
-    if ((getRescheduleCallbackMethod = CallbacksServiceGrpc.getRescheduleCallbackMethod) == null) {
+  public static io.grpc.MethodDescriptor<com.ringback.v1.UpdateCallbackRequest,
+      com.ringback.v1.UpdateCallbackResponse> getUpdateCallbackMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.UpdateCallbackRequest, com.ringback.v1.UpdateCallbackResponse> getUpdateCallbackMethod;
+    if ((getUpdateCallbackMethod = CallbacksServiceGrpc.getUpdateCallbackMethod) == null) {
       synchronized (CallbacksServiceGrpc.class) {
-        if ((getRescheduleCallbackMethod = CallbacksServiceGrpc.getRescheduleCallbackMethod) == null) {
-          CallbacksServiceGrpc.getRescheduleCallbackMethod = getRescheduleCallbackMethod =
-              io.grpc.MethodDescriptor.<com.ringback.v1.RescheduleCallbackRequest, com.ringback.v1.RescheduleCallbackResponse>newBuilder()
+        if ((getUpdateCallbackMethod = CallbacksServiceGrpc.getUpdateCallbackMethod) == null) {
+          CallbacksServiceGrpc.getUpdateCallbackMethod = getUpdateCallbackMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.UpdateCallbackRequest, com.ringback.v1.UpdateCallbackResponse>newBuilder()
               .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
-              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "RescheduleCallback"))
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "UpdateCallback"))
               .setSampledToLocalTracing(true)
               .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
-                  com.ringback.v1.RescheduleCallbackRequest.getDefaultInstance()))
+                  com.ringback.v1.UpdateCallbackRequest.getDefaultInstance()))
               .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
-                  com.ringback.v1.RescheduleCallbackResponse.getDefaultInstance()))
-              .setSchemaDescriptor(new CallbacksServiceMethodDescriptorSupplier("RescheduleCallback"))
+                  com.ringback.v1.UpdateCallbackResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new CallbacksServiceMethodDescriptorSupplier("UpdateCallback"))
               .build();
         }
       }
     }
-    return getRescheduleCallbackMethod;
+    return getUpdateCallbackMethod;
   }
 
   private static volatile io.grpc.MethodDescriptor<com.ringback.v1.ResolveCallbacksRequest,
@@ -342,25 +343,26 @@ public final class CallbacksServiceGrpc {
 
   /**
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public interface AsyncService {
@@ -382,8 +384,9 @@ public final class CallbacksServiceGrpc {
      * Takes up to 1000 callback requests in one call. Each succeeds or fails for itself, as if sent alone, in
      * the order given; an item that equals an earlier one of the same batch is answered as its repetition.
      * All that succeeded is durable when the answer comes.
-     * INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-     * authentication, rate and storage fail the call.
+     * INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+     * storage fail the call.
      * </pre>
      */
     default void batchCreateCallbacks(com.ringback.v1.BatchCreateCallbacksRequest request,
@@ -393,7 +396,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers one callback, with every attempt.
+     * Returns one callback, with every attempt.
      * CALLBACK_NOT_FOUND.
      * </pre>
      */
@@ -404,7 +407,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+     * Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
      * although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
      * created after the first page is not listed, and a change between two pages may show or hide a
      * callback; a watch from `resume_token` sets both right.
@@ -431,23 +434,35 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-     * QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-     * out again from the new due date.
-     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-     * (also for a due date at or after the `expire_time` that was asked for).
+     * Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
+     * While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+     * `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+     * `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+     * report or ExtendLeases. The other fields cannot be changed.
+     * - The rules of each field are those of CreateCallback, and so are those of the service about its
+     *   `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+     * - `target` alone clears `alternative_target`.
+     * - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+     *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+     * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+     *   named but unset is the service's default.
+     * - An `expire_time` that is unset is worked out again from a new due date.
+     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+     * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+     * and a path that cannot be changed).
      * </pre>
      */
-    default void rescheduleCallback(com.ringback.v1.RescheduleCallbackRequest request,
-        io.grpc.stub.StreamObserver<com.ringback.v1.RescheduleCallbackResponse> responseObserver) {
-      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getRescheduleCallbackMethod(), responseObserver);
+    default void updateCallback(com.ringback.v1.UpdateCallbackRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.UpdateCallbackResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getUpdateCallbackMethod(), responseObserver);
     }
 
     /**
      * <pre>
      * Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-     * as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-     * the callbacks that the credential may cancel. No match is OK, with an empty answer.
+     * as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+     * that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+     * while the response says `more`, call again.
      * INVALID_FIELD.
      * </pre>
      */
@@ -477,25 +492,26 @@ public final class CallbacksServiceGrpc {
   /**
    * Base class for the server implementation of the service CallbacksService.
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public static abstract class CallbacksServiceImplBase
@@ -509,25 +525,26 @@ public final class CallbacksServiceGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service CallbacksService.
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public static final class CallbacksServiceStub
@@ -561,8 +578,9 @@ public final class CallbacksServiceGrpc {
      * Takes up to 1000 callback requests in one call. Each succeeds or fails for itself, as if sent alone, in
      * the order given; an item that equals an earlier one of the same batch is answered as its repetition.
      * All that succeeded is durable when the answer comes.
-     * INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-     * authentication, rate and storage fail the call.
+     * INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+     * storage fail the call.
      * </pre>
      */
     public void batchCreateCallbacks(com.ringback.v1.BatchCreateCallbacksRequest request,
@@ -573,7 +591,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers one callback, with every attempt.
+     * Returns one callback, with every attempt.
      * CALLBACK_NOT_FOUND.
      * </pre>
      */
@@ -585,7 +603,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+     * Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
      * although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
      * created after the first page is not listed, and a change between two pages may show or hide a
      * callback; a watch from `resume_token` sets both right.
@@ -614,24 +632,36 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-     * QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-     * out again from the new due date.
-     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-     * (also for a due date at or after the `expire_time` that was asked for).
+     * Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
+     * While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+     * `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+     * `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+     * report or ExtendLeases. The other fields cannot be changed.
+     * - The rules of each field are those of CreateCallback, and so are those of the service about its
+     *   `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+     * - `target` alone clears `alternative_target`.
+     * - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+     *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+     * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+     *   named but unset is the service's default.
+     * - An `expire_time` that is unset is worked out again from a new due date.
+     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+     * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+     * and a path that cannot be changed).
      * </pre>
      */
-    public void rescheduleCallback(com.ringback.v1.RescheduleCallbackRequest request,
-        io.grpc.stub.StreamObserver<com.ringback.v1.RescheduleCallbackResponse> responseObserver) {
+    public void updateCallback(com.ringback.v1.UpdateCallbackRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.UpdateCallbackResponse> responseObserver) {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
-          getChannel().newCall(getRescheduleCallbackMethod(), getCallOptions()), request, responseObserver);
+          getChannel().newCall(getUpdateCallbackMethod(), getCallOptions()), request, responseObserver);
     }
 
     /**
      * <pre>
      * Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-     * as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-     * the callbacks that the credential may cancel. No match is OK, with an empty answer.
+     * as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+     * that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+     * while the response says `more`, call again.
      * INVALID_FIELD.
      * </pre>
      */
@@ -663,25 +693,26 @@ public final class CallbacksServiceGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service CallbacksService.
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public static final class CallbacksServiceBlockingV2Stub
@@ -714,8 +745,9 @@ public final class CallbacksServiceGrpc {
      * Takes up to 1000 callback requests in one call. Each succeeds or fails for itself, as if sent alone, in
      * the order given; an item that equals an earlier one of the same batch is answered as its repetition.
      * All that succeeded is durable when the answer comes.
-     * INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-     * authentication, rate and storage fail the call.
+     * INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+     * storage fail the call.
      * </pre>
      */
     public com.ringback.v1.BatchCreateCallbacksResponse batchCreateCallbacks(com.ringback.v1.BatchCreateCallbacksRequest request) throws io.grpc.StatusException {
@@ -725,7 +757,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers one callback, with every attempt.
+     * Returns one callback, with every attempt.
      * CALLBACK_NOT_FOUND.
      * </pre>
      */
@@ -736,7 +768,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+     * Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
      * although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
      * created after the first page is not listed, and a change between two pages may show or hide a
      * callback; a watch from `resume_token` sets both right.
@@ -763,23 +795,35 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-     * QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-     * out again from the new due date.
-     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-     * (also for a due date at or after the `expire_time` that was asked for).
+     * Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
+     * While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+     * `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+     * `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+     * report or ExtendLeases. The other fields cannot be changed.
+     * - The rules of each field are those of CreateCallback, and so are those of the service about its
+     *   `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+     * - `target` alone clears `alternative_target`.
+     * - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+     *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+     * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+     *   named but unset is the service's default.
+     * - An `expire_time` that is unset is worked out again from a new due date.
+     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+     * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+     * and a path that cannot be changed).
      * </pre>
      */
-    public com.ringback.v1.RescheduleCallbackResponse rescheduleCallback(com.ringback.v1.RescheduleCallbackRequest request) throws io.grpc.StatusException {
+    public com.ringback.v1.UpdateCallbackResponse updateCallback(com.ringback.v1.UpdateCallbackRequest request) throws io.grpc.StatusException {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
-          getChannel(), getRescheduleCallbackMethod(), getCallOptions(), request);
+          getChannel(), getUpdateCallbackMethod(), getCallOptions(), request);
     }
 
     /**
      * <pre>
      * Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-     * as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-     * the callbacks that the credential may cancel. No match is OK, with an empty answer.
+     * as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+     * that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+     * while the response says `more`, call again.
      * INVALID_FIELD.
      * </pre>
      */
@@ -811,25 +855,26 @@ public final class CallbacksServiceGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service CallbacksService.
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public static final class CallbacksServiceBlockingStub
@@ -862,8 +907,9 @@ public final class CallbacksServiceGrpc {
      * Takes up to 1000 callback requests in one call. Each succeeds or fails for itself, as if sent alone, in
      * the order given; an item that equals an earlier one of the same batch is answered as its repetition.
      * All that succeeded is durable when the answer comes.
-     * INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-     * authentication, rate and storage fail the call.
+     * INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+     * storage fail the call.
      * </pre>
      */
     public com.ringback.v1.BatchCreateCallbacksResponse batchCreateCallbacks(com.ringback.v1.BatchCreateCallbacksRequest request) {
@@ -873,7 +919,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers one callback, with every attempt.
+     * Returns one callback, with every attempt.
      * CALLBACK_NOT_FOUND.
      * </pre>
      */
@@ -884,7 +930,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+     * Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
      * although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
      * created after the first page is not listed, and a change between two pages may show or hide a
      * callback; a watch from `resume_token` sets both right.
@@ -911,23 +957,35 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-     * QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-     * out again from the new due date.
-     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-     * (also for a due date at or after the `expire_time` that was asked for).
+     * Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
+     * While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+     * `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+     * `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+     * report or ExtendLeases. The other fields cannot be changed.
+     * - The rules of each field are those of CreateCallback, and so are those of the service about its
+     *   `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+     * - `target` alone clears `alternative_target`.
+     * - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+     *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+     * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+     *   named but unset is the service's default.
+     * - An `expire_time` that is unset is worked out again from a new due date.
+     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+     * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+     * and a path that cannot be changed).
      * </pre>
      */
-    public com.ringback.v1.RescheduleCallbackResponse rescheduleCallback(com.ringback.v1.RescheduleCallbackRequest request) {
+    public com.ringback.v1.UpdateCallbackResponse updateCallback(com.ringback.v1.UpdateCallbackRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
-          getChannel(), getRescheduleCallbackMethod(), getCallOptions(), request);
+          getChannel(), getUpdateCallbackMethod(), getCallOptions(), request);
     }
 
     /**
      * <pre>
      * Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-     * as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-     * the callbacks that the credential may cancel. No match is OK, with an empty answer.
+     * as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+     * that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+     * while the response says `more`, call again.
      * INVALID_FIELD.
      * </pre>
      */
@@ -958,25 +1016,26 @@ public final class CallbacksServiceGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service CallbacksService.
    * <pre>
-   * Takes callback requests and tells what became of them.
-   * Who asks: `caller_id` names the asking *system*, for example "crm-zurich". It is not a telephone caller ID,
-   * and no phone ever shows it.
+   * Takes callback requests, and returns and streams what has become of them.
+   * `caller_id` names the calling *system*, for example "crm-zurich". It is not a telephone caller ID, and no phone
+   * ever shows it.
    * Creating is idempotent. A callback is durable before it is acknowledged. When the acknowledgement is lost,
    * send the same request again: an equal request with the same (`caller_id`, `external_task_id`) is answered
    * OK with the existing callback and `created` = false, also when that has ended. Requests are compared as
-   * they were first sent, so an unset `due_date` equals itself a second later, and a reschedule in between
+   * they were first sent, so an unset `due_date` equals itself a second later, and an update in between
    * makes no difference. A different request under the same id is CALLBACK_ALREADY_EXISTS. Without an
    * `external_task_id`, a `request_id` does the same. With neither, every request is a new
    * callback.
    * Watching misses nothing. The server keeps one log of all committed changes, and a watch is a reader of
    * that log. Each response of the stream carries a `resume_token`; a new watch with the last one continues
    * exactly there, on any replica and after any crash. Events of one callback arrive in the order in which
-   * they happened, none is invented, left out or reordered, and only committed changes are sent. Whoever keeps
+   * they happened, none is invented, left out or reordered, and only committed changes are sent. A client that keeps
    * a map of callback_id to Callback (storing the callback of SNAPSHOT, CREATED and UPDATED, deleting at
-   * REMOVED) always has what ListCallbacks would answer. After a broken connection some events may come a
+   * REMOVED) always has what ListCallbacks would return. After a broken connection some events may come a
    * second time, when the response with their token did not arrive; the larger `revision` wins.
-   * Sizes: the server receives messages of up to 4 MiB, and keeps the pages and events that it sends under
-   * 4 MiB.
+   * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
+   * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
+   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
    * </pre>
    */
   public static final class CallbacksServiceFutureStub
@@ -1010,8 +1069,9 @@ public final class CallbacksServiceGrpc {
      * Takes up to 1000 callback requests in one call. Each succeeds or fails for itself, as if sent alone, in
      * the order given; an item that equals an earlier one of the same batch is answered as its repetition.
      * All that succeeded is durable when the answer comes.
-     * INVALID_FIELD for fewer than 1 or more than 1000 items. Errors of items are in `results`; errors of
-     * authentication, rate and storage fail the call.
+     * INVALID_FIELD for fewer than 1 or more than 1000 items, and, with `include_callbacks`, when the response could
+     * exceed 4 MiB: nothing is stored then. Errors of items are in `results`; errors of authentication, rate and
+     * storage fail the call.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.BatchCreateCallbacksResponse> batchCreateCallbacks(
@@ -1022,7 +1082,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers one callback, with every attempt.
+     * Returns one callback, with every attempt.
      * CALLBACK_NOT_FOUND.
      * </pre>
      */
@@ -1034,7 +1094,7 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Answers the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
+     * Returns the callbacks that match a filter, the newest first. A page may be shorter than `page_size`
      * although more follow, because it stays under 2 MiB: the end is an empty `next_page_token`. What is
      * created after the first page is not listed, and a change between two pages may show or hide a
      * callback; a watch from `resume_token` sets both right.
@@ -1063,24 +1123,36 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
-     * Moves a callback to another time, and optionally to another priority or target. Works in SCHEDULED and
-     * QUEUED only. Attempts made so far keep counting. An `expire_time` which the request left unset is worked
-     * out again from the new due date.
-     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH, INVALID_FIELD
-     * (also for a due date at or after the `expire_time` that was asked for).
+     * Changes fields of a callback's request. What is changed is named by `update_mask`; everything else stays.
+     * While the callback waits, in SCHEDULED and QUEUED: `target`, `alternative_target`, `max_retries`,
+     * `seconds_between_retries`, `priority`, `due_date` and `expire_time`. Until it has ended, in every state:
+     * `description`, `context_url`, `supervisor` and `labels`; the dialer of a running call gets them with its next
+     * report or ExtendLeases. The other fields cannot be changed.
+     * - The rules of each field are those of CreateCallback, and so are those of the service about its
+     *   `same_target_policy`: a new target with an open callback is TARGET_ALREADY_PENDING unless the policy is ALLOW.
+     * - `target` alone clears `alternative_target`.
+     * - A new `priority` keeps `queue_time` and the place in time within the new level. A new `due_date` gives a new
+     *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
+     * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
+     *   named but unset is the service's default.
+     * - An `expire_time` that is unset is worked out again from a new due date.
+     * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
+     * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
+     * and a path that cannot be changed).
      * </pre>
      */
-    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.RescheduleCallbackResponse> rescheduleCallback(
-        com.ringback.v1.RescheduleCallbackRequest request) {
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.UpdateCallbackResponse> updateCallback(
+        com.ringback.v1.UpdateCallbackRequest request) {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
-          getChannel().newCall(getRescheduleCallbackMethod(), getCallOptions()), request);
+          getChannel().newCall(getUpdateCallbackMethod(), getCallOptions()), request);
     }
 
     /**
      * <pre>
      * Ends all open callbacks to one target, for example because that customer has just called in. Each ends
-     * as CancelCallback would end it; those already CONNECTED are left alone and answered as they are. Covers
-     * the callbacks that the credential may cancel. No match is OK, with an empty answer.
+     * as CancelCallback would end it; one that is CONNECTED is left alone and returned as it is. Covers the callbacks
+     * that the credential may cancel. No match is OK, with an empty response. One call ends at most 1000 callbacks:
+     * while the response says `more`, call again.
      * INVALID_FIELD.
      * </pre>
      */
@@ -1096,7 +1168,7 @@ public final class CallbacksServiceGrpc {
   private static final int METHODID_GET_CALLBACK = 2;
   private static final int METHODID_LIST_CALLBACKS = 3;
   private static final int METHODID_CANCEL_CALLBACK = 4;
-  private static final int METHODID_RESCHEDULE_CALLBACK = 5;
+  private static final int METHODID_UPDATE_CALLBACK = 5;
   private static final int METHODID_RESOLVE_CALLBACKS = 6;
   private static final int METHODID_WATCH_CALLBACKS = 7;
 
@@ -1137,9 +1209,9 @@ public final class CallbacksServiceGrpc {
           serviceImpl.cancelCallback((com.ringback.v1.CancelCallbackRequest) request,
               (io.grpc.stub.StreamObserver<com.ringback.v1.CancelCallbackResponse>) responseObserver);
           break;
-        case METHODID_RESCHEDULE_CALLBACK:
-          serviceImpl.rescheduleCallback((com.ringback.v1.RescheduleCallbackRequest) request,
-              (io.grpc.stub.StreamObserver<com.ringback.v1.RescheduleCallbackResponse>) responseObserver);
+        case METHODID_UPDATE_CALLBACK:
+          serviceImpl.updateCallback((com.ringback.v1.UpdateCallbackRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.UpdateCallbackResponse>) responseObserver);
           break;
         case METHODID_RESOLVE_CALLBACKS:
           serviceImpl.resolveCallbacks((com.ringback.v1.ResolveCallbacksRequest) request,
@@ -1203,12 +1275,12 @@ public final class CallbacksServiceGrpc {
               com.ringback.v1.CancelCallbackResponse>(
                 service, METHODID_CANCEL_CALLBACK)))
         .addMethod(
-          getRescheduleCallbackMethod(),
+          getUpdateCallbackMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
-              com.ringback.v1.RescheduleCallbackRequest,
-              com.ringback.v1.RescheduleCallbackResponse>(
-                service, METHODID_RESCHEDULE_CALLBACK)))
+              com.ringback.v1.UpdateCallbackRequest,
+              com.ringback.v1.UpdateCallbackResponse>(
+                service, METHODID_UPDATE_CALLBACK)))
         .addMethod(
           getResolveCallbacksMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -1276,7 +1348,7 @@ public final class CallbacksServiceGrpc {
               .addMethod(getGetCallbackMethod())
               .addMethod(getListCallbacksMethod())
               .addMethod(getCancelCallbackMethod())
-              .addMethod(getRescheduleCallbackMethod())
+              .addMethod(getUpdateCallbackMethod())
               .addMethod(getResolveCallbacksMethod())
               .addMethod(getWatchCallbacksMethod())
               .build();

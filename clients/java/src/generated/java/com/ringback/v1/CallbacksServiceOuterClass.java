@@ -46,16 +46,6 @@ public final class CallbacksServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_Error_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
-    internal_static_ringback_v1_Error_MetadataEntry_descriptor;
-  static final 
-    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
-      internal_static_ringback_v1_Error_MetadataEntry_fieldAccessorTable;
-  static final com.google.protobuf.Descriptors.Descriptor
-    internal_static_ringback_v1_FieldViolation_descriptor;
-  static final 
-    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
-      internal_static_ringback_v1_FieldViolation_fieldAccessorTable;
-  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_GetCallbackRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -86,15 +76,15 @@ public final class CallbacksServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_CancelCallbackResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
-    internal_static_ringback_v1_RescheduleCallbackRequest_descriptor;
+    internal_static_ringback_v1_UpdateCallbackRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
-      internal_static_ringback_v1_RescheduleCallbackRequest_fieldAccessorTable;
+      internal_static_ringback_v1_UpdateCallbackRequest_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
-    internal_static_ringback_v1_RescheduleCallbackResponse_descriptor;
+    internal_static_ringback_v1_UpdateCallbackResponse_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
-      internal_static_ringback_v1_RescheduleCallbackResponse_fieldAccessorTable;
+      internal_static_ringback_v1_UpdateCallbackResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_ResolveCallbacksRequest_descriptor;
   static final 
@@ -105,6 +95,11 @@ public final class CallbacksServiceOuterClass {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_ResolveCallbacksResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_ResolveCallbackResult_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_ResolveCallbackResult_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_WatchCallbacksRequest_descriptor;
   static final 
@@ -130,119 +125,121 @@ public final class CallbacksServiceOuterClass {
   static {
     java.lang.String[] descriptorData = {
       "\n#ringback/v1/callbacks_service.proto\022\013r" +
-      "ingback.v1\032\036google/protobuf/duration.pro" +
-      "to\032\037google/protobuf/timestamp.proto\032\032rin" +
-      "gback/v1/callback.proto\032\036ringback/v1/err" +
-      "or_reason.proto\"\244\001\n\025CreateCallbackReques" +
-      "t\022G\n\020callback_request\030\001 \001(\0132\034.ringback.v" +
-      "1.CallbackRequestR\017callbackRequest\022\035\n\nre" +
-      "quest_id\030\002 \001(\tR\trequestId\022#\n\rvalidate_on" +
-      "ly\030\003 \001(\010R\014validateOnly\"e\n\026CreateCallback" +
-      "Response\0221\n\010callback\030\001 \001(\0132\025.ringback.v1" +
-      ".CallbackR\010callback\022\030\n\007created\030\002 \001(\010R\007cr" +
-      "eated\"]\n\033BatchCreateCallbacksRequest\022>\n\010" +
-      "requests\030\001 \003(\0132\".ringback.v1.CreateCallb" +
-      "ackRequestR\010requests\"[\n\034BatchCreateCallb" +
-      "acksResponse\022;\n\007results\030\001 \003(\0132!.ringback" +
-      ".v1.CreateCallbackResultR\007results\"\215\001\n\024Cr" +
-      "eateCallbackResult\0221\n\010callback\030\001 \001(\0132\025.r" +
-      "ingback.v1.CallbackR\010callback\022\030\n\007created" +
-      "\030\002 \001(\010R\007created\022(\n\005error\030\003 \001(\0132\022.ringbac" +
-      "k.v1.ErrorR\005error\"\252\002\n\005Error\022\022\n\004code\030\001 \001(" +
-      "\005R\004code\022\030\n\007message\030\002 \001(\tR\007message\0220\n\006rea" +
-      "son\030\003 \001(\0162\030.ringback.v1.ErrorReasonR\006rea" +
-      "son\022<\n\010metadata\030\004 \003(\0132 .ringback.v1.Erro" +
-      "r.MetadataEntryR\010metadata\022F\n\020field_viola" +
-      "tions\030\005 \003(\0132\033.ringback.v1.FieldViolation" +
-      "R\017fieldViolations\032;\n\rMetadataEntry\022\020\n\003ke" +
-      "y\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005value:\0028\001\"H" +
-      "\n\016FieldViolation\022\024\n\005field\030\001 \001(\tR\005field\022 " +
-      "\n\013description\030\002 \001(\tR\013description\"@\n\022GetC" +
-      "allbackRequest\022*\n\003key\030\001 \001(\0132\030.ringback.v" +
-      "1.CallbackKeyR\003key\"H\n\023GetCallbackRespons" +
-      "e\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Callba" +
-      "ckR\010callback\"\207\001\n\024ListCallbacksRequest\0223\n" +
-      "\006filter\030\001 \001(\0132\033.ringback.v1.CallbackFilt" +
-      "erR\006filter\022\033\n\tpage_size\030\002 \001(\005R\010pageSize\022" +
-      "\035\n\npage_token\030\003 \001(\tR\tpageToken\"\227\001\n\025ListC" +
-      "allbacksResponse\0223\n\tcallbacks\030\001 \003(\0132\025.ri" +
-      "ngback.v1.CallbackR\tcallbacks\022&\n\017next_pa" +
-      "ge_token\030\002 \001(\tR\rnextPageToken\022!\n\014resume_" +
-      "token\030\003 \001(\tR\013resumeToken\"o\n\025CancelCallba" +
-      "ckRequest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Cal" +
-      "lbackKeyR\003key\022\026\n\006reason\030\002 \001(\tR\006reason\022\022\n" +
-      "\004etag\030\003 \001(\tR\004etag\"K\n\026CancelCallbackRespo" +
-      "nse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Call" +
-      "backR\010callback\"\377\001\n\031RescheduleCallbackReq" +
-      "uest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Callback" +
-      "KeyR\003key\0225\n\010due_date\030\002 \001(\0132\032.google.prot" +
-      "obuf.TimestampR\007dueDate\0226\n\010priority\030\003 \001(" +
-      "\0162\025.ringback.v1.PriorityH\000R\010priority\210\001\001\022" +
-      "\033\n\006target\030\004 \001(\tH\001R\006target\210\001\001\022\022\n\004etag\030\005 \001" +
-      "(\tR\004etagB\013\n\t_priorityB\t\n\007_target\"O\n\032Resc" +
-      "heduleCallbackResponse\0221\n\010callback\030\001 \001(\013" +
-      "2\025.ringback.v1.CallbackR\010callback\"I\n\027Res" +
-      "olveCallbacksRequest\022\026\n\006target\030\001 \001(\tR\006ta" +
-      "rget\022\026\n\006reason\030\002 \001(\tR\006reason\"O\n\030ResolveC" +
-      "allbacksResponse\0223\n\tcallbacks\030\001 \003(\0132\025.ri" +
-      "ngback.v1.CallbackR\tcallbacks\"\371\001\n\025WatchC" +
-      "allbacksRequest\0223\n\006filter\030\001 \001(\0132\033.ringba" +
-      "ck.v1.CallbackFilterR\006filter\022!\n\014resume_t" +
-      "oken\030\002 \001(\tR\013resumeToken\022>\n\rsnapshot_mode" +
-      "\030\003 \001(\0162\031.ringback.v1.SnapshotModeR\014snaps" +
-      "hotMode\022H\n\022heartbeat_interval\030\004 \001(\0132\031.go" +
-      "ogle.protobuf.DurationR\021heartbeatInterva" +
-      "l\"\204\002\n\026WatchCallbacksResponse\0222\n\006events\030\001" +
-      " \003(\0132\032.ringback.v1.CallbackEventR\006events" +
-      "\022!\n\014resume_token\030\002 \001(\tR\013resumeToken\022)\n\020s" +
-      "napshot_started\030\003 \001(\010R\017snapshotStarted\022+" +
-      "\n\021snapshot_complete\030\004 \001(\010R\020snapshotCompl" +
-      "ete\022;\n\013server_time\030\005 \001(\0132\032.google.protob" +
-      "uf.TimestampR\nserverTime\"\364\001\n\rCallbackEve" +
-      "nt\0222\n\004type\030\001 \001(\0162\036.ringback.v1.CallbackE" +
-      "ventTypeR\004type\0221\n\010callback\030\002 \001(\0132\025.ringb" +
-      "ack.v1.CallbackR\010callback\022A\n\016previous_st" +
-      "ate\030\003 \001(\0162\032.ringback.v1.CallbackStateR\rp" +
-      "reviousState\0229\n\nevent_time\030\004 \001(\0132\032.googl" +
-      "e.protobuf.TimestampR\teventTime*e\n\014Snaps" +
-      "hotMode\022\035\n\031SNAPSHOT_MODE_UNSPECIFIED\020\000\022\027" +
-      "\n\023SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MODE" +
-      "_WHEN_NEEDED\020\002*\275\001\n\021CallbackEventType\022#\n\037" +
-      "CALLBACK_EVENT_TYPE_UNSPECIFIED\020\000\022 \n\034CAL" +
-      "LBACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBACK_" +
-      "EVENT_TYPE_CREATED\020\002\022\037\n\033CALLBACK_EVENT_T" +
-      "YPE_UPDATED\020\003\022\037\n\033CALLBACK_EVENT_TYPE_REM" +
-      "OVED\020\0042\204\006\n\020CallbacksService\022Y\n\016CreateCal" +
-      "lback\022\".ringback.v1.CreateCallbackReques" +
-      "t\032#.ringback.v1.CreateCallbackResponse\022k" +
-      "\n\024BatchCreateCallbacks\022(.ringback.v1.Bat" +
-      "chCreateCallbacksRequest\032).ringback.v1.B" +
-      "atchCreateCallbacksResponse\022P\n\013GetCallba" +
-      "ck\022\037.ringback.v1.GetCallbackRequest\032 .ri" +
-      "ngback.v1.GetCallbackResponse\022V\n\rListCal" +
-      "lbacks\022!.ringback.v1.ListCallbacksReques" +
-      "t\032\".ringback.v1.ListCallbacksResponse\022Y\n" +
-      "\016CancelCallback\022\".ringback.v1.CancelCall" +
-      "backRequest\032#.ringback.v1.CancelCallback" +
-      "Response\022e\n\022RescheduleCallback\022&.ringbac" +
-      "k.v1.RescheduleCallbackRequest\032\'.ringbac" +
-      "k.v1.RescheduleCallbackResponse\022_\n\020Resol" +
-      "veCallbacks\022$.ringback.v1.ResolveCallbac" +
-      "ksRequest\032%.ringback.v1.ResolveCallbacks" +
-      "Response\022[\n\016WatchCallbacks\022\".ringback.v1" +
-      ".WatchCallbacksRequest\032#.ringback.v1.Wat" +
-      "chCallbacksResponse0\001Ba\n\017com.ringback.v1" +
-      "P\001Z>github.com/ringback/ringback/clients" +
-      "/go/ringback/v1;ringbackv1\252\002\013Ringback.V1" +
-      "b\006proto3"
+      "ingback.v1\032\031google/protobuf/any.proto\032\036g" +
+      "oogle/protobuf/duration.proto\032 google/pr" +
+      "otobuf/field_mask.proto\032\037google/protobuf" +
+      "/timestamp.proto\032\032ringback/v1/callback.p" +
+      "roto\"\244\001\n\025CreateCallbackRequest\022G\n\020callba" +
+      "ck_request\030\001 \001(\0132\034.ringback.v1.CallbackR" +
+      "equestR\017callbackRequest\022\035\n\nrequest_id\030\002 " +
+      "\001(\tR\trequestId\022#\n\rvalidate_only\030\003 \001(\010R\014v" +
+      "alidateOnly\"e\n\026CreateCallbackResponse\0221\n" +
+      "\010callback\030\001 \001(\0132\025.ringback.v1.CallbackR\010" +
+      "callback\022\030\n\007created\030\002 \001(\010R\007created\"\212\001\n\033B" +
+      "atchCreateCallbacksRequest\022>\n\010requests\030\001" +
+      " \003(\0132\".ringback.v1.CreateCallbackRequest" +
+      "R\010requests\022+\n\021include_callbacks\030\002 \001(\010R\020i" +
+      "ncludeCallbacks\"[\n\034BatchCreateCallbacksR" +
+      "esponse\022;\n\007results\030\001 \003(\0132!.ringback.v1.C" +
+      "reateCallbackResultR\007results\"\340\001\n\024CreateC" +
+      "allbackResult\022\037\n\013callback_id\030\001 \001(\tR\ncall" +
+      "backId\022\030\n\007created\030\002 \001(\010R\007created\0220\n\005stat" +
+      "e\030\003 \001(\0162\032.ringback.v1.CallbackStateR\005sta" +
+      "te\0221\n\010callback\030\004 \001(\0132\025.ringback.v1.Callb" +
+      "ackR\010callback\022(\n\005error\030\005 \001(\0132\022.ringback." +
+      "v1.ErrorR\005error\"e\n\005Error\022\022\n\004code\030\001 \001(\005R\004" +
+      "code\022\030\n\007message\030\002 \001(\tR\007message\022.\n\007detail" +
+      "s\030\003 \003(\0132\024.google.protobuf.AnyR\007details\"@" +
+      "\n\022GetCallbackRequest\022*\n\003key\030\001 \001(\0132\030.ring" +
+      "back.v1.CallbackKeyR\003key\"H\n\023GetCallbackR" +
+      "esponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1." +
+      "CallbackR\010callback\"\207\001\n\024ListCallbacksRequ" +
+      "est\0223\n\006filter\030\001 \001(\0132\033.ringback.v1.Callba" +
+      "ckFilterR\006filter\022\033\n\tpage_size\030\002 \001(\005R\010pag" +
+      "eSize\022\035\n\npage_token\030\003 \001(\tR\tpageToken\"\227\001\n" +
+      "\025ListCallbacksResponse\0223\n\tcallbacks\030\001 \003(" +
+      "\0132\025.ringback.v1.CallbackR\tcallbacks\022&\n\017n" +
+      "ext_page_token\030\002 \001(\tR\rnextPageToken\022!\n\014r" +
+      "esume_token\030\003 \001(\tR\013resumeToken\"o\n\025Cancel" +
+      "CallbackRequest\022*\n\003key\030\001 \001(\0132\030.ringback." +
+      "v1.CallbackKeyR\003key\022\026\n\006reason\030\002 \001(\tR\006rea" +
+      "son\022\022\n\004etag\030\003 \001(\tR\004etag\"K\n\026CancelCallbac" +
+      "kResponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v" +
+      "1.CallbackR\010callback\"\335\001\n\025UpdateCallbackR" +
+      "equest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Callba" +
+      "ckKeyR\003key\022G\n\020callback_request\030\002 \001(\0132\034.r" +
+      "ingback.v1.CallbackRequestR\017callbackRequ" +
+      "est\022;\n\013update_mask\030\003 \001(\0132\032.google.protob" +
+      "uf.FieldMaskR\nupdateMask\022\022\n\004etag\030\004 \001(\tR\004" +
+      "etag\"K\n\026UpdateCallbackResponse\0221\n\010callba" +
+      "ck\030\001 \001(\0132\025.ringback.v1.CallbackR\010callbac" +
+      "k\"v\n\027ResolveCallbacksRequest\022\026\n\006target\030\001" +
+      " \001(\tR\006target\022\026\n\006reason\030\002 \001(\tR\006reason\022+\n\021" +
+      "include_callbacks\030\003 \001(\010R\020includeCallback" +
+      "s\"l\n\030ResolveCallbacksResponse\022<\n\007results" +
+      "\030\001 \003(\0132\".ringback.v1.ResolveCallbackResu" +
+      "ltR\007results\022\022\n\004more\030\002 \001(\010R\004more\"\235\001\n\025Reso" +
+      "lveCallbackResult\022\037\n\013callback_id\030\001 \001(\tR\n" +
+      "callbackId\0220\n\005state\030\002 \001(\0162\032.ringback.v1." +
+      "CallbackStateR\005state\0221\n\010callback\030\003 \001(\0132\025" +
+      ".ringback.v1.CallbackR\010callback\"\371\001\n\025Watc" +
+      "hCallbacksRequest\0223\n\006filter\030\001 \001(\0132\033.ring" +
+      "back.v1.CallbackFilterR\006filter\022!\n\014resume" +
+      "_token\030\002 \001(\tR\013resumeToken\022>\n\rsnapshot_mo" +
+      "de\030\003 \001(\0162\031.ringback.v1.SnapshotModeR\014sna" +
+      "pshotMode\022H\n\022heartbeat_interval\030\004 \001(\0132\031." +
+      "google.protobuf.DurationR\021heartbeatInter" +
+      "val\"\204\002\n\026WatchCallbacksResponse\0222\n\006events" +
+      "\030\001 \003(\0132\032.ringback.v1.CallbackEventR\006even" +
+      "ts\022!\n\014resume_token\030\002 \001(\tR\013resumeToken\022)\n" +
+      "\020snapshot_started\030\003 \001(\010R\017snapshotStarted" +
+      "\022+\n\021snapshot_complete\030\004 \001(\010R\020snapshotCom" +
+      "plete\022;\n\013server_time\030\005 \001(\0132\032.google.prot" +
+      "obuf.TimestampR\nserverTime\"\364\001\n\rCallbackE" +
+      "vent\0222\n\004type\030\001 \001(\0162\036.ringback.v1.Callbac" +
+      "kEventTypeR\004type\0221\n\010callback\030\002 \001(\0132\025.rin" +
+      "gback.v1.CallbackR\010callback\022A\n\016previous_" +
+      "state\030\003 \001(\0162\032.ringback.v1.CallbackStateR" +
+      "\rpreviousState\0229\n\nevent_time\030\004 \001(\0132\032.goo" +
+      "gle.protobuf.TimestampR\teventTime*e\n\014Sna" +
+      "pshotMode\022\035\n\031SNAPSHOT_MODE_UNSPECIFIED\020\000" +
+      "\022\027\n\023SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MO" +
+      "DE_WHEN_NEEDED\020\002*\275\001\n\021CallbackEventType\022#" +
+      "\n\037CALLBACK_EVENT_TYPE_UNSPECIFIED\020\000\022 \n\034C" +
+      "ALLBACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBAC" +
+      "K_EVENT_TYPE_CREATED\020\002\022\037\n\033CALLBACK_EVENT" +
+      "_TYPE_UPDATED\020\003\022\037\n\033CALLBACK_EVENT_TYPE_R" +
+      "EMOVED\020\0042\370\005\n\020CallbacksService\022Y\n\016CreateC" +
+      "allback\022\".ringback.v1.CreateCallbackRequ" +
+      "est\032#.ringback.v1.CreateCallbackResponse" +
+      "\022k\n\024BatchCreateCallbacks\022(.ringback.v1.B" +
+      "atchCreateCallbacksRequest\032).ringback.v1" +
+      ".BatchCreateCallbacksResponse\022P\n\013GetCall" +
+      "back\022\037.ringback.v1.GetCallbackRequest\032 ." +
+      "ringback.v1.GetCallbackResponse\022V\n\rListC" +
+      "allbacks\022!.ringback.v1.ListCallbacksRequ" +
+      "est\032\".ringback.v1.ListCallbacksResponse\022" +
+      "Y\n\016CancelCallback\022\".ringback.v1.CancelCa" +
+      "llbackRequest\032#.ringback.v1.CancelCallba" +
+      "ckResponse\022Y\n\016UpdateCallback\022\".ringback." +
+      "v1.UpdateCallbackRequest\032#.ringback.v1.U" +
+      "pdateCallbackResponse\022_\n\020ResolveCallback" +
+      "s\022$.ringback.v1.ResolveCallbacksRequest\032" +
+      "%.ringback.v1.ResolveCallbacksResponse\022[" +
+      "\n\016WatchCallbacks\022\".ringback.v1.WatchCall" +
+      "backsRequest\032#.ringback.v1.WatchCallback" +
+      "sResponse0\001Ba\n\017com.ringback.v1P\001Z>github" +
+      ".com/ringback/ringback/clients/go/ringba" +
+      "ck/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
+          com.google.protobuf.AnyProto.getDescriptor(),
           com.google.protobuf.DurationProto.getDescriptor(),
+          com.google.protobuf.FieldMaskProto.getDescriptor(),
           com.google.protobuf.TimestampProto.getDescriptor(),
           com.ringback.v1.CallbackOuterClass.getDescriptor(),
-          com.ringback.v1.ErrorReasonOuterClass.getDescriptor(),
         });
     internal_static_ringback_v1_CreateCallbackRequest_descriptor =
       getDescriptor().getMessageTypes().get(0);
@@ -261,7 +258,7 @@ public final class CallbacksServiceOuterClass {
     internal_static_ringback_v1_BatchCreateCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_BatchCreateCallbacksRequest_descriptor,
-        new java.lang.String[] { "Requests", });
+        new java.lang.String[] { "Requests", "IncludeCallbacks", });
     internal_static_ringback_v1_BatchCreateCallbacksResponse_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_BatchCreateCallbacksResponse_fieldAccessorTable = new
@@ -273,85 +270,79 @@ public final class CallbacksServiceOuterClass {
     internal_static_ringback_v1_CreateCallbackResult_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CreateCallbackResult_descriptor,
-        new java.lang.String[] { "Callback", "Created", "Error", });
+        new java.lang.String[] { "CallbackId", "Created", "State", "Callback", "Error", });
     internal_static_ringback_v1_Error_descriptor =
       getDescriptor().getMessageTypes().get(5);
     internal_static_ringback_v1_Error_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Error_descriptor,
-        new java.lang.String[] { "Code", "Message", "Reason", "Metadata", "FieldViolations", });
-    internal_static_ringback_v1_Error_MetadataEntry_descriptor =
-      internal_static_ringback_v1_Error_descriptor.getNestedTypes().get(0);
-    internal_static_ringback_v1_Error_MetadataEntry_fieldAccessorTable = new
-      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
-        internal_static_ringback_v1_Error_MetadataEntry_descriptor,
-        new java.lang.String[] { "Key", "Value", });
-    internal_static_ringback_v1_FieldViolation_descriptor =
-      getDescriptor().getMessageTypes().get(6);
-    internal_static_ringback_v1_FieldViolation_fieldAccessorTable = new
-      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
-        internal_static_ringback_v1_FieldViolation_descriptor,
-        new java.lang.String[] { "Field", "Description", });
+        new java.lang.String[] { "Code", "Message", "Details", });
     internal_static_ringback_v1_GetCallbackRequest_descriptor =
-      getDescriptor().getMessageTypes().get(7);
+      getDescriptor().getMessageTypes().get(6);
     internal_static_ringback_v1_GetCallbackRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetCallbackRequest_descriptor,
         new java.lang.String[] { "Key", });
     internal_static_ringback_v1_GetCallbackResponse_descriptor =
-      getDescriptor().getMessageTypes().get(8);
+      getDescriptor().getMessageTypes().get(7);
     internal_static_ringback_v1_GetCallbackResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetCallbackResponse_descriptor,
         new java.lang.String[] { "Callback", });
     internal_static_ringback_v1_ListCallbacksRequest_descriptor =
-      getDescriptor().getMessageTypes().get(9);
+      getDescriptor().getMessageTypes().get(8);
     internal_static_ringback_v1_ListCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ListCallbacksRequest_descriptor,
         new java.lang.String[] { "Filter", "PageSize", "PageToken", });
     internal_static_ringback_v1_ListCallbacksResponse_descriptor =
-      getDescriptor().getMessageTypes().get(10);
+      getDescriptor().getMessageTypes().get(9);
     internal_static_ringback_v1_ListCallbacksResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ListCallbacksResponse_descriptor,
         new java.lang.String[] { "Callbacks", "NextPageToken", "ResumeToken", });
     internal_static_ringback_v1_CancelCallbackRequest_descriptor =
-      getDescriptor().getMessageTypes().get(11);
+      getDescriptor().getMessageTypes().get(10);
     internal_static_ringback_v1_CancelCallbackRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CancelCallbackRequest_descriptor,
         new java.lang.String[] { "Key", "Reason", "Etag", });
     internal_static_ringback_v1_CancelCallbackResponse_descriptor =
-      getDescriptor().getMessageTypes().get(12);
+      getDescriptor().getMessageTypes().get(11);
     internal_static_ringback_v1_CancelCallbackResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CancelCallbackResponse_descriptor,
         new java.lang.String[] { "Callback", });
-    internal_static_ringback_v1_RescheduleCallbackRequest_descriptor =
+    internal_static_ringback_v1_UpdateCallbackRequest_descriptor =
+      getDescriptor().getMessageTypes().get(12);
+    internal_static_ringback_v1_UpdateCallbackRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_UpdateCallbackRequest_descriptor,
+        new java.lang.String[] { "Key", "CallbackRequest", "UpdateMask", "Etag", });
+    internal_static_ringback_v1_UpdateCallbackResponse_descriptor =
       getDescriptor().getMessageTypes().get(13);
-    internal_static_ringback_v1_RescheduleCallbackRequest_fieldAccessorTable = new
+    internal_static_ringback_v1_UpdateCallbackResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
-        internal_static_ringback_v1_RescheduleCallbackRequest_descriptor,
-        new java.lang.String[] { "Key", "DueDate", "Priority", "Target", "Etag", });
-    internal_static_ringback_v1_RescheduleCallbackResponse_descriptor =
-      getDescriptor().getMessageTypes().get(14);
-    internal_static_ringback_v1_RescheduleCallbackResponse_fieldAccessorTable = new
-      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
-        internal_static_ringback_v1_RescheduleCallbackResponse_descriptor,
+        internal_static_ringback_v1_UpdateCallbackResponse_descriptor,
         new java.lang.String[] { "Callback", });
     internal_static_ringback_v1_ResolveCallbacksRequest_descriptor =
-      getDescriptor().getMessageTypes().get(15);
+      getDescriptor().getMessageTypes().get(14);
     internal_static_ringback_v1_ResolveCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ResolveCallbacksRequest_descriptor,
-        new java.lang.String[] { "Target", "Reason", });
+        new java.lang.String[] { "Target", "Reason", "IncludeCallbacks", });
     internal_static_ringback_v1_ResolveCallbacksResponse_descriptor =
-      getDescriptor().getMessageTypes().get(16);
+      getDescriptor().getMessageTypes().get(15);
     internal_static_ringback_v1_ResolveCallbacksResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ResolveCallbacksResponse_descriptor,
-        new java.lang.String[] { "Callbacks", });
+        new java.lang.String[] { "Results", "More", });
+    internal_static_ringback_v1_ResolveCallbackResult_descriptor =
+      getDescriptor().getMessageTypes().get(16);
+    internal_static_ringback_v1_ResolveCallbackResult_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_ResolveCallbackResult_descriptor,
+        new java.lang.String[] { "CallbackId", "State", "Callback", });
     internal_static_ringback_v1_WatchCallbacksRequest_descriptor =
       getDescriptor().getMessageTypes().get(17);
     internal_static_ringback_v1_WatchCallbacksRequest_fieldAccessorTable = new
@@ -370,10 +361,11 @@ public final class CallbacksServiceOuterClass {
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CallbackEvent_descriptor,
         new java.lang.String[] { "Type", "Callback", "PreviousState", "EventTime", });
+    com.google.protobuf.AnyProto.getDescriptor();
     com.google.protobuf.DurationProto.getDescriptor();
+    com.google.protobuf.FieldMaskProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();
     com.ringback.v1.CallbackOuterClass.getDescriptor();
-    com.ringback.v1.ErrorReasonOuterClass.getDescriptor();
   }
 
   // @@protoc_insertion_point(outer_class_scope)

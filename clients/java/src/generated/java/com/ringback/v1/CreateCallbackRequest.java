@@ -49,7 +49,7 @@ private static final long serialVersionUID = 0L;
   private com.ringback.v1.CallbackRequest callbackRequest_;
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -61,7 +61,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -73,7 +73,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -136,7 +136,7 @@ private static final long serialVersionUID = 0L;
   private boolean validateOnly_ = false;
   /**
    * <pre>
-   * Only check. Answers what would be answered, errors included, and stores nothing; a callback that would
+   * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
    * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
    * </pre>
    *
@@ -552,7 +552,7 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.CallbackRequest, com.ringback.v1.CallbackRequest.Builder, com.ringback.v1.CallbackRequestOrBuilder> callbackRequestBuilder_;
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -563,7 +563,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -578,7 +578,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -598,7 +598,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -616,7 +616,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -641,7 +641,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -658,7 +658,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -670,7 +670,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -685,7 +685,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. What is asked for.
+     * Required. What is requested.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -804,7 +804,7 @@ private static final long serialVersionUID = 0L;
     private boolean validateOnly_ ;
     /**
      * <pre>
-     * Only check. Answers what would be answered, errors included, and stores nothing; a callback that would
+     * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
      * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
      * </pre>
      *
@@ -817,7 +817,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Only check. Answers what would be answered, errors included, and stores nothing; a callback that would
+     * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
      * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
      * </pre>
      *
@@ -834,7 +834,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Only check. Answers what would be answered, errors included, and stores nothing; a callback that would
+     * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
      * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
      * </pre>
      *

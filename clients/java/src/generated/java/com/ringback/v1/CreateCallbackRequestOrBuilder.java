@@ -10,7 +10,7 @@ public interface CreateCallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -19,7 +19,7 @@ public interface CreateCallbackRequestOrBuilder extends
   boolean hasCallbackRequest();
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -28,7 +28,7 @@ public interface CreateCallbackRequestOrBuilder extends
   com.ringback.v1.CallbackRequest getCallbackRequest();
   /**
    * <pre>
-   * Required. What is asked for.
+   * Required. What is requested.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 1 [json_name = "callbackRequest"];</code>
@@ -59,7 +59,7 @@ public interface CreateCallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Only check. Answers what would be answered, errors included, and stores nothing; a callback that would
+   * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
    * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
    * </pre>
    *

@@ -86,7 +86,7 @@ private static final long serialVersionUID = 0L;
   private boolean created_ = false;
   /**
    * <pre>
-   * This call has created it. False for a repetition, for a service that answers the open callback to the
+   * This call has created it. False for a repetition, for a service that returns the open callback to the
    * same target (TARGET_POLICY_RETURN_EXISTING), and with `validate_only`.
    * </pre>
    *
@@ -633,7 +633,7 @@ private static final long serialVersionUID = 0L;
     private boolean created_ ;
     /**
      * <pre>
-     * This call has created it. False for a repetition, for a service that answers the open callback to the
+     * This call has created it. False for a repetition, for a service that returns the open callback to the
      * same target (TARGET_POLICY_RETURN_EXISTING), and with `validate_only`.
      * </pre>
      *
@@ -646,7 +646,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This call has created it. False for a repetition, for a service that answers the open callback to the
+     * This call has created it. False for a repetition, for a service that returns the open callback to the
      * same target (TARGET_POLICY_RETURN_EXISTING), and with `validate_only`.
      * </pre>
      *
@@ -663,7 +663,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * This call has created it. False for a repetition, for a service that answers the open callback to the
+     * This call has created it. False for a repetition, for a service that returns the open callback to the
      * same target (TARGET_POLICY_RETURN_EXISTING), and with `validate_only`.
      * </pre>
      *

@@ -37,7 +37,7 @@ public interface CreateCallbackResponseOrBuilder extends
 
   /**
    * <pre>
-   * This call has created it. False for a repetition, for a service that answers the open callback to the
+   * This call has created it. False for a repetition, for a service that returns the open callback to the
    * same target (TARGET_POLICY_RETURN_EXISTING), and with `validate_only`.
    * </pre>
    *

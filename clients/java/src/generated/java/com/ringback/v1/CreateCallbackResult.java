@@ -21,6 +21,8 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private CreateCallbackResult() {
+    callbackId_ = "";
+    state_ = 0;
   }
 
   @java.lang.Override
@@ -44,42 +46,51 @@ private static final long serialVersionUID = 0L;
   }
 
   private int bitField0_;
-  public static final int CALLBACK_FIELD_NUMBER = 1;
-  private com.ringback.v1.Callback callback_;
+  public static final int CALLBACK_ID_FIELD_NUMBER = 1;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object callbackId_ = "";
   /**
    * <pre>
-   * The callback, new or existing. Unset when the item failed.
+   * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
    * </pre>
    *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   * @return Whether the callback field is set.
+   * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+   * @return The callbackId.
    */
   @java.lang.Override
-  public boolean hasCallback() {
-    return ((bitField0_ & 0x00000001) != 0);
+  public java.lang.String getCallbackId() {
+    java.lang.Object ref = callbackId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      callbackId_ = s;
+      return s;
+    }
   }
   /**
    * <pre>
-   * The callback, new or existing. Unset when the item failed.
+   * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
    * </pre>
    *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   * @return The callback.
+   * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+   * @return The bytes for callbackId.
    */
   @java.lang.Override
-  public com.ringback.v1.Callback getCallback() {
-    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
-  }
-  /**
-   * <pre>
-   * The callback, new or existing. Unset when the item failed.
-   * </pre>
-   *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   */
-  @java.lang.Override
-  public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
-    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+  public com.google.protobuf.ByteString
+      getCallbackIdBytes() {
+    java.lang.Object ref = callbackId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      callbackId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
   }
 
   public static final int CREATED_FIELD_NUMBER = 2;
@@ -97,14 +108,78 @@ private static final long serialVersionUID = 0L;
     return created_;
   }
 
-  public static final int ERROR_FIELD_NUMBER = 3;
+  public static final int STATE_FIELD_NUMBER = 3;
+  private int state_ = 0;
+  /**
+   * <pre>
+   * The state of the callback. UNSPECIFIED when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  @java.lang.Override public int getStateValue() {
+    return state_;
+  }
+  /**
+   * <pre>
+   * The state of the callback. UNSPECIFIED when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+   * @return The state.
+   */
+  @java.lang.Override public com.ringback.v1.CallbackState getState() {
+    com.ringback.v1.CallbackState result = com.ringback.v1.CallbackState.forNumber(state_);
+    return result == null ? com.ringback.v1.CallbackState.UNRECOGNIZED : result;
+  }
+
+  public static final int CALLBACK_FIELD_NUMBER = 4;
+  private com.ringback.v1.Callback callback_;
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   * @return Whether the callback field is set.
+   */
+  @java.lang.Override
+  public boolean hasCallback() {
+    return ((bitField0_ & 0x00000001) != 0);
+  }
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   * @return The callback.
+   */
+  @java.lang.Override
+  public com.ringback.v1.Callback getCallback() {
+    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+  }
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   */
+  @java.lang.Override
+  public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
+    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+  }
+
+  public static final int ERROR_FIELD_NUMBER = 5;
   private com.ringback.v1.Error error_;
   /**
    * <pre>
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    * @return Whether the error field is set.
    */
   @java.lang.Override
@@ -116,7 +191,7 @@ private static final long serialVersionUID = 0L;
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    * @return The error.
    */
   @java.lang.Override
@@ -128,7 +203,7 @@ private static final long serialVersionUID = 0L;
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    */
   @java.lang.Override
   public com.ringback.v1.ErrorOrBuilder getErrorOrBuilder() {
@@ -149,14 +224,20 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    if (((bitField0_ & 0x00000001) != 0)) {
-      output.writeMessage(1, getCallback());
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callbackId_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 1, callbackId_);
     }
     if (created_ != false) {
       output.writeBool(2, created_);
     }
+    if (state_ != com.ringback.v1.CallbackState.CALLBACK_STATE_UNSPECIFIED.getNumber()) {
+      output.writeEnum(3, state_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      output.writeMessage(4, getCallback());
+    }
     if (((bitField0_ & 0x00000002) != 0)) {
-      output.writeMessage(3, getError());
+      output.writeMessage(5, getError());
     }
     getUnknownFields().writeTo(output);
   }
@@ -167,17 +248,24 @@ private static final long serialVersionUID = 0L;
     if (size != -1) return size;
 
     size = 0;
-    if (((bitField0_ & 0x00000001) != 0)) {
-      size += com.google.protobuf.CodedOutputStream
-        .computeMessageSize(1, getCallback());
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callbackId_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(1, callbackId_);
     }
     if (created_ != false) {
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(2, created_);
     }
+    if (state_ != com.ringback.v1.CallbackState.CALLBACK_STATE_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(3, state_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(4, getCallback());
+    }
     if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
-        .computeMessageSize(3, getError());
+        .computeMessageSize(5, getError());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -194,13 +282,16 @@ private static final long serialVersionUID = 0L;
     }
     com.ringback.v1.CreateCallbackResult other = (com.ringback.v1.CreateCallbackResult) obj;
 
+    if (!getCallbackId()
+        .equals(other.getCallbackId())) return false;
+    if (getCreated()
+        != other.getCreated()) return false;
+    if (state_ != other.state_) return false;
     if (hasCallback() != other.hasCallback()) return false;
     if (hasCallback()) {
       if (!getCallback()
           .equals(other.getCallback())) return false;
     }
-    if (getCreated()
-        != other.getCreated()) return false;
     if (hasError() != other.hasError()) return false;
     if (hasError()) {
       if (!getError()
@@ -217,13 +308,17 @@ private static final long serialVersionUID = 0L;
     }
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
+    hash = (37 * hash) + CALLBACK_ID_FIELD_NUMBER;
+    hash = (53 * hash) + getCallbackId().hashCode();
+    hash = (37 * hash) + CREATED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getCreated());
+    hash = (37 * hash) + STATE_FIELD_NUMBER;
+    hash = (53 * hash) + state_;
     if (hasCallback()) {
       hash = (37 * hash) + CALLBACK_FIELD_NUMBER;
       hash = (53 * hash) + getCallback().hashCode();
     }
-    hash = (37 * hash) + CREATED_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
-        getCreated());
     if (hasError()) {
       hash = (37 * hash) + ERROR_FIELD_NUMBER;
       hash = (53 * hash) + getError().hashCode();
@@ -370,12 +465,14 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
+      callbackId_ = "";
+      created_ = false;
+      state_ = 0;
       callback_ = null;
       if (callbackBuilder_ != null) {
         callbackBuilder_.dispose();
         callbackBuilder_ = null;
       }
-      created_ = false;
       error_ = null;
       if (errorBuilder_ != null) {
         errorBuilder_.dispose();
@@ -414,17 +511,23 @@ private static final long serialVersionUID = 0L;
 
     private void buildPartial0(com.ringback.v1.CreateCallbackResult result) {
       int from_bitField0_ = bitField0_;
-      int to_bitField0_ = 0;
       if (((from_bitField0_ & 0x00000001) != 0)) {
-        result.callback_ = callbackBuilder_ == null
-            ? callback_
-            : callbackBuilder_.build();
-        to_bitField0_ |= 0x00000001;
+        result.callbackId_ = callbackId_;
       }
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.created_ = created_;
       }
       if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.state_ = state_;
+      }
+      int to_bitField0_ = 0;
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.callback_ = callbackBuilder_ == null
+            ? callback_
+            : callbackBuilder_.build();
+        to_bitField0_ |= 0x00000001;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
         result.error_ = errorBuilder_ == null
             ? error_
             : errorBuilder_.build();
@@ -477,11 +580,19 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(com.ringback.v1.CreateCallbackResult other) {
       if (other == com.ringback.v1.CreateCallbackResult.getDefaultInstance()) return this;
-      if (other.hasCallback()) {
-        mergeCallback(other.getCallback());
+      if (!other.getCallbackId().isEmpty()) {
+        callbackId_ = other.callbackId_;
+        bitField0_ |= 0x00000001;
+        onChanged();
       }
       if (other.getCreated() != false) {
         setCreated(other.getCreated());
+      }
+      if (other.state_ != 0) {
+        setStateValue(other.getStateValue());
+      }
+      if (other.hasCallback()) {
+        mergeCallback(other.getCallback());
       }
       if (other.hasError()) {
         mergeError(other.getError());
@@ -513,9 +624,7 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 10: {
-              input.readMessage(
-                  getCallbackFieldBuilder().getBuilder(),
-                  extensionRegistry);
+              callbackId_ = input.readStringRequireUtf8();
               bitField0_ |= 0x00000001;
               break;
             } // case 10
@@ -524,13 +633,25 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 16
-            case 26: {
+            case 24: {
+              state_ = input.readEnum();
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 24
+            case 34: {
+              input.readMessage(
+                  getCallbackFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 34
+            case 42: {
               input.readMessage(
                   getErrorFieldBuilder().getBuilder(),
                   extensionRegistry);
-              bitField0_ |= 0x00000004;
+              bitField0_ |= 0x00000010;
               break;
-            } // case 26
+            } // case 42
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -548,161 +669,96 @@ private static final long serialVersionUID = 0L;
     }
     private int bitField0_;
 
-    private com.ringback.v1.Callback callback_;
-    private com.google.protobuf.SingleFieldBuilderV3<
-        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> callbackBuilder_;
+    private java.lang.Object callbackId_ = "";
     /**
      * <pre>
-     * The callback, new or existing. Unset when the item failed.
+     * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
      * </pre>
      *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     * @return Whether the callback field is set.
+     * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+     * @return The callbackId.
      */
-    public boolean hasCallback() {
-      return ((bitField0_ & 0x00000001) != 0);
-    }
-    /**
-     * <pre>
-     * The callback, new or existing. Unset when the item failed.
-     * </pre>
-     *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     * @return The callback.
-     */
-    public com.ringback.v1.Callback getCallback() {
-      if (callbackBuilder_ == null) {
-        return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+    public java.lang.String getCallbackId() {
+      java.lang.Object ref = callbackId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        callbackId_ = s;
+        return s;
       } else {
-        return callbackBuilder_.getMessage();
+        return (java.lang.String) ref;
       }
     }
     /**
      * <pre>
-     * The callback, new or existing. Unset when the item failed.
+     * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
      * </pre>
      *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
+     * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+     * @return The bytes for callbackId.
      */
-    public Builder setCallback(com.ringback.v1.Callback value) {
-      if (callbackBuilder_ == null) {
-        if (value == null) {
-          throw new NullPointerException();
-        }
-        callback_ = value;
+    public com.google.protobuf.ByteString
+        getCallbackIdBytes() {
+      java.lang.Object ref = callbackId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        callbackId_ = b;
+        return b;
       } else {
-        callbackBuilder_.setMessage(value);
+        return (com.google.protobuf.ByteString) ref;
       }
+    }
+    /**
+     * <pre>
+     * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
+     * </pre>
+     *
+     * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+     * @param value The callbackId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallbackId(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      callbackId_ = value;
       bitField0_ |= 0x00000001;
       onChanged();
       return this;
     }
     /**
      * <pre>
-     * The callback, new or existing. Unset when the item failed.
+     * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
      * </pre>
      *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
+     * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+     * @return This builder for chaining.
      */
-    public Builder setCallback(
-        com.ringback.v1.Callback.Builder builderForValue) {
-      if (callbackBuilder_ == null) {
-        callback_ = builderForValue.build();
-      } else {
-        callbackBuilder_.setMessage(builderForValue.build());
-      }
-      bitField0_ |= 0x00000001;
-      onChanged();
-      return this;
-    }
-    /**
-     * <pre>
-     * The callback, new or existing. Unset when the item failed.
-     * </pre>
-     *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     */
-    public Builder mergeCallback(com.ringback.v1.Callback value) {
-      if (callbackBuilder_ == null) {
-        if (((bitField0_ & 0x00000001) != 0) &&
-          callback_ != null &&
-          callback_ != com.ringback.v1.Callback.getDefaultInstance()) {
-          getCallbackBuilder().mergeFrom(value);
-        } else {
-          callback_ = value;
-        }
-      } else {
-        callbackBuilder_.mergeFrom(value);
-      }
-      if (callback_ != null) {
-        bitField0_ |= 0x00000001;
-        onChanged();
-      }
-      return this;
-    }
-    /**
-     * <pre>
-     * The callback, new or existing. Unset when the item failed.
-     * </pre>
-     *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     */
-    public Builder clearCallback() {
+    public Builder clearCallbackId() {
+      callbackId_ = getDefaultInstance().getCallbackId();
       bitField0_ = (bitField0_ & ~0x00000001);
-      callback_ = null;
-      if (callbackBuilder_ != null) {
-        callbackBuilder_.dispose();
-        callbackBuilder_ = null;
-      }
       onChanged();
       return this;
     }
     /**
      * <pre>
-     * The callback, new or existing. Unset when the item failed.
+     * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
      * </pre>
      *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
+     * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+     * @param value The bytes for callbackId to set.
+     * @return This builder for chaining.
      */
-    public com.ringback.v1.Callback.Builder getCallbackBuilder() {
+    public Builder setCallbackIdBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      callbackId_ = value;
       bitField0_ |= 0x00000001;
       onChanged();
-      return getCallbackFieldBuilder().getBuilder();
-    }
-    /**
-     * <pre>
-     * The callback, new or existing. Unset when the item failed.
-     * </pre>
-     *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     */
-    public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
-      if (callbackBuilder_ != null) {
-        return callbackBuilder_.getMessageOrBuilder();
-      } else {
-        return callback_ == null ?
-            com.ringback.v1.Callback.getDefaultInstance() : callback_;
-      }
-    }
-    /**
-     * <pre>
-     * The callback, new or existing. Unset when the item failed.
-     * </pre>
-     *
-     * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-     */
-    private com.google.protobuf.SingleFieldBuilderV3<
-        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> 
-        getCallbackFieldBuilder() {
-      if (callbackBuilder_ == null) {
-        callbackBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
-            com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder>(
-                getCallback(),
-                getParentForChildren(),
-                isClean());
-        callback_ = null;
-      }
-      return callbackBuilder_;
+      return this;
     }
 
     private boolean created_ ;
@@ -749,6 +805,236 @@ private static final long serialVersionUID = 0L;
       return this;
     }
 
+    private int state_ = 0;
+    /**
+     * <pre>
+     * The state of the callback. UNSPECIFIED when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+     * @return The enum numeric value on the wire for state.
+     */
+    @java.lang.Override public int getStateValue() {
+      return state_;
+    }
+    /**
+     * <pre>
+     * The state of the callback. UNSPECIFIED when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+     * @param value The enum numeric value on the wire for state to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStateValue(int value) {
+      state_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The state of the callback. UNSPECIFIED when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+     * @return The state.
+     */
+    @java.lang.Override
+    public com.ringback.v1.CallbackState getState() {
+      com.ringback.v1.CallbackState result = com.ringback.v1.CallbackState.forNumber(state_);
+      return result == null ? com.ringback.v1.CallbackState.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * The state of the callback. UNSPECIFIED when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+     * @param value The state to set.
+     * @return This builder for chaining.
+     */
+    public Builder setState(com.ringback.v1.CallbackState value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00000004;
+      state_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The state of the callback. UNSPECIFIED when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearState() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      state_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.ringback.v1.Callback callback_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> callbackBuilder_;
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     * @return Whether the callback field is set.
+     */
+    public boolean hasCallback() {
+      return ((bitField0_ & 0x00000008) != 0);
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     * @return The callback.
+     */
+    public com.ringback.v1.Callback getCallback() {
+      if (callbackBuilder_ == null) {
+        return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+      } else {
+        return callbackBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public Builder setCallback(com.ringback.v1.Callback value) {
+      if (callbackBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        callback_ = value;
+      } else {
+        callbackBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public Builder setCallback(
+        com.ringback.v1.Callback.Builder builderForValue) {
+      if (callbackBuilder_ == null) {
+        callback_ = builderForValue.build();
+      } else {
+        callbackBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public Builder mergeCallback(com.ringback.v1.Callback value) {
+      if (callbackBuilder_ == null) {
+        if (((bitField0_ & 0x00000008) != 0) &&
+          callback_ != null &&
+          callback_ != com.ringback.v1.Callback.getDefaultInstance()) {
+          getCallbackBuilder().mergeFrom(value);
+        } else {
+          callback_ = value;
+        }
+      } else {
+        callbackBuilder_.mergeFrom(value);
+      }
+      if (callback_ != null) {
+        bitField0_ |= 0x00000008;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public Builder clearCallback() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      callback_ = null;
+      if (callbackBuilder_ != null) {
+        callbackBuilder_.dispose();
+        callbackBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public com.ringback.v1.Callback.Builder getCallbackBuilder() {
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return getCallbackFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
+      if (callbackBuilder_ != null) {
+        return callbackBuilder_.getMessageOrBuilder();
+      } else {
+        return callback_ == null ?
+            com.ringback.v1.Callback.getDefaultInstance() : callback_;
+      }
+    }
+    /**
+     * <pre>
+     * The callback, with `include_callbacks` only. Unset when the item failed.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> 
+        getCallbackFieldBuilder() {
+      if (callbackBuilder_ == null) {
+        callbackBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder>(
+                getCallback(),
+                getParentForChildren(),
+                isClean());
+        callback_ = null;
+      }
+      return callbackBuilder_;
+    }
+
     private com.ringback.v1.Error error_;
     private com.google.protobuf.SingleFieldBuilderV3<
         com.ringback.v1.Error, com.ringback.v1.Error.Builder, com.ringback.v1.ErrorOrBuilder> errorBuilder_;
@@ -757,18 +1043,18 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      * @return Whether the error field is set.
      */
     public boolean hasError() {
-      return ((bitField0_ & 0x00000004) != 0);
+      return ((bitField0_ & 0x00000010) != 0);
     }
     /**
      * <pre>
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      * @return The error.
      */
     public com.ringback.v1.Error getError() {
@@ -783,7 +1069,7 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public Builder setError(com.ringback.v1.Error value) {
       if (errorBuilder_ == null) {
@@ -794,7 +1080,7 @@ private static final long serialVersionUID = 0L;
       } else {
         errorBuilder_.setMessage(value);
       }
-      bitField0_ |= 0x00000004;
+      bitField0_ |= 0x00000010;
       onChanged();
       return this;
     }
@@ -803,7 +1089,7 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public Builder setError(
         com.ringback.v1.Error.Builder builderForValue) {
@@ -812,7 +1098,7 @@ private static final long serialVersionUID = 0L;
       } else {
         errorBuilder_.setMessage(builderForValue.build());
       }
-      bitField0_ |= 0x00000004;
+      bitField0_ |= 0x00000010;
       onChanged();
       return this;
     }
@@ -821,11 +1107,11 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public Builder mergeError(com.ringback.v1.Error value) {
       if (errorBuilder_ == null) {
-        if (((bitField0_ & 0x00000004) != 0) &&
+        if (((bitField0_ & 0x00000010) != 0) &&
           error_ != null &&
           error_ != com.ringback.v1.Error.getDefaultInstance()) {
           getErrorBuilder().mergeFrom(value);
@@ -836,7 +1122,7 @@ private static final long serialVersionUID = 0L;
         errorBuilder_.mergeFrom(value);
       }
       if (error_ != null) {
-        bitField0_ |= 0x00000004;
+        bitField0_ |= 0x00000010;
         onChanged();
       }
       return this;
@@ -846,10 +1132,10 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public Builder clearError() {
-      bitField0_ = (bitField0_ & ~0x00000004);
+      bitField0_ = (bitField0_ & ~0x00000010);
       error_ = null;
       if (errorBuilder_ != null) {
         errorBuilder_.dispose();
@@ -863,10 +1149,10 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public com.ringback.v1.Error.Builder getErrorBuilder() {
-      bitField0_ |= 0x00000004;
+      bitField0_ |= 0x00000010;
       onChanged();
       return getErrorFieldBuilder().getBuilder();
     }
@@ -875,7 +1161,7 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     public com.ringback.v1.ErrorOrBuilder getErrorOrBuilder() {
       if (errorBuilder_ != null) {
@@ -890,7 +1176,7 @@ private static final long serialVersionUID = 0L;
      * Why the item failed. Unset when it succeeded.
      * </pre>
      *
-     * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+     * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
      */
     private com.google.protobuf.SingleFieldBuilderV3<
         com.ringback.v1.Error, com.ringback.v1.Error.Builder, com.ringback.v1.ErrorOrBuilder> 

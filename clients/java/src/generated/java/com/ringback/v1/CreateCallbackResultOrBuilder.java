@@ -10,30 +10,23 @@ public interface CreateCallbackResultOrBuilder extends
 
   /**
    * <pre>
-   * The callback, new or existing. Unset when the item failed.
+   * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
    * </pre>
    *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   * @return Whether the callback field is set.
+   * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+   * @return The callbackId.
    */
-  boolean hasCallback();
+  java.lang.String getCallbackId();
   /**
    * <pre>
-   * The callback, new or existing. Unset when the item failed.
+   * The id of the callback, new or existing. Empty when the item failed, and for a new one with `validate_only`.
    * </pre>
    *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   * @return The callback.
+   * <code>string callback_id = 1 [json_name = "callbackId"];</code>
+   * @return The bytes for callbackId.
    */
-  com.ringback.v1.Callback getCallback();
-  /**
-   * <pre>
-   * The callback, new or existing. Unset when the item failed.
-   * </pre>
-   *
-   * <code>.ringback.v1.Callback callback = 1 [json_name = "callback"];</code>
-   */
-  com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder();
+  com.google.protobuf.ByteString
+      getCallbackIdBytes();
 
   /**
    * <pre>
@@ -47,10 +40,56 @@ public interface CreateCallbackResultOrBuilder extends
 
   /**
    * <pre>
+   * The state of the callback. UNSPECIFIED when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  int getStateValue();
+  /**
+   * <pre>
+   * The state of the callback. UNSPECIFIED when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.CallbackState state = 3 [json_name = "state"];</code>
+   * @return The state.
+   */
+  com.ringback.v1.CallbackState getState();
+
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   * @return Whether the callback field is set.
+   */
+  boolean hasCallback();
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   * @return The callback.
+   */
+  com.ringback.v1.Callback getCallback();
+  /**
+   * <pre>
+   * The callback, with `include_callbacks` only. Unset when the item failed.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 4 [json_name = "callback"];</code>
+   */
+  com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder();
+
+  /**
+   * <pre>
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    * @return Whether the error field is set.
    */
   boolean hasError();
@@ -59,7 +98,7 @@ public interface CreateCallbackResultOrBuilder extends
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    * @return The error.
    */
   com.ringback.v1.Error getError();
@@ -68,7 +107,7 @@ public interface CreateCallbackResultOrBuilder extends
    * Why the item failed. Unset when it succeeded.
    * </pre>
    *
-   * <code>.ringback.v1.Error error = 3 [json_name = "error"];</code>
+   * <code>.ringback.v1.Error error = 5 [json_name = "error"];</code>
    */
   com.ringback.v1.ErrorOrBuilder getErrorOrBuilder();
 }

@@ -21,7 +21,6 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private DeleteServiceRequest() {
-    serviceId_ = "";
     etag_ = "";
   }
 
@@ -45,47 +44,170 @@ private static final long serialVersionUID = 0L;
             com.ringback.v1.DeleteServiceRequest.class, com.ringback.v1.DeleteServiceRequest.Builder.class);
   }
 
-  public static final int SERVICE_ID_FIELD_NUMBER = 1;
+  private int serviceCase_ = 0;
   @SuppressWarnings("serial")
-  private volatile java.lang.Object serviceId_ = "";
+  private java.lang.Object service_;
+  public enum ServiceCase
+      implements com.google.protobuf.Internal.EnumLite,
+          com.google.protobuf.AbstractMessage.InternalOneOfEnum {
+    SERVICE_ID(1),
+    SIP_ADDRESS(3),
+    SERVICE_NOT_SET(0);
+    private final int value;
+    private ServiceCase(int value) {
+      this.value = value;
+    }
+    /**
+     * @param value The number of the enum to look for.
+     * @return The enum associated with the given number.
+     * @deprecated Use {@link #forNumber(int)} instead.
+     */
+    @java.lang.Deprecated
+    public static ServiceCase valueOf(int value) {
+      return forNumber(value);
+    }
+
+    public static ServiceCase forNumber(int value) {
+      switch (value) {
+        case 1: return SERVICE_ID;
+        case 3: return SIP_ADDRESS;
+        case 0: return SERVICE_NOT_SET;
+        default: return null;
+      }
+    }
+    public int getNumber() {
+      return this.value;
+    }
+  };
+
+  public ServiceCase
+  getServiceCase() {
+    return ServiceCase.forNumber(
+        serviceCase_);
+  }
+
+  public static final int SERVICE_ID_FIELD_NUMBER = 1;
   /**
    * <pre>
-   * Required. Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
+   * </pre>
+   *
+   * <code>string service_id = 1 [json_name = "serviceId"];</code>
+   * @return Whether the serviceId field is set.
+   */
+  public boolean hasServiceId() {
+    return serviceCase_ == 1;
+  }
+  /**
+   * <pre>
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
    * @return The serviceId.
    */
-  @java.lang.Override
   public java.lang.String getServiceId() {
-    java.lang.Object ref = serviceId_;
+    java.lang.Object ref = "";
+    if (serviceCase_ == 1) {
+      ref = service_;
+    }
     if (ref instanceof java.lang.String) {
       return (java.lang.String) ref;
     } else {
       com.google.protobuf.ByteString bs = 
           (com.google.protobuf.ByteString) ref;
       java.lang.String s = bs.toStringUtf8();
-      serviceId_ = s;
+      if (serviceCase_ == 1) {
+        service_ = s;
+      }
       return s;
     }
   }
   /**
    * <pre>
-   * Required. Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
    * @return The bytes for serviceId.
    */
-  @java.lang.Override
   public com.google.protobuf.ByteString
       getServiceIdBytes() {
-    java.lang.Object ref = serviceId_;
+    java.lang.Object ref = "";
+    if (serviceCase_ == 1) {
+      ref = service_;
+    }
     if (ref instanceof java.lang.String) {
       com.google.protobuf.ByteString b = 
           com.google.protobuf.ByteString.copyFromUtf8(
               (java.lang.String) ref);
-      serviceId_ = b;
+      if (serviceCase_ == 1) {
+        service_ = b;
+      }
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int SIP_ADDRESS_FIELD_NUMBER = 3;
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return Whether the sipAddress field is set.
+   */
+  public boolean hasSipAddress() {
+    return serviceCase_ == 3;
+  }
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return The sipAddress.
+   */
+  public java.lang.String getSipAddress() {
+    java.lang.Object ref = "";
+    if (serviceCase_ == 3) {
+      ref = service_;
+    }
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      if (serviceCase_ == 3) {
+        service_ = s;
+      }
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return The bytes for sipAddress.
+   */
+  public com.google.protobuf.ByteString
+      getSipAddressBytes() {
+    java.lang.Object ref = "";
+    if (serviceCase_ == 3) {
+      ref = service_;
+    }
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      if (serviceCase_ == 3) {
+        service_ = b;
+      }
       return b;
     } else {
       return (com.google.protobuf.ByteString) ref;
@@ -153,11 +275,14 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(serviceId_)) {
-      com.google.protobuf.GeneratedMessageV3.writeString(output, 1, serviceId_);
+    if (serviceCase_ == 1) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 1, service_);
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 2, etag_);
+    }
+    if (serviceCase_ == 3) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 3, service_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -168,11 +293,14 @@ private static final long serialVersionUID = 0L;
     if (size != -1) return size;
 
     size = 0;
-    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(serviceId_)) {
-      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(1, serviceId_);
+    if (serviceCase_ == 1) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(1, service_);
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(2, etag_);
+    }
+    if (serviceCase_ == 3) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(3, service_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -189,10 +317,21 @@ private static final long serialVersionUID = 0L;
     }
     com.ringback.v1.DeleteServiceRequest other = (com.ringback.v1.DeleteServiceRequest) obj;
 
-    if (!getServiceId()
-        .equals(other.getServiceId())) return false;
     if (!getEtag()
         .equals(other.getEtag())) return false;
+    if (!getServiceCase().equals(other.getServiceCase())) return false;
+    switch (serviceCase_) {
+      case 1:
+        if (!getServiceId()
+            .equals(other.getServiceId())) return false;
+        break;
+      case 3:
+        if (!getSipAddress()
+            .equals(other.getSipAddress())) return false;
+        break;
+      case 0:
+      default:
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -204,10 +343,20 @@ private static final long serialVersionUID = 0L;
     }
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
-    hash = (37 * hash) + SERVICE_ID_FIELD_NUMBER;
-    hash = (53 * hash) + getServiceId().hashCode();
     hash = (37 * hash) + ETAG_FIELD_NUMBER;
     hash = (53 * hash) + getEtag().hashCode();
+    switch (serviceCase_) {
+      case 1:
+        hash = (37 * hash) + SERVICE_ID_FIELD_NUMBER;
+        hash = (53 * hash) + getServiceId().hashCode();
+        break;
+      case 3:
+        hash = (37 * hash) + SIP_ADDRESS_FIELD_NUMBER;
+        hash = (53 * hash) + getSipAddress().hashCode();
+        break;
+      case 0:
+      default:
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -343,8 +492,9 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
-      serviceId_ = "";
       etag_ = "";
+      serviceCase_ = 0;
+      service_ = null;
       return this;
     }
 
@@ -372,18 +522,21 @@ private static final long serialVersionUID = 0L;
     public com.ringback.v1.DeleteServiceRequest buildPartial() {
       com.ringback.v1.DeleteServiceRequest result = new com.ringback.v1.DeleteServiceRequest(this);
       if (bitField0_ != 0) { buildPartial0(result); }
+      buildPartialOneofs(result);
       onBuilt();
       return result;
     }
 
     private void buildPartial0(com.ringback.v1.DeleteServiceRequest result) {
       int from_bitField0_ = bitField0_;
-      if (((from_bitField0_ & 0x00000001) != 0)) {
-        result.serviceId_ = serviceId_;
-      }
-      if (((from_bitField0_ & 0x00000002) != 0)) {
+      if (((from_bitField0_ & 0x00000004) != 0)) {
         result.etag_ = etag_;
       }
+    }
+
+    private void buildPartialOneofs(com.ringback.v1.DeleteServiceRequest result) {
+      result.serviceCase_ = serviceCase_;
+      result.service_ = this.service_;
     }
 
     @java.lang.Override
@@ -430,15 +583,27 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(com.ringback.v1.DeleteServiceRequest other) {
       if (other == com.ringback.v1.DeleteServiceRequest.getDefaultInstance()) return this;
-      if (!other.getServiceId().isEmpty()) {
-        serviceId_ = other.serviceId_;
-        bitField0_ |= 0x00000001;
-        onChanged();
-      }
       if (!other.getEtag().isEmpty()) {
         etag_ = other.etag_;
-        bitField0_ |= 0x00000002;
+        bitField0_ |= 0x00000004;
         onChanged();
+      }
+      switch (other.getServiceCase()) {
+        case SERVICE_ID: {
+          serviceCase_ = 1;
+          service_ = other.service_;
+          onChanged();
+          break;
+        }
+        case SIP_ADDRESS: {
+          serviceCase_ = 3;
+          service_ = other.service_;
+          onChanged();
+          break;
+        }
+        case SERVICE_NOT_SET: {
+          break;
+        }
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -467,15 +632,22 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 10: {
-              serviceId_ = input.readStringRequireUtf8();
-              bitField0_ |= 0x00000001;
+              java.lang.String s = input.readStringRequireUtf8();
+              serviceCase_ = 1;
+              service_ = s;
               break;
             } // case 10
             case 18: {
               etag_ = input.readStringRequireUtf8();
-              bitField0_ |= 0x00000002;
+              bitField0_ |= 0x00000004;
               break;
             } // case 18
+            case 26: {
+              java.lang.String s = input.readStringRequireUtf8();
+              serviceCase_ = 3;
+              service_ = s;
+              break;
+            } // case 26
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -491,24 +663,56 @@ private static final long serialVersionUID = 0L;
       } // finally
       return this;
     }
+    private int serviceCase_ = 0;
+    private java.lang.Object service_;
+    public ServiceCase
+        getServiceCase() {
+      return ServiceCase.forNumber(
+          serviceCase_);
+    }
+
+    public Builder clearService() {
+      serviceCase_ = 0;
+      service_ = null;
+      onChanged();
+      return this;
+    }
+
     private int bitField0_;
 
-    private java.lang.Object serviceId_ = "";
     /**
      * <pre>
-     * Required. Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
+     * </pre>
+     *
+     * <code>string service_id = 1 [json_name = "serviceId"];</code>
+     * @return Whether the serviceId field is set.
+     */
+    @java.lang.Override
+    public boolean hasServiceId() {
+      return serviceCase_ == 1;
+    }
+    /**
+     * <pre>
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
      * @return The serviceId.
      */
+    @java.lang.Override
     public java.lang.String getServiceId() {
-      java.lang.Object ref = serviceId_;
+      java.lang.Object ref = "";
+      if (serviceCase_ == 1) {
+        ref = service_;
+      }
       if (!(ref instanceof java.lang.String)) {
         com.google.protobuf.ByteString bs =
             (com.google.protobuf.ByteString) ref;
         java.lang.String s = bs.toStringUtf8();
-        serviceId_ = s;
+        if (serviceCase_ == 1) {
+          service_ = s;
+        }
         return s;
       } else {
         return (java.lang.String) ref;
@@ -516,20 +720,26 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
      * @return The bytes for serviceId.
      */
+    @java.lang.Override
     public com.google.protobuf.ByteString
         getServiceIdBytes() {
-      java.lang.Object ref = serviceId_;
+      java.lang.Object ref = "";
+      if (serviceCase_ == 1) {
+        ref = service_;
+      }
       if (ref instanceof String) {
         com.google.protobuf.ByteString b = 
             com.google.protobuf.ByteString.copyFromUtf8(
                 (java.lang.String) ref);
-        serviceId_ = b;
+        if (serviceCase_ == 1) {
+          service_ = b;
+        }
         return b;
       } else {
         return (com.google.protobuf.ByteString) ref;
@@ -537,7 +747,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -547,28 +757,30 @@ private static final long serialVersionUID = 0L;
     public Builder setServiceId(
         java.lang.String value) {
       if (value == null) { throw new NullPointerException(); }
-      serviceId_ = value;
-      bitField0_ |= 0x00000001;
+      serviceCase_ = 1;
+      service_ = value;
       onChanged();
       return this;
     }
     /**
      * <pre>
-     * Required. Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
      * @return This builder for chaining.
      */
     public Builder clearServiceId() {
-      serviceId_ = getDefaultInstance().getServiceId();
-      bitField0_ = (bitField0_ & ~0x00000001);
-      onChanged();
+      if (serviceCase_ == 1) {
+        serviceCase_ = 0;
+        service_ = null;
+        onChanged();
+      }
       return this;
     }
     /**
      * <pre>
-     * Required. Its UUID.
+     * Its UUID. Either this or `sip_address` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -579,8 +791,125 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.ByteString value) {
       if (value == null) { throw new NullPointerException(); }
       checkByteStringIsUtf8(value);
-      serviceId_ = value;
-      bitField0_ |= 0x00000001;
+      serviceCase_ = 1;
+      service_ = value;
+      onChanged();
+      return this;
+    }
+
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @return Whether the sipAddress field is set.
+     */
+    @java.lang.Override
+    public boolean hasSipAddress() {
+      return serviceCase_ == 3;
+    }
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @return The sipAddress.
+     */
+    @java.lang.Override
+    public java.lang.String getSipAddress() {
+      java.lang.Object ref = "";
+      if (serviceCase_ == 3) {
+        ref = service_;
+      }
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        if (serviceCase_ == 3) {
+          service_ = s;
+        }
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @return The bytes for sipAddress.
+     */
+    @java.lang.Override
+    public com.google.protobuf.ByteString
+        getSipAddressBytes() {
+      java.lang.Object ref = "";
+      if (serviceCase_ == 3) {
+        ref = service_;
+      }
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        if (serviceCase_ == 3) {
+          service_ = b;
+        }
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @param value The sipAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSipAddress(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      serviceCase_ = 3;
+      service_ = value;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSipAddress() {
+      if (serviceCase_ == 3) {
+        serviceCase_ = 0;
+        service_ = null;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Its SIP address. Either this or `service_id` is required.
+     * </pre>
+     *
+     * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+     * @param value The bytes for sipAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSipAddressBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      serviceCase_ = 3;
+      service_ = value;
       onChanged();
       return this;
     }
@@ -640,7 +969,7 @@ private static final long serialVersionUID = 0L;
         java.lang.String value) {
       if (value == null) { throw new NullPointerException(); }
       etag_ = value;
-      bitField0_ |= 0x00000002;
+      bitField0_ |= 0x00000004;
       onChanged();
       return this;
     }
@@ -654,7 +983,7 @@ private static final long serialVersionUID = 0L;
      */
     public Builder clearEtag() {
       etag_ = getDefaultInstance().getEtag();
-      bitField0_ = (bitField0_ & ~0x00000002);
+      bitField0_ = (bitField0_ & ~0x00000004);
       onChanged();
       return this;
     }
@@ -672,7 +1001,7 @@ private static final long serialVersionUID = 0L;
       if (value == null) { throw new NullPointerException(); }
       checkByteStringIsUtf8(value);
       etag_ = value;
-      bitField0_ |= 0x00000002;
+      bitField0_ |= 0x00000004;
       onChanged();
       return this;
     }

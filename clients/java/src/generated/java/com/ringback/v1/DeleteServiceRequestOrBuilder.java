@@ -10,7 +10,16 @@ public interface DeleteServiceRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
+   * </pre>
+   *
+   * <code>string service_id = 1 [json_name = "serviceId"];</code>
+   * @return Whether the serviceId field is set.
+   */
+  boolean hasServiceId();
+  /**
+   * <pre>
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -19,7 +28,7 @@ public interface DeleteServiceRequestOrBuilder extends
   java.lang.String getServiceId();
   /**
    * <pre>
-   * Required. Its UUID.
+   * Its UUID. Either this or `sip_address` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -27,6 +36,35 @@ public interface DeleteServiceRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getServiceIdBytes();
+
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return Whether the sipAddress field is set.
+   */
+  boolean hasSipAddress();
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return The sipAddress.
+   */
+  java.lang.String getSipAddress();
+  /**
+   * <pre>
+   * Its SIP address. Either this or `service_id` is required.
+   * </pre>
+   *
+   * <code>string sip_address = 3 [json_name = "sipAddress"];</code>
+   * @return The bytes for sipAddress.
+   */
+  com.google.protobuf.ByteString
+      getSipAddressBytes();
 
   /**
    * <pre>
@@ -47,4 +85,6 @@ public interface DeleteServiceRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getEtagBytes();
+
+  com.ringback.v1.DeleteServiceRequest.ServiceCase getServiceCase();
 }

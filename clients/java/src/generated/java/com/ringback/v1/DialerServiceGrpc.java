@@ -13,13 +13,15 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * 3. ReportProgress RINGING, where known, and CONNECTED.
  * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
- * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
- * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
- * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+ * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+ * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+ * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
  * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
  * LEASE_SUPERSEDED afterwards.
- * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
- * Every RPC of this service may be repeated when its answer was lost.
+ * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+ * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+ * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+ * Every RPC of this service may be repeated when its response was lost.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -255,13 +257,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public interface AsyncService {
@@ -269,9 +273,9 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-     * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-     * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-     * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+     * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+     * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+     * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
      * gone meanwhile are given straight back.
      * Set the deadline of the call some seconds above `wait_duration`.
      * SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
@@ -285,7 +289,7 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-     * lost lease is data, not an error of the call.
+     * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
      * </pre>
      */
     default void extendLeases(com.ringback.v1.ExtendLeasesRequest request,
@@ -298,6 +302,8 @@ public final class DialerServiceGrpc {
      * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
      * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
      * changes nothing.
+     * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+     * the callback goes back to its place, and no attempt is used.
      * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
      * </pre>
      */
@@ -344,13 +350,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public static abstract class DialerServiceImplBase
@@ -373,13 +381,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public static final class DialerServiceStub
@@ -398,9 +408,9 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-     * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-     * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-     * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+     * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+     * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+     * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
      * gone meanwhile are given straight back.
      * Set the deadline of the call some seconds above `wait_duration`.
      * SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
@@ -415,7 +425,7 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-     * lost lease is data, not an error of the call.
+     * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
      * </pre>
      */
     public void extendLeases(com.ringback.v1.ExtendLeasesRequest request,
@@ -429,6 +439,8 @@ public final class DialerServiceGrpc {
      * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
      * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
      * changes nothing.
+     * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+     * the callback goes back to its place, and no attempt is used.
      * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
      * </pre>
      */
@@ -478,13 +490,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public static final class DialerServiceBlockingV2Stub
@@ -503,9 +517,9 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-     * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-     * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-     * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+     * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+     * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+     * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
      * gone meanwhile are given straight back.
      * Set the deadline of the call some seconds above `wait_duration`.
      * SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
@@ -519,7 +533,7 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-     * lost lease is data, not an error of the call.
+     * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
      * </pre>
      */
     public com.ringback.v1.ExtendLeasesResponse extendLeases(com.ringback.v1.ExtendLeasesRequest request) throws io.grpc.StatusException {
@@ -532,6 +546,8 @@ public final class DialerServiceGrpc {
      * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
      * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
      * changes nothing.
+     * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+     * the callback goes back to its place, and no attempt is used.
      * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
      * </pre>
      */
@@ -578,13 +594,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public static final class DialerServiceBlockingStub
@@ -603,9 +621,9 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-     * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-     * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-     * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+     * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+     * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+     * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
      * gone meanwhile are given straight back.
      * Set the deadline of the call some seconds above `wait_duration`.
      * SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
@@ -619,7 +637,7 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-     * lost lease is data, not an error of the call.
+     * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
      * </pre>
      */
     public com.ringback.v1.ExtendLeasesResponse extendLeases(com.ringback.v1.ExtendLeasesRequest request) {
@@ -632,6 +650,8 @@ public final class DialerServiceGrpc {
      * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
      * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
      * changes nothing.
+     * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+     * the callback goes back to its place, and no attempt is used.
      * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
      * </pre>
      */
@@ -678,13 +698,15 @@ public final class DialerServiceGrpc {
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
-   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by the server: in OFFERED
-   * the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED and uses a
-   * retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
+   * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
+   * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
+   * and uses a retry, because the phone may have rung; in CONNECTED the callback is COMPLETED; in CANCELLING it is
    * CANCELLED. A late report counts until the server has closed the lease, and is LEASE_EXPIRED or
    * LEASE_SUPERSEDED afterwards.
-   * Whenever an answer says `cancel_requested`: hang up, and report the outcome.
-   * Every RPC of this service may be repeated when its answer was lost.
+   * One phone, one call: while a callback is in progress, no other one to the same phone is leased, of any service.
+   * When its dialer is lost after DIALING, the phone is kept for the `ring_timeout` of the service that dialled.
+   * Whenever a response says `cancel_requested`: hang up, and report the outcome.
+   * Every RPC of this service may be repeated when its response was lost.
    * </pre>
    */
   public static final class DialerServiceFutureStub
@@ -703,9 +725,9 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Leases callbacks that are due, in the order that their priorities ask for, within the capacity of each
-     * service. A target that is in a call already is passed over until that has ended: nobody is dialled twice at
-     * once. A long poll: when there is nothing, waits up to `wait_duration` and then answers OK with no leases,
-     * never with DEADLINE_EXCEEDED. Answers as soon as there is at least one. Leases granted to a client that has
+     * service. A phone that is in a call already is passed over until that has ended: nobody is dialled twice at
+     * once. A long poll: when there is nothing, waits up to `wait_duration` and then returns OK with no leases,
+     * never DEADLINE_EXCEEDED. Returns as soon as there is at least one. Leases granted to a client that has
      * gone meanwhile are given straight back.
      * Set the deadline of the call some seconds above `wait_duration`.
      * SERVICE_NOT_FOUND, REQUEST_ID_REUSED.
@@ -720,7 +742,7 @@ public final class DialerServiceGrpc {
     /**
      * <pre>
      * Extends leases, and tells about each whether it still stands and whether its call should be hung up. A
-     * lost lease is data, not an error of the call.
+     * lost lease is data, not an error of the call. Returns also what UpdateCallback has changed meanwhile.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.ExtendLeasesResponse> extendLeases(
@@ -734,6 +756,8 @@ public final class DialerServiceGrpc {
      * Reports how far a call has come. DIALING is obligatory and comes before the call is placed; RINGING may
      * be left out. Repeating a report, or reporting something that later progress has overtaken, is OK and
      * changes nothing.
+     * DIALING is refused with LEASE_EXPIRED when the service has been closed or paused since the callback was leased:
+     * the callback goes back to its place, and no attempt is used.
      * LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED (RINGING or CONNECTED before DIALING).
      * </pre>
      */

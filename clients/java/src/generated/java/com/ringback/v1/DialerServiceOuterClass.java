@@ -94,77 +94,82 @@ public final class DialerServiceOuterClass {
       "\037google/protobuf/timestamp.proto\032\032ringba" +
       "ck/v1/callback.proto\032#ringback/v1/direct" +
       "ory_service.proto\032\036ringback/v1/error_rea" +
-      "son.proto\"\225\002\n\025LeaseCallbacksRequest\022\033\n\td" +
+      "son.proto\"\270\002\n\025LeaseCallbacksRequest\022\033\n\td" +
       "ialer_id\030\001 \001(\tR\010dialerId\022\037\n\013service_ids\030" +
       "\002 \003(\tR\nserviceIds\022\035\n\nmax_leases\030\003 \001(\005R\tm" +
       "axLeases\022@\n\016lease_duration\030\004 \001(\0132\031.googl" +
       "e.protobuf.DurationR\rleaseDuration\022>\n\rwa" +
       "it_duration\030\005 \001(\0132\031.google.protobuf.Dura" +
       "tionR\014waitDuration\022\035\n\nrequest_id\030\006 \001(\tR\t" +
-      "requestId\"D\n\026LeaseCallbacksResponse\022*\n\006l" +
-      "eases\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"" +
-      "\234\003\n\005Lease\022\037\n\013lease_token\030\001 \001(\tR\nleaseTok" +
-      "en\0221\n\010callback\030\002 \001(\0132\025.ringback.v1.Callb" +
-      "ackR\010callback\022;\n\013expire_time\030\003 \001(\0132\032.goo" +
-      "gle.protobuf.TimestampR\nexpireTime\022;\n\014ti" +
-      "me_to_live\030\004 \001(\0132\031.google.protobuf.Durat" +
-      "ionR\ntimeToLive\022#\n\rfencing_token\030\005 \001(\003R\014" +
-      "fencingToken\022.\n\023service_sip_address\030\006 \001(" +
-      "\tR\021serviceSipAddress\0222\n\tfirst_leg\030\007 \001(\0162" +
-      "\025.ringback.v1.FirstLegR\010firstLeg\022<\n\014ring" +
-      "_timeout\030\010 \001(\0132\031.google.protobuf.Duratio" +
-      "nR\013ringTimeout\"z\n\023ExtendLeasesRequest\022!\n" +
-      "\014lease_tokens\030\001 \003(\tR\013leaseTokens\022@\n\016leas" +
-      "e_duration\030\002 \001(\0132\031.google.protobuf.Durat" +
-      "ionR\rleaseDuration\"P\n\024ExtendLeasesRespon" +
-      "se\0228\n\007results\030\001 \003(\0132\036.ringback.v1.Extend" +
-      "LeaseResultR\007results\"\224\002\n\021ExtendLeaseResu" +
-      "lt\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022;\n\013e" +
-      "xpire_time\030\002 \001(\0132\032.google.protobuf.Times" +
-      "tampR\nexpireTime\022;\n\014time_to_live\030\003 \001(\0132\031" +
-      ".google.protobuf.DurationR\ntimeToLive\022)\n" +
-      "\020cancel_requested\030\004 \001(\010R\017cancelRequested" +
-      "\0229\n\013lost_reason\030\005 \001(\0162\030.ringback.v1.Erro" +
-      "rReasonR\nlostReason\"r\n\025ReportProgressReq" +
-      "uest\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0228\n" +
-      "\010progress\030\002 \001(\0162\034.ringback.v1.AttemptPro" +
-      "gressR\010progress\"v\n\026ReportProgressRespons" +
-      "e\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Callba" +
-      "ckR\010callback\022)\n\020cancel_requested\030\002 \001(\010R\017" +
-      "cancelRequested\"\301\001\n\024ReportOutcomeRequest" +
-      "\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0222\n\007out" +
-      "come\030\002 \001(\0162\030.ringback.v1.CallOutcomeR\007ou" +
-      "tcome\022\035\n\nsip_status\030\003 \001(\005R\tsipStatus\022\035\n\n" +
-      "q850_cause\030\004 \001(\005R\tq850Cause\022\026\n\006detail\030\005 " +
-      "\001(\tR\006detail\"f\n\025ReportOutcomeResponse\0221\n\010" +
-      "callback\030\001 \001(\0132\025.ringback.v1.CallbackR\010c" +
-      "allback\022\032\n\010replayed\030\002 \001(\010R\010replayed\"Q\n\024R" +
-      "eleaseLeasesRequest\022!\n\014lease_tokens\030\001 \003(" +
-      "\tR\013leaseTokens\022\026\n\006reason\030\002 \001(\tR\006reason\"R" +
-      "\n\025ReleaseLeasesResponse\0229\n\007results\030\001 \003(\013" +
-      "2\037.ringback.v1.ReleaseLeaseResultR\007resul" +
-      "ts\"\222\001\n\022ReleaseLeaseResult\022\037\n\013lease_token" +
-      "\030\001 \001(\tR\nleaseToken\022\032\n\010released\030\002 \001(\010R\010re" +
-      "leased\022?\n\016refused_reason\030\003 \001(\0162\030.ringbac" +
-      "k.v1.ErrorReasonR\rrefusedReason*\217\001\n\017Atte" +
-      "mptProgress\022 \n\034ATTEMPT_PROGRESS_UNSPECIF" +
-      "IED\020\000\022\034\n\030ATTEMPT_PROGRESS_DIALING\020\001\022\034\n\030A" +
-      "TTEMPT_PROGRESS_RINGING\020\002\022\036\n\032ATTEMPT_PRO" +
-      "GRESS_CONNECTED\020\0032\312\003\n\rDialerService\022Y\n\016L" +
-      "easeCallbacks\022\".ringback.v1.LeaseCallbac" +
-      "ksRequest\032#.ringback.v1.LeaseCallbacksRe" +
-      "sponse\022S\n\014ExtendLeases\022 .ringback.v1.Ext" +
-      "endLeasesRequest\032!.ringback.v1.ExtendLea" +
-      "sesResponse\022Y\n\016ReportProgress\022\".ringback" +
-      ".v1.ReportProgressRequest\032#.ringback.v1." +
-      "ReportProgressResponse\022V\n\rReportOutcome\022" +
-      "!.ringback.v1.ReportOutcomeRequest\032\".rin" +
-      "gback.v1.ReportOutcomeResponse\022V\n\rReleas" +
-      "eLeases\022!.ringback.v1.ReleaseLeasesReque" +
-      "st\032\".ringback.v1.ReleaseLeasesResponseBa" +
-      "\n\017com.ringback.v1P\001Z>github.com/ringback" +
-      "/ringback/clients/go/ringback/v1;ringbac" +
-      "kv1\252\002\013Ringback.V1b\006proto3"
+      "requestId\022!\n\014service_sips\030\007 \003(\tR\013service" +
+      "Sips\"D\n\026LeaseCallbacksResponse\022*\n\006leases" +
+      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\316\003\n\005L" +
+      "ease\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0221\n" +
+      "\010callback\030\002 \001(\0132\025.ringback.v1.CallbackR\010" +
+      "callback\022;\n\013expire_time\030\003 \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\nexpireTime\022;\n\014time_to" +
+      "_live\030\004 \001(\0132\031.google.protobuf.DurationR\n" +
+      "timeToLive\022#\n\rfencing_token\030\005 \001(\003R\014fenci" +
+      "ngToken\022.\n\023service_sip_address\030\006 \001(\tR\021se" +
+      "rviceSipAddress\0222\n\tfirst_leg\030\007 \001(\0162\025.rin" +
+      "gback.v1.FirstLegR\010firstLeg\022<\n\014ring_time" +
+      "out\030\010 \001(\0132\031.google.protobuf.DurationR\013ri" +
+      "ngTimeout\0220\n\024caller_line_identity\030\t \001(\tR" +
+      "\022callerLineIdentity\"z\n\023ExtendLeasesReque" +
+      "st\022!\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022@\n" +
+      "\016lease_duration\030\002 \001(\0132\031.google.protobuf." +
+      "DurationR\rleaseDuration\"P\n\024ExtendLeasesR" +
+      "esponse\0228\n\007results\030\001 \003(\0132\036.ringback.v1.E" +
+      "xtendLeaseResultR\007results\"\307\002\n\021ExtendLeas" +
+      "eResult\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken" +
+      "\022;\n\013expire_time\030\002 \001(\0132\032.google.protobuf." +
+      "TimestampR\nexpireTime\022;\n\014time_to_live\030\003 " +
+      "\001(\0132\031.google.protobuf.DurationR\ntimeToLi" +
+      "ve\022)\n\020cancel_requested\030\004 \001(\010R\017cancelRequ" +
+      "ested\0229\n\013lost_reason\030\005 \001(\0162\030.ringback.v1" +
+      ".ErrorReasonR\nlostReason\0221\n\010callback\030\006 \001" +
+      "(\0132\025.ringback.v1.CallbackR\010callback\"r\n\025R" +
+      "eportProgressRequest\022\037\n\013lease_token\030\001 \001(" +
+      "\tR\nleaseToken\0228\n\010progress\030\002 \001(\0162\034.ringba" +
+      "ck.v1.AttemptProgressR\010progress\"v\n\026Repor" +
+      "tProgressResponse\0221\n\010callback\030\001 \001(\0132\025.ri" +
+      "ngback.v1.CallbackR\010callback\022)\n\020cancel_r" +
+      "equested\030\002 \001(\010R\017cancelRequested\"\371\001\n\024Repo" +
+      "rtOutcomeRequest\022\037\n\013lease_token\030\001 \001(\tR\nl" +
+      "easeToken\0222\n\007outcome\030\002 \001(\0162\030.ringback.v1" +
+      ".CallOutcomeR\007outcome\022\035\n\nsip_status\030\003 \001(" +
+      "\005R\tsipStatus\022\035\n\nq850_cause\030\004 \001(\005R\tq850Ca" +
+      "use\022\026\n\006detail\030\005 \001(\tR\006detail\022\024\n\005agent\030\006 \001" +
+      "(\tR\005agent\022 \n\013disposition\030\007 \001(\tR\013disposit" +
+      "ion\"f\n\025ReportOutcomeResponse\0221\n\010callback" +
+      "\030\001 \001(\0132\025.ringback.v1.CallbackR\010callback\022" +
+      "\032\n\010replayed\030\002 \001(\010R\010replayed\"Q\n\024ReleaseLe" +
+      "asesRequest\022!\n\014lease_tokens\030\001 \003(\tR\013lease" +
+      "Tokens\022\026\n\006reason\030\002 \001(\tR\006reason\"R\n\025Releas" +
+      "eLeasesResponse\0229\n\007results\030\001 \003(\0132\037.ringb" +
+      "ack.v1.ReleaseLeaseResultR\007results\"\222\001\n\022R" +
+      "eleaseLeaseResult\022\037\n\013lease_token\030\001 \001(\tR\n" +
+      "leaseToken\022\032\n\010released\030\002 \001(\010R\010released\022?" +
+      "\n\016refused_reason\030\003 \001(\0162\030.ringback.v1.Err" +
+      "orReasonR\rrefusedReason*\217\001\n\017AttemptProgr" +
+      "ess\022 \n\034ATTEMPT_PROGRESS_UNSPECIFIED\020\000\022\034\n" +
+      "\030ATTEMPT_PROGRESS_DIALING\020\001\022\034\n\030ATTEMPT_P" +
+      "ROGRESS_RINGING\020\002\022\036\n\032ATTEMPT_PROGRESS_CO" +
+      "NNECTED\020\0032\312\003\n\rDialerService\022Y\n\016LeaseCall" +
+      "backs\022\".ringback.v1.LeaseCallbacksReques" +
+      "t\032#.ringback.v1.LeaseCallbacksResponse\022S" +
+      "\n\014ExtendLeases\022 .ringback.v1.ExtendLease" +
+      "sRequest\032!.ringback.v1.ExtendLeasesRespo" +
+      "nse\022Y\n\016ReportProgress\022\".ringback.v1.Repo" +
+      "rtProgressRequest\032#.ringback.v1.ReportPr" +
+      "ogressResponse\022V\n\rReportOutcome\022!.ringba" +
+      "ck.v1.ReportOutcomeRequest\032\".ringback.v1" +
+      ".ReportOutcomeResponse\022V\n\rReleaseLeases\022" +
+      "!.ringback.v1.ReleaseLeasesRequest\032\".rin" +
+      "gback.v1.ReleaseLeasesResponseBa\n\017com.ri" +
+      "ngback.v1P\001Z>github.com/ringback/ringbac" +
+      "k/clients/go/ringback/v1;ringbackv1\252\002\013Ri" +
+      "ngback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -180,7 +185,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_LeaseCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_LeaseCallbacksRequest_descriptor,
-        new java.lang.String[] { "DialerId", "ServiceIds", "MaxLeases", "LeaseDuration", "WaitDuration", "RequestId", });
+        new java.lang.String[] { "DialerId", "ServiceIds", "MaxLeases", "LeaseDuration", "WaitDuration", "RequestId", "ServiceSips", });
     internal_static_ringback_v1_LeaseCallbacksResponse_descriptor =
       getDescriptor().getMessageTypes().get(1);
     internal_static_ringback_v1_LeaseCallbacksResponse_fieldAccessorTable = new
@@ -192,7 +197,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_Lease_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Lease_descriptor,
-        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", });
+        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", "CallerLineIdentity", });
     internal_static_ringback_v1_ExtendLeasesRequest_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_ExtendLeasesRequest_fieldAccessorTable = new
@@ -210,7 +215,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_ExtendLeaseResult_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ExtendLeaseResult_descriptor,
-        new java.lang.String[] { "LeaseToken", "ExpireTime", "TimeToLive", "CancelRequested", "LostReason", });
+        new java.lang.String[] { "LeaseToken", "ExpireTime", "TimeToLive", "CancelRequested", "LostReason", "Callback", });
     internal_static_ringback_v1_ReportProgressRequest_descriptor =
       getDescriptor().getMessageTypes().get(6);
     internal_static_ringback_v1_ReportProgressRequest_fieldAccessorTable = new
@@ -228,7 +233,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_ReportOutcomeRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReportOutcomeRequest_descriptor,
-        new java.lang.String[] { "LeaseToken", "Outcome", "SipStatus", "Q850Cause", "Detail", });
+        new java.lang.String[] { "LeaseToken", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", });
     internal_static_ringback_v1_ReportOutcomeResponse_descriptor =
       getDescriptor().getMessageTypes().get(9);
     internal_static_ringback_v1_ReportOutcomeResponse_fieldAccessorTable = new

@@ -4,7 +4,7 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
 
 /**
  * <pre>
- * Keeps the directory of services, and shows their queues.
+ * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -262,14 +262,15 @@ public final class DirectoryServiceGrpc {
 
   /**
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public interface AsyncService {
 
     /**
      * <pre>
-     * Answers all services, in the order of their `service_id`.
+     * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+     * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
      * PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -280,7 +281,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers one service.
+     * Returns one service.
      * SERVICE_NOT_FOUND.
      * </pre>
      */
@@ -303,7 +304,9 @@ public final class DirectoryServiceGrpc {
     /**
      * <pre>
      * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-     * have, except that their next opening is worked out again.
+     * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+     * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+     * be dialled: see ReportProgress.
      * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
      * </pre>
      */
@@ -325,7 +328,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * Returns how a service's queue looks at this moment, and where one callback stands in it.
      * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
      * </pre>
      */
@@ -338,7 +341,7 @@ public final class DirectoryServiceGrpc {
   /**
    * Base class for the server implementation of the service DirectoryService.
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public static abstract class DirectoryServiceImplBase
@@ -352,7 +355,7 @@ public final class DirectoryServiceGrpc {
   /**
    * A stub to allow clients to do asynchronous rpc calls to service DirectoryService.
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public static final class DirectoryServiceStub
@@ -370,7 +373,8 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers all services, in the order of their `service_id`.
+     * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+     * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
      * PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -382,7 +386,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers one service.
+     * Returns one service.
      * SERVICE_NOT_FOUND.
      * </pre>
      */
@@ -407,7 +411,9 @@ public final class DirectoryServiceGrpc {
     /**
      * <pre>
      * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-     * have, except that their next opening is worked out again.
+     * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+     * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+     * be dialled: see ReportProgress.
      * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
      * </pre>
      */
@@ -431,7 +437,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * Returns how a service's queue looks at this moment, and where one callback stands in it.
      * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
      * </pre>
      */
@@ -445,7 +451,7 @@ public final class DirectoryServiceGrpc {
   /**
    * A stub to allow clients to do synchronous rpc calls to service DirectoryService.
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public static final class DirectoryServiceBlockingV2Stub
@@ -463,7 +469,8 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers all services, in the order of their `service_id`.
+     * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+     * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
      * PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -474,7 +481,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers one service.
+     * Returns one service.
      * SERVICE_NOT_FOUND.
      * </pre>
      */
@@ -497,7 +504,9 @@ public final class DirectoryServiceGrpc {
     /**
      * <pre>
      * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-     * have, except that their next opening is worked out again.
+     * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+     * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+     * be dialled: see ReportProgress.
      * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
      * </pre>
      */
@@ -519,7 +528,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * Returns how a service's queue looks at this moment, and where one callback stands in it.
      * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
      * </pre>
      */
@@ -532,7 +541,7 @@ public final class DirectoryServiceGrpc {
   /**
    * A stub to allow clients to do limited synchronous rpc calls to service DirectoryService.
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public static final class DirectoryServiceBlockingStub
@@ -550,7 +559,8 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers all services, in the order of their `service_id`.
+     * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+     * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
      * PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -561,7 +571,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers one service.
+     * Returns one service.
      * SERVICE_NOT_FOUND.
      * </pre>
      */
@@ -584,7 +594,9 @@ public final class DirectoryServiceGrpc {
     /**
      * <pre>
      * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-     * have, except that their next opening is worked out again.
+     * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+     * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+     * be dialled: see ReportProgress.
      * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
      * </pre>
      */
@@ -606,7 +618,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * Returns how a service's queue looks at this moment, and where one callback stands in it.
      * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
      * </pre>
      */
@@ -619,7 +631,7 @@ public final class DirectoryServiceGrpc {
   /**
    * A stub to allow clients to do ListenableFuture-style rpc calls to service DirectoryService.
    * <pre>
-   * Keeps the directory of services, and shows their queues.
+   * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
    * </pre>
    */
   public static final class DirectoryServiceFutureStub
@@ -637,7 +649,8 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers all services, in the order of their `service_id`.
+     * Returns all services, in the order of their `service_id`. A page may be shorter than `page_size` although more
+     * follow, because it stays below 4 MiB: the end is an empty `next_page_token`.
      * PAGE_TOKEN_INVALID.
      * </pre>
      */
@@ -649,7 +662,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers one service.
+     * Returns one service.
      * SERVICE_NOT_FOUND.
      * </pre>
      */
@@ -674,7 +687,9 @@ public final class DirectoryServiceGrpc {
     /**
      * <pre>
      * Changes settings of a service. Counts for what is decided from now on: callbacks keep the times that they
-     * have, except that their next opening is worked out again.
+     * have, except that their next opening is worked out again. An update that closes the service takes its QUEUED
+     * callbacks to SCHEDULED at the next opening. After one that closes or pauses it, no callback that is OFFERED can
+     * be dialled: see ReportProgress.
      * SERVICE_NOT_FOUND, SERVICE_ALREADY_EXISTS when the new `sip_address` is taken, ETAG_MISMATCH.
      * </pre>
      */
@@ -698,7 +713,7 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
-     * Answers how a service's queue looks at this moment, and where one callback stands in it.
+     * Returns how a service's queue looks at this moment, and where one callback stands in it.
      * SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
      * </pre>
      */

@@ -113,7 +113,7 @@ public final class DirectoryServiceOuterClass {
       "ingback.v1\032\036google/protobuf/duration.pro" +
       "to\032 google/protobuf/field_mask.proto\032\037go" +
       "ogle/protobuf/timestamp.proto\032\032ringback/" +
-      "v1/callback.proto\"\220\007\n\007Service\022\035\n\nservice" +
+      "v1/callback.proto\"\351\007\n\007Service\022\035\n\nservice" +
       "_id\030\001 \001(\tR\tserviceId\022\037\n\013sip_address\030\002 \001(" +
       "\tR\nsipAddress\022!\n\014display_name\030\003 \001(\tR\013dis" +
       "playName\0225\n\024max_concurrent_calls\030\004 \001(\005H\000" +
@@ -135,90 +135,93 @@ public final class DirectoryServiceOuterClass {
       "(\0132\032.google.protobuf.TimestampR\ncreateTi" +
       "me\022;\n\013update_time\030\021 \001(\0132\032.google.protobu" +
       "f.TimestampR\nupdateTime\022\022\n\004etag\030\022 \001(\tR\004e" +
-      "tagB\027\n\025_max_concurrent_callsB\026\n\024_default" +
-      "_max_retries\"\203\001\n\rOpeningPeriod\0226\n\013day_of" +
-      "_week\030\001 \001(\0162\026.ringback.v1.DayOfWeekR\tday" +
-      "OfWeek\022\033\n\topen_time\030\002 \001(\tR\010openTime\022\035\n\nc" +
-      "lose_time\030\003 \001(\tR\tcloseTime\"\322\001\n\tRetryRule" +
-      "\0222\n\007outcome\030\001 \001(\0162\030.ringback.v1.CallOutc" +
-      "omeR\007outcome\022\031\n\005retry\030\002 \001(\010H\000R\005retry\210\001\001\022" +
-      "6\n\tmin_delay\030\003 \001(\0132\031.google.protobuf.Dur" +
-      "ationR\010minDelay\022$\n\013max_retries\030\004 \001(\005H\001R\n" +
-      "maxRetries\210\001\001B\010\n\006_retryB\016\n\014_max_retries\"" +
-      "Q\n\023ListServicesRequest\022\033\n\tpage_size\030\001 \001(" +
-      "\005R\010pageSize\022\035\n\npage_token\030\002 \001(\tR\tpageTok" +
-      "en\"p\n\024ListServicesResponse\0220\n\010services\030\001" +
-      " \003(\0132\024.ringback.v1.ServiceR\010services\022&\n\017" +
-      "next_page_token\030\002 \001(\tR\rnextPageToken\"^\n\021" +
-      "GetServiceRequest\022\037\n\nservice_id\030\001 \001(\tH\000R" +
-      "\tserviceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipAd" +
-      "dressB\005\n\003key\"D\n\022GetServiceResponse\022.\n\007se" +
-      "rvice\030\001 \001(\0132\024.ringback.v1.ServiceR\007servi" +
-      "ce\"F\n\024CreateServiceRequest\022.\n\007service\030\001 " +
-      "\001(\0132\024.ringback.v1.ServiceR\007service\"G\n\025Cr" +
-      "eateServiceResponse\022.\n\007service\030\001 \001(\0132\024.r" +
-      "ingback.v1.ServiceR\007service\"\203\001\n\024UpdateSe" +
-      "rviceRequest\022.\n\007service\030\001 \001(\0132\024.ringback" +
-      ".v1.ServiceR\007service\022;\n\013update_mask\030\002 \001(" +
-      "\0132\032.google.protobuf.FieldMaskR\nupdateMas" +
-      "k\"G\n\025UpdateServiceResponse\022.\n\007service\030\001 " +
-      "\001(\0132\024.ringback.v1.ServiceR\007service\"I\n\024De" +
-      "leteServiceRequest\022\035\n\nservice_id\030\001 \001(\tR\t" +
-      "serviceId\022\022\n\004etag\030\002 \001(\tR\004etag\"\027\n\025DeleteS" +
-      "erviceResponse\"\235\001\n\017GetQueueRequest\022\037\n\nse" +
-      "rvice_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_addre" +
-      "ss\030\002 \001(\tH\000R\nsipAddress\022;\n\014callback_key\030\003" +
-      " \001(\0132\030.ringback.v1.CallbackKeyR\013callback" +
-      "KeyB\t\n\007service\"\221\003\n\020GetQueueResponse\022\035\n\ns" +
-      "ervice_id\030\001 \001(\tR\tserviceId\0224\n\007waiting\030\002 " +
-      "\003(\0132\032.ringback.v1.PriorityCountR\007waiting" +
-      "\022J\n\023oldest_waiting_time\030\003 \001(\0132\032.google.p" +
-      "rotobuf.TimestampR\021oldestWaitingTime\022\037\n\013" +
-      "in_progress\030\004 \001(\005R\ninProgress\022\032\n\010capacit" +
-      "y\030\005 \001(\005R\010capacity\022@\n\016estimated_wait\030\006 \001(" +
-      "\0132\031.google.protobuf.DurationR\restimatedW" +
-      "ait\022%\n\016estimate_basis\030\007 \001(\tR\restimateBas" +
-      "is\0226\n\010position\030\010 \001(\0132\032.ringback.v1.Queue" +
-      "PositionR\010position\"X\n\rPriorityCount\0221\n\010p" +
-      "riority\030\001 \001(\0162\025.ringback.v1.PriorityR\010pr" +
-      "iority\022\024\n\005count\030\002 \001(\005R\005count\"\201\001\n\rQueuePo" +
-      "sition\022\032\n\010position\030\001 \001(\005R\010position\0222\n\006re" +
-      "ason\030\002 \001(\0162\032.ringback.v1.WaitingReasonR\006" +
-      "reason\022 \n\013explanation\030\003 \001(\tR\013explanation" +
-      "*\330\001\n\tDayOfWeek\022\033\n\027DAY_OF_WEEK_UNSPECIFIE" +
-      "D\020\000\022\026\n\022DAY_OF_WEEK_MONDAY\020\001\022\027\n\023DAY_OF_WE" +
-      "EK_TUESDAY\020\002\022\031\n\025DAY_OF_WEEK_WEDNESDAY\020\003\022" +
-      "\030\n\024DAY_OF_WEEK_THURSDAY\020\004\022\026\n\022DAY_OF_WEEK" +
-      "_FRIDAY\020\005\022\030\n\024DAY_OF_WEEK_SATURDAY\020\006\022\026\n\022D" +
-      "AY_OF_WEEK_SUNDAY\020\007*P\n\010FirstLeg\022\031\n\025FIRST" +
-      "_LEG_UNSPECIFIED\020\000\022\023\n\017FIRST_LEG_AGENT\020\001\022" +
-      "\024\n\020FIRST_LEG_TARGET\020\002*\203\001\n\014TargetPolicy\022\035" +
-      "\n\031TARGET_POLICY_UNSPECIFIED\020\000\022\027\n\023TARGET_" +
-      "POLICY_ALLOW\020\001\022\030\n\024TARGET_POLICY_REFUSE\020\002" +
-      "\022!\n\035TARGET_POLICY_RETURN_EXISTING\020\003*\204\002\n\r" +
-      "WaitingReason\022\036\n\032WAITING_REASON_UNSPECIF" +
-      "IED\020\000\022\032\n\026WAITING_REASON_NOT_DUE\020\001\022\031\n\025WAI" +
-      "TING_REASON_CLOSED\020\002\022\031\n\025WAITING_REASON_P" +
-      "AUSED\020\003\022\036\n\032WAITING_REASON_NO_CAPACITY\020\004\022" +
-      "\034\n\030WAITING_REASON_NO_DIALER\020\005\022!\n\035WAITING" +
-      "_REASON_TARGET_IN_CALL\020\006\022 \n\034WAITING_REAS" +
-      "ON_BEHIND_OTHERS\020\0072\207\004\n\020DirectoryService\022" +
-      "S\n\014ListServices\022 .ringback.v1.ListServic" +
-      "esRequest\032!.ringback.v1.ListServicesResp" +
-      "onse\022M\n\nGetService\022\036.ringback.v1.GetServ" +
-      "iceRequest\032\037.ringback.v1.GetServiceRespo" +
-      "nse\022V\n\rCreateService\022!.ringback.v1.Creat" +
-      "eServiceRequest\032\".ringback.v1.CreateServ" +
-      "iceResponse\022V\n\rUpdateService\022!.ringback." +
-      "v1.UpdateServiceRequest\032\".ringback.v1.Up" +
-      "dateServiceResponse\022V\n\rDeleteService\022!.r" +
-      "ingback.v1.DeleteServiceRequest\032\".ringba" +
-      "ck.v1.DeleteServiceResponse\022G\n\010GetQueue\022" +
-      "\034.ringback.v1.GetQueueRequest\032\035.ringback" +
-      ".v1.GetQueueResponseBa\n\017com.ringback.v1P" +
-      "\001Z>github.com/ringback/ringback/clients/" +
-      "go/ringback/v1;ringbackv1\252\002\013Ringback.V1b" +
-      "\006proto3"
+      "tag\0220\n\024caller_line_identity\030\023 \001(\tR\022calle" +
+      "rLineIdentity\022%\n\016default_region\030\024 \001(\tR\rd" +
+      "efaultRegionB\027\n\025_max_concurrent_callsB\026\n" +
+      "\024_default_max_retries\"\203\001\n\rOpeningPeriod\022" +
+      "6\n\013day_of_week\030\001 \001(\0162\026.ringback.v1.DayOf" +
+      "WeekR\tdayOfWeek\022\033\n\topen_time\030\002 \001(\tR\010open" +
+      "Time\022\035\n\nclose_time\030\003 \001(\tR\tcloseTime\"\322\001\n\t" +
+      "RetryRule\0222\n\007outcome\030\001 \001(\0162\030.ringback.v1" +
+      ".CallOutcomeR\007outcome\022\031\n\005retry\030\002 \001(\010H\000R\005" +
+      "retry\210\001\001\0226\n\tmin_delay\030\003 \001(\0132\031.google.pro" +
+      "tobuf.DurationR\010minDelay\022$\n\013max_retries\030" +
+      "\004 \001(\005H\001R\nmaxRetries\210\001\001B\010\n\006_retryB\016\n\014_max" +
+      "_retries\"Q\n\023ListServicesRequest\022\033\n\tpage_" +
+      "size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\t" +
+      "R\tpageToken\"p\n\024ListServicesResponse\0220\n\010s" +
+      "ervices\030\001 \003(\0132\024.ringback.v1.ServiceR\010ser" +
+      "vices\022&\n\017next_page_token\030\002 \001(\tR\rnextPage" +
+      "Token\"^\n\021GetServiceRequest\022\037\n\nservice_id" +
+      "\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030\002 \001(\t" +
+      "H\000R\nsipAddressB\005\n\003key\"D\n\022GetServiceRespo" +
+      "nse\022.\n\007service\030\001 \001(\0132\024.ringback.v1.Servi" +
+      "ceR\007service\"F\n\024CreateServiceRequest\022.\n\007s" +
+      "ervice\030\001 \001(\0132\024.ringback.v1.ServiceR\007serv" +
+      "ice\"G\n\025CreateServiceResponse\022.\n\007service\030" +
+      "\001 \001(\0132\024.ringback.v1.ServiceR\007service\"\203\001\n" +
+      "\024UpdateServiceRequest\022.\n\007service\030\001 \001(\0132\024" +
+      ".ringback.v1.ServiceR\007service\022;\n\013update_" +
+      "mask\030\002 \001(\0132\032.google.protobuf.FieldMaskR\n" +
+      "updateMask\"G\n\025UpdateServiceResponse\022.\n\007s" +
+      "ervice\030\001 \001(\0132\024.ringback.v1.ServiceR\007serv" +
+      "ice\"y\n\024DeleteServiceRequest\022\037\n\nservice_i" +
+      "d\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030\003 \001(" +
+      "\tH\000R\nsipAddress\022\022\n\004etag\030\002 \001(\tR\004etagB\t\n\007s" +
+      "ervice\"\027\n\025DeleteServiceResponse\"\235\001\n\017GetQ" +
+      "ueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000R\tservi" +
+      "ceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipAddress\022" +
+      ";\n\014callback_key\030\003 \001(\0132\030.ringback.v1.Call" +
+      "backKeyR\013callbackKeyB\t\n\007service\"\221\003\n\020GetQ" +
+      "ueueResponse\022\035\n\nservice_id\030\001 \001(\tR\tservic" +
+      "eId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v1.Prior" +
+      "ityCountR\007waiting\022J\n\023oldest_waiting_time" +
+      "\030\003 \001(\0132\032.google.protobuf.TimestampR\021olde" +
+      "stWaitingTime\022\037\n\013in_progress\030\004 \001(\005R\ninPr" +
+      "ogress\022\032\n\010capacity\030\005 \001(\005R\010capacity\022@\n\016es" +
+      "timated_wait\030\006 \001(\0132\031.google.protobuf.Dur" +
+      "ationR\restimatedWait\022%\n\016estimate_basis\030\007" +
+      " \001(\tR\restimateBasis\0226\n\010position\030\010 \001(\0132\032." +
+      "ringback.v1.QueuePositionR\010position\"X\n\rP" +
+      "riorityCount\0221\n\010priority\030\001 \001(\0162\025.ringbac" +
+      "k.v1.PriorityR\010priority\022\024\n\005count\030\002 \001(\005R\005" +
+      "count\"\201\001\n\rQueuePosition\022\032\n\010position\030\001 \001(" +
+      "\005R\010position\0222\n\006reason\030\002 \001(\0162\032.ringback.v" +
+      "1.WaitingReasonR\006reason\022 \n\013explanation\030\003" +
+      " \001(\tR\013explanation*\330\001\n\tDayOfWeek\022\033\n\027DAY_O" +
+      "F_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_OF_WEEK_MOND" +
+      "AY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002\022\031\n\025DAY_OF_" +
+      "WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WEEK_THURSDAY" +
+      "\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n\024DAY_OF_WEE" +
+      "K_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_SUNDAY\020\007*P\n\010" +
+      "FirstLeg\022\031\n\025FIRST_LEG_UNSPECIFIED\020\000\022\023\n\017F" +
+      "IRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG_TARGET\020\002*\203" +
+      "\001\n\014TargetPolicy\022\035\n\031TARGET_POLICY_UNSPECI" +
+      "FIED\020\000\022\027\n\023TARGET_POLICY_ALLOW\020\001\022\030\n\024TARGE" +
+      "T_POLICY_REFUSE\020\002\022!\n\035TARGET_POLICY_RETUR" +
+      "N_EXISTING\020\003*\204\002\n\rWaitingReason\022\036\n\032WAITIN" +
+      "G_REASON_UNSPECIFIED\020\000\022\032\n\026WAITING_REASON" +
+      "_NOT_DUE\020\001\022\031\n\025WAITING_REASON_CLOSED\020\002\022\031\n" +
+      "\025WAITING_REASON_PAUSED\020\003\022\036\n\032WAITING_REAS" +
+      "ON_NO_CAPACITY\020\004\022\034\n\030WAITING_REASON_NO_DI" +
+      "ALER\020\005\022!\n\035WAITING_REASON_TARGET_IN_CALL\020" +
+      "\006\022 \n\034WAITING_REASON_BEHIND_OTHERS\020\0072\207\004\n\020" +
+      "DirectoryService\022S\n\014ListServices\022 .ringb" +
+      "ack.v1.ListServicesRequest\032!.ringback.v1" +
+      ".ListServicesResponse\022M\n\nGetService\022\036.ri" +
+      "ngback.v1.GetServiceRequest\032\037.ringback.v" +
+      "1.GetServiceResponse\022V\n\rCreateService\022!." +
+      "ringback.v1.CreateServiceRequest\032\".ringb" +
+      "ack.v1.CreateServiceResponse\022V\n\rUpdateSe" +
+      "rvice\022!.ringback.v1.UpdateServiceRequest" +
+      "\032\".ringback.v1.UpdateServiceResponse\022V\n\r" +
+      "DeleteService\022!.ringback.v1.DeleteServic" +
+      "eRequest\032\".ringback.v1.DeleteServiceResp" +
+      "onse\022G\n\010GetQueue\022\034.ringback.v1.GetQueueR" +
+      "equest\032\035.ringback.v1.GetQueueResponseBa\n" +
+      "\017com.ringback.v1P\001Z>github.com/ringback/" +
+      "ringback/clients/go/ringback/v1;ringback" +
+      "v1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -233,7 +236,7 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_Service_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Service_descriptor,
-        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", });
+        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", "CallerLineIdentity", "DefaultRegion", });
     internal_static_ringback_v1_OpeningPeriod_descriptor =
       getDescriptor().getMessageTypes().get(1);
     internal_static_ringback_v1_OpeningPeriod_fieldAccessorTable = new
@@ -299,7 +302,7 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_DeleteServiceRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_DeleteServiceRequest_descriptor,
-        new java.lang.String[] { "ServiceId", "Etag", });
+        new java.lang.String[] { "ServiceId", "SipAddress", "Etag", "Service", });
     internal_static_ringback_v1_DeleteServiceResponse_descriptor =
       getDescriptor().getMessageTypes().get(12);
     internal_static_ringback_v1_DeleteServiceResponse_fieldAccessorTable = new

@@ -6,7 +6,8 @@ package com.ringback.v1;
 
 /**
  * <pre>
- * An error inside an answer. Says what a failed CreateCallback would have said.
+ * An error inside a response: the status with which CreateCallback would have failed. Its fields and numbers are
+ * those of `google.rpc.Status`, so what reads the status of an RPC reads this, too.
  * </pre>
  *
  * Protobuf type {@code ringback.v1.Error}
@@ -22,8 +23,7 @@ private static final long serialVersionUID = 0L;
   }
   private Error() {
     message_ = "";
-    reason_ = 0;
-    fieldViolations_ = java.util.Collections.emptyList();
+    details_ = java.util.Collections.emptyList();
   }
 
   @java.lang.Override
@@ -38,18 +38,6 @@ private static final long serialVersionUID = 0L;
     return com.ringback.v1.CallbacksServiceOuterClass.internal_static_ringback_v1_Error_descriptor;
   }
 
-  @SuppressWarnings({"rawtypes"})
-  @java.lang.Override
-  protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
-      int number) {
-    switch (number) {
-      case 4:
-        return internalGetMetadata();
-      default:
-        throw new RuntimeException(
-            "Invalid map field number: " + number);
-    }
-  }
   @java.lang.Override
   protected com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internalGetFieldAccessorTable() {
@@ -120,186 +108,70 @@ private static final long serialVersionUID = 0L;
     }
   }
 
-  public static final int REASON_FIELD_NUMBER = 3;
-  private int reason_ = 0;
-  /**
-   * <pre>
-   * For programs.
-   * </pre>
-   *
-   * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-   * @return The enum numeric value on the wire for reason.
-   */
-  @java.lang.Override public int getReasonValue() {
-    return reason_;
-  }
-  /**
-   * <pre>
-   * For programs.
-   * </pre>
-   *
-   * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-   * @return The reason.
-   */
-  @java.lang.Override public com.ringback.v1.ErrorReason getReason() {
-    com.ringback.v1.ErrorReason result = com.ringback.v1.ErrorReason.forNumber(reason_);
-    return result == null ? com.ringback.v1.ErrorReason.UNRECOGNIZED : result;
-  }
-
-  public static final int METADATA_FIELD_NUMBER = 4;
-  private static final class MetadataDefaultEntryHolder {
-    static final com.google.protobuf.MapEntry<
-        java.lang.String, java.lang.String> defaultEntry =
-            com.google.protobuf.MapEntry
-            .<java.lang.String, java.lang.String>newDefaultInstance(
-                com.ringback.v1.CallbacksServiceOuterClass.internal_static_ringback_v1_Error_MetadataEntry_descriptor, 
-                com.google.protobuf.WireFormat.FieldType.STRING,
-                "",
-                com.google.protobuf.WireFormat.FieldType.STRING,
-                "");
-  }
+  public static final int DETAILS_FIELD_NUMBER = 3;
   @SuppressWarnings("serial")
-  private com.google.protobuf.MapField<
-      java.lang.String, java.lang.String> metadata_;
-  private com.google.protobuf.MapField<java.lang.String, java.lang.String>
-  internalGetMetadata() {
-    if (metadata_ == null) {
-      return com.google.protobuf.MapField.emptyMapField(
-          MetadataDefaultEntryHolder.defaultEntry);
-    }
-    return metadata_;
-  }
-  public int getMetadataCount() {
-    return internalGetMetadata().getMap().size();
+  private java.util.List<com.google.protobuf.Any> details_;
+  /**
+   * <pre>
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
+   * </pre>
+   *
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<com.google.protobuf.Any> getDetailsList() {
+    return details_;
   }
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
   @java.lang.Override
-  public boolean containsMetadata(
-      java.lang.String key) {
-    if (key == null) { throw new NullPointerException("map key"); }
-    return internalGetMetadata().getMap().containsKey(key);
-  }
-  /**
-   * Use {@link #getMetadataMap()} instead.
-   */
-  @java.lang.Override
-  @java.lang.Deprecated
-  public java.util.Map<java.lang.String, java.lang.String> getMetadata() {
-    return getMetadataMap();
+  public java.util.List<? extends com.google.protobuf.AnyOrBuilder> 
+      getDetailsOrBuilderList() {
+    return details_;
   }
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
   @java.lang.Override
-  public java.util.Map<java.lang.String, java.lang.String> getMetadataMap() {
-    return internalGetMetadata().getMap();
+  public int getDetailsCount() {
+    return details_.size();
   }
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
   @java.lang.Override
-  public /* nullable */
-java.lang.String getMetadataOrDefault(
-      java.lang.String key,
-      /* nullable */
-java.lang.String defaultValue) {
-    if (key == null) { throw new NullPointerException("map key"); }
-    java.util.Map<java.lang.String, java.lang.String> map =
-        internalGetMetadata().getMap();
-    return map.containsKey(key) ? map.get(key) : defaultValue;
+  public com.google.protobuf.Any getDetails(int index) {
+    return details_.get(index);
   }
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
   @java.lang.Override
-  public java.lang.String getMetadataOrThrow(
-      java.lang.String key) {
-    if (key == null) { throw new NullPointerException("map key"); }
-    java.util.Map<java.lang.String, java.lang.String> map =
-        internalGetMetadata().getMap();
-    if (!map.containsKey(key)) {
-      throw new java.lang.IllegalArgumentException();
-    }
-    return map.get(key);
-  }
-
-  public static final int FIELD_VIOLATIONS_FIELD_NUMBER = 5;
-  @SuppressWarnings("serial")
-  private java.util.List<com.ringback.v1.FieldViolation> fieldViolations_;
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  @java.lang.Override
-  public java.util.List<com.ringback.v1.FieldViolation> getFieldViolationsList() {
-    return fieldViolations_;
-  }
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  @java.lang.Override
-  public java.util.List<? extends com.ringback.v1.FieldViolationOrBuilder> 
-      getFieldViolationsOrBuilderList() {
-    return fieldViolations_;
-  }
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  @java.lang.Override
-  public int getFieldViolationsCount() {
-    return fieldViolations_.size();
-  }
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  @java.lang.Override
-  public com.ringback.v1.FieldViolation getFieldViolations(int index) {
-    return fieldViolations_.get(index);
-  }
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  @java.lang.Override
-  public com.ringback.v1.FieldViolationOrBuilder getFieldViolationsOrBuilder(
+  public com.google.protobuf.AnyOrBuilder getDetailsOrBuilder(
       int index) {
-    return fieldViolations_.get(index);
+    return details_.get(index);
   }
 
   private byte memoizedIsInitialized = -1;
@@ -322,17 +194,8 @@ java.lang.String defaultValue) {
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(message_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 2, message_);
     }
-    if (reason_ != com.ringback.v1.ErrorReason.ERROR_REASON_UNSPECIFIED.getNumber()) {
-      output.writeEnum(3, reason_);
-    }
-    com.google.protobuf.GeneratedMessageV3
-      .serializeStringMapTo(
-        output,
-        internalGetMetadata(),
-        MetadataDefaultEntryHolder.defaultEntry,
-        4);
-    for (int i = 0; i < fieldViolations_.size(); i++) {
-      output.writeMessage(5, fieldViolations_.get(i));
+    for (int i = 0; i < details_.size(); i++) {
+      output.writeMessage(3, details_.get(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -350,23 +213,9 @@ java.lang.String defaultValue) {
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(message_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(2, message_);
     }
-    if (reason_ != com.ringback.v1.ErrorReason.ERROR_REASON_UNSPECIFIED.getNumber()) {
+    for (int i = 0; i < details_.size(); i++) {
       size += com.google.protobuf.CodedOutputStream
-        .computeEnumSize(3, reason_);
-    }
-    for (java.util.Map.Entry<java.lang.String, java.lang.String> entry
-         : internalGetMetadata().getMap().entrySet()) {
-      com.google.protobuf.MapEntry<java.lang.String, java.lang.String>
-      metadata__ = MetadataDefaultEntryHolder.defaultEntry.newBuilderForType()
-          .setKey(entry.getKey())
-          .setValue(entry.getValue())
-          .build();
-      size += com.google.protobuf.CodedOutputStream
-          .computeMessageSize(4, metadata__);
-    }
-    for (int i = 0; i < fieldViolations_.size(); i++) {
-      size += com.google.protobuf.CodedOutputStream
-        .computeMessageSize(5, fieldViolations_.get(i));
+        .computeMessageSize(3, details_.get(i));
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -387,11 +236,8 @@ java.lang.String defaultValue) {
         != other.getCode()) return false;
     if (!getMessage()
         .equals(other.getMessage())) return false;
-    if (reason_ != other.reason_) return false;
-    if (!internalGetMetadata().equals(
-        other.internalGetMetadata())) return false;
-    if (!getFieldViolationsList()
-        .equals(other.getFieldViolationsList())) return false;
+    if (!getDetailsList()
+        .equals(other.getDetailsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -407,15 +253,9 @@ java.lang.String defaultValue) {
     hash = (53 * hash) + getCode();
     hash = (37 * hash) + MESSAGE_FIELD_NUMBER;
     hash = (53 * hash) + getMessage().hashCode();
-    hash = (37 * hash) + REASON_FIELD_NUMBER;
-    hash = (53 * hash) + reason_;
-    if (!internalGetMetadata().getMap().isEmpty()) {
-      hash = (37 * hash) + METADATA_FIELD_NUMBER;
-      hash = (53 * hash) + internalGetMetadata().hashCode();
-    }
-    if (getFieldViolationsCount() > 0) {
-      hash = (37 * hash) + FIELD_VIOLATIONS_FIELD_NUMBER;
-      hash = (53 * hash) + getFieldViolationsList().hashCode();
+    if (getDetailsCount() > 0) {
+      hash = (37 * hash) + DETAILS_FIELD_NUMBER;
+      hash = (53 * hash) + getDetailsList().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -516,7 +356,8 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * An error inside an answer. Says what a failed CreateCallback would have said.
+   * An error inside a response: the status with which CreateCallback would have failed. Its fields and numbers are
+   * those of `google.rpc.Status`, so what reads the status of an RPC reads this, too.
    * </pre>
    *
    * Protobuf type {@code ringback.v1.Error}
@@ -530,28 +371,6 @@ java.lang.String defaultValue) {
       return com.ringback.v1.CallbacksServiceOuterClass.internal_static_ringback_v1_Error_descriptor;
     }
 
-    @SuppressWarnings({"rawtypes"})
-    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMapFieldReflection(
-        int number) {
-      switch (number) {
-        case 4:
-          return internalGetMetadata();
-        default:
-          throw new RuntimeException(
-              "Invalid map field number: " + number);
-      }
-    }
-    @SuppressWarnings({"rawtypes"})
-    protected com.google.protobuf.MapFieldReflectionAccessor internalGetMutableMapFieldReflection(
-        int number) {
-      switch (number) {
-        case 4:
-          return internalGetMutableMetadata();
-        default:
-          throw new RuntimeException(
-              "Invalid map field number: " + number);
-      }
-    }
     @java.lang.Override
     protected com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
         internalGetFieldAccessorTable() {
@@ -576,15 +395,13 @@ java.lang.String defaultValue) {
       bitField0_ = 0;
       code_ = 0;
       message_ = "";
-      reason_ = 0;
-      internalGetMutableMetadata().clear();
-      if (fieldViolationsBuilder_ == null) {
-        fieldViolations_ = java.util.Collections.emptyList();
+      if (detailsBuilder_ == null) {
+        details_ = java.util.Collections.emptyList();
       } else {
-        fieldViolations_ = null;
-        fieldViolationsBuilder_.clear();
+        details_ = null;
+        detailsBuilder_.clear();
       }
-      bitField0_ = (bitField0_ & ~0x00000010);
+      bitField0_ = (bitField0_ & ~0x00000004);
       return this;
     }
 
@@ -618,14 +435,14 @@ java.lang.String defaultValue) {
     }
 
     private void buildPartialRepeatedFields(com.ringback.v1.Error result) {
-      if (fieldViolationsBuilder_ == null) {
-        if (((bitField0_ & 0x00000010) != 0)) {
-          fieldViolations_ = java.util.Collections.unmodifiableList(fieldViolations_);
-          bitField0_ = (bitField0_ & ~0x00000010);
+      if (detailsBuilder_ == null) {
+        if (((bitField0_ & 0x00000004) != 0)) {
+          details_ = java.util.Collections.unmodifiableList(details_);
+          bitField0_ = (bitField0_ & ~0x00000004);
         }
-        result.fieldViolations_ = fieldViolations_;
+        result.details_ = details_;
       } else {
-        result.fieldViolations_ = fieldViolationsBuilder_.build();
+        result.details_ = detailsBuilder_.build();
       }
     }
 
@@ -636,13 +453,6 @@ java.lang.String defaultValue) {
       }
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.message_ = message_;
-      }
-      if (((from_bitField0_ & 0x00000004) != 0)) {
-        result.reason_ = reason_;
-      }
-      if (((from_bitField0_ & 0x00000008) != 0)) {
-        result.metadata_ = internalGetMetadata();
-        result.metadata_.makeImmutable();
       }
     }
 
@@ -698,35 +508,29 @@ java.lang.String defaultValue) {
         bitField0_ |= 0x00000002;
         onChanged();
       }
-      if (other.reason_ != 0) {
-        setReasonValue(other.getReasonValue());
-      }
-      internalGetMutableMetadata().mergeFrom(
-          other.internalGetMetadata());
-      bitField0_ |= 0x00000008;
-      if (fieldViolationsBuilder_ == null) {
-        if (!other.fieldViolations_.isEmpty()) {
-          if (fieldViolations_.isEmpty()) {
-            fieldViolations_ = other.fieldViolations_;
-            bitField0_ = (bitField0_ & ~0x00000010);
+      if (detailsBuilder_ == null) {
+        if (!other.details_.isEmpty()) {
+          if (details_.isEmpty()) {
+            details_ = other.details_;
+            bitField0_ = (bitField0_ & ~0x00000004);
           } else {
-            ensureFieldViolationsIsMutable();
-            fieldViolations_.addAll(other.fieldViolations_);
+            ensureDetailsIsMutable();
+            details_.addAll(other.details_);
           }
           onChanged();
         }
       } else {
-        if (!other.fieldViolations_.isEmpty()) {
-          if (fieldViolationsBuilder_.isEmpty()) {
-            fieldViolationsBuilder_.dispose();
-            fieldViolationsBuilder_ = null;
-            fieldViolations_ = other.fieldViolations_;
-            bitField0_ = (bitField0_ & ~0x00000010);
-            fieldViolationsBuilder_ = 
+        if (!other.details_.isEmpty()) {
+          if (detailsBuilder_.isEmpty()) {
+            detailsBuilder_.dispose();
+            detailsBuilder_ = null;
+            details_ = other.details_;
+            bitField0_ = (bitField0_ & ~0x00000004);
+            detailsBuilder_ = 
               com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
-                 getFieldViolationsFieldBuilder() : null;
+                 getDetailsFieldBuilder() : null;
           } else {
-            fieldViolationsBuilder_.addAllMessages(other.fieldViolations_);
+            detailsBuilder_.addAllMessages(other.details_);
           }
         }
       }
@@ -766,33 +570,19 @@ java.lang.String defaultValue) {
               bitField0_ |= 0x00000002;
               break;
             } // case 18
-            case 24: {
-              reason_ = input.readEnum();
-              bitField0_ |= 0x00000004;
-              break;
-            } // case 24
-            case 34: {
-              com.google.protobuf.MapEntry<java.lang.String, java.lang.String>
-              metadata__ = input.readMessage(
-                  MetadataDefaultEntryHolder.defaultEntry.getParserForType(), extensionRegistry);
-              internalGetMutableMetadata().getMutableMap().put(
-                  metadata__.getKey(), metadata__.getValue());
-              bitField0_ |= 0x00000008;
-              break;
-            } // case 34
-            case 42: {
-              com.ringback.v1.FieldViolation m =
+            case 26: {
+              com.google.protobuf.Any m =
                   input.readMessage(
-                      com.ringback.v1.FieldViolation.parser(),
+                      com.google.protobuf.Any.parser(),
                       extensionRegistry);
-              if (fieldViolationsBuilder_ == null) {
-                ensureFieldViolationsIsMutable();
-                fieldViolations_.add(m);
+              if (detailsBuilder_ == null) {
+                ensureDetailsIsMutable();
+                details_.add(m);
               } else {
-                fieldViolationsBuilder_.addMessage(m);
+                detailsBuilder_.addMessage(m);
               }
               break;
-            } // case 42
+            } // case 26
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -946,544 +736,334 @@ java.lang.String defaultValue) {
       return this;
     }
 
-    private int reason_ = 0;
-    /**
-     * <pre>
-     * For programs.
-     * </pre>
-     *
-     * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-     * @return The enum numeric value on the wire for reason.
-     */
-    @java.lang.Override public int getReasonValue() {
-      return reason_;
-    }
-    /**
-     * <pre>
-     * For programs.
-     * </pre>
-     *
-     * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-     * @param value The enum numeric value on the wire for reason to set.
-     * @return This builder for chaining.
-     */
-    public Builder setReasonValue(int value) {
-      reason_ = value;
-      bitField0_ |= 0x00000004;
-      onChanged();
-      return this;
-    }
-    /**
-     * <pre>
-     * For programs.
-     * </pre>
-     *
-     * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-     * @return The reason.
-     */
-    @java.lang.Override
-    public com.ringback.v1.ErrorReason getReason() {
-      com.ringback.v1.ErrorReason result = com.ringback.v1.ErrorReason.forNumber(reason_);
-      return result == null ? com.ringback.v1.ErrorReason.UNRECOGNIZED : result;
-    }
-    /**
-     * <pre>
-     * For programs.
-     * </pre>
-     *
-     * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-     * @param value The reason to set.
-     * @return This builder for chaining.
-     */
-    public Builder setReason(com.ringback.v1.ErrorReason value) {
-      if (value == null) {
-        throw new NullPointerException();
-      }
-      bitField0_ |= 0x00000004;
-      reason_ = value.getNumber();
-      onChanged();
-      return this;
-    }
-    /**
-     * <pre>
-     * For programs.
-     * </pre>
-     *
-     * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-     * @return This builder for chaining.
-     */
-    public Builder clearReason() {
-      bitField0_ = (bitField0_ & ~0x00000004);
-      reason_ = 0;
-      onChanged();
-      return this;
-    }
-
-    private com.google.protobuf.MapField<
-        java.lang.String, java.lang.String> metadata_;
-    private com.google.protobuf.MapField<java.lang.String, java.lang.String>
-        internalGetMetadata() {
-      if (metadata_ == null) {
-        return com.google.protobuf.MapField.emptyMapField(
-            MetadataDefaultEntryHolder.defaultEntry);
-      }
-      return metadata_;
-    }
-    private com.google.protobuf.MapField<java.lang.String, java.lang.String>
-        internalGetMutableMetadata() {
-      if (metadata_ == null) {
-        metadata_ = com.google.protobuf.MapField.newMapField(
-            MetadataDefaultEntryHolder.defaultEntry);
-      }
-      if (!metadata_.isMutable()) {
-        metadata_ = metadata_.copy();
-      }
-      bitField0_ |= 0x00000008;
-      onChanged();
-      return metadata_;
-    }
-    public int getMetadataCount() {
-      return internalGetMetadata().getMap().size();
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    @java.lang.Override
-    public boolean containsMetadata(
-        java.lang.String key) {
-      if (key == null) { throw new NullPointerException("map key"); }
-      return internalGetMetadata().getMap().containsKey(key);
-    }
-    /**
-     * Use {@link #getMetadataMap()} instead.
-     */
-    @java.lang.Override
-    @java.lang.Deprecated
-    public java.util.Map<java.lang.String, java.lang.String> getMetadata() {
-      return getMetadataMap();
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    @java.lang.Override
-    public java.util.Map<java.lang.String, java.lang.String> getMetadataMap() {
-      return internalGetMetadata().getMap();
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    @java.lang.Override
-    public /* nullable */
-java.lang.String getMetadataOrDefault(
-        java.lang.String key,
-        /* nullable */
-java.lang.String defaultValue) {
-      if (key == null) { throw new NullPointerException("map key"); }
-      java.util.Map<java.lang.String, java.lang.String> map =
-          internalGetMetadata().getMap();
-      return map.containsKey(key) ? map.get(key) : defaultValue;
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    @java.lang.Override
-    public java.lang.String getMetadataOrThrow(
-        java.lang.String key) {
-      if (key == null) { throw new NullPointerException("map key"); }
-      java.util.Map<java.lang.String, java.lang.String> map =
-          internalGetMetadata().getMap();
-      if (!map.containsKey(key)) {
-        throw new java.lang.IllegalArgumentException();
-      }
-      return map.get(key);
-    }
-    public Builder clearMetadata() {
-      bitField0_ = (bitField0_ & ~0x00000008);
-      internalGetMutableMetadata().getMutableMap()
-          .clear();
-      return this;
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    public Builder removeMetadata(
-        java.lang.String key) {
-      if (key == null) { throw new NullPointerException("map key"); }
-      internalGetMutableMetadata().getMutableMap()
-          .remove(key);
-      return this;
-    }
-    /**
-     * Use alternate mutation accessors instead.
-     */
-    @java.lang.Deprecated
-    public java.util.Map<java.lang.String, java.lang.String>
-        getMutableMetadata() {
-      bitField0_ |= 0x00000008;
-      return internalGetMutableMetadata().getMutableMap();
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    public Builder putMetadata(
-        java.lang.String key,
-        java.lang.String value) {
-      if (key == null) { throw new NullPointerException("map key"); }
-      if (value == null) { throw new NullPointerException("map value"); }
-      internalGetMutableMetadata().getMutableMap()
-          .put(key, value);
-      bitField0_ |= 0x00000008;
-      return this;
-    }
-    /**
-     * <pre>
-     * The keys that are described at the reason.
-     * </pre>
-     *
-     * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-     */
-    public Builder putAllMetadata(
-        java.util.Map<java.lang.String, java.lang.String> values) {
-      internalGetMutableMetadata().getMutableMap()
-          .putAll(values);
-      bitField0_ |= 0x00000008;
-      return this;
-    }
-
-    private java.util.List<com.ringback.v1.FieldViolation> fieldViolations_ =
+    private java.util.List<com.google.protobuf.Any> details_ =
       java.util.Collections.emptyList();
-    private void ensureFieldViolationsIsMutable() {
-      if (!((bitField0_ & 0x00000010) != 0)) {
-        fieldViolations_ = new java.util.ArrayList<com.ringback.v1.FieldViolation>(fieldViolations_);
-        bitField0_ |= 0x00000010;
+    private void ensureDetailsIsMutable() {
+      if (!((bitField0_ & 0x00000004) != 0)) {
+        details_ = new java.util.ArrayList<com.google.protobuf.Any>(details_);
+        bitField0_ |= 0x00000004;
        }
     }
 
     private com.google.protobuf.RepeatedFieldBuilderV3<
-        com.ringback.v1.FieldViolation, com.ringback.v1.FieldViolation.Builder, com.ringback.v1.FieldViolationOrBuilder> fieldViolationsBuilder_;
+        com.google.protobuf.Any, com.google.protobuf.Any.Builder, com.google.protobuf.AnyOrBuilder> detailsBuilder_;
 
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public java.util.List<com.ringback.v1.FieldViolation> getFieldViolationsList() {
-      if (fieldViolationsBuilder_ == null) {
-        return java.util.Collections.unmodifiableList(fieldViolations_);
+    public java.util.List<com.google.protobuf.Any> getDetailsList() {
+      if (detailsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(details_);
       } else {
-        return fieldViolationsBuilder_.getMessageList();
+        return detailsBuilder_.getMessageList();
       }
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public int getFieldViolationsCount() {
-      if (fieldViolationsBuilder_ == null) {
-        return fieldViolations_.size();
+    public int getDetailsCount() {
+      if (detailsBuilder_ == null) {
+        return details_.size();
       } else {
-        return fieldViolationsBuilder_.getCount();
+        return detailsBuilder_.getCount();
       }
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public com.ringback.v1.FieldViolation getFieldViolations(int index) {
-      if (fieldViolationsBuilder_ == null) {
-        return fieldViolations_.get(index);
+    public com.google.protobuf.Any getDetails(int index) {
+      if (detailsBuilder_ == null) {
+        return details_.get(index);
       } else {
-        return fieldViolationsBuilder_.getMessage(index);
+        return detailsBuilder_.getMessage(index);
       }
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder setFieldViolations(
-        int index, com.ringback.v1.FieldViolation value) {
-      if (fieldViolationsBuilder_ == null) {
+    public Builder setDetails(
+        int index, com.google.protobuf.Any value) {
+      if (detailsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.set(index, value);
+        ensureDetailsIsMutable();
+        details_.set(index, value);
         onChanged();
       } else {
-        fieldViolationsBuilder_.setMessage(index, value);
+        detailsBuilder_.setMessage(index, value);
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder setFieldViolations(
-        int index, com.ringback.v1.FieldViolation.Builder builderForValue) {
-      if (fieldViolationsBuilder_ == null) {
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.set(index, builderForValue.build());
+    public Builder setDetails(
+        int index, com.google.protobuf.Any.Builder builderForValue) {
+      if (detailsBuilder_ == null) {
+        ensureDetailsIsMutable();
+        details_.set(index, builderForValue.build());
         onChanged();
       } else {
-        fieldViolationsBuilder_.setMessage(index, builderForValue.build());
+        detailsBuilder_.setMessage(index, builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder addFieldViolations(com.ringback.v1.FieldViolation value) {
-      if (fieldViolationsBuilder_ == null) {
+    public Builder addDetails(com.google.protobuf.Any value) {
+      if (detailsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.add(value);
+        ensureDetailsIsMutable();
+        details_.add(value);
         onChanged();
       } else {
-        fieldViolationsBuilder_.addMessage(value);
+        detailsBuilder_.addMessage(value);
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder addFieldViolations(
-        int index, com.ringback.v1.FieldViolation value) {
-      if (fieldViolationsBuilder_ == null) {
+    public Builder addDetails(
+        int index, com.google.protobuf.Any value) {
+      if (detailsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.add(index, value);
+        ensureDetailsIsMutable();
+        details_.add(index, value);
         onChanged();
       } else {
-        fieldViolationsBuilder_.addMessage(index, value);
+        detailsBuilder_.addMessage(index, value);
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder addFieldViolations(
-        com.ringback.v1.FieldViolation.Builder builderForValue) {
-      if (fieldViolationsBuilder_ == null) {
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.add(builderForValue.build());
+    public Builder addDetails(
+        com.google.protobuf.Any.Builder builderForValue) {
+      if (detailsBuilder_ == null) {
+        ensureDetailsIsMutable();
+        details_.add(builderForValue.build());
         onChanged();
       } else {
-        fieldViolationsBuilder_.addMessage(builderForValue.build());
+        detailsBuilder_.addMessage(builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder addFieldViolations(
-        int index, com.ringback.v1.FieldViolation.Builder builderForValue) {
-      if (fieldViolationsBuilder_ == null) {
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.add(index, builderForValue.build());
+    public Builder addDetails(
+        int index, com.google.protobuf.Any.Builder builderForValue) {
+      if (detailsBuilder_ == null) {
+        ensureDetailsIsMutable();
+        details_.add(index, builderForValue.build());
         onChanged();
       } else {
-        fieldViolationsBuilder_.addMessage(index, builderForValue.build());
+        detailsBuilder_.addMessage(index, builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder addAllFieldViolations(
-        java.lang.Iterable<? extends com.ringback.v1.FieldViolation> values) {
-      if (fieldViolationsBuilder_ == null) {
-        ensureFieldViolationsIsMutable();
+    public Builder addAllDetails(
+        java.lang.Iterable<? extends com.google.protobuf.Any> values) {
+      if (detailsBuilder_ == null) {
+        ensureDetailsIsMutable();
         com.google.protobuf.AbstractMessageLite.Builder.addAll(
-            values, fieldViolations_);
+            values, details_);
         onChanged();
       } else {
-        fieldViolationsBuilder_.addAllMessages(values);
+        detailsBuilder_.addAllMessages(values);
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder clearFieldViolations() {
-      if (fieldViolationsBuilder_ == null) {
-        fieldViolations_ = java.util.Collections.emptyList();
-        bitField0_ = (bitField0_ & ~0x00000010);
+    public Builder clearDetails() {
+      if (detailsBuilder_ == null) {
+        details_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00000004);
         onChanged();
       } else {
-        fieldViolationsBuilder_.clear();
+        detailsBuilder_.clear();
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public Builder removeFieldViolations(int index) {
-      if (fieldViolationsBuilder_ == null) {
-        ensureFieldViolationsIsMutable();
-        fieldViolations_.remove(index);
+    public Builder removeDetails(int index) {
+      if (detailsBuilder_ == null) {
+        ensureDetailsIsMutable();
+        details_.remove(index);
         onChanged();
       } else {
-        fieldViolationsBuilder_.remove(index);
+        detailsBuilder_.remove(index);
       }
       return this;
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public com.ringback.v1.FieldViolation.Builder getFieldViolationsBuilder(
+    public com.google.protobuf.Any.Builder getDetailsBuilder(
         int index) {
-      return getFieldViolationsFieldBuilder().getBuilder(index);
+      return getDetailsFieldBuilder().getBuilder(index);
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public com.ringback.v1.FieldViolationOrBuilder getFieldViolationsOrBuilder(
+    public com.google.protobuf.AnyOrBuilder getDetailsOrBuilder(
         int index) {
-      if (fieldViolationsBuilder_ == null) {
-        return fieldViolations_.get(index);  } else {
-        return fieldViolationsBuilder_.getMessageOrBuilder(index);
+      if (detailsBuilder_ == null) {
+        return details_.get(index);  } else {
+        return detailsBuilder_.getMessageOrBuilder(index);
       }
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public java.util.List<? extends com.ringback.v1.FieldViolationOrBuilder> 
-         getFieldViolationsOrBuilderList() {
-      if (fieldViolationsBuilder_ != null) {
-        return fieldViolationsBuilder_.getMessageOrBuilderList();
+    public java.util.List<? extends com.google.protobuf.AnyOrBuilder> 
+         getDetailsOrBuilderList() {
+      if (detailsBuilder_ != null) {
+        return detailsBuilder_.getMessageOrBuilderList();
       } else {
-        return java.util.Collections.unmodifiableList(fieldViolations_);
+        return java.util.Collections.unmodifiableList(details_);
       }
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public com.ringback.v1.FieldViolation.Builder addFieldViolationsBuilder() {
-      return getFieldViolationsFieldBuilder().addBuilder(
-          com.ringback.v1.FieldViolation.getDefaultInstance());
+    public com.google.protobuf.Any.Builder addDetailsBuilder() {
+      return getDetailsFieldBuilder().addBuilder(
+          com.google.protobuf.Any.getDefaultInstance());
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public com.ringback.v1.FieldViolation.Builder addFieldViolationsBuilder(
+    public com.google.protobuf.Any.Builder addDetailsBuilder(
         int index) {
-      return getFieldViolationsFieldBuilder().addBuilder(
-          index, com.ringback.v1.FieldViolation.getDefaultInstance());
+      return getDetailsFieldBuilder().addBuilder(
+          index, com.google.protobuf.Any.getDefaultInstance());
     }
     /**
      * <pre>
-     * With INVALID_FIELD: what is wrong, at most 20 entries.
+     * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+     * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
      * </pre>
      *
-     * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
+     * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
      */
-    public java.util.List<com.ringback.v1.FieldViolation.Builder> 
-         getFieldViolationsBuilderList() {
-      return getFieldViolationsFieldBuilder().getBuilderList();
+    public java.util.List<com.google.protobuf.Any.Builder> 
+         getDetailsBuilderList() {
+      return getDetailsFieldBuilder().getBuilderList();
     }
     private com.google.protobuf.RepeatedFieldBuilderV3<
-        com.ringback.v1.FieldViolation, com.ringback.v1.FieldViolation.Builder, com.ringback.v1.FieldViolationOrBuilder> 
-        getFieldViolationsFieldBuilder() {
-      if (fieldViolationsBuilder_ == null) {
-        fieldViolationsBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
-            com.ringback.v1.FieldViolation, com.ringback.v1.FieldViolation.Builder, com.ringback.v1.FieldViolationOrBuilder>(
-                fieldViolations_,
-                ((bitField0_ & 0x00000010) != 0),
+        com.google.protobuf.Any, com.google.protobuf.Any.Builder, com.google.protobuf.AnyOrBuilder> 
+        getDetailsFieldBuilder() {
+      if (detailsBuilder_ == null) {
+        detailsBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            com.google.protobuf.Any, com.google.protobuf.Any.Builder, com.google.protobuf.AnyOrBuilder>(
+                details_,
+                ((bitField0_ & 0x00000004) != 0),
                 getParentForChildren(),
                 isClean());
-        fieldViolations_ = null;
+        details_ = null;
       }
-      return fieldViolationsBuilder_;
+      return detailsBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

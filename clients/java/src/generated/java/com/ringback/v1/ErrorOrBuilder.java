@@ -40,118 +40,50 @@ public interface ErrorOrBuilder extends
 
   /**
    * <pre>
-   * For programs.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-   * @return The enum numeric value on the wire for reason.
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
-  int getReasonValue();
+  java.util.List<com.google.protobuf.Any> 
+      getDetailsList();
   /**
    * <pre>
-   * For programs.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>.ringback.v1.ErrorReason reason = 3 [json_name = "reason"];</code>
-   * @return The reason.
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
-  com.ringback.v1.ErrorReason getReason();
-
+  com.google.protobuf.Any getDetails(int index);
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
-  int getMetadataCount();
+  int getDetailsCount();
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
-  boolean containsMetadata(
-      java.lang.String key);
-  /**
-   * Use {@link #getMetadataMap()} instead.
-   */
-  @java.lang.Deprecated
-  java.util.Map<java.lang.String, java.lang.String>
-  getMetadata();
+  java.util.List<? extends com.google.protobuf.AnyOrBuilder> 
+      getDetailsOrBuilderList();
   /**
    * <pre>
-   * The keys that are described at the reason.
+   * For programs: `google.rpc.ErrorInfo`, and what error_reason.proto names at the reason, such as
+   * `google.rpc.BadRequest`. Paths of fields begin at the item, for example "callback_request.due_date".
    * </pre>
    *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
+   * <code>repeated .google.protobuf.Any details = 3 [json_name = "details"];</code>
    */
-  java.util.Map<java.lang.String, java.lang.String>
-  getMetadataMap();
-  /**
-   * <pre>
-   * The keys that are described at the reason.
-   * </pre>
-   *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-   */
-  /* nullable */
-java.lang.String getMetadataOrDefault(
-      java.lang.String key,
-      /* nullable */
-java.lang.String defaultValue);
-  /**
-   * <pre>
-   * The keys that are described at the reason.
-   * </pre>
-   *
-   * <code>map&lt;string, string&gt; metadata = 4 [json_name = "metadata"];</code>
-   */
-  java.lang.String getMetadataOrThrow(
-      java.lang.String key);
-
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  java.util.List<com.ringback.v1.FieldViolation> 
-      getFieldViolationsList();
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  com.ringback.v1.FieldViolation getFieldViolations(int index);
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  int getFieldViolationsCount();
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  java.util.List<? extends com.ringback.v1.FieldViolationOrBuilder> 
-      getFieldViolationsOrBuilderList();
-  /**
-   * <pre>
-   * With INVALID_FIELD: what is wrong, at most 20 entries.
-   * </pre>
-   *
-   * <code>repeated .ringback.v1.FieldViolation field_violations = 5 [json_name = "fieldViolations"];</code>
-   */
-  com.ringback.v1.FieldViolationOrBuilder getFieldViolationsOrBuilder(
+  com.google.protobuf.AnyOrBuilder getDetailsOrBuilder(
       int index);
 }

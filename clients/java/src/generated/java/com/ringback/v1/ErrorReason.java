@@ -69,7 +69,7 @@ public enum ErrorReason
   /**
    * <pre>
    * NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-   * `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+   * `caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_NOT_FOUND = 6;</code>
@@ -77,7 +77,7 @@ public enum ErrorReason
   ERROR_REASON_CALLBACK_NOT_FOUND(6),
   /**
    * <pre>
-   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
    * `google.rpc.ResourceInfo`.
    * </pre>
    *
@@ -123,7 +123,8 @@ public enum ErrorReason
   ERROR_REASON_CALLBACK_ENDED(11),
   /**
    * <pre>
-   * FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+   * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+   * Metadata:
    * `callback_id`, `state`.
    * </pre>
    *
@@ -132,8 +133,8 @@ public enum ErrorReason
   ERROR_REASON_CALLBACK_CONNECTED(12),
   /**
    * <pre>
-   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-   * call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+   * to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_IN_PROGRESS = 13;</code>
@@ -158,7 +159,7 @@ public enum ErrorReason
   ERROR_REASON_ETAG_MISMATCH(15),
   /**
    * <pre>
-   * FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+   * FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
    * call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
    * </pre>
    *
@@ -168,8 +169,8 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-   * closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-   * token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_LEASE_EXPIRED = 17;</code>
@@ -195,7 +196,7 @@ public enum ErrorReason
   ERROR_REASON_OUTCOME_CONFLICT(19),
   /**
    * <pre>
-   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
    * `limit`. With `google.rpc.RetryInfo`.
    * </pre>
    *
@@ -213,8 +214,8 @@ public enum ErrorReason
   ERROR_REASON_QUOTA_EXCEEDED(21),
   /**
    * <pre>
-   * UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-   * `google.rpc.RetryInfo`.
+   * UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+   * call. With `google.rpc.RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_SERVER_DRAINING = 22;</code>
@@ -312,7 +313,7 @@ public enum ErrorReason
   /**
    * <pre>
    * NOT_FOUND: no such callback, or none that the credential may see. Metadata: `callback_id`, or
-   * `caller_id` and `external_task_id`, as asked for. With `google.rpc.ResourceInfo`.
+   * `caller_id` and `external_task_id`, as requested. With `google.rpc.ResourceInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_NOT_FOUND = 6;</code>
@@ -320,7 +321,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_CALLBACK_NOT_FOUND_VALUE = 6;
   /**
    * <pre>
-   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as asked for. With
+   * NOT_FOUND: no such service. Metadata: `service_id` or `service_sip`, as requested. With
    * `google.rpc.ResourceInfo`.
    * </pre>
    *
@@ -366,7 +367,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_CALLBACK_ENDED_VALUE = 11;
   /**
    * <pre>
-   * FAILED_PRECONDITION: the target has answered: too late to cancel or to reschedule. Metadata:
+   * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
+   * Metadata:
    * `callback_id`, `state`.
    * </pre>
    *
@@ -375,8 +377,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_CALLBACK_CONNECTED_VALUE = 12;
   /**
    * <pre>
-   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to reschedule; or its
-   * call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
+   * FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
+   * to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_IN_PROGRESS = 13;</code>
@@ -401,7 +403,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_ETAG_MISMATCH_VALUE = 15;
   /**
    * <pre>
-   * FAILED_PRECONDITION: the callback has been leased again since. Whoever holds the older lease places no
+   * FAILED_PRECONDITION: the callback has been leased again since. The dialer with the older lease places no
    * call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
    * </pre>
    *
@@ -411,8 +413,8 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
-   * closed, it was given back, its callback was cancelled or has ended, or the server does not know the
-   * token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_LEASE_EXPIRED = 17;</code>
@@ -438,7 +440,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_OUTCOME_CONFLICT_VALUE = 19;
   /**
    * <pre>
-   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, who or what is limited, and
+   * RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
    * `limit`. With `google.rpc.RetryInfo`.
    * </pre>
    *
@@ -456,8 +458,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_QUOTA_EXCEEDED_VALUE = 21;
   /**
    * <pre>
-   * UNAVAILABLE: the server is stopping. Another replica, or its successor, will answer. With
-   * `google.rpc.RetryInfo`.
+   * UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
+   * call. With `google.rpc.RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_SERVER_DRAINING = 22;</code>

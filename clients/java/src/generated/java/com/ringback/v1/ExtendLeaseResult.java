@@ -173,7 +173,7 @@ private static final long serialVersionUID = 0L;
   private boolean cancelRequested_ = false;
   /**
    * <pre>
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    * </pre>
    *
    * <code>bool cancel_requested = 4 [json_name = "cancelRequested"];</code>
@@ -212,6 +212,47 @@ private static final long serialVersionUID = 0L;
     return result == null ? com.ringback.v1.ErrorReason.UNRECOGNIZED : result;
   }
 
+  public static final int CALLBACK_FIELD_NUMBER = 6;
+  private com.ringback.v1.Callback callback_;
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   * @return Whether the callback field is set.
+   */
+  @java.lang.Override
+  public boolean hasCallback() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   * @return The callback.
+   */
+  @java.lang.Override
+  public com.ringback.v1.Callback getCallback() {
+    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+  }
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   */
+  @java.lang.Override
+  public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
+    return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -241,6 +282,9 @@ private static final long serialVersionUID = 0L;
     if (lostReason_ != com.ringback.v1.ErrorReason.ERROR_REASON_UNSPECIFIED.getNumber()) {
       output.writeEnum(5, lostReason_);
     }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(6, getCallback());
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -268,6 +312,10 @@ private static final long serialVersionUID = 0L;
     if (lostReason_ != com.ringback.v1.ErrorReason.ERROR_REASON_UNSPECIFIED.getNumber()) {
       size += com.google.protobuf.CodedOutputStream
         .computeEnumSize(5, lostReason_);
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(6, getCallback());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -299,6 +347,11 @@ private static final long serialVersionUID = 0L;
     if (getCancelRequested()
         != other.getCancelRequested()) return false;
     if (lostReason_ != other.lostReason_) return false;
+    if (hasCallback() != other.hasCallback()) return false;
+    if (hasCallback()) {
+      if (!getCallback()
+          .equals(other.getCallback())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -325,6 +378,10 @@ private static final long serialVersionUID = 0L;
         getCancelRequested());
     hash = (37 * hash) + LOST_REASON_FIELD_NUMBER;
     hash = (53 * hash) + lostReason_;
+    if (hasCallback()) {
+      hash = (37 * hash) + CALLBACK_FIELD_NUMBER;
+      hash = (53 * hash) + getCallback().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -461,6 +518,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         getExpireTimeFieldBuilder();
         getTimeToLiveFieldBuilder();
+        getCallbackFieldBuilder();
       }
     }
     @java.lang.Override
@@ -480,6 +538,11 @@ private static final long serialVersionUID = 0L;
       }
       cancelRequested_ = false;
       lostReason_ = 0;
+      callback_ = null;
+      if (callbackBuilder_ != null) {
+        callbackBuilder_.dispose();
+        callbackBuilder_ = null;
+      }
       return this;
     }
 
@@ -534,6 +597,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000010) != 0)) {
         result.lostReason_ = lostReason_;
+      }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.callback_ = callbackBuilder_ == null
+            ? callback_
+            : callbackBuilder_.build();
+        to_bitField0_ |= 0x00000004;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -599,6 +668,9 @@ private static final long serialVersionUID = 0L;
       if (other.lostReason_ != 0) {
         setLostReasonValue(other.getLostReasonValue());
       }
+      if (other.hasCallback()) {
+        mergeCallback(other.getCallback());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -654,6 +726,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000010;
               break;
             } // case 40
+            case 50: {
+              input.readMessage(
+                  getCallbackFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1080,7 +1159,7 @@ private static final long serialVersionUID = 0L;
     private boolean cancelRequested_ ;
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 4 [json_name = "cancelRequested"];</code>
@@ -1092,7 +1171,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 4 [json_name = "cancelRequested"];</code>
@@ -1108,7 +1187,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 4 [json_name = "cancelRequested"];</code>
@@ -1197,6 +1276,172 @@ private static final long serialVersionUID = 0L;
       lostReason_ = 0;
       onChanged();
       return this;
+    }
+
+    private com.ringback.v1.Callback callback_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> callbackBuilder_;
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     * @return Whether the callback field is set.
+     */
+    public boolean hasCallback() {
+      return ((bitField0_ & 0x00000020) != 0);
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     * @return The callback.
+     */
+    public com.ringback.v1.Callback getCallback() {
+      if (callbackBuilder_ == null) {
+        return callback_ == null ? com.ringback.v1.Callback.getDefaultInstance() : callback_;
+      } else {
+        return callbackBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public Builder setCallback(com.ringback.v1.Callback value) {
+      if (callbackBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        callback_ = value;
+      } else {
+        callbackBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public Builder setCallback(
+        com.ringback.v1.Callback.Builder builderForValue) {
+      if (callbackBuilder_ == null) {
+        callback_ = builderForValue.build();
+      } else {
+        callbackBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public Builder mergeCallback(com.ringback.v1.Callback value) {
+      if (callbackBuilder_ == null) {
+        if (((bitField0_ & 0x00000020) != 0) &&
+          callback_ != null &&
+          callback_ != com.ringback.v1.Callback.getDefaultInstance()) {
+          getCallbackBuilder().mergeFrom(value);
+        } else {
+          callback_ = value;
+        }
+      } else {
+        callbackBuilder_.mergeFrom(value);
+      }
+      if (callback_ != null) {
+        bitField0_ |= 0x00000020;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public Builder clearCallback() {
+      bitField0_ = (bitField0_ & ~0x00000020);
+      callback_ = null;
+      if (callbackBuilder_ != null) {
+        callbackBuilder_.dispose();
+        callbackBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public com.ringback.v1.Callback.Builder getCallbackBuilder() {
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return getCallbackFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    public com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder() {
+      if (callbackBuilder_ != null) {
+        return callbackBuilder_.getMessageOrBuilder();
+      } else {
+        return callback_ == null ?
+            com.ringback.v1.Callback.getDefaultInstance() : callback_;
+      }
+    }
+    /**
+     * <pre>
+     * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+     * the response over 4 MiB.
+     * </pre>
+     *
+     * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> 
+        getCallbackFieldBuilder() {
+      if (callbackBuilder_ == null) {
+        callbackBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder>(
+                getCallback(),
+                getParentForChildren(),
+                isClean());
+        callback_ = null;
+      }
+      return callbackBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

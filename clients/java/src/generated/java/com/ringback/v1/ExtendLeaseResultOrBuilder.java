@@ -84,7 +84,7 @@ public interface ExtendLeaseResultOrBuilder extends
 
   /**
    * <pre>
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    * </pre>
    *
    * <code>bool cancel_requested = 4 [json_name = "cancelRequested"];</code>
@@ -112,4 +112,34 @@ public interface ExtendLeaseResultOrBuilder extends
    * @return The lostReason.
    */
   com.ringback.v1.ErrorReason getLostReason();
+
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   * @return Whether the callback field is set.
+   */
+  boolean hasCallback();
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   * @return The callback.
+   */
+  com.ringback.v1.Callback getCallback();
+  /**
+   * <pre>
+   * The callback, when UpdateCallback has changed it since it was leased. Unset otherwise, and where it would take
+   * the response over 4 MiB.
+   * </pre>
+   *
+   * <code>.ringback.v1.Callback callback = 6 [json_name = "callback"];</code>
+   */
+  com.ringback.v1.CallbackOrBuilder getCallbackOrBuilder();
 }

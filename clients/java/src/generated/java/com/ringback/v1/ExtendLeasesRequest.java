@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -64,7 +64,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -537,7 +537,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -550,7 +550,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -561,7 +561,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -573,7 +573,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -586,7 +586,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -605,7 +605,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -623,7 +623,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -641,7 +641,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -656,7 +656,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>

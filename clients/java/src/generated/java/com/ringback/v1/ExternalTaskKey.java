@@ -6,7 +6,7 @@ package com.ringback.v1;
 
 /**
  * <pre>
- * Names a callback by the asking system's own id.
+ * Names a callback by the calling system's own id.
  * </pre>
  *
  * Protobuf type {@code ringback.v1.ExternalTaskKey}
@@ -50,7 +50,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object callerId_ = "";
   /**
    * <pre>
-   * The system that asked for it. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -71,7 +71,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The system that asked for it. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -97,7 +97,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object externalTaskId_ = "";
   /**
    * <pre>
-   * Required. `CallbackRequest.external_task_id`.
+   * Required. `CallbackRequest.external_task_id`, at most 128 characters.
    * </pre>
    *
    * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -118,7 +118,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. `CallbackRequest.external_task_id`.
+   * Required. `CallbackRequest.external_task_id`, at most 128 characters.
    * </pre>
    *
    * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -307,7 +307,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names a callback by the asking system's own id.
+   * Names a callback by the calling system's own id.
    * </pre>
    *
    * Protobuf type {@code ringback.v1.ExternalTaskKey}
@@ -496,7 +496,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object callerId_ = "";
     /**
      * <pre>
-     * The system that asked for it. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -516,7 +516,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that asked for it. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -537,7 +537,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that asked for it. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -554,7 +554,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that asked for it. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -568,7 +568,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that asked for it. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -588,7 +588,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object externalTaskId_ = "";
     /**
      * <pre>
-     * Required. `CallbackRequest.external_task_id`.
+     * Required. `CallbackRequest.external_task_id`, at most 128 characters.
      * </pre>
      *
      * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -608,7 +608,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `CallbackRequest.external_task_id`.
+     * Required. `CallbackRequest.external_task_id`, at most 128 characters.
      * </pre>
      *
      * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -629,7 +629,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `CallbackRequest.external_task_id`.
+     * Required. `CallbackRequest.external_task_id`, at most 128 characters.
      * </pre>
      *
      * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -646,7 +646,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `CallbackRequest.external_task_id`.
+     * Required. `CallbackRequest.external_task_id`, at most 128 characters.
      * </pre>
      *
      * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -660,7 +660,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `CallbackRequest.external_task_id`.
+     * Required. `CallbackRequest.external_task_id`, at most 128 characters.
      * </pre>
      *
      * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>

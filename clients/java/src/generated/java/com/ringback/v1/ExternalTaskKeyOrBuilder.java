@@ -10,7 +10,7 @@ public interface ExternalTaskKeyOrBuilder extends
 
   /**
    * <pre>
-   * The system that asked for it. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -19,7 +19,7 @@ public interface ExternalTaskKeyOrBuilder extends
   java.lang.String getCallerId();
   /**
    * <pre>
-   * The system that asked for it. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -30,7 +30,7 @@ public interface ExternalTaskKeyOrBuilder extends
 
   /**
    * <pre>
-   * Required. `CallbackRequest.external_task_id`.
+   * Required. `CallbackRequest.external_task_id`, at most 128 characters.
    * </pre>
    *
    * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>
@@ -39,7 +39,7 @@ public interface ExternalTaskKeyOrBuilder extends
   java.lang.String getExternalTaskId();
   /**
    * <pre>
-   * Required. `CallbackRequest.external_task_id`.
+   * Required. `CallbackRequest.external_task_id`, at most 128 characters.
    * </pre>
    *
    * <code>string external_task_id = 2 [json_name = "externalTaskId"];</code>

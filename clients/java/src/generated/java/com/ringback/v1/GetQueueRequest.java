@@ -218,7 +218,7 @@ private static final long serialVersionUID = 0L;
   private com.ringback.v1.CallbackKey callbackKey_;
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -230,7 +230,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -242,7 +242,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -931,7 +931,7 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.CallbackKey, com.ringback.v1.CallbackKey.Builder, com.ringback.v1.CallbackKeyOrBuilder> callbackKeyBuilder_;
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -942,7 +942,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -957,7 +957,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -977,7 +977,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -995,7 +995,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -1020,7 +1020,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -1037,7 +1037,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -1049,7 +1049,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -1064,7 +1064,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Answer also where this callback stands. Unset: the queue only.
+     * Return also where this callback stands. Unset: the queue only.
      * </pre>
      *
      * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>

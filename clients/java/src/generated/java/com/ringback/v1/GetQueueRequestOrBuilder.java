@@ -68,7 +68,7 @@ public interface GetQueueRequestOrBuilder extends
 
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -77,7 +77,7 @@ public interface GetQueueRequestOrBuilder extends
   boolean hasCallbackKey();
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>
@@ -86,7 +86,7 @@ public interface GetQueueRequestOrBuilder extends
   com.ringback.v1.CallbackKey getCallbackKey();
   /**
    * <pre>
-   * Answer also where this callback stands. Unset: the queue only.
+   * Return also where this callback stands. Unset: the queue only.
    * </pre>
    *
    * <code>.ringback.v1.CallbackKey callback_key = 3 [json_name = "callbackKey"];</code>

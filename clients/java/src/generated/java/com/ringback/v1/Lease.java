@@ -24,6 +24,7 @@ private static final long serialVersionUID = 0L;
     leaseToken_ = "";
     serviceSipAddress_ = "";
     firstLeg_ = 0;
+    callerLineIdentity_ = "";
   }
 
   @java.lang.Override
@@ -52,7 +53,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object leaseToken_ = "";
   /**
    * <pre>
-   * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+   * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -73,7 +74,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+   * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -334,6 +335,55 @@ private static final long serialVersionUID = 0L;
     return ringTimeout_ == null ? com.google.protobuf.Duration.getDefaultInstance() : ringTimeout_;
   }
 
+  public static final int CALLER_LINE_IDENTITY_FIELD_NUMBER = 9;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object callerLineIdentity_ = "";
+  /**
+   * <pre>
+   * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+   * service. Empty: the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+   * @return The callerLineIdentity.
+   */
+  @java.lang.Override
+  public java.lang.String getCallerLineIdentity() {
+    java.lang.Object ref = callerLineIdentity_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      callerLineIdentity_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+   * service. Empty: the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+   * @return The bytes for callerLineIdentity.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getCallerLineIdentityBytes() {
+    java.lang.Object ref = callerLineIdentity_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      callerLineIdentity_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -371,6 +421,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000008) != 0)) {
       output.writeMessage(8, getRingTimeout());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 9, callerLineIdentity_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -410,6 +463,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000008) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(8, getRingTimeout());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(9, callerLineIdentity_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -453,6 +509,8 @@ private static final long serialVersionUID = 0L;
       if (!getRingTimeout()
           .equals(other.getRingTimeout())) return false;
     }
+    if (!getCallerLineIdentity()
+        .equals(other.getCallerLineIdentity())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -489,6 +547,8 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + RING_TIMEOUT_FIELD_NUMBER;
       hash = (53 * hash) + getRingTimeout().hashCode();
     }
+    hash = (37 * hash) + CALLER_LINE_IDENTITY_FIELD_NUMBER;
+    hash = (53 * hash) + getCallerLineIdentity().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -657,6 +717,7 @@ private static final long serialVersionUID = 0L;
         ringTimeoutBuilder_.dispose();
         ringTimeoutBuilder_ = null;
       }
+      callerLineIdentity_ = "";
       return this;
     }
 
@@ -726,6 +787,9 @@ private static final long serialVersionUID = 0L;
             ? ringTimeout_
             : ringTimeoutBuilder_.build();
         to_bitField0_ |= 0x00000008;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.callerLineIdentity_ = callerLineIdentity_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -802,6 +866,11 @@ private static final long serialVersionUID = 0L;
       if (other.hasRingTimeout()) {
         mergeRingTimeout(other.getRingTimeout());
       }
+      if (!other.getCallerLineIdentity().isEmpty()) {
+        callerLineIdentity_ = other.callerLineIdentity_;
+        bitField0_ |= 0x00000100;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -876,6 +945,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000080;
               break;
             } // case 66
+            case 74: {
+              callerLineIdentity_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -896,7 +970,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object leaseToken_ = "";
     /**
      * <pre>
-     * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+     * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -916,7 +990,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+     * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -937,7 +1011,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+     * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -954,7 +1028,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+     * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -968,7 +1042,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+     * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -1820,6 +1894,103 @@ private static final long serialVersionUID = 0L;
         ringTimeout_ = null;
       }
       return ringTimeoutBuilder_;
+    }
+
+    private java.lang.Object callerLineIdentity_ = "";
+    /**
+     * <pre>
+     * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+     * service. Empty: the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+     * @return The callerLineIdentity.
+     */
+    public java.lang.String getCallerLineIdentity() {
+      java.lang.Object ref = callerLineIdentity_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        callerLineIdentity_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+     * service. Empty: the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+     * @return The bytes for callerLineIdentity.
+     */
+    public com.google.protobuf.ByteString
+        getCallerLineIdentityBytes() {
+      java.lang.Object ref = callerLineIdentity_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        callerLineIdentity_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+     * service. Empty: the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+     * @param value The callerLineIdentity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineIdentity(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      callerLineIdentity_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+     * service. Empty: the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallerLineIdentity() {
+      callerLineIdentity_ = getDefaultInstance().getCallerLineIdentity();
+      bitField0_ = (bitField0_ & ~0x00000100);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+     * service. Empty: the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+     * @param value The bytes for callerLineIdentity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineIdentityBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      callerLineIdentity_ = value;
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -25,6 +25,8 @@ private static final long serialVersionUID = 0L;
     serviceIds_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
     requestId_ = "";
+    serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -103,7 +105,8 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -115,7 +118,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -126,7 +130,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -138,7 +143,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -246,9 +252,9 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object requestId_ = "";
   /**
    * <pre>
-   * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-   * with just these leases. Use a new one for every new poll. The same id with different fields is
-   * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+   * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+   * just these leases. Use a new one for every new poll. The same id with different fields is
+   * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
    * </pre>
    *
    * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -269,9 +275,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-   * with just these leases. Use a new one for every new poll. The same id with different fields is
-   * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+   * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+   * just these leases. Use a new one for every new poll. The same id with different fields is
+   * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
    * </pre>
    *
    * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -290,6 +296,59 @@ private static final long serialVersionUID = 0L;
     } else {
       return (com.google.protobuf.ByteString) ref;
     }
+  }
+
+  public static final int SERVICE_SIPS_FIELD_NUMBER = 7;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList serviceSips_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @return A list containing the serviceSips.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getServiceSipsList() {
+    return serviceSips_;
+  }
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @return The count of serviceSips.
+   */
+  public int getServiceSipsCount() {
+    return serviceSips_.size();
+  }
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @param index The index of the element to return.
+   * @return The serviceSips at the given index.
+   */
+  public java.lang.String getServiceSips(int index) {
+    return serviceSips_.get(index);
+  }
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the serviceSips at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getServiceSipsBytes(int index) {
+    return serviceSips_.getByteString(index);
   }
 
   private byte memoizedIsInitialized = -1;
@@ -323,6 +382,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(requestId_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 6, requestId_);
+    }
+    for (int i = 0; i < serviceSips_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 7, serviceSips_.getRaw(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -359,6 +421,14 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(requestId_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(6, requestId_);
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < serviceSips_.size(); i++) {
+        dataSize += computeStringSizeNoTag(serviceSips_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getServiceSipsList().size();
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -392,6 +462,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getRequestId()
         .equals(other.getRequestId())) return false;
+    if (!getServiceSipsList()
+        .equals(other.getServiceSipsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -421,6 +493,10 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + REQUEST_ID_FIELD_NUMBER;
     hash = (53 * hash) + getRequestId().hashCode();
+    if (getServiceSipsCount() > 0) {
+      hash = (37 * hash) + SERVICE_SIPS_FIELD_NUMBER;
+      hash = (53 * hash) + getServiceSipsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -578,6 +654,8 @@ private static final long serialVersionUID = 0L;
         waitDurationBuilder_ = null;
       }
       requestId_ = "";
+      serviceSips_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -636,6 +714,10 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000020) != 0)) {
         result.requestId_ = requestId_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        serviceSips_.makeImmutable();
+        result.serviceSips_ = serviceSips_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -713,6 +795,16 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000020;
         onChanged();
       }
+      if (!other.serviceSips_.isEmpty()) {
+        if (serviceSips_.isEmpty()) {
+          serviceSips_ = other.serviceSips_;
+          bitField0_ |= 0x00000040;
+        } else {
+          ensureServiceSipsIsMutable();
+          serviceSips_.addAll(other.serviceSips_);
+        }
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -774,6 +866,12 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000020;
               break;
             } // case 50
+            case 58: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureServiceSipsIsMutable();
+              serviceSips_.add(s);
+              break;
+            } // case 58
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -898,7 +996,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -911,7 +1010,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -922,7 +1022,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -934,7 +1035,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -947,7 +1049,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -966,7 +1069,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -984,7 +1088,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1002,7 +1107,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1017,7 +1123,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+     * credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1396,9 +1503,9 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object requestId_ = "";
     /**
      * <pre>
-     * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-     * with just these leases. Use a new one for every new poll. The same id with different fields is
-     * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+     * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+     * just these leases. Use a new one for every new poll. The same id with different fields is
+     * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
      * </pre>
      *
      * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -1418,9 +1525,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-     * with just these leases. Use a new one for every new poll. The same id with different fields is
-     * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+     * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+     * just these leases. Use a new one for every new poll. The same id with different fields is
+     * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
      * </pre>
      *
      * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -1441,9 +1548,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-     * with just these leases. Use a new one for every new poll. The same id with different fields is
-     * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+     * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+     * just these leases. Use a new one for every new poll. The same id with different fields is
+     * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
      * </pre>
      *
      * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -1460,9 +1567,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-     * with just these leases. Use a new one for every new poll. The same id with different fields is
-     * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+     * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+     * just these leases. Use a new one for every new poll. The same id with different fields is
+     * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
      * </pre>
      *
      * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -1476,9 +1583,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-     * with just these leases. Use a new one for every new poll. The same id with different fields is
-     * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+     * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+     * just these leases. Use a new one for every new poll. The same id with different fields is
+     * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
      * </pre>
      *
      * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -1491,6 +1598,153 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       requestId_ = value;
       bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureServiceSipsIsMutable() {
+      if (!serviceSips_.isModifiable()) {
+        serviceSips_ = new com.google.protobuf.LazyStringArrayList(serviceSips_);
+      }
+      bitField0_ |= 0x00000040;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @return A list containing the serviceSips.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getServiceSipsList() {
+      serviceSips_.makeImmutable();
+      return serviceSips_;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @return The count of serviceSips.
+     */
+    public int getServiceSipsCount() {
+      return serviceSips_.size();
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param index The index of the element to return.
+     * @return The serviceSips at the given index.
+     */
+    public java.lang.String getServiceSips(int index) {
+      return serviceSips_.get(index);
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the serviceSips at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getServiceSipsBytes(int index) {
+      return serviceSips_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param index The index to set the value at.
+     * @param value The serviceSips to set.
+     * @return This builder for chaining.
+     */
+    public Builder setServiceSips(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureServiceSipsIsMutable();
+      serviceSips_.set(index, value);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param value The serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addServiceSips(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureServiceSipsIsMutable();
+      serviceSips_.add(value);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param values The serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllServiceSips(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureServiceSipsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, serviceSips_);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearServiceSips() {
+      serviceSips_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000040);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * </pre>
+     *
+     * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+     * @param value The bytes of the serviceSips to add.
+     * @return This builder for chaining.
+     */
+    public Builder addServiceSipsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureServiceSipsIsMutable();
+      serviceSips_.add(value);
+      bitField0_ |= 0x00000040;
       onChanged();
       return this;
     }

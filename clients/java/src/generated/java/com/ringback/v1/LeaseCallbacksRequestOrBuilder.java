@@ -32,7 +32,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -42,7 +43,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
       getServiceIdsList();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -51,7 +53,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
   int getServiceIdsCount();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -61,7 +64,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
   java.lang.String getServiceIds(int index);
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. Empty: all that the credential may serve.
+   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
+   * credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -137,9 +141,9 @@ public interface LeaseCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-   * with just these leases. Use a new one for every new poll. The same id with different fields is
-   * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+   * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+   * just these leases. Use a new one for every new poll. The same id with different fields is
+   * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
    * </pre>
    *
    * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -148,9 +152,9 @@ public interface LeaseCallbacksRequestOrBuilder extends
   java.lang.String getRequestId();
   /**
    * <pre>
-   * A UUID that makes this call repeatable: while leases granted to it are open, the same call is answered
-   * with just these leases. Use a new one for every new poll. The same id with different fields is
-   * REQUEST_ID_REUSED. Empty: none, and when the answer is lost its leases are blocked until they run out.
+   * A UUID that makes this call repeatable: while leases granted to it are open, the same call returns
+   * just these leases. Use a new one for every new poll. The same id with different fields is
+   * REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
    * </pre>
    *
    * <code>string request_id = 6 [json_name = "requestId"];</code>
@@ -158,4 +162,45 @@ public interface LeaseCallbacksRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getRequestIdBytes();
+
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @return A list containing the serviceSips.
+   */
+  java.util.List<java.lang.String>
+      getServiceSipsList();
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @return The count of serviceSips.
+   */
+  int getServiceSipsCount();
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @param index The index of the element to return.
+   * @return The serviceSips at the given index.
+   */
+  java.lang.String getServiceSips(int index);
+  /**
+   * <pre>
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * </pre>
+   *
+   * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the serviceSips at the given index.
+   */
+  com.google.protobuf.ByteString
+      getServiceSipsBytes(int index);
 }

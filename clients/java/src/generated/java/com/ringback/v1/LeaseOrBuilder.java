@@ -10,7 +10,7 @@ public interface LeaseOrBuilder extends
 
   /**
    * <pre>
-   * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+   * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -19,7 +19,7 @@ public interface LeaseOrBuilder extends
   java.lang.String getLeaseToken();
   /**
    * <pre>
-   * Names the lease in the other RPCs. Opaque, and a secret: whoever has it may report.
+   * Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -184,4 +184,26 @@ public interface LeaseOrBuilder extends
    * <code>.google.protobuf.Duration ring_timeout = 8 [json_name = "ringTimeout"];</code>
    */
   com.google.protobuf.DurationOrBuilder getRingTimeoutOrBuilder();
+
+  /**
+   * <pre>
+   * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+   * service. Empty: the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+   * @return The callerLineIdentity.
+   */
+  java.lang.String getCallerLineIdentity();
+  /**
+   * <pre>
+   * The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
+   * service. Empty: the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 9 [json_name = "callerLineIdentity"];</code>
+   * @return The bytes for callerLineIdentity.
+   */
+  com.google.protobuf.ByteString
+      getCallerLineIdentityBytes();
 }

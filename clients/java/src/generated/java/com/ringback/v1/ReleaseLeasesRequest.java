@@ -52,7 +52,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -64,7 +64,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -87,7 +87,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -525,7 +525,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -538,7 +538,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -549,7 +549,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -561,7 +561,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -574,7 +574,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -593,7 +593,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -611,7 +611,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -629,7 +629,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -644,7 +644,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * 1 to 1000 tokens.
+     * Required. 1 to 1000 tokens.
      * </pre>
      *
      * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>

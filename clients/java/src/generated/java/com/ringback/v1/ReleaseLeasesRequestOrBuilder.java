@@ -10,7 +10,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
 
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -20,7 +20,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
       getLeaseTokensList();
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -29,7 +29,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
   int getLeaseTokensCount();
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>
@@ -39,7 +39,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
   java.lang.String getLeaseTokens(int index);
   /**
    * <pre>
-   * 1 to 1000 tokens.
+   * Required. 1 to 1000 tokens.
    * </pre>
    *
    * <code>repeated string lease_tokens = 1 [json_name = "leaseTokens"];</code>

@@ -24,6 +24,8 @@ private static final long serialVersionUID = 0L;
     leaseToken_ = "";
     outcome_ = 0;
     detail_ = "";
+    agent_ = "";
+    disposition_ = "";
   }
 
   @java.lang.Override
@@ -196,6 +198,102 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int AGENT_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object agent_ = "";
+  /**
+   * <pre>
+   * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 6 [json_name = "agent"];</code>
+   * @return The agent.
+   */
+  @java.lang.Override
+  public java.lang.String getAgent() {
+    java.lang.Object ref = agent_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      agent_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 6 [json_name = "agent"];</code>
+   * @return The bytes for agent.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getAgentBytes() {
+    java.lang.Object ref = agent_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      agent_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DISPOSITION_FIELD_NUMBER = 7;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object disposition_ = "";
+  /**
+   * <pre>
+   * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+   * characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 7 [json_name = "disposition"];</code>
+   * @return The disposition.
+   */
+  @java.lang.Override
+  public java.lang.String getDisposition() {
+    java.lang.Object ref = disposition_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      disposition_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+   * characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 7 [json_name = "disposition"];</code>
+   * @return The bytes for disposition.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getDispositionBytes() {
+    java.lang.Object ref = disposition_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      disposition_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -225,6 +323,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 5, detail_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agent_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 6, agent_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 7, disposition_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -252,6 +356,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(detail_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(5, detail_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agent_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(6, agent_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(7, disposition_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -276,6 +386,10 @@ private static final long serialVersionUID = 0L;
         != other.getQ850Cause()) return false;
     if (!getDetail()
         .equals(other.getDetail())) return false;
+    if (!getAgent()
+        .equals(other.getAgent())) return false;
+    if (!getDisposition()
+        .equals(other.getDisposition())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -297,6 +411,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getQ850Cause();
     hash = (37 * hash) + DETAIL_FIELD_NUMBER;
     hash = (53 * hash) + getDetail().hashCode();
+    hash = (37 * hash) + AGENT_FIELD_NUMBER;
+    hash = (53 * hash) + getAgent().hashCode();
+    hash = (37 * hash) + DISPOSITION_FIELD_NUMBER;
+    hash = (53 * hash) + getDisposition().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -437,6 +555,8 @@ private static final long serialVersionUID = 0L;
       sipStatus_ = 0;
       q850Cause_ = 0;
       detail_ = "";
+      agent_ = "";
+      disposition_ = "";
       return this;
     }
 
@@ -484,6 +604,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000010) != 0)) {
         result.detail_ = detail_;
+      }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        result.agent_ = agent_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.disposition_ = disposition_;
       }
     }
 
@@ -550,6 +676,16 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000010;
         onChanged();
       }
+      if (!other.getAgent().isEmpty()) {
+        agent_ = other.agent_;
+        bitField0_ |= 0x00000020;
+        onChanged();
+      }
+      if (!other.getDisposition().isEmpty()) {
+        disposition_ = other.disposition_;
+        bitField0_ |= 0x00000040;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -601,6 +737,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000010;
               break;
             } // case 42
+            case 50: {
+              agent_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000020;
+              break;
+            } // case 50
+            case 58: {
+              disposition_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 58
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -959,6 +1105,195 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       detail_ = value;
       bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object agent_ = "";
+    /**
+     * <pre>
+     * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 6 [json_name = "agent"];</code>
+     * @return The agent.
+     */
+    public java.lang.String getAgent() {
+      java.lang.Object ref = agent_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        agent_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 6 [json_name = "agent"];</code>
+     * @return The bytes for agent.
+     */
+    public com.google.protobuf.ByteString
+        getAgentBytes() {
+      java.lang.Object ref = agent_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        agent_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 6 [json_name = "agent"];</code>
+     * @param value The agent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgent(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      agent_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 6 [json_name = "agent"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAgent() {
+      agent_ = getDefaultInstance().getAgent();
+      bitField0_ = (bitField0_ & ~0x00000020);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>string agent = 6 [json_name = "agent"];</code>
+     * @param value The bytes for agent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      agent_ = value;
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object disposition_ = "";
+    /**
+     * <pre>
+     * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+     * characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 7 [json_name = "disposition"];</code>
+     * @return The disposition.
+     */
+    public java.lang.String getDisposition() {
+      java.lang.Object ref = disposition_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        disposition_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+     * characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 7 [json_name = "disposition"];</code>
+     * @return The bytes for disposition.
+     */
+    public com.google.protobuf.ByteString
+        getDispositionBytes() {
+      java.lang.Object ref = disposition_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        disposition_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+     * characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 7 [json_name = "disposition"];</code>
+     * @param value The disposition to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDisposition(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      disposition_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+     * characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 7 [json_name = "disposition"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDisposition() {
+      disposition_ = getDefaultInstance().getDisposition();
+      bitField0_ = (bitField0_ & ~0x00000040);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+     * characters. Empty: none.
+     * </pre>
+     *
+     * <code>string disposition = 7 [json_name = "disposition"];</code>
+     * @param value The bytes for disposition to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDispositionBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      disposition_ = value;
+      bitField0_ |= 0x00000040;
       onChanged();
       return this;
     }

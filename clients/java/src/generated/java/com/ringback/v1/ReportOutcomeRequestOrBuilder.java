@@ -86,4 +86,46 @@ public interface ReportOutcomeRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDetailBytes();
+
+  /**
+   * <pre>
+   * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 6 [json_name = "agent"];</code>
+   * @return The agent.
+   */
+  java.lang.String getAgent();
+  /**
+   * <pre>
+   * The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>string agent = 6 [json_name = "agent"];</code>
+   * @return The bytes for agent.
+   */
+  com.google.protobuf.ByteString
+      getAgentBytes();
+
+  /**
+   * <pre>
+   * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+   * characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 7 [json_name = "disposition"];</code>
+   * @return The disposition.
+   */
+  java.lang.String getDisposition();
+  /**
+   * <pre>
+   * What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
+   * characters. Empty: none.
+   * </pre>
+   *
+   * <code>string disposition = 7 [json_name = "disposition"];</code>
+   * @return The bytes for disposition.
+   */
+  com.google.protobuf.ByteString
+      getDispositionBytes();
 }

@@ -86,7 +86,7 @@ private static final long serialVersionUID = 0L;
   private boolean cancelRequested_ = false;
   /**
    * <pre>
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    * </pre>
    *
    * <code>bool cancel_requested = 2 [json_name = "cancelRequested"];</code>
@@ -632,7 +632,7 @@ private static final long serialVersionUID = 0L;
     private boolean cancelRequested_ ;
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 2 [json_name = "cancelRequested"];</code>
@@ -644,7 +644,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 2 [json_name = "cancelRequested"];</code>
@@ -660,7 +660,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Somebody has cancelled the callback: hang up and report the outcome.
+     * The callback has been cancelled: hang up and report the outcome.
      * </pre>
      *
      * <code>bool cancel_requested = 2 [json_name = "cancelRequested"];</code>

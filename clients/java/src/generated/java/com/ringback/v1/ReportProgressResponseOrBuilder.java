@@ -37,7 +37,7 @@ public interface ReportProgressResponseOrBuilder extends
 
   /**
    * <pre>
-   * Somebody has cancelled the callback: hang up and report the outcome.
+   * The callback has been cancelled: hang up and report the outcome.
    * </pre>
    *
    * <code>bool cancel_requested = 2 [json_name = "cancelRequested"];</code>

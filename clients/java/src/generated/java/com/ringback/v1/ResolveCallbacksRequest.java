@@ -51,7 +51,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-   * `Callback.dial_target`.
+   * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+   * have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -73,7 +74,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-   * `Callback.dial_target`.
+   * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+   * have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -141,6 +143,22 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int INCLUDE_CALLBACKS_FIELD_NUMBER = 3;
+  private boolean includeCallbacks_ = false;
+  /**
+   * <pre>
+   * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
+   * says `more`.
+   * </pre>
+   *
+   * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
+   * @return The includeCallbacks.
+   */
+  @java.lang.Override
+  public boolean getIncludeCallbacks() {
+    return includeCallbacks_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -161,6 +179,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(reason_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 2, reason_);
     }
+    if (includeCallbacks_ != false) {
+      output.writeBool(3, includeCallbacks_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -175,6 +196,10 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(reason_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(2, reason_);
+    }
+    if (includeCallbacks_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(3, includeCallbacks_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -195,6 +220,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getTarget())) return false;
     if (!getReason()
         .equals(other.getReason())) return false;
+    if (getIncludeCallbacks()
+        != other.getIncludeCallbacks()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -210,6 +237,9 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getTarget().hashCode();
     hash = (37 * hash) + REASON_FIELD_NUMBER;
     hash = (53 * hash) + getReason().hashCode();
+    hash = (37 * hash) + INCLUDE_CALLBACKS_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getIncludeCallbacks());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -347,6 +377,7 @@ private static final long serialVersionUID = 0L;
       bitField0_ = 0;
       target_ = "";
       reason_ = "";
+      includeCallbacks_ = false;
       return this;
     }
 
@@ -385,6 +416,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.reason_ = reason_;
+      }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.includeCallbacks_ = includeCallbacks_;
       }
     }
 
@@ -442,6 +476,9 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000002;
         onChanged();
       }
+      if (other.getIncludeCallbacks() != false) {
+        setIncludeCallbacks(other.getIncludeCallbacks());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -478,6 +515,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 18
+            case 24: {
+              includeCallbacks_ = input.readBool();
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 24
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -499,7 +541,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-     * `Callback.dial_target`.
+     * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+     * have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -520,7 +563,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-     * `Callback.dial_target`.
+     * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+     * have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -542,7 +586,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-     * `Callback.dial_target`.
+     * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+     * have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -560,7 +605,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-     * `Callback.dial_target`.
+     * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+     * have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -575,7 +621,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-     * `Callback.dial_target`.
+     * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+     * have several regions or none. At most 255 characters.
      * </pre>
      *
      * <code>string target = 1 [json_name = "target"];</code>
@@ -680,6 +727,53 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       reason_ = value;
       bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+
+    private boolean includeCallbacks_ ;
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
+     * says `more`.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
+     * @return The includeCallbacks.
+     */
+    @java.lang.Override
+    public boolean getIncludeCallbacks() {
+      return includeCallbacks_;
+    }
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
+     * says `more`.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
+     * @param value The includeCallbacks to set.
+     * @return This builder for chaining.
+     */
+    public Builder setIncludeCallbacks(boolean value) {
+
+      includeCallbacks_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
+     * says `more`.
+     * </pre>
+     *
+     * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearIncludeCallbacks() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      includeCallbacks_ = false;
       onChanged();
       return this;
     }

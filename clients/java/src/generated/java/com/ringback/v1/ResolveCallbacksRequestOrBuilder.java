@@ -11,7 +11,8 @@ public interface ResolveCallbacksRequestOrBuilder extends
   /**
    * <pre>
    * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-   * `Callback.dial_target`.
+   * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+   * have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -21,7 +22,8 @@ public interface ResolveCallbacksRequestOrBuilder extends
   /**
    * <pre>
    * Required. In any form that `CallbackRequest.target` takes. Compared in its normal form with
-   * `Callback.dial_target`.
+   * `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
+   * have several regions or none. At most 255 characters.
    * </pre>
    *
    * <code>string target = 1 [json_name = "target"];</code>
@@ -49,4 +51,15 @@ public interface ResolveCallbacksRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getReasonBytes();
+
+  /**
+   * <pre>
+   * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
+   * says `more`.
+   * </pre>
+   *
+   * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
+   * @return The includeCallbacks.
+   */
+  boolean getIncludeCallbacks();
 }

@@ -21,7 +21,7 @@ private static final long serialVersionUID = 0L;
     super(builder);
   }
   private ResolveCallbacksResponse() {
-    callbacks_ = java.util.Collections.emptyList();
+    results_ = java.util.Collections.emptyList();
   }
 
   @java.lang.Override
@@ -44,70 +44,80 @@ private static final long serialVersionUID = 0L;
             com.ringback.v1.ResolveCallbacksResponse.class, com.ringback.v1.ResolveCallbacksResponse.Builder.class);
   }
 
-  public static final int CALLBACKS_FIELD_NUMBER = 1;
+  public static final int RESULTS_FIELD_NUMBER = 1;
   @SuppressWarnings("serial")
-  private java.util.List<com.ringback.v1.Callback> callbacks_;
+  private java.util.List<com.ringback.v1.ResolveCallbackResult> results_;
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
   @java.lang.Override
-  public java.util.List<com.ringback.v1.Callback> getCallbacksList() {
-    return callbacks_;
+  public java.util.List<com.ringback.v1.ResolveCallbackResult> getResultsList() {
+    return results_;
   }
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
   @java.lang.Override
-  public java.util.List<? extends com.ringback.v1.CallbackOrBuilder> 
-      getCallbacksOrBuilderList() {
-    return callbacks_;
+  public java.util.List<? extends com.ringback.v1.ResolveCallbackResultOrBuilder> 
+      getResultsOrBuilderList() {
+    return results_;
   }
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
   @java.lang.Override
-  public int getCallbacksCount() {
-    return callbacks_.size();
+  public int getResultsCount() {
+    return results_.size();
   }
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
   @java.lang.Override
-  public com.ringback.v1.Callback getCallbacks(int index) {
-    return callbacks_.get(index);
+  public com.ringback.v1.ResolveCallbackResult getResults(int index) {
+    return results_.get(index);
   }
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
   @java.lang.Override
-  public com.ringback.v1.CallbackOrBuilder getCallbacksOrBuilder(
+  public com.ringback.v1.ResolveCallbackResultOrBuilder getResultsOrBuilder(
       int index) {
-    return callbacks_.get(index);
+    return results_.get(index);
+  }
+
+  public static final int MORE_FIELD_NUMBER = 2;
+  private boolean more_ = false;
+  /**
+   * <pre>
+   * There are more open callbacks to that target: call again.
+   * </pre>
+   *
+   * <code>bool more = 2 [json_name = "more"];</code>
+   * @return The more.
+   */
+  @java.lang.Override
+  public boolean getMore() {
+    return more_;
   }
 
   private byte memoizedIsInitialized = -1;
@@ -124,8 +134,11 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    for (int i = 0; i < callbacks_.size(); i++) {
-      output.writeMessage(1, callbacks_.get(i));
+    for (int i = 0; i < results_.size(); i++) {
+      output.writeMessage(1, results_.get(i));
+    }
+    if (more_ != false) {
+      output.writeBool(2, more_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -136,9 +149,13 @@ private static final long serialVersionUID = 0L;
     if (size != -1) return size;
 
     size = 0;
-    for (int i = 0; i < callbacks_.size(); i++) {
+    for (int i = 0; i < results_.size(); i++) {
       size += com.google.protobuf.CodedOutputStream
-        .computeMessageSize(1, callbacks_.get(i));
+        .computeMessageSize(1, results_.get(i));
+    }
+    if (more_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(2, more_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -155,8 +172,10 @@ private static final long serialVersionUID = 0L;
     }
     com.ringback.v1.ResolveCallbacksResponse other = (com.ringback.v1.ResolveCallbacksResponse) obj;
 
-    if (!getCallbacksList()
-        .equals(other.getCallbacksList())) return false;
+    if (!getResultsList()
+        .equals(other.getResultsList())) return false;
+    if (getMore()
+        != other.getMore()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -168,10 +187,13 @@ private static final long serialVersionUID = 0L;
     }
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
-    if (getCallbacksCount() > 0) {
-      hash = (37 * hash) + CALLBACKS_FIELD_NUMBER;
-      hash = (53 * hash) + getCallbacksList().hashCode();
+    if (getResultsCount() > 0) {
+      hash = (37 * hash) + RESULTS_FIELD_NUMBER;
+      hash = (53 * hash) + getResultsList().hashCode();
     }
+    hash = (37 * hash) + MORE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getMore());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -307,13 +329,14 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
-      if (callbacksBuilder_ == null) {
-        callbacks_ = java.util.Collections.emptyList();
+      if (resultsBuilder_ == null) {
+        results_ = java.util.Collections.emptyList();
       } else {
-        callbacks_ = null;
-        callbacksBuilder_.clear();
+        results_ = null;
+        resultsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000001);
+      more_ = false;
       return this;
     }
 
@@ -347,19 +370,22 @@ private static final long serialVersionUID = 0L;
     }
 
     private void buildPartialRepeatedFields(com.ringback.v1.ResolveCallbacksResponse result) {
-      if (callbacksBuilder_ == null) {
+      if (resultsBuilder_ == null) {
         if (((bitField0_ & 0x00000001) != 0)) {
-          callbacks_ = java.util.Collections.unmodifiableList(callbacks_);
+          results_ = java.util.Collections.unmodifiableList(results_);
           bitField0_ = (bitField0_ & ~0x00000001);
         }
-        result.callbacks_ = callbacks_;
+        result.results_ = results_;
       } else {
-        result.callbacks_ = callbacksBuilder_.build();
+        result.results_ = resultsBuilder_.build();
       }
     }
 
     private void buildPartial0(com.ringback.v1.ResolveCallbacksResponse result) {
       int from_bitField0_ = bitField0_;
+      if (((from_bitField0_ & 0x00000002) != 0)) {
+        result.more_ = more_;
+      }
     }
 
     @java.lang.Override
@@ -406,31 +432,34 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(com.ringback.v1.ResolveCallbacksResponse other) {
       if (other == com.ringback.v1.ResolveCallbacksResponse.getDefaultInstance()) return this;
-      if (callbacksBuilder_ == null) {
-        if (!other.callbacks_.isEmpty()) {
-          if (callbacks_.isEmpty()) {
-            callbacks_ = other.callbacks_;
+      if (resultsBuilder_ == null) {
+        if (!other.results_.isEmpty()) {
+          if (results_.isEmpty()) {
+            results_ = other.results_;
             bitField0_ = (bitField0_ & ~0x00000001);
           } else {
-            ensureCallbacksIsMutable();
-            callbacks_.addAll(other.callbacks_);
+            ensureResultsIsMutable();
+            results_.addAll(other.results_);
           }
           onChanged();
         }
       } else {
-        if (!other.callbacks_.isEmpty()) {
-          if (callbacksBuilder_.isEmpty()) {
-            callbacksBuilder_.dispose();
-            callbacksBuilder_ = null;
-            callbacks_ = other.callbacks_;
+        if (!other.results_.isEmpty()) {
+          if (resultsBuilder_.isEmpty()) {
+            resultsBuilder_.dispose();
+            resultsBuilder_ = null;
+            results_ = other.results_;
             bitField0_ = (bitField0_ & ~0x00000001);
-            callbacksBuilder_ = 
+            resultsBuilder_ = 
               com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
-                 getCallbacksFieldBuilder() : null;
+                 getResultsFieldBuilder() : null;
           } else {
-            callbacksBuilder_.addAllMessages(other.callbacks_);
+            resultsBuilder_.addAllMessages(other.results_);
           }
         }
+      }
+      if (other.getMore() != false) {
+        setMore(other.getMore());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -459,18 +488,23 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 10: {
-              com.ringback.v1.Callback m =
+              com.ringback.v1.ResolveCallbackResult m =
                   input.readMessage(
-                      com.ringback.v1.Callback.parser(),
+                      com.ringback.v1.ResolveCallbackResult.parser(),
                       extensionRegistry);
-              if (callbacksBuilder_ == null) {
-                ensureCallbacksIsMutable();
-                callbacks_.add(m);
+              if (resultsBuilder_ == null) {
+                ensureResultsIsMutable();
+                results_.add(m);
               } else {
-                callbacksBuilder_.addMessage(m);
+                resultsBuilder_.addMessage(m);
               }
               break;
             } // case 10
+            case 16: {
+              more_ = input.readBool();
+              bitField0_ |= 0x00000002;
+              break;
+            } // case 16
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -488,334 +522,360 @@ private static final long serialVersionUID = 0L;
     }
     private int bitField0_;
 
-    private java.util.List<com.ringback.v1.Callback> callbacks_ =
+    private java.util.List<com.ringback.v1.ResolveCallbackResult> results_ =
       java.util.Collections.emptyList();
-    private void ensureCallbacksIsMutable() {
+    private void ensureResultsIsMutable() {
       if (!((bitField0_ & 0x00000001) != 0)) {
-        callbacks_ = new java.util.ArrayList<com.ringback.v1.Callback>(callbacks_);
+        results_ = new java.util.ArrayList<com.ringback.v1.ResolveCallbackResult>(results_);
         bitField0_ |= 0x00000001;
        }
     }
 
     private com.google.protobuf.RepeatedFieldBuilderV3<
-        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> callbacksBuilder_;
+        com.ringback.v1.ResolveCallbackResult, com.ringback.v1.ResolveCallbackResult.Builder, com.ringback.v1.ResolveCallbackResultOrBuilder> resultsBuilder_;
 
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public java.util.List<com.ringback.v1.Callback> getCallbacksList() {
-      if (callbacksBuilder_ == null) {
-        return java.util.Collections.unmodifiableList(callbacks_);
+    public java.util.List<com.ringback.v1.ResolveCallbackResult> getResultsList() {
+      if (resultsBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(results_);
       } else {
-        return callbacksBuilder_.getMessageList();
+        return resultsBuilder_.getMessageList();
       }
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public int getCallbacksCount() {
-      if (callbacksBuilder_ == null) {
-        return callbacks_.size();
+    public int getResultsCount() {
+      if (resultsBuilder_ == null) {
+        return results_.size();
       } else {
-        return callbacksBuilder_.getCount();
+        return resultsBuilder_.getCount();
       }
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public com.ringback.v1.Callback getCallbacks(int index) {
-      if (callbacksBuilder_ == null) {
-        return callbacks_.get(index);
+    public com.ringback.v1.ResolveCallbackResult getResults(int index) {
+      if (resultsBuilder_ == null) {
+        return results_.get(index);
       } else {
-        return callbacksBuilder_.getMessage(index);
+        return resultsBuilder_.getMessage(index);
       }
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder setCallbacks(
-        int index, com.ringback.v1.Callback value) {
-      if (callbacksBuilder_ == null) {
+    public Builder setResults(
+        int index, com.ringback.v1.ResolveCallbackResult value) {
+      if (resultsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureCallbacksIsMutable();
-        callbacks_.set(index, value);
+        ensureResultsIsMutable();
+        results_.set(index, value);
         onChanged();
       } else {
-        callbacksBuilder_.setMessage(index, value);
+        resultsBuilder_.setMessage(index, value);
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder setCallbacks(
-        int index, com.ringback.v1.Callback.Builder builderForValue) {
-      if (callbacksBuilder_ == null) {
-        ensureCallbacksIsMutable();
-        callbacks_.set(index, builderForValue.build());
+    public Builder setResults(
+        int index, com.ringback.v1.ResolveCallbackResult.Builder builderForValue) {
+      if (resultsBuilder_ == null) {
+        ensureResultsIsMutable();
+        results_.set(index, builderForValue.build());
         onChanged();
       } else {
-        callbacksBuilder_.setMessage(index, builderForValue.build());
+        resultsBuilder_.setMessage(index, builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder addCallbacks(com.ringback.v1.Callback value) {
-      if (callbacksBuilder_ == null) {
+    public Builder addResults(com.ringback.v1.ResolveCallbackResult value) {
+      if (resultsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureCallbacksIsMutable();
-        callbacks_.add(value);
+        ensureResultsIsMutable();
+        results_.add(value);
         onChanged();
       } else {
-        callbacksBuilder_.addMessage(value);
+        resultsBuilder_.addMessage(value);
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder addCallbacks(
-        int index, com.ringback.v1.Callback value) {
-      if (callbacksBuilder_ == null) {
+    public Builder addResults(
+        int index, com.ringback.v1.ResolveCallbackResult value) {
+      if (resultsBuilder_ == null) {
         if (value == null) {
           throw new NullPointerException();
         }
-        ensureCallbacksIsMutable();
-        callbacks_.add(index, value);
+        ensureResultsIsMutable();
+        results_.add(index, value);
         onChanged();
       } else {
-        callbacksBuilder_.addMessage(index, value);
+        resultsBuilder_.addMessage(index, value);
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder addCallbacks(
-        com.ringback.v1.Callback.Builder builderForValue) {
-      if (callbacksBuilder_ == null) {
-        ensureCallbacksIsMutable();
-        callbacks_.add(builderForValue.build());
+    public Builder addResults(
+        com.ringback.v1.ResolveCallbackResult.Builder builderForValue) {
+      if (resultsBuilder_ == null) {
+        ensureResultsIsMutable();
+        results_.add(builderForValue.build());
         onChanged();
       } else {
-        callbacksBuilder_.addMessage(builderForValue.build());
+        resultsBuilder_.addMessage(builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder addCallbacks(
-        int index, com.ringback.v1.Callback.Builder builderForValue) {
-      if (callbacksBuilder_ == null) {
-        ensureCallbacksIsMutable();
-        callbacks_.add(index, builderForValue.build());
+    public Builder addResults(
+        int index, com.ringback.v1.ResolveCallbackResult.Builder builderForValue) {
+      if (resultsBuilder_ == null) {
+        ensureResultsIsMutable();
+        results_.add(index, builderForValue.build());
         onChanged();
       } else {
-        callbacksBuilder_.addMessage(index, builderForValue.build());
+        resultsBuilder_.addMessage(index, builderForValue.build());
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder addAllCallbacks(
-        java.lang.Iterable<? extends com.ringback.v1.Callback> values) {
-      if (callbacksBuilder_ == null) {
-        ensureCallbacksIsMutable();
+    public Builder addAllResults(
+        java.lang.Iterable<? extends com.ringback.v1.ResolveCallbackResult> values) {
+      if (resultsBuilder_ == null) {
+        ensureResultsIsMutable();
         com.google.protobuf.AbstractMessageLite.Builder.addAll(
-            values, callbacks_);
+            values, results_);
         onChanged();
       } else {
-        callbacksBuilder_.addAllMessages(values);
+        resultsBuilder_.addAllMessages(values);
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder clearCallbacks() {
-      if (callbacksBuilder_ == null) {
-        callbacks_ = java.util.Collections.emptyList();
+    public Builder clearResults() {
+      if (resultsBuilder_ == null) {
+        results_ = java.util.Collections.emptyList();
         bitField0_ = (bitField0_ & ~0x00000001);
         onChanged();
       } else {
-        callbacksBuilder_.clear();
+        resultsBuilder_.clear();
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public Builder removeCallbacks(int index) {
-      if (callbacksBuilder_ == null) {
-        ensureCallbacksIsMutable();
-        callbacks_.remove(index);
+    public Builder removeResults(int index) {
+      if (resultsBuilder_ == null) {
+        ensureResultsIsMutable();
+        results_.remove(index);
         onChanged();
       } else {
-        callbacksBuilder_.remove(index);
+        resultsBuilder_.remove(index);
       }
       return this;
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public com.ringback.v1.Callback.Builder getCallbacksBuilder(
+    public com.ringback.v1.ResolveCallbackResult.Builder getResultsBuilder(
         int index) {
-      return getCallbacksFieldBuilder().getBuilder(index);
+      return getResultsFieldBuilder().getBuilder(index);
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public com.ringback.v1.CallbackOrBuilder getCallbacksOrBuilder(
+    public com.ringback.v1.ResolveCallbackResultOrBuilder getResultsOrBuilder(
         int index) {
-      if (callbacksBuilder_ == null) {
-        return callbacks_.get(index);  } else {
-        return callbacksBuilder_.getMessageOrBuilder(index);
+      if (resultsBuilder_ == null) {
+        return results_.get(index);  } else {
+        return resultsBuilder_.getMessageOrBuilder(index);
       }
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public java.util.List<? extends com.ringback.v1.CallbackOrBuilder> 
-         getCallbacksOrBuilderList() {
-      if (callbacksBuilder_ != null) {
-        return callbacksBuilder_.getMessageOrBuilderList();
+    public java.util.List<? extends com.ringback.v1.ResolveCallbackResultOrBuilder> 
+         getResultsOrBuilderList() {
+      if (resultsBuilder_ != null) {
+        return resultsBuilder_.getMessageOrBuilderList();
       } else {
-        return java.util.Collections.unmodifiableList(callbacks_);
+        return java.util.Collections.unmodifiableList(results_);
       }
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public com.ringback.v1.Callback.Builder addCallbacksBuilder() {
-      return getCallbacksFieldBuilder().addBuilder(
-          com.ringback.v1.Callback.getDefaultInstance());
+    public com.ringback.v1.ResolveCallbackResult.Builder addResultsBuilder() {
+      return getResultsFieldBuilder().addBuilder(
+          com.ringback.v1.ResolveCallbackResult.getDefaultInstance());
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public com.ringback.v1.Callback.Builder addCallbacksBuilder(
+    public com.ringback.v1.ResolveCallbackResult.Builder addResultsBuilder(
         int index) {
-      return getCallbacksFieldBuilder().addBuilder(
-          index, com.ringback.v1.Callback.getDefaultInstance());
+      return getResultsFieldBuilder().addBuilder(
+          index, com.ringback.v1.ResolveCallbackResult.getDefaultInstance());
     }
     /**
      * <pre>
-     * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-     * first.
+     * The callbacks to that target that were open. The oldest first.
      * </pre>
      *
-     * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+     * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
      */
-    public java.util.List<com.ringback.v1.Callback.Builder> 
-         getCallbacksBuilderList() {
-      return getCallbacksFieldBuilder().getBuilderList();
+    public java.util.List<com.ringback.v1.ResolveCallbackResult.Builder> 
+         getResultsBuilderList() {
+      return getResultsFieldBuilder().getBuilderList();
     }
     private com.google.protobuf.RepeatedFieldBuilderV3<
-        com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder> 
-        getCallbacksFieldBuilder() {
-      if (callbacksBuilder_ == null) {
-        callbacksBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
-            com.ringback.v1.Callback, com.ringback.v1.Callback.Builder, com.ringback.v1.CallbackOrBuilder>(
-                callbacks_,
+        com.ringback.v1.ResolveCallbackResult, com.ringback.v1.ResolveCallbackResult.Builder, com.ringback.v1.ResolveCallbackResultOrBuilder> 
+        getResultsFieldBuilder() {
+      if (resultsBuilder_ == null) {
+        resultsBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            com.ringback.v1.ResolveCallbackResult, com.ringback.v1.ResolveCallbackResult.Builder, com.ringback.v1.ResolveCallbackResultOrBuilder>(
+                results_,
                 ((bitField0_ & 0x00000001) != 0),
                 getParentForChildren(),
                 isClean());
-        callbacks_ = null;
+        results_ = null;
       }
-      return callbacksBuilder_;
+      return resultsBuilder_;
+    }
+
+    private boolean more_ ;
+    /**
+     * <pre>
+     * There are more open callbacks to that target: call again.
+     * </pre>
+     *
+     * <code>bool more = 2 [json_name = "more"];</code>
+     * @return The more.
+     */
+    @java.lang.Override
+    public boolean getMore() {
+      return more_;
+    }
+    /**
+     * <pre>
+     * There are more open callbacks to that target: call again.
+     * </pre>
+     *
+     * <code>bool more = 2 [json_name = "more"];</code>
+     * @param value The more to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMore(boolean value) {
+
+      more_ = value;
+      bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * There are more open callbacks to that target: call again.
+     * </pre>
+     *
+     * <code>bool more = 2 [json_name = "more"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMore() {
+      bitField0_ = (bitField0_ & ~0x00000002);
+      more_ = false;
+      onChanged();
+      return this;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

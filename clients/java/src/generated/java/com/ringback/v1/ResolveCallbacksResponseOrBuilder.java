@@ -10,50 +10,55 @@ public interface ResolveCallbacksResponseOrBuilder extends
 
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
-  java.util.List<com.ringback.v1.Callback> 
-      getCallbacksList();
+  java.util.List<com.ringback.v1.ResolveCallbackResult> 
+      getResultsList();
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
-  com.ringback.v1.Callback getCallbacks(int index);
+  com.ringback.v1.ResolveCallbackResult getResults(int index);
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
-  int getCallbacksCount();
+  int getResultsCount();
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
-  java.util.List<? extends com.ringback.v1.CallbackOrBuilder> 
-      getCallbacksOrBuilderList();
+  java.util.List<? extends com.ringback.v1.ResolveCallbackResultOrBuilder> 
+      getResultsOrBuilderList();
   /**
    * <pre>
-   * All callbacks to that target that were open, afterwards: CANCELLED, CANCELLING or CONNECTED. The oldest
-   * first.
+   * The callbacks to that target that were open. The oldest first.
    * </pre>
    *
-   * <code>repeated .ringback.v1.Callback callbacks = 1 [json_name = "callbacks"];</code>
+   * <code>repeated .ringback.v1.ResolveCallbackResult results = 1 [json_name = "results"];</code>
    */
-  com.ringback.v1.CallbackOrBuilder getCallbacksOrBuilder(
+  com.ringback.v1.ResolveCallbackResultOrBuilder getResultsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * There are more open callbacks to that target: call again.
+   * </pre>
+   *
+   * <code>bool more = 2 [json_name = "more"];</code>
+   * @return The more.
+   */
+  boolean getMore();
 }

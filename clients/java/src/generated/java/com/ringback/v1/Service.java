@@ -7,7 +7,7 @@ package com.ringback.v1;
 /**
  * <pre>
  * A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
- * when a service is created without them is said at each field; answers have them filled in.
+ * when a service is created without them is said at each field; responses have them filled in.
  * </pre>
  *
  * Protobuf type {@code ringback.v1.Service}
@@ -34,6 +34,8 @@ private static final long serialVersionUID = 0L;
     priorityWeights_ = emptyIntList();
     sameTargetPolicy_ = 0;
     etag_ = "";
+    callerLineIdentity_ = "";
+    defaultRegion_ = "";
   }
 
   @java.lang.Override
@@ -354,7 +356,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-   * Empty on create: "UTC".
+   * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
    * </pre>
    *
    * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -376,7 +378,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-   * Empty on create: "UTC".
+   * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
    * </pre>
    *
    * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -766,8 +768,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object etag_ = "";
   /**
    * <pre>
-   * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-   * the service meanwhile. Ignored by CreateService.
+   * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+   * changed meanwhile. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -788,8 +790,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-   * the service meanwhile. Ignored by CreateService.
+   * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+   * changed meanwhile. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -804,6 +806,106 @@ private static final long serialVersionUID = 0L;
           com.google.protobuf.ByteString.copyFromUtf8(
               (java.lang.String) ref);
       etag_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int CALLER_LINE_IDENTITY_FIELD_NUMBER = 19;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object callerLineIdentity_ = "";
+  /**
+   * <pre>
+   * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+   * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+   * empty, the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+   * @return The callerLineIdentity.
+   */
+  @java.lang.Override
+  public java.lang.String getCallerLineIdentity() {
+    java.lang.Object ref = callerLineIdentity_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      callerLineIdentity_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+   * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+   * empty, the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+   * @return The bytes for callerLineIdentity.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getCallerLineIdentityBytes() {
+    java.lang.Object ref = callerLineIdentity_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      callerLineIdentity_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DEFAULT_REGION_FIELD_NUMBER = 20;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object defaultRegion_ = "";
+  /**
+   * <pre>
+   * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+   * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+   * </pre>
+   *
+   * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+   * @return The defaultRegion.
+   */
+  @java.lang.Override
+  public java.lang.String getDefaultRegion() {
+    java.lang.Object ref = defaultRegion_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      defaultRegion_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+   * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+   * </pre>
+   *
+   * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+   * @return The bytes for defaultRegion.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getDefaultRegionBytes() {
+    java.lang.Object ref = defaultRegion_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      defaultRegion_ = b;
       return b;
     } else {
       return (com.google.protobuf.ByteString) ref;
@@ -882,6 +984,12 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 18, etag_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 19, callerLineIdentity_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(defaultRegion_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 20, defaultRegion_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -973,6 +1081,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(etag_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(18, etag_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(19, callerLineIdentity_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(defaultRegion_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(20, defaultRegion_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1040,6 +1154,10 @@ private static final long serialVersionUID = 0L;
     }
     if (!getEtag()
         .equals(other.getEtag())) return false;
+    if (!getCallerLineIdentity()
+        .equals(other.getCallerLineIdentity())) return false;
+    if (!getDefaultRegion()
+        .equals(other.getDefaultRegion())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1108,6 +1226,10 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + ETAG_FIELD_NUMBER;
     hash = (53 * hash) + getEtag().hashCode();
+    hash = (37 * hash) + CALLER_LINE_IDENTITY_FIELD_NUMBER;
+    hash = (53 * hash) + getCallerLineIdentity().hashCode();
+    hash = (37 * hash) + DEFAULT_REGION_FIELD_NUMBER;
+    hash = (53 * hash) + getDefaultRegion().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1208,7 +1330,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
-   * when a service is created without them is said at each field; answers have them filled in.
+   * when a service is created without them is said at each field; responses have them filled in.
    * </pre>
    *
    * Protobuf type {@code ringback.v1.Service}
@@ -1302,6 +1424,8 @@ private static final long serialVersionUID = 0L;
         updateTimeBuilder_ = null;
       }
       etag_ = "";
+      callerLineIdentity_ = "";
+      defaultRegion_ = "";
       return this;
     }
 
@@ -1421,6 +1545,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00020000) != 0)) {
         result.etag_ = etag_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.callerLineIdentity_ = callerLineIdentity_;
+      }
+      if (((from_bitField0_ & 0x00080000) != 0)) {
+        result.defaultRegion_ = defaultRegion_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1594,6 +1724,16 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00020000;
         onChanged();
       }
+      if (!other.getCallerLineIdentity().isEmpty()) {
+        callerLineIdentity_ = other.callerLineIdentity_;
+        bitField0_ |= 0x00040000;
+        onChanged();
+      }
+      if (!other.getDefaultRegion().isEmpty()) {
+        defaultRegion_ = other.defaultRegion_;
+        bitField0_ |= 0x00080000;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1746,6 +1886,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00020000;
               break;
             } // case 146
+            case 154: {
+              callerLineIdentity_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 154
+            case 162: {
+              defaultRegion_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00080000;
+              break;
+            } // case 162
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2526,7 +2676,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-     * Empty on create: "UTC".
+     * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
      * </pre>
      *
      * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -2547,7 +2697,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-     * Empty on create: "UTC".
+     * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
      * </pre>
      *
      * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -2569,7 +2719,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-     * Empty on create: "UTC".
+     * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
      * </pre>
      *
      * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -2587,7 +2737,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-     * Empty on create: "UTC".
+     * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
      * </pre>
      *
      * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -2602,7 +2752,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-     * Empty on create: "UTC".
+     * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
      * </pre>
      *
      * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -4022,8 +4172,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object etag_ = "";
     /**
      * <pre>
-     * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-     * the service meanwhile. Ignored by CreateService.
+     * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+     * changed meanwhile. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4043,8 +4193,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-     * the service meanwhile. Ignored by CreateService.
+     * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+     * changed meanwhile. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4065,8 +4215,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-     * the service meanwhile. Ignored by CreateService.
+     * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+     * changed meanwhile. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4083,8 +4233,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-     * the service meanwhile. Ignored by CreateService.
+     * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+     * changed meanwhile. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4098,8 +4248,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-     * the service meanwhile. Ignored by CreateService.
+     * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+     * changed meanwhile. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4112,6 +4262,205 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       etag_ = value;
       bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object callerLineIdentity_ = "";
+    /**
+     * <pre>
+     * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+     * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+     * empty, the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+     * @return The callerLineIdentity.
+     */
+    public java.lang.String getCallerLineIdentity() {
+      java.lang.Object ref = callerLineIdentity_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        callerLineIdentity_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+     * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+     * empty, the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+     * @return The bytes for callerLineIdentity.
+     */
+    public com.google.protobuf.ByteString
+        getCallerLineIdentityBytes() {
+      java.lang.Object ref = callerLineIdentity_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        callerLineIdentity_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+     * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+     * empty, the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+     * @param value The callerLineIdentity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineIdentity(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      callerLineIdentity_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+     * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+     * empty, the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallerLineIdentity() {
+      callerLineIdentity_ = getDefaultInstance().getCallerLineIdentity();
+      bitField0_ = (bitField0_ & ~0x00040000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+     * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+     * empty, the dialer's own.
+     * </pre>
+     *
+     * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+     * @param value The bytes for callerLineIdentity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineIdentityBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      callerLineIdentity_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object defaultRegion_ = "";
+    /**
+     * <pre>
+     * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+     * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+     * </pre>
+     *
+     * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+     * @return The defaultRegion.
+     */
+    public java.lang.String getDefaultRegion() {
+      java.lang.Object ref = defaultRegion_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        defaultRegion_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+     * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+     * </pre>
+     *
+     * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+     * @return The bytes for defaultRegion.
+     */
+    public com.google.protobuf.ByteString
+        getDefaultRegionBytes() {
+      java.lang.Object ref = defaultRegion_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        defaultRegion_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+     * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+     * </pre>
+     *
+     * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+     * @param value The defaultRegion to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDefaultRegion(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      defaultRegion_ = value;
+      bitField0_ |= 0x00080000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+     * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+     * </pre>
+     *
+     * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDefaultRegion() {
+      defaultRegion_ = getDefaultInstance().getDefaultRegion();
+      bitField0_ = (bitField0_ & ~0x00080000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+     * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+     * </pre>
+     *
+     * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+     * @param value The bytes for defaultRegion to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDefaultRegionBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      defaultRegion_ = value;
+      bitField0_ |= 0x00080000;
       onChanged();
       return this;
     }

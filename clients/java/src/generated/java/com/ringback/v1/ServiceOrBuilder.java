@@ -178,7 +178,7 @@ public interface ServiceOrBuilder extends
   /**
    * <pre>
    * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-   * Empty on create: "UTC".
+   * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
    * </pre>
    *
    * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -188,7 +188,7 @@ public interface ServiceOrBuilder extends
   /**
    * <pre>
    * The time zone of `opening_hours` and `closed_dates`, a name of the IANA database such as "Europe/Zurich".
-   * Empty on create: "UTC".
+   * Empty on create: "UTC". On a server whose machine lacks the zone, the service is closed.
    * </pre>
    *
    * <code>string time_zone = 9 [json_name = "timeZone"];</code>
@@ -468,8 +468,8 @@ public interface ServiceOrBuilder extends
 
   /**
    * <pre>
-   * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-   * the service meanwhile. Ignored by CreateService.
+   * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+   * changed meanwhile. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -478,8 +478,8 @@ public interface ServiceOrBuilder extends
   java.lang.String getEtag();
   /**
    * <pre>
-   * Names this version of the service. Sent back in UpdateService, it makes sure that nobody else has changed
-   * the service meanwhile. Ignored by CreateService.
+   * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
+   * changed meanwhile. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -487,4 +487,50 @@ public interface ServiceOrBuilder extends
    */
   com.google.protobuf.ByteString
       getEtagBytes();
+
+  /**
+   * <pre>
+   * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+   * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+   * empty, the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+   * @return The callerLineIdentity.
+   */
+  java.lang.String getCallerLineIdentity();
+  /**
+   * <pre>
+   * The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
+   * that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
+   * empty, the dialer's own.
+   * </pre>
+   *
+   * <code>string caller_line_identity = 19 [json_name = "callerLineIdentity"];</code>
+   * @return The bytes for callerLineIdentity.
+   */
+  com.google.protobuf.ByteString
+      getCallerLineIdentityBytes();
+
+  /**
+   * <pre>
+   * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+   * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+   * </pre>
+   *
+   * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+   * @return The defaultRegion.
+   */
+  java.lang.String getDefaultRegion();
+  /**
+   * <pre>
+   * The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
+   * `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+   * </pre>
+   *
+   * <code>string default_region = 20 [json_name = "defaultRegion"];</code>
+   * @return The bytes for defaultRegion.
+   */
+  com.google.protobuf.ByteString
+      getDefaultRegionBytes();
 }

@@ -40,7 +40,8 @@ public enum TargetPolicy
   TARGET_POLICY_REFUSE(2),
   /**
    * <pre>
-   * It is answered OK with the open callback and `created` = false. That callback keeps its own request.
+   * It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+   * UpdateCallback to such a target fails as with REFUSE.
    * </pre>
    *
    * <code>TARGET_POLICY_RETURN_EXISTING = 3;</code>
@@ -75,7 +76,8 @@ public enum TargetPolicy
   public static final int TARGET_POLICY_REFUSE_VALUE = 2;
   /**
    * <pre>
-   * It is answered OK with the open callback and `created` = false. That callback keeps its own request.
+   * It returns OK with the open callback and `created` = false. That callback keeps its own request. An
+   * UpdateCallback to such a target fails as with REFUSE.
    * </pre>
    *
    * <code>TARGET_POLICY_RETURN_EXISTING = 3;</code>

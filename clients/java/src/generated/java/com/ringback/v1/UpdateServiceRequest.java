@@ -48,8 +48,9 @@ private static final long serialVersionUID = 0L;
   private com.ringback.v1.Service service_;
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -61,8 +62,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -74,8 +76,9 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -523,8 +526,9 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.Service, com.ringback.v1.Service.Builder, com.ringback.v1.ServiceOrBuilder> serviceBuilder_;
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -535,8 +539,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -551,8 +556,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -572,8 +578,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -591,8 +598,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -617,8 +625,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -635,8 +644,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -648,8 +658,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -664,8 +675,9 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-     * fields named in `update_mask` have the new values.
+     * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+     * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+     * values.
      * </pre>
      *
      * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>

@@ -10,8 +10,9 @@ public interface UpdateServiceRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -20,8 +21,9 @@ public interface UpdateServiceRequestOrBuilder extends
   boolean hasService();
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>
@@ -30,8 +32,9 @@ public interface UpdateServiceRequestOrBuilder extends
   com.ringback.v1.Service getService();
   /**
    * <pre>
-   * Required. `service_id` says which service; if `etag` is set, it must be the service's current one. The
-   * fields named in `update_mask` have the new values.
+   * Required. `service_id` names the service, or `sip_address` when `service_id` is empty, which then cannot be
+   * changed. If `etag` is set, it must be the service's current one. The fields named in `update_mask` have the new
+   * values.
    * </pre>
    *
    * <code>.ringback.v1.Service service = 1 [json_name = "service"];</code>

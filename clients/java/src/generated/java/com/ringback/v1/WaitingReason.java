@@ -55,7 +55,7 @@ public enum WaitingReason
   WAITING_REASON_NO_CAPACITY(4),
   /**
    * <pre>
-   * No dialer asks for callbacks of this service at present.
+   * No dialer polls for callbacks of this service at present.
    * </pre>
    *
    * <code>WAITING_REASON_NO_DIALER = 5;</code>
@@ -63,7 +63,8 @@ public enum WaitingReason
   WAITING_REASON_NO_DIALER(5),
   /**
    * <pre>
-   * Its target is in a call already, because of another callback.
+   * Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+   * lost.
    * </pre>
    *
    * <code>WAITING_REASON_TARGET_IN_CALL = 6;</code>
@@ -122,7 +123,7 @@ public enum WaitingReason
   public static final int WAITING_REASON_NO_CAPACITY_VALUE = 4;
   /**
    * <pre>
-   * No dialer asks for callbacks of this service at present.
+   * No dialer polls for callbacks of this service at present.
    * </pre>
    *
    * <code>WAITING_REASON_NO_DIALER = 5;</code>
@@ -130,7 +131,8 @@ public enum WaitingReason
   public static final int WAITING_REASON_NO_DIALER_VALUE = 5;
   /**
    * <pre>
-   * Its target is in a call already, because of another callback.
+   * Its phone is in a call already because of another callback, or is kept because the dialer of such a call was
+   * lost.
    * </pre>
    *
    * <code>WAITING_REASON_TARGET_IN_CALL = 6;</code>
