@@ -26,6 +26,9 @@ PLAN_FIELDS: Final = frozenset(
 # What an agent reads, and what filters use: until the callback has ended.
 TEXT_FIELDS: Final = frozenset({"description", "context_url", "supervisor", "labels"})
 _TARGETS: Final = ("target", "alternative_target")
+_FIELDS: Final = tuple(name for name in CallbackRequest.__struct_fields__ if name in PLAN_FIELDS | TEXT_FIELDS)
+# A field mask with more paths is refused without reading them: a message can hold millions.
+_MAX_PATHS: Final = 100
 
 
 class RequestUpdate(Struct, frozen=True):
@@ -40,12 +43,14 @@ class RequestUpdate(Struct, frozen=True):
         """Read the names from the paths of a field mask. A path that cannot be changed is a fault."""
         if not paths:
             faults.add("update_mask", "is required: name the fields to change")
-        for path in dict.fromkeys(paths):
-            if path in PLAN_FIELDS or path in TEXT_FIELDS:
-                continue
-            known = path in CallbackRequest.__struct_fields__
-            faults.add("update_mask", f"{path} cannot be changed" if known else f"no field {path!r} can be changed")
-        return cls(request, tuple(name for name in CallbackRequest.__struct_fields__ if name in paths))
+        if len(paths) > _MAX_PATHS:
+            faults.add("update_mask", f"has {len(paths)} paths; at most {_MAX_PATHS} are allowed")
+        named = dict.fromkeys(paths[:_MAX_PATHS])
+        for path in named:
+            if path not in _FIELDS:
+                known = path in CallbackRequest.__struct_fields__
+                faults.add("update_mask", f"{path} cannot be changed" if known else f"no field {path!r} can be changed")
+        return cls(request, tuple(name for name in _FIELDS if name in named))
 
     @property
     def kind(self) -> type[Event]:
