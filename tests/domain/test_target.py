@@ -166,10 +166,10 @@ def test_the_phone_is_not_the_spelling(phone: str, targets: list[str]) -> None:
     assert {Target.parse(target).phone for target in targets} == {phone}
 
 
-def normalise_or_none(text: str) -> str | None:
+def normalise_or_none(text: str, region: str = "") -> str | None:
     """Return None when it is refused; any other exception is a fault."""
     try:
-        return Target.parse(text).uri
+        return Target.parse(text, region).uri
     except InvalidTarget:
         return None
 
@@ -177,10 +177,13 @@ def normalise_or_none(text: str) -> str | None:
 SOUP = st.text("+0123456789 -.();ext=#*%:@aA", max_size=30)
 
 
-@given(st.text() | st.builds("{}{}".format, st.sampled_from(["tel:", "tel:+41", "sip:", "sips:a@"]), SOUP))
-def test_any_text_is_made_canonical_or_refused(text: str) -> None:
-    canonical = normalise_or_none(text)
-    assert canonical is None or Target.parse(canonical).uri == canonical
+REGIONS = st.sampled_from(["", "CH", "BY", "IT", "MX", "US", "ZZ"])
+
+
+@given(st.text() | st.builds("{}{}".format, st.sampled_from(["tel:", "tel:+41", "sip:", "sips:a@"]), SOUP), REGIONS)
+def test_any_text_is_made_canonical_or_refused(text: str, region: str) -> None:
+    canonical = normalise_or_none(text, region)
+    assert canonical is None or Target.parse(canonical).uri == Target.parse(canonical, region).uri == canonical
     assert canonical is None or len(canonical) <= MAX_TARGET_LENGTH
 
 
