@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from ringback.domain.control_characters import control_in_uri
 from ringback.domain.numbering import e164, is_region
 from ringback.domain.sip_uri import SipUri, canonical_sip
 
@@ -20,7 +21,7 @@ MAX_TARGET_LENGTH = 255
 
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1
 _NOT_A_DIGIT = re.compile("[^0-9]")
-_NOT_GRAPHIC = re.compile("[^ -~]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
@@ -115,9 +116,10 @@ def _check_characters(text: str) -> None:
         raise InvalidTarget("is empty")
     if len(text) > MAX_TARGET_LENGTH:
         raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters")
-    if found := _NOT_GRAPHIC.search(text):
-        kind = "a control character" if found[0].isascii() else "a character outside ASCII"
-        raise InvalidTarget(f"has {kind} (U+{ord(found[0]):04X}) at character {found.start() + 1}")
+    if control := control_in_uri(text):
+        raise InvalidTarget(control)
+    if found := _NOT_ASCII.search(text):
+        raise InvalidTarget(f"has a character outside ASCII (U+{ord(found[0]):04X}) at character {found.start() + 1}")
 
 
 def _canonical_sip(text: str) -> str:
