@@ -95,6 +95,55 @@ def test_a_number_range_that_the_library_does_not_know_is_accepted() -> None:
     assert Target.parse("tel:+41 11 555 66 77").uri == "tel:+41115556677"
 
 
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+PARTS_OF_A_SIP_URI = [
+    "sip:a{}b@pbx",
+    "sip:{}@pbx",
+    "sip:alice:secret{}@pbx",
+    "sip:alice@pb{}x",
+    "sip:alice@[::1{}]",
+    "sip:alice@pbx:50{}60",
+    "sip:alice@pbx;na{}me=x",
+    "sip:alice@pbx;gr=x{}",
+    "sip:alice@pbx;user={}",
+    "sip:alice@pbx?sub{}ject=x",
+    "sips:alice@pbx?subject={}x",
+]
+
+
+@pytest.mark.parametrize("part", PARTS_OF_A_SIP_URI)
+def test_a_control_character_is_refused_in_every_part_of_a_sip_uri(part: str) -> None:
+    for code in CONTROLS:
+        escape = "".join(f"%{octet:02x}" for octet in chr(code).encode())
+        for written, reason in [
+            (chr(code), f"has a control character (U+{code:04X})"),
+            (escape, f"has an escaped control character ({escape.upper()})"),
+            (escape.upper(), f"has an escaped control character ({escape.upper()})"),
+        ]:
+            where = f" at character {part.index('{') + 1}"
+            for read in (Target.parse, normalise_sip):
+                with pytest.raises(InvalidTarget) as refusal:
+                    read(part.format(written))
+                assert str(refusal.value) == reason + where
+
+
+@pytest.mark.parametrize("part", ["sip:a{}b@pbx", "sip:alice@pbx;gr=x{}", "sip:alice@pbx?subject={}"])
+@pytest.mark.parametrize(
+    "harmless", ["%2500", "%250d%250a", "%257F", "%25C2%2585", "%C3%BC", "%E5%85%AC", "%20", "%85"]
+)
+def test_an_escape_of_anything_else_is_kept(part: str, harmless: str) -> None:
+    assert Target.parse(part.format(harmless)).uri == part.format(harmless)
+
+
+def test_a_control_character_is_refused_in_a_telephone_number() -> None:
+    for written in ("\0", "\r\n", "\x7f", "\x85"):
+        for text in (f"tel:+4178{written}5556677", f"tel:+41785556677;ext=1{written}", f"{written}tel:+41785556677"):
+            with pytest.raises(InvalidTarget, match="has a control character"):
+                Target.parse(text)
+    with pytest.raises(InvalidTarget, match="has an escaped control character"):
+        Target.parse("tel:+4178%005556677")
+
+
 def test_a_service_has_a_sip_address_only() -> None:
     assert normalise_sip("SIP:Support@Example.com") == "sip:Support@example.com"
     for text, reason in [
@@ -166,10 +215,10 @@ def test_the_phone_is_not_the_spelling(phone: str, targets: list[str]) -> None:
     assert {Target.parse(target).phone for target in targets} == {phone}
 
 
-def normalise_or_none(text: str) -> str | None:
+def normalise_or_none(text: str, region: str = "") -> str | None:
     """Return None when it is refused; any other exception is a fault."""
     try:
-        return Target.parse(text).uri
+        return Target.parse(text, region).uri
     except InvalidTarget:
         return None
 
@@ -177,10 +226,13 @@ def normalise_or_none(text: str) -> str | None:
 SOUP = st.text("+0123456789 -.();ext=#*%:@aA", max_size=30)
 
 
-@given(st.text() | st.builds("{}{}".format, st.sampled_from(["tel:", "tel:+41", "sip:", "sips:a@"]), SOUP))
-def test_any_text_is_made_canonical_or_refused(text: str) -> None:
-    canonical = normalise_or_none(text)
-    assert canonical is None or Target.parse(canonical).uri == canonical
+REGIONS = st.sampled_from(["", "CH", "BY", "IT", "MX", "US", "ZZ"])
+
+
+@given(st.text() | st.builds("{}{}".format, st.sampled_from(["tel:", "tel:+41", "sip:", "sips:a@"]), SOUP), REGIONS)
+def test_any_text_is_made_canonical_or_refused(text: str, region: str) -> None:
+    canonical = normalise_or_none(text, region)
+    assert canonical is None or Target.parse(canonical).uri == Target.parse(canonical, region).uri == canonical
     assert canonical is None or len(canonical) <= MAX_TARGET_LENGTH
 
 

@@ -38,6 +38,17 @@ BAD_REQUESTS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("bad alternative target", {"alternative_target": "call me"}, ["alternative_target"]),
     ("151 characters of description", {"description": "é" * 151}, ["description"]),
     ("control character", {"supervisor": "a\x00b"}, ["supervisor"]),
+    (
+        "escaped control characters in URIs",
+        {
+            "target": "sip:a%00@b.example",
+            "alternative_target": "sip:a@b.example;x=%0d%0a",
+            "service_sip": "sip:a@b.example?h=%7F",
+            "incoming_service_sip_uri": "sip:a%C2%85@b.example",
+            "context_url": "https://b.example/?a=%0D%0A",
+        },
+        ["target", "alternative_target", "service_sip", "incoming_service_sip_uri", "context_url"],
+    ),
     ("bad GUID", {"service_id": "42"}, ["service_id"]),
     ("bad service address", {"service_sip": "tel:+41785556677"}, ["service_sip"]),
     ("no service", {"service_id": None}, ["service"]),
@@ -223,7 +234,9 @@ OTHER_CALLS: list[tuple[str, Call, grpc.StatusCode, str, tuple[str, ...]]] = [
         "create a service with nothing right",
         lambda api: api.directory.CreateService(
             directory_pb.CreateServiceRequest(
-                service=directory_pb.Service(sip_address="mailto:x", time_zone="Mars/Base", max_concurrent_calls=-1)
+                service=directory_pb.Service(
+                    sip_address="sip:a%0d%0a@x", time_zone="Mars/Base", max_concurrent_calls=-1
+                )
             )
         ),
         INVALID,

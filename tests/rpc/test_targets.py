@@ -13,7 +13,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, refusal_in
 from tests.world.dialer import CONNECTED, DIALING, Dialer
-from tests.world.requests import cancel, from_now, ids, refused, reschedule, update_service
+from tests.world.requests import cancel, from_now, ids, refused, reschedule, update, update_service
 
 ALLOW, REFUSE, RETURN_EXISTING = (
     directory_pb.TARGET_POLICY_ALLOW,
@@ -44,6 +44,35 @@ async def resolve(api: Api, target: str, reason: str = "") -> Sequence[cb.Callba
 async def complete(dialer: Dialer, lease: Any) -> None:
     await dialer.report(lease, DIALING)
     await dialer.end(lease, cb.CALL_OUTCOME_ANSWERED)
+
+
+# --- One number, wherever it enters -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("tel:+375 810 5261733", "tel:+3758105261733"),  # 8 is also the trunk prefix of Belarus
+        ("tel:810 526 17 33", "tel:+3758105261733"),
+        ("tel:8 029 491-19-11", "tel:+375294911911"),
+        ("tel:+52 1 55 1234 5678", "tel:+525512345678"),
+    ],
+)
+async def test_a_number_is_read_alike_by_every_call(api: Api, written: str, dialled: str) -> None:
+    await update_service(api, default_region="BY")
+    due = from_now(hours=1)
+    created = [
+        await api.create(written, due_date=due),
+        await api.create(PLAIN, alternative_target=written, due_date=due),
+        await update(api, await api.create(PLAIN, due_date=due), target=written),
+    ]
+    assert [callback.dial_target for callback in created] == [dialled] * 3
+    for spelling in (written, dialled):
+        page = await api.callbacks.ListCallbacks(
+            pb.ListCallbacksRequest(filter=cb.CallbackFilter(dial_target=spelling))
+        )
+        assert ids(page.callbacks) == ids(reversed(created))
+    assert sorted(ids(await resolve(api, written))) == sorted(ids(created))
 
 
 # --- A second request ------------------------------------------------------------------------------------------

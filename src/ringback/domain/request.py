@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
+from ringback.domain.control_characters import CONTROL, control_in_uri
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
 from ringback.domain.target import InvalidTarget, Target, normalise_sip
@@ -31,10 +32,8 @@ MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 _CALLER_ID = re.compile(r"[A-Za-z0-9 +._@/-]+", re.ASCII)
 _DIALER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-# The form of most URLs; any other is parsed.
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-~]*)?")
-# C0, DEL and C1: they would garble logs and agents' screens.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The form of most URLs; any other is parsed, such as one with an escape.
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-$&-~]*)?")
 
 
 class CallbackRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -155,9 +154,8 @@ def due_violation(name: str, due_date: datetime | None, now: datetime) -> Iterat
 
 
 def text_violation(name: str, text: str, max_length: int) -> Iterator[tuple[str, str]]:
-    if len(text) > max_length:
-        yield name, f"has {len(text)} characters; at most {max_length} are allowed"
-    if _CONTROL.search(text):
+    yield from _length_violation(name, text, max_length)
+    if CONTROL.search(text):
         yield name, "contains a control character"
 
 
@@ -201,11 +199,18 @@ def _check_incoming(request: CallbackRequest, _: datetime) -> Iterator[tuple[str
         yield from sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri)
 
 
+def _length_violation(name: str, text: str, max_length: int) -> Iterator[tuple[str, str]]:
+    if len(text) > max_length:
+        yield name, f"has {len(text)} characters; at most {max_length} are allowed"
+
+
 def _check_url(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
     name, url = "context_url", request.context_url
     if not url or (len(url) <= MAX_URL_LENGTH and _PLAIN_URL.fullmatch(url)):
         return
-    yield from text_violation(name, url, MAX_URL_LENGTH)
+    yield from _length_violation(name, url, MAX_URL_LENGTH)
+    if control := control_in_uri(url):
+        yield name, control
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

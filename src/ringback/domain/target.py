@@ -1,20 +1,19 @@
 """Targets: what may be dialled, and its canonical form.
 
-A target is a SIP or SIPS URI (`sip_uri.py`) or a `tel:` URI (RFC 3966) with a global number. Of the
-parameters of a `tel:` URI only `ext` is kept. Every other one is refused: it requests something that Ringback
-would not do (section 5.4), such as a routing number or an ISDN subaddress, and dropping it would dial
-something else than what was requested.
+A target is a SIP or SIPS URI (`sip_uri.py`) or a `tel:` URI (RFC 3966) with a global number (`numbering.py`), or
+with a national one where the region is given. Of the parameters of a `tel:` URI only `ext` is kept. Every other
+one is refused: it requests something that Ringback would not do (section 5.4), such as a routing number or an
+ISDN subaddress, and dropping it would dial something else than what was requested.
 """
 
 import re
-from functools import lru_cache
 from typing import Self
 from urllib.parse import unquote
 
-import phonenumbers
 from msgspec import Struct
-from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
+from ringback.domain.control_characters import control_in_uri
+from ringback.domain.numbering import e164, is_region
 from ringback.domain.sip_uri import SipUri, canonical_sip
 
 MAX_TARGET_LENGTH = 255
@@ -22,22 +21,7 @@ MAX_TARGET_LENGTH = 255
 
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1
 _NOT_A_DIGIT = re.compile("[^0-9]")
-_NOT_GRAPHIC = re.compile("[^ -~]")
-
-_IMPOSSIBLE = {
-    ValidationResult.INVALID_COUNTRY_CODE: "unknown country code",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
-    ValidationResult.TOO_SHORT: "too short",
-    ValidationResult.TOO_LONG: "too long",
-    ValidationResult.INVALID_LENGTH: "no number of its country has this many digits",
-}
-_UNREADABLE = {
-    NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
-    NumberParseException.NOT_A_NUMBER: "too short",
-    NumberParseException.TOO_SHORT_AFTER_IDD: "too short",
-    NumberParseException.TOO_SHORT_NSN: "too short",
-    NumberParseException.TOO_LONG: "too long",
-}
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
@@ -59,9 +43,10 @@ class Target(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str, region: str = "") -> Self:
-        """Read a `sip:`, `sips:` or `tel:` URI. With a region, a national number is one of it. Raise `InvalidTarget`.
+        """Read a `sip:`, `sips:` or `tel:` URI. Raise `InvalidTarget`.
 
-        Takes a few microseconds, tens of them for a telephone number that is not cached.
+        A telephone number without '+' is taken as one that is dialled in `region` (ISO 3166), and is refused
+        when there is none. Takes a few microseconds, tens of them for a telephone number that is not cached.
         """
         _check_characters(text)
         scheme, _, rest = text.partition(":")
@@ -131,9 +116,10 @@ def _check_characters(text: str) -> None:
         raise InvalidTarget("is empty")
     if len(text) > MAX_TARGET_LENGTH:
         raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters")
-    if found := _NOT_GRAPHIC.search(text):
-        kind = "a control character" if found[0].isascii() else "a character outside ASCII"
-        raise InvalidTarget(f"has {kind} (U+{ord(found[0]):04X}) at character {found.start() + 1}")
+    if control := control_in_uri(text):
+        raise InvalidTarget(control)
+    if found := _NOT_ASCII.search(text):
+        raise InvalidTarget(f"has a character outside ASCII (U+{ord(found[0]):04X}) at character {found.start() + 1}")
 
 
 def _canonical_sip(text: str) -> str:
@@ -141,7 +127,11 @@ def _canonical_sip(text: str) -> str:
         canonical = canonical_sip(text)
     except ValueError as fault:
         raise InvalidTarget(str(fault)) from None
-    if len(canonical) > MAX_TARGET_LENGTH:  # a '#' grows to "%23"
+    return _short_enough(canonical)  # a '#' grows to "%23"
+
+
+def _short_enough(canonical: str) -> str:
+    if len(canonical) > MAX_TARGET_LENGTH:
         raise InvalidTarget(f"is longer than {MAX_TARGET_LENGTH} characters in its canonical form")
     return canonical
 
@@ -154,9 +144,14 @@ def _canonical_tel(subscriber: str, region: str = "") -> str:
         raise InvalidTarget("has no telephone number after tel:")
     if found := _NOT_A_DIGIT.search(number, number.startswith("+")):
         raise InvalidTarget(f"has {found[0]!r} where a telephone number cannot have it")
-    if not number.startswith("+") and not region:
-        raise InvalidTarget("is a local number; only global ones, beginning with '+', can be dialled")
-    return f"tel:{_e164(number, region)}{_extension(parameters)}"
+    if not number.startswith("+") and not is_region(region):
+        raise InvalidTarget("is a local number without a default_region: begin it with '+' and the country code")
+    extension = _extension(parameters)
+    try:
+        global_number = e164(number, region)
+    except ValueError as fault:
+        raise InvalidTarget(str(fault)) from None
+    return _short_enough(f"tel:{global_number}{extension}")  # a national number grows
 
 
 def _extension(parameters: list[str]) -> str:
@@ -172,34 +167,3 @@ def _extension(parameters: list[str]) -> str:
     if not digits or _NOT_A_DIGIT.search(digits):
         raise InvalidTarget("has an ext that is not a number")
     return f";ext={digits}"
-
-
-# The same numbers recur: in retried requests, in ResolveCallbacks, in filters.
-@lru_cache(maxsize=4096)
-def _e164(number: str, region: str = "") -> str:
-    """Return "+" and at most 17 digits, without a trunk prefix: "+41 (0)78 …" becomes "+4178…".
-
-    Require a possible number, not one that the library holds to be valid: numbering plans change faster than
-    libraries are updated, and to refuse a new number range would break a promise that could be kept.
-    """
-    try:
-        parsed = phonenumbers.parse(number, region or None)
-    except NumberParseException as fault:
-        raise _impossible(_UNREADABLE[fault.error_type]) from None
-    possibility = phonenumbers.is_possible_number_with_reason(parsed)
-    if possibility != ValidationResult.IS_POSSIBLE:
-        raise _impossible(_IMPOSSIBLE[possibility])
-    e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-    # "+41 00 78 …" reads as "+41 0 78 …", which would read as "+41 78 …" the next time.
-    if e164 != number and _e164(e164) != e164:
-        raise _impossible("more than one trunk prefix")
-    return e164
-
-
-def _impossible(why: str) -> InvalidTarget:
-    return InvalidTarget(f"is not a possible telephone number: {why}")
-
-
-def is_region(text: str) -> bool:
-    """Return whether this is a region with telephone numbers, by its ISO 3166 code in capitals."""
-    return text in phonenumbers.SUPPORTED_REGIONS

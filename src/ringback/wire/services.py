@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ringback.domain import opening_hours
 from ringback.domain.faults import Faults
+from ringback.domain.numbering import is_region
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod, format_minute, parse_date, parse_minute
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import WEIGHTED
@@ -25,7 +26,6 @@ from ringback.domain.service import (
     Service,
     TargetPolicy,
 )
-from ringback.domain.target import is_region
 from ringback.v1 import callback_pb2
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
