@@ -138,5 +138,5 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ServicesFileError, match="No such file"):
         load(tmp_path / "services.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"\xff")
-    with pytest.raises(ServicesFileError, match="utf-8"):
+    with pytest.raises(ServicesFileError, match=r":1: is not in UTF-8"):
         load(tmp_path / "latin.yaml")
