@@ -20,11 +20,14 @@ _POSTGRES = ("postgresql://", "postgres://")
 
 
 class SettingError(ValueError):
-    """A setting that cannot work; `str()` gives the reason, and `setting` its name where that is not clear."""
+    """A setting that cannot work; `str()` gives the reason.
 
-    def __init__(self, reason: str, setting: str = "") -> None:
+    `settings` are the names of those that do not go together, first the one to mend, where the caller has several.
+    """
+
+    def __init__(self, reason: str, *settings: str) -> None:
         super().__init__(reason)
-        self.setting = setting
+        self.settings = settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,11 @@ class Settings:
                 f"{self.listen} can be reached from other machines and there is no TLS; "
                 "listen on 127.0.0.1, or allow it with --insecure",
                 "listen",
+                "insecure",
             )
-        for name in ("ended_callbacks", "events"):
+        for name, kept in (("ended_callbacks", "keep_ended_days"), ("events", "keep_events_hours")):
             if getattr(self.retention, name) < MIN_RETENTION:
-                raise SettingError(f"{name} are kept for at least an hour", "retention")
+                raise SettingError(f"{name} are kept for at least an hour", kept)
 
 
 def parse_database(url: str) -> Path | PostgresUrl:

@@ -12,6 +12,7 @@ import ringback as package
 _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("ringback.cli.serve:serve", "server"),
+        "config": ("ringback.cli.config:config", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
         "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),
         "services": ("ringback.cli.services:services", "cli"),

@@ -14,7 +14,8 @@ import grpc
 from ringback.app import App
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
-from ringback.cli.settings.sources import config_option, resolve, setting_options
+from ringback.cli.settings.flags import config_option, setting_options
+from ringback.cli.settings.sources import resolve
 from ringback.client import insecure_channel
 from ringback.config import Settings
 from ringback.domain.errors import StorageUnavailable

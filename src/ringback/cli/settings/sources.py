@@ -1,9 +1,8 @@
 """Where the value of each setting comes from: its flag, its environment variable, the config file, or its default."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
@@ -13,6 +12,7 @@ from ringback.cli.settings.table import SETTINGS, Setting, of_server
 from ringback.cli.yaml_file import FaultyFileError, Place, shortened
 from ringback.config import DEFAULT_LISTEN, SettingError, Settings
 
+CONFIG_FLAG: Final = "--config"
 CONFIG_VARIABLE: Final = "RINGBACK_CONFIG"
 # A path on the command line or in the environment starts here.
 _HERE: Final = Path()
@@ -37,11 +37,11 @@ class Resolved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All settings, and what the server takes of them."""
+    """All settings, what the server takes of them, and the path of the config file, None when there is none."""
 
     resolved: Mapping[str, Resolved]
     settings: Settings
-    file: Path | None
+    file: Resolved
 
     def __getitem__(self, name: str) -> Any:
         return self.resolved[name].value
@@ -59,45 +59,6 @@ class BadSettings(click.ClickException):
         click.echo(self.message, file=file, err=True)
 
 
-class _Flag(click.Option):
-    """A flag as it is written. Its environment variable is read by `resolve`, which names the source of each fault."""
-
-    def resolve_envvar_value(self, ctx: click.Context) -> str | None:  # noqa: ARG002 - click's signature
-        return None
-
-
-def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add a flag for each setting, whose value is the text that was given, or None."""
-    for setting in reversed([*SETTINGS.values()]):
-        command = _option(setting)(command)
-    return command
-
-
-def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--config FILE`."""
-    return click.option(
-        "--config",
-        type=click.Path(),
-        metavar="FILE",
-        cls=_Flag,
-        envvar=CONFIG_VARIABLE,
-        help=f"A file with settings; flags and environment variables go before it.  [env var: {CONFIG_VARIABLE}]",
-    )(command)
-
-
-def _option(setting: Setting) -> Callable[..., Any]:
-    kind = setting.kind
-    notes = [f"env var: {setting.variable}"]
-    if setting.default is not None:
-        notes.append(f"default: {setting.default}")
-    if kind.limits:
-        notes.append(kind.limits)
-    add = partial(click.option, cls=_Flag, envvar=setting.variable, help=f"{setting.help}  [{'; '.join(notes)}]")
-    if kind.is_switch:
-        return add(f"{setting.flag}/--no-{setting.flag.removeprefix('--')}", default=None)
-    return add(setting.flag, type=kind.click_type, metavar=kind.form)
-
-
 def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Configuration:
     """Return all settings: of each the first of flag, environment, file and default that gives it.
 
@@ -105,39 +66,53 @@ def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Confi
     of all sources.
     """
     faults: list[str] = []
-    path = config or os.environ.get(CONFIG_VARIABLE)
-    in_file = _read_file(Path(path), faults) if path else {}
-    resolved = {
-        name: given
-        for name, setting in SETTINGS.items()
-        if (given := _first(setting, flags.get(name), in_file.get(name), faults))
-    }
-    if faults:
+    file = _first_path(config)
+    in_file = {} if file.value is None else _read_file(Path(file.value), faults)
+    if in_file is None:
         raise BadSettings(faults)
-    return Configuration(resolved, _of_server(resolved), Path(path) if path else None)
+    resolved = {name: _first(setting, flags.get(name), in_file, faults) for name, setting in SETTINGS.items()}
+    settings = _of_server(resolved, faults)
+    if settings is None or faults:
+        raise BadSettings(faults)
+    return Configuration({name: each for name, each in resolved.items() if each is not None}, settings, file)
 
 
-def _of_server(resolved: Mapping[str, Resolved]) -> Settings:
-    try:
-        return of_server({name: each.value for name, each in resolved.items()})
-    except SettingError as fault:
-        where = resolved[fault.setting].source.where if fault.setting in resolved else ""
-        named = "" if where.startswith("--") else fault.setting
-        raise BadSettings([": ".join(part for part in (where, named, str(fault)) if part)]) from None
+def _first_path(config: str | None) -> Resolved:
+    if config is not None:
+        return Resolved(config, Source("flag", CONFIG_FLAG))
+    if variable := os.environ.get(CONFIG_VARIABLE):
+        return Resolved(variable, Source("environment", CONFIG_VARIABLE))
+    return Resolved(None, _DEFAULT)
 
 
-def _first(setting: Setting, flag: str | bool | None, in_file: Resolved | None, faults: list[str]) -> Resolved | None:
+def _first(
+    setting: Setting, flag: str | bool | None, in_file: Mapping[str, Resolved | None], faults: list[str]
+) -> Resolved | None:
     """Return what the first source gives; None where that is a fault."""
     if flag is not None:
         return _parsed(setting, str(flag), Source("flag", setting.flag), faults)
     # An empty variable is one that is not set, as for all other commands.
     if variable := os.environ.get(setting.variable):
         return _parsed(setting, variable, Source("environment", setting.variable), faults)
-    if in_file is not None:
-        return in_file
-    if setting.default is None:
-        return Resolved((), _DEFAULT)
-    return Resolved(setting.parse(setting.default, _HERE), _DEFAULT)
+    return in_file[setting.name] if setting.name in in_file else _default(setting)
+
+
+def _default(setting: Setting) -> Resolved:
+    return Resolved(() if setting.default is None else setting.parse(setting.default, _HERE), _DEFAULT)
+
+
+def _of_server(resolved: Mapping[str, Resolved | None], faults: list[str]) -> Settings | None:
+    """Return what the server takes. Add the fault of settings that do not go together, if each of them is right."""
+    values = {name: (resolved[name] or _default(setting)).value for name, setting in SETTINGS.items()}
+    try:
+        return of_server(values)
+    except SettingError as fault:
+        involved = [resolved[name] for name in fault.settings]
+        if None not in involved:
+            where = next((each.source.where for each in involved if each), "")
+            named = "" if where.startswith("--") else fault.settings[0]
+            faults.append(": ".join(part for part in (where, named, str(fault)) if part))
+        return None
 
 
 def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> Resolved | None:
@@ -153,20 +128,22 @@ def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> R
 # --- The file ------------------------------------------------------------------------------------------------
 
 
-def _read_file(path: Path, faults: list[str]) -> dict[str, Resolved]:
+def _read_file(path: Path, faults: list[str]) -> dict[str, Resolved | None] | None:
+    """Return what the file gives, with None for each fault in it; None when it is no such file at all."""
     try:
         root = Place.load(path)
     except FaultyFileError as fault:
         faults.extend(fault.faults)
-        return {}
+        return None
     if root is None:
-        faults.append(f"{path}:1: is empty; the names of settings are expected, such as listen: {DEFAULT_LISTEN}")
-        return {}
-    found = {}
+        faults.append(f"{path}:1: is empty; settings are expected, such as listen: {DEFAULT_LISTEN}")
+        return None
+    found: dict[str, Resolved | None] = {}
     for name, place in root.entries():
         if setting := SETTINGS.get(name):
-            source = Source("file", f"{path}:{place.line}")
-            found[name] = Resolved(_read(setting, place, path.parent), source)
+            before = len(root.faults)
+            value = Resolved(_read(setting, place, path.parent), Source("file", f"{path}:{place.line}"))
+            found[name] = value if len(root.faults) == before else None
         else:
             place.fail_as_unknown(name, SETTINGS)
     faults.extend(root.faults)
