@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from ringback.cli.connection import StrictGroup, json_option
 from ringback.cli.session import open_console
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, Resolved, resolve
@@ -16,7 +17,7 @@ from ringback.cli.tables import plain_table
 _USUAL_FILE: Final = "ringback.yaml"
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def config() -> None:
     """The settings of `ringback serve`, without starting it."""
 
@@ -38,9 +39,7 @@ def check(file: str | None, **flags: str | bool | None) -> None:
 @config.command()
 @config_option
 @setting_options
-@click.option(
-    "--json", "as_json", envvar="RINGBACK_JSON", is_flag=True, show_envvar=True, help="Print one JSON object."
-)
+@json_option
 def show(config: str | None, *, as_json: bool, **flags: str | bool | None) -> None:
     """Show each setting, its value, and what it comes from. What is secret is hidden."""
     configuration = resolve(flags, config)

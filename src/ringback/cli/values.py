@@ -1,7 +1,7 @@
 """Values as they are written on the command line and in services files, and as they are on the wire."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
@@ -129,8 +129,11 @@ class Names(Generic[_Number]):
         """Return the name of a value; of one that is newer than this program, its number."""
         return self._names.get(number, str(number)) if number else ""
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
     def __str__(self) -> str:
-        return ", ".join(self._numbers)
+        return ", ".join(self)
 
 
 def _name(key: str, prefix: str) -> str:

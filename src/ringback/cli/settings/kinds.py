@@ -1,15 +1,15 @@
 """The kinds of values that settings have: how each is written, read, limited and shown."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
+from ringback.cli.params import Parsed
 from ringback.cli.values import format_span, parse_span, parse_switch
 from ringback.cli.yaml_file import Place
 from ringback.config import Listen, parse_database
@@ -40,17 +40,7 @@ class Kind:
     @property
     def click_type(self) -> click.ParamType:  # type: ignore[type-arg] # generic only since click 8.3
         """Return the type of the flag, which completes it and checks nothing: `parse` does, for every source."""
-        return click.Path() if self.is_path else _Completed(self.choices)
-
-
-class _Completed(click.ParamType):  # type: ignore[type-arg]
-    name = "text"
-
-    def __init__(self, choices: Sequence[str]) -> None:
-        self._choices = choices
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
-        return [CompletionItem(choice) for choice in self._choices if choice.startswith(incomplete)]
+        return click.Path() if self.is_path else Parsed("text", str, self.choices)
 
 
 def choice(*choices: str) -> Kind:
