@@ -74,24 +74,28 @@ def read_services(place: Place, check: Check | None = None) -> list[WantedServic
 
 
 def _read_service(place: Place, check: Check | None) -> WantedService:
-    before = len(place.faults)
-    settings = _read_settings(place, _SETTINGS)
-    if not settings.keys() & {"service_id", "sip_address"}:
+    entries = list(place.entries())
+    places, settings = dict(entries), _read_settings(entries, _SETTINGS)
+    if not places.keys() & {"service_id", "sip_address"}:
         place.fail("needs a sip_address or a service_id")
     service = pb.Service(**settings)
-    if check is not None and len(place.faults) == before:
-        at = dict(place.entries())
-        for field, fault in check(service):
-            name = re.split(r"[.[]", field)[0]
-            at.get(name, place).fail(fault if field in at else f"{field}: {fault}")
+    for field, fault in check(service) if check else ():
+        name = re.split(r"[.[]", field)[0]
+        places.get(name, place).fail(fault if field in places else f"{field}: {fault}")
     return WantedService(service, tuple(settings))
 
 
-def _read_settings(place: Place, readers: Mapping[str, Callable[[Place], Any]]) -> dict[str, Any]:
+def _read_settings(
+    entries: Iterable[tuple[str, Place]], readers: Mapping[str, Callable[[Place], Any]]
+) -> dict[str, Any]:
+    """Read the settings that have no faults of their own."""
     settings = {}
-    for name, value in place.entries():
+    for name, value in entries:
+        before = len(value.faults)
         if reader := readers.get(name):
-            settings[name] = reader(value)
+            read = reader(value)
+            if len(value.faults) == before:
+                settings[name] = read
         else:
             value.fail_as_unknown(name, readers)
     return settings
@@ -175,7 +179,7 @@ def _retry_rules(place: Place) -> list[pb.RetryRule]:
 
 
 def _retry_rule(name: str, place: Place) -> pb.RetryRule:
-    settings = _read_settings(place, _RETRY_SETTINGS)
+    settings = _read_settings(place.entries(), _RETRY_SETTINGS)
     try:
         return pb.RetryRule(outcome=OUTCOMES.parse(name), **settings)
     except ValueError as fault:

@@ -71,7 +71,9 @@ def length(unit: str, *, least: timedelta, most: timedelta) -> Kind:
     )
 
 
-SWITCH: Final = Kind(form="yes|no", parse=lambda text, _: parse_switch(text), show=bool, is_switch=True)
+SWITCH: Final = Kind(
+    form="yes|no", parse=lambda text, _: parse_switch(text), show=bool, choices=("yes", "no"), is_switch=True
+)
 
 ADDRESS: Final = Kind(form="HOST:PORT", parse=lambda text, _: Listen.parse(text))
 
