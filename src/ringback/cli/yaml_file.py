@@ -174,5 +174,7 @@ def _in_one_line(fault: yaml.YAMLError, text: str, file: str) -> str:
         line = text.count("\n", 0, fault.position) + 1
         return f"{file}:{line}: the character U+{fault.character:04X} is not allowed"
     if isinstance(fault, yaml.MarkedYAMLError) and (mark := fault.problem_mark or fault.context_mark):
-        return f"{file}:{mark.line + 1}: {fault.problem or fault.context}"
+        # "expected a single document in the stream", "but found another document"
+        problem = f"{fault.context} {fault.problem}" if str(fault.problem).startswith("but ") else fault.problem
+        return f"{file}:{mark.line + 1}: {problem or fault.context}"
     return f"{file}: {' '.join(str(fault).split())}"
