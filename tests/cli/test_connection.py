@@ -78,7 +78,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "completed"), WORDS, ids=" ".join)
+@pytest.mark.parametrize(("words", "completed"), WORDS, ids=[" ".join(words) for words, _ in WORDS])
 def test_bash_completes(words: tuple[str, ...], completed: set[str]) -> None:
     script = (
         'eval "$(_RINGBACK_COMPLETE=bash_source ringback)"\n'
