@@ -10,7 +10,7 @@ import click
 from ringback.cli.connection import StrictGroup, json_option
 from ringback.cli.session import open_console
 from ringback.cli.settings.flags import config_option, setting_options
-from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, Resolved, resolve
+from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, GivenValue, resolve
 from ringback.cli.settings.table import SETTINGS
 from ringback.cli.tables import plain_table
 
@@ -62,7 +62,7 @@ def _objects(configuration: Configuration) -> Iterator[tuple[str, dict[str, Any]
         yield name, shown | _source(resolved)
 
 
-def _source(resolved: Resolved) -> dict[str, str]:
+def _source(resolved: GivenValue) -> dict[str, str]:
     kind, where = resolved.source
     return {"from": kind, "where": where} if where else {"from": kind}
 

@@ -28,7 +28,7 @@ class Source(NamedTuple):
 _DEFAULT: Final = Source("default", "")
 
 
-class Resolved(NamedTuple):
+class GivenValue(NamedTuple):
     """The value of a setting, and its source."""
 
     value: Any
@@ -39,9 +39,9 @@ class Resolved(NamedTuple):
 class Configuration:
     """All settings, what the server takes of them, and the path of the config file, None when there is none."""
 
-    resolved: Mapping[str, Resolved]
+    resolved: Mapping[str, GivenValue]
     settings: Settings
-    file: Resolved
+    file: GivenValue
 
     def __getitem__(self, name: str) -> Any:
         return self.resolved[name].value
@@ -77,17 +77,17 @@ def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Confi
     return Configuration({name: each for name, each in resolved.items() if each is not None}, settings, file)
 
 
-def _first_path(config: str | None) -> Resolved:
+def _first_path(config: str | None) -> GivenValue:
     if config is not None:
-        return Resolved(config, Source("flag", CONFIG_FLAG))
+        return GivenValue(config, Source("flag", CONFIG_FLAG))
     if variable := os.environ.get(CONFIG_VARIABLE):
-        return Resolved(variable, Source("environment", CONFIG_VARIABLE))
-    return Resolved(None, _DEFAULT)
+        return GivenValue(variable, Source("environment", CONFIG_VARIABLE))
+    return GivenValue(None, _DEFAULT)
 
 
 def _first(
-    setting: Setting, flag: str | bool | None, in_file: Mapping[str, Resolved | None], faults: list[str]
-) -> Resolved | None:
+    setting: Setting, flag: str | bool | None, in_file: Mapping[str, GivenValue | None], faults: list[str]
+) -> GivenValue | None:
     """Return what the first source gives; None where that is a fault."""
     if flag is not None:
         return _parsed(setting, str(flag), Source("flag", setting.flag), faults)
@@ -97,11 +97,11 @@ def _first(
     return in_file[setting.name] if setting.name in in_file else _default(setting)
 
 
-def _default(setting: Setting) -> Resolved:
-    return Resolved(() if setting.default is None else setting.parse(setting.default, _HERE), _DEFAULT)
+def _default(setting: Setting) -> GivenValue:
+    return GivenValue(() if setting.default is None else setting.parse(setting.default, _HERE), _DEFAULT)
 
 
-def _of_server(resolved: Mapping[str, Resolved | None], faults: list[str]) -> Settings | None:
+def _of_server(resolved: Mapping[str, GivenValue | None], faults: list[str]) -> Settings | None:
     """Return what the server takes. Add the fault of settings that do not go together, if each of them is right."""
     values = {name: (resolved[name] or _default(setting)).value for name, setting in SETTINGS.items()}
     try:
@@ -115,9 +115,9 @@ def _of_server(resolved: Mapping[str, Resolved | None], faults: list[str]) -> Se
         return None
 
 
-def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> Resolved | None:
+def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> GivenValue | None:
     try:
-        return Resolved(setting.parse(text, _HERE), source)
+        return GivenValue(setting.parse(text, _HERE), source)
     except ValueError as fault:
         faults.append(f"{source.where}: {shortened(str(fault))}")
     except FaultyFileError as fault:
@@ -128,7 +128,7 @@ def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> R
 # --- The file ------------------------------------------------------------------------------------------------
 
 
-def _read_file(path: Path, faults: list[str]) -> dict[str, Resolved | None] | None:
+def _read_file(path: Path, faults: list[str]) -> dict[str, GivenValue | None] | None:
     """Return what the file gives, with None for each fault in it; None when it is no such file at all."""
     try:
         root = Place.load(path)
@@ -138,11 +138,11 @@ def _read_file(path: Path, faults: list[str]) -> dict[str, Resolved | None] | No
     if root is None:
         faults.append(f"{path}:1: is empty; settings are expected, such as listen: {DEFAULT_LISTEN}")
         return None
-    found: dict[str, Resolved | None] = {}
+    found: dict[str, GivenValue | None] = {}
     for name, place in root.entries():
         if setting := SETTINGS.get(name):
             before = len(root.faults)
-            value = Resolved(_read(setting, place, path.parent), Source("file", f"{path}:{place.line}"))
+            value = GivenValue(_read(setting, place, path.parent), Source("file", f"{path}:{place.line}"))
             found[name] = value if len(root.faults) == before else None
         else:
             place.fail_as_unknown(name, SETTINGS)
