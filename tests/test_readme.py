@@ -22,8 +22,11 @@ def example_in(page: str, language: str) -> str:
     return example
 
 
-@pytest.mark.parametrize(("script", "page"), [("states.py", "README.md"), ("floors.py", "docs/architecture.md")])
-def test_the_diagrams_are_those_of_the_code(script: str, page: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "page"),
+    [("states.py", "README.md"), ("floors.py", "docs/architecture.md"), ("settings.py", "docs/configuration.md")],
+)
+def test_the_diagrams_and_tables_are_those_of_the_code(script: str, page: str) -> None:
     check = [sys.executable, str(ROOT / "docs/diagrams" / script), "--check", str(ROOT / page)]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,22 +1,33 @@
 """The settings of a server, and their checks."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from ringback.ports.location import PostgresUrl
+from ringback.ports.location import PostgresUrl, without_secrets
 from ringback.ports.values import Retention
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_DATABASE = "sqlite:///ringback.db"
 DIALERS = ("simulated", "none")
+MIN_RETENTION = timedelta(hours=1)
+_PORT = re.compile(r"[0-9]{1,5}")
+_MAX_PORT = 65535
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
 
-class SettingError(Exception):
-    """A setting that cannot work; `str()` names it and gives the reason."""
+class SettingError(ValueError):
+    """A setting that cannot work; `str()` gives the reason.
+
+    `settings` are the names of those that do not go together, first the one to mend, where the caller has several.
+    """
+
+    def __init__(self, reason: str, *settings: str) -> None:
+        super().__init__(reason)
+        self.settings = settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,8 @@ class Listen:
     def parse(cls, text: str) -> "Listen":
         """Parse HOST:PORT; an IPv6 host stands in brackets. Raise `SettingError`."""
         host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise SettingError(f"listen: {text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
+        if not colon or not host or not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
+            raise SettingError(f"{text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
         return cls(host, int(port))
 
     def __str__(self) -> str:
@@ -67,15 +78,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.dialer not in DIALERS:
-            raise SettingError(f"dialer: {self.dialer!r} is none of {', '.join(DIALERS)}")
+            raise SettingError(f"{self.dialer!r} is none of {', '.join(DIALERS)}", "dialer")
         if not self.listen.is_loopback and not self.insecure:
             raise SettingError(
-                f"listen: {self.listen} can be reached from other machines and there is no TLS; "
-                "listen on 127.0.0.1, or allow it with --insecure"
+                f"{self.listen} can be reached from other machines and there is no TLS; "
+                "listen on 127.0.0.1, or allow it with --insecure",
+                "listen",
+                "insecure",
             )
-        for name in ("ended_callbacks", "events"):
-            if getattr(self.retention, name) < timedelta(hours=1):
-                raise SettingError(f"retention of {name}: at least an hour")
+        for name, kept in (("ended_callbacks", "keep_ended_days"), ("events", "keep_events_hours")):
+            if getattr(self.retention, name) < MIN_RETENTION:
+                raise SettingError(f"{name} are kept for at least an hour", kept)
 
 
 def parse_database(url: str) -> Path | PostgresUrl:
@@ -87,6 +100,7 @@ def parse_database(url: str) -> Path | PostgresUrl:
         return PostgresUrl(url)
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE):
         raise SettingError(
-            f"database: {url!r} is neither sqlite:///FILE (sqlite:////FILE for an absolute path) nor postgresql://…"
+            f"{without_secrets(url)!r} is neither sqlite:///FILE (sqlite:////FILE for an absolute path) "
+            "nor postgresql://…"
         )
     return Path(url.removeprefix(_SQLITE))

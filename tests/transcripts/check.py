@@ -1,6 +1,6 @@
 """Runs the transcripts of the documents for real, and compares what comes out with what is shown.
 
-    python tests/transcripts/check.py            check README.md and docs/debugging.md
+    python tests/transcripts/check.py            check README.md, docs/debugging.md and others
     python tests/transcripts/check.py --write    put the real output into them
 
 Each document is one session: a server of its own, started as the document says, and its commands in order.
@@ -24,7 +24,7 @@ from tests.transcripts.document import Block, Command, blocks, with_outputs
 from tests.transcripts.sameness import difference, is_enough, is_same, rewritten
 from tests.transcripts.session import PATH, ROOT, Failed, Session
 
-_DOCUMENTS = ("README.md", "docs/debugging.md")
+_DOCUMENTS = ("README.md", "docs/debugging.md", "docs/configuration.md")
 _TOOLS = ("grpcurl", "buf")
 
 

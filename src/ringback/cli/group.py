@@ -7,11 +7,13 @@ from types import MappingProxyType
 import click
 
 import ringback as package
+from ringback.cli.connection import StrictGroup, options_before_command
 
 # Each command: its module and name, and the extra that installs what it imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("ringback.cli.serve:serve", "server"),
+        "config": ("ringback.cli.config:config", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
         "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),
         "services": ("ringback.cli.services:services", "cli"),
@@ -29,7 +31,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(StrictGroup):
     """A group that imports a command when it is used: client commands work without what the server needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -75,10 +77,12 @@ def _not_installed(name: str, extra: str) -> click.Command:
     },
 )
 @click.version_option(package.__version__, message="ringback %(version)s")
-def ringback() -> None:
+@options_before_command
+def ringback(**_: object) -> None:
     """We will call you back.
 
     `ringback serve` is the server, `ringback demo` shows it at work; all other commands talk to a server that
-    is running. Every option can also be given as an environment variable: RINGBACK_<OPTION> for `serve`,
-    RINGBACK_SERVER, _TIMEOUT and _JSON for the others, RINGBACK_<COMMAND>_<OPTION> for the rest.
+    is running, and take --server, --timeout and --json before or after their name; the later one wins. Every option can
+    also be given as an environment variable: RINGBACK_<OPTION> for `serve`, RINGBACK_SERVER, _TIMEOUT and _JSON for the
+    others, RINGBACK_<COMMAND>_<OPTION> for the rest.
     """

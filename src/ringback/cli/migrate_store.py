@@ -15,7 +15,7 @@ from rich.text import Text
 from ringback.cli.params import Parsed
 from ringback.cli.session import open_console
 from ringback.cli.tables import plain_table
-from ringback.config import SettingError, parse_database
+from ringback.config import parse_database
 from ringback.ports.location import PostgresUrl
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.transfer import Compared, NotMoved, Progress, move
@@ -26,14 +26,7 @@ _ROWS_PER_LINE: Final = 1_000_000
 _DIGITS: Final = 16
 
 
-def _parse(url: str) -> Path | PostgresUrl:
-    try:
-        return parse_database(url)
-    except SettingError as fault:
-        raise ValueError(str(fault).removeprefix("database: ")) from None
-
-
-_DATABASE: Final = Parsed("database", _parse)
+_DATABASE: Final = Parsed("database", parse_database)
 
 
 @click.command("migrate-store")

@@ -1,12 +1,13 @@
 """Parameter types and options that several commands share."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ringback.cli.values import PRIORITIES, STATES, is_guid, parse_key, parse_moment, parse_whole, timestamp
 from ringback.v1 import callback_pb2 as cb
@@ -15,9 +16,10 @@ from ringback.v1 import callback_pb2 as cb
 class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
     """A parameter that a function parses. The function raises `ValueError` for a text that it cannot parse."""
 
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Any], choices: Iterable[str] = ()) -> None:
         self.name = name
         self._parse = parse
+        self._choices = choices
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
@@ -26,6 +28,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since cl
             return self._parse(value)
         except ValueError as fault:
             self.fail(str(fault), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
+        """Return the choices that begin with what has been typed."""
+        return [CompletionItem(choice) for choice in self._choices if choice.startswith(incomplete.lower())]
 
 
 def _parse_service(text: str) -> str:
@@ -46,8 +52,8 @@ MOMENT = Parsed("time", lambda text: timestamp(parse_moment(text, datetime.now(U
 SERVICE = Parsed("service", _parse_service)
 LABEL = Parsed("label", _parse_label)
 WHOLE = Parsed("integer", parse_whole)
-PRIORITY = Parsed("priority", PRIORITIES.parse)
-STATE = Parsed("state", STATES.parse)
+PRIORITY = Parsed("priority", PRIORITIES.parse, PRIORITIES)
+STATE = Parsed("state", STATES.parse, STATES)
 
 MOMENT_METAVAR = "TIME"
 MOMENT_HELP = "2030-01-31T14:00:00Z, or from now: +90s, +10m, +2h."

@@ -5,9 +5,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
@@ -15,98 +13,40 @@ import grpc
 
 from ringback.app import App
 from ringback.cli.service_changes import apply
-from ringback.cli.services_file import ServicesFileError, WantedService, load
+from ringback.cli.services_file import WantedService
+from ringback.cli.settings.flags import config_option, setting_options
+from ringback.cli.settings.sources import resolve
 from ringback.client import insecure_channel
-from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, Listen, SettingError, Settings, parse_database
+from ringback.config import Settings
 from ringback.domain.errors import StorageUnavailable
-from ringback.ports.values import Retention
 from ringback.rpc.server import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
 
 _log = logging.getLogger("ringback")
 
-_SECONDS = click.FloatRange(min=0)
 # An address to listen on is not always one to connect to.
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 
 
-def _option(name: str, help_: str, **settings: Any) -> Callable[..., Any]:
-    """Return an option whose default is shown, and which the environment can set as RINGBACK_<NAME>."""
-    variable = "RINGBACK_" + name.removeprefix("--").replace("-", "_").upper()
-    settings.setdefault("show_default", "default" in settings)
-    return click.option(name, help=help_, envvar=variable, show_envvar=True, **settings)
-
-
-def _load(_: click.Context, param: click.Parameter, path: Path | None) -> list[WantedService]:
-    try:
-        return [] if path is None else load(path)
-    except ServicesFileError as fault:
-        raise click.BadParameter(f"\n{fault}", param=param) from None
-
-
 @click.command()
-@_option("--listen", "HOST:PORT; port 0 lets the system choose.", default=DEFAULT_LISTEN)
-@_option("--database", "sqlite:///FILE, or postgresql://… for many servers on one database", default=DEFAULT_DATABASE)
-@_option(
-    "--dialer",
-    "What places the calls; none leaves it to dialers of your own, over DialerService.",
-    type=click.Choice(DIALERS),
-    default="simulated",
-)
-@_option(
-    "--services",
-    "A services file to apply at the start.",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=_load,
-)
-@_option("--insecure", "Serve plain text on an address that other machines can reach.", is_flag=True)
-@_option("--simulated-ring", "Seconds that a simulated phone rings.", type=_SECONDS, default=0.5)
-@_option("--simulated-talk", "Seconds that a simulated conversation lasts.", type=_SECONDS, default=1.0)
-@_option("--keep-ended-days", "How long ended callbacks are kept.", type=float, default=30)
-@_option("--keep-events-hours", "How long changes can be resumed.", type=float, default=24)
-@_option(
-    "--log-level",
-    "The least that is told on stderr.",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-)
-def serve(services: list[WantedService], log_level: str, **options: Any) -> None:
-    """Serve until SIGTERM or Ctrl-C."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr)
+@config_option
+@setting_options
+def serve(config: str | None, **flags: str | bool | None) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    A setting is taken from its flag, or else from its environment variable, or else from the config file.
+    """
+    configuration = resolve(flags, config)
+    level = configuration["log_level"].upper()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level, stream=sys.stderr)
     try:
-        settings = _settings(**options)
-    except SettingError as fault:
-        raise click.UsageError(str(fault)) from None
-    try:
-        failed = _run(_serve(settings, services))
+        failed = _run(_serve(configuration.settings, configuration["services"]))
     except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except grpc.aio.AioRpcError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal.details()}") from None
     sys.exit(1 if failed else 0)
-
-
-def _settings(
-    *,
-    listen: str,
-    database: str,
-    dialer: str,
-    insecure: bool,
-    simulated_ring: float,
-    simulated_talk: float,
-    keep_ended_days: float,
-    keep_events_hours: float,
-) -> Settings:
-    return Settings(
-        listen=Listen.parse(listen),
-        database=parse_database(database),
-        dialer=dialer,
-        insecure=insecure,
-        simulated_ring=timedelta(seconds=simulated_ring),
-        simulated_talk=timedelta(seconds=simulated_talk),
-        retention=Retention(ended_callbacks=timedelta(days=keep_ended_days), events=timedelta(hours=keep_events_hours)),
-    )
 
 
 def _run(main: Coroutine[Any, Any, bool]) -> bool:
@@ -117,7 +57,7 @@ def _run(main: Coroutine[Any, Any, bool]) -> bool:
     return uvloop.run(main)
 
 
-async def _serve(settings: Settings, services: list[WantedService]) -> bool:
+async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
     """Serve until a signal comes. Return whether the server failed instead."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,7 +88,7 @@ def _collect_garbage_less_often() -> None:
     gc.set_threshold(10_000, 20, 10)
 
 
-async def _apply(services: list[WantedService], address: str) -> None:
+async def _apply(services: Sequence[WantedService], address: str) -> None:
     async with insecure_channel(address) as channel:
         stub = directory_service_pb2_grpc.DirectoryServiceStub(channel)
         async for applied in apply(stub, services):

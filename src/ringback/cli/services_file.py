@@ -12,24 +12,23 @@ reported with its line, before anything is done with it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import yaml
 from google.protobuf.duration_pb2 import Duration
 
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, Names, parse_span
-from ringback.cli.yaml_file import Place
+from ringback.cli.yaml_file import FaultyFileError, Place
 from ringback.v1 import directory_service_pb2 as pb
 
 _NEVER: tuple[tuple[str, str], ...] = ()
 _HOURS = re.compile(r"\s*(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)\s*")
 
 
-class ServicesFileError(Exception):
+class ServicesFileError(FaultyFileError):
     """A services file that cannot be used; `str()` lists all its faults, one on each line."""
 
 
@@ -40,42 +39,65 @@ class WantedService(NamedTuple):
     named: tuple[str, ...]
 
 
-def load(path: Path) -> list[WantedService]:
-    """Read a services file. Raise `ServicesFileError`."""
+# Returns the faults that a service has as a whole: the name of a setting, and what is wrong with it.
+Check: TypeAlias = Callable[[pb.Service], Iterable[tuple[str, str]]]
+
+
+def load(path: Path, check: Check | None = None) -> list[WantedService]:
+    """Read a services file, and check each service that can be read. Raise `ServicesFileError`."""
     try:
-        return parse(path.read_text(encoding="utf-8"), path.name)
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ServicesFileError(f"{path}: {fault}") from None
+        return _read_root(Place.load(path), check)
+    except FaultyFileError as fault:
+        raise ServicesFileError(fault.faults) from None
 
 
 def parse(text: str, file: str) -> list[WantedService]:
     """Read the text of a services file; its faults name `file`. Raise `ServicesFileError`."""
     try:
-        root = Place.root(text, file)
-    except yaml.YAMLError as fault:
-        raise ServicesFileError(f"{file}: {fault}") from None
+        return _read_root(Place.root(text, file), None)
+    except FaultyFileError as fault:
+        raise ServicesFileError(fault.faults) from None
+
+
+def _read_root(root: Place | None, check: Check | None) -> list[WantedService]:
     if root is None:
         return []
-    wanted = [_read_service(place) for place in root.items()]
+    wanted = read_services(root, check)
     if root.faults:
-        raise ServicesFileError("\n".join(root.faults))
+        raise FaultyFileError(root.faults)
     return wanted
 
 
-def _read_service(place: Place) -> WantedService:
-    settings = _read_settings(place, _SETTINGS)
-    if not settings.keys() & {"service_id", "sip_address"}:
+def read_services(place: Place, check: Check | None = None) -> list[WantedService]:
+    """Read a list of services that stands in a file; its faults are added to those of the place."""
+    return [_read_service(item, check) for item in place.items()]
+
+
+def _read_service(place: Place, check: Check | None) -> WantedService:
+    entries = list(place.entries())
+    places, settings = dict(entries), _read_settings(entries, _SETTINGS)
+    if not places.keys() & {"service_id", "sip_address"}:
         place.fail("needs a sip_address or a service_id")
-    return WantedService(pb.Service(**settings), tuple(settings))
+    service = pb.Service(**settings)
+    for field, fault in check(service) if check else ():
+        name = re.split(r"[.[]", field)[0]
+        places.get(name, place).fail(fault if field in places else f"{field}: {fault}")
+    return WantedService(service, tuple(settings))
 
 
-def _read_settings(place: Place, readers: Mapping[str, Callable[[Place], Any]]) -> dict[str, Any]:
+def _read_settings(
+    entries: Iterable[tuple[str, Place]], readers: Mapping[str, Callable[[Place], Any]]
+) -> dict[str, Any]:
+    """Read the settings that have no faults of their own."""
     settings = {}
-    for name, value in place.entries():
+    for name, value in entries:
+        before = len(value.faults)
         if reader := readers.get(name):
-            settings[name] = reader(value)
+            read = reader(value)
+            if len(value.faults) == before:
+                settings[name] = read
         else:
-            value.fail(f"unknown; there are {', '.join(readers)}")
+            value.fail_as_unknown(name, readers)
     return settings
 
 
@@ -157,7 +179,7 @@ def _retry_rules(place: Place) -> list[pb.RetryRule]:
 
 
 def _retry_rule(name: str, place: Place) -> pb.RetryRule:
-    settings = _read_settings(place, _RETRY_SETTINGS)
+    settings = _read_settings(place.entries(), _RETRY_SETTINGS)
     try:
         return pb.RetryRule(outcome=OUTCOMES.parse(name), **settings)
     except ValueError as fault:

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from rich.console import Console
 
+from ringback.cli.connection import DEFAULT_TIMEOUT_S, options_after_command
 from ringback.client import insecure_channel, reason_of, violations_of
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceAsyncStub
     from ringback.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
 
-DEFAULT_SERVER = "127.0.0.1:50051"
-DEFAULT_TIMEOUT_S = 10.0
 # What is piped is not cut to the width of a screen.
 _PIPE_WIDTH = 1000
 
@@ -90,32 +89,7 @@ def open_console() -> Console:
 def client_command(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Make a click callback of a coroutine that takes a `Session` first."""
 
-    @click.option(
-        "--server",
-        envvar="RINGBACK_SERVER",
-        metavar="HOST:PORT",
-        default=DEFAULT_SERVER,
-        show_default=True,
-        show_envvar=True,
-        help="The server to talk to.",
-    )
-    @click.option(
-        "--timeout",
-        envvar="RINGBACK_TIMEOUT",
-        type=click.FloatRange(min=0, min_open=True),
-        default=DEFAULT_TIMEOUT_S,
-        show_default=True,
-        show_envvar=True,
-        help="How many seconds to wait for an answer.",
-    )
-    @click.option(
-        "--json",
-        "as_json",
-        envvar="RINGBACK_JSON",
-        is_flag=True,
-        show_envvar=True,
-        help="Print JSON, one object per line.",
-    )
+    @options_after_command
     @functools.wraps(command)
     def run(*, server: str, timeout: float, as_json: bool, **options: Any) -> None:
         async def connected() -> None:

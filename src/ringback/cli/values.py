@@ -1,7 +1,9 @@
 """Values as they are written on the command line and in services files, and as they are on the wire."""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -16,6 +18,11 @@ _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MAX_SPAN_S = 10 * 366 * 86400
 _SPAN_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
 _SPAN = re.compile(rf"(?:{_SPAN_PART.pattern})+")
+
+_SWITCH: Mapping[str, bool] = MappingProxyType(
+    dict.fromkeys(("true", "yes", "on", "1", "t", "y"), True)
+    | dict.fromkeys(("false", "no", "off", "0", "f", "n"), False)
+)
 
 _Number = TypeVar("_Number", bound=int)
 
@@ -42,6 +49,14 @@ def parse_span(text: str) -> timedelta:
     if length_s > _MAX_SPAN_S:
         raise ValueError(f"{text} is longer than ten years")
     return timedelta(seconds=length_s)
+
+
+def parse_switch(text: str) -> bool:
+    """Read yes or no, in one of the forms that YAML and environments have. Raise `ValueError`."""
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError(f"{text!r} is neither true nor false") from None
 
 
 def format_span(span: timedelta) -> str:
@@ -114,8 +129,11 @@ class Names(Generic[_Number]):
         """Return the name of a value; of one that is newer than this program, its number."""
         return self._names.get(number, str(number)) if number else ""
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
     def __str__(self) -> str:
-        return ", ".join(self._numbers)
+        return ", ".join(self)
 
 
 def _name(key: str, prefix: str) -> str:

@@ -1,19 +1,31 @@
 """A YAML file, read so that every fault in it is found, and reported with its line and path."""
 
-from collections.abc import Callable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import yaml
 
-from ringback.cli.values import parse_whole
+from ringback.cli.values import parse_switch, parse_whole
 
 _T = TypeVar("_T")
 
-_SWITCH: Mapping[str, bool] = MappingProxyType(
-    {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-)
+_NULL: Final = "tag:yaml.org,2002:null"
+_MAX_BYTES: Final = 4 * 1024 * 1024
+# Twice as deep as any setting, and far from the depth at which Python gives up.
+_MAX_DEPTH: Final = 20
+# A fault that repeats a value must fit on a line.
+_MAX_FAULT: Final = 500
+
+
+class FaultyFileError(Exception):
+    """A file that cannot be used; `str()` lists all its faults, one on each line."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +39,45 @@ class Place:
     faults: list[str]
 
     @classmethod
+    def load(cls, path: Path) -> "Place | None":
+        """Return the root of a file, None if that is empty. Raise `FaultyFileError`."""
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+        except (OSError, ValueError) as fault:  # a ValueError for a name with a NUL
+            raise FaultyFileError([f"{path}: {getattr(fault, 'strerror', None) or fault}"]) from None
+        if len(content) > _MAX_BYTES:
+            raise FaultyFileError([f"{path}: is larger than {_MAX_BYTES // 1024**2} MiB"])
+        try:
+            return cls.root(content.decode("utf-8-sig"), str(path))
+        except UnicodeDecodeError as fault:
+            line = content.count(b"\n", 0, fault.start) + 1
+            raise FaultyFileError([f"{path}:{line}: is not in UTF-8"]) from None
+
+    @classmethod
     def root(cls, text: str, file: str) -> "Place | None":
-        """Return the root of a file, None if that is empty. Raise `yaml.YAMLError`."""
+        """Return the root of a text, None if that is empty. Raise `FaultyFileError`."""
         # The nodes and not their values: nodes know their lines, and 18:00 is not yet the number 1080.
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return cls(node=node, path="", line=1, file=file, faults=[]) if node else None
+        try:
+            node = _Loader(text).get_single_node()
+        except yaml.YAMLError as fault:
+            raise FaultyFileError([_in_one_line(fault, text, file)]) from None
+        return cls(node=node, path="", line=node.start_mark.line + 1, file=file, faults=[]) if node else None
 
     def fail(self, fault: str) -> None:
         where = f"{self.path}: " if self.path else ""
-        self.faults.append(f"{self.file}:{self.line}: {where}{fault}")
+        self.faults.append(f"{self.file}:{self.line}: {where}{shortened(fault)}")
+
+    def fail_as_unknown(self, name: str, known: Iterable[str]) -> None:
+        """Add a fault for a key that is none of those known, with the one that is probably meant."""
+        names = list(known)
+        written, near = name.replace("-", "_"), difflib.get_close_matches(name.lower(), names, n=1)
+        if written in names:
+            self.fail(f"is written {written}, with _ and not -")
+        elif near:
+            self.fail(f"unknown; is {near[0]} meant?")
+        else:
+            self.fail(f"unknown; there are {', '.join(names)}")
 
     def _at(self, node: yaml.Node, path: str, line_of: yaml.Node) -> "Place":
         # Marks count lines from 0, editors from 1.
@@ -48,8 +90,12 @@ class Place:
             return
         seen = set()
         for key, value in self.node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._at(key, self.path, line_of=key).fail("a key must be a single word")
+                continue
             name = str(key.value)
-            place = self._at(value, f"{self.path}.{name}".removeprefix("."), line_of=key)
+            shown = name if name.isprintable() and name else repr(name)
+            place = self._at(value, f"{self.path}.{shown}".removeprefix("."), line_of=key)
             if name in seen:
                 place.fail("is here twice")
             seen.add(name)
@@ -65,16 +111,25 @@ class Place:
     def is_list(self) -> bool:
         return isinstance(self.node, yaml.SequenceNode)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands here, or an empty text."""
+        return isinstance(self.node, yaml.ScalarNode) and (self.node.tag == _NULL or not self.node.value)
+
     def read(self, parse: Callable[[str], _T], otherwise: _T) -> _T:
         """Parse a single value with a function that raises `ValueError` for a text that it cannot parse."""
         if not isinstance(self.node, yaml.ScalarNode):
             self.fail("must be a single value")
             return otherwise
+        text = str(self.node.value)
         try:
-            return parse(str(self.node.value))
+            text.encode()
+            return parse(text)
+        except UnicodeEncodeError:
+            self.fail("has half of a character (a surrogate)")
         except ValueError as fault:
             self.fail(str(fault))
-            return otherwise
+        return otherwise
 
     def text(self) -> str:
         return self.read(str, "")
@@ -83,11 +138,43 @@ class Place:
         return self.read(parse_whole, 0)
 
     def switch(self) -> bool:
-        return self.read(_parse_switch, otherwise=False)
+        return self.read(parse_switch, otherwise=False)
 
 
-def _parse_switch(text: str) -> bool:
-    try:
-        return _SWITCH[text.lower()]
-    except KeyError:
-        raise ValueError(f"{text!r} is neither true nor false") from None
+def shortened(fault: str) -> str:
+    """Return the text of a fault; when it repeats a value that is too long, its beginning."""
+    return fault if len(fault) <= _MAX_FAULT else f"{fault[:_MAX_FAULT]}…"
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that refuses what makes a short file stand for a large one, and what nests without end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "anchor", None) is not None:
+            raise yaml.MarkedYAMLError(
+                problem="anchors (&) and aliases (*) are not taken", problem_mark=event.start_mark
+            )
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise yaml.MarkedYAMLError(problem=f"tags ({tag}) are not taken", problem_mark=event.start_mark)
+        if self._depth == _MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="is nested too deep", problem_mark=event.start_mark)
+        self._depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def _in_one_line(fault: yaml.YAMLError, text: str, file: str) -> str:
+    if isinstance(fault, yaml.reader.ReaderError):
+        line = text.count("\n", 0, fault.position) + 1
+        return f"{file}:{line}: the character U+{fault.character:04X} is not allowed"
+    if isinstance(fault, yaml.MarkedYAMLError) and (mark := fault.problem_mark or fault.context_mark):
+        # "expected a single document in the stream", "but found another document"
+        problem = f"{fault.context} {fault.problem}" if str(fault.problem).startswith("but ") else fault.problem
+        return f"{file}:{mark.line + 1}: {problem or fault.context}"
+    return f"{file}: {' '.join(str(fault).split())}"

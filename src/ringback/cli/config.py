@@ -1,0 +1,81 @@
+"""`ringback config`: the settings of `ringback serve`, checked and shown without starting anything."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from ringback.cli.connection import StrictGroup, json_option
+from ringback.cli.session import open_console
+from ringback.cli.settings.flags import config_option, setting_options
+from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, GivenValue, resolve
+from ringback.cli.settings.table import SETTINGS
+from ringback.cli.tables import plain_table
+
+_USUAL_FILE: Final = "ringback.yaml"
+
+
+@click.group(cls=StrictGroup)
+def config() -> None:
+    """The settings of `ringback serve`, without starting it."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(), default=None, required=False)
+@setting_options
+def check(file: str | None, **flags: str | bool | None) -> None:
+    """Check the config file FILE, with the services in it, and what flags and environment say besides.
+
+    All faults are printed, each on a line with its place. Without FILE, the file of RINGBACK_CONFIG is checked, or else
+    ringback.yaml.
+    """
+    path = file or os.environ.get(CONFIG_VARIABLE) or _USUAL_FILE
+    services = len(resolve(flags, path)["services"])
+    click.echo(f"{path}: no faults, {services} {'service' if services == 1 else 'services'}")
+
+
+@config.command()
+@config_option
+@setting_options
+@json_option
+def show(config: str | None, *, as_json: bool, **flags: str | bool | None) -> None:
+    """Show each setting, its value, and what it comes from. What is secret is hidden."""
+    configuration = resolve(flags, config)
+    if as_json:
+        click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=False))
+        return
+    table = plain_table("setting", "value", "from")
+    for name, shown in _objects(configuration):
+        table.add_row(name, _in_words(shown), " ".join(filter(None, (shown["from"], shown.get("where")))))
+    open_console().print(table)
+
+
+def _objects(configuration: Configuration) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield "config", {"value": configuration.file.value} | _source(configuration.file)
+    for name, setting in SETTINGS.items():
+        resolved = configuration.resolved[name]
+        shown: dict[str, Any] = {"value": setting.kind.show(resolved.value)}
+        if setting.kind.unit:
+            shown["unit"] = setting.kind.unit
+        yield name, shown | _source(resolved)
+
+
+def _source(resolved: GivenValue) -> dict[str, str]:
+    kind, where = resolved.source
+    return {"from": kind, "where": where} if where else {"from": kind}
+
+
+def _in_words(shown: dict[str, Any]) -> str:
+    match shown["value"]:
+        case bool(switch):
+            return "yes" if switch else "no"
+        case float(number):
+            return f"{number:g} {shown['unit']}"
+        case list(several):
+            return ", ".join(several)
+        case None:
+            return ""
+        case value:
+            return str(value)

@@ -1,0 +1,104 @@
+"""The options of all commands that talk to a server, which may stand before the command as well as after it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+DEFAULT_SERVER: Final = "127.0.0.1:50051"
+DEFAULT_TIMEOUT_S: Final = 10.0
+
+
+class _AfterCommand(click.Option):
+    """An option that takes its value from before the command, unless it is given after it."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        value, source = super().consume_value(ctx, opts)
+        root, name = ctx.find_root(), self.name or ""
+        if source is not ParameterSource.COMMANDLINE and _is_given(root, name):
+            return root.params[name], ParameterSource.COMMANDLINE
+        return value, source
+
+
+_TIMEOUT: Final = click.FloatRange(min=0, min_open=True)
+
+_AFTER: Final = (
+    click.option(
+        "--server",
+        cls=_AfterCommand,
+        envvar="RINGBACK_SERVER",
+        metavar="HOST:PORT",
+        default=DEFAULT_SERVER,
+        show_default=True,
+        show_envvar=True,
+        help="The server to talk to.",
+    ),
+    click.option(
+        "--timeout",
+        cls=_AfterCommand,
+        envvar="RINGBACK_TIMEOUT",
+        type=_TIMEOUT,
+        default=DEFAULT_TIMEOUT_S,
+        show_default=True,
+        show_envvar=True,
+        help="How many seconds to wait for an answer.",
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        cls=_AfterCommand,
+        envvar="RINGBACK_JSON",
+        is_flag=True,
+        show_envvar=True,
+        help="Print JSON, one object per line.",
+    ),
+)
+json_option: Final = _AFTER[2]
+
+# Their variables are read after the command: one that talks to no server does not depend on them.
+_BEFORE: Final = (
+    click.option("--server", metavar="HOST:PORT", allow_from_autoenv=False, help="As after the command."),
+    click.option("--timeout", type=_TIMEOUT, metavar="FLOAT", allow_from_autoenv=False, help="As after the command."),
+    click.option("--json", "as_json", is_flag=True, allow_from_autoenv=False, help="As after the command."),
+)
+
+
+def options_after_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _with(_AFTER, command)
+
+
+def options_before_command(group: Callable[..., Any]) -> Callable[..., Any]:
+    return _with(_BEFORE, group)
+
+
+def _with(options: Iterable[Callable[..., Any]], function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed([*options]):
+        function = option(function)
+    return function
+
+
+class StrictGroup(click.Group):
+    """A group that refuses an option before a command that does not have it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            root = ctx.find_root()
+            for option in root.command.params:
+                if _is_given(root, option.name or "") and not _takes(ctx, command, option.name or ""):
+                    raise click.UsageError(f"{name} takes no {option.opts[0]}", ctx)
+        return name, command, rest
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _takes(ctx: click.Context, command: click.Command, name: str) -> bool:
+    if isinstance(command, click.Group):
+        inner = [command.get_command(ctx, each) for each in command.list_commands(ctx)]
+        return any(_takes(ctx, each, name) for each in inner if each is not None)
+    return any(isinstance(option, _AfterCommand) and option.name == name for option in command.params)

@@ -1,0 +1,160 @@
+"""Where the value of each setting comes from: its flag, its environment variable, the config file, or its default."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal, NamedTuple
+
+import click
+
+from ringback.cli.settings.table import SETTINGS, Setting, of_server
+from ringback.cli.yaml_file import FaultyFileError, Place, shortened
+from ringback.config import DEFAULT_LISTEN, SettingError, Settings
+
+CONFIG_FLAG: Final = "--config"
+CONFIG_VARIABLE: Final = "RINGBACK_CONFIG"
+# A path on the command line or in the environment starts here.
+_HERE: Final = Path()
+
+
+class Source(NamedTuple):
+    """What gives a setting its value; `where` is the flag, the variable, or FILE:LINE."""
+
+    kind: Literal["flag", "environment", "file", "default"]
+    where: str
+
+
+_DEFAULT: Final = Source("default", "")
+
+
+class GivenValue(NamedTuple):
+    """The value of a setting, and its source."""
+
+    value: Any
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All settings, what the server takes of them, and the path of the config file, None when there is none."""
+
+    resolved: Mapping[str, GivenValue]
+    settings: Settings
+    file: GivenValue
+
+    def __getitem__(self, name: str) -> Any:
+        return self.resolved[name].value
+
+
+class BadSettings(click.ClickException):
+    """Settings that cannot be used: all their faults, one on each line. Exit code 2."""
+
+    exit_code = 2
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, err=True)
+
+
+def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Configuration:
+    """Return all settings: of each the first of flag, environment, file and default that gives it.
+
+    `config` is the path of the file; without it, the environment may name one. Raise `BadSettings`, with all faults
+    of all sources.
+    """
+    faults: list[str] = []
+    file = _first_path(config)
+    in_file = {} if file.value is None else _read_file(Path(file.value), faults)
+    if in_file is None:
+        raise BadSettings(faults)
+    resolved = {name: _first(setting, flags.get(name), in_file, faults) for name, setting in SETTINGS.items()}
+    settings = _of_server(resolved, faults)
+    if settings is None or faults:
+        raise BadSettings(faults)
+    return Configuration({name: each for name, each in resolved.items() if each is not None}, settings, file)
+
+
+def _first_path(config: str | None) -> GivenValue:
+    if config is not None:
+        return GivenValue(config, Source("flag", CONFIG_FLAG))
+    if variable := os.environ.get(CONFIG_VARIABLE):
+        return GivenValue(variable, Source("environment", CONFIG_VARIABLE))
+    return GivenValue(None, _DEFAULT)
+
+
+def _first(
+    setting: Setting, flag: str | bool | None, in_file: Mapping[str, GivenValue | None], faults: list[str]
+) -> GivenValue | None:
+    """Return what the first source gives; None where that is a fault."""
+    if flag is not None:
+        return _parsed(setting, str(flag), Source("flag", setting.flag), faults)
+    # An empty variable is one that is not set, as for all other commands.
+    if variable := os.environ.get(setting.variable):
+        return _parsed(setting, variable, Source("environment", setting.variable), faults)
+    return in_file[setting.name] if setting.name in in_file else _default(setting)
+
+
+def _default(setting: Setting) -> GivenValue:
+    return GivenValue(() if setting.default is None else setting.parse(setting.default, _HERE), _DEFAULT)
+
+
+def _of_server(resolved: Mapping[str, GivenValue | None], faults: list[str]) -> Settings | None:
+    """Return what the server takes. Add the fault of settings that do not go together, if each of them is right."""
+    values = {name: (resolved[name] or _default(setting)).value for name, setting in SETTINGS.items()}
+    try:
+        return of_server(values)
+    except SettingError as fault:
+        involved = [resolved[name] for name in fault.settings]
+        if None not in involved:
+            where = next((each.source.where for each in involved if each), "")
+            named = "" if where.startswith("--") else fault.settings[0]
+            faults.append(": ".join(part for part in (where, named, str(fault)) if part))
+        return None
+
+
+def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> GivenValue | None:
+    try:
+        return GivenValue(setting.parse(text, _HERE), source)
+    except ValueError as fault:
+        faults.append(f"{source.where}: {shortened(str(fault))}")
+    except FaultyFileError as fault:
+        faults.extend(fault.faults)
+    return None
+
+
+# --- The file ------------------------------------------------------------------------------------------------
+
+
+def _read_file(path: Path, faults: list[str]) -> dict[str, GivenValue | None] | None:
+    """Return what the file gives, with None for each fault in it; None when it is no such file at all."""
+    try:
+        root = Place.load(path)
+    except FaultyFileError as fault:
+        faults.extend(fault.faults)
+        return None
+    if root is None:
+        faults.append(f"{path}:1: is empty; settings are expected, such as listen: {DEFAULT_LISTEN}")
+        return None
+    found: dict[str, GivenValue | None] = {}
+    for name, place in root.entries():
+        if setting := SETTINGS.get(name):
+            before = len(root.faults)
+            value = GivenValue(_read(setting, place, path.parent), Source("file", f"{path}:{place.line}"))
+            found[name] = value if len(root.faults) == before else None
+        else:
+            place.fail_as_unknown(name, SETTINGS)
+    faults.extend(root.faults)
+    return found
+
+
+def _read(setting: Setting, place: Place, folder: Path) -> Any:
+    """Read the value of a setting. A relative path in a file starts at the folder of the file."""
+    if place.is_empty:
+        place.fail("is empty; leave it out for its default")
+        return None
+    if setting.kind.read is not None:
+        return setting.kind.read(place, folder)
+    return place.read(lambda text: setting.parse(text, folder), None)

@@ -1,0 +1,100 @@
+"""The table of all settings of `ringback serve`. A new setting is one row here, and one line in `of_server`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, SWITCH, Kind, choice, length
+from ringback.cli.settings.services import SERVICES
+from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
+from ringback.ports.values import Retention
+
+_NONE: Final = timedelta(0)
+_TEN_YEARS: Final = timedelta(days=3660)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key in a file, and from that its flag and its environment variable."""
+
+    name: str
+    kind: Kind
+    # As it would be written; None for a setting that has no value unless one is given.
+    default: str | None
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return "RINGBACK_" + self.name.upper()
+
+    def parse(self, text: str, folder: Path) -> Any:
+        """Parse a value; a relative path in it starts at the folder. Raise `ValueError` or `FaultyFileError`."""
+        if not text:
+            raise ValueError("is empty")
+        return self.kind.parse(text, folder)
+
+
+_ROWS: Final = (
+    Setting("listen", ADDRESS, DEFAULT_LISTEN, "The address to serve on; port 0 lets the system choose."),
+    Setting(
+        "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
+    ),
+    Setting(
+        "dialer",
+        choice(*DIALERS),
+        "simulated",
+        "What places the calls; none leaves it to dialers of your own, over DialerService.",
+    ),
+    Setting(
+        "services", SERVICES, None, "A services file to apply at the start; in a config file also the list itself."
+    ),
+    Setting("insecure", SWITCH, "no", "Serve plain text on an address that other machines can reach."),
+    Setting(
+        "simulated_ring",
+        length("s", least=_NONE, most=timedelta(days=1)),
+        "0.5",
+        "How long a simulated phone rings.",
+    ),
+    Setting(
+        "simulated_talk",
+        length("s", least=_NONE, most=timedelta(days=1)),
+        "1",
+        "How long a simulated conversation lasts.",
+    ),
+    Setting(
+        "keep_ended_days", length("d", least=MIN_RETENTION, most=_TEN_YEARS), "30", "How long ended callbacks are kept."
+    ),
+    Setting(
+        "keep_events_hours", length("h", least=MIN_RETENTION, most=_TEN_YEARS), "24", "How long changes can be resumed."
+    ),
+    Setting(
+        "lame_duck",
+        length("s", least=_NONE, most=timedelta(minutes=1)),
+        "0.5",
+        "How long a server that stops still refuses calls with a reason; its health is NOT_SERVING meanwhile.",
+    ),
+    Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is told on stderr."),
+)
+
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _ROWS})
+
+
+def of_server(values: Mapping[str, Any]) -> Settings:
+    """Return what the server itself takes of the values. Raise `SettingError`."""
+    return Settings(
+        listen=values["listen"],
+        database=values["database"],
+        dialer=values["dialer"],
+        insecure=values["insecure"],
+        simulated_ring=values["simulated_ring"],
+        simulated_talk=values["simulated_talk"],
+        retention=Retention(ended_callbacks=values["keep_ended_days"], events=values["keep_events_hours"]),
+        lame_duck=values["lame_duck"],
+    )

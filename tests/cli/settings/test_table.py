@@ -1,0 +1,104 @@
+"""The table of settings: what each takes and refuses, and that nothing else than a refusal comes out."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.cli.settings.table import SETTINGS, of_server
+from ringback.cli.yaml_file import FaultyFileError
+from ringback.config import Listen, Settings
+from ringback.ports.location import PostgresUrl
+from ringback.ports.values import Retention
+
+HERE = Path()
+TAKEN: Mapping[str, list[tuple[str, Any]]] = {
+    "listen": [("h:0", Listen("h", 0)), ("[::1]:65535", Listen("[::1]", 65535))],
+    "database": [
+        ("sqlite:///a.db", Path("a.db")),
+        ("sqlite:////a.db", Path("/a.db")),
+        ("postgresql://h/db", PostgresUrl("postgresql://h/db")),
+    ],
+    "dialer": [("none", "none"), ("simulated", "simulated")],
+    "services": [("/dev/null", [])],
+    "insecure": [("yes", True), ("TRUE", True), ("1", True), ("off", False), ("0", False), ("No", False)],
+    "simulated_ring": [("0", timedelta(0)), (".5", timedelta(seconds=0.5)), ("250ms", timedelta(seconds=0.25))],
+    "simulated_talk": [("600", timedelta(minutes=10)), ("1h30m", timedelta(minutes=90)), ("1d", timedelta(days=1))],
+    "keep_ended_days": [("0.5", timedelta(hours=12)), ("4w", timedelta(days=28)), ("3660", timedelta(days=3660))],
+    "keep_events_hours": [("1", timedelta(hours=1)), ("7d", timedelta(days=7))],
+    "lame_duck": [("0", timedelta(0)), ("60", timedelta(minutes=1))],
+    "log_level": [("debug", "debug"), ("error", "error")],
+}
+NO_LENGTHS = ["nan", "inf", "-inf", "-1", "+1", "1e3", "1_0", "0x1", "1:30", "٣", "1 s", "s", "1y", "9" * 5000]
+REFUSED: Mapping[str, list[str]] = {
+    "listen": ["50051", "h:", ":1", "h:65536", "h:-1", "h:٣", "h:" + "1" * 5000],
+    "database": ["a.db", "sqlite:", "sqlite:///", "mysql://h/db"],
+    "dialer": ["None", "sip", "simulated "],
+    "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
+    "insecure": ["maybe", "2", "yes please"],
+    "simulated_ring": [*NO_LENGTHS, "86401", "25h"],
+    "simulated_talk": [*NO_LENGTHS, "86401", "25h"],
+    "keep_ended_days": [*NO_LENGTHS, "0", "59m", "3661"],
+    "keep_events_hours": [*NO_LENGTHS, "0.9", "999999"],
+    "lame_duck": [*NO_LENGTHS, "61", "2m"],
+    "log_level": ["INFO", "trace"],
+}
+
+
+def test_each_setting_is_tested() -> None:
+    assert SETTINGS.keys() == TAKEN.keys() == REFUSED.keys()
+
+
+@pytest.mark.parametrize(("name", "text", "value"), [(name, *pair) for name, pairs in TAKEN.items() for pair in pairs])
+def test_what_is_taken(name: str, text: str, value: Any) -> None:
+    assert SETTINGS[name].parse(text, HERE) == value
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in REFUSED.items() for text in ["", *texts]])
+def test_what_is_refused(name: str, text: str) -> None:
+    with pytest.raises((ValueError, FaultyFileError)) as caught:
+        SETTINGS[name].parse(text, HERE)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@given(st.sampled_from([*SETTINGS]), st.text() | st.floats().map(str) | st.integers().map(str))
+def test_any_text_is_taken_or_refused(name: str, text: str) -> None:
+    setting = SETTINGS[name]
+    try:
+        value = setting.parse(text, HERE)
+    except (ValueError, FaultyFileError):
+        return
+    assert setting.kind.show(value) is not None
+
+
+def test_the_defaults_are_those_of_the_server() -> None:
+    """The table says them for the help and the manual; tests and benchmarks start servers without it."""
+    values = {name: setting.parse(setting.default, HERE) for name, setting in SETTINGS.items() if setting.default}
+    assert of_server(values) == Settings()
+
+
+def test_what_the_server_takes() -> None:
+    """Each setting reaches the server, under its own name."""
+    values = {name: SETTINGS[name].parse(pairs[0][0], HERE) for name, pairs in TAKEN.items()}
+    assert of_server(values) == Settings(
+        listen=Listen("h", 0),
+        database=Path("a.db"),
+        dialer="none",
+        insecure=True,
+        simulated_ring=timedelta(0),
+        simulated_talk=timedelta(minutes=10),
+        retention=Retention(ended_callbacks=timedelta(hours=12), events=timedelta(hours=1)),
+        lame_duck=timedelta(0),
+    )
+
+
+def test_a_relative_path_starts_at_the_folder_of_its_file() -> None:
+    folder = Path("/etc/ringback")
+    assert SETTINGS["database"].parse("sqlite:///a.db", folder) == folder / "a.db"
+    assert SETTINGS["database"].parse("sqlite:////a.db", folder) == Path("/a.db")
+    with pytest.raises(FaultyFileError, match=r"^/etc/ringback/none\.yaml: No such file"):
+        SETTINGS["services"].parse("none.yaml", folder)
