@@ -398,3 +398,15 @@ async def test_a_national_number_of_several_regions_or_none_is_refused(api: Api)
     await api.add_service("sip:german@cc.example", default_region="DE")
     assert (await refused(api.list_all(dial_target="tel:0785556677"))).fields == ("filter.dial_target",)
     assert await api.list_all(dial_target="tel:0785556677", service_ids=[swiss]) == []
+
+
+@pytest.mark.parametrize("region", ["DE", ""])
+async def test_a_national_number_stays_what_it_was_when_the_region_changes(api: Api, region: str) -> None:
+    await update_service(api, default_region="CH")
+    callback = await api.create("tel:0785556677", alternative_target="sip:x@b.example", due_date=from_now(hours=1))
+    await update_service(api, default_region=region)
+    replaced = await update(api, callback, alternative_target="sip:y@b.example", description="an agent's note")
+    updated = await update(api, replaced, alternative_target=None)
+    assert (updated.dial_target, updated.callback_request.target) == ("tel:+41785556677", "tel:0785556677")
+    again = await update(api, updated, alternative_target="sip:z@b.example")
+    assert (await update(api, again, alternative_target=None)).dial_target == "tel:+41785556677"

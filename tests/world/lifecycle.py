@@ -74,6 +74,7 @@ def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str,
         return {
             "request": replace(callback.request, priority=Priority.HIGH),
             "dial_target": callback.dial_target,
+            "replaced_target": "",
             "max_attempts": callback.max_attempts,
             "due_date": at + HOUR,
             "ready_time": at + HOUR,

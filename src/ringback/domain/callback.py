@@ -77,6 +77,9 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     first_request: CallbackRequest | None = None
     request_id: str = ""
     dial_target: str
+    # The canonical form of the request's target while its alternative target is dialled instead; "" otherwise. Kept,
+    # since a national number is one of the region that the service had when it was given.
+    replaced_target: str = ""
     max_attempts: int
     state: State
     revision: int = written(1)

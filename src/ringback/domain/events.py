@@ -31,6 +31,7 @@ class Replanned(Event, frozen=True, kw_only=True, gc=False):
 
     request: CallbackRequest
     dial_target: str
+    replaced_target: str
     max_attempts: int
     due_date: datetime
     ready_time: datetime

@@ -105,6 +105,7 @@ def _replan(callback: Callback, event: Replanned) -> Callback:
         request=event.request,
         first_request=callback.sent_request,
         dial_target=event.dial_target,
+        replaced_target=event.replaced_target,
         max_attempts=event.max_attempts,
         due_date=event.due_date,
         ready_time=event.ready_time,

@@ -10,7 +10,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest, CheckedRequest
 from ringback.domain.retry import least_delay
 from ringback.domain.service import Service
-from ringback.domain.target import Target
+from ringback.domain.target import InvalidTarget, Target
 from ringback.domain.update import RequestUpdate
 
 
@@ -29,6 +29,7 @@ def plan(
         request=request,
         request_id=request_id,
         dial_target=checked.target.uri,
+        replaced_target="" if checked.replaced is None else checked.replaced.uri,
         max_attempts=_max_attempts(request, service),
         state=State.QUEUED if is_due else State.SCHEDULED,
         create_time=now,
@@ -62,6 +63,7 @@ def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: 
         max_attempts = _max_attempts(request, service)
         if max_attempts <= len(callback.attempts):
             faults.add("max_retries", f"is less than the number of attempts made: {len(callback.attempts)}")
+    dial_target, replaced_target = _targets(callback, update, service, faults)
     faults.refuse()
     opening = callback.next_attempt_time
     keeps_place = "due_date" not in update.names and ready == callback.ready_time
@@ -71,7 +73,8 @@ def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: 
     return Replanned(
         at=now,
         request=request,
-        dial_target=_dial_target(callback, request, update, service),
+        dial_target=dial_target,
+        replaced_target=replaced_target,
         max_attempts=max_attempts,
         due_date=due,
         ready_time=ready,
@@ -105,10 +108,27 @@ def _add_late_attempt(names: Collection[str], ready: datetime, expire: datetime,
     faults.add(name, f"takes the next attempt to {ready.isoformat()}, not before the expire_time {expire.isoformat()}")
 
 
-def _dial_target(callback: Callback, request: CallbackRequest, update: RequestUpdate, service: Service) -> str:
+def _targets(callback: Callback, update: RequestUpdate, service: Service, faults: Faults) -> tuple[str, str]:
+    """Return what is dialled, and the target that it replaces or ""."""
     if not update.changes_target:
+        return callback.dial_target, callback.replaced_target
+    given, region = update.request, service.default_region
+    target = Target.parse(given.target, region).uri if "target" in update.names else _own_target(callback, faults)
+    if not given.alternative_target or "alternative_target" not in update.names:
+        return target, ""
+    return Target.parse(given.alternative_target, region).uri, target
+
+
+def _own_target(callback: Callback, faults: Faults) -> str:
+    """Return the canonical form of the callback's target, whatever is dialled instead of it."""
+    if not callback.request.alternative_target:
         return callback.dial_target
-    return Target.parse(request.alternative_target or request.target, service.default_region).uri
+    try:
+        # Version 0.1 did not keep it, and took no national numbers.
+        return callback.replaced_target or Target.parse(callback.request.target).uri
+    except InvalidTarget as refusal:
+        faults.add("target", f"{refusal}: give another one, too")
+        return ""
 
 
 def _max_attempts(request: CallbackRequest, service: Service) -> int:

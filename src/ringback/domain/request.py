@@ -96,6 +96,7 @@ class CheckedRequest(Struct, frozen=True, kw_only=True):
     service: ServiceName
     # What is dialled: the alternative target replaces the target, it is not a fall-back.
     target: Target
+    replaced: Target | None = None
 
 
 def check(
@@ -116,7 +117,7 @@ def check(
     chosen = alternative or target
     if faults.violations or chosen is None or service is None:
         return None
-    return CheckedRequest(request=request, service=service, target=chosen)
+    return CheckedRequest(request=request, service=service, target=chosen, replaced=target if alternative else None)
 
 
 def check_field(name: str, request: CallbackRequest, now: datetime, faults: Faults) -> None:
