@@ -112,7 +112,8 @@ def check(
     target = read_target(request.target, "target", faults, region)
     alternative = read_target(request.alternative_target, "alternative_target", faults, region)
     for name in _RULES:
-        if name != "service" or service is None:
+        # The service is no single field: it has faults when it could not be read.
+        if name in _REQUIRED or getattr(request, name, service is None):
             check_field(name, request, now, faults)
     chosen = alternative or target
     if faults.violations or chosen is None or service is None:
@@ -270,3 +271,5 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "expire_time": _check_expire_time,
     "labels": _check_labels,
 }
+# Of the others nothing is wrong when they are unset.
+_REQUIRED: Final = frozenset({"seconds_between_retries", "priority"})
