@@ -16,7 +16,7 @@ import page
 
 from ringback.domain import lifecycle
 from ringback.domain.callback import TERMINAL, State
-from ringback.domain.events import Event
+from ringback.domain.events import Event, Redescribed
 from ringback.domain.lifecycle import TRANSITIONS
 
 # In the order of life, as they are declared.
@@ -44,10 +44,12 @@ def _ends() -> list[State]:
 
 
 def _arrows() -> dict[tuple[State, State], list[str]]:
-    """Return from and to, in the order of life, with what leads there; repeats, which change nothing, are left out."""
+    """Return from and to, in the order of life, with what leads there, without repeats, which change nothing."""
     arrows: dict[tuple[State, State], list[str]] = {}
     for (old, kind), step in TRANSITIONS.items():
         if step.take is lifecycle._unchanged:  # noqa: SLF001 - the one mark of a repeat
+            continue
+        if kind is Redescribed:  # possible in every state but the last ones, and leads nowhere
             continue
         for new in step.to:
             arrows.setdefault((old, new), []).append(_in_words(kind))
