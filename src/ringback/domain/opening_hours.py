@@ -84,24 +84,24 @@ class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
         return tuple(_edges(self.periods, day) for day in range(1, 8))
 
     @cached_property
-    def _is_always_open(self) -> bool:
+    def is_always_open(self) -> bool:
         """Return True for the usual service, for which a year need not be searched."""
         always = not self.closed_dates and all(edges == (0, MINUTES_PER_DAY) for edges in self._week)
         return always and not self.lacks_zone
 
     def is_open(self, at: datetime) -> bool:
-        if self._is_always_open or self.lacks_zone:
-            return self._is_always_open
+        if self.is_always_open or self.lacks_zone:
+            return self.is_always_open
         wall = _in_zone(at, self._zone)
         return bisect_right(self._edges_of(wall), _minute_of_day(wall)) % 2 == 1
 
     def next_open(self, at: datetime) -> datetime | None:
         """Return the first instant from `at` on that is open; None when none is known within `HORIZON`."""
-        return _in_zone(at, UTC) if self._is_always_open else self._first(at, is_open=True)
+        return _in_zone(at, UTC) if self.is_always_open else self._first(at, is_open=True)
 
     def next_close(self, at: datetime) -> datetime | None:
         """Return the first instant from `at` on that is closed; None when there is none within `HORIZON`."""
-        return None if self._is_always_open else self._first(at, is_open=False)
+        return None if self.is_always_open else self._first(at, is_open=False)
 
     def _first(self, at: datetime, *, is_open: bool) -> datetime | None:
         at = _in_zone(at, UTC)

@@ -1,6 +1,6 @@
 """Time zones of the IANA database: which names may be set, and the data that this machine has.
 
-The data is the operating system's where it has any, since that is kept up to date, otherwise that of the package tzdata.
+The data is the operating system's where it has any, since that is kept up to date, otherwise the package tzdata's.
 """
 
 import re

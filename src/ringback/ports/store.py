@@ -43,8 +43,8 @@ class CallbackStore(Protocol):
         """Replace each `before` by its `after`, and the turn of a service, all or none. Logged as UPDATED.
 
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
-        `turn.revision` is not the one after the stored turn, or two callbacks to one target would be in
-        progress at once. Raise `TargetTaken` when one that must be alone at its target is not.
+        `turn.revision` is not the one after the stored turn, the service whose settings counted has been changed, or
+        two callbacks to one target would be in progress at once. Raise `TargetTaken` when one that must be alone at its target is not.
         """
         ...
 
