@@ -17,9 +17,13 @@ from msgspec.structs import replace
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseExpired, StateRefused
+from ringback.domain.faults import Faults
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
+from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
 from ringback.domain.target import Target
+from ringback.domain.update import RequestUpdate
 from tests.world.databases import Database, PostgresDatabase, SqliteDatabase
 from tests.world.samples import seconds
 from tests.world.stopping_store import StoppingStore
@@ -41,6 +45,8 @@ cancel         | - CANCELLED     | - CANCELLED   | x CANCELLED | x CANCELLED    
 resolve        | - CANCELLED     | - CANCELLED   | x CANCELLED | x CANCELLED              | CANCELLING
 expire         | - EXPIRED       | - EXPIRED     | x EXPIRED   | x EXPIRED                | DIALING
 reschedule     | - SCHEDULED     | - SCHEDULED   | DIALING     | DIALING                  | DIALING
+move up        | DIALING         | DIALING       | DIALING     | DIALING                  | DIALING
+describe       | DIALING         | DIALING       | DIALING     | DIALING                  | DIALING
 """
 
 TUESDAY_8 = MONDAY_9 + timedelta(hours=23)
@@ -63,6 +69,11 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "move the zone": {"opening_hours": replace(OFFICE_HOURS, time_zone="Pacific/Auckland")},
     "ring shorter": {"ring_timeout": seconds(1)},
     "queue shorter": {"max_queue_time": timedelta(minutes=1)},
+}
+UPDATES: Final[dict[str, dict[str, Any]]] = {
+    "reschedule": {"due_date": LATER},
+    "move up": {"priority": Priority.HIGHEST},
+    "describe": {"description": "call about the invoice"},
 }
 
 
@@ -131,19 +142,20 @@ async def make(change: str, world: World, service: Service, callback: Callback) 
     elif change == "cancel":
         await world.callback_changes.cancel(callback.callback_id, "not needed", "")
     elif change == "resolve":
-        await world.callback_changes.resolve(Target.parse(TARGET), "rang in")
+        await world.callback_changes.resolve(Target.parse(TARGET), "rang in", lambda _: True)
     elif change == "expire":
         await world.run_until(seconds(10))
     else:
-        await reschedule(world, callback)
+        await update(world, callback, UPDATES[change])
 
 
-async def reschedule(world: World, callback: Callback) -> None:
+async def update(world: World, callback: Callback, values: dict[str, Any]) -> None:
+    """Update the callback. What is dialled, when and how often changes only while it waits."""
+    request = RequestUpdate(CallbackRequest(**values), tuple(values))
     try:
-        await world.callback_changes.reschedule(
-            callback.callback_id, due_date=LATER, priority=None, target=None, etag=""
-        )
+        await world.callback_changes.update(callback.callback_id, request, Faults(), "")
     except StateRefused:
+        assert "description" not in values
         assert await world.state(callback) in (State.OFFERED, State.DIALING)
 
 

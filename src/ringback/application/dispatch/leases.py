@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from msgspec.structs import replace
 
@@ -67,22 +66,22 @@ class Leases:
         granted, by whatever server: then the callback goes back to its place, and no attempt is used.
         """
         lease_token = _parse(token)
-        as_change: Callable[[Callback, Callback], Change] = Change
 
         async def read() -> Callback:
             await self._directory.refresh()
             return await self._find(lease_token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            nonlocal as_change
             _check_held(callback, lease_token)
-            service = await self._directory.get(callback.service_id)
-            as_change = partial(Change, settings=service)
-            return _dialed(callback, service, self._clock.now())
+            return _dialed(callback, await self._directory.get(callback.service_id), self._clock.now())
+
+        def by_settings(before: Callback, after: Callback) -> Change:
+            # Those that `decide` has just found: nothing is awaited in between.
+            return Change(before, after, settings=self._directory.find(before.service_id))
 
         # The settings may be out of date here; then the store refuses the change, and they are read again.
         remembered = self._calls.get(lease_token.callback_id)
-        callback = await change(self._store, read, decide, remembered, lambda *step: as_change(*step))
+        callback = await change(self._store, read, decide, remembered, by_settings)
         if callback.lease is None:
             raise LeaseExpired(
                 callback.callback_id,
