@@ -17,7 +17,9 @@ def attempt_time(callback: Callback, service: Service, at: datetime) -> datetime
 
     That of a callback for which it would be too late is its expiry.
     """
-    opening = service.first_opening(max(callback.ready_time, at), otherwise=callback.expire_time)
+    # What was due once stays so, also when the clock is set back.
+    earliest = max(callback.ready_time, at) if callback.state is State.SCHEDULED else at
+    opening = service.first_opening(earliest, otherwise=callback.expire_time)
     return min(opening, max(callback.expire_time, at))
 
 
