@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.application.dispatch.leases import Leases
@@ -14,6 +15,7 @@ from ringback.dialers import runner as runner_module
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import StorageUnavailable
+from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import Call, OutcomeReport
 from ringback.ports.values import Extension
@@ -229,6 +231,36 @@ async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
         callback = await world.create(service, "sip:next@b.example")
         assert (await scene.next_call()).callback.callback_id == callback.callback_id
         assert (await world.callback_queries.get(cancelled.callback_id)).attempts == ()
+
+
+@pytest.mark.parametrize("setting", [{"paused": True}, {"opening_hours": OpeningHours("Mars/Olympus")}], ids=str)
+async def test_what_may_not_be_dialled_any_more_is_never_placed(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, setting: dict[str, Any]
+) -> None:
+    """The service is paused or closed between the lease and DIALING: no call, and no word above DEBUG."""
+    caplog.set_level("DEBUG", "ringback.dialers.runner")
+    lease = world.assigner.lease
+    changes: list[dict[str, Any]] = [setting]
+
+    async def lease_and_change(request: LeaseRequest) -> Sequence[Callback]:
+        leased = await lease(request)
+        if leased and changes:
+            change = changes.pop()
+            await world.directory.update(leased[0].service_id, "", lambda current: replace(current, **change))
+        return leased
+
+    monkeypatch.setattr(world.assigner, "lease", lease_and_change)
+    async with running(world) as scene:
+        service = await world.service()
+        callback = await world.create(service)
+        await scene.until(callback, lambda c: c.state is State.QUEUED and c.revision > 1)
+        await world.directory.update(
+            service.service_id, "", lambda current: replace(service, revision=current.revision)
+        )
+        placed = await scene.next_call()
+        assert [attempt.number for attempt in placed.callback.attempts] == [1]
+        [record] = [r for r in caplog.records if r.name == "ringback.dialers.runner"]
+        assert (record.levelname, callback.callback_id in record.message) == ("DEBUG", True)
 
 
 async def test_no_more_calls_at_once_than_the_dialer_takes(world: World) -> None:

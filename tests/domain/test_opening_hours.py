@@ -176,10 +176,17 @@ def test_a_bad_period_is_refused(day: int, open_minute: int, close_minute: int, 
         OpeningPeriod(day, open_minute, close_minute)
 
 
-@pytest.mark.parametrize("zone", ["", "Europe", "Europe/Atlantis", "../UTC", "/etc/passwd", "a\0b", "x" * 5000])
-def test_an_unknown_time_zone_is_refused(zone: str) -> None:
-    with pytest.raises(ValueError, match="is not a time zone of the IANA database"):
-        OpeningHours(zone)
+def test_hours_in_a_zone_that_this_machine_lacks_are_read_and_never_open() -> None:
+    on_mars = OpeningHours("Mars/Olympus", (OpeningPeriod(1, 480, 1020),), frozenset({date(2026, 11, 2)}))
+    assert on_mars.lacks_zone
+    for at in (utc("2026-11-02T09:00"), utc("2026-11-03T23:00")):
+        assert (on_mars.is_open(at), on_mars.next_open(at), on_mars.next_close(at)) == (False, None, at)
+    assert OpeningHours("Mars/Olympus").next_open(utc("2026-11-02T09:00")) is None
+
+
+def test_check_passes_over_the_zone_that_is_stored_already() -> None:
+    assert check("Mars/Olympus", [(1, "08:00", "17:00")], [], stored_zone="Mars/Olympus") == []
+    assert [f.field for f in check("Mars/Base", [], [], path="", stored_zone="Mars/Olympus")] == ["time_zone"]
 
 
 def test_check_finds_everything_at_once() -> None:

@@ -7,15 +7,16 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
-from ringback.domain.events import BecameDue
+from ringback.domain.events import BecameDue, LeaseReleased
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.planning import replan
 from ringback.domain.queue import Turn
 from ringback.domain.request import CallbackRequest
+from ringback.domain.service import Service
 from ringback.domain.update import RequestUpdate
-from ringback.ports.errors import RevisionConflict
+from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, EventKind, Extension
 from tests.world.samples import (
@@ -312,3 +313,65 @@ async def test_changed_labels_are_found(store: Store) -> None:
 
 async def found_by_label(store: Store, key: str, value: str) -> list[Callback]:
     return list((await store.list(CallbackFilter(labels={key: value}), "", 10)).callbacks)
+
+
+# --- Settings that a decision rests on -------------------------------------------------------------------------
+
+
+def decided(*versions: Callback, service: Service = SERVICE) -> list[Change]:
+    return [replace(change, settings=service) for change in changes(*versions)]
+
+
+async def test_a_decision_by_the_settings_as_they_are_is_stored(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+    await store.apply(decided(callback, offered := offer(callback), dialing := dial(offered)))
+    assert await store.get(callback.callback_id) == dialing
+
+
+async def test_a_decision_by_settings_that_were_changed_is_not_stored(store: Store) -> None:
+    callback, other = new(), new(service=OTHER_SERVICE)
+    await store.create([callback, other])
+    paused = replace(SERVICE, paused=True, revision=2)
+    for stale, fresh in ((SERVICE, paused), (paused, replace(SERVICE, revision=3))):
+        await store.apply(decided(callback, offered := offer(callback), service=stale))
+        await store.put_service(fresh)
+        with pytest.raises(RevisionConflict):
+            await store.apply(decided(offered, dial(offered), service=stale))
+        assert await store.get(callback.callback_id) == offered
+        await store.apply(changes(offered, callback := after(offered, LeaseReleased(at=NOW))))
+    # Another service has not changed.
+    await store.apply(decided(other, offer(other), service=OTHER_SERVICE))
+
+
+async def test_a_decision_by_the_settings_of_a_service_that_is_gone_is_not_stored(store: Store) -> None:
+    callback, ended = new(service=OTHER_SERVICE), cancel(new())
+    await store.create([callback, ended])
+    await store.delete_service(SERVICE.service_id, 1)
+    with pytest.raises(RevisionConflict):
+        await store.apply(decided(callback, offer(callback)))
+
+
+async def test_settings_that_were_refused_change_nothing(store: Store) -> None:
+    callback = new()
+    await store.create([callback])
+    with pytest.raises(DuplicateService):
+        await store.put_service(replace(SERVICE, sip_address=OTHER_SERVICE.sip_address, revision=2))
+    await store.apply(decided(callback, offer(callback)))
+
+
+async def test_of_a_pause_and_a_decision_at_once_one_comes_first(store: Store) -> None:
+    """Both are submitted together: the decision was either stored before the pause, or not at all."""
+    line = [new() for _ in range(10)]
+    await store.create(line)
+    for number, callback in enumerate(line, 1):
+        service = replace(SERVICE, revision=number)
+        pause = store.put_service(replace(SERVICE, paused=True, revision=number + 1))
+        results = await asyncio.gather(
+            store.apply(decided(callback, offer(callback), service=service)), pause, return_exceptions=True
+        )
+        stored = await store.get(callback.callback_id)
+        assert stored is not None
+        assert results[1] is None
+        assert (results[0] is None) is (stored.revision == 2)
+        assert results[0] is None or isinstance(results[0], RevisionConflict)

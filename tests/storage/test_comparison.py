@@ -21,6 +21,7 @@ class Rows:
     callbacks: Mapping[str, Held] = field(default_factory=dict)
     holders: Mapping[str, str] = field(default_factory=dict)
     turns: Mapping[str, int] = field(default_factory=dict)
+    services: Mapping[str, int] = field(default_factory=dict)
 
     def callback(self, callback_id: str) -> Held | None:
         return self.callbacks.get(callback_id)
@@ -30,6 +31,9 @@ class Rows:
 
     def turn(self, service_id: str) -> int | None:
         return self.turns.get(service_id)
+
+    def service(self, service_id: str) -> int | None:
+        return self.services.get(service_id)
 
 
 def test_what_is_different_afterwards() -> None:

@@ -100,6 +100,15 @@ async def test_moved_by_hours_tells_who_waits_for_the_opening_by_id(store: Store
     assert await store.moved_by_hours(SERVICE.service_id, waiting[1].callback_id, 10) == waiting[2:]
 
 
+async def test_scheduled_tells_all_that_wait_for_a_time_by_id(store: Store) -> None:
+    waiting = [scheduled(30), moved_by_hours(10), scheduled(20)]
+    await store.create([*waiting, new(), offer(new()), scheduled(10, service=OTHER_SERVICE)])
+
+    assert await store.scheduled(SERVICE.service_id, "", 10) == waiting
+    assert await store.scheduled(SERVICE.service_id, "", 2) == waiting[:2]
+    assert await store.scheduled(SERVICE.service_id, waiting[1].callback_id, 10) == waiting[2:]
+
+
 async def test_queued_tells_the_queue_of_a_service(store: Store) -> None:
     low, first, second = (
         new(priority=priority, now=NOW - seconds(ago_s))

@@ -23,8 +23,8 @@ from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
+from ringback.ports.store import Store
 from ringback.ports.values import Retention
-from ringback.storage.sqlite import SqliteStore
 
 MONDAY_9 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 # Monday to Friday, eight to six.
@@ -55,9 +55,9 @@ class ManualClock:
 
 @dataclass
 class World:
-    """The use cases on a real SQLite file, without a server, and a clock of their own."""
+    """The use cases on a real store, without a server, and a clock of their own."""
 
-    store: SqliteStore
+    store: Store
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:

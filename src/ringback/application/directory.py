@@ -40,6 +40,8 @@ class Directory:
         self._clock = clock
         self._by_id: dict[str, Service] = {}
         self._by_sip: dict[str, Service] = {}
+        # The time zones that this machine lacks, by service.
+        self._lacking: dict[str, str] = {}
         # The store's version of all services when they were last read.
         self._version = -1
         self._listeners: list[Callable[[Service], None]] = []
@@ -207,8 +209,25 @@ class Directory:
             self._forget(previous)
         self._by_id[service.service_id] = service
         self._by_sip[service.sip_address] = service
+        self._tell_zone(service)
         for listener in self._listeners:
             listener(service)
+
+    def _tell_zone(self, service: Service) -> None:
+        """Log, once for each service and zone, that this machine lacks its zone, and that it does no more."""
+        zone = service.opening_hours.time_zone if service.opening_hours.lacks_zone else ""
+        if zone == self._lacking.get(service.service_id, ""):
+            return
+        if zone:
+            self._lacking[service.service_id] = zone
+            _log.warning(
+                "service %s is closed on this server, which has no data of its time zone %s; the others go on",
+                service.service_id,
+                zone,
+            )
+        else:
+            del self._lacking[service.service_id]
+            _log.info("service %s has the time zone %s now", service.service_id, service.opening_hours.time_zone)
 
     def _forget(self, service: Service) -> None:
         del self._by_id[service.service_id]

@@ -89,7 +89,11 @@ class DialerRunner:
 
     async def _place(self, callback_id: str, token: str) -> None:
         with self._leases.hang_up_signal(callback_id) as hang_up:
-            callback = await self._leases.dialing(token)
+            try:
+                callback = await self._leases.dialing(token)
+            except LeaseRefused as refusal:  # cancelled, closed or paused since it was leased: no call was begun
+                _log.debug("callback %s is not called: %s", callback_id, refusal)
+                return
             call = _LeasedCall(self._leases, token, hang_up)
             async with asyncio.TaskGroup() as group:  # a lost lease cancels the call, the end of the call its keeper
                 keeper = group.create_task(self._keep(token))

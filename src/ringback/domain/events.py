@@ -57,6 +57,10 @@ class LeaseReleased(Event, frozen=True, kw_only=True, gc=False):
     """The dialer returned the lease unused: the agent declined, or the dialer stops."""
 
 
+class OfferWithdrawn(Event, frozen=True, kw_only=True, gc=False):
+    """The service was closed or paused between the lease and DIALING: no call may be placed."""
+
+
 class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
     """The dialer gave no sign of life until the lease ended."""
 

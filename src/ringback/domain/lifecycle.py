@@ -4,8 +4,9 @@
 changes nothing. The diagram in the README is generated from `TRANSITIONS`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     LeaseReleased,
+    OfferWithdrawn,
     OpeningMoved,
     Redescribed,
     Replanned,
@@ -56,6 +58,11 @@ def after(callback: Callback, event: Event) -> Callback:
     if result.state not in step.to:
         raise IllegalTransition(f"{type(event).__name__} took {callback.state.name} to {result.state.name}")
     return replace(result, revision=callback.revision + 1, update_time=event.at)
+
+
+def versions(callback: Callback, events: Iterable[Event]) -> Sequence[Callback]:
+    """Return the callback after each of the events that follow each other."""
+    return list(accumulate(events, after, initial=callback))[1:]
 
 
 def ensure_possible(callback: Callback, kind: type[Event]) -> None:
@@ -325,6 +332,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.QUEUED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.OFFERED, LeaseReleased): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, LeaseLapsed): _step(_requeue, _S.QUEUED),
+    (_S.OFFERED, OfferWithdrawn): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, DialingStarted): _step(_start_dialing, _S.DIALING),
     (_S.OFFERED, Redescribed): _step(_redescribe, _S.OFFERED),
     (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),

@@ -17,13 +17,14 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache, cached_property
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from ringback.domain.defaults import written
 from ringback.domain.errors import Fault
+from ringback.domain.time_zone import check_zone, zone_named
 
 MINUTES_PER_DAY = 24 * 60
 MAX_PERIODS = 100
@@ -54,7 +55,8 @@ class OpeningPeriod(Struct, frozen=True):
 class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
     """The week of a service. Without periods it is always open, except on the closed dates.
 
-    The constructor raises `ValueError` when the time zone is unknown. Methods take aware datetimes and return UTC.
+    Any machine can read what is stored, so the constructor takes every time zone, and `check` tells which ones may be
+    set. Where a machine lacks the zone, nothing is open. Methods take aware datetimes and return UTC.
     """
 
     time_zone: str = written("UTC")
@@ -63,12 +65,18 @@ class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
     closed_dates: frozenset[date] = frozenset()
     """Whole local days on which the service does not open, whatever the periods say."""
 
-    def __post_init__(self) -> None:
-        _zone(self.time_zone)
+    @property
+    def lacks_zone(self) -> bool:
+        """Return whether this machine has no usable data of the time zone."""
+        return zone_named(self.time_zone) is None
 
     @property
     def _zone(self) -> ZoneInfo:
-        return _zone(self.time_zone)
+        """The zone, where it is not lacking."""
+        zone = zone_named(self.time_zone)
+        if zone is None:
+            raise ValueError(f"this machine has no data of the time zone {self.time_zone}")
+        return zone
 
     @cached_property
     def _week(self) -> tuple[tuple[int, ...], ...]:
@@ -76,24 +84,29 @@ class OpeningHours(Struct, frozen=True, omit_defaults=True, dict=True):
         return tuple(_edges(self.periods, day) for day in range(1, 8))
 
     @cached_property
-    def _is_always_open(self) -> bool:
+    def is_always_open(self) -> bool:
         """Return True for the usual service, for which a year need not be searched."""
-        return not self.closed_dates and all(edges == (0, MINUTES_PER_DAY) for edges in self._week)
+        always = not self.closed_dates and all(edges == (0, MINUTES_PER_DAY) for edges in self._week)
+        return always and not self.lacks_zone
 
     def is_open(self, at: datetime) -> bool:
+        if self.is_always_open or self.lacks_zone:
+            return self.is_always_open
         wall = _in_zone(at, self._zone)
         return bisect_right(self._edges_of(wall), _minute_of_day(wall)) % 2 == 1
 
     def next_open(self, at: datetime) -> datetime | None:
-        """Return the first instant from `at` on that is open; None when there is none within `HORIZON`."""
-        return _in_zone(at, UTC) if self._is_always_open else self._first(at, is_open=True)
+        """Return the first instant from `at` on that is open; None when none is known within `HORIZON`."""
+        return _in_zone(at, UTC) if self.is_always_open else self._first(at, is_open=True)
 
     def next_close(self, at: datetime) -> datetime | None:
         """Return the first instant from `at` on that is closed; None when there is none within `HORIZON`."""
-        return None if self._is_always_open else self._first(at, is_open=False)
+        return None if self.is_always_open else self._first(at, is_open=False)
 
     def _first(self, at: datetime, *, is_open: bool) -> datetime | None:
         at = _in_zone(at, UTC)
+        if self.lacks_zone:
+            return None if is_open else at
         last = at + HORIZON
         while at <= last:
             if self.is_open(at) == is_open:
@@ -137,14 +150,17 @@ def check(
     periods: Sequence[tuple[int, str, str]],
     closed_dates: Sequence[str],
     path: str = "opening_hours",
+    stored_zone: str | None = None,
 ) -> list[Fault]:
     """Return all faults of opening hours as they were sent; none when `OpeningHours` can be made of them.
 
     A period is (day of week, open time, close time), its times as for `parse_minute`; a closed date is as for
-    `parse_date`. At most 100 periods and 1000 closed dates. `path` is put before the name of every field.
+    `parse_date`. At most 100 periods and 1000 closed dates. `path` is put before the name of every field. The zone that
+    is stored already is no fault: what a machine lacks must not keep it from changing something else.
     """
     prefix = f"{path}." if path else ""
-    faults = _faults(time_zone, periods, closed_dates)
+    zone_faults = () if time_zone == stored_zone else _refusal("time_zone", check_zone, time_zone)
+    faults = (*zone_faults, *_faults(periods, closed_dates))
     return [Fault(f"{prefix}{name}", fault) for name, fault in faults]
 
 
@@ -170,10 +186,7 @@ def parse_date(text: str) -> date:
     raise ValueError('is not a date such as "2026-12-25"')
 
 
-def _faults(
-    time_zone: str, periods: Sequence[tuple[int, str, str]], closed_dates: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    yield from _refusal("time_zone", _zone, time_zone)
+def _faults(periods: Sequence[tuple[int, str, str]], closed_dates: Sequence[str]) -> Iterator[tuple[str, str]]:
     if len(periods) > MAX_PERIODS:
         yield "periods", f"has {len(periods)} entries; at most {MAX_PERIODS} are allowed"
     for index, period in enumerate(periods[:MAX_PERIODS]):
@@ -215,14 +228,6 @@ def _refusal(name: str, read: Callable[[str], object], text: str) -> Iterator[tu
         read(text)
     except ValueError as fault:
         yield name, str(fault)
-
-
-@cache  # only names that exist are kept, a few hundred
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ValueError, KeyError, OSError):  # not a file name; no such file; a folder, or too long a name
-        raise ValueError("is not a time zone of the IANA database, such as Europe/Zurich") from None
 
 
 def _edges(periods: Sequence[OpeningPeriod], day_of_week: int) -> tuple[int, ...]:

@@ -75,8 +75,18 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The number of calls that may be in progress at once; 0 while paused."""
         return 0 if self.paused else self.max_concurrent_calls
 
+    def may_dial(self, at: datetime) -> bool:
+        """Return whether a call may begin."""
+        return self.capacity > 0 and self.opening_hours.is_open(at)
+
     def first_opening(self, at: datetime, otherwise: datetime) -> datetime:
-        """Return the first moment from `at` on that is open; `otherwise` when there is none within 366 days."""
+        """Return the first moment from `at` on that is open; `otherwise` when there is none within 366 days.
+
+        A machine that lacks the time zone cannot tell. It returns `at`, so that it neither stores a wrong moment nor
+        lets a callback expire, and offers nothing itself, since to it the service is closed.
+        """
+        if self.opening_hours.lacks_zone:
+            return at
         return self.opening_hours.next_open(at) or otherwise
 
 

@@ -43,8 +43,9 @@ class CallbackStore(Protocol):
         """Replace each `before` by its `after`, and the turn of a service, all or none. Logged as UPDATED.
 
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
-        `turn.revision` is not the one after the stored turn, or two callbacks to one target would be in
-        progress at once. Raise `TargetTaken` when one that must be alone at its target is not.
+        `turn.revision` is not the one after the stored turn, the service whose settings counted has been changed, or
+        two callbacks to one target would be in progress at once. Raise `TargetTaken` when one that must be alone at
+        its target is not.
         """
         ...
 
@@ -124,6 +125,10 @@ class ScheduleStore(Protocol):
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         """Return QUEUED callbacks of a service, of any level, first in first out within each."""
+        ...
+
+    async def scheduled(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        """Return SCHEDULED callbacks of a service with an id above `after_id`, by id."""
         ...
 
     async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:

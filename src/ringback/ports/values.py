@@ -30,6 +30,8 @@ class Change(Struct, frozen=True, gc=False):
     after: Callback
     # Stored only while the service has no other open callback to the target.
     alone: bool = False
+    # The service by whose settings this was decided: stored only while they are still the same.
+    settings: Service | None = None
 
 
 class LoggedEvent(Struct, frozen=True, gc=False):

@@ -44,6 +44,10 @@ class Stored(Protocol):
         """Return the revision of the service's turn; None: no such service."""
         ...
 
+    def service(self, service_id: str) -> int | None:
+        """Return the revision of the service; None: no such service."""
+        ...
+
 
 @dataclass(slots=True)
 class Overlay:
@@ -53,6 +57,7 @@ class Overlay:
     callbacks: dict[str, Held | None] = field(default_factory=dict)
     holders: dict[str, str | None] = field(default_factory=dict)
     turns: dict[str, int | None] = field(default_factory=dict)
+    services: dict[str, int | None] = field(default_factory=dict)
 
     def callback(self, callback_id: str) -> Held | None:
         if callback_id in self.callbacks:
@@ -65,11 +70,15 @@ class Overlay:
     def turn(self, service_id: str) -> int | None:
         return self.turns[service_id] if service_id in self.turns else self.below.turn(service_id)
 
+    def service(self, service_id: str) -> int | None:
+        return self.services[service_id] if service_id in self.services else self.below.service(service_id)
+
     def update(self, above: "Overlay") -> None:
         """Take over the changes of the overlay above this one."""
         self.callbacks |= above.callbacks
         self.holders |= above.holders
         self.turns |= above.turns
+        self.services |= above.services
 
 
 # --- Changes of callbacks ----------------------------------------------------------------------------------------
@@ -81,6 +90,7 @@ def compare(stored: Stored, call: Changes, *, revisions: bool = True) -> Overlay
     `revisions`: whether they are compared, too. The UPDATE of a single change can do so itself.
     """
     overlay = Overlay(stored)
+    compare_settings(stored, call.changes)
     if revisions:
         compare_revisions(overlay, call.changes)
     compare_targets(overlay, call.changes)
@@ -142,6 +152,12 @@ def compare_turn(overlay: Overlay, turn: Turn) -> None:
     if overlay.turn(turn.service_id) != turn.revision - 1:
         raise RevisionConflict(f"the turn of service {turn.service_id} was changed since it was read")
     overlay.turns[turn.service_id] = turn.revision
+
+
+def compare_settings(stored: Stored, changes: Sequence[Change]) -> None:
+    for service in (change.settings for change in changes if change.settings is not None):
+        if stored.service(service.service_id) != service.revision:
+            raise service_changed_since(service.service_id)
 
 
 # --- Services ----------------------------------------------------------------------------------------------------

@@ -52,7 +52,8 @@ class Statements:
     lapsed: str
     # Returns one time, or NULL.
     next_time: str
-    # Takes a service, the id after which to begin, and a limit.
+    # Take a service, the id after which to begin, and a limit.
+    scheduled: str
     moved_by_hours: str
     # Takes a dialer.
     held_by: str

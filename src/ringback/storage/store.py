@@ -151,6 +151,9 @@ class SqlStore(Generic[C, Op]):
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))
 
+    async def scheduled(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
+        return callbacks(await self._seek(self._statements.scheduled, service_id, after_id, limit))
+
     async def moved_by_hours(self, service_id: str, after_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.moved_by_hours, service_id, after_id, limit))
 

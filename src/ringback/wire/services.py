@@ -62,8 +62,8 @@ _Choice = TypeVar("_Choice", bound=Enum)
 # --- From the wire ------------------------------------------------------------------------------------------
 
 
-def read_service(message: pb.Service, faults: Faults) -> Service:
-    """Read a service and fill in its defaults.
+def read_service(message: pb.Service, faults: Faults, stored_zone: str | None = None) -> Service:
+    """Read a service and fill in its defaults. A time zone is no fault when it is the one that is stored already.
 
     The result is a draft: `Directory.create` gives it an id if it has none, its times and its revision.
     """
@@ -76,7 +76,7 @@ def read_service(message: pb.Service, faults: Faults) -> Service:
         default_max_retries=_read_number(message, "default_max_retries", _RETRIES, faults),
         ring_timeout=_read_span(message, "ring_timeout", _RING_TIMEOUT, faults),
         max_queue_time=_read_span(message, "max_queue_time", _QUEUE_TIME, faults),
-        opening_hours=_read_opening_hours(message, faults),
+        opening_hours=_read_opening_hours(message, faults, stored_zone),
         retry_rules=_read_retry_rules(message, faults),
         first_leg=_read_choice(FIRST_LEGS, FirstLeg.AGENT, message.first_leg, "first_leg", faults),
         priority_weights=_read_weights(message, faults),
@@ -100,7 +100,7 @@ def merge_service(request: pb.UpdateServiceRequest, current: Service, faults: Fa
     write_service(current, merged)
     _overwrite(merged, request.service, _read_mask(request, faults))
     return replace(
-        read_service(merged, faults.under("service")),
+        read_service(merged, faults.under("service"), current.opening_hours.time_zone),
         create_time=current.create_time,
         update_time=current.update_time,
         revision=current.revision,
@@ -164,10 +164,10 @@ def _read_choice(kind: WireEnum[_Choice], default: _Choice, number: int, name: s
     return kind.read(number, name, faults) if number else default
 
 
-def _read_opening_hours(message: pb.Service, faults: Faults) -> OpeningHours:
+def _read_opening_hours(message: pb.Service, faults: Faults, stored_zone: str | None) -> OpeningHours:
     time_zone = message.time_zone or DEFAULT_TIME_ZONE
     periods = [(sent.day_of_week, sent.open_time, sent.close_time) for sent in message.opening_hours]
-    violations = opening_hours.check(time_zone, periods, message.closed_dates, path="")
+    violations = opening_hours.check(time_zone, periods, message.closed_dates, path="", stored_zone=stored_zone)
     if violations:
         for violation in violations:
             # On the wire the three are fields of the service, and the periods have another name.

@@ -20,6 +20,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service, TargetPolicy
 from ringback.ports.errors import DuplicateService
+from ringback.ports.store import Store
 from ringback.storage.sqlite import SqliteStore
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, World
@@ -97,7 +98,7 @@ STEPS = st.lists(COMMANDS, min_size=1, max_size=6).flatmap(_steps)
 class StoreWithoutService:
     """The store, from which a service goes at the last moment."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self.is_deleting = False
 

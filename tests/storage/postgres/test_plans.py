@@ -63,6 +63,7 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "expired": (reads.EXPIRED, (ROWS, LIMIT)),
     "lapsed": (reads.LAPSED, (ROWS, LIMIT)),
     "next time": (reads.NEXT_TIME, ()),
+    "scheduled": (reads.SCHEDULED, ("service-2", "callback-000010000", LIMIT)),
     "moved by hours": (reads.MOVED_BY_HOURS, ("service-2", "callback-000010000", LIMIT)),
     "held by": (reads.HELD_BY, ("dialer-100",)),
     "leased for": (reads.LEASED_FOR, ("dialer-100", "poll-100")),

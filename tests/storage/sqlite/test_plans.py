@@ -24,6 +24,7 @@ QUESTIONS = {
     "expired": reads.EXPIRED,
     "lapsed": reads.LAPSED,
     "next_time": reads.NEXT_TIME,
+    "scheduled": reads.SCHEDULED,
     "moved_by_hours": reads.MOVED_BY_HOURS,
     "held_by": reads.HELD_BY,
     "leased_for": reads.LEASED_FOR,

@@ -2,7 +2,8 @@
 
 One exchange with the store: read the queue (`Store.queue`), draw in priority order, write the leases together
 with the service's turn. The turn's revision makes two grants of one service exclude each other, on this server
-and on all others, so capacity and order hold however many dialers poll at once.
+and on all others, so capacity and order hold however many dialers poll at once. The service's own revision keeps a
+service that was just paused or closed from a grant.
 """
 
 import asyncio
@@ -137,6 +138,7 @@ class Assigner:
         """Release what a client was granted after it had gone; leases that cannot be released lapse."""
         now = self._clock.now()
         try:
+            # One whose service has closed meanwhile is moved on by the scheduler.
             await apply_each(self._store, [Change(c, after(c, LeaseReleased(at=now))) for c in leased])
         except StorageUnavailable as fault:
             _log.warning("leases of a client that has gone are left to lapse: %s", fault)
@@ -209,7 +211,7 @@ class Assigner:
             drawn, credits_ = draw(queue, count, now, room)
             if not drawn:
                 return ()
-            changes = [Change(c, _lease_to(c, request, now)) for c in drawn]
+            changes = [Change(c, _lease_to(c, request, now), settings=queue.service) for c in drawn]
             try:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
             except RevisionConflict:

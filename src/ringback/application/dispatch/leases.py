@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
 
 from msgspec.structs import replace
 
@@ -14,6 +13,7 @@ from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import change
 from ringback.domain.callback import IN_PROGRESS, Callback, State
+from ringback.domain.closing import steps_back, steps_to_dialing
 from ringback.domain.errors import (
     CallbackInProgress,
     LeaseExpired,
@@ -21,13 +21,14 @@ from ringback.domain.errors import (
     LeaseSuperseded,
     OutcomeConflict,
 )
-from ringback.domain.events import Answered, AttemptEnded, DialingStarted, Event, LeaseReleased, Ringing
+from ringback.domain.events import Answered, AttemptEnded, Event, LeaseReleased, Ringing
 from ringback.domain.ids import LeaseToken
-from ringback.domain.lifecycle import after, steps_to_end
+from ringback.domain.lifecycle import after, steps_to_end, versions
+from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.dialer import OutcomeReport
 from ringback.ports.store import Store
-from ringback.ports.values import Extension, LoggedEvent
+from ringback.ports.values import Change, Extension, LoggedEvent
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +60,35 @@ class Leases:
     # --- Reports -----------------------------------------------------------------------------------------------
 
     async def dialing(self, token: str) -> Callback:
-        """Record that the dialer is about to place the call. Raise `LeaseRefused` when it must not."""
-        return await self._report(token, DialingStarted)
+        """Record that the dialer is about to place the call: the point of no return.
+
+        Raise `LeaseRefused` when it must not. So it is, too, when the service was closed or paused since the lease was
+        granted, by whatever server: then the callback goes back to its place, and no attempt is used.
+        """
+        lease_token = _parse(token)
+
+        async def read() -> Callback:
+            await self._directory.refresh()
+            return await self._find(lease_token)
+
+        async def decide(callback: Callback) -> Sequence[Callback]:
+            _check_held(callback, lease_token)
+            return _dialed(callback, await self._directory.get(callback.service_id), self._clock.now())
+
+        def by_settings(before: Callback, after: Callback) -> Change:
+            # Those that `decide` has just found: nothing is awaited in between.
+            return Change(before, after, settings=self._directory.find(before.service_id))
+
+        # The settings may be out of date here; then the store refuses the change, and they are read again.
+        remembered = self._calls.get(lease_token.callback_id)
+        callback = await change(self._store, read, decide, remembered, by_settings)
+        if callback.lease is None:
+            raise LeaseExpired(
+                callback.callback_id,
+                f"callback {callback.callback_id} may not be dialled now, it is {callback.state.name}; place no call",
+                state=callback.state.name,
+            )
+        return callback
 
     async def ringing(self, token: str) -> Callback:
         return await self._report(token, Ringing)
@@ -103,7 +131,7 @@ class Leases:
                 agent=report.agent,
                 disposition=report.disposition,
             )
-            return list(accumulate(steps_to_end(callback, event), after, initial=callback))[1:]
+            return versions(callback, steps_to_end(callback, event))
 
         return await self._change(lease_token, decide), replayed
 
@@ -134,7 +162,8 @@ class Leases:
                 raise CallbackInProgress(
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
                 )
-            return (after(callback, LeaseReleased(at=self._clock.now())),)
+            service = await self._directory.get(callback.service_id)
+            return versions(callback, steps_back(callback, LeaseReleased(at=self._clock.now()), service))
 
         return await self._change(lease_token, decide)
 
@@ -166,6 +195,12 @@ class Leases:
                 self._calls.pop(callback.callback_id, None)
             if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
                 self._hang_ups[callback.callback_id].set()
+
+
+def _dialed(callback: Callback, service: Service, now: datetime) -> Sequence[Callback]:
+    """Return the versions that a DIALING report makes of a callback; none when it is a repetition."""
+    steps = versions(callback, steps_to_dialing(callback, service, now))
+    return () if steps[-1] is callback else [_renewed(step, now) for step in steps]
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:

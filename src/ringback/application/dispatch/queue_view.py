@@ -12,6 +12,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.opening_hours import HORIZON
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.queue import Line
 from ringback.domain.service import Service
@@ -110,7 +111,7 @@ class QueueViews:
     def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
         """Return how long a new callback of normal priority would wait, and how that was estimated."""
         if not service.opening_hours.is_open(now):
-            return None, "the service is closed"
+            return None, _closed(service)
         if service.capacity == 0:
             return None, "the service is paused"
         normal = line.waiting.get(Priority.NORMAL, 0)
@@ -137,13 +138,17 @@ class QueueViews:
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
-        reason, explanation = await self._why(service, line, callback, position)
+        reason, explanation = await self._why(service, line, callback, position, now)
         return QueuePosition(position, reason, explanation)
 
     def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
-    async def _why(self, service: Service, line: Line, callback: Callback, position: int) -> tuple[WaitingReason, str]:
+    async def _why(
+        self, service: Service, line: Line, callback: Callback, position: int, now: datetime
+    ) -> tuple[WaitingReason, str]:
+        if not service.opening_hours.is_open(now):
+            return WaitingReason.CLOSED, _closed_until(service, now)
         if service.capacity == 0:
             settings = "paused" if service.paused else "set to 0 concurrent calls"
             return WaitingReason.PAUSED, f"the service is {settings}"
@@ -167,8 +172,24 @@ def _not_queued(service: Service, callback: Callback, now: datetime) -> QueuePos
         what = f"attempt {len(callback.attempts) + 1} is due" if callback.attempts else "it is due"
         return QueuePosition(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
     if not service.opening_hours.is_open(now):
-        return QueuePosition(0, WaitingReason.CLOSED, f"the service is closed until {_stamp(moment)}")
+        return QueuePosition(0, WaitingReason.CLOSED, _closed_until(service, now))
     return QueuePosition(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
+
+
+def _closed(service: Service) -> str:
+    hours = service.opening_hours
+    if hours.lacks_zone:
+        return f"the service is closed: this server has no data of its time zone {hours.time_zone}"
+    return "the service is closed"
+
+
+def _closed_until(service: Service, now: datetime) -> str:
+    opening = service.opening_hours.next_open(now)
+    if service.opening_hours.lacks_zone:
+        return _closed(service)
+    if opening is None:
+        return f"the service is closed, and does not open within {HORIZON.days} days"
+    return f"the service is closed until {_stamp(opening)}"
 
 
 def _stamp(moment: datetime) -> str:

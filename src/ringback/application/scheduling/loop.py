@@ -95,6 +95,8 @@ class SchedulerLoop:
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         """Wake earlier when a callback that was just committed is due before all known work."""
+        if not self._election.leads:
+            return  # `_on_lead` makes up for it
         for event in events:
             for moment in self._scheduler.note_callback(event.callback):
                 self._wake_at(moment)

@@ -7,14 +7,18 @@ decides when the next pass is made.
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice, pairwise
 
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
+from ringback.domain.closing import attempt_time, correction, steps_back
 from ringback.domain.errors import ServiceNotFound
-from ringback.domain.events import BecameDue, Event, ExpireTimePassed, LeaseLapsed, OpeningMoved
-from ringback.domain.lifecycle import after
+from ringback.domain.events import BecameDue, ExpireTimePassed, LeaseLapsed, OpeningMoved
+from ringback.domain.lifecycle import after, versions
+from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.service import Service
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Retention
@@ -37,19 +41,30 @@ class Scheduler:
         # When each service that has opening hours will next be closed.
         self._closings: dict[str, datetime] = {}
         # Services whose settings have changed since the last pass.
-        self._changed: dict[str, Service] = {}
+        self._changed: set[str] = set()
+        # The hours by which the waiting callbacks of each service were planned, as far as is known.
+        self._planned_by: dict[str, OpeningHours] = {}
+        # Services whose SCHEDULED callbacks are being planned anew, and how far that has come.
+        self._replanned: dict[str, _Replanned] = {}
+        # Callbacks that some server has planned by settings that were out of date.
+        self._misplaced: set[str] = set()
 
     # --- One pass ----------------------------------------------------------------------------------------------
 
     async def run_once(self, now: datetime) -> datetime:
         """Do everything that is due at `now`, and return when the next pass is due."""
         await self._settle(lambda limit: self._store.lapsed(now, limit), lambda c: self._lapse(c, now))
-        await self._settle(lambda limit: self._store.expired(now, limit), lambda c: after(c, ExpireTimePassed(at=now)))
+        await self._settle(
+            lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
+        )
         await self._follow_changes(now)
         await self._settle(lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
         await self._close(now)
+        await self._replan_some(now)
         next_purge = await self._purge(now)
         times = [next_purge, *self._closings.values()]
+        if self._replanned:
+            times.append(now)
         if (next_time := await self._store.next_time()) is not None:
             times.append(next_time)
         return min(times)
@@ -59,22 +74,26 @@ class Scheduler:
         orphans = await self._store.held_by(dialer_id)
         await self._learn(orphans)
         if orphans:
-            await apply_each(self._store, [Change(c, self._lapse(c, now)) for c in orphans])
+            await self._apply(orphans, lambda c: self._lapse(c, now))
         return len(orphans)
 
     async def _settle(
-        self, find: Callable[[int], Awaitable[Sequence[Callback]]], step: Callable[[Callback], Callback]
+        self, find: Callable[[int], Awaitable[Sequence[Callback]]], decide: Callable[[Callback], Sequence[Callback]]
     ) -> None:
-        """Take the step with all callbacks found, a transaction for each batch."""
+        """Store the versions that `decide` makes of all callbacks found, a transaction for each batch."""
         while found := await find(BATCH):
-            await self._learn(found)
-            changes = []
-            for callback in found:
-                with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
-                    changes.append(Change(callback, step(callback)))
-            await apply_each(self._store, changes)
-            if len(found) < BATCH:
+            # Where nothing changes, the same ones would be found again.
+            if not await self._apply(found, decide) or len(found) < BATCH:
                 return
+
+    async def _apply(self, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]) -> int:
+        """Store the versions that `decide` makes of each; return how many."""
+        await self._learn(found)
+        changes: list[Change] = []
+        for callback in found:
+            with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
+                changes += [Change(*step) for step in pairwise([callback, *decide(callback)])]
+        return await apply_each(self._store, changes)
 
     async def _learn(self, callbacks: Sequence[Callback]) -> None:
         """Load the services of these callbacks, also when another server has just created one."""
@@ -88,84 +107,83 @@ class Scheduler:
             raise ServiceNotFound("service_id", callback.service_id)
         return service
 
-    def _lapse(self, callback: Callback, now: datetime) -> Callback:
+    def _lapse(self, callback: Callback, now: datetime) -> Sequence[Callback]:
         service = self._service_of(callback)
-        lapsed = after(callback, LeaseLapsed(at=now, service=service))
+        steps = versions(callback, steps_back(callback, LeaseLapsed(at=now, service=service), service))
         _log.warning(
             "dialer %s was lost with callback %s: %s becomes %s",
             callback.lease.dialer_id if callback.lease else "?",
             callback.callback_id,
             callback.state.name,
-            lapsed.state.name,
+            steps[-1].state.name,
         )
-        return lapsed
+        return steps
 
-    def _promote(self, callback: Callback, now: datetime) -> Callback:
-        opening = self._opening(callback, now)
-        event: Event = BecameDue(at=now) if opening <= now else OpeningMoved(at=now, next_attempt_time=opening)
-        return after(callback, event)
+    def _promote(self, callback: Callback, now: datetime) -> Sequence[Callback]:
+        opening = attempt_time(callback, self._service_of(callback), now)
+        event = BecameDue(at=now) if opening <= now else OpeningMoved(at=now, next_attempt_time=opening)
+        return [after(callback, event)]
 
-    def _opening(self, callback: Callback, at: datetime) -> datetime:
-        """Return the first moment from `at` on that is open; a callback for which that is too late will expire."""
-        return self._service_of(callback).first_opening(at, otherwise=max(at, callback.expire_time))
+    def _place(self, callback: Callback, now: datetime) -> Sequence[Callback]:
+        """Move a waiting callback to where it belongs by the settings as they are now."""
+        event = correction(callback, self._service_of(callback), now)
+        return () if event is None else [after(callback, event)]
 
     # --- What the next pass checks besides ------------------------------------------------------------------------
 
     def note_service(self, service: Service) -> None:
         """Let the next pass apply the settings of this service."""
-        self._changed[service.service_id] = service
+        self._changed.add(service.service_id)
 
     def note_all_services(self) -> None:
         """Handle every service as if it had just changed: possibly no server has applied its last change."""
-        self._changed = {service.service_id: service for service in self._directory.all()}
+        self._planned_by.clear()
+        self._replanned.clear()
+        self._misplaced.clear()
+        self._changed = {service.service_id for service in self._directory.all()}
 
     def note_callback(self, callback: Callback) -> Sequence[datetime]:
         """Return the times at which a pass has something to do because of a callback that was just committed."""
         times = list(_times_of_interest(callback))
-        service = self._closed_service(callback)
-        if service is not None:  # requeued after the service has closed
-            self._closings[service.service_id] = callback.update_time
+        service = self._directory.find(callback.service_id)
+        if service is not None and correction(callback, service, callback.update_time) is not None:
+            self._misplaced.add(callback.callback_id)
             times.append(callback.update_time)
         return times
 
-    def _closed_service(self, callback: Callback) -> Service | None:
-        if callback.state is not State.QUEUED or callback.service_id not in self._closings:
-            return None
-        service = self._directory.find(callback.service_id)
-        return None if service is None or service.opening_hours.is_open(callback.update_time) else service
-
     # --- Opening hours -----------------------------------------------------------------------------------------
+
+    async def _follow_changes(self, now: datetime) -> None:
+        """Begin to plan anew what waits for services whose hours have changed, and what was planned by old settings."""
+        while self._changed:
+            service = self._directory.find(self._changed.pop())
+            if service is None:
+                continue
+            hours = service.opening_hours
+            # Where the zone is lacking, nothing can be planned: it stays as the machines that have it have planned it.
+            if not hours.lacks_zone and hours != self._planned_by.get(service.service_id):
+                self._planned_by[service.service_id] = hours
+                self._replanned[service.service_id] = _Replanned(hours)
+                self._closings[service.service_id] = now
+            else:
+                self._plan_closing(service, now)
+        while some := list(islice(self._misplaced, BATCH)):
+            await self._apply(await self._store.get_many(some), lambda c: self._place(c, now))
+            self._misplaced.difference_update(some)
 
     async def _close(self, now: datetime) -> None:
         """Move the queued callbacks of services that have closed to the next opening."""
         for service_id in [s for s, closing in self._closings.items() if closing <= now]:
-            del self._closings[service_id]
-            if (service := self._directory.find(service_id)) is not None:
+            service = self._directory.find(service_id)
+            if service is None:
+                del self._closings[service_id]
+                continue
+            if not service.opening_hours.is_open(now):
                 await self._empty_queue(service_id, now)
-                self._plan_closing(service, now)
+            self._plan_closing(service, now)
 
     async def _empty_queue(self, service_id: str, now: datetime) -> None:
-        await self._settle(
-            lambda limit: self._store.queued(service_id, limit),
-            lambda c: after(c, OpeningMoved(at=now, next_attempt_time=self._opening(c, now))),
-        )
-
-    async def _follow_changes(self, now: datetime) -> None:
-        """Let changed opening hours move the callbacks that wait for an opening."""
-        while self._changed:
-            service_id, service = self._changed.popitem()
-            self._plan_closing(service, now)
-            after_id = ""
-            while waiting := await self._store.moved_by_hours(service_id, after_id, BATCH):
-                moved = [Change(c, self._move(c, now)) for c in waiting]
-                await apply_each(self._store, [change for change in moved if change.after is not change.before])
-                after_id = waiting[-1].callback_id
-
-    def _move(self, callback: Callback, now: datetime) -> Callback:
-        opening = self._opening(callback, max(callback.ready_time, now))
-        if opening == callback.next_attempt_time:
-            return callback
-        return after(callback, OpeningMoved(at=now, next_attempt_time=opening))
+        await self._settle(lambda limit: self._store.queued(service_id, limit), lambda c: self._place(c, now))
 
     def _plan_closing(self, service: Service, now: datetime) -> None:
         hours = service.opening_hours
@@ -176,6 +194,18 @@ class Scheduler:
         else:
             self._closings[service.service_id] = closing
 
+    async def _replan_some(self, now: datetime) -> None:
+        """Plan one batch of SCHEDULED callbacks of each service anew, so that other work comes in between."""
+        for service_id, progress in list(self._replanned.items()):
+            # Of a service that is always open, only those that wait for an opening can be wrong.
+            find = self._store.moved_by_hours if progress.hours.is_always_open else self._store.scheduled
+            found = await find(service_id, progress.after_id, BATCH)
+            await self._apply(found, lambda c: self._place(c, now))
+            if len(found) < BATCH:
+                self._replanned.pop(service_id, None)
+            else:
+                progress.after_id = found[-1].callback_id
+
     # --- Retention ---------------------------------------------------------------------------------------------
 
     async def _purge(self, now: datetime) -> datetime:
@@ -184,6 +214,14 @@ class Scheduler:
             more = await self._store.purge(now, self._retention, BATCH) >= BATCH
             self._next_purge = now if more else now + PURGE_INTERVAL
         return self._next_purge
+
+
+@dataclass(slots=True)
+class _Replanned:
+    """How far the SCHEDULED callbacks of a service have been planned anew, by id."""
+
+    hours: OpeningHours
+    after_id: str = ""
 
 
 def _times_of_interest(callback: Callback) -> Iterator[datetime]:

@@ -99,6 +99,7 @@ def _locks(call: Changes) -> Locks:
         alone=bool(alone),
         callbacks={change.before.callback_id for change in changes},
         turns=() if turn is None else (turn.service_id,),
+        settings={change.settings.service_id for change in changes if change.settings is not None},
         polls={poll for change in changes if (poll := _granted_poll(change)) is not None},
         targets={target for change in changes if (target := begun_call(change)) is not None},
     )

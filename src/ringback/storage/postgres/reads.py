@@ -48,6 +48,10 @@ NEXT_TIME: Final = """
     )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
+SCHEDULED: Final = """
+    SELECT body, lease_expire_us FROM callback
+     WHERE service_id = $1 AND state = 'SCHEDULED' AND callback_id > $2 ORDER BY callback_id LIMIT $3
+"""
 MOVED_BY_HOURS: Final = """
     SELECT body, lease_expire_us FROM callback
      WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = $1 AND callback_id > $2
@@ -198,6 +202,7 @@ STATEMENTS: Final = Statements(
     expired=EXPIRED,
     lapsed=LAPSED,
     next_time=NEXT_TIME,
+    scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
     held_by=HELD_BY,
     queued_services=QUEUED_SERVICES,

@@ -6,7 +6,7 @@ from ringback.ports.errors import DuplicateService
 from ringback.storage.body import write_json, write_service
 from ringback.storage.comparison import compare_service, service_changed_since
 from ringback.storage.operations import ServiceRevision
-from ringback.storage.postgres.transaction import PostgresTransaction, each
+from ringback.storage.postgres.transaction import Locks, PostgresTransaction, each
 
 
 async def _put_service(transaction: PostgresTransaction, service: Service) -> None:
@@ -32,6 +32,7 @@ async def _put_service(transaction: PostgresTransaction, service: Service) -> No
         await transaction.send(
             "UPDATE service SET sip_address = $1, revision = $2, body = $3 WHERE service_id = $4", *values
         )
+    transaction.locked.services[service_id] = service.revision
     await _count_version(transaction)
 
 
@@ -52,6 +53,7 @@ async def _delete_service(transaction: PostgresTransaction, service: ServiceRevi
         return False
     await transaction.send("DELETE FROM service WHERE service_id = $1", service.service_id)
     transaction.services.discard(service.service_id)
+    transaction.locked.services[service.service_id] = None
     await _count_version(transaction)
     return True
 
@@ -62,5 +64,9 @@ async def _count_version(transaction: PostgresTransaction) -> None:
     )
 
 
-put_service = each(_put_service)
-delete_service = each(_delete_service)
+def _locks(service: Service | ServiceRevision) -> Locks:
+    return Locks(changed_settings=(service.service_id,))
+
+
+put_service = each(_put_service, _locks)
+delete_service = each(_delete_service, _locks)

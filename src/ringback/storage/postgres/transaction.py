@@ -5,9 +5,9 @@ It takes its locks first, then writes, and appends to the event log last.
 Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
 trips, however large it is, and other servers may have to wait for the last of them only.
 
-Every server takes locks in the same order, so that they do not deadlock: polls, services, callbacks, turns, each by
-id; what is written; the end of the log. A deadlock by another order after all (two names of two callbacks, say) is
-rolled back by PostgreSQL, and each request is written again alone.
+Every server takes locks in the same order, so that they do not deadlock: polls, settings, services, callbacks, turns,
+each by id; what is written; the end of the log. A deadlock by another order after all (two names of two callbacks,
+say) is rolled back by PostgreSQL, and each request is written again alone.
 """
 
 import hashlib
@@ -48,6 +48,11 @@ _SETTINGS: Final = f"""
     SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true),
            set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT}', true)
 """
+# The settings of a service do not change between a decision by them and its commit. Unlike a lock of the row, this one
+# lets a change wait its turn among many decisions, and not until there are none.
+_LOCK_SETTINGS: Final = "SELECT pg_advisory_xact_lock_shared(settings) FROM unnest($1) AS settings ORDER BY settings"
+_LOCK_SETTINGS_TO_CHANGE: Final = _LOCK_SETTINGS.replace("_shared", "")
+_SETTINGS_OF: Final = "SELECT service_id, revision FROM service WHERE service_id = ANY($1)"
 # A service is not deleted while callbacks are created for it; many servers may create at the same time. When callbacks
 # have to be alone at their target, no other server may.
 _LOCK_SERVICES: Final = """
@@ -96,6 +101,9 @@ class Locks:
     turns: Collection[str] = ()
     # See `poll_lock`.
     polls: Collection[int] = ()
+    # The services by whose settings something was decided, and those whose settings are written.
+    settings: Collection[str] = ()
+    changed_settings: Collection[str] = ()
     # Not locked, only read: which callback is in a call to them.
     targets: Collection[str] = ()
 
@@ -108,13 +116,23 @@ class Locks:
             callbacks={callback_id for part in parts for callback_id in part.callbacks},
             turns={service_id for part in parts for service_id in part.turns},
             polls={poll for part in parts for poll in part.polls},
+            settings={service_id for part in parts for service_id in part.settings},
+            changed_settings={service_id for part in parts for service_id in part.changed_settings},
             targets={target for part in parts for target in part.targets},
         )
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
     """Return the key of the lock for one poll. Two polls that share one wait for each other, nothing worse."""
-    digest = hashlib.blake2b(f"{dialer_id} {request_id}".encode(), digest_size=8).digest()
+    return _lock_key(f"{dialer_id} {request_id}")
+
+
+def _settings_lock(service_id: str) -> int:
+    return _lock_key(f"settings {service_id}")
+
+
+def _lock_key(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 
 
@@ -126,6 +144,8 @@ class Unlocked:
     def holder(self, target: str) -> None: ...
 
     def turn(self, service_id: str) -> None: ...
+
+    def service(self, service_id: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -162,6 +182,11 @@ class PostgresTransaction:
         await self.send(_SETTINGS)
         if locks.polls:
             await self.send(_LOCK_POLLS, list(locks.polls))
+        if locks.changed_settings:
+            both = {*locks.settings, *locks.changed_settings}
+            await self.send(_LOCK_SETTINGS_TO_CHANGE, [_settings_lock(service_id) for service_id in both])
+        elif locks.settings:
+            await self.send(_LOCK_SETTINGS, [_settings_lock(service_id) for service_id in locks.settings])
         lock_services = _LOCK_SERVICES_ALONE if locks.alone else _LOCK_SERVICES
         wanted = [
             await self.send(statement, list(names)) if names else None
@@ -170,14 +195,18 @@ class PostgresTransaction:
                 (_LOCK_CALLBACKS, locks.callbacks),
                 (_LOCK_TURNS, locks.turns),
                 (_CALLS, locks.targets),
+                (_SETTINGS_OF, locks.settings),
             )
         ]
         await self._catch_up()
-        services, callbacks, turns, calls = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
+        services, callbacks, turns, calls, settings = [
+            [] if cursor is None else await cursor.fetchall() for cursor in wanted
+        ]
         self.services = {service_id for (service_id,) in services}
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)
         self.locked.holders = dict(calls)
+        self.locked.services = dict(settings)
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:
         """Log the entries. The row of the returned cursor is the newest number."""
@@ -201,7 +230,9 @@ class PostgresOperation(Generic[T, R]):
     locks: Callable[[T], Locks] = lambda _: Locks()
 
 
-def each(run: Callable[[PostgresTransaction, T], Awaitable[R]]) -> PostgresOperation[T, R]:
+def each(
+    run: Callable[[PostgresTransaction, T], Awaitable[R]], locks: Callable[[T], Locks] = lambda _: Locks()
+) -> PostgresOperation[T, R]:
     """Return the operation that handles its requests one after the other."""
 
     async def run_all(transaction: PostgresTransaction, requests: Sequence[T]) -> list[R | Exception]:
@@ -213,7 +244,7 @@ def each(run: Callable[[PostgresTransaction, T], Awaitable[R]]) -> PostgresOpera
                 results.append(refusal)
         return results
 
-    return PostgresOperation(run_all)
+    return PostgresOperation(run_all, locks)
 
 
 async def _probe(transaction: PostgresTransaction, _: None) -> None:

@@ -23,6 +23,8 @@ class StoredRows(NamedTuple):
     """`Stored`, with a query for each row."""
 
     database: sqlite3.Connection
+    # Of services that were looked for, or written, before.
+    revisions: dict[str, int | None]
 
     def callback(self, callback_id: str) -> Held | None:
         row = self.database.execute(
@@ -40,6 +42,12 @@ class StoredRows(NamedTuple):
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
         return None if row is None else row[0]
 
+    def service(self, service_id: str) -> int | None:
+        if service_id not in self.revisions:
+            row = self.database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone()
+            self.revisions[service_id] = None if row is None else row[0]
+        return self.revisions[service_id]
+
 
 def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception | None]:
     database = transaction.database
@@ -48,7 +56,7 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     for call in calls:
         try:
             # A single change is compared by the UPDATE that writes it.
-            compare(StoredRows(database), call, revisions=len(call.changes) > 1)
+            compare(StoredRows(database, transaction.revisions), call, revisions=len(call.changes) > 1)
             _require_alone(database, call.changes)
             entries += [_replace(database, change) for change in call.changes]
         except (RevisionConflict, TargetTaken) as refusal:

@@ -57,6 +57,10 @@ NEXT_TIME: Final = """
     )
 """
 CLOCK_JUMPS: Final = "SELECT clock_jumps FROM ringback"
+SCHEDULED: Final = """
+    SELECT body, lease_expire_us FROM callback INDEXED BY callback_by_service
+     WHERE service_id = ? AND state = 'SCHEDULED' AND callback_id > ? ORDER BY callback_id LIMIT ?
+"""
 MOVED_BY_HOURS: Final = """
     SELECT body, lease_expire_us FROM callback INDEXED BY callback_to_open
      WHERE state = 'SCHEDULED' AND next_attempt_us > ready_us AND service_id = ? AND callback_id > ?
@@ -219,6 +223,7 @@ STATEMENTS: Final = Statements(
     expired=EXPIRED,
     lapsed=LAPSED,
     next_time=NEXT_TIME,
+    scheduled=SCHEDULED,
     moved_by_hours=MOVED_BY_HOURS,
     held_by=HELD_BY,
     queued_services=QUEUED_SERVICES,

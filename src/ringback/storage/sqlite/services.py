@@ -32,6 +32,7 @@ def _put_service(transaction: Transaction, service: Service) -> int:
         )
     else:
         database.execute("UPDATE service SET sip_address = ?, revision = ?, body = ? WHERE service_id = ?", values)
+    transaction.revisions[service_id] = service.revision
     return _next_version(database)
 
 
@@ -52,6 +53,7 @@ def _delete_service(transaction: Transaction, service: ServiceRevision) -> int |
     if is_used is not None:
         return None
     database.execute("DELETE FROM service WHERE service_id = ?", (service.service_id,))
+    transaction.revisions[service.service_id] = None
     return _next_version(database)
 
 

@@ -37,8 +37,10 @@ class LogEntry(NamedTuple):
 class Transaction:
     """The database that an operation writes to, and its new entries of the log."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, revisions: dict[str, int | None]) -> None:
+        """`revisions` are those of services, as far as they were needed: this process is the only one that writes."""
         self.database = database
+        self.revisions = revisions
         # The number of the newest entry of the log; 0 while there is no new one.
         self.newest = 0
         # The new entries whose values are in memory, so that they need not be read.
@@ -94,9 +96,11 @@ class BatchWriter:
         """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
         self._connection = connection
         self._committed = committed
+        # See `Transaction`. Used on the thread of the connection.
+        self._revisions: dict[str, int | None] = {}
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
-        outcomes, transactions = await self._connection.run(partial(_write, batch))
+        outcomes, transactions = await self._connection.run(partial(_write, batch, self._revisions))
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
@@ -108,31 +112,37 @@ class BatchWriter:
 _Batch = Sequence[Submission[Operation[Any, Any]]]
 
 
-def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
+def _write(
+    batch: _Batch, revisions: dict[str, int | None], database: sqlite3.Connection
+) -> tuple[list[object], list[Transaction]]:
     """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
     try:
         _roll_back(database)  # a transaction that could not be rolled back before
         database.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
         return [unavailable(error) for _ in batch], []
-    transaction = Transaction(database)
+    transaction = Transaction(database, revisions)
     try:
         outcomes = _run_operations(transaction, batch)
     except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
         _try_to_roll_back(database)
+        revisions.clear()
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error], []
-        return _write_each(batch, database)
+        return _write_each(batch, revisions, database)
     try:
         database.execute("COMMIT")
     except sqlite3.Error as error:
         _try_to_roll_back(database)
+        revisions.clear()
         return [unavailable(error) for _ in batch], []
     return outcomes, [transaction]
 
 
-def _write_each(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
-    written = [_write([submission], database) for submission in batch]
+def _write_each(
+    batch: _Batch, revisions: dict[str, int | None], database: sqlite3.Connection
+) -> tuple[list[object], list[Transaction]]:
+    written = [_write([submission], revisions, database) for submission in batch]
     return [outcome for outcomes, _ in written for outcome in outcomes], [t for _, some in written for t in some]
 
 

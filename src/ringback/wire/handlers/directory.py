@@ -114,6 +114,7 @@ class DirectoryHandlers:
         key = read_key(request.callback_key, "callback_key", faults) if named else None
         faults.refuse()
         callback = None if key is None else await self._queries.get(key)
+        await self._directory.refresh()
         view = await self._queues.look(await self._service_asked_for(request, callback), callback)
         response = pb.GetQueueResponse()
         _write_view(view, response)
