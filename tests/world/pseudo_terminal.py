@@ -9,7 +9,7 @@ import struct
 import sys
 import termios
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from tests.world.command_line import environment
 
@@ -25,6 +25,7 @@ class Terminal:
         self._keyboard = keyboard
         self.process = process
         self._written = ""
+        self._closed = False
         self._news = asyncio.Event()
 
     def read(self) -> None:
@@ -32,6 +33,8 @@ class Terminal:
             data = os.read(self._keyboard, 65536)
         except OSError:  # the command has closed it
             asyncio.get_running_loop().remove_reader(self._keyboard)
+            self._closed = True
+            self._news.set()
             return
         self._written += data.decode(errors="replace")
         self._news.set()
@@ -42,11 +45,13 @@ class Terminal:
         return _CONTROL.sub("", self._written).replace("\r", "")
 
     async def until(self, shown: Callable[[str], object]) -> str:
-        """Wait until what was written fits, and return it."""
-        async with asyncio.timeout(_PATIENCE_S):
-            while not shown(self.text):
-                self._news.clear()
-                await self._news.wait()
+        """Wait until what was written fits, and return it. Fail with what was written when it never does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S):
+                while not shown(self.text) and not self._closed:
+                    self._news.clear()
+                    await self._news.wait()
+        assert shown(self.text), self.text
         return self.text
 
     def type(self, keys: bytes) -> None:
@@ -65,7 +70,8 @@ async def on_terminal(*arguments: str, lines: int = 24, columns: int = 120, **se
         stdin=screen,
         stdout=screen,
         stderr=screen,
-        env=environment(TERM="xterm", **settings),
+        # The size is the terminal's: these variables would stand for it, and those who run tests may have set them.
+        env=environment(TERM="xterm", LINES="", COLUMNS="", **settings),
         start_new_session=True,
     )
     os.close(screen)
