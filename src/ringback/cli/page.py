@@ -78,11 +78,13 @@ _ATTEMPT: Mapping[str, Callable[[cb.Attempt, Times], str]] = MappingProxyType(
         "SIP": lambda attempt, _: str(attempt.sip_status or ""),
         "Q.850": lambda attempt, _: str(attempt.q850_cause or ""),
         "dialer": lambda attempt, _: attempt.dialer_id,
+        "agent": lambda attempt, _: attempt.agent,
+        "disposition": lambda attempt, _: attempt.disposition,
         "detail": lambda attempt, _: attempt.detail,
     }
 )
 # What dialers write may be long. It goes on in the next line where a screen is too narrow.
-_FOLDED = frozenset({"dialer", "detail"})
+_FOLDED = frozenset({"dialer", "agent", "disposition", "detail"})
 
 
 def attempts_table(attempts: Sequence[cb.Attempt], times: Times) -> Table:
