@@ -140,6 +140,10 @@ build/plugins/grpcurl/grpcurl:
 transcripts: .venv/.installed $(STUBS_VENV)/.installed build/plugins/grpcurl/grpcurl  ## Run the commands that the documents show, and compare
 	.venv/bin/python tests/transcripts/check.py
 
+.PHONY: screens
+screens: .venv/.installed  ## Draw the terminals that docs/cli.md shows anew
+	.venv/bin/python docs/cli/screens.py --write
+
 DOCS_PLUGIN := build/plugins/docs/protoc-gen-doc
 
 $(DOCS_PLUGIN):

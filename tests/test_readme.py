@@ -17,6 +17,12 @@ def test_the_examples_are_those_of_the_clients(client: str, language: str) -> No
     assert example_in(README, language) == example_in((ROOT / "clients" / client / "README.md").read_text(), language)
 
 
+def test_the_terminals_in_the_documents_are_drawn_by_the_code() -> None:
+    check = [sys.executable, str(ROOT / "docs/cli/screens.py")]
+    result = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def example_in(page: str, language: str) -> str:
     example: str = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)[0]
     return example

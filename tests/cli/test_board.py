@@ -1,12 +1,18 @@
 """The live table: what it knows, and how it looks while it runs."""
 
 import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from ringback.cli.board import Board, show_live
+from ringback.cli.board import Board, arranged, show_live
+from ringback.cli.outage import Outage
 from ringback.cli.session import Session
+from ringback.cli.times import Times
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api
@@ -27,10 +33,15 @@ def event(
     return pb.CallbackEvent(type=kind, callback=callback)
 
 
-def text_of(board: Board, rows: int = 10) -> str:
+def text_of(board: Board, rows: int = 10, outage: Outage | None = None) -> str:
     console = Console(width=200, file=io.StringIO(), record=True)
-    console.print(board.table(rows=rows, width=200))
+    console.print(board.view(rows=rows, width=200, times=Times(), outage=outage))
     return console.export_text()
+
+
+def rows_of(board: Board, rows: int) -> list[str]:
+    """Return the ids in the rows of the table, "" for a gap."""
+    return [line[22:].split()[0] if line.strip() else "" for line in text_of(board, rows).splitlines()[1:-2]]
 
 
 def test_all_have_ended_when_the_snapshot_is_complete_and_nobody_is_open() -> None:
@@ -60,13 +71,65 @@ def test_a_new_snapshot_forgets_the_old_one() -> None:
     assert "0 open" in text_of(board)
 
 
-def test_rows_are_bounded_and_the_latest_come_first() -> None:
+def test_rows_are_those_that_changed_last_and_the_others_are_counted() -> None:
     board = Board()
-    board.update(pb.WatchCallbacksResponse(events=[event(SNAPSHOT, f"id-{n}", QUEUED, at=n) for n in range(1, 1001)]))
-    rows = [line for line in text_of(board, rows=3).splitlines() if "id-" in line]
-    assert ["id-1000" in rows[0], "id-999" in rows[1], "id-998" in rows[2]] == [True] * 3
-    assert len(rows) == 3
-    assert "1000 open" in text_of(board)
+    events = [event(SNAPSHOT, f"id-{n:04}", QUEUED if n % 2 else COMPLETED, at=n) for n in range(1, 1001)]
+    board.update(pb.WatchCallbacksResponse(events=events))
+    assert rows_of(board, 3) == ["id-0998", "id-0999", "id-1000"]
+    assert "1000 callbacks, 500 open; 997 hidden, which changed longer ago than these 3\n" in text_of(board, 3)
+
+
+def test_nothing_is_hidden_where_all_fit() -> None:
+    board = Board()
+    board.update(pb.WatchCallbacksResponse(events=[event(SNAPSHOT, name, QUEUED) for name in "abc"]))
+    assert "3 callbacks, 3 open\n" in text_of(board, 3)
+    assert "1 hidden" in text_of(board, 2)
+
+
+def test_a_row_keeps_its_place_when_it_changes() -> None:
+    board = Board()
+    board.update(pb.WatchCallbacksResponse(events=[event(SNAPSHOT, name, QUEUED, at=1) for name in "abc"]))
+    assert rows_of(board, 5) == ["a", "b", "c"]
+    board.update(
+        pb.WatchCallbacksResponse(events=[event(UPDATED, "b", COMPLETED, at=2), event(UPDATED, "d", QUEUED, at=3)])
+    )
+    assert rows_of(board, 5) == ["a", "b", "c", "d"]
+
+
+def test_a_row_that_leaves_makes_none_jump() -> None:
+    board = Board()
+    board.update(pb.WatchCallbacksResponse(events=[event(SNAPSHOT, name, QUEUED, at=1) for name in "abc"]))
+    assert rows_of(board, 5) == ["a", "b", "c"]
+    board.update(pb.WatchCallbacksResponse(events=[event(REMOVED, "b", COMPLETED, at=2)]))
+    assert rows_of(board, 5) == ["a", "", "c"]
+    board.update(pb.WatchCallbacksResponse(events=[event(UPDATED, "d", QUEUED, at=3)]))
+    assert rows_of(board, 5) == ["a", "d", "c"]
+
+
+IDS = st.sampled_from("abcdefghij")
+
+
+@given(st.lists(st.tuples(st.sets(IDS), st.integers(1, 10)), max_size=8))
+def test_arrangements(steps: list[tuple[set[str], int]]) -> None:
+    places: list[str | None] = []
+    for ids, rows in steps:
+        wanted = set(sorted(ids)[:rows])
+        before, places = places, arranged(places, wanted, rows)
+        shown = [place for place in places if place]
+        assert sorted(shown) == sorted(wanted)
+        assert len(places) <= rows
+        if len(before) <= rows:  # the terminal has not been made lower
+            assert all(places[before.index(name)] == name for name in wanted.intersection(filter(None, before)))
+
+
+def test_an_outage_is_told_from_its_beginning_to_its_end() -> None:
+    board, start = Board(), datetime(2030, 1, 31, 12, tzinfo=UTC)
+    outage = Outage(start=start, fault="UNAVAILABLE: Socket closed")
+    assert "disconnected since 2030-01-31T12:00:00Z, trying again: UNAVAILABLE: Socket closed" in text_of(
+        board, outage=outage
+    )
+    ended = replace(outage, end=start + timedelta(seconds=83.5))
+    assert "resumed at 2030-01-31T12:01:23Z, 1m23s after the connection was lost" in text_of(board, outage=ended)
 
 
 async def test_on_a_terminal(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import callbacks_service_pb2 as pb
 from tests.world.api import Api
 from tests.world.command_line import Run, run, start
 from tests.world.requests import from_now
@@ -22,6 +23,8 @@ async def test_create_says_whether_it_is_new(ringback: Run) -> None:
     assert (created.code, existed.code) == (0, 0)
     assert created.out.split()[0] == "created"
     assert existed.out.split()[:2] == ["existed", created.out.split()[1]]
+    assert created.out.split()[3:] == ["crm/42"]
+    assert (await ringback("get", created.out.split()[3])).code == 0
 
 
 async def test_create_sends_every_field(ringback: Run, api: Api) -> None:
@@ -30,6 +33,7 @@ async def test_create_sends_every_field(ringback: Run, api: Api) -> None:
         *("--retries", "2", "--gap", "5", "--due", "+1h", "--expire", "+2h", "--external-id", "42", "--caller", "crm"),
         *("--description", "[bold]Grüezi", "--context-url", "https://crm.example/42", "--supervisor", "eva"),
         *("--label", "team=a", "--label", "tier=b=c", "--alternative-target", "tel:+41785556677"),
+        *("--incoming", "sip:session-7@cc.example"),
     )
     printed = json.loads(ran.out)
     stored = await api.get(printed["callback"]["callback_id"])
@@ -46,6 +50,7 @@ async def test_create_sends_every_field(ringback: Run, api: Api) -> None:
         seconds_between_retries=5,
         service_id=api.service_id,
         priority=cb.PRIORITY_VERY_HIGH,
+        incoming_service_sip_uri="sip:session-7@cc.example",
         context_url="https://crm.example/42",
         supervisor="eva",
         description="[bold]Grüezi",
@@ -83,6 +88,25 @@ async def test_get_shows_the_attempts(ringback: Run, api: Api) -> None:
     ]
 
 
+async def test_get_shows_both_targets_and_which_is_dialled(ringback: Run, api: Api) -> None:
+    due_date = from_now(hours=1)
+    both = await api.create("tel:+41 78 555 66 77", alternative_target="tel:+41 78 555 66 78", due_date=due_date)
+    respelled = await api.create("tel:+41 78 555 66 79", due_date=due_date)
+    plain = await api.create("sip:answer@sim.example", due_date=due_date)
+
+    async def targets(callback: cb.Callback) -> list[str]:
+        page = (await ringback("get", callback.callback_id)).out.splitlines()
+        return [" ".join(row.split()) for row in page if row.startswith(("target", "alternative", "dialled"))]
+
+    assert await targets(both) == [
+        "target tel:+41 78 555 66 77",
+        "alternative target tel:+41 78 555 66 78",
+        "dialled tel:+41785556678 (the alternative target)",
+    ]
+    assert await targets(respelled) == ["target tel:+41 78 555 66 79", "dialled tel:+41785556679"]
+    assert await targets(plain) == ["target sip:answer@sim.example"]
+
+
 async def test_what_is_not_there(ringback: Run) -> None:
     ran = await ringback("get", UNKNOWN_ID)
     assert (ran.code, ran.out) == (1, "")
@@ -105,6 +129,10 @@ async def test_list_filters_and_follows_pages(ringback: Run, api: Api) -> None:
     assert await listed(ids[0], "--priority", "normal", "--due-before", "+2h", "--target", TARGET) == [ids[0]]
     assert await listed("--due-after", "+2h") == []
     assert len(await listed("--limit", "3")) == 3
+    await api.callbacks.CancelCallback(pb.CancelCallbackRequest(key=cb.CallbackKey(callback_id=ids[3])))
+    assert await listed(*SERVICE, "--state", "open") == ids[2::-1]
+    assert await listed("--state", "ended") == [ids[3]]
+    assert len(await listed("--state", "OPEN", "--state", "cancelled")) == 5
     assert (await ringback("list")).out.count(TARGET) == 5
 
 

@@ -66,7 +66,7 @@ def test_an_option_that_would_do_nothing_is_refused(arguments: tuple[str, ...], 
 # --- Completion ----------------------------------------------------------------------------------------------
 
 WORDS = [
-    (("list", "--state", ""), {*STATES}),
+    (("list", "--state", ""), {*STATES, "open", "ended"}),
     (("list", "--state", "C"), {"connected", "cancelling", "completed", "cancelled"}),
     (("create", "sip:a@b.example", "--priority", ""), {*PRIORITIES}),
     (("--server", "h:1", "create", "--priority", "very-"), {"very-high", "very-low"}),

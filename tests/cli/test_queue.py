@@ -1,5 +1,8 @@
 """`ringback queue`, `explain` and `resolve`."""
 
+import json
+import re
+
 from tests.world.api import Api
 from tests.world.command_line import Run
 from tests.world.requests import cancel, from_now
@@ -20,7 +23,22 @@ async def test_a_queue_and_the_reason_why_somebody_waits(ringback: Run, api: Api
     assert explained == (0, "queued (paused) the service is paused\n", "")
     assert (await ringback("explain", later.callback_id)).out.startswith("scheduled (not-due) it is due at ")
     await cancel(api, later)
-    assert (await ringback("explain", later.callback_id)).out.split() == ["cancelled", "it", "is", "CANCELLED"]
+    ended = (await ringback("explain", later.callback_id)).out
+    assert re.fullmatch(r"cancelled at \S+Z, before any attempt: no reason was given\n", ended)
+
+
+async def test_an_ended_callback_is_explained_when_its_service_is_gone(ringback: Run, api: Api) -> None:
+    service_id = await api.add_service("sip:once@cc.example")
+    callback = await api.create("sip:busy.answer@sim.example", service_id=service_id)
+    await api.until_ended(callback.callback_id)
+    assert (await ringback("services", "delete", "sip:once@cc.example", "--yes")).code == 0
+    explained = await ringback("explain", callback.callback_id)
+    head, columns, busy, answered = explained.out.splitlines()
+    assert re.fullmatch(r"completed \(answered\) at \S+Z, after 2 attempts: the target was reached", head)
+    assert columns.split()[:2] == ["attempt", "outcome"]
+    assert [busy.split()[:2], answered.split()[:2]] == [["1", "busy"], ["2", "answered"]]
+    view = json.loads((await ringback("explain", callback.callback_id, "--json")).out)
+    assert head == f"completed (answered) {view['position']['explanation']}"
 
 
 async def test_resolve_ends_what_is_open_for_a_target(ringback: Run, api: Api) -> None:

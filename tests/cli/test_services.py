@@ -10,6 +10,7 @@ import pytest
 from ringback.v1 import directory_service_pb2 as pb
 from tests.world.api import Api
 from tests.world.command_line import Ran, Run
+from tests.world.requests import from_now
 
 SUPPORT = """
 - sip_address: sip:support@cc.example
@@ -87,6 +88,53 @@ async def test_what_the_server_refuses(apply: Apply) -> None:
     ran = await apply("- {sip_address: sip:sales@cc.example, ring_timeout: 1h}")
     assert ran.code == 1
     assert ran.err.startswith("INVALID_FIELD:\n  service.ring_timeout: ")
+
+
+async def test_pause_and_resume(ringback: Run, api: Api) -> None:
+    async def paused() -> bool:
+        response = await api.directory.GetService(pb.GetServiceRequest(service_id=api.service_id))
+        return response.service.paused
+
+    first, second = [await ringback("services", "pause", "sip:support@cc.example") for _ in range(2)]
+    assert first == (0, f"paused     {api.service_id}  sip:support@cc.example\n", "")
+    assert changes(second.out) == ["unchanged sip:support@cc.example"]
+    assert await paused()
+    resumed = await ringback("services", "resume", api.service_id.upper(), "--json")
+    assert json.loads(resumed.out)["service_id"] == api.service_id
+    assert not await paused()
+
+
+async def test_show(ringback: Run, apply: Apply, api: Api) -> None:
+    await apply(SUPPORT + "  paused: yes")
+    page = [
+        " ".join(row.split()) for row in (await ringback("services", "show", "sip:support@cc.example")).out.splitlines()
+    ]
+    assert {
+        "sip address sip:support@cc.example",
+        "paused yes",
+        "ring timeout 20s",
+        "opening hours monday: 08:00-12:00, 13:00-18:00",
+        "waiting 0",
+        "in progress 0 of 10",
+    } <= set(page)
+    line = await ringback("services", "show", api.service_id, "--json")
+    assert json.loads(line.out)["sip_address"] == "sip:support@cc.example"
+
+
+async def test_delete(ringback: Run, api: Api) -> None:
+    sales = await api.add_service("sip:sales@cc.example")
+    await api.create(due_date=from_now(hours=1))
+    unasked = await ringback("services", "delete", "sip:sales@cc.example")
+    assert (unasked.code, unasked.out) == (2, "")
+    assert "add --yes" in unasked.err
+    in_use = await ringback("services", "delete", "sip:support@cc.example", "--yes")
+    assert (in_use.code, in_use.out) == (1, "")
+    assert in_use.err.startswith("SERVICE_IN_USE: ")
+    deleted = await ringback("services", "delete", "sip:sales@cc.example", "--yes")
+    assert deleted == (0, f"deleted    {sales}  sip:sales@cc.example\n", "")
+    gone = await ringback("services", "delete", "sip:sales@cc.example", "--yes")
+    assert gone.err.startswith("SERVICE_NOT_FOUND: ")
+    assert gone.err.count("\n") == 1
 
 
 async def test_list(ringback: Run, api: Api) -> None:

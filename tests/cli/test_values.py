@@ -3,8 +3,20 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from ringback.cli.values import PRIORITIES, STATES, format_span, parse_key, parse_moment, parse_span, parse_whole
+from ringback.cli.values import (
+    PRIORITIES,
+    STATES,
+    format_key,
+    format_span,
+    parse_key,
+    parse_moment,
+    parse_span,
+    parse_states,
+    parse_whole,
+)
 from ringback.v1 import callback_pb2 as cb
 
 NOW = datetime(2030, 1, 31, 14, tzinfo=UTC)
@@ -58,6 +70,36 @@ def test_keys() -> None:
     assert parse_key("crm/42").external_task == cb.ExternalTaskKey(caller_id="crm", external_task_id="42")
     assert parse_key("/42").external_task == cb.ExternalTaskKey(external_task_id="42")
     assert parse_key("crm/a/b").external_task.external_task_id == "a/b"
+
+
+@given(caller=st.text(), external_task_id=st.text(min_size=1))
+@example(caller="a/b c", external_task_id="d/e%2Ff g")
+@example(caller="%2F", external_task_id="%")
+def test_a_key_that_is_written_names_the_same_callback(caller: str, external_task_id: str) -> None:
+    key = cb.ExternalTaskKey(caller_id=caller, external_task_id=external_task_id)
+    written = format_key(cb.CallbackRequest(caller_id=caller, external_task_id=external_task_id))
+    assert parse_key(written).external_task == key
+
+
+def test_keys_of_callers_with_slashes_and_blanks() -> None:
+    key = cb.ExternalTaskKey(caller_id="crm/north 1", external_task_id="4/2")
+    assert format_key(cb.CallbackRequest(caller_id="crm/north 1", external_task_id="4/2")) == "crm%2Fnorth%201/4/2"
+    assert parse_key("crm%2fnorth 1/4/2").external_task == key
+    assert format_key(cb.CallbackRequest(caller_id="crm")) == ""
+
+
+@pytest.mark.parametrize("text", ["100%/42", "a%2/42", "%zz/42", "%ff/42"])
+def test_what_is_no_escape(text: str) -> None:
+    with pytest.raises(ValueError, match="begins no escape"):
+        parse_key(text)
+
+
+def test_groups_of_states() -> None:
+    groups = [parse_states(name) for name in ("open", "Ended")]
+    assert sorted(state for group in groups for state in group) == sorted(cb.CallbackState.values()[1:])
+    assert parse_states("queued") == (cb.CALLBACK_STATE_QUEUED,)
+    with pytest.raises(ValueError, match=r"'live' is none of scheduled, .*, expired, open, ended"):
+        parse_states("live")
 
 
 @pytest.mark.parametrize("text", ["", "42", "crm/", GUID.replace("-", "")])

@@ -107,6 +107,20 @@ async def test_a_watch_resumes(misbehaviour: Behaviour) -> None:
     assert fake.resumed_from == ["", "1", "2"]
 
 
+async def test_the_caller_is_told_of_an_interruption_instead_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    fake = Fake(fails(grpc.StatusCode.INTERNAL), ends, falls_silent)
+    faults: list[str] = []
+    async with (
+        serving("WatchCallbacks", fake.watch) as stub,
+        aclosing(watch(stub, HASTY, interrupted=faults.append)) as responses,
+    ):
+        for _ in range(3):
+            await anext(responses)
+    # A stream that ends with OK is no interruption.
+    assert [fault.partition(":")[0] for fault in faults] == ["INTERNAL"]
+    assert [record for record in caplog.records if record.name.startswith("ringback.client")] == []
+
+
 @pytest.mark.parametrize("code", sorted(_FINAL_CODES, key=str))
 async def test_a_watch_gives_up(code: grpc.StatusCode) -> None:
     async with serving("WatchCallbacks", Fake(fails(code)).watch) as stub, aclosing(watch(stub, HASTY)) as responses:

@@ -55,6 +55,7 @@ def test_a_command_that_does_not_end_is_refused() -> None:
         (['"endTime": "2026-11-22T18:46:00.610528Z"'], ['"endTime": "2027-01-01T00:00:00Z"']),
         (["2026-11-22 17:16:15,776 INFO stopped"], ["2027-01-01 00:00:00,000 INFO stopped"]),
         (["localhost:50051"], ["localhost:41234"]),
+        (["1  busy  2026-11-22T18:46:00.6Z  +0.5s"], ["1  busy  2027-01-01T00:00:00.0Z  +0.7s"]),
         (['"resumeToken": "abc",'], ['"resumeToken": "xyz",']),
         (["one", "…", "four"], ["one", "two", "three", "four"]),
         (["one", "…"], ["one"]),

@@ -2,9 +2,19 @@
 
 import sys
 
+from ringback.cli.streams import INTERRUPTED, replace_what_cannot_be_printed
+
 
 def main() -> None:
     """Run the command line. With the stubs alone, print what is missing and exit 2."""
+    replace_what_cannot_be_printed()
+    try:
+        _run()
+    except KeyboardInterrupt:  # before the command has begun
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> None:
     try:
         from ringback.cli.group import ringback  # noqa: PLC0415 - click comes with an extra
     except ModuleNotFoundError as missing:

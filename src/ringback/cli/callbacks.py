@@ -6,6 +6,7 @@ from typing import Any
 import click
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from ringback.cli.page import callback_page
 from ringback.cli.params import (
     LABEL,
     MOMENT,
@@ -19,7 +20,7 @@ from ringback.cli.params import (
     key_argument,
 )
 from ringback.cli.session import Session, client_command
-from ringback.cli.tables import callback_page, callbacks_table, state_text
+from ringback.cli.tables import callbacks_table, state_text
 from ringback.cli.values import PRIORITIES
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -41,15 +42,12 @@ _CLEARABLE = (
 @key_argument
 @client_command
 async def get(session: Session, *, key: cb.CallbackKey) -> None:
-    """Show a callback and all its attempts.
-
-    KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
-    """
+    """Show a callback and all its attempts."""
     response = await session.callbacks.GetCallback(pb.GetCallbackRequest(key=key), timeout=session.timeout_s)
     if session.as_json:
         session.print_json(response.callback)
     else:
-        session.console.print(callback_page(response.callback))
+        session.console.print(callback_page(response.callback, session.times))
 
 
 @click.command("list")
@@ -66,7 +64,8 @@ async def list_callbacks(session: Session, *, wanted: Wanted, limit: int) -> Non
         async for callback in found:
             session.print_json(callback)
     else:
-        session.console.print(callbacks_table([callback async for callback in found]))
+        callbacks = [callback async for callback in found]
+        session.console.print(callbacks_table(callbacks, session.times, width=session.console.width))
 
 
 async def _found(session: Session, wanted: cb.CallbackFilter, limit: int) -> AsyncIterator[cb.Callback]:
@@ -88,10 +87,7 @@ async def _found(session: Session, wanted: cb.CallbackFilter, limit: int) -> Asy
 @etag_option
 @client_command
 async def cancel(session: Session, *, key: cb.CallbackKey, reason: str, etag: str) -> None:
-    """Cancel a callback. What is being dialled is hung up.
-
-    KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
-    """
+    """Cancel a callback. What is being dialled is hung up."""
     request = pb.CancelCallbackRequest(key=key, reason=reason, etag=etag)
     response = await session.callbacks.CancelCallback(request, timeout=session.timeout_s)
     _print_state(session, response.callback)
@@ -105,10 +101,7 @@ async def cancel(session: Session, *, key: cb.CallbackKey, reason: str, etag: st
 @etag_option
 @client_command
 async def reschedule(session: Session, *, key: cb.CallbackKey, etag: str, **fields: Any) -> None:
-    """Move a callback that is scheduled or queued to another time.
-
-    KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
-    """
+    """Move a callback that is scheduled or queued to another time."""
     await _update(session, key, etag, {name: value for name, value in fields.items() if value is not None})
 
 
@@ -145,8 +138,6 @@ async def update(
     """Change a callback's request: only what the options name.
 
     Whom, when and how often to dial can be changed while it is scheduled or queued, the rest until it has ended.
-
-    KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
     """
     changed = {name: value for name, value in fields.items() if value is not None}
     if labels:

@@ -1,14 +1,16 @@
 """`ringback create`."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import click
+from rich.text import Text
 
 from ringback.cli.params import LABEL, MOMENT, MOMENT_HELP, MOMENT_METAVAR, PRIORITY, SERVICE, WHOLE
 from ringback.cli.session import Session, client_command
 from ringback.cli.tables import state_text
-from ringback.cli.values import PRIORITIES, is_guid
+from ringback.cli.values import PRIORITIES, format_key, is_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 
@@ -43,6 +45,9 @@ from ringback.v1 import callbacks_service_pb2 as pb
 @click.option("--supervisor", help="The supervisor in charge.")
 @click.option("--label", "labels", type=LABEL, multiple=True, metavar="KEY=VALUE", help="Repeatable.")
 @click.option("--alternative-target", help="Dialled instead of TARGET.")
+@click.option(
+    "--incoming", "incoming_service_sip_uri", metavar="SIP_URI", help="The service session that it comes out of."
+)
 @click.option("--request-id", default="", help="A UUID that makes repeating this command harmless.")
 @click.option("--validate-only", is_flag=True, help="Only check; store nothing.")
 @client_command
@@ -72,6 +77,13 @@ async def create(
         session.print_json(response)
     elif response.callback.callback_id:
         what = "created" if response.created else "existed"
-        session.console.print(what, response.callback.callback_id, state_text(response.callback.state), sep="  ")
+        session.console.print(what, *_named(response.callback), sep="  ")
     else:
         session.console.print("valid, not stored")
+
+
+def _named(callback: cb.Callback) -> Iterator[str | Text]:
+    yield callback.callback_id
+    yield state_text(callback.state)
+    if key := format_key(callback.callback_request):
+        yield key

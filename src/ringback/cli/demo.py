@@ -19,8 +19,10 @@ from rich.text import Text
 from ringback.cli.board import Board, follow, show_live
 from ringback.cli.demo_server import running_server
 from ringback.cli.demo_stories import CALLER_ID, SERVICE_SIP, STORIES, Story
+from ringback.cli.outage import tell_on_stderr
 from ringback.cli.session import Refused, Session
-from ringback.cli.tables import state_text, time_of_day
+from ringback.cli.tables import state_text
+from ringback.cli.times import Times
 from ringback.cli.values import OUTCOMES, PRIORITIES, STATES, timestamp
 from ringback.client import insecure_channel
 from ringback.v1 import callback_pb2 as cb
@@ -113,20 +115,20 @@ async def _show(session: Session, request: pb.WatchCallbacksRequest, stories: St
     if session.console.is_terminal:
         await show_live(session, request, until=until)
         return
-    async with aclosing(follow(session, request, Board(), until=until)) as responses:
+    async with aclosing(follow(session, request, Board(), until=until, tell=tell_on_stderr(session))) as responses:
         async for response in responses:
             for event in response.events:
-                session.console.print(_line(event))
+                session.console.print(_line(event, session.times))
 
 
-def _line(event: pb.CallbackEvent) -> str:
+def _line(event: pb.CallbackEvent, times: Times) -> str:
     callback = event.callback
     before, after = STATES.of(event.previous_state) or "new", STATES.of(callback.state)
     if before != after:
         change = f"{before} > {after}"
     else:
         change = f"{after}, {'ringing' if callback.state == cb.CALLBACK_STATE_DIALING else 'rescheduled'}"
-    return f"{time_of_day(event.event_time)}  {change:25}  {callback.dial_target}"
+    return f"{times.write(event.event_time, tenths=True)}  {change:25}  {callback.dial_target}"
 
 
 def _result(callbacks: list[cb.Callback], start: datetime) -> Text:

@@ -1,13 +1,16 @@
 """`ringback` and its commands, each imported when it is used."""
 
 import importlib
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import click
 
 import ringback as package
 from ringback.cli.connection import StrictGroup, options_before_command
+from ringback.cli.streams import BROKEN_PIPE, INTERRUPTED, give_up_stdout
 
 # Each command: its module and name, and the extra that installs what it imports.
 _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -50,6 +53,31 @@ class LazyGroup(StrictGroup):
             return _not_installed(cmd_name, extra)
         assert isinstance(command, click.Command)
         return command
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command, and exit. An error is printed as stderr can carry it, which click does in its own way."""
+        try:
+            code = super().main(*args, **extra | {"standalone_mode": False})
+        except click.ClickException as error:
+            error.show(sys.stderr)
+            code = error.exit_code
+        except click.Abort:
+            code = INTERRUPTED
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. End quietly when it is interrupted, or when what reads its output has gone."""
+        try:
+            super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            give_up_stdout()
+            ctx.exit(BROKEN_PIPE)
+        except UnicodeEncodeError as fault:
+            # Bytes of an argument, or of the environment, that are no text in the encoding of the system.
+            raise click.UsageError(f"{fault.object!r} is no text in the encoding of this system") from None
 
 
 def _not_installed(name: str, extra: str) -> click.Command:

@@ -1,15 +1,27 @@
 """Parameter types and options that several commands share."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from ringback.cli.values import PRIORITIES, STATES, is_guid, parse_key, parse_moment, parse_whole, timestamp
+from ringback.cli.values import (
+    PRIORITIES,
+    STATE_NAMES,
+    STATES,
+    is_guid,
+    parse_key,
+    parse_moment,
+    parse_states,
+    parse_whole,
+    timestamp,
+)
 from ringback.v1 import callback_pb2 as cb
 
 
@@ -26,6 +38,8 @@ class Parsed(click.ParamType):  # type: ignore[type-arg] # generic only since cl
             return value
         try:
             return self._parse(value)
+        except UnicodeEncodeError:
+            raise
         except ValueError as fault:
             self.fail(str(fault), param, ctx)
 
@@ -53,13 +67,23 @@ SERVICE = Parsed("service", _parse_service)
 LABEL = Parsed("label", _parse_label)
 WHOLE = Parsed("integer", parse_whole)
 PRIORITY = Parsed("priority", PRIORITIES.parse, PRIORITIES)
-STATE = Parsed("state", STATES.parse, STATES)
+STATES_OF = Parsed("state", parse_states, STATE_NAMES)
 
 MOMENT_METAVAR = "TIME"
 MOMENT_HELP = "2030-01-31T14:00:00Z, or from now: +90s, +10m, +2h."
 
 etag_option = click.option("--etag", default="", help="Only if this is still the callback's etag.")
-key_argument = click.argument("key", type=KEY, metavar="KEY")
+
+_KEY_HELP = """KEY is a callback id, or CALLER/EXTERNAL_ID; /EXTERNAL_ID without a caller.
+
+Write a slash in CALLER as %2F; a blank may be %20. EXTERNAL_ID stands as it is.
+"""
+
+
+def key_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument that names a callback, and what the help says of it."""
+    command.__doc__ = f"{inspect.getdoc(command)}\n\n{_KEY_HELP}"
+    return click.argument("key", type=KEY, metavar="KEY")(command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +91,7 @@ class Wanted:
     """A filter of callbacks, as the options of `filter_options` give it."""
 
     keys: tuple[cb.CallbackKey, ...]
-    state: tuple[cb.CallbackState.ValueType, ...]
+    state: tuple[tuple[cb.CallbackState.ValueType, ...], ...]
     service: tuple[str, ...]
     priority: tuple[cb.Priority.ValueType, ...]
     caller: tuple[str, ...]
@@ -80,7 +104,7 @@ class Wanted:
     def as_filter(self) -> cb.CallbackFilter:
         return cb.CallbackFilter(
             keys=self.keys,
-            states=self.state,
+            states=chain.from_iterable(self.state),
             service_ids=[service for service in self.service if is_guid(service)],
             service_sips=[service for service in self.service if not is_guid(service)],
             priorities=self.priority,
@@ -95,7 +119,13 @@ class Wanted:
 
 _FILTER_PARAMETERS = (
     click.argument("keys", type=KEY, nargs=-1, metavar="[KEY]..."),
-    click.option("--state", type=STATE, multiple=True, metavar="STATE", help=f"One of: {STATES}."),
+    click.option(
+        "--state",
+        type=STATES_OF,
+        multiple=True,
+        metavar="STATE",
+        help=f"One of: {STATES}; or open, which is all that have not ended, or ended.",
+    ),
     click.option("--service", type=SERVICE, multiple=True, metavar="UUID|SIP", help="Its UUID or SIP address."),
     click.option("--priority", type=PRIORITY, multiple=True, metavar="PRIORITY", help=f"One of: {PRIORITIES}."),
     click.option("--caller", multiple=True, help="The system that asked."),
@@ -120,4 +150,5 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     for parameter in reversed(_FILTER_PARAMETERS):
         collect = parameter(collect)
+    collect.__doc__ = f"{inspect.getdoc(command)}\n\n{_KEY_HELP}"
     return collect

@@ -1,11 +1,15 @@
 """`ringback queue`, `explain` and `resolve`: what waits, why, and how to end what was served meanwhile."""
 
 import click
+from rich.text import Text
 
+from ringback.cli.explanation import explanation, outcome_of
+from ringback.cli.page import attempts_table
 from ringback.cli.params import SERVICE, key_argument
 from ringback.cli.session import Session, client_command
-from ringback.cli.tables import callbacks_table, local_time, plain_table, state_text
-from ringback.cli.values import PRIORITIES, WAITING_REASONS, format_span, is_guid
+from ringback.cli.tables import callbacks_table, plain_table, state_text
+from ringback.cli.times import Times
+from ringback.cli.values import PRIORITIES, WAITING, WAITING_REASONS, format_span, is_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory
@@ -27,7 +31,7 @@ async def queue(session: Session, *, service: str) -> None:
         table.add_row(PRIORITIES.of(level.priority), str(level.count))
     session.console.print(table)
     session.console.print(f"in progress     {view.in_progress} of {view.capacity}")
-    session.console.print(f"oldest since    {local_time(view.oldest_waiting_time) or 'nobody waits'}")
+    session.console.print(f"oldest since    {session.times.write(view.oldest_waiting_time) or 'nobody waits'}")
     session.console.print(f"estimated wait  {_estimate(view)}")
 
 
@@ -35,15 +39,35 @@ async def queue(session: Session, *, service: str) -> None:
 @key_argument
 @client_command
 async def explain(session: Session, *, key: cb.CallbackKey) -> None:
-    """Say where a callback stands, and why it has not been dialled yet."""
-    found = await session.callbacks.GetCallback(pb.GetCallbackRequest(key=key), timeout=session.timeout_s)
-    view = await session.directory.GetQueue(directory.GetQueueRequest(callback_key=key), timeout=session.timeout_s)
+    """Say where a callback stands: why it has not been dialled yet, who has it, or why it has ended."""
+    callback = await _get(session, key)
+    if callback.state in WAITING:
+        view = await session.directory.GetQueue(directory.GetQueueRequest(callback_key=key), timeout=session.timeout_s)
+        if view.position.reason:
+            _print_standing(session, callback, view, WAITING_REASONS.of(view.position.reason))
+            return
+        callback = await _get(session, key)  # it waits no more
+    # The queue of a service that has been deleted since cannot be had, and tells nothing of what does not wait.
+    times = Times() if session.as_json else session.times
+    position = directory.QueuePosition(explanation=explanation(callback, times))
+    view = directory.GetQueueResponse(service_id=callback.service_id, position=position)
+    _print_standing(session, callback, view, outcome_of(callback))
+
+
+async def _get(session: Session, key: cb.CallbackKey) -> cb.Callback:
+    response = await session.callbacks.GetCallback(pb.GetCallbackRequest(key=key), timeout=session.timeout_s)
+    return response.callback
+
+
+def _print_standing(session: Session, callback: cb.Callback, view: directory.GetQueueResponse, reason: str) -> None:
     if session.as_json:
         session.print_json(view)
         return
-    standing = view.position
-    reason = WAITING_REASONS.of(standing.reason)
-    session.console.print(state_text(found.callback.state), f"({reason})" if reason else "", standing.explanation)
+    line = Text()
+    line.append(state_text(callback.state)).append(f" ({reason}) " if reason else " ").append(view.position.explanation)
+    session.console.print(line)
+    if callback.attempts:
+        session.console.print(attempts_table(callback.attempts, session.times))
 
 
 @click.command()
@@ -64,7 +88,7 @@ async def resolve(session: Session, *, target: str, reason: str) -> None:
         for callback in resolved.values():
             session.print_json(callback)
     else:
-        session.console.print(callbacks_table(list(resolved.values())))
+        session.console.print(callbacks_table(resolved.values(), session.times, width=session.console.width))
 
 
 def _estimate(view: directory.GetQueueResponse) -> str:

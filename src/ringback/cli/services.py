@@ -1,21 +1,21 @@
 """`ringback services`: the directory of services."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from itertools import groupby
+import sys
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 import yaml
-from google.protobuf.duration_pb2 import Duration
 from rich.table import Table
 
-from ringback.cli.params import SERVICE
 from ringback.cli.service_changes import apply
+from ringback.cli.service_commands import delete, find, pause, resume, service_argument, show
+from ringback.cli.service_settings import settings_of, span_text
 from ringback.cli.services_file import ServicesFileError, WantedService, load
 from ringback.cli.session import Session, client_command
-from ringback.cli.tables import local_time, plain_table
-from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, format_span, is_guid
+from ringback.cli.streams import stdout_is_unicode
+from ringback.cli.tables import plain_table
+from ringback.cli.times import Times
 from ringback.v1 import directory_service_pb2 as pb
 
 
@@ -29,6 +29,10 @@ def _load(_: click.Context, param: click.Parameter, path: Path) -> list[WantedSe
 @click.group()
 def services() -> None:
     """The services on whose behalf calls are made."""
+
+
+for _command in (show, pause, resume, delete):
+    services.add_command(_command)
 
 
 @services.command("apply")
@@ -57,7 +61,7 @@ async def list_services(session: Session) -> None:
         for service in found:
             session.print_json(service)
     else:
-        session.console.print(_table(found))
+        session.console.print(_table(found, session.times))
 
 
 async def _all(session: Session) -> AsyncIterator[pb.Service]:
@@ -71,7 +75,7 @@ async def _all(session: Session) -> AsyncIterator[pb.Service]:
         request.page_token = page.next_page_token
 
 
-def _table(found: Iterable[pb.Service]) -> Table:
+def _table(found: Iterable[pb.Service], times: Times) -> Table:
     table = plain_table("service", "address", "name", "calls", "ring", "hours", "changed")
     for service in found:
         table.add_row(
@@ -79,59 +83,22 @@ def _table(found: Iterable[pb.Service]) -> Table:
             service.sip_address,
             service.display_name,
             "paused" if service.paused else str(service.max_concurrent_calls),
-            _span(service.ring_timeout),
+            span_text(service.ring_timeout),
             service.time_zone if service.opening_hours else "always",
-            local_time(service.update_time),
+            times.write(service.update_time),
         )
     return table
 
 
 @services.command("get")
-@click.argument("service", type=SERVICE, metavar="UUID|SIP")
+@service_argument
 @client_command
 async def get_service(session: Session, *, service: str) -> None:
     """Show a service, as a file that `services apply` takes."""
-    key = {"service_id" if is_guid(service) else "sip_address": service}
-    response = await session.directory.GetService(pb.GetServiceRequest(**key), timeout=session.timeout_s)
+    found = await find(session, service)
     if session.as_json:
-        session.print_json(response.service)
+        session.print_json(found)
     else:
-        click.echo(yaml.safe_dump([_settings(response.service)], sort_keys=False, allow_unicode=True), nl=False)
-
-
-def _settings(service: pb.Service) -> dict[str, Any]:
-    return {
-        "service_id": service.service_id,
-        "sip_address": service.sip_address,
-        "display_name": service.display_name,
-        "max_concurrent_calls": service.max_concurrent_calls,
-        "paused": service.paused,
-        "default_max_retries": service.default_max_retries,
-        "ring_timeout": _span(service.ring_timeout),
-        "max_queue_time": _span(service.max_queue_time),
-        "time_zone": service.time_zone,
-        "opening_hours": dict(_hours(service.opening_hours)),
-        "closed_dates": list(service.closed_dates),
-        "retry_rules": {OUTCOMES.of(rule.outcome): _rule(rule) for rule in service.retry_rules},
-        "first_leg": FIRST_LEGS.of(service.first_leg),
-        "priority_weights": list(service.priority_weights),
-        "same_target_policy": TARGET_POLICIES.of(service.same_target_policy),
-    }
-
-
-def _hours(periods: Iterable[pb.OpeningPeriod]) -> Iterator[tuple[str, str]]:
-    by_day = sorted(periods, key=lambda period: period.day_of_week)
-    for day, hours in groupby(by_day, key=lambda period: period.day_of_week):
-        yield DAYS.of(day), ", ".join(f"{period.open_time}-{period.close_time}" for period in hours)
-
-
-def _rule(rule: pb.RetryRule) -> dict[str, Any]:
-    settings: dict[str, Any] = {"min_delay": _span(rule.min_delay)}
-    for name in ("retry", "max_retries"):
-        if rule.HasField(name):
-            settings[name] = getattr(rule, name)
-    return settings
-
-
-def _span(duration: Duration) -> str:
-    return format_span(duration.ToTimedelta())
+        settings = [settings_of(found)]
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=stdout_is_unicode())
+        click.echo(text, file=sys.stdout, nl=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from grpc import StatusCode
 from rich.console import Console
 
 from ringback.cli.connection import DEFAULT_TIMEOUT_S, options_after_command
+from ringback.cli.streams import stdout_is_unicode
+from ringback.cli.times import Times
 from ringback.client import insecure_channel, reason_of, violations_of
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
@@ -34,7 +37,7 @@ class Refused(click.ClickException):
         super().__init__("\n".join(_explain(error, server)))
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(self.message, file=file, err=True)
+        click.echo(self.message, file=file or sys.stderr)
 
 
 def _explain(error: grpc.aio.AioRpcError, server: str) -> list[str]:
@@ -73,14 +76,27 @@ class Session:
             console=open_console(),
         )
 
+    @property
+    def times(self) -> Times:
+        """How this command writes moments, at this moment."""
+        return Times.on(self.console)
+
     def print_json(self, message: Message) -> None:
         """Print one line of proto JSON, with the names that the proto uses."""
-        click.echo(MessageToJson(message, preserving_proto_field_name=True, indent=None, ensure_ascii=False))
+        ascii_only = not stdout_is_unicode()
+        line = MessageToJson(message, preserving_proto_field_name=True, indent=None, ensure_ascii=ascii_only)
+        click.echo(line, file=sys.stdout)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, instead of ending the program from within."""
+        raise  # noqa: PLE0704 - rich calls this while it handles the error
 
 
 def open_console() -> Console:
     """Return a console for text that is not ours: nothing in it is taken for markup."""
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = _Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     return console

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
+from urllib.parse import unquote
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -86,14 +87,37 @@ def parse_moment(text: str, now: datetime) -> datetime:
 
 
 def parse_key(text: str) -> cb.CallbackKey:
-    """Read a callback id, or CALLER/EXTERNAL_ID. Raise `ValueError`."""
-    # A caller id has no slash, an external id may have some.
-    caller_id, slash, external_task_id = text.partition("/")
+    """Read a callback id, or CALLER/EXTERNAL_ID as `format_key` writes it. Raise `ValueError`."""
+    caller, slash, external_task_id = text.partition("/")
     if slash and external_task_id:
+        caller_id = _unescaped(caller)
         return cb.CallbackKey(external_task=cb.ExternalTaskKey(caller_id=caller_id, external_task_id=external_task_id))
     if not is_guid(text):
         raise ValueError(f"{text!r} is neither a callback id nor CALLER/EXTERNAL_ID (/EXTERNAL_ID without a caller)")
     return cb.CallbackKey(callback_id=text)
+
+
+def format_key(request: cb.CallbackRequest) -> str:
+    """Return CALLER/EXTERNAL_ID; "" without an external id.
+
+    The first slash ends the caller. Slashes and blanks in the caller are escaped as in a URL, and so is the percent
+    sign, which no caller id contains. The external id stands as it is, slashes and percent signs included.
+    """
+    external_task_id = request.external_task_id
+    return f"{request.caller_id.translate(_ESCAPES)}/{external_task_id}" if external_task_id else ""
+
+
+_ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%/ "})
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def _unescaped(caller: str) -> str:
+    try:
+        if not _BROKEN_ESCAPE.search(caller):
+            return unquote(caller, errors="strict")
+    except UnicodeDecodeError:
+        pass
+    raise ValueError(f"the caller {caller!r} has a % that begins no escape such as %2F for a slash")
 
 
 def is_guid(text: str) -> bool:
@@ -148,6 +172,7 @@ FIRST_LEGS = Names(directory.FirstLeg, "FIRST_LEG_")
 WAITING_REASONS = Names(directory.WaitingReason, "WAITING_REASON_")
 TARGET_POLICIES = Names(directory.TargetPolicy, "TARGET_POLICY_")
 
+WAITING = frozenset({cb.CALLBACK_STATE_SCHEDULED, cb.CALLBACK_STATE_QUEUED})
 # An ended callback never changes again.
 ENDED = frozenset(
     {
@@ -157,3 +182,20 @@ ENDED = frozenset(
         cb.CALLBACK_STATE_EXPIRED,
     }
 )
+_STATE_GROUPS: Mapping[str, tuple[cb.CallbackState.ValueType, ...]] = MappingProxyType(
+    {
+        "open": tuple(state for state in cb.CallbackState.values() if state and state not in ENDED),
+        "ended": tuple(sorted(ENDED)),
+    }
+)
+# All that a state can be called where callbacks are chosen.
+STATE_NAMES = (*STATES, *_STATE_GROUPS)
+
+
+def parse_states(text: str) -> tuple[cb.CallbackState.ValueType, ...]:
+    """Read the name of a state, `open` for all that have not ended, or `ended`. Raise `ValueError`."""
+    group = _STATE_GROUPS.get(text.strip().lower())
+    try:
+        return group or (STATES.parse(text),)
+    except ValueError as fault:
+        raise ValueError(f"{fault}, open, ended") from None

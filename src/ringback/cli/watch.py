@@ -2,25 +2,26 @@
 
 import functools
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ringback.cli.board import Board, Condition, follow, show_live
+from ringback.cli.outage import tell_on_stderr
 from ringback.cli.params import Wanted, filter_options
 from ringback.cli.session import Session, client_command
 from ringback.v1 import callbacks_service_pb2 as pb
 
 
 def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Ctrl-C end the command without an error: it is the way to stop a watch."""
+    """Let Ctrl-C end the command without an error: it is how a watch is stopped, unless that waits for an end."""
 
     @functools.wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        with suppress(KeyboardInterrupt):
-            command(*args, **options)
+    def run(*args: Any, until_ended: bool, **options: Any) -> None:
+        with nullcontext() if until_ended else suppress(KeyboardInterrupt):
+            command(*args, until_ended=until_ended, **options)
 
     return run
 
@@ -43,7 +44,8 @@ async def watch(
     """Show callbacks as they change, until Ctrl-C.
 
     A live table on a terminal; otherwise, and with --json, one event per line. Survives broken connections and
-    restarts of the server without missing a change.
+    restarts of the server without missing a change, and says so: below the table, or on stderr. Interrupted by
+    Ctrl-C it exits with 0, but with 130 when --until-ended was not reached.
     """
     if until_ended and (changes_only or token_file):
         raise click.UsageError("--until-ended needs to know how all callbacks are at the start")
@@ -73,7 +75,7 @@ async def _print_events(
     session: Session, request: pb.WatchCallbacksRequest, *, until: Condition, token_file: Path | None
 ) -> None:
     request.resume_token = _read(token_file) if token_file else ""
-    async with aclosing(follow(session, request, Board(), until=until)) as responses:
+    async with aclosing(follow(session, request, Board(), until=until, tell=tell_on_stderr(session))) as responses:
         async for response in responses:
             for event in response.events:
                 session.print_json(event)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
@@ -41,13 +41,18 @@ class _Broken(Exception):  # noqa: N818 - a reason to reconnect, which no caller
 
 
 async def watch(
-    stub: "CallbacksServiceAsyncStub", request: WatchCallbacksRequest
+    stub: "CallbacksServiceAsyncStub",
+    request: WatchCallbacksRequest,
+    *,
+    interrupted: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[WatchCallbacksResponse, None]:
     """Watch callbacks for as long as the caller iterates, over broken connections and restarts of the server.
 
     Each new stream continues with the last `resume_token`, so nothing is missed; the last events may come twice,
     and the larger `revision` wins. A connection that has been silent for three heartbeat intervals counts as
     broken. (Open the channel with `channel_options`: without keepalive the next stream may use the same dead one.)
+
+    An outage is a line in the log, or else `interrupted` is called with the fault. It is over at the next response.
 
     Raise `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
     RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
@@ -70,8 +75,12 @@ async def watch(
             failures = 0
         if fault:
             failures += 1
-            # One line for each outage, however long it lasts.
-            _log.log(logging.WARNING if failures == 1 else logging.DEBUG, "watch interrupted, resuming: %s", fault)
+            # Once for each outage, however long it lasts.
+            is_news = failures == 1
+            if is_news and interrupted is not None:
+                interrupted(fault)
+                is_news = False
+            _log.log(logging.WARNING if is_news else logging.DEBUG, "watch interrupted, resuming: %s", fault)
             await asyncio.sleep(backoff.delay_s(failures))
 
 
