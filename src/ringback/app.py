@@ -74,7 +74,8 @@ class App:
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
         self.watches = Watches(store, self.feed, clock)
         self.server = Server()
-        self.port = 0
+        # Where clients on this machine reach it, once it serves.
+        self.address = ""
         self.gate = Gate()
         self._clock = clock
         self._dialer = _dialer(settings, self.assigner, self.leases)
@@ -97,7 +98,7 @@ class App:
 
     async def _start(self) -> None:
         # First of all: no call may be placed by a server that then cannot serve.
-        port = self.server.bind(self._settings.listen)
+        address = self.server.bind(self._settings.listen)
         loops: list[_Loop] = [
             self.feed,
             self.directory,
@@ -124,7 +125,7 @@ class App:
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
-        self.port = port
+        self.address = address
 
     def _add_services(self) -> None:
         clock = self._clock
@@ -140,6 +141,11 @@ class App:
             DirectoryServicer(directory),
         )
 
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on; it has none on a Unix socket."""
+        return int(self.address.rpartition(":")[2])
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -154,7 +160,7 @@ class App:
             self._dialer.stop()
         self.feed.close()
         self.assigner.close()
-        if self.port:
+        if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.server.stop(_GRACE_S)
         if self._dialer_task is not None:

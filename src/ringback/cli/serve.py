@@ -19,7 +19,7 @@ from ringback.cli.settings.sources import resolve
 from ringback.client import insecure_channel
 from ringback.config import Settings
 from ringback.domain.errors import StorageUnavailable
-from ringback.rpc.server import CannotListen
+from ringback.rpc.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
 
@@ -66,9 +66,9 @@ async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
         if not settings.listen.is_loopback:
             _log.warning("serving plain text on %s: whoever reaches this address can ask for calls", settings.listen)
         if services:
-            await _apply(services, f"{_LOOPBACK.get(settings.listen.host, settings.listen.host)}:{app.port}")
+            await _apply(services, _reachable(app.address))
         _collect_garbage_less_often()
-        _log.info("listening on %s:%d", settings.listen.host, app.port)
+        _log.info("listening on %s", app.address)
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -86,6 +86,11 @@ def _collect_garbage_less_often() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 10)
+
+
+def _reachable(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    return f"{_LOOPBACK.get(host, host)}{colon}{port}"
 
 
 async def _apply(services: Sequence[WantedService], address: str) -> None:
