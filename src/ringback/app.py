@@ -16,6 +16,7 @@ from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.feed import EventFeed
+from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -61,6 +62,7 @@ class App:
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
+        store.listen(TransitionLog(self.directory.find).tell)
         self.scheduler = Scheduler(store, self.directory, settings.retention)
         self.scheduler_loop = SchedulerLoop(
             self.scheduler, ClockJumps(store, clock), self.leader_election, clock, self.directory, self.feed

@@ -86,7 +86,7 @@ class UnixSocket:
             path = path.removeprefix("//")
             if not path.startswith("/"):
                 raise SettingError(f"{text!r} names a host; write unix:PATH, or unix:///PATH")
-        return cls(folder / path)
+        return cls(folder / path if path else Path())
 
     def __str__(self) -> str:
         return f"{_UNIX}{self.path}"

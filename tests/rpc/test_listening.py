@@ -27,7 +27,7 @@ Refuse = Callable[[str], Awaitable[str]]
 async def is_serving(channel: grpc.aio.Channel) -> bool:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     response = await stub.Check(health_pb2.HealthCheckRequest())
-    return response.status == health_pb2.HealthCheckResponse.SERVING
+    return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def is_there(path: Path) -> bool:
@@ -102,7 +102,8 @@ async def test_all_that_is_served_is_served_on_a_socket(settings: Settings, tmp_
     async with await App.start(replace(settings, listen=listen)) as app, insecure_channel(app.address) as channel:
         assert app.address == f"unix:{tmp_path}/{name}"
         assert await is_serving(channel)
-        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        plain: Any = channel  # the stubs of reflection are typed for grpc alone
+        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(plain)
         call = reflection.ServerReflectionInfo()
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         names = {service.name for service in (await call.read()).list_services_response.service}

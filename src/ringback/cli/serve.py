@@ -12,6 +12,7 @@ import click
 import grpc
 
 from ringback.app import App
+from ringback.cli.log import set_up_log
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
@@ -38,8 +39,7 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
     A setting is taken from its flag, or else from its environment variable, or else from the config file.
     """
     configuration = resolve(flags, config)
-    level = configuration["log_level"].upper()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level, stream=sys.stderr)
+    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
         failed = _run(_serve(configuration.settings, configuration["services"]))
     except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
