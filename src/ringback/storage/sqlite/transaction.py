@@ -16,6 +16,7 @@ from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.sqlite.connection import WritingConnection, is_outage, unavailable
+from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.writer import Submission, places_by_operation
 
 T = TypeVar("T")
@@ -94,9 +95,10 @@ class BatchWriter:
         """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
         self._connection = connection
         self._committed = committed
+        self._lock = WriteLock()
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
-        outcomes, transactions = await self._connection.run(partial(_write, batch))
+        outcomes, transactions = await self._connection.run(partial(_write, batch, self._lock))
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
@@ -108,11 +110,11 @@ class BatchWriter:
 _Batch = Sequence[Submission[Operation[Any, Any]]]
 
 
-def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
+def _write(batch: _Batch, lock: WriteLock, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
     """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
     try:
         _roll_back(database)  # a transaction that could not be rolled back before
-        database.execute("BEGIN IMMEDIATE")
+        lock.begin(database)
     except sqlite3.Error as error:
         return [unavailable(error) for _ in batch], []
     transaction = Transaction(database)
@@ -122,7 +124,7 @@ def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], l
         _try_to_roll_back(database)
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error], []
-        return _write_each(batch, database)
+        return _write_each(batch, lock, database)
     try:
         database.execute("COMMIT")
     except sqlite3.Error as error:
@@ -131,8 +133,8 @@ def _write(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], l
     return outcomes, [transaction]
 
 
-def _write_each(batch: _Batch, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
-    written = [_write([submission], database) for submission in batch]
+def _write_each(batch: _Batch, lock: WriteLock, database: sqlite3.Connection) -> tuple[list[object], list[Transaction]]:
+    written = [_write([submission], lock, database) for submission in batch]
     return [outcome for outcomes, _ in written for outcome in outcomes], [t for _, some in written for t in some]
 
 
