@@ -88,7 +88,10 @@ _ROWS: Final = (
     ),
     Setting("log_level", choice(*LEVELS), "info", "The least that is told on stderr."),
     Setting(
-        "log_libraries", SWITCH, "no", "Log what libraries tell at that level, too: at debug with all numbers and texts."
+        "log_libraries",
+        SWITCH,
+        "no",
+        "Log what libraries tell at this level, too; at debug with numbers and texts.",
     ),
 )
 
