@@ -17,8 +17,11 @@ demo: .venv/.installed  ## Show the main job: a dozen callbacks, live, until all
 	.venv/bin/ringback demo
 
 .PHONY: run
-run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db until Ctrl-C
-	.venv/bin/ringback serve
+run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
+	@echo 'When it listens, type in another terminal:'
+	@echo '  .venv/bin/ringback create sip:busy.answer@sim.example --service sip:support@cc.example --gap 5'
+	@echo
+	@.venv/bin/ringback serve --services deploy/services.yaml
 
 .PHONY: test
 test: .venv/.installed  ## Run the tests

@@ -16,6 +16,7 @@ from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.feed import EventFeed
+from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -61,6 +62,7 @@ class App:
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
+        store.listen(TransitionLog(self.directory.find).tell)
         self.scheduler = Scheduler(store, self.directory, settings.retention)
         self.scheduler_loop = SchedulerLoop(
             self.scheduler, ClockJumps(store, clock), self.leader_election, clock, self.directory, self.feed
@@ -74,7 +76,8 @@ class App:
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
         self.watches = Watches(store, self.feed, clock)
         self.server = Server()
-        self.port = 0
+        # Where clients on this machine reach it, once it serves.
+        self.address = ""
         self.gate = Gate()
         self._clock = clock
         self._dialer = _dialer(settings, self.assigner, self.leases)
@@ -97,7 +100,7 @@ class App:
 
     async def _start(self) -> None:
         # First of all: no call may be placed by a server that then cannot serve.
-        port = self.server.bind(self._settings.listen)
+        address = self.server.bind(self._settings.listen)
         loops: list[_Loop] = [
             self.feed,
             self.directory,
@@ -124,7 +127,7 @@ class App:
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
-        self.port = port
+        self.address = address
 
     def _add_services(self) -> None:
         clock = self._clock
@@ -140,6 +143,11 @@ class App:
             DirectoryServicer(directory),
         )
 
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on; it has none on a Unix socket."""
+        return int(self.address.rpartition(":")[2])
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -154,7 +162,7 @@ class App:
             self._dialer.stop()
         self.feed.close()
         self.assigner.close()
-        if self.port:
+        if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.server.stop(_GRACE_S)
         if self._dialer_task is not None:

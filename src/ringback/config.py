@@ -1,7 +1,9 @@
 """The settings of a server, and their checks."""
 
 import ipaddress
+import os
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,9 @@ DIALERS = ("simulated", "none")
 MIN_RETENTION = timedelta(hours=1)
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT = 65535
+_UNIX = "unix:"
+# What the kernel takes, less what the server appends while it binds.
+_MAX_PATH_BYTES = (107 if sys.platform == "linux" else 103) - 5
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://")
 
@@ -42,7 +47,7 @@ class Listen:
         """Parse HOST:PORT; an IPv6 host stands in brackets. Raise `SettingError`."""
         host, colon, port = text.rpartition(":")
         if not colon or not host or not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
-            raise SettingError(f"{text!r} is not HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051")
+            raise SettingError(f"{text!r} is neither HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051, nor unix:PATH")
         return cls(host, int(port))
 
     def __str__(self) -> str:
@@ -58,11 +63,49 @@ class Listen:
             return False
 
 
+@dataclass(frozen=True, slots=True)
+class UnixSocket:
+    """A socket in the file system to serve on, which only its owner can reach. Raise `SettingError`."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        text = str(self.path)
+        if not self.path.name or "\0" in text:
+            raise SettingError(f"{str(self)!r} is not unix:PATH, such as unix:/run/ringback.sock")
+        if "," in text:
+            raise SettingError(f"{str(self)!r} has a comma, which clients take for the end of an address")
+        if len(os.fsencode(text)) > _MAX_PATH_BYTES:
+            raise SettingError(f"{str(self)!r} is too long: the path of a socket has up to {_MAX_PATH_BYTES} bytes")
+
+    @classmethod
+    def parse(cls, text: str, folder: Path = Path()) -> "UnixSocket":
+        """Parse unix:PATH or unix:///PATH; the path is taken as it is, and starts at the folder."""
+        path = text.removeprefix(_UNIX)
+        if path.startswith("//"):
+            path = path.removeprefix("//")
+            if not path.startswith("/"):
+                raise SettingError(f"{text!r} names a host; write unix:PATH, or unix:///PATH")
+        return cls(folder / path if path else Path())
+
+    def __str__(self) -> str:
+        return f"{_UNIX}{self.path}"
+
+    @property
+    def is_loopback(self) -> bool:
+        return True
+
+
+def parse_listen(text: str, folder: Path = Path()) -> Listen | UnixSocket:
+    """Parse HOST:PORT or unix:PATH, where a relative path starts at the folder. Raise `SettingError`."""
+    return UnixSocket.parse(text, folder) if text.startswith(_UNIX) else Listen.parse(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of `ringback serve`."""
 
-    listen: Listen = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
+    listen: Listen | UnixSocket = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
     database: Path | PostgresUrl = Path("ringback.db")
     dialer: str = "simulated"

@@ -1,5 +1,6 @@
 """Services files: what they may contain, and how their faults are reported."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"\xff")
     with pytest.raises(ServicesFileError, match=r":1: is not in UTF-8"):
         load(tmp_path / "latin.yaml")
+
+
+def test_the_file_of_make_run_has_the_service_of_the_command_that_it_shows() -> None:
+    root = Path(__file__).parents[2]
+    [recipe] = re.findall(r"^run:.*\n((?:\t.*\n)+)", (root / "Makefile").read_text(), re.MULTILINE)
+    [file] = re.findall(r"--services (\S+)", recipe)
+    [service] = re.findall(r"ringback create \S+ --service (\S+)", recipe)
+    assert service in {wanted.service.sip_address for wanted in load(root / file)}

@@ -17,7 +17,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
-from ringback.rpc.server import SERVICES, CannotListen
+from ringback.rpc.listening import CannotListen
+from ringback.rpc.server import SERVICES
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import connection
 from ringback.v1 import callbacks_service_pb2 as pb

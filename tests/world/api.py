@@ -1,7 +1,7 @@
 """Calls to a server: nothing but the stubs, with defaults for what a test is not about."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,13 @@ class Api:
     service_id: str = ""
 
     @classmethod
+    def connect(cls, port: int) -> AbstractAsyncContextManager["Api"]:
+        return cls.at(f"127.0.0.1:{port}")
+
+    @classmethod
     @asynccontextmanager
-    async def connect(cls, port: int) -> AsyncIterator["Api"]:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async def at(cls, target: str) -> AsyncIterator["Api"]:
+        async with grpc.aio.insecure_channel(target) as channel:
             yield cls(
                 channel,
                 callbacks_service_pb2_grpc.CallbacksServiceStub(channel),

@@ -25,6 +25,7 @@ import {
 } from "@grpc/grpc-js";
 
 import serviceConfig from "./service_config.json" with { type: "json" };
+import { isLocal } from "./target.js";
 
 /** The options with which a channel to Ringback recovers quickly. */
 export const channelOptions = {
@@ -69,7 +70,10 @@ interface ServerStreamingCall<I, O> {
   (request: I, metadata: Metadata, options?: CallOptions): ClientReadableStream<O>;
 }
 
-/** Makes a client of grpc-js, with `channelOptions` unless `options` say otherwise. */
+/**
+ * Makes a client of grpc-js, with `channelOptions` unless `options` say otherwise. To a Unix socket, this machine and a
+ * private address it goes past the proxy that the environment names (`grpc_proxy`, `https_proxy`, `http_proxy`).
+ */
 export function grpcJsClient<Service extends DescService>(
   service: Service,
   address: string,
@@ -77,7 +81,8 @@ export function grpcJsClient<Service extends DescService>(
   options: ChannelOptions = {},
 ): GrpcJsClient<Service> {
   const Constructor = makeClientConstructor(grpcJsDefinition(service), service.name);
-  const client: unknown = new Constructor(address, credentials, { ...channelOptions, ...options });
+  const pastProxies: ChannelOptions = isLocal(address) ? { "grpc.enable_http_proxy": 0 } : {};
+  const client: unknown = new Constructor(address, credentials, { ...channelOptions, ...pastProxies, ...options });
   return client as GrpcJsClient<Service>;
 }
 

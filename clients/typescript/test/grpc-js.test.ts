@@ -47,6 +47,15 @@ test("a unary call, with the deadline of the service config", async (t) => {
   assert.ok(Number(deadlines[0]) <= 10_000);
 });
 
+test("a proxy in the environment is passed by on the way to this machine", async (t) => {
+  t.after(() => delete process.env["grpc_proxy"]);
+  process.env["grpc_proxy"] = "http://127.0.0.1:1"; // nothing listens there
+  const client = await connect(t, (router) =>
+    router.rpc(CallbacksService.method.createCallback, ({ requestId }) => ({ callback: { callbackId: requestId } })),
+  );
+  assert.equal((await createCallback(client, "4711"))?.callback?.callbackId, "4711");
+});
+
 test("a stream", async (t) => {
   const client = await connect(t, (router) =>
     router.rpc(CallbacksService.method.watchCallbacks, async function* ({ resumeToken }) {

@@ -28,7 +28,7 @@ _AFTER: Final = (
         "--server",
         cls=_AfterCommand,
         envvar="RINGBACK_SERVER",
-        metavar="HOST:PORT",
+        metavar="HOST:PORT|unix:PATH",
         default=DEFAULT_SERVER,
         show_default=True,
         show_envvar=True,
@@ -58,7 +58,7 @@ json_option: Final = _AFTER[2]
 
 # Their variables are read after the command: one that talks to no server does not depend on them.
 _BEFORE: Final = (
-    click.option("--server", metavar="HOST:PORT", allow_from_autoenv=False, help="As after the command."),
+    click.option("--server", metavar="HOST:PORT|unix:PATH", allow_from_autoenv=False, help="As after the command."),
     click.option("--timeout", type=_TIMEOUT, metavar="FLOAT", allow_from_autoenv=False, help="As after the command."),
     click.option("--json", "as_json", is_flag=True, allow_from_autoenv=False, help="As after the command."),
 )

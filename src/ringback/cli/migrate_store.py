@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ringback.cli.params import Parsed
+from ringback.cli.database import DATABASE
 from ringback.cli.session import open_console
 from ringback.cli.tables import plain_table
-from ringback.config import parse_database
 from ringback.ports.location import PostgresUrl
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.transfer import Compared, NotMoved, Progress, move
@@ -26,12 +25,9 @@ _ROWS_PER_LINE: Final = 1_000_000
 _DIGITS: Final = 16
 
 
-_DATABASE: Final = Parsed("database", parse_database)
-
-
 @click.command("migrate-store")
-@click.argument("source", type=_DATABASE)
-@click.argument("target", type=_DATABASE)
+@click.argument("source", type=DATABASE)
+@click.argument("target", type=DATABASE)
 def migrate_store(source: Path | PostgresUrl, target: Path | PostgresUrl) -> None:
     """Copy everything in the database SOURCE into the empty database TARGET.
 

@@ -12,6 +12,7 @@ import click
 import grpc
 
 from ringback.app import App
+from ringback.cli.log import set_up_log
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
@@ -19,7 +20,7 @@ from ringback.cli.settings.sources import resolve
 from ringback.client import insecure_channel
 from ringback.config import Settings
 from ringback.domain.errors import StorageUnavailable
-from ringback.rpc.server import CannotListen
+from ringback.rpc.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
 
@@ -38,8 +39,7 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
     A setting is taken from its flag, or else from its environment variable, or else from the config file.
     """
     configuration = resolve(flags, config)
-    level = configuration["log_level"].upper()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level, stream=sys.stderr)
+    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
         failed = _run(_serve(configuration.settings, configuration["services"]))
     except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
@@ -66,9 +66,9 @@ async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
         if not settings.listen.is_loopback:
             _log.warning("serving plain text on %s: whoever reaches this address can ask for calls", settings.listen)
         if services:
-            await _apply(services, f"{_LOOPBACK.get(settings.listen.host, settings.listen.host)}:{app.port}")
+            await _apply(services, _reachable(app.address))
         _collect_garbage_less_often()
-        _log.info("listening on %s:%d", settings.listen.host, app.port)
+        _log.info("listening on %s", app.address)
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -86,6 +86,11 @@ def _collect_garbage_less_often() -> None:
     """
     gc.freeze()
     gc.set_threshold(10_000, 20, 10)
+
+
+def _reachable(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    return f"{_LOOPBACK.get(host, host)}{colon}{port}"
 
 
 async def _apply(services: Sequence[WantedService], address: str) -> None:

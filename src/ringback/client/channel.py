@@ -5,15 +5,23 @@ from typing import Any, Final
 
 import grpc
 
+from ringback.client.target import as_grpc, is_local
+
 # The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
 # every create an `external_task_id` or a `request_id`, and repeating it is harmless. Streams are left out: they
 # must be resumed with their last token, which only `watch` knows.
 SERVICE_CONFIG: Final = files("ringback").joinpath("service_config.json").read_text(encoding="utf-8")
 
 
-def channel_options() -> list[tuple[str, Any]]:
-    """Return the options with which a channel to Ringback recovers quickly, for `grpc` and `grpc.aio`."""
+def channel_options(target: str | None = None) -> list[tuple[str, Any]]:
+    """Return the options with which a channel to Ringback recovers quickly, for `grpc` and `grpc.aio`.
+
+    With the target of the channel: also those to go past a proxy that the environment names (`http_proxy`,
+    `https_proxy`, `grpc_proxy`), when it is a Unix socket, this machine, or a private address.
+    """
+    past_proxies = [("grpc.enable_http_proxy", 0)] if target is not None and is_local(target) else []
     return [
+        *past_proxies,
         ("grpc.service_config", SERVICE_CONFIG),
         # Notice a dead connection, and keep NATs and proxies from dropping one that is only quiet. The server
         # permits a ping every ten seconds.
@@ -29,8 +37,11 @@ def channel_options() -> list[tuple[str, Any]]:
 
 
 def insecure_channel(target: str) -> grpc.aio.Channel:
-    """Open a plain-text channel with the recommended options. It takes no token, which others could read."""
-    return grpc.aio.insecure_channel(target, options=channel_options())
+    """Open a plain-text channel with the recommended options. It takes no token, which others could read.
+
+    `target` is HOST:PORT, unix:PATH, or any other name that gRPC resolves.
+    """
+    return grpc.aio.insecure_channel(as_grpc(target), options=channel_options(target))
 
 
 def secure_channel(target: str, token: str | None = None, root_certificates: bytes | None = None) -> grpc.aio.Channel:
@@ -42,4 +53,4 @@ def secure_channel(target: str, token: str | None = None, root_certificates: byt
     credentials = grpc.ssl_channel_credentials(root_certificates)
     if token is not None:
         credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
-    return grpc.aio.secure_channel(target, credentials, options=channel_options())
+    return grpc.aio.secure_channel(as_grpc(target), credentials, options=channel_options(target))

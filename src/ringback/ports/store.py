@@ -11,7 +11,7 @@
 One suite proves this contract against every adapter (`tests/storage/`).
 """
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -229,6 +229,13 @@ class Store(CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, Co
     @property
     def database_id(self) -> str:
         """16 hexadecimal digits, drawn when the database was created. Tokens are bound to it."""
+        ...
+
+    def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
+        """Call `listener` with each callback that this store creates or changes, before and after, once it is durable.
+
+        What other servers write is not among them; the log has it. There is one listener.
+        """
         ...
 
     async def probe(self) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from ringback.config import Listen
+from ringback.config import Listen, UnixSocket
 from ringback.rpc.entry import Entry, Gate
+from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceServicer, add_CallbacksServiceServicer_to_server
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_DialerServiceServicer_to_server
@@ -40,10 +41,6 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 )
 
 
-class CannotListen(Exception):  # noqa: N818 - shown to the operator as it is
-    """The address cannot be bound."""
-
-
 class Server:
     """A gRPC server with health and reflection; our services are added before `start`."""
 
@@ -51,6 +48,7 @@ class Server:
         self.grpc = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
+        self._socket: BoundSocket | None = None
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
 
@@ -67,14 +65,15 @@ class Server:
         add_DialerServiceServicer_to_server(dialers, entry)
         add_DirectoryServiceServicer_to_server(directory, entry)
 
-    def bind(self, listen: Listen) -> int:
-        """Bind the address, and return the port; clients that connect now wait for `start`. Raise `CannotListen`."""
-        try:
-            return self.grpc.add_insecure_port(str(listen))
-        except RuntimeError:
-            raise CannotListen(
-                f"cannot listen on {listen}: the port is in use, or the address is not this machine's"
-            ) from None
+    def bind(self, listen: Listen | UnixSocket) -> str:
+        """Bind the address, and return it as clients on this machine reach it; those that connect wait for `start`.
+
+        Raise `CannotListen`.
+        """
+        if isinstance(listen, UnixSocket):
+            self._socket = BoundSocket.bind(listen, self.grpc.add_insecure_port)
+            return str(listen)
+        return str(Listen(listen.host, bind_port(listen, self.grpc.add_insecure_port)))
 
     async def start(self) -> None:
         # This name says that the process responds, and nothing about the database: a restart does not help that.
@@ -98,3 +97,5 @@ class Server:
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those under way finish within the grace, then end them."""
         await self.grpc.stop(grace_s)
+        if self._socket is not None:
+            self._socket.remove()

@@ -1,7 +1,7 @@
 """The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -69,6 +69,9 @@ class SqlStore(Generic[C, Op]):
             with suppress(StorageUnavailable):
                 await self._write(self._operations.probe, None)
         return self._writer.healthy
+
+    def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
+        self._writer.listen(partial(_report, listener))
 
     async def close(self) -> None:
         async with self._closing:
@@ -201,3 +204,14 @@ class SqlStore(Generic[C, Op]):
 
 def _first(rows: Rows) -> Callback | None:
     return read_callback(*rows[0]) if rows else None
+
+
+def _report(listener: Callable[[Callback | None, Callback], None], written: Sequence[tuple[object, Any]]) -> None:
+    for request, result in written:
+        if isinstance(request, Creation):
+            for new, existing in zip(request.new, result, strict=True):
+                if existing is None:
+                    listener(None, new)
+        elif isinstance(request, Changes):
+            for change in request.changes:
+                listener(change.before, change.after)

@@ -42,6 +42,10 @@ class Submission(Generic[Op]):
 WriteBatch = Callable[[Sequence[Submission[Op]]], Awaitable[Sequence[object]]]
 
 
+# Gets what was written: requests and their results.
+Listener = Callable[[Sequence[tuple[object, object]]], None]
+
+
 class Writer(Generic[Op]):
     """The queue of writes, and the task that writes them, from construction until `close`."""
 
@@ -53,6 +57,7 @@ class Writer(Generic[Op]):
         self._writing: list[Submission[Op]] = []
         self._work = asyncio.Event()
         self._flush_time = 0.0
+        self._listener: Listener | None = None
         self._closing = False
         self._succeeded = True
         self._loop = asyncio.get_running_loop()
@@ -76,6 +81,10 @@ class Writer(Generic[Op]):
         self._work.set()
         return await result
 
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with each batch that is durable from now on, also when a caller was cancelled meanwhile."""
+        self._listener = listener
+
     async def close(self) -> None:
         """Write what was submitted, then stop."""
         self._closing = True
@@ -90,6 +99,8 @@ class Writer(Generic[Op]):
             self._succeeded = not any(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
+            if self._listener is not None:
+                self._report(self._listener, outcomes)
             self._writing.clear()
 
     async def _gather(self) -> bool:
@@ -110,6 +121,12 @@ class Writer(Generic[Op]):
             submission = self._waiting.popleft()
             self._writing.append(submission)
             rows += submission.rows
+
+    def _report(self, listener: Listener, outcomes: Sequence[object]) -> None:
+        pairs = zip(self._writing, outcomes, strict=True)
+        written = [(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)]
+        # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
+        self._loop.call_soon(listener, written)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let no caller wait for a writer that has stopped, whatever the cause."""

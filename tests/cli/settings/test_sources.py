@@ -24,6 +24,7 @@ THREE = {
     "keep_events_hours": ("1", "2", "3"),
     "lame_duck": ("1", "2", "3"),
     "log_level": ("debug", "error", "warning"),
+    "log_libraries": ("yes", "no", "yes"),
 }
 
 

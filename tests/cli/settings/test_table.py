@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 
 from ringback.cli.settings.table import SETTINGS, of_server
 from ringback.cli.yaml_file import FaultyFileError
-from ringback.config import Listen, Settings
+from ringback.config import Listen, Settings, UnixSocket
 from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
 
 HERE = Path()
 TAKEN: Mapping[str, list[tuple[str, Any]]] = {
-    "listen": [("h:0", Listen("h", 0)), ("[::1]:65535", Listen("[::1]", 65535))],
+    "listen": [
+        ("h:0", Listen("h", 0)),
+        ("[::1]:65535", Listen("[::1]", 65535)),
+        ("unix:ringback.sock", UnixSocket(Path("ringback.sock"))),
+        ("unix:///run/ringback.sock", UnixSocket(Path("/run/ringback.sock"))),
+    ],
     "database": [
         ("sqlite:///a.db", Path("a.db")),
         ("sqlite:////a.db", Path("/a.db")),
@@ -32,10 +37,11 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     "keep_events_hours": [("1", timedelta(hours=1)), ("7d", timedelta(days=7))],
     "lame_duck": [("0", timedelta(0)), ("60", timedelta(minutes=1))],
     "log_level": [("debug", "debug"), ("error", "error")],
+    "log_libraries": [("yes", True), ("no", False)],
 }
 NO_LENGTHS = ["nan", "inf", "-inf", "-1", "+1", "1e3", "1_0", "0x1", "1:30", "٣", "1 s", "s", "1y", "9" * 5000]
 REFUSED: Mapping[str, list[str]] = {
-    "listen": ["50051", "h:", ":1", "h:65536", "h:-1", "h:٣", "h:" + "1" * 5000],
+    "listen": ["50051", "h:", ":1", "h:65536", "h:-1", "h:٣", "h:" + "1" * 5000, "unix:", "unix://h/s", "unix:a,b"],
     "database": ["a.db", "sqlite:", "sqlite:///", "mysql://h/db"],
     "dialer": ["None", "sip", "simulated "],
     "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
@@ -46,11 +52,21 @@ REFUSED: Mapping[str, list[str]] = {
     "keep_events_hours": [*NO_LENGTHS, "0.9", "999999"],
     "lame_duck": [*NO_LENGTHS, "61", "2m"],
     "log_level": ["INFO", "trace"],
+    "log_libraries": ["debug", "2"],
 }
 
 
 def test_each_setting_is_tested() -> None:
     assert SETTINGS.keys() == TAKEN.keys() == REFUSED.keys()
+
+
+def test_a_socket_of_a_file_lies_beside_the_file() -> None:
+    listen = SETTINGS["listen"]
+    assert listen.parse("unix:ringback.sock", Path("/etc/x")) == UnixSocket(Path("/etc/x/ringback.sock"))
+    assert listen.parse("unix:/run/s", Path("/etc/x")) == UnixSocket(Path("/run/s"))
+    for refused in ("unix:", "unix:" + "x" * 97):
+        with pytest.raises(ValueError, match="unix:"):
+            listen.parse(refused, Path("/etc/x"))
 
 
 @pytest.mark.parametrize(("name", "text", "value"), [(name, *pair) for name, pairs in TAKEN.items() for pair in pairs])

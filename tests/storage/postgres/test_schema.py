@@ -39,6 +39,21 @@ async def test_many_servers_open_an_empty_database_at_once(cluster: Cluster) -> 
         await asyncio.gather(*(store.close() for store in stores))
 
 
+async def test_a_restored_database_gets_one_new_id(cluster: Cluster) -> None:
+    """As docs/backup.md has it: the operator takes the id away, and the first server gives it another one."""
+    url = cluster.new_schema()
+    first = await PostgresStore.open(url)
+    await first.close()
+    execute(url, "UPDATE ringback SET database_id = ''")
+    stores = await asyncio.gather(*(PostgresStore.open(url) for _ in range(4)))
+    try:
+        [restored] = {store.database_id for store in stores}
+    finally:
+        await asyncio.gather(*(store.close() for store in stores))
+    assert len(restored) == 16
+    assert restored != first.database_id
+
+
 async def test_many_servers_bring_the_schema_up_to_date_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     url = cluster.new_schema()
     first = await PostgresStore.open(url)

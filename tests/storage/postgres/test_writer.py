@@ -1,6 +1,7 @@
 """PostgreSQL: a failed write fails for the callers it concerns, and no caller ever waits in vain."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 
 import psycopg
@@ -60,6 +61,22 @@ async def test_only_the_guilty_one_fails(postgres_store: PostgresStore) -> None:
     assert (await postgres_store.snapshot(MATCH_ALL, "", 10)).callbacks == [there, good, better]
     assert [event.callback for event in await postgres_store.events(0, 10)] == [there, good, better]
     assert postgres_store.healthy
+
+
+async def test_a_rivalry_is_told_without_the_values(
+    postgres_store: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL tells which value was there already: a number."""
+
+    async def duplicate(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
+        await transaction.send("CREATE TEMPORARY TABLE called (target text UNIQUE) ON COMMIT DROP")
+        await transaction.ask("INSERT INTO called VALUES ('tel:+41785556677'), ('tel:+41785556677') RETURNING 1")
+        return [None]
+
+    with caplog.at_level(logging.INFO), pytest.raises(psycopg.errors.UniqueViolation):
+        await postgres_store._write(PostgresOperation(duplicate), None)
+    assert any("gave way to a rival: duplicate key value" in message for message in caplog.messages)
+    assert not any("41785556677" in message for message in caplog.messages)
 
 
 async def test_what_failed_leaves_the_connection_as_it_was(postgres_store: PostgresStore) -> None:

@@ -1,8 +1,11 @@
 """SQLite: a failed write fails for the callers it concerns, and no caller ever waits in vain."""
 
 import asyncio
+import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -11,7 +14,7 @@ from msgspec.structs import replace
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.errors import RevisionConflict
-from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite import SqliteStore, write_lock
 from ringback.storage.sqlite.transaction import Transaction
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, new
@@ -93,10 +96,22 @@ def fill(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA max_page_count = {pages}")
 
 
-async def test_a_locked_database(sqlite_store: SqliteStore) -> None:
-    path = await on_writer(sqlite_store, lambda database: database.execute("PRAGMA database_list").fetchone()[2])
-    await on_writer(sqlite_store, lambda database: database.execute("PRAGMA busy_timeout = 0"))
-    shell = sqlite3.connect(path, isolation_level=None)
+@pytest.fixture
+def shell(sqlite_store: SqliteStore, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database once more, as a database shell does."""
+    with closing(sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)) as shell:
+        yield shell
+
+
+async def refuse_at_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_lock, "_GIVE_UP_AFTER_MS", 0)
+    await on_writer(store, lambda database: database.execute("PRAGMA busy_timeout = 0"))
+
+
+async def test_a_locked_database(
+    sqlite_store: SqliteStore, shell: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refuse_at_once(sqlite_store, monkeypatch)
     shell.execute("BEGIN IMMEDIATE")
     callback = new()
 
@@ -105,9 +120,78 @@ async def test_a_locked_database(sqlite_store: SqliteStore) -> None:
     assert not await sqlite_store.probe()
     assert await sqlite_store.get(callback.callback_id) is None
 
-    shell.close()
+    shell.execute("ROLLBACK")
     assert await sqlite_store.probe()
     assert await sqlite_store.create([callback]) == [None]
+
+
+LOCKED = "the database is locked by another process: writes wait"
+FREE = "the other process has let go of the database: writes go on"
+
+
+class Lines(logging.Handler):
+    """What is logged, also on other threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self._loop, self._grown = asyncio.get_running_loop(), asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+        self._loop.call_soon_threadsafe(self._grown.set)
+
+    async def until(self, line: str) -> None:
+        while line not in self.told:
+            self._grown.clear()
+            await self._grown.wait()
+
+
+@pytest.fixture
+async def lines() -> AsyncIterator[Lines]:
+    lines, log = Lines(), logging.getLogger("ringback.storage")
+    log.addHandler(lines)
+    yield lines
+    log.removeHandler(lines)
+
+
+async def test_a_write_that_waits_for_a_lock_is_told(
+    sqlite_store: SqliteStore, shell: sqlite3.Connection, lines: Lines
+) -> None:
+    """The operator finds the shell that was left open; what waits is written when it is closed."""
+    shell.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(sqlite_store.create([new()]))
+    await lines.until(LOCKED)
+    assert not writing.done()
+    shell.execute("ROLLBACK")
+    assert await writing == [None]
+    await sqlite_store.create([new()])
+    assert lines.told == [LOCKED, FREE]
+
+
+async def test_a_lock_is_told_once_however_many_writes_fail(
+    sqlite_store: SqliteStore, shell: sqlite3.Connection, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refuse_at_once(sqlite_store, monkeypatch)
+    for _ in range(2):
+        shell.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            with pytest.raises(StorageUnavailable):
+                await sqlite_store.create([new()])
+        shell.execute("ROLLBACK")
+        for _ in range(3):
+            await sqlite_store.create([new()])
+        await refuse_at_once(sqlite_store, monkeypatch)
+    assert lines.told == [LOCKED, FREE] * 2
+
+
+async def test_a_reader_holds_up_nothing(sqlite_store: SqliteStore, shell: sqlite3.Connection, lines: Lines) -> None:
+    shell.execute("BEGIN")
+    shell.execute("SELECT count(*) FROM callback").fetchone()
+    await sqlite_store.create([new()])
+    shell.execute("ROLLBACK")
+    await sqlite_store.create([new()])
+    assert lines.told == []
 
 
 async def test_a_failed_commit_concerns_all_of_the_batch(sqlite_store: SqliteStore) -> None:

@@ -12,7 +12,7 @@ import click
 from ringback.cli.params import Parsed
 from ringback.cli.values import format_span, parse_span, parse_switch
 from ringback.cli.yaml_file import Place
-from ringback.config import Listen, parse_database
+from ringback.config import parse_database, parse_listen
 from ringback.ports.location import PostgresUrl, without_secrets
 
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}")
@@ -75,7 +75,7 @@ SWITCH: Final = Kind(
     form="yes|no", parse=lambda text, _: parse_switch(text), show=bool, choices=("yes", "no"), is_switch=True
 )
 
-ADDRESS: Final = Kind(form="HOST:PORT", parse=lambda text, _: Listen.parse(text))
+ADDRESS: Final = Kind(form="HOST:PORT|unix:PATH", parse=parse_listen)
 
 
 def _parse_database(text: str, folder: Path) -> Path | PostgresUrl:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from ringback.cli.log import LEVELS
 from ringback.cli.settings.kinds import ADDRESS, DATABASE, SWITCH, Kind, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
@@ -42,7 +43,12 @@ class Setting:
 
 
 _ROWS: Final = (
-    Setting("listen", ADDRESS, DEFAULT_LISTEN, "The address to serve on; port 0 lets the system choose."),
+    Setting(
+        "listen",
+        ADDRESS,
+        DEFAULT_LISTEN,
+        "The address to serve on: port 0 lets the system choose, a socket is reached by its owner alone.",
+    ),
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
     ),
@@ -80,7 +86,13 @@ _ROWS: Final = (
         "0.5",
         "How long a server that stops still refuses calls with a reason; its health is NOT_SERVING meanwhile.",
     ),
-    Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is told on stderr."),
+    Setting("log_level", choice(*LEVELS), "info", "The least that is told on stderr."),
+    Setting(
+        "log_libraries",
+        SWITCH,
+        "no",
+        "Log what libraries tell at this level, too; at debug with numbers and texts.",
+    ),
 )
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _ROWS})

@@ -1,6 +1,5 @@
 """Opening a database: refusals in plain sentences, the schema brought up to date by one of the servers that open it."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,6 +8,7 @@ import psycopg
 
 from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
+from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
 from ringback.storage.postgres.connection import Connection, ask, connect
 from ringback.storage.postgres.dsn import Address
 
@@ -51,6 +51,9 @@ async def _prepare(address: Address, connection: Connection) -> str:
         await connection.execute("SELECT set_config('lock_timeout', $1, true)", [_OTHERS_LIMIT])
         await connection.execute("SELECT pg_advisory_xact_lock($1)", [_LOCK_KEY])
         await _migrate(connection, await _version_of_ours(address, connection))
+        naming = "UPDATE ringback SET database_id = $1 WHERE database_id = $2"
+        if (await connection.execute(naming, [new_database_id(), UNNAMED])).rowcount:
+            tell_of_restore()
         [(database_id,)] = await ask(connection, "SELECT database_id FROM ringback")
     return str(database_id)
 
@@ -71,7 +74,7 @@ async def _migrate(connection: Connection, version: int) -> None:
     for number, script in enumerate(scripts("postgres")[version:], start=version + 1):
         await connection.execute(script.encode())
         if number == 1:
-            name = secrets.token_hex(8)
+            name = new_database_id()
             await connection.execute("INSERT INTO ringback (database_id, schema_version) VALUES ($1, 1)", [name])
         else:
             await connection.execute("UPDATE ringback SET schema_version = $1", [number])

@@ -284,14 +284,14 @@ class PostgresBatchWriter:
                 [outcome] = await self._transact([submission])
             except RIVALRY as error:
                 rival = error
-                _log.info("attempt %d to write gave way to a rival: %s", attempt + 1, error)
+                _log.info("attempt %d to write gave way to a rival: %s", attempt + 1, _without_values(error))
             except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
                 return error
             else:
                 return outcome
         if isinstance(rival, psycopg.IntegrityError):
             return rival
-        return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {rival}")
+        return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {_without_values(rival)}")
 
     async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
         return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
@@ -321,6 +321,11 @@ class PostgresBatchWriter:
         row = None if newest is None else await newest.fetchone()
         self._committed(0 if row is None else row[0], transaction.services_version)
         return outcomes
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """Return what happened, without the detail, which has the values of the row."""
+    return error.diag.message_primary or type(error).__name__
 
 
 async def _run_operations(transaction: PostgresTransaction, batch: Sequence[_Submission]) -> list[Any]:

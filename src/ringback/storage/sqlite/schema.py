@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Final
 
 from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
+from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
 
 # "RING": marks the file as ours, so that another program's database is not taken for one.
 APPLICATION_ID: Final = 0x52494E47
@@ -56,6 +56,9 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
     version = _version_of_ours(path, database)
     _set_up(path, database)
     _migrate(database, version)
+    named = database.execute("UPDATE ringback SET database_id = ? WHERE database_id = ?", (new_database_id(), UNNAMED))
+    if named.rowcount:
+        tell_of_restore()
     (database_id,) = database.execute("SELECT database_id FROM ringback").fetchone()
     return str(database_id)
 
@@ -98,4 +101,4 @@ def _migrate(database: sqlite3.Connection, version: int) -> None:
 
 def _name(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    database.execute("INSERT INTO ringback (database_id) VALUES (?)", (secrets.token_hex(8),))
+    database.execute("INSERT INTO ringback (database_id) VALUES (?)", (new_database_id(),))

@@ -21,6 +21,7 @@ from ringback.storage.sqlite import change, create, lists, purge, reads, service
 from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
 from ringback.storage.sqlite.schema import prepare, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
+from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
@@ -112,6 +113,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
 def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:
     """Return the id of the database, the number of its newest event, and the version of its services."""
     database_id = prepare(path, database)
+    WriteLock.set_up(database)
     (newest_event,) = database.execute(reads.NEWEST_EVENT).fetchone()
     (version,) = database.execute(reads.SERVICES_VERSION).fetchone()
     return database_id, newest_event, version

@@ -16,6 +16,7 @@ from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
 from ringback.storage.sqlite.connection import WritingConnection, is_outage, unavailable
+from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.writer import Submission, places_by_operation
 
 T = TypeVar("T")
@@ -96,11 +97,13 @@ class BatchWriter:
         """`committed` gets, after each transaction that has logged something, the newest number and the new entries."""
         self._connection = connection
         self._committed = committed
+        self._lock = WriteLock()
         # See `Transaction`. Used on the thread of the connection.
         self._revisions: dict[str, int | None] = {}
 
     async def write(self, batch: Sequence[Submission[Operation[Any, Any]]]) -> Sequence[object]:
-        outcomes, transactions = await self._connection.run(partial(_write, batch, self._revisions))
+        write = partial(_write, batch, self._lock, self._revisions)
+        outcomes, transactions = await self._connection.run(write)
         for transaction in transactions:
             if transaction.newest:
                 self._committed(transaction.newest, transaction.events)
@@ -113,12 +116,12 @@ _Batch = Sequence[Submission[Operation[Any, Any]]]
 
 
 def _write(
-    batch: _Batch, revisions: dict[str, int | None], database: sqlite3.Connection
+    batch: _Batch, lock: WriteLock, revisions: dict[str, int | None], database: sqlite3.Connection
 ) -> tuple[list[object], list[Transaction]]:
     """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
     try:
         _roll_back(database)  # a transaction that could not be rolled back before
-        database.execute("BEGIN IMMEDIATE")
+        lock.begin(database)
     except sqlite3.Error as error:
         return [unavailable(error) for _ in batch], []
     transaction = Transaction(database, revisions)
@@ -129,7 +132,7 @@ def _write(
         revisions.clear()
         if len(batch) == 1:
             return [unavailable(error) if is_outage(error) else error], []
-        return _write_each(batch, revisions, database)
+        return _write_each(batch, lock, revisions, database)
     try:
         database.execute("COMMIT")
     except sqlite3.Error as error:
@@ -140,9 +143,9 @@ def _write(
 
 
 def _write_each(
-    batch: _Batch, revisions: dict[str, int | None], database: sqlite3.Connection
+    batch: _Batch, lock: WriteLock, revisions: dict[str, int | None], database: sqlite3.Connection
 ) -> tuple[list[object], list[Transaction]]:
-    written = [_write([submission], revisions, database) for submission in batch]
+    written = [_write([submission], lock, revisions, database) for submission in batch]
     return [outcome for outcomes, _ in written for outcome in outcomes], [t for _, some in written for t in some]
 
 

@@ -13,6 +13,7 @@ import io.grpc.ClientInterceptor;
 import io.grpc.ConnectivityState;
 import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.MethodDescriptor;
 import io.grpc.TlsChannelCredentials;
 import java.io.IOException;
@@ -41,7 +42,8 @@ public final class RingbackChannel {
    * io.grpc.InsecureChannelCredentials} for plain text.
    *
    * <p>Calls have the deadlines and the retries of {@link #serviceConfig}. A dead connection is
-   * noticed after 30 seconds, and every call tries to reach a server that could not be reached.
+   * noticed after 30 seconds, and every call tries to reach a server that could not be reached. To
+   * this machine and to private addresses the channel goes past the proxy that the JVM is set to.
    *
    * @param target where the server is, for example {@code ringback.example:443}
    * @param credentials how to secure the connection
@@ -49,7 +51,7 @@ public final class RingbackChannel {
    */
   public static ManagedChannel open(String target, ChannelCredentials credentials) {
     Reconnect reconnect = new Reconnect();
-    reconnect.channel =
+    ManagedChannelBuilder<?> builder =
         Grpc.newChannelBuilder(target, credentials)
             .intercept(reconnect)
             .defaultServiceConfig(serviceConfig())
@@ -57,8 +59,11 @@ public final class RingbackChannel {
             // permits a ping every ten seconds.
             .keepAliveTime(20, SECONDS)
             .keepAliveTimeout(10, SECONDS)
-            .keepAliveWithoutCalls(true)
-            .build();
+            .keepAliveWithoutCalls(true);
+    if (Target.isLocal(target)) {
+      builder.proxyDetector(address -> null);
+    }
+    reconnect.channel = builder.build();
     return reconnect.channel;
   }
 

@@ -93,6 +93,22 @@ class RingbackChannelTest {
   }
 
   @Test
+  void aProxyOfTheJvmIsPassedByOnTheWayToThisMachine() throws IOException {
+    System.setProperty("https.proxyHost", "127.0.0.1");
+    System.setProperty("https.proxyPort", "1"); // nothing listens there
+    System.setProperty("http.nonProxyHosts", "");
+    try {
+      Fake fake = new Fake(0);
+      call(fake, InsecureServerCredentials.create(), InsecureChannelCredentials.create());
+      assertEquals(1, fake.authorizations.size());
+    } finally {
+      for (String name : List.of("https.proxyHost", "https.proxyPort", "http.nonProxyHosts")) {
+        System.clearProperty(name);
+      }
+    }
+  }
+
+  @Test
   void repeatsCallsWhileTheServerIsAway() throws Exception {
     Fake fake = new Fake(2);
     call(fake, InsecureServerCredentials.create(), InsecureChannelCredentials.create());

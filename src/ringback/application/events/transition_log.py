@@ -1,0 +1,109 @@
+"""The log line of each transition: which callback of which service went where, and why.
+
+A server tells what it has written itself, once it is durable, so that each transition is in the log of one server.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from ringback.domain.callback import Callback, State
+from ringback.domain.masking import masked
+from ringback.domain.service import Service
+
+_log = logging.getLogger(__name__)
+
+FindService = Callable[[str], Service | None]
+
+
+class TransitionLog:
+    """A listener of what the store has written. Without INFO in the log it costs next to nothing."""
+
+    def __init__(self, find_service: FindService) -> None:
+        self._find_service = find_service
+
+    def tell(self, before: Callback | None, after: Callback) -> None:
+        if not _log.isEnabledFor(logging.INFO) or (before is not None and before.state is after.state):
+            return
+        service = self._find_service(after.service_id)
+        _log.info(
+            "callback %s of %s: %s → %s (%s), %s",
+            after.callback_id,
+            service.sip_address if service else after.service_id,
+            "new" if before is None else before.state.value,
+            after.state.value,
+            reason_of(before, after),
+            masked(after.dial_target),
+        )
+
+
+def reason_of(before: Callback | None, after: Callback) -> str:
+    """Return why a callback is in its new state, without what a person has written."""
+    if before is None:
+        return "created" if after.state is State.QUEUED else f"created, {_next_attempt(after)}"
+    if _attempt_ended(before, after):
+        return _after_attempt(after)
+    return _REASONS[after.state](before, after)
+
+
+def _queued(before: Callback, after: Callback) -> str:
+    if before.lease is None:
+        return "due"
+    return "lease lapsed" if before.lease.expire_time <= after.update_time else "given back"
+
+
+def _scheduled(before: Callback, after: Callback) -> str:
+    return f"{'closed' if before.request == after.request else 'updated'}, {_next_attempt(after)}"
+
+
+def _offered(_: Callback, after: Callback) -> str:
+    return f"leased by {after.lease.dialer_id}" if after.lease else "leased"
+
+
+def _dialing(_: Callback, after: Callback) -> str:
+    return f"attempt {len(after.attempts)} of {after.max_attempts}"
+
+
+def _cancelled(_: Callback, after: Callback) -> str:
+    # Whether there is a reason, not which: a person may have written it.
+    return "cancelled, with a reason" if after.cancel_reason else "cancelled"
+
+
+def _ended(*_: Callback) -> str:
+    return "ended"
+
+
+# For a step that ends no attempt.
+_REASONS: Final[Mapping[State, Callable[[Callback, Callback], str]]] = {
+    State.SCHEDULED: _scheduled,
+    State.QUEUED: _queued,
+    State.OFFERED: _offered,
+    State.DIALING: _dialing,
+    State.CONNECTED: lambda *_: "answered",
+    State.CANCELLING: _cancelled,
+    State.COMPLETED: _ended,
+    State.FAILED: _ended,
+    State.CANCELLED: _cancelled,
+    State.EXPIRED: lambda *_: "expire_time passed",
+}
+
+
+def _attempt_ended(before: Callback, after: Callback) -> bool:
+    return bool(before.attempts) and before.attempts[-1].end_time is None and after.attempts[-1].end_time is not None
+
+
+def _after_attempt(after: Callback) -> str:
+    attempt = after.attempts[-1]
+    parts = [attempt.outcome.name if attempt.outcome else "ended"]
+    if attempt.sip_status:
+        parts.append(f"SIP {attempt.sip_status}")
+    if attempt.lapsed:
+        parts.append("lease lapsed")
+    parts.append(f"attempt {attempt.number} of {after.max_attempts}")
+    if not after.ended:
+        parts.append(_next_attempt(after))
+    return ", ".join(parts)
+
+
+def _next_attempt(after: Callback) -> str:
+    return f"next attempt at {after.next_attempt_time:%Y-%m-%d %H:%M:%S}Z" if after.next_attempt_time else "waiting"

@@ -1,0 +1,36 @@
+"""The server's log on stderr."""
+
+import logging
+import sys
+import time
+from typing import Final
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def set_up_log(level: str, *, libraries: bool) -> None:
+    """Log what the server tells from this level on, and of libraries no more than warnings unless they are asked for.
+
+    At DEBUG libraries tell of each statement and each frame, with all the data in them.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    least = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=least if libraries else max(least, logging.WARNING))
+    logging.getLogger("ringback").setLevel(least)
+    # What is not in the format need not be found out for each line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - the way that the manual of `logging` gives
+
+
+class _Formatter(logging.Formatter):
+    """A formatter that writes the time of a second once: a busy server logs thousands of lines in each."""
+
+    _second = 0
+    _text = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - its name
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return f"{self._text},{int(record.msecs):03}"

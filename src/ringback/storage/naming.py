@@ -1,0 +1,21 @@
+"""The id of a database, which resume and page tokens are bound to.
+
+A backup has none: the first server that opens it gives it one. So tokens of the time after the backup are foreign to
+the restored database, also once its log has grown beyond them; and two restores of one backup are two databases.
+"""
+
+import logging
+import secrets
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+UNNAMED: Final = ""
+
+
+def new_database_id() -> str:
+    return secrets.token_hex(8)
+
+
+def tell_of_restore() -> None:
+    _log.warning("the database is a restored backup: it has a new id, and watches need a new snapshot")

@@ -1,0 +1,56 @@
+"""The lock of a database file, for which a write waits while another process has it."""
+
+import logging
+import sqlite3
+from typing import Final
+
+from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S
+
+_log = logging.getLogger(__name__)
+
+# The server itself has no rival, so whatever takes longer than this is another process.
+TELL_AFTER_MS: Final = 1_000
+_GIVE_UP_AFTER_MS: Final = int(BUSY_TIMEOUT_S * 1_000) - TELL_AFTER_MS
+# The extended codes of SQLite have the plain one in their last byte.
+_PLAIN_CODE: Final = 0xFF
+
+
+class WriteLock:
+    """The beginning of transactions on one connection. Says once that the lock is held elsewhere, and once that not."""
+
+    def __init__(self) -> None:
+        self._waiting = False
+
+    @staticmethod
+    def set_up(database: sqlite3.Connection) -> None:
+        _wait_up_to(database, TELL_AFTER_MS)
+
+    def begin(self, database: sqlite3.Connection) -> None:
+        """Begin a transaction that writes. Raise `sqlite3.Error`, also when the lock is not free in time."""
+        try:
+            _begin(database)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PLAIN_CODE != sqlite3.SQLITE_BUSY:
+                raise
+            self._begin_late(database)
+        if self._waiting:
+            self._waiting = False
+            _log.warning("the other process has let go of the database: writes go on")
+
+    def _begin_late(self, database: sqlite3.Connection) -> None:
+        if not self._waiting:
+            self._waiting = True
+            _log.warning("the database is locked by another process: writes wait")
+        _wait_up_to(database, _GIVE_UP_AFTER_MS)
+        try:
+            _begin(database)
+        finally:
+            _wait_up_to(database, TELL_AFTER_MS)
+
+
+def _begin(database: sqlite3.Connection) -> None:
+    database.execute("BEGIN IMMEDIATE")
+
+
+def _wait_up_to(database: sqlite3.Connection, time_ms: int) -> None:
+    database.execute(f"PRAGMA busy_timeout = {time_ms}")

@@ -1,0 +1,78 @@
+"""The log of a server process: one line for each transition, nothing that names a person, nothing of libraries."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ringback.v1 import directory_service_pb2 as directory
+from tests.world.api import Api
+from tests.world.command_line import run
+from tests.world.server_process import ServerProcess, serving
+
+SERVICE = "sip:support@cc.example"
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ .+")
+
+
+@asynccontextmanager
+async def a_life(tmp_path: Path, *options: str, **settings: str) -> AsyncIterator[tuple[ServerProcess, str]]:
+    """Run a server, and have it call a number."""
+    fast = ("--simulated-ring", "0", "--simulated-talk", "0")
+    database = f"sqlite:///{tmp_path}/ringback.db"
+    async with serving("--listen", f"unix:{tmp_path}/s", "--database", database, *fast, *options, **settings) as server:
+        async with Api.at(f"unix:{tmp_path}/s") as api:
+            # The line that says that it listens may be switched off.
+            service = directory.Service(sip_address=SERVICE)
+            await api.directory.CreateService(directory.CreateServiceRequest(service=service), wait_for_ready=True)
+            callback = await api.create(
+                "tel:+41785556677", service_sip=SERVICE, description="Anna Muster", labels={"name": "Muster"}
+            )
+            await api.until_ended(callback.callback_id)
+        await server.stop()
+        yield server, callback.callback_id
+
+
+async def test_each_transition_is_one_line(tmp_path: Path) -> None:
+    async with a_life(tmp_path) as (server, callback_id):
+        pass
+    told = [line.split(" INFO ")[1] for line in server.log if callback_id in line]
+    start, end = f"callback {callback_id} of {SERVICE}: ", ", tel:+4178•••••77"
+    assert [line.removeprefix(start).removesuffix(end) for line in told] == [
+        "new → QUEUED (created)",
+        "QUEUED → OFFERED (leased by ringback.simulated)",
+        "OFFERED → DIALING (attempt 1 of 4)",
+        "DIALING → CONNECTED (answered)",
+        "CONNECTED → COMPLETED (ANSWERED, SIP 200, attempt 1 of 4)",
+    ]
+    assert all(LINE.fullmatch(line) for line in server.log)
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+async def test_nothing_names_a_person(tmp_path: Path, level: str) -> None:
+    """Libraries log each statement at DEBUG, with its values: they do not, unless they are asked for."""
+    async with a_life(tmp_path, RINGBACK_LOG_LEVEL=level) as (server, _):
+        pass
+    log = "\n".join(server.log)
+    assert "listening on" in log
+    assert not re.search("5556677|785556677|Muster|INSERT|BEGIN", log)
+
+
+async def test_libraries_are_logged_when_they_are_asked_for(tmp_path: Path) -> None:
+    async with a_life(tmp_path, RINGBACK_LOG_LEVEL="debug", RINGBACK_LOG_LIBRARIES="true") as (server, _):
+        pass
+    assert any(" DEBUG " in line and "SELECT" in line for line in server.log)
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+async def test_a_higher_level_leaves_the_normal_course_out(tmp_path: Path, level: str) -> None:
+    async with a_life(tmp_path, "--log-level", level) as (server, _):
+        pass
+    assert server.log == []
+
+
+async def test_an_unknown_level_is_refused() -> None:
+    ran = await run("serve", "--log-level", "loud")
+    assert ran.code == 2
+    assert "none of debug, info, warning, error" in ran.err

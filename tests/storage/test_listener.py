@@ -1,0 +1,55 @@
+"""What a store tells of its own writes: each that is durable, once, whatever became of its caller.
+
+It tells its callers first, so each test closes the store before it looks.
+"""
+
+import asyncio
+
+import pytest
+
+from ringback.domain.callback import Callback
+from ringback.ports.errors import RevisionConflict
+from ringback.ports.store import Store
+from ringback.ports.values import Change
+from tests.world.samples import cancel, new, offer
+
+Told = list[tuple[Callback | None, Callback]]
+
+
+@pytest.fixture
+def told(store: Store) -> Told:
+    told: Told = []
+    store.listen(lambda before, after: told.append((before, after)))
+    return told
+
+
+async def test_creations_and_changes(store: Store, told: Told) -> None:
+    one, two = new(), new()
+    await store.create([one, two])
+    await store.create_one(three := new())
+    offered = offer(one)
+    await store.apply([Change(one, offered), Change(two, cancel(two))])
+    await store.close()
+    assert told == [(None, one), (None, two), (None, three), (one, offered), (two, told[-1][1])]
+
+
+async def test_what_was_not_written_is_not_told(store: Store, told: Told) -> None:
+    callback = new(external_task_id="4711", caller_id="crm")
+    await store.create_one(callback)
+    again = new(external_task_id="4711", caller_id="crm")
+    assert await store.create_one(again) == callback
+    await store.apply([Change(callback, cancel(callback))])
+    with pytest.raises(RevisionConflict):
+        await store.apply([Change(callback, offer(callback))])
+    await store.close()
+    assert [after.revision for _, after in told] == [1, 2]
+
+
+async def test_a_caller_that_has_gone_changes_nothing(store: Store, told: Told) -> None:
+    first, second = new(), new()
+    gone = asyncio.create_task(store.create_one(first))
+    await asyncio.sleep(0)  # it has submitted
+    gone.cancel()
+    await store.create_one(second)
+    await store.close()
+    assert told == [(None, first), (None, second)]
