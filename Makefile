@@ -40,6 +40,10 @@ lint: .venv/.installed  ## Check style, types, and the direction of imports
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
 	.venv/bin/python tests/hunts/kill_storm.py
 
+.PHONY: drain-hunt
+drain-hunt: .venv/.installed  ## Stop a loaded server thirty times, and look at how each call ends
+	.venv/bin/python tests/hunts/drains.py
+
 .PHONY: dialer-hunt
 dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 callbacks: order, capacity, nothing doubled
 	.venv/bin/python tests/hunts/dialers.py

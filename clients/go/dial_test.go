@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -101,5 +102,42 @@ func TestTheServiceConfigIsTheRepositorys(t *testing.T) {
 	}
 	if serviceConfig != string(original) {
 		t.Error("service_config.json is out of date: run `make stubs`")
+	}
+}
+
+func TestWhatAServerThatStopsCancelsIsRepeated(t *testing.T) {
+	var calls atomic.Int32
+	address := serve(t, getting(func(context.Context) error {
+		if calls.Add(1) <= 2 {
+			return status.Error(codes.Canceled, "on purpose")
+		}
+		return nil
+	}))
+	client := ringbackv1.NewCallbacksServiceClient(dial(t, address, WithPlainText()))
+	if _, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACallThatTheClientCancelsIsNotRepeated(t *testing.T) {
+	calls := make(chan struct{}, 10)
+	address := serve(t, getting(func(ctx context.Context) error {
+		calls <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	client := ringbackv1.NewCallbacksServiceClient(dial(t, address, WithPlainText()))
+	for range 2 { // the second one comes after any repetition of the first
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-calls
+			cancel()
+		}()
+		if _, err := client.GetCallback(ctx, &ringbackv1.GetCallbackRequest{}); status.Code(err) != codes.Canceled {
+			t.Errorf("got %v", err)
+		}
+	}
+	if left := len(calls); left != 0 {
+		t.Errorf("the server got %d calls more than the client made", left)
 	}
 }

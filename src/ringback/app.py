@@ -164,7 +164,8 @@ class App:
         self.assigner.close()
         if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
-        await self.server.stop(_GRACE_S)
+        await self.gate.empty(_GRACE_S)
+        await self.server.stop()
         if self._dialer_task is not None:
             await asyncio.wait([self._dialer_task], timeout=_DIALER_GRACE_S)
             self._tasks.append(self._dialer_task)

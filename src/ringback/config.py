@@ -115,8 +115,8 @@ class Settings:
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)
     retention: Retention = field(default_factory=Retention)
-    # How long a stopping server still responds, with SERVER_DRAINING: calls that reach gRPC when it shuts down are
-    # cancelled without a reason, and calls of clients that back off meanwhile are not among them.
+    # How long a stopping server still responds, with SERVER_DRAINING: calls of clients that back off meanwhile are not
+    # among those that it loses when it closes its connections.
     lame_duck: timedelta = timedelta(seconds=0.5)
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Channels: what is repeated automatically, and what is sent over TLS only."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,18 +15,42 @@ from ringback.v1 import dialer_service_pb2, directory_service_pb2
 from tests.world.scripted_server import Context, listening, serving
 
 
-async def test_calls_are_repeated_when_the_server_is_away() -> None:
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_calls_are_repeated_when_the_server_is_away_or_stops(code: grpc.StatusCode) -> None:
     calls: list[pb.GetCallbackRequest] = []
 
     async def refuse_twice(request: pb.GetCallbackRequest, context: Context) -> pb.GetCallbackResponse:
         calls.append(request)
         if len(calls) <= 2:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "on purpose")
+            await context.abort(code, "on purpose")
         return pb.GetCallbackResponse()
 
     async with serving("GetCallback", refuse_twice) as stub:
         await stub.GetCallback(pb.GetCallbackRequest())
     assert len(calls) == 3
+
+
+async def test_a_call_that_the_client_cancels_is_not_repeated() -> None:
+    called, cancelled = asyncio.Queue[None](), asyncio.Event()
+
+    async def wait(_: pb.GetCallbackRequest, context: Context) -> pb.GetCallbackResponse:
+        called.put_nowait(None)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    async with serving("GetCallback", wait) as stub:
+        first = stub.GetCallback(pb.GetCallbackRequest())
+        await called.get()
+        first.cancel()
+        await cancelled.wait()
+        assert await first.code() is grpc.StatusCode.CANCELLED
+        second = stub.GetCallback(pb.GetCallbackRequest())  # comes after any repetition of the first
+        await called.get()
+        second.cancel()
+        assert called.empty()
 
 
 def test_the_service_config_names_services_and_methods_that_exist() -> None:

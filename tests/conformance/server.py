@@ -70,7 +70,7 @@ class ScenarioServer:
 
     async def crash(self) -> None:
         """Break off everything that is under way, without notice. What was committed stays."""
-        await self._running.server.stop(0)
+        await self._running.server.stop()
         await self.stop()
 
     async def replace(self) -> None:

@@ -23,9 +23,6 @@ HASTE_S: Final = 1.0
 # How long to leave a server alone that is stopping; nothing tells a client when the next one is up.
 PAUSE_S: Final = 0.2
 
-# A server that shuts down cancels what has reached gRPC but not yet the server's own code.
-_FATE_UNKNOWN: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-
 _CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
@@ -68,7 +65,7 @@ async def insist(
             return await call(request, timeout=timeout_s, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-            if error.code() not in _FATE_UNKNOWN and not (late and has_hung and has_hung(begun)):
+            if error.code() is not grpc.StatusCode.UNAVAILABLE and not (late and has_hung and has_hung(begun)):
                 raise
             if refusal_of(error).reason:
                 await asyncio.sleep(PAUSE_S)

@@ -102,10 +102,10 @@ class ServerProcess:
         """Return whether it hung at any time since that moment of `time.monotonic`."""
         return self.frozen or self._thawed >= since
 
-    async def drain(self) -> Drain:
-        """Ask it to stop, and wait until it has."""
+    async def drain(self, number: signal.Signals = signal.SIGTERM) -> Drain:
+        """Tell it to stop, and wait until it has."""
         begun = time.monotonic()
-        exit_code = await self._end(signal.SIGTERM)
+        exit_code = await self._end(number)
         return Drain(exit_code, time.monotonic() - begun)
 
     def complaints(self) -> Iterator[str]:

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.hunts import dialers, kill_storm, shares
+from tests.hunts import dialers, drains, kill_storm, shares
 from tests.hunts.setting import chosen
 
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
     report = await kill_storm.hunt(tmp_path, blows=kill_storm.Blows(kills=3, drains=1), seed=1)
+    assert report.findings == []
+
+
+async def test_calls_to_a_server_that_stops_end_as_the_contract_says(tmp_path: Path) -> None:
+    report = await drains.hunt(tmp_path, stops=2, seed=1)
     assert report.findings == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
@@ -46,6 +46,7 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
     servicer = Servicer(behaviour)
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Unary": grpc.unary_unary_rpc_method_handler(servicer.Unary),
+        "GetUnary": grpc.unary_unary_rpc_method_handler(servicer.Unary),
         "Stream": grpc.unary_stream_rpc_method_handler(servicer.Stream),
     }
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
@@ -57,8 +58,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
     await server.stop(grace=None)
 
 
-def unary(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryCall[bytes, bytes]:
-    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/test.Test/Unary")
+def unary(channel: grpc.aio.Channel, name: str = "Unary") -> grpc.aio.UnaryUnaryCall[bytes, bytes]:
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/test.Test/{name}")
     return method(b"", timeout=5)
 
 
@@ -145,15 +146,81 @@ async def test_a_handler_may_abort_by_itself(caplog: pytest.LogCaptureFixture) -
     assert warnings(caplog) == []
 
 
-async def test_a_foreign_cancellation_is_an_answer_not_a_hanging_client() -> None:
+# What stores nothing was not done. Of anything else it is not known.
+CUT_SHORT = [("GetUnary", "SERVER_DRAINING"), ("Unary", "STORAGE_UNAVAILABLE")]
+
+
+@pytest.mark.parametrize(("name", "reason"), CUT_SHORT)
+async def test_a_foreign_cancellation_is_an_answer_not_a_hanging_client(name: str, reason: str) -> None:
     async def wait_for_something_cancelled(_: Context) -> bytes:
         foreign: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         foreign.cancel()
         return await foreign
 
-    received = await failure(wait_for_something_cancelled)
-    assert received.code() is StatusCode.UNAVAILABLE
-    assert reason_of(received) == "SERVER_DRAINING"
+    async with served(wait_for_something_cancelled) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await unary(channel, name)
+    assert_cut_short(raised.value, reason)
+
+
+@pytest.mark.parametrize(("name", "reason"), CUT_SHORT)
+async def test_a_call_that_is_not_over_with_the_grace_is_refused(name: str, reason: str) -> None:
+    started = asyncio.Event()
+
+    async def wait_forever(_: Context) -> bytes:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    gate = Gate()
+    async with served(wait_forever, gate) as channel:
+        running = unary(channel, name)
+        await started.wait()
+        gate.close()
+        await gate.empty(grace_s=0)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await running
+    assert_cut_short(raised.value, reason)
+
+
+async def test_a_stream_that_is_not_over_with_the_grace_is_refused() -> None:
+    async def wait_forever(_: Context) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    gate = Gate()
+    async with served(wait_forever, gate) as channel:
+        running = stream(channel)
+        assert await running.read() == b"first"
+        gate.close()
+        await gate.empty(grace_s=0)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await running.read()
+    assert_cut_short(raised.value, "STORAGE_UNAVAILABLE")
+
+
+async def test_a_call_within_the_grace_is_answered_before_the_gate_is_empty() -> None:
+    started, released = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Context) -> bytes:
+        started.set()
+        await released.wait()
+        return b"done"
+
+    gate = Gate()
+    async with served(wait, gate) as channel:
+        running = unary(channel)
+        await started.wait()
+        gate.close()
+        emptied = asyncio.create_task(gate.empty(grace_s=60))
+        released.set()
+        await emptied
+        assert await running == b"done"
+
+
+def assert_cut_short(error: grpc.aio.AioRpcError, reason: str) -> None:
+    assert (error.code(), reason_of(error)) == (StatusCode.UNAVAILABLE, reason)
+    assert detail_of(sent_status(error), RetryInfo).retry_delay.seconds == 1
 
 
 @pytest.mark.parametrize("call", [unary, stream])

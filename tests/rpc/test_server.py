@@ -132,9 +132,9 @@ async def test_a_stop_lets_simulated_calls_finish(settings: Settings) -> None:
     assert ended.attempts[0].outcome == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_process_drains_and_exits_0(tmp_path: Path, number: signal.Signals) -> None:
-    """With a watcher that is open, and a health watcher that never ends by itself."""
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGINT)], ids=str)
+async def test_the_process_drains_and_exits_0(tmp_path: Path, numbers: tuple[signal.Signals, ...]) -> None:
+    """With a watcher that is open, and a health watcher that never ends by itself. A second signal changes nothing."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ringback", "serve", "--listen", "127.0.0.1:0"),
         *("--database", f"sqlite:///{tmp_path}/ringback.db"),
@@ -152,7 +152,8 @@ async def test_the_process_drains_and_exits_0(tmp_path: Path, number: signal.Sig
         stub: Any = health_pb2_grpc.HealthStub(api.channel)
         health = stub.Watch(health_pb2.HealthCheckRequest())
         await health.read()
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
         last = await stream.read()
         assert last is not grpc.aio.EOF
         assert last.resume_token

@@ -49,12 +49,17 @@ class Api:
     @asynccontextmanager
     async def at(cls, target: str) -> AsyncIterator["Api"]:
         async with grpc.aio.insecure_channel(target) as channel:
-            yield cls(
-                channel,
-                callbacks_service_pb2_grpc.CallbacksServiceStub(channel),
-                dialer_service_pb2_grpc.DialerServiceStub(channel),
-                directory_service_pb2_grpc.DirectoryServiceStub(channel),
-            )
+            yield cls.on(channel)
+
+    @classmethod
+    def on(cls, channel: grpc.aio.Channel, service_id: str = "") -> "Api":
+        return cls(
+            channel,
+            callbacks_service_pb2_grpc.CallbacksServiceStub(channel),
+            dialer_service_pb2_grpc.DialerServiceStub(channel),
+            directory_service_pb2_grpc.DirectoryServiceStub(channel),
+            service_id,
+        )
 
     async def add_service(self, sip_address: str = "sip:support@cc.example", **settings: Any) -> str:
         """Create a service; the first one is what `request` asks for."""

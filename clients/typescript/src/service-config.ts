@@ -78,7 +78,8 @@ function milliseconds(duration: string): number {
   return Number.parseFloat(duration) * 1000;
 }
 
-/** The name of a code in the file, such as "RESOURCE_EXHAUSTED". (But for CANCELLED, which no retry is for.) */
+/** The name of a code in the file, such as "RESOURCE_EXHAUSTED". */
 function nameOf(code: Code): string {
+  if (code === Code.Canceled) return "CANCELLED"; // which Connect spells with one L
   return Code[code].replace(/(?<=[a-z])[A-Z]/g, "_$&").toUpperCase();
 }

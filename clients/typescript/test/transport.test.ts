@@ -53,7 +53,7 @@ test("a token is never sent in plain text", () => {
 
 // --- The service config ----------------------------------------------------------------------------------------------
 
-test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) => {
+test("UNAVAILABLE and CANCELLED are retried, up to five tries, and nothing else is", async (t) => {
   const script: Code[] = [];
   const server = await serve(t, (router) =>
     router.rpc(CallbacksService.method.getCallback, () => {
@@ -72,12 +72,14 @@ test("UNAVAILABLE is retried, up to five tries, and nothing else is", async (t) 
 
   script.push(...Array<Code>(4).fill(Code.Unavailable));
   assert.ok(await client.getCallback({}));
+  script.push(Code.Unavailable, Code.Canceled, Code.Unavailable, Code.Canceled);
+  assert.ok(await client.getCallback({}));
   script.push(...Array<Code>(5).fill(Code.Unavailable));
   await assert.rejects(client.getCallback({}), { code: Code.Unavailable });
   assert.equal(script.length, 0);
   script.push(Code.Aborted);
   await assert.rejects(client.getCallback({}), { code: Code.Aborted });
-  assert.equal(seen, 3, "an interceptor of the caller's sees calls, not tries");
+  assert.equal(seen, 4, "an interceptor of the caller's sees calls, not tries");
 });
 
 test("each method has its deadline, and a call can only shorten it", async (t) => {
@@ -130,12 +132,16 @@ test("a lost connection is UNAVAILABLE, and the next call has a new one", async 
 
 test("a call that its caller ends is CANCELLED, not a lost connection", async (t) => {
   const stop = new AbortController();
+  let calls = 0;
   const server = await serve(t, (router) =>
     router.rpc(CallbacksService.method.getCallback, () => {
+      calls++;
       stop.abort();
       return {};
     }),
   );
   const client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
   await assert.rejects(client.getCallback({}, { signal: stop.signal }), { code: Code.Canceled });
+  assert.ok(await client.getCallback({})); // comes after any repetition of the first
+  assert.equal(calls, 2);
 });

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias
 
 import grpc
 
-from ringback.domain.errors import ServerDraining
+from ringback.domain.errors import ServerDraining, StorageUnavailable
 from ringback.wire.errors import status_of
 
 if TYPE_CHECKING:
@@ -26,22 +26,49 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
+# How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
+_READS: Final = ("Get", "List", "Watch")
+# The longest that the refusals of calls that are given up take to be sent.
+_REFUSAL_S: Final = 0.5
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class Gate:
-    """A gate for calls, open until the server drains."""
+    """A gate for calls, open until the server drains. It keeps those that it has let in until they are over."""
 
     def __init__(self) -> None:
         self._closed = False
+        # The tasks of the calls, which gRPC ends when the response is on its way.
+        self._inside: set[asyncio.Task[Any]] = set()
+        self._given_up: set[asyncio.Task[Any]] = set()
 
     def close(self) -> None:
         self._closed = True
 
-    def check(self) -> None:
-        """Raise `ServerDraining` once closed."""
+    def enter(self) -> None:
+        """Let the call of this task in. Raise `ServerDraining` once closed."""
         if self._closed:
             raise ServerDraining
+        task = asyncio.current_task()
+        assert task is not None
+        self._inside.add(task)
+        task.add_done_callback(self._inside.discard)
+
+    async def empty(self, grace_s: float) -> None:
+        """Wait until the calls inside are over. Cancel those that are not within the grace, which then refuse."""
+        if not self._inside:
+            return
+        _, late = await asyncio.wait(self._inside, timeout=grace_s)
+        if late:
+            _log.warning("the grace is over, %d calls are given up", len(late))
+            self._given_up |= late
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=_REFUSAL_S)
+
+    def gave_up(self) -> bool:
+        """Return whether the call of this task was cancelled because the grace is over."""
+        return asyncio.current_task() in self._given_up
 
 
 class Entry:
@@ -58,37 +85,42 @@ class Entry:
         self, service: str, handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
     ) -> None:
         """Add them in both ways, as the generated code does: which one counts depends on the version of gRPC."""
-        guarded = {name: self._guard(handler) for name, handler in handlers.items()}
+        guarded = {name: self._guard(name, handler) for name, handler in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
         self._server.add_registered_method_handlers(service, guarded)
 
-    def _guard(self, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+    def _guard(self, name: str, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+        interrupted = ServerDraining if name.startswith(_READS) else _fate_unknown
         if handler.response_streaming:
             # What a stream writes is bytes already (`watch_encoder.py`), which are sent as they are.
             return grpc.unary_stream_rpc_method_handler(
-                self._wrapped(handler.unary_stream), handler.request_deserializer
+                self._wrapped(handler.unary_stream, interrupted), handler.request_deserializer
             )
         return grpc.unary_unary_rpc_method_handler(
-            self._wrapped(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            self._wrapped(handler.unary_unary, interrupted), handler.request_deserializer, handler.response_serializer
         )
 
-    def _wrapped(self, behaviour: Behaviour) -> Any:
-        """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure."""
+    def _wrapped(self, behaviour: Behaviour, interrupted: Callable[[], Exception]) -> Any:
+        """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure.
+
+        `interrupted` makes the refusal of a call that the server has cut short.
+        """
         gate = self._gate
 
         async def respond(request: Any, context: Context) -> Any:
             try:
-                gate.check()
+                gate.enter()
                 return await behaviour(request, context)
             except grpc.aio.AbortError:  # how `context.abort` ends a handler: the status is sent
                 raise
             except asyncio.CancelledError as cancelled:
-                if _is_cancelled():
-                    raise
-                # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
-                # take it for the end of the handler itself, and leave the client waiting until its deadline.
-                _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
-                await _abort(context, ServerDraining())
+                if not gate.gave_up():
+                    if _is_cancelled():
+                        raise
+                    # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
+                    # take it for the end of the handler itself, and leave the client waiting until its deadline.
+                    _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
+                await _abort(context, interrupted())
             except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(context, error)
 
@@ -98,6 +130,11 @@ class Entry:
 def trailing_metadata(status: "Status") -> tuple[tuple[str, bytes]]:
     """Return the metadata in which gRPC clients look for the details of a status."""
     return ((DETAILS_KEY, status.SerializeToString()),)
+
+
+def _fate_unknown() -> Exception:
+    """Return the refusal of a call that may have written, or may write yet."""
+    return StorageUnavailable("the server stops, and the database has not confirmed the change: repeat the call")
 
 
 def _is_cancelled() -> bool:

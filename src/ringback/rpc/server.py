@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.config import Listen, UnixSocket
+from ringback.rpc.connections import Address, close_connections, stop_listening
 from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
@@ -20,6 +22,9 @@ SERVICES = ("ringback.v1.CallbacksService", "ringback.v1.DialerService", "ringba
 # refused by gRPC with RESOURCE_EXHAUSTED.
 MAX_RECEIVE_BYTES = 32 * 1024 * 1024
 _HEALTH_UPDATE_S = 1.0
+_UNIX = "unix:"
+# The longest that clients which do not read hold up a stop, once their calls are over.
+_CLOSE_S = 0.5
 # Clients look for new servers when a connection ends, so none lasts for ever. The grace is longer than any watch.
 _CONNECTION_AGE_MS = 30 * 60_000
 _CONNECTION_GRACE_MS = 40 * 60_000
@@ -49,6 +54,7 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
+        self._bound: Address = 0
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
 
@@ -71,9 +77,14 @@ class Server:
         Raise `CannotListen`.
         """
         if isinstance(listen, UnixSocket):
-            self._socket = BoundSocket.bind(listen, self.grpc.add_insecure_port)
+            self._socket = BoundSocket.bind(listen, self._bind)
             return str(listen)
-        return str(Listen(listen.host, bind_port(listen, self.grpc.add_insecure_port)))
+        return str(Listen(listen.host, bind_port(listen, self._bind)))
+
+    def _bind(self, target: str) -> int:
+        port = self.grpc.add_insecure_port(target)
+        self._bound = unquote(target.removeprefix(_UNIX)) if target.startswith(_UNIX) else port
+        return port
 
     async def start(self) -> None:
         # This name says that the process responds, and nothing about the database: a restart does not help that.
@@ -94,8 +105,10 @@ class Server:
         update.add_done_callback(self._updates.discard)
         await asyncio.wait([update], timeout=_HEALTH_UPDATE_S)
 
-    async def stop(self, grace_s: float) -> None:
-        """Refuse new calls, let those under way finish within the grace, then end them."""
-        await self.grpc.stop(grace_s)
+    async def stop(self) -> None:
+        """Refuse connections, close those that there are, and then stop: calls in progress fail with UNAVAILABLE."""
+        stop_listening(self._bound)
+        await close_connections(self._bound, _CLOSE_S)
+        await self.grpc.stop(_CLOSE_S)
         if self._socket is not None:
             self._socket.remove()

@@ -22,7 +22,12 @@ public final class Callbacks {
 
   /** After these, the callback may have been created, or may be as soon as the server is back. */
   private static final Set<Status.Code> REPEATED =
-      Set.of(Status.Code.UNAVAILABLE, Status.Code.CANCELLED, Status.Code.DEADLINE_EXCEEDED);
+      Set.of(
+          Status.Code.UNAVAILABLE,
+          Status.Code.CANCELLED,
+          Status.Code.DEADLINE_EXCEEDED,
+          // What gRPC for Java says of a connection that closes in the moment of the call.
+          Status.Code.UNKNOWN);
 
   private Callbacks() {}
 
@@ -31,10 +36,10 @@ public final class Callbacks {
    * request_id} nor an {@code external_task_id} is sent with a random {@code request_id}, which
    * lets the server recognise the repetition.
    *
-   * <p>What fails with UNAVAILABLE, with a CANCELLED that the caller did not ask for, or by taking
-   * longer than 10 seconds is repeated until the stub's deadline: 30 seconds, unless {@code
-   * withDeadlineAfter} sets another. An interrupt, a cancelled {@link Context} and a channel that
-   * is shut down end it at once.
+   * <p>What fails with UNAVAILABLE or UNKNOWN, with a CANCELLED that the caller did not ask for, or
+   * by taking longer than 10 seconds is repeated until the stub's deadline: 30 seconds, unless
+   * {@code withDeadlineAfter} sets another. An interrupt, a cancelled {@link Context} and a channel
+   * that is shut down end it at once.
    *
    * @param stub whom to call
    * @param request what to create

@@ -51,7 +51,11 @@ class CreateTest {
   @Test
   void repeatsTheSameRequest() throws Exception {
     Fake fake =
-        new Fake(Status.Code.UNAVAILABLE, Status.Code.CANCELLED, Status.Code.DEADLINE_EXCEEDED);
+        new Fake(
+            Status.Code.UNAVAILABLE,
+            Status.Code.CANCELLED,
+            Status.Code.UNKNOWN,
+            Status.Code.DEADLINE_EXCEEDED);
     Timing hasty = new Timing(MILLISECOND, MILLISECOND, MILLISECOND, Duration.ofMillis(200));
     CreateCallbackRequest request = CreateCallbackRequest.getDefaultInstance();
     try (FakeServer server = new FakeServer(fake)) {

@@ -9,6 +9,7 @@ import com.ringback.v1.GetCallbackRequest;
 import com.ringback.v1.GetCallbackResponse;
 import io.grpc.ChannelCredentials;
 import io.grpc.CompositeChannelCredentials;
+import io.grpc.Context;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
@@ -41,9 +42,18 @@ class RingbackChannelTest {
   private static final class Fake extends CallbacksServiceImplBase implements ServerInterceptor {
     final List<String> authorizations = new CopyOnWriteArrayList<>();
     private final int refusals;
+    private final Status refusal;
+
+    /** What happens before the answer. */
+    volatile Runnable meanwhile = () -> {};
 
     Fake(int refusals) {
+      this(refusals, Status.UNAVAILABLE);
+    }
+
+    Fake(int refusals, Status refusal) {
       this.refusals = refusals;
+      this.refusal = refusal;
     }
 
     @Override
@@ -56,8 +66,9 @@ class RingbackChannelTest {
     @Override
     public void getCallback(
         GetCallbackRequest request, StreamObserver<GetCallbackResponse> answer) {
+      meanwhile.run();
       if (authorizations.size() <= refusals) {
-        answer.onError(Status.UNAVAILABLE.asException());
+        answer.onError(refusal.asException());
       } else {
         answer.onNext(GetCallbackResponse.getDefaultInstance());
         answer.onCompleted();
@@ -113,6 +124,35 @@ class RingbackChannelTest {
     Fake fake = new Fake(2);
     call(fake, InsecureServerCredentials.create(), InsecureChannelCredentials.create());
     assertEquals(List.of("null", "null", "null"), fake.authorizations);
+  }
+
+  @Test
+  void repeatsWhatAServerThatStopsCancels() throws Exception {
+    Fake fake = new Fake(2, Status.CANCELLED);
+    call(fake, InsecureServerCredentials.create(), InsecureChannelCredentials.create());
+    assertEquals(List.of("null", "null", "null"), fake.authorizations);
+  }
+
+  @Test
+  void doesNotRepeatWhatTheCallerCancels() throws Exception {
+    Fake fake = new Fake(0);
+    Server running = serve(fake, 0, InsecureServerCredentials.create());
+    ManagedChannel channel =
+        RingbackChannel.open(
+            "localhost:" + running.getPort(), InsecureChannelCredentials.create());
+    Context.CancellableContext caller = Context.current().withCancellation();
+    fake.meanwhile = () -> caller.cancel(null);
+    try {
+      StatusRuntimeException error =
+          assertThrows(StatusRuntimeException.class, () -> caller.run(() -> call(channel)));
+      assertEquals(Status.Code.CANCELLED, error.getStatus().getCode());
+      fake.meanwhile = () -> {};
+      call(channel); // comes after any repetition of the first
+    } finally {
+      channel.shutdownNow();
+      running.shutdownNow();
+    }
+    assertEquals(2, fake.authorizations.size());
   }
 
   @Test
