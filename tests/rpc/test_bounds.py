@@ -81,9 +81,11 @@ async def test_a_repetition_counts_with_what_the_callback_has_become(api: Api, d
         for n in range(20)
     ]
     await create(api, requests, include_callbacks=True)
-    for _ in range(60):
+    attempts = 0
+    while attempts < 60 * len(requests):
         leases = await dialer.lease(20, wait_s=10)
         await asyncio.gather(*(attempt(dialer, lease) for lease in leases))
+        attempts += len(leases)
     refusal = await refused(
         api.callbacks.BatchCreateCallbacks(
             pb.BatchCreateCallbacksRequest(
