@@ -8,8 +8,8 @@ from ringback.domain.callback import Callback
 class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
     """A value was changed since it was read; nothing of the write was stored.
 
-    `callback_ids` are the callbacks of the write that conflict: all that were changed, or those whose target is in a
-    call. Empty when the turn, or a service, conflicts.
+    `callback_ids` are the callbacks of the write that conflict: all that were changed, or the one whose phone is in a
+    call or kept. Empty when the turn, or a service, conflicts.
     """
 
     def __init__(self, message: str, callback_ids: Collection[str] = ()) -> None:

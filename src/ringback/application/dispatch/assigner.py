@@ -75,8 +75,10 @@ class Assigner:
         # Services that may have something to grant, the one served longest ago first; checked once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
-        # Services with a callback that only waits for another call to the same target to end.
+        # Services with a callback that only waits for another call to the same phone to end.
         self._held: set[str] = set()
+        # For each service with a callback whose phone is kept: the timer for the end of that.
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
         self._closing = False
         directory.listen(self._on_service)
@@ -200,11 +202,12 @@ class Assigner:
             # Before reading: what is committed after this makes the service ready again.
             self._ready.pop(service_id, None)
             self._held.add(service_id)
-            queue = await self._store.queue(service_id, count)
+            queue = await self._store.queue(service_id, count, self._clock.now())
             if queue is None or not queue.held:
                 self._held.discard(service_id)
             if queue is None:
                 return ()
+            self._look_again(service_id, queue.held_until)
             now = self._clock.now()
             drawn, credits_ = draw(queue, count, now, room)
             if not drawn:
@@ -219,6 +222,18 @@ class Assigner:
 
     # --- What makes a service ready ----------------------------------------------------------------------------
 
+    def _look_again(self, service_id: str, at: datetime | None) -> None:
+        """Make the service ready at that time: no event tells when a phone is kept no longer."""
+        if (timer := self._timers.pop(service_id, None)) is not None:
+            timer.cancel()
+        if at is not None:
+            delay_s = (at - self._clock.now()).total_seconds()
+            self._timers[service_id] = asyncio.get_running_loop().call_later(delay_s, self._make_ready, service_id)
+
+    def _make_ready(self, service_id: str) -> None:
+        self._ready[service_id] = None
+        self._woken.set()
+
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
             state, previous = event.callback.state, event.previous
@@ -229,12 +244,10 @@ class Assigner:
             # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
             left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
             if freed or left or state is State.QUEUED:
-                self._ready[event.callback.service_id] = None
-                self._woken.set()
+                self._make_ready(event.callback.service_id)
 
     def _on_service(self, service: Service) -> None:
-        self._ready[service.service_id] = None
-        self._woken.set()
+        self._make_ready(service.service_id)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,9 +9,8 @@ from enum import IntEnum
 from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
-from ringback.domain.callback import IN_PROGRESS, Callback, State
+from ringback.domain.callback import Callback, State
 from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
-from ringback.domain.filter import CallbackFilter
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.queue import Line
 from ringback.domain.service import Service
@@ -137,13 +136,15 @@ class QueueViews:
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
-        reason, explanation = await self._why(service, line, callback, position)
+        reason, explanation = await self._why(service, line, callback, position, now)
         return QueuePosition(position, reason, explanation)
 
     def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
-    async def _why(self, service: Service, line: Line, callback: Callback, position: int) -> tuple[WaitingReason, str]:
+    async def _why(
+        self, service: Service, line: Line, callback: Callback, position: int, now: datetime
+    ) -> tuple[WaitingReason, str]:
         if service.capacity == 0:
             settings = "paused" if service.paused else "set to 0 concurrent calls"
             return WaitingReason.PAUSED, f"the service is {settings}"
@@ -154,10 +155,12 @@ class QueueViews:
             )
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
-        in_call = CallbackFilter(dial_target=callback.dial_target, states=tuple(sorted(IN_PROGRESS)))
-        others = (await self._store.list(in_call, "", 1)).callbacks
-        if others:
-            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {others[0].callback_id}"
+        use = await self._store.phone_use(callback.phone, now)
+        if use.caller is not None:
+            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {use.caller}"
+        if use.kept_until is not None:
+            why = f"its target is kept until {_stamp(use.kept_until)}, because the dialer of a call to it was lost"
+            return WaitingReason.TARGET_IN_CALL, why
         return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
 
 

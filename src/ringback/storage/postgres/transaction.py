@@ -5,9 +5,9 @@ It takes its locks first, then writes, and appends to the event log last.
 Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
 trips, however large it is, and other servers may have to wait for the last of them only.
 
-Every server takes locks in the same order, so that they do not deadlock: polls, services, callbacks, turns, each by
-id; what is written; the end of the log. A deadlock by another order after all (two names of two callbacks, say) is
-rolled back by PostgreSQL, and each request is written again alone.
+Every server takes locks in the same order, so that they do not deadlock: polls and phones, services, callbacks,
+turns, each by id; what is written; the end of the log. A deadlock by another order after all (two names of two
+callbacks, say) is rolled back by PostgreSQL, and each request is written again alone.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
-from ringback.storage.comparison import Held, Overlay
+from ringback.storage.comparison import Held, Overlay, PhoneRow
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
 from ringback.storage.postgres.recordset import recordset, rows_json
@@ -61,10 +61,18 @@ _LOCK_CALLBACKS: Final = """
 _LOCK_TURNS: Final = """
     SELECT service_id, revision FROM service_turn WHERE service_id = ANY($1) ORDER BY service_id FOR UPDATE
 """
-# Held while leases are written for a poll, so that a server that gets the same poll again can wait for them.
-_LOCK_POLLS: Final = "SELECT pg_advisory_xact_lock(poll) FROM unnest($1) AS poll ORDER BY poll"
+# Held while leases are written: those of a poll, so that a server that gets the same poll again can wait for them, and
+# those of their phones, so that another server that calls one of them comes before or after.
+_LOCK_KEYS: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key ORDER BY key"
 AWAIT_POLL: Final = "SELECT pg_advisory_xact_lock_shared($1)"
-_CALLS: Final = "SELECT dial_target, callback_id FROM callback WHERE dial_target = ANY($1) AND lease_dialer IS NOT NULL"
+# One statement, so that no call ends, and leaves its phone kept, between one look and the other.
+PHONES: Final = """
+    SELECT wanted.phone, (
+        SELECT callback_id FROM callback
+         WHERE coalesce(callback.phone, dial_target) = wanted.phone AND lease_dialer IS NOT NULL LIMIT 1
+    ), coalesce((SELECT until_us FROM kept_phone WHERE kept_phone.phone = wanted.phone), 0)
+      FROM unnest($1::text[]) AS wanted (phone)
+"""
 
 # The order of the numbers is the order of the commits, as every reader sees it: PostgreSQL releases this lock
 # after the commit is visible to all, and the highest number is read by a separate statement after the lock is taken.
@@ -96,8 +104,13 @@ class Locks:
     turns: Collection[str] = ()
     # See `poll_lock`.
     polls: Collection[int] = ()
-    # Not locked, only read: which callback is in a call to them.
-    targets: Collection[str] = ()
+    # Those to be called; see `_LOCK_KEYS`.
+    phones: Collection[str] = ()
+
+    @property
+    def keys(self) -> Collection[int]:
+        """The keys of advisory locks."""
+        return {*self.polls, *(_key(f"phone {phone}") for phone in self.phones)}
 
     @staticmethod
     def together(parts: Iterable["Locks"]) -> "Locks":
@@ -108,14 +121,18 @@ class Locks:
             callbacks={callback_id for part in parts for callback_id in part.callbacks},
             turns={service_id for part in parts for service_id in part.turns},
             polls={poll for part in parts for poll in part.polls},
-            targets={target for part in parts for target in part.targets},
+            phones={phone for part in parts for phone in part.phones},
         )
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
-    """Return the key of the lock for one poll. Two polls that share one wait for each other, nothing worse."""
-    digest = hashlib.blake2b(f"{dialer_id} {request_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+    """Return the key of the lock for one poll."""
+    return _key(f"{dialer_id} {request_id}")
+
+
+def _key(name: str) -> int:
+    """Return the key of an advisory lock. Two that share one wait for each other, nothing worse."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
 
 
 class Unlocked:
@@ -123,7 +140,8 @@ class Unlocked:
 
     def callback(self, callback_id: str) -> None: ...
 
-    def holder(self, target: str) -> None: ...
+    def phone(self, phone: str) -> PhoneRow:  # noqa: ARG002
+        return PhoneRow()
 
     def turn(self, service_id: str) -> None: ...
 
@@ -160,8 +178,8 @@ class PostgresTransaction:
     async def begin(self, locks: Locks) -> None:
         await self.send(_BEGIN)
         await self.send(_SETTINGS)
-        if locks.polls:
-            await self.send(_LOCK_POLLS, list(locks.polls))
+        if keys := locks.keys:
+            await self.send(_LOCK_KEYS, list(keys))
         lock_services = _LOCK_SERVICES_ALONE if locks.alone else _LOCK_SERVICES
         wanted = [
             await self.send(statement, list(names)) if names else None
@@ -169,15 +187,16 @@ class PostgresTransaction:
                 (lock_services, locks.services),
                 (_LOCK_CALLBACKS, locks.callbacks),
                 (_LOCK_TURNS, locks.turns),
-                (_CALLS, locks.targets),
+                (PHONES, locks.phones),
             )
         ]
         await self._catch_up()
-        services, callbacks, turns, calls = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
+        services, callbacks, turns, phones = [[] if cursor is None else await cursor.fetchall() for cursor in wanted]
         self.services = {service_id for (service_id,) in services}
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)
-        self.locked.holders = dict(calls)
+        self.locked.callers = {phone: caller for phone, caller, _ in phones}
+        self.locked.kept_us = {phone: kept_until_us for phone, _, kept_until_us in phones}
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:
         """Log the entries. The row of the returned cursor is the newest number."""
