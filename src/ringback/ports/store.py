@@ -44,10 +44,10 @@ class CallbackStore(Protocol):
 
         A phone is kept from then on for as long as an `after` says (`phone_kept_until`), whatever becomes of it.
 
-        Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
-        `turn.revision` is not the one after the stored turn, two callbacks to one phone would be in progress at
-        once, or one would be leased whose phone is still kept when the lease begins. Raise `TargetTaken` when one
-        that must be alone at its target is not.
+        Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs, or
+        `turn.revision` is not the one after the stored turn. Raise `PhoneInUse`, which is one, when two callbacks to
+        one phone would be in progress at once, or one would be leased whose phone is still kept when the lease
+        begins. Raise `TargetTaken` when one that must be alone at its target is not.
         """
         ...
 

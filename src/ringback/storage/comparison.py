@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from ringback.domain.callback import IN_PROGRESS, Callback
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
-from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.errors import DuplicateService, PhoneInUse, RevisionConflict
 from ringback.ports.values import Change
 from ringback.storage.body import time_us
 from ringback.storage.callback_row import lease_expire_us
@@ -128,14 +128,14 @@ def compare_phones(overlay: Overlay, changes: Sequence[Change]) -> None:
             overlay.callers[ended] = None
         if (kept := kept_phone(change)) is not None:
             phone, until_us = kept
-            overlay.kept_us[phone] = max(overlay.kept_us.get(phone, 0), until_us)
+            overlay.kept_us[phone] = max(overlay.phone(phone).kept_until_us, until_us)
         if (begun := begun_call(change)) is not None:
             stored = overlay.phone(begun)
             callback_id = change.after.callback_id
             if stored.caller is not None:
-                raise RevisionConflict(f"callback {stored.caller} to the same phone is in progress", [callback_id])
+                raise PhoneInUse(f"callback {stored.caller} to the same phone is in progress", [callback_id])
             if stored.kept_until_us > _begin_us(change.after):
-                raise RevisionConflict("the phone is kept, since a dialer was lost", [callback_id])
+                raise PhoneInUse("the phone is kept, since a dialer was lost", [callback_id])
             overlay.callers[begun] = callback_id
 
 

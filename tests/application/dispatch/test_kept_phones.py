@@ -1,7 +1,10 @@
 """Grants of callbacks whose phone is in a call, or may still ring since a dialer was lost."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +119,28 @@ async def _lease(world: World, service: Service) -> Callback:
     await world.assigner.start()
     [leased] = await world.assigner._serve(poll(service_ids=frozenset({service.service_id})))
     return leased
+
+
+async def test_a_row_that_an_earlier_version_wrote_holds_nobody_up(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no phone, so that the queue does not tell that its phone is in a call; the write refuses it."""
+    monkeypatch.setattr("ringback.application.dispatch.assigner._RETRY_S", 0.0)
+    service = await world.service()
+    await world.create(service, PHONE, max_retries=0)
+    leased = await world.lease()
+    old = await world.create(service, GATEWAY)
+    behind = await world.create(service, "sip:behind@b.example")
+    with closing(sqlite3.connect(tmp_path / "ringback.db")) as database, database:
+        database.execute("UPDATE callback SET phone = NULL")
+    async with granting_of(world, world.store) as granting, asyncio.timeout(PATIENCE_S):
+        assert [c.callback_id for c in await granting.lease(poll(max_leases=2))] == [behind.callback_id]
+        assert not await granting.lease(poll(wait_s=0))
+        await interrupt(world, leased)
+        granted = asyncio.create_task(granting.lease(poll()))
+        assert not await granting.lease(poll(wait_s=0))
+        world.clock.pass_time(service.ring_timeout)
+        assert [c.callback_id for c in await granted] == [old.callback_id]
 
 
 # --- Clock jumps -----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
-from ringback.ports.errors import RevisionConflict
+from ringback.ports.errors import PhoneInUse, RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, LoggedEvent
 
@@ -198,23 +198,32 @@ class Assigner:
 
     async def _grant(self, service_id: str, request: LeaseRequest, count: int, room: int) -> Sequence[Callback]:
         """Lease up to `count` callbacks of one service."""
+        refused: set[str] = set()
+        passed_over: set[str] = set()
         while True:
             # Before reading: what is committed after this makes the service ready again.
             self._ready.pop(service_id, None)
             self._held.add(service_id)
-            queue = await self._store.queue(service_id, count, self._clock.now())
+            queue = await self._store.queue(service_id, count + len(passed_over), self._clock.now())
             if queue is None or not queue.held:
                 self._held.discard(service_id)
             if queue is None:
                 return ()
             self._look_again(service_id, queue.held_until)
             now = self._clock.now()
-            drawn, credits_ = draw(queue, count, now, room)
+            drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 return ()
             changes = [Change(c, _lease_to(c, request, now)) for c in drawn]
             try:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
+            except PhoneInUse as taken:
+                # The next read tells so, too, unless the row is from a version that would take it for another phone.
+                passed_over |= refused & taken.callback_ids
+                refused |= taken.callback_ids
+                if passed_over:
+                    asyncio.get_running_loop().call_later(_RETRY_S, self._make_ready, service_id)
+                continue
             except RevisionConflict:
                 continue
             self._ready[service_id] = None  # there may be more, or a callback that is held now
