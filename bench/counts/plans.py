@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 # SQLite calls it so also when it reads all of an index.
-_BAD: Final = re.compile(r"SCAN (callback|event|callback_label|waiting|other)\b|USE TEMP B-TREE")
+_BAD: Final = re.compile(r"SCAN (callback|event|callback_label|kept_phone|waiting|other)\b|USE TEMP B-TREE")
 _LITERAL: Final = re.compile(r"'(?:[^']|'')*'|\b\d+\b|\bNULL\b")
 _HAS_PLAN: Final = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 

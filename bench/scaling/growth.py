@@ -132,9 +132,9 @@ class Subject:
         return await self._store.create([callback])
 
     async def _grant(self, service: str, most: int) -> None:
-        queue = await self._store.queue(service, most)
-        assert queue is not None
         now = datetime.now(UTC)
+        queue = await self._store.queue(service, most, now)
+        assert queue is not None
         drawn, credits_ = draw(queue, most, now)
         assert drawn
         changes = [Change(callback, _leased(callback, now)) for callback in drawn]

@@ -19,9 +19,11 @@ from ringback.domain.errors import (
 from ringback.domain.events import (
     Answered,
     AttemptEnded,
+    BecameDue,
     CancelRequested,
     DialingStarted,
     Event,
+    ExpireTimePassed,
     Leased,
     LeaseLapsed,
     LeaseReleased,
@@ -288,6 +290,38 @@ def test_a_lost_dialer_closes_its_attempt_as_interrupted(state: State, to: State
 def test_after_a_lost_dialer_the_phone_may_ring_to_its_end(between_s: int, waits_s: int) -> None:
     lapsed = walked(in_state(S.DIALING, planned(between_s=between_s)), LeaseLapsed)
     assert lapsed.next_attempt_time == lapsed.update_time + waits_s * SECOND
+
+
+@pytest.mark.parametrize("state", State, ids=name)
+def test_the_phone_of_a_lost_dialer_is_kept_for_the_ring_timeout(state: State) -> None:
+    """It may have been lost in every state with a call, and in no other; what the call becomes makes no difference."""
+    for callback in callbacks_in(state):
+        for event in all_that_may_happen(callback):
+            try:
+                result = after(callback, event)
+            except (StateRefused, LeaseRefused, IllegalTransition):
+                continue
+            reported = isinstance(event, AttemptEnded) and event.outcome is Outcome.INTERRUPTED
+            lost = state in LAPSES and (reported or isinstance(event, LeaseLapsed))
+            assert result.phone_kept_until == (event.at + 45 * SECOND if lost else None)
+
+
+def test_only_the_version_after_the_loss_keeps_the_phone() -> None:
+    """The next one may have another target. Keeping is from then on the store's."""
+    lapsed = walked(in_state(S.DIALING), LeaseLapsed)
+    assert lapsed.phone_kept_until == lapsed.update_time + 45 * SECOND
+    for kind in (BecameDue, Replanned, Redescribed, CancelRequested, ExpireTimePassed, OpeningMoved):
+        assert walked(lapsed, kind).phone_kept_until is None
+
+
+@pytest.mark.parametrize("kind", [LeaseLapsed, AttemptEnded], ids=name)
+def test_a_phone_is_kept_by_the_clock_also_when_it_was_set_back(kind: type[Event]) -> None:
+    """What is recorded goes forward, but the phone is not kept for all the time that the clock was set back by."""
+    dialing = in_state(S.DIALING)
+    details = {"outcome": Outcome.INTERRUPTED} if kind is AttemptEnded else {}
+    lost = after(dialing, event_of(kind, dialing, dialing.update_time - HOUR, **details))
+    assert lost.attempts[-1].end_time == dialing.update_time
+    assert lost.phone_kept_until == dialing.update_time - HOUR + 45 * SECOND
 
 
 @pytest.mark.parametrize(("retry_after_s", "state"), [(3599, S.SCHEDULED), (3600, S.EXPIRED), (3601, S.EXPIRED)])

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from ringback.application.scheduling import leader_election
 from ringback.storage.postgres import listener
@@ -135,6 +136,23 @@ async def test_one_call_per_number_however_many_servers_grant_at_once(replicas: 
     polls = [Dialer(server.api).lease(wait_s=0) for server in (a, b) for _ in range(5)]
     leased = [lease for leases in await asyncio.gather(*polls) for lease in leases]
     assert len(leased) == 1
+
+
+async def test_a_phone_that_may_ring_because_of_another_server(replicas: Pair) -> None:
+    """A poll gets it when the ring has ended: not earlier, and without an event that tells the server so."""
+    a, b = replicas
+    short = await a.api.add_service("sip:short@cc.example", ring_timeout=Duration(seconds=1))
+    await a.api.create("tel:+41785556677", service_id=short, max_retries=0)
+    lease = await Dialer(a.api).lease_one(wait_s=PATIENCE_S)
+    waiting = await a.api.create("sip:+41785556677@gw.example;user=phone")
+    poll = asyncio.create_task(Dialer(b.api).lease_one(wait_s=PATIENCE_S))
+    await b.is_polled()
+    await Dialer(a.api).report(lease, DIALING)
+    ended = (await Dialer(a.api).end(lease, cb.CALL_OUTCOME_INTERRUPTED)).callback.attempts[-1].end_time
+    granted = await poll
+    assert granted.callback.callback_id == waiting.callback_id
+    begun = (await Dialer(b.api).report(granted, DIALING)).callback.attempts[-1].start_time
+    assert begun.ToDatetime() - ended.ToDatetime() >= timedelta(seconds=1)
 
 
 async def test_a_repeated_poll_is_answered_by_every_server(replicas: Pair) -> None:

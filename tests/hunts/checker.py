@@ -63,7 +63,9 @@ class Checker:
         # The position of the stream in them.
         self._position = 0
         self._in_progress: defaultdict[str, set[str]] = defaultdict(set)
-        self._holder_of_target: dict[str, str] = {}
+        # By phone: the callback in a call to it; and the callback whose dialer was lost, with the end of its ring.
+        self._caller_of: dict[str, str] = {}
+        self._may_ring: dict[str, tuple[str, int]] = {}
 
     @property
     def events(self) -> int:
@@ -121,6 +123,8 @@ class Checker:
         faults = _faults_of_birth(event) if before is None else _faults_of_change(before, event, service)
         for fault in (*faults, *_faults_of_attempts(callback, service)):
             self._find(callback, fault)
+        for fault in self._faults_of_ringing(before, callback, service):
+            self._find(callback, fault)
         self.callbacks[callback.callback_id] = callback
         self._versions[callback.callback_id, callback.revision] = _digest(callback)
         self._follow(before, callback, service)
@@ -141,14 +145,28 @@ class Checker:
         occupied.add(callback.callback_id)
         if len(occupied) > service.max_concurrent_calls:
             self._find(callback, f"is one of {len(occupied)} in progress, {service.max_concurrent_calls} are allowed")
-        holder = self._holder_of_target.setdefault(callback.dial_target, callback.callback_id)
-        if holder != callback.callback_id:
-            self._find(callback, f"calls {callback.dial_target}, which is in a call because of {holder}")
+        caller = self._caller_of.setdefault(phone_of(callback), callback.callback_id)
+        if caller != callback.callback_id:
+            self._find(callback, f"calls {callback.dial_target}, which is in a call because of {caller}")
 
     def _release(self, callback: cb.Callback, service: Service) -> None:
         self._in_progress[service.service_id].discard(callback.callback_id)
-        if self._holder_of_target.get(callback.dial_target) == callback.callback_id:
-            del self._holder_of_target[callback.dial_target]
+        if self._caller_of.get(phone_of(callback)) == callback.callback_id:
+            del self._caller_of[phone_of(callback)]
+
+    def _faults_of_ringing(self, before: cb.Callback | None, callback: cb.Callback, service: Service) -> Iterator[str]:
+        """Require that no phone is dialled while it may ring, because another callback's dialer was lost."""
+        if before is None or not callback.attempts:
+            return
+        phone, last = phone_of(callback), callback.attempts[-1]
+        if _begins_attempt(before, callback):
+            loser, end_ns = self._may_ring.get(phone, (callback.callback_id, 0))
+            if loser != callback.callback_id and last.start_time.ToNanoseconds() < end_ns:
+                yield f"dialled at {_time(last.start_time)}, and may ring until {_seconds(end_ns)} because of {loser}"
+        elif before.state in CALLING and last.outcome == cb.CALL_OUTCOME_INTERRUPTED:
+            end_ns = last.end_time.ToNanoseconds() + service.ring_timeout.ToNanoseconds()
+            if end_ns > self._may_ring.get(phone, ("", 0))[1]:
+                self._may_ring[phone] = callback.callback_id, end_ns
 
     def _find(self, callback: cb.Callback, fault: str) -> None:
         self.findings.append(f"{callback.callback_id} revision {callback.revision} {_name(callback.state)}: {fault}")
@@ -178,6 +196,13 @@ class Fold:
             watched, listed_one = self.callbacks.get(callback_id), there.get(callback_id)
             if watched != listed_one:
                 yield f"{callback_id}: a filtered watch has {_version(watched)}, the list {_version(listed_one)}"
+
+
+def phone_of(callback: cb.Callback) -> str:
+    """Return the phone, as far as hunts have targets: a number, also at a gateway, or user and host of a SIP URI."""
+    address = callback.dial_target.partition(":")[2].partition(";")[0]
+    user = address.partition("@")[0]
+    return user if user.startswith("+") else address
 
 
 # --- The rules ---------------------------------------------------------------------------------------------------
@@ -284,3 +309,9 @@ def _version(callback: cb.Callback | None) -> str:
 
 def _time(moment: Timestamp) -> str:
     return moment.ToDatetime().isoformat()
+
+
+def _seconds(nanoseconds: int) -> str:
+    moment = Timestamp()
+    moment.FromNanoseconds(nanoseconds)
+    return _time(moment)

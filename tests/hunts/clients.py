@@ -126,7 +126,8 @@ class Client:
     def _target(self) -> str:
         shared = self.dice.random() < 0.1
         host = f"shared{self.dice.randrange(_SHARED_TARGETS)}" if shared else f"n{self.dice.getrandbits(48):x}"
-        return f"sip:{self.dice.choice(_SCRIPTS)}@{host}.example"
+        scheme, transport = self.dice.choice((("sip", ""), ("sip", ";transport=tcp"), ("sips", "")))
+        return f"{scheme}:{self.dice.choice(_SCRIPTS)}@{host}.example{transport}"
 
     # --- Cancel and update ---------------------------------------------------------------------------------------
 

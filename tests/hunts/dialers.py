@@ -46,6 +46,8 @@ from tests.world.api import Api, by_id
 
 # A service's share of the callbacks, by its capacity: a lapse blocks a whole small service.
 _SHARES: Final = {1: 0.03, 5: 0.17, 50: 0.8}
+# How many call one of a few phones.
+_SHARED: Final = 0.05
 _BATCH: Final = 500
 _CANCELLED_AT_ONCE: Final = 5
 # Nothing may stand still for longer than a few leases.
@@ -177,17 +179,28 @@ class Hunt:
         return [server for server in self._servers if server.up.is_set() and not server.frozen]
 
     def _request(self, service: Service) -> pb.CreateCallbackRequest:
-        shared = self._dice.random() < 0.05
-        target = f"sip:shared-{self._dice.randrange(20)}" if shared else f"sip:{self._dice.getrandbits(48):x}"
         return pb.CreateCallbackRequest(
             callback_request=self._api.request(
-                f"{target}@hunt.example",
+                self._target(),
                 service_id=service.service_id,
                 priority=self._dice.choice(cb.Priority.values()[1:]),
                 max_retries=self._dice.randint(0, 3),
                 seconds_between_retries=self._dice.randint(0, 1),
             )
         )
+
+    def _target(self) -> str:
+        """Return a phone of its own or, in one of many spellings, one that others share."""
+        number = self._dice.randrange(10)
+        spellings = (
+            f"sip:shared-{number}@hunt.example",
+            f"sips:shared-{number}@hunt.example;transport=tcp",
+            f"tel:+41 (0)44 668 18 0{number}",
+            f"sip:+4144668180{number}@gateway.example;user=phone",
+        )
+        if self._dice.random() < _SHARED:
+            return self._dice.choice(spellings)
+        return f"sip:{self._dice.getrandbits(48):x}@hunt.example"
 
 
 async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:

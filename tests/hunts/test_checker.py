@@ -201,6 +201,41 @@ def test_two_calls_to_one_target_are_found() -> None:
     assert findings(first.to(QUEUED), second, capacity=2) == []
 
 
+SAME_PHONE = [
+    ("sip:same@x", "sip:same@x"),
+    ("sip:same@x", "sips:same@x;transport=tcp"),
+    ("tel:+41446681800", "sip:+41446681800@gateway.example;user=phone"),
+]
+
+
+@pytest.mark.parametrize("targets", SAME_PHONE)
+def test_two_calls_to_one_phone_are_found_however_it_is_written(targets: tuple[str, str]) -> None:
+    first, second = (Story(name, target).to(QUEUED).to(OFFERED) for name, target in zip("ab", targets, strict=True))
+    assert "which is in a call because of a" in findings(first, second, capacity=2)[0]
+
+
+@pytest.mark.parametrize("targets", SAME_PHONE)
+@pytest.mark.parametrize(
+    ("before", "after"), [(DIALING, SCHEDULED), (DIALING, FAILED), (CONNECTED, COMPLETED), (CANCELLING, CANCELLED)]
+)
+def test_a_phone_that_may_ring_since_its_dialer_was_lost_is_not_dialled(
+    before: "cb.CallbackState.ValueType", after: "cb.CallbackState.ValueType", targets: tuple[str, str]
+) -> None:
+    first = Story("a", targets[0]).to(QUEUED).dial(10)
+    if before != DIALING:
+        first.to(before)
+    first.end(12, cb.CALL_OUTCOME_INTERRUPTED, after)
+    early, in_time = (Story("b", targets[1]).to(QUEUED).dial(at_s) for at_s in (16, 17))
+    assert findings(first, in_time) == []
+    assert "may ring until 1970-01-01T00:00:17 because of a" in findings(first, early)[0]
+    assert findings(first, Story("b", "sip:other@x").to(QUEUED).dial(13)) == []
+
+
+def test_after_another_outcome_a_phone_does_not_ring() -> None:
+    first = Story("a", "sip:same@x").to(QUEUED).dial(10).end(12, cb.CALL_OUTCOME_BUSY)
+    assert findings(first, Story("b", "sip:same@x").to(QUEUED).dial(12)) == []
+
+
 # --- Resuming --------------------------------------------------------------------------------------------------
 
 

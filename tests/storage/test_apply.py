@@ -233,7 +233,7 @@ async def test_a_turn_is_stored_with_its_grants(store: Store) -> None:
 
     await store.apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, CREDITS, 1))
 
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn == Turn(SERVICE.service_id, CREDITS, 1)
 
@@ -248,7 +248,7 @@ async def test_a_turn_that_is_not_the_next_is_refused(store: Store, revision: in
         await store.apply([Change(two, offer(two))], Turn(SERVICE.service_id, (0,) * 8, revision))
 
     assert await store.get(two.callback_id) == two
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn.credits == CREDITS
 
@@ -259,7 +259,7 @@ async def test_a_turn_is_not_stored_when_a_change_is_refused(store: Store) -> No
     await store.apply([Change(callback, cancel(callback))])
     with pytest.raises(RevisionConflict):
         await store.apply([Change(callback, offer(callback))], Turn(SERVICE.service_id, CREDITS, 1))
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn.revision == 0
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ringback.domain.events import LeaseLapsed
+from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.values import Change
-from ringback.storage.comparison import Held, Overlay, compare, compare_service, held
+from ringback.storage.body import time_us
+from ringback.storage.comparison import Held, Overlay, PhoneRow, compare, compare_service, held
 from ringback.storage.operations import Changes
-from tests.world.samples import NOW, cancel, changes, dial, new, offer
+from tests.world.samples import NOW, SERVICE, cancel, changes, dial, new, offer, seconds
 
 CREDITS = (0,) * 8
 
@@ -19,15 +22,15 @@ CREDITS = (0,) * 8
 @dataclass
 class Rows:
     callbacks: Mapping[str, Held] = field(default_factory=dict)
-    holders: Mapping[str, str] = field(default_factory=dict)
+    phones: Mapping[str, PhoneRow] = field(default_factory=dict)
     turns: Mapping[str, int] = field(default_factory=dict)
     services: Mapping[str, int] = field(default_factory=dict)
 
     def callback(self, callback_id: str) -> Held | None:
         return self.callbacks.get(callback_id)
 
-    def holder(self, target: str) -> str | None:
-        return self.holders.get(target)
+    def phone(self, phone: str) -> PhoneRow:
+        return self.phones.get(phone, PhoneRow())
 
     def turn(self, service_id: str) -> int | None:
         return self.turns.get(service_id)
@@ -44,16 +47,16 @@ def test_what_is_different_afterwards() -> None:
     overlay = compare(rows, Changes(changes(callback, offered), Turn("s", CREDITS, 5)))
 
     assert overlay.callback(callback.callback_id) == held(offered)
-    assert overlay.holder(callback.dial_target) == callback.callback_id
+    assert overlay.phone(callback.phone).caller == callback.callback_id
     assert overlay.turn("s") == 5
     assert rows.callback(callback.callback_id) == held(callback)
 
 
 def test_what_is_not_different_is_as_below() -> None:
-    overlay = Overlay(Rows({"a": Held(3, None, None)}, {"t": "a"}, {"s": 1}))
+    overlay = Overlay(Rows({"a": Held(3, None, None)}, {"p": PhoneRow("a", 7)}, {"s": 1}))
     assert overlay.callback("a") == Held(3, None, None)
-    assert (overlay.holder("t"), overlay.turn("s")) == ("a", 1)
-    assert (overlay.callback("b"), overlay.holder("u"), overlay.turn("r")) == (None, None, None)
+    assert (overlay.phone("p"), overlay.turn("s")) == (PhoneRow("a", 7), 1)
+    assert (overlay.callback("b"), overlay.phone("q"), overlay.turn("r")) == (None, PhoneRow(), None)
 
 
 def test_a_call_sees_what_the_one_before_has_changed() -> None:
@@ -91,10 +94,10 @@ def test_revisions_may_be_left_to_the_update() -> None:
     assert compare(Rows(), call, revisions=False).callbacks == {}
 
 
-def test_one_call_per_target() -> None:
-    target = "sip:anna@example.com"
-    one, two = offer(new(target=target)), new(target=target)
-    rows = Rows({c.callback_id: held(c) for c in (one, two)}, {target: one.callback_id})
+def test_one_call_per_phone() -> None:
+    phone = "tel:+41785556677"
+    one, two = offer(new(target="sip:+41785556677@gw.example;user=phone")), new(target="tel:+41 78 555 66 77")
+    rows = Rows({c.callback_id: held(c) for c in (one, two)}, {phone: PhoneRow(one.callback_id)})
     begin, end = Change(two, offer(two)), Change(one, cancel(one))
 
     with pytest.raises(RevisionConflict) as refusal:
@@ -102,7 +105,36 @@ def test_one_call_per_target() -> None:
     assert refusal.value.callback_ids == {two.callback_id}
     with pytest.raises(RevisionConflict):
         compare(rows, Changes([begin, end], None))
-    assert compare(rows, Changes([end, begin], None)).holder(target) == two.callback_id
+    assert compare(rows, Changes([end, begin], None)).phone(phone).caller == two.callback_id
+
+
+def test_the_phone_of_a_lost_dialer_is_kept_until_the_end_of_its_ring() -> None:
+    """In the same call, in a later one of the same transaction, and with the later of two ends."""
+    phone = "tel:+41785556677"
+    one, two = dial(offer(new(target=phone))), new(target=phone)
+    lost = after(one, LeaseLapsed(at=NOW, service=SERVICE))
+    end = NOW + SERVICE.ring_timeout
+    early, in_time = (Change(two, offer(two, at=at)) for at in (end - seconds(0.000001), end))
+    stored = {c.callback_id: held(c) for c in (one, two)}
+    rows = Rows(stored, {phone: PhoneRow(one.callback_id)})
+
+    for begin in (early, in_time):
+        for transaction, changes_ in (
+            (Overlay(rows), [Change(one, lost), begin]),
+            (compare(rows, Changes([Change(one, lost)], None)), [begin]),
+            (Rows(stored, {phone: PhoneRow(None, time_us(end))}), [begin]),
+        ):
+            if begin is in_time:
+                assert compare(transaction, Changes(changes_, None)).phone(phone) == PhoneRow(
+                    two.callback_id, time_us(end)
+                )
+                continue
+            with pytest.raises(RevisionConflict) as refusal:
+                compare(transaction, Changes(changes_, None))
+            assert refusal.value.callback_ids == {two.callback_id}
+
+    later = Rows(stored, {phone: PhoneRow(one.callback_id, time_us(end) + 1)})
+    assert compare(later, Changes([Change(one, lost)], None)).phone(phone) == PhoneRow(None, time_us(end) + 1)
 
 
 @pytest.mark.parametrize("stored", [None, 3, 5])

@@ -39,7 +39,7 @@ async def everything(store: Store) -> list[object]:
         await store.events(0, 1000),
         await store.history(),
         (await store.services()).services,
-        await store.queue(SERVICE.service_id, 10),
+        await store.queue(SERVICE.service_id, 10, NOW),
         await store.next_time(),
     ]
 

@@ -136,7 +136,7 @@ async def test_queued_services_are_those_with_somebody_in_the_queue(store: Store
 
 
 async def test_the_queue_of_a_new_service_is_empty(store: Store) -> None:
-    queue = await store.queue(SERVICE.service_id, 10)
+    queue = await store.queue(SERVICE.service_id, 10, NOW)
     assert queue is not None
     assert queue.service == SERVICE
     assert queue.turn == Turn(SERVICE.service_id, FRESH_ROUND, 0)
@@ -144,7 +144,7 @@ async def test_the_queue_of_a_new_service_is_empty(store: Store) -> None:
 
 
 async def test_no_service_has_no_queue(store: Store) -> None:
-    assert await store.queue("no-such-service", 10) is None
+    assert await store.queue("no-such-service", 10, NOW) is None
 
 
 async def test_each_level_has_its_own_line_first_in_first_out(store: Store) -> None:
@@ -156,7 +156,7 @@ async def test_each_level_has_its_own_line_first_in_first_out(store: Store) -> N
         await store.create([line[arrival] for line in lines.values()])
     await store.create([new(service=OTHER_SERVICE), scheduled(10)])
 
-    queue = await store.queue(SERVICE.service_id, 2)
+    queue = await store.queue(SERVICE.service_id, 2, NOW)
 
     assert queue is not None
     assert queue.heads == {level: line[:2] for level, line in lines.items()}
@@ -165,7 +165,7 @@ async def test_each_level_has_its_own_line_first_in_first_out(store: Store) -> N
 async def test_those_who_came_at_the_same_time_go_by_id(store: Store) -> None:
     line = [new() for _ in range(3)]
     await store.create(line[::-1])
-    queue = await store.queue(SERVICE.service_id, 10)
+    queue = await store.queue(SERVICE.service_id, 10, NOW)
     assert queue is not None
     assert queue.heads == {Priority.NORMAL: line}
 
@@ -176,7 +176,7 @@ async def test_the_place_in_the_queue_is_kept_by_ready_time(store: Store) -> Non
     late = replace(late, ready_time=NOW - seconds(1))
     early = replace(early, ready_time=NOW - seconds(2))
     await store.create([late, early])
-    queue = await store.queue(SERVICE.service_id, 10)
+    queue = await store.queue(SERVICE.service_id, 10, NOW)
     assert queue is not None
     assert queue.heads == {Priority.NORMAL: [early, late]}
 
@@ -184,7 +184,7 @@ async def test_the_place_in_the_queue_is_kept_by_ready_time(store: Store) -> Non
 async def test_calls_in_progress_are_counted_by_service(store: Store) -> None:
     await store.create(every_state())
     await store.create([offer(new(service=OTHER_SERVICE))])
-    queue = await store.queue(SERVICE.service_id, 10)
+    queue = await store.queue(SERVICE.service_id, 10, NOW)
     assert queue is not None
     assert queue.in_progress == 4
 
@@ -196,14 +196,14 @@ async def test_whose_target_is_in_a_call_is_passed_over(store: Store) -> None:
     only_held = new(target=anna, priority=Priority.LOW)
     await store.create([in_call, held, free, only_held])
 
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
 
     assert queue is not None
     assert queue.heads == {Priority.HIGH: [free]}
     assert queue.held
 
     await store.apply(changes(in_call, replace(cancel(offer(new())), callback_id=in_call.callback_id, revision=9)))
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.heads == {Priority.HIGH: [held], Priority.LOW: [only_held]}
     assert not queue.held
@@ -212,14 +212,14 @@ async def test_whose_target_is_in_a_call_is_passed_over(store: Store) -> None:
 async def test_held_tells_of_a_line_that_is_shorter_than_asked_for(store: Store) -> None:
     anna = "sip:anna@example.com"
     await store.create([offer(new(target=anna)), new(), new(target=anna)])
-    queue = await store.queue(SERVICE.service_id, 2)
+    queue = await store.queue(SERVICE.service_id, 2, NOW)
     assert queue is not None
     assert queue.held
 
 
 async def test_nobody_is_held_by_a_call_to_somebody_else(store: Store) -> None:
     await store.create([offer(new()), new(), new(target="sip:anna@example.com")])
-    queue = await store.queue(SERVICE.service_id, 10)
+    queue = await store.queue(SERVICE.service_id, 10, NOW)
     assert queue is not None
     assert len(queue.heads[Priority.NORMAL]) == 2
     assert not queue.held

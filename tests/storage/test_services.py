@@ -89,7 +89,7 @@ async def test_changing_a_service_leaves_its_round_alone(store: Store) -> None:
     turn = Turn(SERVICE.service_id, (1, -1, 0, 0, 0, 0, 0, 0), 1)
     await store.apply([], turn)
     await store.put_service(replace(SERVICE, paused=True, revision=2))
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn == turn
 
@@ -97,7 +97,7 @@ async def test_changing_a_service_leaves_its_round_alone(store: Store) -> None:
 async def test_a_service_without_callbacks_is_deleted(store: Store) -> None:
     assert await store.delete_service(SERVICE.service_id, 1) is True
     assert (await store.services()).services == [OTHER_SERVICE]
-    assert await store.queue(SERVICE.service_id, 1) is None
+    assert await store.queue(SERVICE.service_id, 1, NOW) is None
 
 
 @pytest.mark.parametrize("state", State)
@@ -127,7 +127,7 @@ async def test_a_service_made_again_begins_a_new_round(store: Store) -> None:
     await store.apply([], Turn(SERVICE.service_id, (1, -1, 0, 0, 0, 0, 0, 0), 1))
     await store.delete_service(SERVICE.service_id, 1)
     await store.put_service(SERVICE)
-    queue = await store.queue(SERVICE.service_id, 1)
+    queue = await store.queue(SERVICE.service_id, 1, NOW)
     assert queue is not None
     assert queue.turn == Turn(SERVICE.service_id, FRESH_ROUND, 0)
 

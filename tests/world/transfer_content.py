@@ -67,7 +67,8 @@ async def live(store: Store, chance: random.Random, number: int) -> None:
     for at in (NOW, NOW + seconds(100)):
         leased = offer(callback, request_id=chance.choice(("", "poll")), at=at)
         talking, busy = connect(leased, at), after(dial(leased, at), ending(Outcome.BUSY, at))
-        reached = chance.choice((leased, dial(leased, at), talking, after(talking, ending(Outcome.ANSWERED, at)), busy))
+        answered, lost = after(talking, ending(Outcome.ANSWERED, at)), after(talking, ending(Outcome.INTERRUPTED, at))
+        reached = chance.choice((leased, dial(leased, at), talking, answered, lost, busy))
         await store.apply([Change(callback, reached)])
         if reached is not busy:
             return

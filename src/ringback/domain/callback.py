@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -9,6 +10,7 @@ from ringback.domain.defaults import written
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
+from ringback.domain.target import phone_of
 
 
 class State(StrEnum):
@@ -102,6 +104,13 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     fencing_token: int = 0
     # The request was updated since the lease was granted: its dialer has an older one.
     redescribed: bool = False
+    # Only in the version that the loss of a dialer led to: its phone may still ring, and is kept from every callback.
+    phone_kept_until: datetime | None = None
+
+    @property
+    def phone(self) -> str:
+        """The phone that rings, the same for all spellings of the target."""
+        return dialled_phone(self.dial_target)
 
     @property
     def priority(self) -> Priority:
@@ -119,6 +128,16 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     @property
     def etag(self) -> str:
         return str(self.revision)
+
+
+# Each write of a callback needs it.
+@lru_cache(maxsize=4096)
+def dialled_phone(dial_target: str) -> str:
+    """Return the phone of a target that was accepted, by this version or an earlier one."""
+    try:
+        return phone_of(dial_target)
+    except ValueError:  # what is refused now has no other spelling
+        return dial_target
 
 
 # --- How much a response can hold --------------------------------------------------------------------------------

@@ -50,14 +50,32 @@ def after(callback: Callback, event: Event) -> Callback:
     `OutcomeConflict` for what a dialer may not report, and `IllegalTransition` for what cannot happen at all.
     """
     step = _step_for(callback, type(event))
-    if event.at < callback.update_time:  # the clock was set back: recorded times still go forward
-        event = replace(event, at=callback.update_time)
-    result = step.take(callback, event)
+    at = max(event.at, callback.update_time)  # the clock was set back: recorded times still go forward
+    result = step.take(callback, event if event.at == at else replace(event, at=at))
     if result is callback:
         return callback
     if result.state not in step.to:
         raise IllegalTransition(f"{type(event).__name__} took {callback.state.name} to {result.state.name}")
-    return replace(result, revision=callback.revision + 1, update_time=event.at)
+    return replace(
+        result,
+        revision=callback.revision + 1,
+        update_time=at,
+        phone_kept_until=_phone_kept_until(callback, event),
+    )
+
+
+def _phone_kept_until(callback: Callback, event: Event) -> datetime | None:
+    """Return the end of the longest ring that a lost dialer can leave behind; None when none was lost with a call.
+
+    It is compared with the clock, and so it is not moved forward like the times that are recorded.
+    """
+    if isinstance(event, LeaseLapsed):
+        is_lost = callback.state is not State.OFFERED
+    elif isinstance(event, AttemptEnded):
+        is_lost = event.outcome is Outcome.INTERRUPTED
+    else:
+        return None
+    return event.at + event.service.ring_timeout if is_lost else None
 
 
 def versions(callback: Callback, events: Iterable[Event]) -> Sequence[Callback]:

@@ -26,9 +26,11 @@ class Queue(Struct, frozen=True):
     in_progress: int
     # Per level with callbacks that may be dialled: the first of them, in order.
     heads: Mapping[Priority, Sequence[Callback]]
-    # A callback was skipped because another call to the same target is in progress. Only determined when a
-    # level has fewer callbacks than requested.
+    # A callback was skipped because another call to its phone is in progress. Only determined when a level has
+    # fewer callbacks than requested.
     held: bool
+    # Likewise: the first of the times until which the phones of skipped callbacks are kept; None when none is.
+    held_until: datetime | None
 
 
 class Line(Struct, frozen=True):

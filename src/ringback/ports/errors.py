@@ -8,13 +8,17 @@ from ringback.domain.callback import Callback
 class RevisionConflict(Exception):  # noqa: N818 - expected: read again and decide anew
     """A value was changed since it was read; nothing of the write was stored.
 
-    `callback_ids` are the callbacks of the write that conflict: all that were changed, or those whose target is in a
-    call. Empty when the turn, or a service, conflicts.
+    `callback_ids` are the callbacks of the write that conflict: all that were changed, or the one of a `PhoneInUse`.
+    Empty when the turn, or a service, conflicts.
     """
 
     def __init__(self, message: str, callback_ids: Collection[str] = ()) -> None:
         self.callback_ids = frozenset(callback_ids)
         super().__init__(message)
+
+
+class PhoneInUse(RevisionConflict):
+    """The phone of a callback that would be leased is in a call, or kept."""
 
 
 class TargetTaken(Exception):  # noqa: N818 - a fact, not a fault

@@ -20,7 +20,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.ports.values import Change, Extension, History, LoggedEvent, PhoneUse, Retention, Services, Snapshot
 
 
 class CallbackStore(Protocol):
@@ -42,10 +42,13 @@ class CallbackStore(Protocol):
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         """Replace each `before` by its `after`, and the turn of a service, all or none. Logged as UPDATED.
 
+        A phone is kept from then on for as long as an `after` says (`phone_kept_until`), whatever becomes of it.
+
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
-        `turn.revision` is not the one after the stored turn, the service whose settings counted has been changed, or
-        two callbacks to one target would be in progress at once. Raise `TargetTaken` when one that must be alone at
-        its target is not.
+        `turn.revision` is not the one after the stored turn, or the service whose settings counted has been changed.
+        Raise `PhoneInUse`, which is one, when two callbacks to one phone would be in progress at once, or one would be
+        leased whose phone is still kept when the lease begins. Raise `TargetTaken` when one that must be alone at its
+        target is not.
         """
         ...
 
@@ -72,11 +75,15 @@ class CallbackStore(Protocol):
 class QueueStore(Protocol):
     """What waits for a dialer, and what dialers hold. An index serves each query, however many are waiting."""
 
-    async def queue(self, service_id: str, depth: int) -> Queue | None:
+    async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
         """Return what can be granted: per level up to `depth` callbacks by (`ready_time`, id); None: no such service.
 
-        Callbacks whose target is in a call already are skipped.
+        Callbacks whose phone is in a call already, or kept beyond `now`, are skipped.
         """
+        ...
+
+    async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
+        """Return what keeps a callback to this phone from being granted at this time."""
         ...
 
     async def line(self, service_id: str) -> Line | None:
@@ -138,7 +145,8 @@ class ScheduleStore(Protocol):
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         """Delete ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
 
-        Return how many rows were deleted; fewer than `limit` of both means that nothing is left to delete for now.
+        So are the rows of phones that are kept no longer. Return how many rows were deleted; fewer than `limit` of
+        all means that nothing is left to delete for now.
         """
         ...
 
@@ -205,6 +213,8 @@ class Coordination(Protocol):
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
         """Move the end of every lease, because the clock jumped; return how many. Not logged.
+
+        The ends of kept phones move with them.
 
         `jumps` is how many jumps the caller knows of. Return None, and move nothing, when there were more: another
         server has seen this jump, too, and was first.

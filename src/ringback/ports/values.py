@@ -67,6 +67,15 @@ class Snapshot(Struct, frozen=True):
     more: bool
 
 
+class PhoneUse(Struct, frozen=True):
+    """What keeps callbacks from a phone: both None when nothing does."""
+
+    # The id of the callback in progress that calls it.
+    caller: str | None
+    # It may still ring until then, since a dialer was lost.
+    kept_until: datetime | None
+
+
 class Extension(Struct, frozen=True):
     """A lease that shall last until `expire_time`."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, dialled_phone
 from ringback.storage.body import read_callback, record_of, time_us, write_record
 
 Row = tuple[Any, ...]
@@ -19,6 +19,7 @@ CALLBACK_COLUMNS: Final = (
     "external_task_id",
     "request_id",
     "dial_target",
+    "phone",
     "supervisor",
     "due_us",
     "ready_us",
@@ -48,6 +49,7 @@ def row_of(callback: Callback) -> Row:
         request.get("external_task_id"),
         record.get("request_id"),
         callback.dial_target,
+        stored_phone(callback.dial_target),
         request.get("supervisor"),
         record["due_date"],
         record["ready_time"],
@@ -60,6 +62,12 @@ def row_of(callback: Callback) -> Row:
         lease.get("fencing_token"),
         write_record(record),
     )
+
+
+def stored_phone(dial_target: str) -> str | None:
+    """Return the phone for its column: NULL, which takes no space, where the phone is the target as it stands."""
+    phone = dialled_phone(dial_target)
+    return None if phone == dial_target else phone
 
 
 def changed_columns(before: Callback, after: Callback, row: Row) -> tuple[tuple[str, ...], Row]:
@@ -90,6 +98,7 @@ def _values(callback: Callback) -> Row:
         request.external_task_id,
         callback.request_id,
         callback.dial_target,
+        callback.dial_target,  # decides about the phone
         request.supervisor,
         callback.due_date,
         callback.ready_time,

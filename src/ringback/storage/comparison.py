@@ -1,4 +1,4 @@
-"""The comparisons before a write: revisions, calls to one target, turns and services.
+"""The comparisons before a write: revisions, calls to one phone, turns and services.
 
 Pure: stored rows are looked up through `Stored`. An adapter may have them in memory, from the rows that it has locked,
 or query them at that moment. Either way they are what the transaction sees at this point, with its own writes.
@@ -11,8 +11,9 @@ from typing import NamedTuple, Protocol
 from ringback.domain.callback import IN_PROGRESS, Callback
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
-from ringback.ports.errors import DuplicateService, RevisionConflict
+from ringback.ports.errors import DuplicateService, PhoneInUse, RevisionConflict
 from ringback.ports.values import Change
+from ringback.storage.body import time_us
 from ringback.storage.callback_row import lease_expire_us
 from ringback.storage.operations import Changes
 
@@ -31,14 +32,21 @@ def held(callback: Callback) -> Held:
     return Held(callback.revision, lease_expire_us(callback), fencing_token)
 
 
+class PhoneRow(NamedTuple):
+    """What is stored about a phone."""
+
+    # The id of the callback that is in a call to it.
+    caller: str | None = None
+    # 0: it is not kept.
+    kept_until_us: int = 0
+
+
 class Stored(Protocol):
     """The stored rows at this point of the transaction."""
 
     def callback(self, callback_id: str) -> Held | None: ...
 
-    def holder(self, target: str) -> str | None:
-        """Return the id of the callback that is in a call to this target."""
-        ...
+    def phone(self, phone: str) -> PhoneRow: ...
 
     def turn(self, service_id: str) -> int | None:
         """Return the revision of the service's turn; None: no such service."""
@@ -55,7 +63,9 @@ class Overlay:
 
     below: Stored
     callbacks: dict[str, Held | None] = field(default_factory=dict)
-    holders: dict[str, str | None] = field(default_factory=dict)
+    # By phone: the callback in a call to it, and the end of its keeping.
+    callers: dict[str, str | None] = field(default_factory=dict)
+    kept_us: dict[str, int] = field(default_factory=dict)
     turns: dict[str, int | None] = field(default_factory=dict)
     services: dict[str, int | None] = field(default_factory=dict)
 
@@ -64,8 +74,10 @@ class Overlay:
             return self.callbacks[callback_id]
         return self.below.callback(callback_id)
 
-    def holder(self, target: str) -> str | None:
-        return self.holders[target] if target in self.holders else self.below.holder(target)
+    def phone(self, phone: str) -> PhoneRow:
+        below = self.below.phone(phone)
+        kept_until_us = max(below.kept_until_us, self.kept_us.get(phone, 0))
+        return PhoneRow(self.callers.get(phone, below.caller), kept_until_us)
 
     def turn(self, service_id: str) -> int | None:
         return self.turns[service_id] if service_id in self.turns else self.below.turn(service_id)
@@ -76,7 +88,8 @@ class Overlay:
     def update(self, above: "Overlay") -> None:
         """Take over the changes of the overlay above this one."""
         self.callbacks |= above.callbacks
-        self.holders |= above.holders
+        self.callers |= above.callers
+        self.kept_us |= above.kept_us
         self.turns |= above.turns
         self.services |= above.services
 
@@ -93,7 +106,7 @@ def compare(stored: Stored, call: Changes, *, revisions: bool = True) -> Overlay
     compare_settings(stored, call.changes)
     if revisions:
         compare_revisions(overlay, call.changes)
-    compare_targets(overlay, call.changes)
+    compare_phones(overlay, call.changes)
     if call.turn is not None:
         compare_turn(overlay, call.turn)
     return overlay
@@ -118,34 +131,49 @@ def changed_since(callback_ids: Sequence[str]) -> RevisionConflict:
     )
 
 
-def compare_targets(overlay: Overlay, changes: Sequence[Change]) -> None:
-    """Refuse a second call to one target at once. The unique index does so too; here it comes before the write."""
+def compare_phones(overlay: Overlay, changes: Sequence[Change]) -> None:
+    """Refuse a second call to one phone at once, and one to a phone that is kept."""
     for change in changes:
-        if (ended := ended_call(change)) is not None:
-            overlay.holders[ended] = None
+        if (ended := _ended_call(change)) is not None:
+            overlay.callers[ended] = None
+        if (kept := kept_phone(change)) is not None:
+            phone, until_us = kept
+            overlay.kept_us[phone] = max(overlay.phone(phone).kept_until_us, until_us)
         if (begun := begun_call(change)) is not None:
-            holder = overlay.holder(begun)
-            if holder is not None:
-                raise RevisionConflict(
-                    f"callback {holder} to the same target is in progress", [change.after.callback_id]
-                )
-            overlay.holders[begun] = change.after.callback_id
-
-
-def ended_call(change: Change) -> str | None:
-    """Return the target whose call the change ends, or None."""
-    target = _called_target(change.before)
-    return None if target == _called_target(change.after) else target
+            stored = overlay.phone(begun)
+            callback_id = change.after.callback_id
+            if stored.caller is not None:
+                raise PhoneInUse(f"callback {stored.caller} to the same phone is in progress", [callback_id])
+            if stored.kept_until_us > _begin_us(change.after):
+                raise PhoneInUse("the phone is kept, since a dialer was lost", [callback_id])
+            overlay.callers[begun] = callback_id
 
 
 def begun_call(change: Change) -> str | None:
-    """Return the target whose call the change begins, or None."""
-    target = _called_target(change.after)
-    return None if target == _called_target(change.before) else target
+    """Return the phone whose call the change begins, or None."""
+    phone = _called_phone(change.after)
+    return None if phone == _called_phone(change.before) else phone
 
 
-def _called_target(callback: Callback) -> str | None:
-    return callback.dial_target if callback.state in IN_PROGRESS else None
+def _ended_call(change: Change) -> str | None:
+    phone = _called_phone(change.before)
+    return None if phone == _called_phone(change.after) else phone
+
+
+def kept_phone(change: Change) -> tuple[str, int] | None:
+    """Return the phone that the change keeps, and until when, in microseconds; or None."""
+    until = change.after.phone_kept_until
+    return None if until is None else (change.after.phone, time_us(until))
+
+
+def _called_phone(callback: Callback) -> str | None:
+    return callback.phone if callback.state in IN_PROGRESS else None
+
+
+def _begin_us(callback: Callback) -> int:
+    """Return when the lease began, by the clock that the keeping of phones goes by."""
+    lease = callback.lease
+    return time_us(callback.update_time if lease is None else lease.expire_time - lease.duration)
 
 
 def compare_turn(overlay: Overlay, turn: Turn) -> None:

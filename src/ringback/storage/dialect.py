@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from ringback.domain.callback import Callback
@@ -61,6 +62,8 @@ class Statements:
     queued_services: str
     # Takes a service and a limit.
     queued: str
+    # Takes a phone and the time; returns an id, or NULL, and a time, or NULL.
+    phone_use: str
     # Takes the service, the priority, the time and the id of a callback; returns a count.
     ahead: str
     # Returns a count.
@@ -74,7 +77,7 @@ class Reads(Protocol[C_contra]):
 
     async def leased_for(self, connection: C_contra, dialer_id: str, request_id: str) -> list[Callback]: ...
 
-    async def queue(self, connection: C_contra, service_id: str, depth: int) -> Queue | None: ...
+    async def queue(self, connection: C_contra, service_id: str, depth: int, now: datetime) -> Queue | None: ...
 
     async def line(self, connection: C_contra, service_id: str) -> Line | None: ...
 

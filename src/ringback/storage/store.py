@@ -12,7 +12,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.queue import Line, Queue, Turn
-from ringback.ports.values import Change, Extension, History, LoggedEvent, Retention, Services, Snapshot
+from ringback.ports.values import Change, Extension, History, LoggedEvent, PhoneUse, Retention, Services, Snapshot
 from ringback.storage.body import read_callback, time_of, time_us
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Rows
@@ -116,8 +116,12 @@ class SqlStore(Generic[C, Op]):
 
     # --- What waits, and what is leased ------------------------------------------------------------------------
 
-    async def queue(self, service_id: str, depth: int) -> Queue | None:
-        return await self._seekers.read(partial(self._reads.queue, service_id=service_id, depth=depth))
+    async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
+        return await self._seekers.read(partial(self._reads.queue, service_id=service_id, depth=depth, now=now))
+
+    async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
+        [(caller, until_us)] = await self._seek(self._statements.phone_use, phone, time_us(now))
+        return PhoneUse(caller, None if until_us is None else time_of(until_us))
 
     async def line(self, service_id: str) -> Line | None:
         return await self._listers.read(partial(self._reads.line, service_id=service_id))

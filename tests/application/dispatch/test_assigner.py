@@ -1,16 +1,15 @@
 """The assigner under races that the wire seldom shows: what happens while the store is being read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
-from ringback.application.dispatch.assigner import Assigner, LeaseRequest
+from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.assignment import draw
 from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Attempt, State, weight
 from ringback.domain.errors import StorageUnavailable
@@ -19,6 +18,7 @@ from ringback.domain.queue import Queue, Turn
 from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Change
 from tests.world.dialer import PATIENCE_S
+from tests.world.granting import granting_of, poll
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, World
 
@@ -34,31 +34,11 @@ class SlowStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def queue(self, service_id: str, depth: int) -> Queue | None:
-        queue = await self._store.queue(service_id, depth)
+    async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
+        queue = await self._store.queue(service_id, depth, now)
         self.read.set()
         await self.go_on.wait()
         return queue
-
-
-@asynccontextmanager
-async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
-    """Run the loops of an assigner on that store."""
-    granting = Assigner(store, world.directory, world.clock, world.feed, world.presence)
-    await world.feed.start()
-    await granting.start()
-    loops = [asyncio.create_task(loop) for loop in (world.feed.run(), granting.run())]
-    try:
-        yield granting
-        assert not any(loop.done() for loop in loops)
-    finally:
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-
-
-def poll(wait_s: float = 10, **fields: Any) -> LeaseRequest:
-    return LeaseRequest(dialer_id="test", wait_s=wait_s, **fields)
 
 
 async def test_a_poll_that_gives_up_while_another_is_served(world: World) -> None:
@@ -164,7 +144,7 @@ async def test_leases_with_long_histories_come_in_smaller_answers(world: World) 
     service = await world.service(max_concurrent_calls=100)
     for number in range(12):
         await world.create(service, f"sip:{number}@b.example")
-    queue = await world.store.queue(service.service_id, 12)
+    queue = await world.store.queue(service.service_id, 12, world.clock.now())
     assert queue is not None
     [(level, heads)] = queue.heads.items()
     texts: Any = {"detail": "d" * 512, "agent": "a" * 128, "disposition": "d" * 64}
@@ -189,8 +169,8 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
     await world.feed.catch_up()
     read = world.store.queue
 
-    async def read_slowly(service_id: str, depth: int) -> Queue | None:
-        queue = await read(service_id, depth)
+    async def read_slowly(service_id: str, depth: int, now: datetime) -> Queue | None:
+        queue = await read(service_id, depth, now)
         await world.callback_changes.cancel(leased.callback_id, "", "")
         await world.feed.catch_up()
         return queue

@@ -16,8 +16,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import MATCH_ALL
 from ringback.ports.values import Change
 from ringback.storage.postgres import PostgresStore, connection, transaction
-from ringback.storage.postgres.transaction import PostgresOperation, PostgresTransaction
-from tests.world.event_log import events_after
+from tests.world.event_log import events_after, hold_log_end
 from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
@@ -220,21 +219,6 @@ async def test_the_answer_to_a_commit_is_lost(victim: Cluster) -> None:
 
 
 # --- Another server ------------------------------------------------------------------------------------------------
-
-
-async def hold_log_end(store: PostgresStore) -> tuple[asyncio.Task[None], asyncio.Event]:
-    """Return a transaction that holds the lock which every write needs, and what lets it go on."""
-    hanging, over = asyncio.Event(), asyncio.Event()
-
-    async def hang(transaction: PostgresTransaction, _: Sequence[None]) -> list[None]:
-        await transaction.ask("SELECT lock FROM log_end FOR UPDATE")
-        hanging.set()
-        await over.wait()
-        return [None]
-
-    holding_up = asyncio.create_task(store._write(PostgresOperation(hang), None))
-    await hanging.wait()
-    return holding_up, over
 
 
 async def test_a_server_that_hangs_in_a_transaction_does_not_hold_up_the_others(

@@ -19,7 +19,7 @@ from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, ListPage, access_paths, named_keys
 from ringback.storage.migrations import scripts
-from ringback.storage.postgres import create, lists, purge, reads
+from ringback.storage.postgres import create, lists, purge, reads, transaction
 from ringback.storage.postgres.connection import HINTS
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW
@@ -51,6 +51,7 @@ FILL = """
     INSERT INTO event SELECT n, 1, 'callback-' || n, n, NULL, NULL, NULL, '{}' FROM generate_series(1, %(rows)s) AS n;
     INSERT INTO service SELECT 'service-' || n, 'sip:' || n, 1, '{}' FROM generate_series(0, 4) AS n;
     INSERT INTO service_turn SELECT service_id, '[]', 0 FROM service;
+    INSERT INTO kept_phone SELECT 'phone-' || n, n FROM generate_series(1, %(rows)s) AS n;
 """
 
 LEVELS = [level.value for level in Priority]
@@ -69,7 +70,10 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "leased for": (reads.LEASED_FOR, ("dialer-100", "poll-100")),
     "queued services": (reads.QUEUED_SERVICES, ()),
     "queued": (reads.QUEUED, ("service-1", LIMIT)),
-    "queue": (reads.QUEUE, ("service-1", 1, LEVELS)),
+    "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
+    "phone use": (reads.PHONE_USE, ("target-100-100", ROWS // 2)),
+    "phones": (transaction.PHONES, (["target-100-100", "phone-10"],)),
+    "kept no longer": (purge.KEPT_NO_LONGER, (ROWS, LIMIT)),
     "events": (reads.EVENTS, (ROWS // 2, LIMIT)),
     "history": (reads.HISTORY, ()),
     "same name": (create.SAME_NAME, (["callback-000000010"], ["request-20"], ["caller-30"], ["task-30"])),

@@ -10,13 +10,15 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
+from ringback.domain.events import LeaseLapsed
+from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.values import Change, EventKind, LoggedEvent, Retention
 from ringback.storage.postgres import PostgresStore, listener
-from tests.world.event_log import events_after
+from tests.world.event_log import events_after, hold_log_end
 from tests.world.postgres import Cluster
-from tests.world.samples import NOW, SERVICE, cancel, changes, new, offer, seconds
+from tests.world.samples import NOW, SERVICE, cancel, changes, dial, new, offer, seconds
 
 Servers = Sequence[PostgresStore]
 FOREVER_S = 1e6
@@ -158,16 +160,59 @@ async def test_of_many_grants_of_a_turn_one_is_made(servers: Servers) -> None:
     assert (await servers[0].history()).newest == 13
 
 
-async def test_of_many_calls_to_a_target_one_begins(servers: Servers) -> None:
-    """The writes share nothing else, so that only the unique index stands between them."""
+SPELLINGS = ("tel:+41785556677", "sip:+41785556677@gw.example;user=phone", "sips:+41-78-555-66-77@pbx.example")
+
+
+@pytest.mark.parametrize("targets", [("sip:anna@example.com",) * 3, SPELLINGS], ids=["one spelling", "three"])
+async def test_of_many_calls_to_a_phone_one_begins(servers: Servers, targets: Sequence[str]) -> None:
+    """The writes share no row, so that only the lock of the phone stands between them."""
     for _ in range(10):
-        rivals = [new(target="sip:anna@example.com") for _ in range(3)]
+        rivals = [new(target=target) for target in targets]
         await servers[0].create(rivals)
         results = await at_once(*(store.apply([Change(c, offer(c))]) for store, c in zip(servers, rivals, strict=True)))
         assert results.count(None) == 1
         assert sum(isinstance(result, RevisionConflict) for result in results) == 2, results
         winner = rivals[results.index(None)]
         await servers[0].apply(changes(offer(winner), cancel(offer(winner))))
+
+
+async def test_a_call_waits_for_one_to_the_same_phone_that_is_being_written(servers: Servers, cluster: Cluster) -> None:
+    """Otherwise it would be decided by what was read before that call, and before the loss of its dialer."""
+    one, two = (new(target=target) for target in SPELLINGS[:2])
+    await servers[0].create([one, two])
+    holding_up, over = await hold_log_end(servers[2])
+    first = asyncio.create_task(servers[0].apply([Change(one, offer(one))]))
+    await until_waiting(cluster, 1)  # the lease is written, and not committed
+    second = asyncio.create_task(servers[1].apply([Change(two, offer(two))]))
+    await until_waiting(cluster, 2)
+    over.set()
+    await asyncio.gather(holding_up, first)
+    with pytest.raises(RevisionConflict) as refusal:
+        await second
+    assert refusal.value.callback_ids == {two.callback_id}
+
+
+async def until_waiting(cluster: Cluster, count: int) -> None:
+    """Return when so many transactions wait for a lock."""
+    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted OFFSET {count - 1}"
+    while not await asyncio.to_thread(cluster.execute, waiting):
+        pass
+
+
+async def test_a_phone_that_one_server_keeps_is_kept_by_all(servers: Servers) -> None:
+    one, two = dial(offer(new(target=SPELLINGS[0]))), new(target=SPELLINGS[1])
+    await servers[0].create([one, two])
+    lost, begun = await at_once(
+        servers[0].apply([Change(one, after(one, LeaseLapsed(at=NOW, service=SERVICE)))]),
+        servers[1].apply([Change(two, offer(two))]),
+    )
+    assert lost is None
+    assert isinstance(begun, RevisionConflict)
+    for server in servers:
+        queue = await server.queue(SERVICE.service_id, 1, NOW)
+        assert queue is not None
+        assert (dict(queue.heads), queue.held_until) == ({}, NOW + SERVICE.ring_timeout)
+    assert sum(await at_once(*(s.purge(NOW + SERVICE.ring_timeout, Retention(), 10) for s in servers))) == 1
 
 
 async def test_locks_in_whatever_order_end_well(servers: Servers) -> None:

@@ -11,7 +11,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, ListPage, access_paths, named_keys
-from ringback.storage.sqlite import create, lists, reads
+from ringback.storage.sqlite import change, create, lists, purge, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
 
@@ -31,6 +31,9 @@ QUESTIONS = {
     "queued_services": reads.QUEUED_SERVICES,
     "queued": reads.QUEUED,
     "queue": reads.QUEUE,
+    "phone use": reads.PHONE_USE,
+    "phone": change.PHONE,
+    "kept no longer": purge.KEPT_NO_LONGER,
     "line": reads.LINE,
     "ahead": reads.AHEAD,
     "same target": create.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
@@ -41,6 +44,7 @@ QUESTIONS = {
 FEW = (
     "SCAN queued",
     "SCAN head",
+    "SCAN wanted",
     "SCAN line",
     "SCAN (subquery",
     "SCAN CONSTANT ROW",
@@ -82,7 +86,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
 
 def check_plan(database: sqlite3.Connection, statement: str) -> None:
     """Check that every table is searched by an index, in the order that is asked for."""
-    parameters = {"service_id": "", "depth": 1} if ":" in statement else ["x"] * statement.count("?")
+    named = {"service_id": "", "depth": 1, "now_us": 0, "phone": ""}
+    parameters = named if ":" in statement else ["x"] * statement.count("?")
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     scans = [step for step in plan if step.startswith("SCAN") and not step.startswith(FEW)]
     assert not scans, plan

@@ -25,7 +25,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
-from ringback.ports.errors import RevisionConflict
+from ringback.ports.errors import PhoneInUse, RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, LoggedEvent
 
@@ -76,8 +76,10 @@ class Assigner:
         # Services that may have something to grant, the one served longest ago first; checked once there is a
         # poll for them.
         self._ready: dict[str, None] = {}
-        # Services with a callback that only waits for another call to the same target to end.
+        # Services with a callback that only waits for another call to the same phone to end.
         self._held: set[str] = set()
+        # For each service with a callback whose phone is kept: the timer for the end of that.
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
         self._closing = False
         directory.listen(self._on_service)
@@ -198,28 +200,50 @@ class Assigner:
 
     async def _grant(self, service_id: str, request: LeaseRequest, count: int, room: int) -> Sequence[Callback]:
         """Lease up to `count` callbacks of one service."""
+        refused: set[str] = set()
+        passed_over: set[str] = set()
         while True:
             # Before reading: what is committed after this makes the service ready again.
             self._ready.pop(service_id, None)
             self._held.add(service_id)
-            queue = await self._store.queue(service_id, count)
+            queue = await self._store.queue(service_id, count + len(passed_over), self._clock.now())
             if queue is None or not queue.held:
                 self._held.discard(service_id)
             if queue is None:
                 return ()
+            self._look_again(service_id, queue.held_until)
             now = self._clock.now()
-            drawn, credits_ = draw(queue, count, now, room)
+            drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 return ()
             changes = [Change(c, _lease_to(c, request, now), settings=queue.service) for c in drawn]
             try:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
+            except PhoneInUse as taken:
+                # The next read tells so, too, unless the row is from a version that would take it for another phone.
+                passed_over |= refused & taken.callback_ids
+                refused |= taken.callback_ids
+                if passed_over:
+                    asyncio.get_running_loop().call_later(_RETRY_S, self._make_ready, service_id)
+                continue
             except RevisionConflict:
                 continue
             self._ready[service_id] = None  # there may be more, or a callback that is held now
             return [c.after for c in changes]
 
     # --- What makes a service ready ----------------------------------------------------------------------------
+
+    def _look_again(self, service_id: str, at: datetime | None) -> None:
+        """Make the service ready at that time: no event tells when a phone is kept no longer."""
+        if (timer := self._timers.pop(service_id, None)) is not None:
+            timer.cancel()
+        if at is not None:
+            delay_s = (at - self._clock.now()).total_seconds()
+            self._timers[service_id] = asyncio.get_running_loop().call_later(delay_s, self._make_ready, service_id)
+
+    def _make_ready(self, service_id: str) -> None:
+        self._ready[service_id] = None
+        self._woken.set()
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
@@ -231,12 +255,10 @@ class Assigner:
             # A callback that has left the head of a line without a grant may have been skipped, with others behind it.
             left = previous is not None and previous.state is State.QUEUED and state is not State.OFFERED
             if freed or left or state is State.QUEUED:
-                self._ready[event.callback.service_id] = None
-                self._woken.set()
+                self._make_ready(event.callback.service_id)
 
     def _on_service(self, service: Service) -> None:
-        self._ready[service.service_id] = None
-        self._woken.set()
+        self._make_ready(service.service_id)
 
 
 @dataclass(slots=True, eq=False)

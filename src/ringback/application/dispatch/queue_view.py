@@ -9,9 +9,8 @@ from enum import IntEnum
 from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
-from ringback.domain.callback import IN_PROGRESS, Callback, State
+from ringback.domain.callback import Callback, State
 from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
-from ringback.domain.filter import CallbackFilter
 from ringback.domain.opening_hours import HORIZON
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.queue import Line
@@ -147,23 +146,30 @@ class QueueViews:
     async def _why(
         self, service: Service, line: Line, callback: Callback, position: int, now: datetime
     ) -> tuple[WaitingReason, str]:
-        if not service.opening_hours.is_open(now):
-            return WaitingReason.CLOSED, _closed_until(service, now)
-        if service.capacity == 0:
-            settings = "paused" if service.paused else "set to 0 concurrent calls"
-            return WaitingReason.PAUSED, f"the service is {settings}"
-        if line.in_progress >= service.capacity:
-            return (
-                WaitingReason.NO_CAPACITY,
-                f"{line.in_progress} of {service.capacity} calls are in progress; it is number {position} in line",
-            )
+        if (held_up := _held_up(service, line, position, now)) is not None:
+            return held_up
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
-        in_call = CallbackFilter(dial_target=callback.dial_target, states=tuple(sorted(IN_PROGRESS)))
-        others = (await self._store.list(in_call, "", 1)).callbacks
-        if others:
-            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {others[0].callback_id}"
+        use = await self._store.phone_use(callback.phone, now)
+        if use.caller is not None:
+            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {use.caller}"
+        if use.kept_until is not None:
+            why = f"its target is kept until {_stamp(use.kept_until)}, because the dialer of a call to it was lost"
+            return WaitingReason.TARGET_IN_CALL, why
         return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
+
+
+def _held_up(service: Service, line: Line, position: int, now: datetime) -> tuple[WaitingReason, str] | None:
+    """Return why the service begins no call at all; None when it may."""
+    if not service.opening_hours.is_open(now):
+        return WaitingReason.CLOSED, _closed_until(service, now)
+    if service.capacity == 0:
+        settings = "paused" if service.paused else "set to 0 concurrent calls"
+        return WaitingReason.PAUSED, f"the service is {settings}"
+    if line.in_progress >= service.capacity:
+        calls = f"{line.in_progress} of {service.capacity} calls are in progress"
+        return WaitingReason.NO_CAPACITY, f"{calls}; it is number {position} in line"
+    return None
 
 
 def _not_queued(service: Service, callback: Callback, now: datetime) -> QueuePosition:

@@ -29,11 +29,19 @@ _UPDATE_TURNS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
+_KEPT_COLUMNS: Final = ("phone", "until_us")
+_KEEP: Final = f"""
+    INSERT INTO kept_phone AS kept (phone, until_us) SELECT phone, until_us FROM {recordset(_KEPT_COLUMNS, "new")}
+        ON CONFLICT (phone) DO UPDATE SET until_us = greatest(kept.until_us, excluded.until_us)
+"""  # noqa: S608 - SQL of ours
+
+
 async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> list[Exception | None]:
     results: list[Exception | None] = []
     rows: dict[str, Row] = {}
     relabelled: list[Change] = []
     turns: dict[str, Row] = {}
+    kept: dict[str, int] = {}
     for call in calls:
         try:
             overlay = compare(transaction.locked, call)
@@ -44,6 +52,7 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
             results.append(refusal)
             continue
         transaction.locked.update(overlay)
+        kept |= overlay.kept_us
         changes, turn = call
         for before, after in ((change.before, change.after) for change in changes):
             row = rows[after.callback_id] = row_of(after)
@@ -56,6 +65,8 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
     for change in relabelled:
         await delete_labels(transaction, [change.before])
         await insert_labels(transaction, [change.after])
+    if kept:
+        await transaction.send(_KEEP, rows_json(_KEPT_COLUMNS, sorted(kept.items())))
     if turns:
         await transaction.send(_UPDATE_TURNS, rows_json(_TURN_COLUMNS, turns.values()))
     return results
@@ -101,7 +112,7 @@ def _locks(call: Changes) -> Locks:
         turns=() if turn is None else (turn.service_id,),
         settings={change.settings.service_id for change in changes if change.settings is not None},
         polls={poll for change in changes if (poll := _granted_poll(change)) is not None},
-        targets={target for change in changes if (target := begun_call(change)) is not None},
+        phones={phone for change in changes if (phone := begun_call(change)) is not None},
     )
 
 
@@ -157,11 +168,15 @@ _SHIFT: Final = """
 async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int | None:
     if not await transaction.ask(_COUNT_JUMP, shift.jumps):
         return None
-    [(count,)] = await transaction.ask(_SHIFT, duration_us(shift.by))
+    by_us = duration_us(shift.by)
+    await transaction.send("UPDATE kept_phone SET until_us = until_us + $1", by_us)
+    [(count,)] = await transaction.ask(_SHIFT, by_us)
     for callback_id, held in transaction.locked.callbacks.items():
         if held is not None and held.lease_expire_us is not None:
-            end_us = held.lease_expire_us + duration_us(shift.by)
+            end_us = held.lease_expire_us + by_us
             transaction.locked.callbacks[callback_id] = held._replace(lease_expire_us=end_us)
+    kept = transaction.locked.kept_us
+    kept |= {phone: until_us + by_us for phone, until_us in kept.items() if until_us}
     return int(count)
 
 

@@ -22,6 +22,15 @@ OLDEST_EVENTS: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
+# One that is kept for longer by now stays.
+KEPT_NO_LONGER: Final = """
+    DELETE FROM kept_phone USING (
+        SELECT phone FROM kept_phone WHERE until_us <= $1 ORDER BY until_us LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) AS over
+     WHERE kept_phone.phone = over.phone RETURNING kept_phone.phone
+"""
+
+
 async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     now, retention, limit = request
     locked = await transaction.ask(_LOCK)
@@ -30,7 +39,8 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     callbacks = await _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
     [(start,)] = locked
     events = await _purge_events(transaction, start, time_us(now - retention.events), retention.min_events, limit)
-    return callbacks + events
+    kept = await transaction.ask(KEPT_NO_LONGER, time_us(now), limit)
+    return callbacks + events + len(kept)
 
 
 async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, before_us: int, limit: int) -> int:

@@ -8,7 +8,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
@@ -85,8 +85,21 @@ QUEUED: Final = """
 _IN_CALL: Final = """
     EXISTS (
         SELECT 1 FROM callback AS other
-         WHERE other.dial_target = waiting.dial_target AND other.lease_dialer IS NOT NULL
+         WHERE coalesce(other.phone, other.dial_target) = coalesce(waiting.phone, waiting.dial_target)
+           AND other.lease_dialer IS NOT NULL
     )
+"""
+# NULL when it is not kept.
+_KEPT_UNTIL: Final = """
+    (
+        SELECT until_us FROM kept_phone
+         WHERE kept_phone.phone = coalesce(waiting.phone, waiting.dial_target) AND until_us > $4
+    )
+"""
+PHONE_USE: Final = """
+    SELECT (
+        SELECT callback_id FROM callback WHERE coalesce(phone, dial_target) = $1 AND lease_dialer IS NOT NULL LIMIT 1
+    ), (SELECT until_us FROM kept_phone WHERE phone = $1 AND until_us > $2)
 """
 _IN_PROGRESS: Final = """
     SELECT count(*) FROM callback
@@ -101,14 +114,21 @@ QUEUE: Final = f"""
                SELECT true FROM callback AS waiting
                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = level AND {_IN_CALL}
                 ORDER BY ready_us, callback_id LIMIT 1
-           )
+           ),
+           CASE WHEN line.short AND EXISTS (SELECT FROM kept_phone WHERE until_us > $4) THEN (
+               SELECT min(until_us) FROM (
+                   SELECT {_KEPT_UNTIL} AS until_us FROM callback AS waiting
+                    WHERE state = 'QUEUED' AND service_id = $1 AND priority = level ORDER BY ready_us, callback_id
+               ) AS kept
+           ) END
       FROM service JOIN service_turn USING (service_id)
      CROSS JOIN unnest($3::smallint[]) AS level
      CROSS JOIN LATERAL (
         SELECT array_agg(body ORDER BY place) AS bodies, count(*) < $2 AS short FROM (
             SELECT body, row_number() OVER () AS place FROM (
                 SELECT body FROM callback AS waiting
-                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = level AND NOT {_IN_CALL}
+                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = level
+                   AND NOT {_IN_CALL} AND {_KEPT_UNTIL} IS NULL
                  ORDER BY ready_us, callback_id LIMIT $2
             ) AS head
         ) AS placed
@@ -136,8 +156,8 @@ async def leased_for(connection: Connection, dialer_id: str, request_id: str) ->
     return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
-async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
-    rows = await ask(connection, QUEUE, service_id, depth, [level.value for level in Priority])
+async def queue(connection: Connection, service_id: str, depth: int, now: datetime) -> Queue | None:
+    rows = await ask(connection, QUEUE, service_id, depth, [level.value for level in Priority], time_us(now))
     if not rows:
         return None
     body, credits_, revision, in_progress, *_ = rows[0]
@@ -146,8 +166,9 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
         turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
         # No waiting callback has a lease.
-        heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _ in rows if bodies},
-        held=any(held for *_, held in rows),
+        heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _, _ in rows if bodies},
+        held=any(held for *_, held, _ in rows),
+        held_until=min((time_of(until_us) for *_, until_us in rows if until_us is not None), default=None),
     )
 
 
@@ -207,6 +228,7 @@ STATEMENTS: Final = Statements(
     held_by=HELD_BY,
     queued_services=QUEUED_SERVICES,
     queued=QUEUED,
+    phone_use=PHONE_USE,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
 )

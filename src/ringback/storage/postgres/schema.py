@@ -6,15 +6,24 @@ from typing import Final
 
 import psycopg
 
+from ringback.storage.callback_row import stored_phone
 from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
 from ringback.storage.postgres.connection import Connection, ask, connect
 from ringback.storage.postgres.dsn import Address
+from ringback.storage.postgres.recordset import recordset, rows_json
 
 # "RINGBACK" in ASCII: another program with advisory locks in this database is unlikely to use it.
 _LOCK_KEY: Final = 0x52494E474241434B
 _OTHERS_LIMIT: Final = "60s"
+# The script with the column for phones.
+_PHONES: Final = 2
+_PHONE_COLUMNS: Final = ("dial_target", "phone")
+_FILL_PHONES: Final = f"""
+    UPDATE callback SET phone = new.phone FROM {recordset(_PHONE_COLUMNS, "new")}
+     WHERE callback.dial_target = new.dial_target AND end_us IS NULL
+"""  # noqa: S608 - SQL of ours
 _TABLES: Final = """
     SELECT count(*), count(*) FILTER (WHERE table_name = 'ringback') FROM information_schema.tables
      WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
@@ -78,3 +87,12 @@ async def _migrate(connection: Connection, version: int) -> None:
             await connection.execute("INSERT INTO ringback (database_id, schema_version) VALUES ($1, 1)", [name])
         else:
             await connection.execute("UPDATE ringback SET schema_version = $1", [number])
+        if number == _PHONES:
+            await _fill_phones(connection)
+
+
+async def _fill_phones(connection: Connection) -> None:
+    """Store the phones of callbacks that may still be dialled."""
+    targets = await ask(connection, "SELECT DISTINCT dial_target FROM callback WHERE end_us IS NULL")
+    rows = [(target, phone) for (target,) in targets if (phone := stored_phone(target)) is not None]
+    await connection.execute(_FILL_PHONES, [rows_json(_PHONE_COLUMNS, rows)])

@@ -5,9 +5,9 @@ It takes its locks first, then writes, and appends to the event log last.
 Statements are sent without waiting for each other's results (pipeline mode), so that a transaction takes three round
 trips, however large it is, and other servers may have to wait for the last of them only.
 
-Every server takes locks in the same order, so that they do not deadlock: polls, settings, services, callbacks, turns,
-each by id; what is written; the end of the log. A deadlock by another order after all (two names of two callbacks,
-say) is rolled back by PostgreSQL, and each request is written again alone.
+Every server takes locks in the same order, so that they do not deadlock: polls and phones, settings, services,
+callbacks, turns, each by id; what is written; the end of the log. A deadlock by another order after all (two names of
+two callbacks, say) is rolled back by PostgreSQL, and each request is written again alone.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from psycopg.pq import TransactionStatus
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
-from ringback.storage.comparison import Held, Overlay
+from ringback.storage.comparison import Held, Overlay, PhoneRow
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
 from ringback.storage.postgres.recordset import recordset, rows_json
@@ -66,10 +66,18 @@ _LOCK_CALLBACKS: Final = """
 _LOCK_TURNS: Final = """
     SELECT service_id, revision FROM service_turn WHERE service_id = ANY($1) ORDER BY service_id FOR UPDATE
 """
-# Held while leases are written for a poll, so that a server that gets the same poll again can wait for them.
-_LOCK_POLLS: Final = "SELECT pg_advisory_xact_lock(poll) FROM unnest($1) AS poll ORDER BY poll"
+# Held while leases are written: those of a poll, so that a server that gets the same poll again can wait for them, and
+# those of their phones, so that another server that calls one of them comes before or after.
+_LOCK_KEYS: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key ORDER BY key"
 AWAIT_POLL: Final = "SELECT pg_advisory_xact_lock_shared($1)"
-_CALLS: Final = "SELECT dial_target, callback_id FROM callback WHERE dial_target = ANY($1) AND lease_dialer IS NOT NULL"
+# One statement, so that no call ends, and leaves its phone kept, between one look and the other.
+PHONES: Final = """
+    SELECT wanted.phone, (
+        SELECT callback_id FROM callback
+         WHERE coalesce(callback.phone, dial_target) = wanted.phone AND lease_dialer IS NOT NULL LIMIT 1
+    ), coalesce((SELECT until_us FROM kept_phone WHERE kept_phone.phone = wanted.phone), 0)
+      FROM unnest($1::text[]) AS wanted (phone)
+"""
 
 # The order of the numbers is the order of the commits, as every reader sees it: PostgreSQL releases this lock
 # after the commit is visible to all, and the highest number is read by a separate statement after the lock is taken.
@@ -104,8 +112,13 @@ class Locks:
     # The services by whose settings something was decided, and those whose settings are written.
     settings: Collection[str] = ()
     changed_settings: Collection[str] = ()
-    # Not locked, only read: which callback is in a call to them.
-    targets: Collection[str] = ()
+    # Those to be called; see `_LOCK_KEYS`.
+    phones: Collection[str] = ()
+
+    @property
+    def keys(self) -> Collection[int]:
+        """The keys of advisory locks."""
+        return {*self.polls, *(_key(f"phone {phone}") for phone in self.phones)}
 
     @staticmethod
     def together(parts: Iterable["Locks"]) -> "Locks":
@@ -118,22 +131,22 @@ class Locks:
             polls={poll for part in parts for poll in part.polls},
             settings={service_id for part in parts for service_id in part.settings},
             changed_settings={service_id for part in parts for service_id in part.changed_settings},
-            targets={target for part in parts for target in part.targets},
+            phones={phone for part in parts for phone in part.phones},
         )
 
 
 def poll_lock(dialer_id: str, request_id: str) -> int:
-    """Return the key of the lock for one poll. Two polls that share one wait for each other, nothing worse."""
-    return _lock_key(f"{dialer_id} {request_id}")
+    """Return the key of the lock for one poll."""
+    return _key(f"{dialer_id} {request_id}")
 
 
 def _settings_lock(service_id: str) -> int:
-    return _lock_key(f"settings {service_id}")
+    return _key(f"settings {service_id}")
 
 
-def _lock_key(name: str) -> int:
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, signed=True)
+def _key(name: str) -> int:
+    """Return the key of an advisory lock. Two that share one wait for each other, nothing worse."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
 
 
 class Unlocked:
@@ -141,7 +154,8 @@ class Unlocked:
 
     def callback(self, callback_id: str) -> None: ...
 
-    def holder(self, target: str) -> None: ...
+    def phone(self, phone: str) -> PhoneRow:  # noqa: ARG002
+        return PhoneRow()
 
     def turn(self, service_id: str) -> None: ...
 
@@ -180,8 +194,8 @@ class PostgresTransaction:
     async def begin(self, locks: Locks) -> None:
         await self.send(_BEGIN)
         await self.send(_SETTINGS)
-        if locks.polls:
-            await self.send(_LOCK_POLLS, list(locks.polls))
+        if keys := locks.keys:
+            await self.send(_LOCK_KEYS, list(keys))
         if locks.changed_settings:
             both = {*locks.settings, *locks.changed_settings}
             await self.send(_LOCK_SETTINGS_TO_CHANGE, [_settings_lock(service_id) for service_id in both])
@@ -194,18 +208,19 @@ class PostgresTransaction:
                 (lock_services, locks.services),
                 (_LOCK_CALLBACKS, locks.callbacks),
                 (_LOCK_TURNS, locks.turns),
-                (_CALLS, locks.targets),
+                (PHONES, locks.phones),
                 (_SETTINGS_OF, locks.settings),
             )
         ]
         await self._catch_up()
-        services, callbacks, turns, calls, settings = [
+        services, callbacks, turns, phones, settings = [
             [] if cursor is None else await cursor.fetchall() for cursor in wanted
         ]
         self.services = {service_id for (service_id,) in services}
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)
-        self.locked.holders = dict(calls)
+        self.locked.callers = {phone: caller for phone, caller, _ in phones}
+        self.locked.kept_us = {phone: kept_until_us for phone, _, kept_until_us in phones}
         self.locked.services = dict(settings)
 
     async def append(self) -> psycopg.AsyncCursor[tuple[Any, ...]] | None:

@@ -14,9 +14,20 @@ from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
-from ringback.storage.comparison import Held, changed_since, compare
+from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, kept_phone
 from ringback.storage.operations import Changes, Shift
 from ringback.storage.sqlite.transaction import LogEntry, Transaction, delete_labels, each, insert_labels
+
+PHONE: Final = """
+    SELECT (
+        SELECT callback_id FROM callback INDEXED BY callback_phone_in_call
+         WHERE coalesce(phone, dial_target) = :phone AND lease_dialer IS NOT NULL
+    ), coalesce((SELECT until_us FROM kept_phone WHERE phone = :phone), 0)
+"""
+_KEEP: Final = """
+    INSERT INTO kept_phone (phone, until_us) VALUES (?, ?)
+        ON CONFLICT (phone) DO UPDATE SET until_us = max(until_us, excluded.until_us)
+"""
 
 
 class StoredRows(NamedTuple):
@@ -32,11 +43,8 @@ class StoredRows(NamedTuple):
         ).fetchone()
         return None if row is None else Held(*row)
 
-    def holder(self, target: str) -> str | None:
-        row = self.database.execute(
-            "SELECT callback_id FROM callback WHERE dial_target = ? AND lease_dialer IS NOT NULL", (target,)
-        ).fetchone()
-        return None if row is None else row[0]
+    def phone(self, phone: str) -> PhoneRow:
+        return PhoneRow(*self.database.execute(PHONE, {"phone": phone}).fetchone())
 
     def turn(self, service_id: str) -> int | None:
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
@@ -101,6 +109,8 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
     if before.request.labels != after.request.labels:
         delete_labels(database, [before])
         insert_labels(database, [after])
+    if (kept := kept_phone(change)) is not None:
+        database.execute(_KEEP, kept)
     return LogEntry(event_row.updated(before, after, row[-1]), before, after)
 
 
@@ -131,12 +141,14 @@ def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
     )
     if counted.rowcount == 0:
         return None
+    by_us = (duration_us(shift.by),)
+    transaction.database.execute("UPDATE kept_phone SET until_us = until_us + ?", by_us)
     return transaction.database.execute(
         """
         UPDATE callback INDEXED BY callback_by_lease SET lease_expire_us = lease_expire_us + ?
          WHERE lease_dialer IS NOT NULL
         """,
-        (duration_us(shift.by),),
+        by_us,
     ).rowcount
 
 

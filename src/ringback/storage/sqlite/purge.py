@@ -3,6 +3,7 @@
 import sqlite3
 from datetime import datetime
 from itertools import takewhile
+from typing import Final
 
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
@@ -10,12 +11,19 @@ from ringback.storage.operations import Purge
 from ringback.storage.sqlite.reads import NEWEST_EVENT
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
+KEPT_NO_LONGER: Final = """
+    DELETE FROM kept_phone WHERE phone IN (
+        SELECT phone FROM kept_phone INDEXED BY kept_phone_by_end WHERE until_us <= ? ORDER BY until_us LIMIT ?
+    )
+"""
+
 
 def _purge(transaction: Transaction, request: Purge) -> int:
     now, retention, limit = request
     callbacks = _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
     events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
-    return callbacks + events
+    kept = transaction.database.execute(KEPT_NO_LONGER, (time_us(now), limit)).rowcount
+    return callbacks + events + kept
 
 
 def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:

@@ -5,6 +5,7 @@ planner's statistics change.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Final
 
@@ -14,7 +15,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, write_json
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, write_json
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
@@ -99,35 +100,57 @@ _IN_PROGRESS: Final = """
 """
 _IN_CALL: Final = """
     EXISTS (
-        SELECT 1 FROM callback AS other INDEXED BY callback_in_call
-         WHERE other.dial_target = waiting.dial_target AND other.lease_dialer IS NOT NULL
+        SELECT 1 FROM callback AS other INDEXED BY callback_phone_in_call
+         WHERE coalesce(other.phone, other.dial_target) = coalesce(waiting.phone, waiting.dial_target)
+           AND other.lease_dialer IS NOT NULL
     )
+"""
+# NULL when it is not kept.
+_KEPT_UNTIL: Final = """
+    (
+        SELECT until_us FROM kept_phone
+         WHERE kept_phone.phone = coalesce(waiting.phone, waiting.dial_target) AND until_us > :now_us
+    )
+"""
+PHONE_USE: Final = """
+    SELECT (
+        SELECT callback_id FROM callback INDEXED BY callback_phone_in_call
+         WHERE coalesce(callback.phone, dial_target) = wanted.phone AND lease_dialer IS NOT NULL
+    ), (
+        SELECT until_us FROM kept_phone WHERE kept_phone.phone = wanted.phone AND until_us > wanted.now_us
+    ) FROM (SELECT ? AS phone, ? AS now_us) AS wanted
 """
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
 _HEADS: Final = " UNION ALL ".join(
     f"""
     SELECT * FROM (
         SELECT {level.value} AS level, body FROM callback AS waiting INDEXED BY callback_queue
-         WHERE state = 'QUEUED' AND service_id = :service_id AND priority = {level.value} AND NOT {_IN_CALL}
+         WHERE state = 'QUEUED' AND service_id = :service_id AND priority = {level.value}
+           AND NOT {_IN_CALL} AND {_KEPT_UNTIL} IS NULL
          ORDER BY ready_us, callback_id LIMIT :depth
     )
     """  # noqa: S608 - SQL of ours
     for level in Priority
 )
 _LEVELS: Final = ", ".join(f"({level.value})" for level in Priority)
+_IN_SHORT_LINE: Final = """
+    state = 'QUEUED' AND service_id = :service_id AND priority IN (
+        SELECT level FROM line WHERE (SELECT count(*) FROM head WHERE head.level = line.level) < :depth
+    )
+"""
 # The service, then the heads of its lines. Held callbacks are looked for where the line is short: there are few in it
 # that are not held.
 QUEUE: Final = f"""
     WITH head AS MATERIALIZED ({_HEADS}), line (level) AS (VALUES {_LEVELS})
     SELECT NULL, service.body, credits, service_turn.revision, ({_IN_PROGRESS}), EXISTS (
-        SELECT 1 FROM callback AS waiting INDEXED BY callback_queue
-         WHERE state = 'QUEUED' AND service_id = :service_id AND {_IN_CALL} AND priority IN (
-            SELECT level FROM line WHERE (SELECT count(*) FROM head WHERE head.level = line.level) < :depth
-         )
+        SELECT 1 FROM callback AS waiting INDEXED BY callback_queue WHERE {_IN_SHORT_LINE} AND {_IN_CALL}
+    ), (
+        SELECT min({_KEPT_UNTIL}) FROM callback AS waiting INDEXED BY callback_queue
+         WHERE EXISTS (SELECT 1 FROM kept_phone WHERE until_us > :now_us) AND {_IN_SHORT_LINE}
     )
       FROM service JOIN service_turn USING (service_id) WHERE service_id = :service_id
     UNION ALL
-    SELECT level, body, NULL, NULL, NULL, NULL FROM head
+    SELECT level, body, NULL, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
 # The service, then its levels.
 LINE: Final = f"""
@@ -147,11 +170,11 @@ async def leased_for(connection: Connection, dialer_id: str, request_id: str) ->
     return callbacks(await ask(connection, LEASED_FOR, dialer_id, request_id))
 
 
-async def queue(connection: Connection, service_id: str, depth: int) -> Queue | None:
-    rows = await ask(connection, QUEUE, service_id=service_id, depth=depth)
+async def queue(connection: Connection, service_id: str, depth: int, now: datetime) -> Queue | None:
+    rows = await ask(connection, QUEUE, service_id=service_id, depth=depth, now_us=time_us(now))
     if not rows or rows[0][0] is not None:
         return None
-    (_, body, credits_, revision, in_progress, held), *line_heads = rows
+    (_, body, credits_, revision, in_progress, held, held_until_us), *line_heads = rows
     heads: dict[Priority, list[Callback]] = {}
     for level, waiting, *_ in line_heads:
         heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # no waiting callback has a lease
@@ -163,6 +186,7 @@ async def queue(connection: Connection, service_id: str, depth: int) -> Queue | 
         in_progress=in_progress,
         heads=heads,
         held=bool(held),
+        held_until=None if held_until_us is None else time_of(held_until_us),
     )
 
 
@@ -228,6 +252,7 @@ STATEMENTS: Final = Statements(
     held_by=HELD_BY,
     queued_services=QUEUED_SERVICES,
     queued=QUEUED,
+    phone_use=PHONE_USE,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
 )

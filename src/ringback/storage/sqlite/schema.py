@@ -3,11 +3,12 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from ringback.storage.callback_row import stored_phone
 from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
@@ -89,9 +90,10 @@ def _set_up(path: Path, database: sqlite3.Connection) -> None:
 def _migrate(database: sqlite3.Connection, version: int) -> None:
     for number, script in enumerate(scripts("sqlite")[version:], start=version + 1):
         try:
-            database.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};")
-            if number == 1:
-                _name(database)
+            database.executescript(f"BEGIN IMMEDIATE;\n{script}")
+            if (step := _STEPS.get(number)) is not None:
+                step(database)
+            database.execute(f"PRAGMA user_version = {number}")
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
@@ -102,3 +104,16 @@ def _migrate(database: sqlite3.Connection, version: int) -> None:
 def _name(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute("INSERT INTO ringback (database_id) VALUES (?)", (new_database_id(),))
+
+
+def _fill_phones(database: sqlite3.Connection) -> None:
+    """Store the phones of callbacks that may still be dialled."""
+    targets = database.execute("SELECT DISTINCT dial_target FROM callback WHERE end_us IS NULL").fetchall()
+    database.executemany(
+        "UPDATE callback SET phone = ? WHERE dial_target = ? AND end_us IS NULL",
+        [(phone, target) for (target,) in targets if (phone := stored_phone(target)) is not None],
+    )
+
+
+# What follows a script, by its number.
+_STEPS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {1: _name, 3: _fill_phones}

@@ -34,8 +34,10 @@ SERVICES: Final = Table("services", "service", ("service_id", "sip_address", "re
 _TURNS: Final = Table("turns", "service_turn", ("service_id", "credits", "revision"), ("service_id",))
 _LABELS: Final = Table("labels", "callback_label", LABEL_COLUMNS, LABEL_COLUMNS)
 
+_KEPT_PHONES: Final = Table("kept phones", "kept_phone", ("phone", "until_us"), ("phone",))
+
 # In the order in which they are filled: a turn refers to its service.
-TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, EVENTS)
+TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, _KEPT_PHONES, EVENTS)
 # A database with rows in any of these is not empty.
 CONTENT: Final = (CALLBACKS, EVENTS, SERVICES)
 
