@@ -167,6 +167,10 @@ check-docs: $(STUBS_VENV)/.installed $(DOCS_PLUGIN)  ## Fail if docs/api.md is n
 check-other-stubs: $(STUBS_VENV)/.installed  ## Generate for the languages of docs/stubs.md (needs make -C docs/stubs tools)
 	$(MAKE) -C docs/stubs
 
+.PHONY: check-resume-loops
+check-resume-loops: .venv/.installed $(STUBS_VENV)/.installed  ## Run the watches that docs/stubs.md shows for C++ and Ruby
+	.venv/bin/python tests/stubs/check.py
+
 # --- Deployment -----------------------------------------------------------------------------------------------
 
 DEPLOY_VENV := build/deploy-venv
