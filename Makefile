@@ -195,6 +195,10 @@ clients: .venv/.installed  ## Check, test and package the clients of all languag
 	@python3 clients/version.py --check
 	$(call in_each_client,lint test package)
 
+.PHONY: check-packages
+check-packages: .venv/.installed  ## Use the packages that `make clients` has built, each in an empty project, with a live server
+	.venv/bin/python tests/packages/check.py $(CLIENTS)
+
 .PHONY: conformance
 conformance: .venv/.installed  ## The same scenarios in every language, against a live server; one table
 	.venv/bin/python tests/conformance/run.py --build
