@@ -171,6 +171,10 @@ check-docs: $(STUBS_VENV)/.installed $(DOCS_PLUGIN)  ## Fail if docs/api.md is n
 check-other-stubs: $(STUBS_VENV)/.installed  ## Generate for the languages of docs/stubs.md (needs make -C docs/stubs tools)
 	$(MAKE) -C docs/stubs
 
+.PHONY: check-resume-loops
+check-resume-loops: .venv/.installed $(STUBS_VENV)/.installed  ## Run the watches that docs/stubs.md shows for C++ and Ruby
+	.venv/bin/python tests/stubs/check.py
+
 # --- Deployment -----------------------------------------------------------------------------------------------
 
 DEPLOY_VENV := build/deploy-venv
@@ -194,6 +198,10 @@ in_each_client = @set -e; for client in $(CLIENTS); do printf '\n--- %s: %s\n' $
 clients: .venv/.installed  ## Check, test and package the clients of all languages (or of CLIENTS='go rust')
 	@python3 clients/version.py --check
 	$(call in_each_client,lint test package)
+
+.PHONY: check-packages
+check-packages: .venv/.installed  ## Use the packages that `make clients` has built, each in an empty project, with a live server
+	.venv/bin/python tests/packages/check.py $(CLIENTS)
 
 .PHONY: conformance
 conformance: .venv/.installed  ## The same scenarios in every language, against a live server; one table

@@ -11,10 +11,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("client", "language"), [("python", "python"), ("go", "go"), ("typescript", "ts")])
-def test_the_examples_are_those_of_the_clients(client: str, language: str) -> None:
-    """Each client compiles or runs its own."""
-    assert example_in(README, language) == example_in((ROOT / "clients" / client / "README.md").read_text(), language)
+def test_the_example_is_that_of_the_client() -> None:
+    """The client runs its own."""
+    assert example_in(README, "python") == example_in((ROOT / "clients/python/README.md").read_text(), "python")
 
 
 def test_the_terminals_in_the_documents_are_drawn_by_the_code() -> None:
