@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from ringback.cli.values import parse_span
@@ -12,13 +13,16 @@ ANY: Final = "$any"
 ABSENT: Final = "$absent"
 COUNT: Final = "$count"
 TIMES: Final = "$times"
+TEXT: Final = "$text"
 
 _NOW: Final = re.compile(r"\$now *(?:([+-]) *(\w+))?")
 
 
 def resolve(value: Any, saved: Mapping[str, Any], now: datetime) -> Any:
-    """Fill in what `$name`, `$name.path`, `$now + 2h` and `$times` stand for. Raise `LookupError`."""
+    """Fill in what `$name`, `$name.path`, `$now + 2h`, `$times` and `$text` stand for. Raise `LookupError`."""
     if isinstance(value, dict):
+        if TEXT in value:
+            return "".join(chain.from_iterable(resolve(value[TEXT], saved, now)))
         if TIMES in value:
             return [resolve(value["of"], saved, now)] * value[TIMES]
         return {key: resolve(item, saved, now) for key, item in value.items()}
