@@ -2,6 +2,7 @@ package ringback
 
 import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/status"
 
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
@@ -19,6 +20,15 @@ func ReasonOf(err error) ringbackv1.ErrorReason {
 		}
 	}
 	return ringbackv1.ErrorReason_ERROR_REASON_UNSPECIFIED
+}
+
+// ErrorOf returns the error of a batch item as the error that CreateCallback would have returned. It is nil for an item
+// that succeeded.
+func ErrorOf(item *ringbackv1.Error) error {
+	if item == nil {
+		return nil
+	}
+	return status.FromProto(&spb.Status{Code: item.GetCode(), Message: item.GetMessage(), Details: item.GetDetails()}).Err()
 }
 
 // Violation is one fault of one field of a request.

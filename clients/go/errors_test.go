@@ -10,7 +10,9 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
 )
@@ -49,6 +51,40 @@ func TestReasonAndViolationsOfARefusal(t *testing.T) {
 		if got := Violations(err); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
+	}
+}
+
+func TestTheErrorOfABatchItemIsReadAsThatOfACall(t *testing.T) {
+	pack := func(message proto.Message) *anypb.Any {
+		packed, err := anypb.New(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packed
+	}
+	item := &ringbackv1.CreateCallbackResult{Error: &ringbackv1.Error{
+		Code:    int32(codes.InvalidArgument),
+		Message: "callback_request.target: is required",
+		Details: []*anypb.Any{
+			pack(&errdetails.ErrorInfo{Domain: "ringback.v1", Reason: "INVALID_FIELD"}),
+			pack(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+				{Field: "callback_request.target", Description: "is required"},
+			}}),
+		},
+	}}
+	err := ErrorOf(item.GetError())
+	if got := ReasonOf(err); got != ringbackv1.ErrorReason_ERROR_REASON_INVALID_FIELD {
+		t.Errorf("got %v", got)
+	}
+	if got, want := Violations(err), []Violation{{"callback_request.target", "is required"}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	failure := status.Convert(err)
+	if failure.Code() != codes.InvalidArgument || failure.Message() != item.GetError().GetMessage() {
+		t.Errorf("got %v", err)
+	}
+	if err := ErrorOf((&ringbackv1.CreateCallbackResult{}).GetError()); err != nil {
+		t.Errorf("an item without an error: got %v", err)
 	}
 }
 

@@ -32,6 +32,24 @@ async def test_the_violations_of_a_bad_request(api: Api) -> None:
     assert violations_of(caught.value)[1] == Violation("callback_request.max_retries", "-1 is not between 0 and 100")
 
 
+async def test_the_error_of_a_batch_item_is_read_as_that_of_a_call(api: Api) -> None:
+    requests = [
+        pb.CreateCallbackRequest(callback_request=api.request("sip:1@b.example")),
+        pb.CreateCallbackRequest(callback_request=api.request("foo", max_retries=-1)),
+        pb.CreateCallbackRequest(callback_request=api.request(service_sip="sip:nobody@cc.example")),
+    ]
+    response = await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=requests))
+    assert [reason_of(result.error) for result in response.results] == [
+        reasons.ERROR_REASON_UNSPECIFIED,
+        reasons.ERROR_REASON_INVALID_FIELD,
+        reasons.ERROR_REASON_SERVICE_NOT_FOUND,
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api.callbacks.CreateCallback(requests[1])
+    assert violations_of(response.results[1].error) == violations_of(caught.value) != ()
+    assert [violations_of(response.results[index].error) for index in (0, 2)] == [(), ()]
+
+
 async def test_an_error_that_is_not_the_servers_has_no_reason() -> None:
     async with insecure_channel("127.0.0.1:1") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 from ringback.cli.values import parse_span
@@ -12,13 +13,17 @@ ANY: Final = "$any"
 ABSENT: Final = "$absent"
 COUNT: Final = "$count"
 TIMES: Final = "$times"
+TEXT: Final = "$text"
 
-_NOW: Final = re.compile(r"\$now *(?:([+-]) *(\w+))?")
+_MOMENT: Final = re.compile(r"\$(now|day) *(?:([+-]) *(\w+))?")
+_FORMATS: Final = {"now": "%Y-%m-%dT%H:%M:%S.%fZ", "day": "%Y-%m-%d"}
 
 
 def resolve(value: Any, saved: Mapping[str, Any], now: datetime) -> Any:
-    """Fill in what `$name`, `$name.path`, `$now + 2h` and `$times` stand for. Raise `LookupError`."""
+    """Fill in what `$name`, `$name.path`, `$now + 2h`, `$day`, `$times` and `$text` stand for. Raise `LookupError`."""
     if isinstance(value, dict):
+        if TEXT in value:
+            return "".join(chain.from_iterable(resolve(value[TEXT], saved, now)))
         if TIMES in value:
             return [resolve(value["of"], saved, now)] * value[TIMES]
         return {key: resolve(item, saved, now) for key, item in value.items()}
@@ -26,10 +31,10 @@ def resolve(value: Any, saved: Mapping[str, Any], now: datetime) -> Any:
         return [resolve(item, saved, now) for item in value]
     if not isinstance(value, str) or not value.startswith("$") or value in (ANY, ABSENT):
         return value
-    if moment := _NOW.fullmatch(value):
-        sign, span = moment.groups()
+    if moment := _MOMENT.fullmatch(value):
+        kind, sign, span = moment.groups()
         offset = parse_span(span) if span else timedelta(0)
-        return (now - offset if sign == "-" else now + offset).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return (now - offset if sign == "-" else now + offset).strftime(_FORMATS[kind])
     return pick(saved, value.removeprefix("$"))
 
 

@@ -8,6 +8,9 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+# Registers the types of details, which are read wherever a message has an `Any`.
+from google.rpc import error_details_pb2  # noqa: F401
+
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 
 Json = dict[str, Any]
@@ -37,6 +40,9 @@ def method(name: str) -> Method:
 
 CREATE: Final = method("CallbacksService/CreateCallback")
 WATCH: Final = method("CallbacksService/WatchCallbacks")
+
+
+ITEM_ERROR: Final[type[Message]] = callbacks_service_pb2.Error
 
 
 def encode(message_class: type[Message], json: Json) -> str:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from tests.conformance.driver import Driver, DriverFault, Exchange
 from tests.conformance.matching import differences, pick, resolve
-from tests.conformance.messages import CREATE, WATCH, Json, decode, encode, method
+from tests.conformance.messages import CREATE, ITEM_ERROR, WATCH, Json, decode, encode, method
 from tests.conformance.scenario import Expectation, Scenario, Step
 from tests.conformance.server import SERVICE_ID, Databases, ScenarioServer
 from tests.conformance.subscription import Subscription
@@ -93,6 +93,10 @@ class Player:
             case "create":
                 request = encode(CREATE.request, self._resolved(step.subject))
                 return await self._call(step, {"create": request}, CREATE.response)
+            case "error":
+                error = encode(ITEM_ERROR, self._resolved(step.subject))
+                _, exchange = self._driver.begin({"error": error})
+                return await self._check(step, _Pending(exchange, ITEM_ERROR, PATIENCE_S))
             case "stream" | "watch":
                 request = encode(WATCH.request, self._resolved(step.request))
                 command_id, exchange = self._driver.begin({step.kind: request})

@@ -18,6 +18,7 @@ _TIMEOUT: Final = timedelta(seconds=10)
 _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "call": frozenset({"request", "timeout", "background", "expect", "save"}),
     "create": frozenset({"timeout", "background", "expect", "save"}),
+    "error": frozenset({"expect"}),
     "stream": frozenset({"request"}),
     "watch": frozenset({"request"}),
     "receive": frozenset({"expect", "save"}),

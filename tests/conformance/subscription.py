@@ -37,6 +37,7 @@ class Subscription:
                 "snapshot_started": seen["snapshot_started"] or response["snapshot_started"],
                 "snapshot_complete": seen["snapshot_complete"] or response["snapshot_complete"],
                 "resume_token": response["resume_token"],
+                "server_time": response["server_time"],
             }
             if complete(seen):
                 return seen

@@ -56,11 +56,14 @@ def test_what_does_not_match(expected: Any, seen: Any, path: str) -> None:
 def test_what_a_dollar_sign_means() -> None:
     saved = {"lease": {"tokens": ["x", "y"]}}
     written = {"token": "$lease.tokens.1", "due": "$now + 90m", "old": ["$now-1h"], "all": {"$times": 2, "of": "$any"}}
+    written |= {"days": ["$day", "$day + 1d"], "text": {"$text": ["sip:", {"$times": 3, "of": "é"}, "@b.example"]}}
     assert resolve(written, saved, NOON) == {
         "token": "y",
         "due": "2026-11-22T13:30:00.000000Z",
         "old": ["2026-11-22T11:00:00.000000Z"],
         "all": ["$any", "$any"],
+        "days": ["2026-11-22", "2026-11-23"],
+        "text": "sip:ééé@b.example",
     }
     with pytest.raises(LookupError):
         resolve("$nobody", saved, NOON)

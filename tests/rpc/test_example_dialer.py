@@ -13,7 +13,7 @@ from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
 from tests.world.api import Api
 from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer
-from tests.world.requests import cancel, create_many
+from tests.world.requests import cancel, create_many, update
 
 EXAMPLE = Path(example.__file__)
 
@@ -51,6 +51,7 @@ async def test_the_example_makes_calls_and_exits_0(api: Api, app: App) -> None:
             assert ended.state == cb.CALLBACK_STATE_COMPLETED
             assert [attempt.dialer_id for attempt in ended.attempts] == ["example"]
             assert ended.attempts[0].HasField("ring_time")
+            assert (ended.attempts[0].agent, ended.attempts[0].disposition) == ("example agent", "done")
         await sigterm(process)
 
 
@@ -79,6 +80,46 @@ async def test_the_example_hangs_up_when_told(api: Api) -> None:
         await running
     assert ended.state == cb.CALLBACK_STATE_CANCELLED
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_NO_ANSWER
+
+
+class Screen(example.Telephone):
+    """Keeps what an agent has seen, and rings until it is hung up."""
+
+    ring_s = 60
+
+    def __init__(self) -> None:
+        self.shown: asyncio.Queue[str] = asyncio.Queue()
+
+    def show(self, lease: Any) -> None:
+        self.shown.put_nowait(lease.callback.callback_request.description)
+
+
+async def test_the_example_shows_new_texts_as_they_come_with_an_extension(api: Api) -> None:
+    callback = await api.create(description="old")
+    screen = Screen()
+    copied = example.Dialer(api.dialers, screen, "example", lines=1, lease_s=5)
+    running = asyncio.create_task(copied.run())
+    async with asyncio.timeout(PATIENCE_S):
+        assert await screen.shown.get() == "old"
+        await api.until(callback.callback_id, lambda c: c.attempt_count == 1 and c.attempts[0].HasField("ring_time"))
+        await update(api, callback, description="new")
+        assert await screen.shown.get() == "new"
+        await cancel(api, callback)
+        await api.until_ended(callback.callback_id)
+        copied.stopping.set()
+        await running
+    assert screen.shown.empty()
+
+
+async def test_the_example_shows_new_texts_as_they_come_with_a_report(api: Api, dialer: Dialer) -> None:
+    callback = await api.create(description="old")
+    lease = await dialer.lease_one()
+    await update(api, callback, description="new")
+    screen = Screen()
+    screen.ring_s = 0
+    await example.Dialer(api.dialers, screen, "example", lines=1)._call(lease)
+    assert [screen.shown.get_nowait() for _ in range(screen.shown.qsize())] == ["old", "new"]
+    assert lease.callback.state == cb.CALLBACK_STATE_CONNECTED
 
 
 async def test_the_example_gives_back_what_it_has_not_dialled(api: Api, dialer: Dialer) -> None:

@@ -91,8 +91,14 @@ func (b *bench) createAll(ctx context.Context, due func() time.Time) error {
 		requests[n] = b.callback(fmt.Sprintf("measured-%d", n), n, due())
 	}
 	for some := range slices.Chunk(requests, batch) {
-		if _, err := b.callbacks.BatchCreateCallbacks(ctx, &ringbackv1.BatchCreateCallbacksRequest{Requests: some}); err != nil {
+		created, err := b.callbacks.BatchCreateCallbacks(ctx, &ringbackv1.BatchCreateCallbacksRequest{Requests: some})
+		if err != nil {
 			return err
+		}
+		for _, result := range created.GetResults() {
+			if err := ringback.ErrorOf(result.GetError()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

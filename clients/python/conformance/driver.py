@@ -28,8 +28,9 @@ _STUBS: dict[str, tuple[Any, Any]] = {
     "ringback.v1.DialerService": (DialerServiceStub, dialers),
     "ringback.v1.DirectoryService": (DirectoryServiceStub, directory),
 }
-# A message of the largest size that the server takes, in base64, with room for the rest of the line.
-_MAX_LINE_BYTES = 8 * 1024 * 1024
+_CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+# A message of the largest size that the server takes, 32 MiB, in base64, with room for the rest of the line.
+_MAX_LINE_BYTES = 48 * 1024 * 1024
 
 
 class Driver:
@@ -59,12 +60,14 @@ class Driver:
                     wanted = callbacks.WatchCallbacksRequest.FromString(_decoded(request))
                     async with aclosing(watch(self._stub, wanted)) as responses:
                         result = await _forward(command_id, responses)
+                case {"error": error}:
+                    result = _failure_of_item(callbacks.Error.FromString(_decoded(error)))
                 case {"stop": stopped}:
                     result = await self._stop(stopped)
                 case _:
                     raise ValueError(f"not a command: {command}")
         except grpc.aio.AioRpcError as error:
-            result = _refused(error)
+            result = _failure(error)
         _reply(command_id, result)
 
     async def _call(self, path: str, request: bytes, timeout_s: float) -> dict[str, Any]:
@@ -97,12 +100,18 @@ def _ok(response: Any) -> dict[str, Any]:
     return {"code": "OK", "response": _encoded(response)}
 
 
-def _refused(error: grpc.aio.AioRpcError) -> dict[str, Any]:
+def _failure(error: grpc.aio.AioRpcError) -> dict[str, Any]:
+    return {"code": error.code().name, "message": error.details() or "", **_told_of(error)}
+
+
+def _failure_of_item(error: callbacks.Error) -> dict[str, Any]:
+    return {"code": _CODES[error.code], "message": error.message, **_told_of(error)}
+
+
+def _told_of(error: grpc.aio.AioRpcError | callbacks.Error) -> dict[str, Any]:
     reason = reason_of(error)
     return {
-        "code": error.code().name,
         "reason": ErrorReason.Name(reason).removeprefix("ERROR_REASON_") if reason else "",
-        "message": error.details() or "",
         "violations": violations_of(error),
     }
 

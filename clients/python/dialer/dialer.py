@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -34,17 +35,32 @@ class Telephone:
 
     ring_s, talk_s = 0.3, 1.0
 
-    async def call(self, lease: pb.Lease, progress: Callable[[Any], Awaitable[None]], hang_up: asyncio.Event) -> Any:
+    def show(self, lease: pb.Lease) -> None:
+        """Show the agent `lease.callback`: before the call, and whenever its texts or labels have changed."""
+        request = lease.callback.callback_request
+        _log.info("for the agent: %s %s", request.description, request.context_url)
+
+    async def call(
+        self, lease: pb.Lease, progress: Callable[[Any], Awaitable[None]], hang_up: asyncio.Event
+    ) -> pb.ReportOutcomeRequest:
         """Call `lease.callback.dial_target`; report RINGING and CONNECTED; end the call when `hang_up` is set."""
         _log.info("calling %s for %s", lease.callback.dial_target, lease.service_sip_address)
         await progress(pb.ATTEMPT_PROGRESS_RINGING)
         with suppress(TimeoutError):
             await asyncio.wait_for(hang_up.wait(), self.ring_s)
-            return cb.CALL_OUTCOME_NO_ANSWER
+            return pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_NO_ANSWER, sip_status=487)
         await progress(pb.ATTEMPT_PROGRESS_CONNECTED)
         with suppress(TimeoutError):
             await asyncio.wait_for(hang_up.wait(), self.talk_s)
-        return cb.CALL_OUTCOME_ANSWERED
+        return pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_ANSWERED, agent="example agent", disposition="done")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A lease that is held: what it was granted for, as it stands now, and whether to end its call."""
+
+    lease: pb.Lease
+    hang_up: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Dialer:
@@ -56,7 +72,7 @@ class Dialer:
         self._dialer_id = dialer_id
         self._lines = lines
         self._lease_s = lease_s
-        self._hang_ups: dict[str, asyncio.Event] = {}  # of each lease that is held
+        self._held: dict[str, _Held] = {}  # by token
         self.stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -88,36 +104,51 @@ class Dialer:
 
     async def _call(self, lease: pb.Lease) -> None:
         token = lease.lease_token
-        hang_up = self._hang_ups[token] = asyncio.Event()
+        held = self._held[token] = _Held(lease)
 
         async def progress(step: Any) -> None:
-            report = pb.ReportProgressRequest(lease_token=token, progress=step)
-            if (await _insist(self._stub.ReportProgress, report)).cancel_requested:
-                hang_up.set()
+            response = await _insist(
+                self._stub.ReportProgress, pb.ReportProgressRequest(lease_token=token, progress=step)
+            )
+            self._update(lease, response.callback)
+            if response.cancel_requested:
+                held.hang_up.set()
 
         try:
             if self.stopping.is_set():
                 await _insist(self._stub.ReleaseLeases, pb.ReleaseLeasesRequest(lease_tokens=[token]))
                 return
+            self._telephone.show(lease)
             await progress(pb.ATTEMPT_PROGRESS_DIALING)  # if this is refused, no call may be placed
-            outcome = cb.CALL_OUTCOME_NO_ANSWER
-            if not hang_up.is_set():
-                outcome = await self._telephone.call(lease, progress, hang_up)
-            await _insist(self._stub.ReportOutcome, pb.ReportOutcomeRequest(lease_token=token, outcome=outcome))
+            report = pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_NO_ANSWER)
+            if not held.hang_up.is_set():
+                report = await self._telephone.call(lease, progress, held.hang_up)
+            report.lease_token = token
+            await _insist(self._stub.ReportOutcome, report)
         except grpc.aio.AioRpcError as error:
             _log.warning("callback %s given up: %s", lease.callback.callback_id, error.details())
         finally:
-            del self._hang_ups[token]
+            del self._held[token]
+
+    def _update(self, lease: pb.Lease, callback: cb.Callback) -> None:
+        """Keep the newest version of the callback, and show the agent what UpdateCallback has changed."""
+        if callback.revision > lease.callback.revision:
+            changed = callback.callback_request != lease.callback.callback_request
+            lease.callback.CopyFrom(callback)
+            if changed:
+                self._telephone.show(lease)
 
     async def _keep_leases(self) -> None:
-        """Extend all leases at a third of their duration, and learn which calls are to be hung up."""
+        """Extend all leases at a third of their duration; learn which calls are to be hung up, and new texts."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            if tokens := list(self._hang_ups):
+            if tokens := list(self._held):
                 request = pb.ExtendLeasesRequest(lease_tokens=tokens, lease_duration=Duration(seconds=self._lease_s))
-                for lease in (await _insist(self._stub.ExtendLeases, request)).results:
-                    if (lease.cancel_requested or lease.lost_reason) and lease.lease_token in self._hang_ups:
-                        self._hang_ups[lease.lease_token].set()
+                for result in (await _insist(self._stub.ExtendLeases, request)).results:
+                    if held := self._held.get(result.lease_token):
+                        self._update(held.lease, result.callback)
+                        if result.cancel_requested or result.lost_reason:
+                            held.hang_up.set()
 
 
 async def _insist(rpc: Any, request: Any, timeout_s: float = _TIMEOUT_S) -> Any:

@@ -9,7 +9,7 @@ use prost::Message;
 use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
 use ringback_client::v1::dialer_service_client::DialerServiceClient;
 use ringback_client::v1::directory_service_client::DirectoryServiceClient;
-use ringback_client::v1::{ErrorReason, WatchCallbacksRequest, WatchCallbacksResponse};
+use ringback_client::v1::{Error, ErrorReason, WatchCallbacksRequest, WatchCallbacksResponse};
 use ringback_client::{Channel, create, reason_of, violations_of, watch};
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, task::JoinHandle};
@@ -58,6 +58,8 @@ async fn execute(channel: Channel, command: Value) {
             Ok(response) => forward(&command, response.into_inner()).await,
             Err(status) => Err(status),
         }
+    } else if let Some(error) = command.get("error") {
+        Err(decode::<Error>(error).into())
     } else {
         forward(&command, watch(&callbacks, decode(&command["watch"]))).await
     };
@@ -91,7 +93,7 @@ async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
         "ringback.v1.CallbacksService/GetCallback" => CallbacksServiceClient.get_callback,
         "ringback.v1.CallbacksService/ListCallbacks" => CallbacksServiceClient.list_callbacks,
         "ringback.v1.CallbacksService/CancelCallback" => CallbacksServiceClient.cancel_callback,
-        "ringback.v1.CallbacksService/RescheduleCallback" => CallbacksServiceClient.reschedule_callback,
+        "ringback.v1.CallbacksService/UpdateCallback" => CallbacksServiceClient.update_callback,
         "ringback.v1.CallbacksService/ResolveCallbacks" => CallbacksServiceClient.resolve_callbacks,
         "ringback.v1.DialerService/LeaseCallbacks" => DialerServiceClient.lease_callbacks,
         "ringback.v1.DialerService/ExtendLeases" => DialerServiceClient.extend_leases,

@@ -10,7 +10,7 @@ mod watch;
 pub use channel::Channel;
 pub use connect::{ChannelBuilder, ConnectError};
 pub use create::{CREATE_DEADLINE, create};
-pub use error::{reason_of, violations_of};
+pub use error::{Violation, reason_of, violations_of};
 pub use watch::{Responses, watch};
 pub use {prost_types, tonic};
 

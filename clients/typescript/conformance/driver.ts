@@ -20,6 +20,7 @@ type Command = { id: number } & (
   | { create: string; timeout_ms: number }
   | { stream: string }
   | { watch: string }
+  | { error: string }
   | { stop: number }
 );
 
@@ -55,6 +56,9 @@ async function obey(command: Command): Promise<void> {
     follow(id, (signal) => callbacks.watchCallbacks(watchRequest(command.stream), { signal }));
   } else if ("watch" in command) {
     follow(id, (signal) => ringback.watchCallbacks(callbacks, watchRequest(command.watch), { signal }));
+  } else if ("error" in command) {
+    const error = decode(v1.ErrorSchema, command.error);
+    answer(id, { code: status[error.code], message: error.message, ...told(error) });
   } else {
     await stops.get(command.stop)?.();
     answer(id, { code: "OK" });
@@ -95,14 +99,16 @@ async function result(response: Promise<unknown>): Promise<object> {
     return { code: "OK", response: await response };
   } catch (error) {
     const { code, rawMessage } = ringback.ConnectError.from(error);
-    const reason = ringback.reasonOf(error);
-    return {
-      code: status[code],
-      reason: reason ? v1.ErrorReason[reason] : "",
-      message: rawMessage,
-      violations: ringback.violationsOf(error).map(({ field, description }) => [field, description]),
-    };
+    return { code: status[code], message: rawMessage, ...told(error) };
   }
+}
+
+function told(error: unknown): object {
+  const reason = ringback.reasonOf(error);
+  return {
+    reason: reason ? v1.ErrorReason[reason] : "",
+    violations: ringback.violationsOf(error).map(({ field, description }) => [field, description]),
+  };
 }
 
 function answer(id: number, fields: object): void {

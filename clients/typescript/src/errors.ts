@@ -1,9 +1,10 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
-import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { type DescMessage, fromBinary, isMessage, type MessageShape } from "@bufbuild/protobuf";
+import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 
 import { BadRequestSchema, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "./gen/google/rpc/status_pb.js";
+import { ErrorSchema } from "./gen/ringback/v1/callbacks_service_pb.js";
 import { ErrorReason, ErrorReasonSchema } from "./gen/ringback/v1/error_reason_pb.js";
 
 const DOMAIN = "ringback.v1";
@@ -17,7 +18,7 @@ export interface Violation {
 }
 
 /**
- * Why a call failed, of any error: of Connect or of grpc-js.
+ * Why a call failed, of any error: of Connect, of grpc-js, or the `error` of a batch item.
  *
  * `ErrorReason.UNSPECIFIED` when it does not come from Ringback itself (no connection, a deadline, a proxy), or when the
  * reason is newer than these stubs.
@@ -41,9 +42,12 @@ export function violationsOf(error: unknown): Violation[] {
 
 function detailsOf<Desc extends DescMessage>(error: unknown, schema: Desc): MessageShape<Desc>[] {
   if (error instanceof ConnectError) return error.findDetails(schema);
-  return statusesOf(error)
-    .flatMap((status) => fromBinary(StatusSchema, status).details)
-    .flatMap((detail) => anyUnpack(detail, schema) ?? []);
+  return packedDetailsOf(error).flatMap((detail) => anyUnpack(detail, schema) ?? []);
+}
+
+function packedDetailsOf(error: unknown): Any[] {
+  if (isMessage(error, ErrorSchema)) return error.details;
+  return statusesOf(error).flatMap((status) => fromBinary(StatusSchema, status).details);
 }
 
 /** Serialized `google.rpc.Status`es in a `ServiceError` of grpc-js, which is recognised without importing it. */

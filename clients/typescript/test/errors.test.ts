@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 
+import { create } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, reasonOf, ringbackTransport, violationsOf } from "@ringback/client";
 import { BadRequestSchema, ErrorInfoSchema } from "@ringback/client/google/rpc/error_details_pb";
 import { CallbacksService, ErrorReason, ErrorReasonSchema } from "@ringback/client/v1";
@@ -30,6 +32,25 @@ test("a refusal has a reason and violations", async (t) => {
   const error = await caught(t, { desc: BadRequestSchema, value: { fieldViolations } }, info("INVALID_FIELD"));
   assert.equal(reasonOf(error), ErrorReason.INVALID_FIELD);
   assert.deepEqual(violationsOf(error), fieldViolations);
+});
+
+test("the error of a batch item is read as that of a call", async (t) => {
+  const fieldViolations = [{ field: "callback_request.target", description: "is required" }];
+  const details = [
+    anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: "INVALID_FIELD", domain: "ringback.v1" })),
+    anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })),
+  ];
+  const server = await serve(t, (router) =>
+    router.rpc(CallbacksService.method.batchCreateCallbacks, () => ({
+      results: [{ created: true }, { error: { code: Code.InvalidArgument, message: "refused", details } }],
+    })),
+  );
+  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, plaintext: true }));
+  const [good, bad] = (await client.batchCreateCallbacks({})).results;
+  assert.equal(reasonOf(bad?.error), ErrorReason.INVALID_FIELD);
+  assert.deepEqual(violationsOf(bad?.error), fieldViolations);
+  assert.equal(reasonOf(good?.error), ErrorReason.UNSPECIFIED);
+  assert.deepEqual(violationsOf(good?.error), []);
 });
 
 test("every reason is known by the name that the server sends", () => {

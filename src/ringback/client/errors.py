@@ -1,4 +1,4 @@
-"""Why Ringback refused a call."""
+"""Why Ringback refused a call, or one item of a batch."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,6 +8,7 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
+from ringback.v1.callbacks_service_pb2 import Error
 from ringback.v1.error_reason_pb2 import ERROR_REASON_UNSPECIFIED, ErrorReason
 
 _DOMAIN: Final = "ringback.v1"
@@ -21,9 +22,10 @@ class Violation(NamedTuple):
     description: str
 
 
-def reason_of(error: grpc.RpcError) -> ErrorReason.ValueType:
+def reason_of(error: grpc.RpcError | Error) -> ErrorReason.ValueType:
     """Return why Ringback refused, such as `ERROR_REASON_CALLBACK_NOT_FOUND`.
 
+    `error` is what a call has raised, or the error of one item of a batch.
     `ERROR_REASON_UNSPECIFIED` for an error that does not come from Ringback itself (no connection, a deadline, a
     proxy), and for a reason that is newer than these stubs.
     """
@@ -35,7 +37,7 @@ def reason_of(error: grpc.RpcError) -> ErrorReason.ValueType:
     return ERROR_REASON_UNSPECIFIED
 
 
-def violations_of(error: grpc.RpcError) -> tuple[Violation, ...]:
+def violations_of(error: grpc.RpcError | Error) -> tuple[Violation, ...]:
     """Return what is wrong with the request, field by field; empty unless the reason is INVALID_FIELD."""
     return tuple(
         Violation(violation.field, violation.description)
@@ -45,7 +47,10 @@ def violations_of(error: grpc.RpcError) -> tuple[Violation, ...]:
     )
 
 
-def _details_of(error: grpc.RpcError) -> Iterator[Any]:
+def _details_of(error: grpc.RpcError | Error) -> Iterator[Any]:
+    if isinstance(error, Error):
+        yield from error.details
+        return
     # Pairs in grpc and in grpc.aio, and typed differently in the two.
     metadata: Any = error.trailing_metadata()
     for key, value in metadata or ():

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	ringback "github.com/ringback/ringback/clients/go"
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
 )
@@ -27,6 +29,7 @@ type command struct {
 	Create    []byte `json:"create"`
 	Stream    []byte `json:"stream"`
 	Watch     []byte `json:"watch"`
+	Error     []byte `json:"error"`
 	Stop      *int   `json:"stop"`
 	TimeoutMS int64  `json:"timeout_ms"`
 }
@@ -94,6 +97,8 @@ func (d *driver) carryOut(ctx context.Context, c command) {
 		d.follow(ctx, c.ID, c.Stream, streamOnce)
 	case c.Watch != nil:
 		d.follow(ctx, c.ID, c.Watch, ringback.Watch)
+	case c.Error != nil:
+		d.explain(c.ID, c.Error)
 	default:
 		log.Fatalf("not a command: %+v", c)
 	}
@@ -108,6 +113,15 @@ func (d *driver) call(ctx context.Context, c command, call method, request []byt
 		return
 	}
 	d.answer(answer{ID: c.ID, Code: "OK", Response: response})
+}
+
+// explain answers what the helper tells about the error of a batch item.
+func (d *driver) explain(id int, data []byte) {
+	item := &ringbackv1.Error{}
+	if err := proto.Unmarshal(data, item); err != nil {
+		log.Fatal(err)
+	}
+	d.answer(refused(id, ringback.ErrorOf(item)))
 }
 
 func (d *driver) stop(id int, stopped task) {

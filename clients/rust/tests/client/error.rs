@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 
-use ringback_client::v1::{CreateCallbackRequest, ErrorReason, FieldViolation};
-use ringback_client::{reason_of, violations_of};
+use prost::Message;
+use ringback_client::v1::{CreateCallbackRequest, Error, ErrorReason};
+use ringback_client::{Violation, reason_of, violations_of};
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, StatusExt, pb};
 
 use crate::fake::{Create, Fake};
 
@@ -22,9 +23,24 @@ async fn tells_the_reason_and_every_violation() {
 
     let status = server.client().await.create_callback(CreateCallbackRequest::default()).await.unwrap_err();
 
-    let violation = |field: &str| FieldViolation { field: field.into(), description: "is required".into() };
+    let violation = |field: &str| Violation { field: field.into(), description: "is required".into() };
     assert_eq!(reason_of(&status), ErrorReason::InvalidField);
     assert_eq!(violations_of(&status), [violation("callback_request.target"), violation("callback_request.priority")]);
+}
+
+#[test]
+fn the_error_of_a_batch_item_is_read_as_that_of_a_call() {
+    let mut details = ErrorDetails::with_error_info("INVALID_FIELD", "ringback.v1", HashMap::new());
+    details.add_bad_request_violation("callback_request.target", "is required");
+    let refusal = Status::with_error_details(Code::InvalidArgument, "refused", details);
+    let pb::Status { code, message, details } = pb::Status::decode(refusal.details()).unwrap();
+
+    let status = Status::from(Error { code, message, details });
+
+    let violation = Violation { field: "callback_request.target".into(), description: "is required".into() };
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "refused"));
+    assert_eq!(reason_of(&status), ErrorReason::InvalidField);
+    assert_eq!(violations_of(&status), [violation]);
 }
 
 #[test]

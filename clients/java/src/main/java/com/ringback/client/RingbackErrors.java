@@ -6,17 +6,25 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
+import com.ringback.v1.Error;
 import com.ringback.v1.ErrorReason;
-import com.ringback.v1.FieldViolation;
 import io.grpc.protobuf.StatusProto;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Reads what Ringback says about a call that failed. */
+/** Reads what Ringback says about a call, or an item of a batch, that failed. */
 public final class RingbackErrors {
   private static final String DOMAIN = "ringback.v1";
 
   private RingbackErrors() {}
+
+  /**
+   * One fault of one field of a request.
+   *
+   * @param field the path of the field, for example {@code callback_request.due_date}
+   * @param description what is wrong with it, for people
+   */
+  public record Violation(String field, String description) {}
 
   /**
    * Returns why a call failed.
@@ -26,11 +34,17 @@ public final class RingbackErrors {
    *     itself (no connection, a deadline, a proxy), or when its reason is newer than these stubs
    */
   public static ErrorReason reasonOf(Throwable error) {
-    return details(error, ErrorInfo.class)
-        .filter(info -> info.getDomain().equals(DOMAIN))
-        .findFirst()
-        .map(info -> reasonNamed(info.getReason()))
-        .orElse(ErrorReason.ERROR_REASON_UNSPECIFIED);
+    return reasonIn(detailsOf(error));
+  }
+
+  /**
+   * Returns why an item of a batch failed.
+   *
+   * @param error the error of the item
+   * @return the reason, as that of a call
+   */
+  public static ErrorReason reasonOf(Error error) {
+    return reasonIn(error.getDetailsList());
   }
 
   /**
@@ -39,15 +53,32 @@ public final class RingbackErrors {
    * @param error what the call has thrown, or an exception caused by that
    * @return at most 20 violations; none unless the reason is {@code ERROR_REASON_INVALID_FIELD}
    */
-  public static List<FieldViolation> violationsOf(Throwable error) {
-    return details(error, BadRequest.class)
+  public static List<Violation> violationsOf(Throwable error) {
+    return violationsIn(detailsOf(error));
+  }
+
+  /**
+   * Returns what is wrong with an item of a batch, field by field.
+   *
+   * @param error the error of the item
+   * @return the violations, as those of a call
+   */
+  public static List<Violation> violationsOf(Error error) {
+    return violationsIn(error.getDetailsList());
+  }
+
+  private static ErrorReason reasonIn(List<Any> details) {
+    return unpacked(details, ErrorInfo.class)
+        .filter(info -> info.getDomain().equals(DOMAIN))
+        .findFirst()
+        .map(info -> reasonNamed(info.getReason()))
+        .orElse(ErrorReason.ERROR_REASON_UNSPECIFIED);
+  }
+
+  private static List<Violation> violationsIn(List<Any> details) {
+    return unpacked(details, BadRequest.class)
         .flatMap(badRequest -> badRequest.getFieldViolationsList().stream())
-        .map(
-            violation ->
-                FieldViolation.newBuilder()
-                    .setField(violation.getField())
-                    .setDescription(violation.getDescription())
-                    .build())
+        .map(violation -> new Violation(violation.getField(), violation.getDescription()))
         .toList();
   }
 
@@ -56,16 +87,18 @@ public final class RingbackErrors {
     return value == null ? ErrorReason.ERROR_REASON_UNSPECIFIED : ErrorReason.valueOf(value);
   }
 
-  private static <T extends Message> Stream<T> details(Throwable error, Class<T> type) {
-    com.google.rpc.Status status;
+  private static List<Any> detailsOf(Throwable error) {
     try {
-      status = StatusProto.fromThrowable(error);
+      com.google.rpc.Status status = StatusProto.fromThrowable(error);
+      return status == null ? List.of() : status.getDetailsList();
     } catch (IllegalArgumentException damaged) {
       // Not written by Ringback.
-      return Stream.empty();
+      return List.of();
     }
-    return Stream.ofNullable(status)
-        .flatMap(found -> found.getDetailsList().stream())
+  }
+
+  private static <T extends Message> Stream<T> unpacked(List<Any> details, Class<T> type) {
+    return details.stream()
         .filter(detail -> detail.is(type))
         .flatMap(detail -> unpack(detail, type));
   }

@@ -8,7 +8,8 @@ import com.google.protobuf.Any;
 import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
-import com.ringback.v1.FieldViolation;
+import com.ringback.client.RingbackErrors.Violation;
+import com.ringback.v1.Error;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusException;
@@ -17,6 +18,16 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RingbackErrorsTest {
+  private static final BadRequest BAD_REQUEST =
+      BadRequest.newBuilder()
+          .addFieldViolations(
+              BadRequest.FieldViolation.newBuilder()
+                  .setField("callback_request.target")
+                  .setDescription("is required"))
+          .build();
+  private static final List<Violation> VIOLATIONS =
+      List.of(new Violation("callback_request.target", "is required"));
+
   private static StatusException refusal(Message... details) {
     com.google.rpc.Status.Builder status =
         com.google.rpc.Status.newBuilder().setCode(Status.Code.INVALID_ARGUMENT.value());
@@ -32,23 +43,25 @@ class RingbackErrorsTest {
 
   @Test
   void theReasonAndTheViolations() {
-    BadRequest badRequest =
-        BadRequest.newBuilder()
-            .addFieldViolations(
-                BadRequest.FieldViolation.newBuilder()
-                    .setField("callback_request.target")
-                    .setDescription("is required"))
-            .build();
     Throwable error =
-        new RuntimeException(refusal(info("ringback.v1", "INVALID_FIELD"), badRequest));
+        new RuntimeException(refusal(info("ringback.v1", "INVALID_FIELD"), BAD_REQUEST));
     assertEquals(ERROR_REASON_INVALID_FIELD, RingbackErrors.reasonOf(error));
-    assertEquals(
-        List.of(
-            FieldViolation.newBuilder()
-                .setField("callback_request.target")
-                .setDescription("is required")
-                .build()),
-        RingbackErrors.violationsOf(error));
+    assertEquals(VIOLATIONS, RingbackErrors.violationsOf(error));
+  }
+
+  @Test
+  void theErrorOfBatchItemIsReadAsThatOfCall() {
+    Error error =
+        Error.newBuilder()
+            .setCode(Status.Code.INVALID_ARGUMENT.value())
+            .addDetails(Any.pack(info("ringback.v1", "INVALID_FIELD")))
+            .addDetails(Any.pack(BAD_REQUEST))
+            .build();
+    assertEquals(ERROR_REASON_INVALID_FIELD, RingbackErrors.reasonOf(error));
+    assertEquals(VIOLATIONS, RingbackErrors.violationsOf(error));
+    Error none = Error.getDefaultInstance();
+    assertEquals(ERROR_REASON_UNSPECIFIED, RingbackErrors.reasonOf(none));
+    assertEquals(List.of(), RingbackErrors.violationsOf(none));
   }
 
   @Test

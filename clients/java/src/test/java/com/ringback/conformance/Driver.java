@@ -12,13 +12,14 @@ import com.ringback.client.CallbackWatch;
 import com.ringback.client.Callbacks;
 import com.ringback.client.RingbackChannel;
 import com.ringback.client.RingbackErrors;
+import com.ringback.client.RingbackErrors.Violation;
 import com.ringback.v1.CallbacksServiceGrpc;
 import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.DialerServiceGrpc;
 import com.ringback.v1.DirectoryServiceGrpc;
+import com.ringback.v1.Error;
 import com.ringback.v1.ErrorReason;
-import com.ringback.v1.FieldViolation;
 import com.ringback.v1.WatchCallbacksRequest;
 import com.ringback.v1.WatchCallbacksResponse;
 import io.grpc.CallOptions;
@@ -26,6 +27,7 @@ import io.grpc.Channel;
 import io.grpc.Context;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
 import java.io.BufferedReader;
@@ -37,6 +39,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
@@ -102,6 +105,8 @@ final class Driver {
       Following following = new Following(id, watch, watch::close);
       followings.put(id, following);
       threads.execute(following);
+    } else if (command.has("error")) {
+      answer(failed(id, Error.parseFrom(bytes(command, "error"))));
     } else {
       Following following = followings.get(command.get("stop").getAsInt());
       threads.execute(() -> stop(id, following));
@@ -190,24 +195,36 @@ final class Driver {
   }
 
   private static JsonObject failed(int id, StatusRuntimeException error) {
-    ErrorReason reason = RingbackErrors.reasonOf(error);
-    JsonArray violations = new JsonArray();
-    for (FieldViolation violation : RingbackErrors.violationsOf(error)) {
+    return failed(
+        id, error.getStatus(), RingbackErrors.reasonOf(error), RingbackErrors.violationsOf(error));
+  }
+
+  private static JsonObject failed(int id, Error error) {
+    return failed(
+        id,
+        Status.fromCodeValue(error.getCode()).withDescription(error.getMessage()),
+        RingbackErrors.reasonOf(error),
+        RingbackErrors.violationsOf(error));
+  }
+
+  private static JsonObject failed(
+      int id, Status status, ErrorReason reason, List<Violation> violations) {
+    JsonArray pairs = new JsonArray();
+    for (Violation violation : violations) {
       JsonArray pair = new JsonArray();
-      pair.add(violation.getField());
-      pair.add(violation.getDescription());
-      violations.add(pair);
+      pair.add(violation.field());
+      pair.add(violation.description());
+      pairs.add(pair);
     }
     JsonObject answer = answerTo(id);
-    answer.addProperty("code", error.getStatus().getCode().name());
+    answer.addProperty("code", status.getCode().name());
     answer.addProperty(
         "reason",
         reason == ErrorReason.ERROR_REASON_UNSPECIFIED
             ? ""
             : reason.name().substring("ERROR_REASON_".length()));
-    answer.addProperty(
-        "message", Objects.requireNonNullElse(error.getStatus().getDescription(), ""));
-    answer.add("violations", violations);
+    answer.addProperty("message", Objects.requireNonNullElse(status.getDescription(), ""));
+    answer.add("violations", pairs);
     return answer;
   }
 
