@@ -4,7 +4,8 @@ isort:skip_file
 Ringback's vocabulary: what a callback is, what it was asked to do, and what became of it.
 
 Rules for all files of this package:
-- Lengths are counted in characters (Unicode code points). Texts contain no control characters.
+- Lengths are counted in characters (Unicode code points). Texts contain no control characters, and neither do
+  URIs, also escaped ones such as %0D.
 - Times are UTC and kept with microsecond precision: nanoseconds below that are dropped, not rounded.
 - "Unset" means that the field is absent; for fields without presence it means the zero value.
 - "Output only" fields are ignored in requests.

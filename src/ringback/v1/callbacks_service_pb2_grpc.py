@@ -50,7 +50,8 @@ class CallbacksServiceStub(object):
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     def __init__(self, channel):
@@ -126,7 +127,8 @@ class CallbacksServiceServicer(object):
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     def CreateCallback(self, request, context):
@@ -314,7 +316,8 @@ class CallbacksService(object):
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     @staticmethod

@@ -51,7 +51,8 @@ class CallbacksServiceStub:
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     @_typing.overload
@@ -162,7 +163,8 @@ class CallbacksServiceAsyncStub(CallbacksServiceStub):
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -269,7 +271,8 @@ class CallbacksServiceServicer(metaclass=_abc_1.ABCMeta):
     Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 
-    Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    error_reason.proto.
     """
 
     @_abc_1.abstractmethod

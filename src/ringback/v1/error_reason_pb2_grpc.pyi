@@ -14,6 +14,11 @@ STORAGE_UNAVAILABLE, INTERNAL and, when it takes fields, INVALID_FIELD; these ar
 Errors of gRPC itself have no detail: UNIMPLEMENTED, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE without a
 connection, and RESOURCE_EXHAUSTED for a message over the size limit.
 
+A server that stops closes its connections. A call that is on its way in that moment fails with UNAVAILABLE without
+details (gRPC for Java may report UNKNOWN, "channel closed"): it was not done, or its response was lost. Repeat it as
+after any call whose fate is unknown. The server never returns CANCELLED by itself. CANCELLED that the client did not
+cause, as proxies send it, is to be treated like UNAVAILABLE.
+
 Safe to repeat unchanged: what failed with UNAVAILABLE or RESOURCE_EXHAUSTED, after the delay in the
 `google.rpc.RetryInfo` detail. A create whose fate is unknown (for example after DEADLINE_EXCEEDED) is
 repeated with the same `external_task_id` or `request_id`.

@@ -59,7 +59,8 @@ const (
 // Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
 // Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 //
-// Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+// Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+// error_reason.proto.
 type CallbacksServiceClient interface {
 	// Takes one callback request. Idempotent, see above.
 	//
@@ -257,7 +258,8 @@ type CallbacksService_WatchCallbacksClient = grpc.ServerStreamingClient[WatchCal
 // Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
 // Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
 //
-// Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+// Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+// error_reason.proto.
 type CallbacksServiceServer interface {
 	// Takes one callback request. Idempotent, see above.
 	//

@@ -11,6 +11,11 @@
 // Errors of gRPC itself have no detail: UNIMPLEMENTED, CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE without a
 // connection, and RESOURCE_EXHAUSTED for a message over the size limit.
 //
+// A server that stops closes its connections. A call that is on its way in that moment fails with UNAVAILABLE without
+// details (gRPC for Java may report UNKNOWN, "channel closed"): it was not done, or its response was lost. Repeat it as
+// after any call whose fate is unknown. The server never returns CANCELLED by itself. CANCELLED that the client did not
+// cause, as proxies send it, is to be treated like UNAVAILABLE.
+//
 // Safe to repeat unchanged: what failed with UNAVAILABLE or RESOURCE_EXHAUSTED, after the delay in the
 // `google.rpc.RetryInfo` detail. A create whose fate is unknown (for example after DEADLINE_EXCEEDED) is
 // repeated with the same `external_task_id` or `request_id`.
@@ -112,7 +117,8 @@ const (
 	// UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
 	// call. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_SERVER_DRAINING ErrorReason = 22
-	// UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`.
+	// UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
+	// change, whose fate is then unknown. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_STORAGE_UNAVAILABLE ErrorReason = 23
 	// UNAUTHENTICATED: no credentials, or none that the server knows.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 24

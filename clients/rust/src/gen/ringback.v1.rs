@@ -855,7 +855,8 @@ pub mod callbacks_service_client {
     /// Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     /// Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
     ///
-    /// Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    /// Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    /// error_reason.proto.
     #[derive(Debug, Clone)]
     pub struct CallbacksServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1368,7 +1369,8 @@ pub mod callbacks_service_server {
     /// Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
     /// Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
     ///
-    /// Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+    /// Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+    /// error_reason.proto.
     #[derive(Debug)]
     pub struct CallbacksServiceServer<T> {
         inner: Arc<T>,
@@ -3141,7 +3143,8 @@ pub enum ErrorReason {
     /// UNAVAILABLE: the server is stopping, and nothing was written. Another replica, or its successor, will take the
     /// call. With `google.rpc.RetryInfo`.
     ServerDraining = 22,
-    /// UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`.
+    /// UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
+    /// change, whose fate is then unknown. With `google.rpc.RetryInfo`.
     StorageUnavailable = 23,
     /// UNAUTHENTICATED: no credentials, or none that the server knows.
     CredentialsInvalid = 24,

@@ -801,7 +801,8 @@ export const CallbackEventTypeSchema: GenEnum<CallbackEventType> = /*@__PURE__*/
  * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
  * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
  *
- * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+ * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+ * error_reason.proto.
  *
  * @generated from service ringback.v1.CallbacksService
  */

@@ -23,7 +23,8 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * second time, when the response with their token did not arrive; the larger `revision` wins.
  * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
  * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
- * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+ * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+ * error_reason.proto.
  * </pre>
  */
 @io.grpc.stub.annotations.GrpcGenerated
@@ -362,7 +363,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public interface AsyncService {
@@ -511,7 +513,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public static abstract class CallbacksServiceImplBase
@@ -544,7 +547,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public static final class CallbacksServiceStub
@@ -712,7 +716,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public static final class CallbacksServiceBlockingV2Stub
@@ -874,7 +879,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public static final class CallbacksServiceBlockingStub
@@ -1035,7 +1041,8 @@ public final class CallbacksServiceGrpc {
    * second time, when the response with their token did not arrive; the larger `revision` wins.
    * Sizes: the server receives messages of up to 32 MiB, which is more than any request that this contract allows.
    * Every response stays below 4 MiB, which is what gRPC clients receive by default, whatever is stored.
-   * Stopping: a server that stops answers UNAVAILABLE with SERVER_DRAINING and `google.rpc.RetryInfo`.
+   * Stopping: a server that stops refuses calls with UNAVAILABLE, SERVER_DRAINING and `google.rpc.RetryInfo`; see
+   * error_reason.proto.
    * </pre>
    */
   public static final class CallbacksServiceFutureStub

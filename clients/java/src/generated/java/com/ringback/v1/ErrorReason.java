@@ -223,7 +223,8 @@ public enum ErrorReason
   ERROR_REASON_SERVER_DRAINING(22),
   /**
    * <pre>
-   * UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`.
+   * UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
+   * change, whose fate is then unknown. With `google.rpc.RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_STORAGE_UNAVAILABLE = 23;</code>
@@ -467,7 +468,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_SERVER_DRAINING_VALUE = 22;
   /**
    * <pre>
-   * UNAVAILABLE: the storage is away, locked or full. With `google.rpc.RetryInfo`.
+   * UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
+   * change, whose fate is then unknown. With `google.rpc.RetryInfo`.
    * </pre>
    *
    * <code>ERROR_REASON_STORAGE_UNAVAILABLE = 23;</code>
