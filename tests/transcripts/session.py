@@ -45,6 +45,8 @@ class Session:
     @asynccontextmanager
     async def open(cls) -> AsyncIterator["Session"]:
         with tempfile.TemporaryDirectory(prefix="ringback-transcripts-") as folder:
+            # Documents name files of this folder from the root.
+            (Path(folder) / "deploy").symlink_to(ROOT / "deploy")
             session = cls(Path(folder))
             try:
                 yield session
