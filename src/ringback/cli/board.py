@@ -1,4 +1,4 @@
-"""A table of callbacks that follows a watch: rows keep their place while somebody reads."""
+"""A table of callbacks that follows a watch: rows keep their place."""
 
 import heapq
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence

@@ -64,7 +64,9 @@ async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with await App.start(settings) as app:
         if not settings.listen.is_loopback:
-            _log.warning("serving plain text on %s: whoever reaches this address can ask for calls", settings.listen)
+            _log.warning(
+                "serving plain text on %s: every program that reaches this address can request calls", settings.listen
+            )
         if services:
             await _apply(services, _reachable(app.address))
         _collect_garbage_less_often()

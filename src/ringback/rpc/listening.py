@@ -57,7 +57,7 @@ def bind_port(listen: Listen, bind: Bind) -> int:
         raise CannotListen(listen, reason_of((in_the_way or faults)[0], listen.port))
     try:
         return bind(str(listen))
-    except RuntimeError as error:  # somebody was faster
+    except RuntimeError as error:  # another program was faster
         raise CannotListen(listen, str(error)) from None
 
 

@@ -95,7 +95,7 @@ async def test_somebody_who_keeps_a_lock(filled: End, new_end: NewEnd, no_patien
     with psycopg.connect(target.url) as other:
         other.execute("SELECT schema_version FROM ringback")
         assert await refusal(filled, target) == (
-            f"somebody is using {target.database}: a server that starts, a backup, another move"
+            f"{target.database} is in use: a server that starts, a backup, another move"
         )
 
 

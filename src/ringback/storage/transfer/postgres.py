@@ -133,7 +133,7 @@ def _begin(address: Address, connection: _Connection, begin: str) -> None:
     try:
         connection.execute(_KEEP_OUT)
     except psycopg.errors.LockNotAvailable:
-        raise NotMoved(f"somebody is using {address}: a server that starts, a backup, another move") from None
+        raise NotMoved(f"{address} is in use: a server that starts, a backup, another move") from None
     if _is_used(address, connection):
         raise NotMoved(f"a server has just begun to use {address}: stop all servers first")
 
