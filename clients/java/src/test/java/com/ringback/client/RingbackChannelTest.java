@@ -138,8 +138,7 @@ class RingbackChannelTest {
     Fake fake = new Fake(0);
     Server running = serve(fake, 0, InsecureServerCredentials.create());
     ManagedChannel channel =
-        RingbackChannel.open(
-            "localhost:" + running.getPort(), InsecureChannelCredentials.create());
+        RingbackChannel.open("localhost:" + running.getPort(), InsecureChannelCredentials.create());
     Context.CancellableContext caller = Context.current().withCancellation();
     fake.meanwhile = () -> caller.cancel(null);
     try {
