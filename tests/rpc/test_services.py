@@ -1,6 +1,7 @@
 """DirectoryService: services are created, changed, deleted and listed."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -9,9 +10,10 @@ from google.protobuf.duration_pb2 import Duration
 from msgspec.structs import replace
 
 from ringback.app import App
+from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api
-from tests.world.requests import ask, cancel, from_now, refused, update_service
+from tests.world.requests import ask, cancel, create_many, from_now, refused, update_service
 
 EXISTS = grpc.StatusCode.ALREADY_EXISTS
 PRECONDITION, NOT_FOUND = grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND
@@ -162,3 +164,10 @@ async def test_services_are_listed_in_pages_by_id(api: Api) -> None:
     assert listed == sorted(made)
     bad = directory_pb.ListServicesRequest(page_token="x")
     assert (await refused(api.directory.ListServices(bad))).reason == "PAGE_TOKEN_INVALID"
+
+
+async def test_an_update_that_closes_a_service_has_taken_effect_when_it_returns(api: Api) -> None:
+    await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(600)))
+    today = datetime.now(UTC).date()
+    await update_service(api, closed_dates=[str(today), str(today + timedelta(days=1))])
+    assert {callback.state for callback in await api.list_all()} == {cb.CALLBACK_STATE_SCHEDULED}

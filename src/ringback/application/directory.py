@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -45,6 +45,7 @@ class Directory:
         # The store's version of all services when they were last read.
         self._version = -1
         self._listeners: list[Callable[[Service], None]] = []
+        self._settling: list[Callable[[], Awaitable[None]]] = []
         # Held while services are changed or read again, so that nothing older ever replaces something newer.
         self._changing = asyncio.Lock()
 
@@ -62,9 +63,14 @@ class Directory:
                 _log.warning("cannot read the services, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
 
-    def listen(self, listener: Callable[[Service], None]) -> None:
-        """Call `listener` with every service that is created or changed from now on."""
+    def listen(self, listener: Callable[[Service], None], settle: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Call `listener` with every service that is created or changed from now on.
+
+        An update waits for `settle`: so a caller that has closed a service finds its callbacks as that has them.
+        """
         self._listeners.append(listener)
+        if settle is not None:
+            self._settling.append(settle)
 
     # --- Look up -----------------------------------------------------------------------------------------------
 
@@ -140,7 +146,10 @@ class Directory:
 
         Raise `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
         """
-        return await asyncio.shield(self._update(service_id, etag, revise))
+        service = await asyncio.shield(self._update(service_id, etag, revise))
+        for settle in self._settling:
+            await settle()
+        return service
 
     async def _update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
         async with self._changing:

@@ -6,6 +6,7 @@ Of many servers on one database, one makes the passes (`leader_election.py`).
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from ringback.application.directory import Directory
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 # How long to sleep at most before the clock is checked again for a jump.
 _CLOCK_CHECK_S = 1.0
 _RETRY_S = 1.0
+_PATIENCE_S = 1.0
 _NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -45,8 +47,10 @@ class SchedulerLoop:
         # When the next pass begins, as far as is known.
         self._wake_time = _FAR
         self._woken = asyncio.Event()
+        # Set when the pass is over that begins next.
+        self._next_pass = asyncio.Event()
         election.listen(self._on_lead)
-        directory.listen(self._on_service)
+        directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
 
     async def start(self) -> None:
@@ -57,6 +61,7 @@ class SchedulerLoop:
         """Make passes until cancelled. Storage faults are waited out."""
         while True:
             self._wake_time = _FAR  # what is committed during the pass may lower it
+            this_pass, self._next_pass = self._next_pass, asyncio.Event()
             try:
                 await self._jumps.follow()
                 if self._election.leads:
@@ -65,7 +70,18 @@ class SchedulerLoop:
                 _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
                 await asyncio.sleep(_RETRY_S)
                 continue
+            this_pass.set()
             await self._sleep()
+
+    async def settle(self) -> None:
+        """Return when a pass that has seen everything up to now is over: at the latest after a second.
+
+        At once where another server makes the passes.
+        """
+        if self._election.leads:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._next_pass.wait()
 
     async def _sleep(self) -> None:
         """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
