@@ -126,6 +126,33 @@ def test_a_number_of_each_kind_is_read_as_it_is_dialled_at_home_and_abroad(regio
         assert found == {e164_uri(number)}
 
 
+def exit_codes(region: str) -> list[str]:
+    """Return all rows of up to five digits by which calls abroad begin."""
+    plan = PhoneMetadata.metadata_for_region(region)
+    assert plan is not None
+    pattern = re.compile(plan.international_prefix or "(?!)")
+    rows = (f"{row:0{length}}" for length in range(2, 6) for row in range(10**length))
+    return [row for row in rows if pattern.fullmatch(row)]
+
+
+EXAMPLES = [number for region in REGIONS for number in examples(region) if phonenumbers.is_valid_number(number)]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_number_behind_an_exit_code_becomes_no_other_number(region: str) -> None:
+    """Where one exit code begins with another one, digits may be two numbers, and are then refused."""
+    home = phonenumbers.country_code_for_region(region)
+    trunk = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or ""
+    codes = exit_codes(region)
+    for exit_code in codes:
+        for number in EXAMPLES[:: 5 + len(codes)]:
+            national = exit_code + digits(e164_uri(number))
+            if is_valid(home, national) or is_valid(home, national.removeprefix(trunk)):
+                continue
+            found = uri(f"tel:{national}", region)
+            assert found == e164_uri(number) or found.startswith(f"tel:{national} may be ")
+
+
 @pytest.mark.parametrize("calling_code", sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS))
 def test_a_number_of_no_region_is_read(calling_code: int) -> None:
     number = phonenumbers.example_number_for_non_geo_entity(calling_code)
@@ -258,6 +285,8 @@ def test_a_number_that_is_written_otherwise(text: str, canonical: str) -> None:
     ("text", "reason"),
     [
         ("tel:+1 304 7975", "the area code is missing"),
+        ("tel:+07012345678", "unknown country code"),  # not 7, with Kazakhstan's 7012345678 after it
+        ("tel:+0041785556677", "unknown country code"),
         ("tel:+49 00 6434751", "more than one trunk prefix"),
         ("tel:+57 003 228 570 350", "more than one trunk prefix"),
         ("tel:+52 046 55 1234 5678", "too long"),
@@ -288,6 +317,14 @@ def test_a_number_that_is_refused(text: str, reason: str) -> None:
         ("tel:044 55 1234 5678", "MX", "tel:+525512345678"),
         ("tel:011 15-2345-6789", "AR", "tel:+5491123456789"),
         ("tel:011 555 66 77", "CH", "tel:+41115556677"),  # a range that the library does not know
+        # Hong Kong's exit code is 00, and so are 001 and 006 to 009, each of another carrier.
+        ("tel:00 852 2123 4567", "HK", "tel:+85221234567"),
+        ("tel:001 852 2123 4567", "HK", "tel:+85221234567"),
+        ("tel:00 90 532 123 45 67", "HK", "tel:+905321234567"),
+        ("tel:00 66 81 234 5678", "HK", "tel:+66812345678"),
+        ("tel:001 81 90 1234 5678", "HK", "tel:+819012345678"),
+        ("tel:00 1 201 555 0123", "BO", "tel:+12015550123"),
+        ("tel:0012 1 201 555 0123", "BO", "tel:+12015550123"),
     ],
 )
 def test_a_national_number(text: str, region: str, canonical: str) -> None:
@@ -311,6 +348,8 @@ def test_a_national_number(text: str, region: str, canonical: str) -> None:
         ("tel:116 117", "DE", "is a short code of DE"),
         ("tel:118 118", "JE", "is a short code of JE"),
         ("tel:00 999 1234567", "CH", "unknown country code"),
+        # 00 and Japan's 81, or 008 and North America's 1.
+        ("tel:00819012345678", "HK", "may be +819012345678 or +19012345678: begin it with '+' and the country code"),
         ("tel:000785556677", "CH", "no number of its country has this many digits"),
         ("tel:0007855566", "CH", "too short"),
         ("tel:7042;phone-context=example.com", "CH", "has the parameter 'phone-context'"),

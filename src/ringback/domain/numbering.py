@@ -74,12 +74,11 @@ def _national(number: str, region: str) -> str:
     if valid := _valid(calling_code, number, region):
         return valid
     _refuse_short(calling_code, number, region)
+    if abroad := _abroad(number, region):
+        return abroad
     parsed = _parsed(number, region)
-    match parsed.country_code_source:
-        case CountryCodeSource.FROM_NUMBER_WITH_IDD:
-            return _global(f"+{_without_international_prefix(number, region)}")
-        case CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN:
-            return _global(f"+{number}")
+    if parsed.country_code_source == CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN:
+        return _global(f"+{number}")
     likely = _likely(calling_code, number, parsed)
     _refuse_with_prefix(calling_code, likely.removeprefix(f"+{calling_code}"), region)
     return likely
@@ -91,6 +90,32 @@ def _valid(calling_code: int, national: str, region: str) -> str | None:
         if phonenumbers.is_valid_number(_as_it_stands(calling_code, digits)):
             return f"+{calling_code}{digits}"
     return None
+
+
+def _abroad(number: str, region: str) -> str | None:
+    """Return the number that follows a prefix for calls abroad, or None where there is none.
+
+    A prefix may begin with another one. Hong Kong has 00, and 008 of one carrier: 00819012345678 is Japan's
+    +819012345678 or America's +19012345678. The library would take the longest prefix, and ring a stranger.
+    """
+    plan = PhoneMetadata.metadata_for_region(region)
+    if plan is None or plan.international_prefix is None:
+        return None
+    prefix = re.compile(plan.international_prefix)
+    readings = [f"+{number[end:]}" for end in range(1, len(number)) if prefix.fullmatch(number, 0, end)]
+    found: list[str] = []
+    refusal: ValueError | None = None
+    for reading in filter(_calling_code, readings):
+        try:
+            found.append(_global(reading))
+        except ValueError as fault:
+            refusal = refusal or fault
+    found = list(dict.fromkeys([one for one in found if phonenumbers.is_valid_number(_parsed(one))] or found))
+    if len(found) > 1:
+        raise ValueError(f"may be {' or '.join(found)}: begin it with '+' and the country code")
+    if not found and refusal is not None:
+        raise refusal
+    return found[0] if found else None
 
 
 def _refuse_short(calling_code: int, number: str, region: str) -> None:
@@ -164,6 +189,8 @@ def _as_it_stands(calling_code: int, national: str) -> PhoneNumber:
 
 def _calling_code(number: str) -> int:
     """Return the code with which a global number begins, or 0. No code is the beginning of another one."""
+    if number.startswith("+0"):  # which no code does: "07" is not 7
+        return 0
     for end in range(2, 2 + _MAX_CALLING_CODE_DIGITS):
         if (digits := number[1:end]) and int(digits) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
             return int(digits)
@@ -175,11 +202,6 @@ def _parsed(number: str, region: str | None = None) -> PhoneNumber:
         return phonenumbers.parse(number, region, keep_raw_input=True)
     except NumberParseException as fault:
         raise _impossible(_UNREADABLE[fault.error_type]) from None
-
-
-def _without_international_prefix(number: str, region: str) -> str:
-    plan = PhoneMetadata.metadata_for_region(region)
-    return re.sub(f"^(?:{plan.international_prefix})", "", number) if plan else number
 
 
 def _impossible(why: str) -> ValueError:
