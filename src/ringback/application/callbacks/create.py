@@ -1,6 +1,6 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -82,16 +82,19 @@ class CallbackCreation:
         try:
             if command.validate_only:
                 return _accepted(await self._validate(command, now))
-            planned = await self._plan(command, now, self._ids.next(now))
+            callback_id = self._ids.next(now)
+            while True:
+                planned = await self._plan(command, now, callback_id)
+                try:
+                    earlier = await self._store.create_one(planned, alone=self._is_alone(planned))
+                except UnknownService:  # deleted since; another one may have its address
+                    await self._directory.refresh()
+                else:
+                    return _accepted(self._result(command, planned, earlier))
         except (InvalidRequest, ServiceNotFound):
             if (repeated := await self._repeated(command)) is not None:
                 return repeated
             raise
-        try:
-            earlier = await self._store.create_one(planned, alone=self._is_alone(planned))
-        except UnknownService as gone:  # deleted since it was planned
-            raise ServiceNotFound("service_id", gone.service_id) from None
-        return _accepted(self._result(command, planned, earlier))
 
     async def create_many(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
         """Create each for itself, in the order given: one bad request does not fail the others."""
@@ -102,14 +105,14 @@ class CallbackCreation:
             try:
                 if command.validate_only:
                     # It must see the requests before it.
-                    results |= await self._store_planned(batch, planned)
+                    results |= await self._store_planned(batch, planned, now)
                     planned.clear()
                     results[index] = await self._validate(command, now)
                 else:
                     planned[index] = await self._plan(command, now, self._ids.next(now))
             except (InvalidRequest, ServiceNotFound) as refusal:
                 results[index] = await self._repeated(command) or refusal
-        results |= await self._store_planned(batch, planned)
+        results |= await self._store_planned(batch, planned, now)
         return [results[index] for index in range(len(batch))]
 
     async def preview(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
@@ -124,24 +127,26 @@ class CallbackCreation:
         return results
 
     async def _store_planned(
-        self, batch: Sequence[CreateCommand], planned: dict[int, Callback]
+        self, batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
     ) -> dict[int, Created | RingbackError]:
-        if not planned:
-            return {}
-        try:
-            earlier_ones = await self._store.create(list(planned.values()), alone=self._alone(planned.values()))
-        except UnknownService as gone:  # deleted since they were planned
-            refused = {
-                i: ServiceNotFound("service_id", gone.service_id)
-                for i, c in planned.items()
-                if c.service_id == gone.service_id
-            }
-            others = {i: callback for i, callback in planned.items() if i not in refused}
-            return refused | await self._store_planned(batch, others)
-        return {
-            index: self._result(batch[index], callback, earlier)
-            for (index, callback), earlier in zip(planned.items(), earlier_ones, strict=True)
-        }
+        results: dict[int, Created | RingbackError] = {}
+        left = dict(planned)
+        while left:
+            try:
+                earlier_ones = await self._store.create(list(left.values()), alone=self._alone(left.values()))
+            except UnknownService as gone:  # deleted since; another one may have its address
+                await self._directory.refresh()
+                for index in [i for i, callback in left.items() if callback.service_id == gone.service_id]:
+                    try:
+                        left[index] = await self._plan(batch[index], now, left[index].callback_id)
+                    except (InvalidRequest, ServiceNotFound) as refusal:
+                        del left[index]
+                        results[index] = await self._repeated(batch[index]) or refusal
+                continue
+            for (index, callback), earlier in zip(left.items(), earlier_ones, strict=True):
+                results[index] = self._result(batch[index], callback, earlier)
+            break
+        return results
 
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
         """Return the ids of those whose service allows only one open callback to the same target."""
