@@ -224,6 +224,15 @@ def test_a_due_date_comes_before_the_expiry_that_was_asked_for(due_date: datetim
         assert replanned(callback, due_date).expire_time == NOW + DAY
 
 
+def test_an_expiry_that_is_worked_out_again_lies_in_the_future() -> None:
+    """A week after the due date is past for a callback that has waited longer, by an expiry of its own."""
+    callback = planned(replace(REQUEST, expire_time=NOW + 30 * DAY))
+    assert updated(callback, now=NOW + 6 * DAY, expire_time=None).expire_time == NOW + 7 * DAY
+    for now in (NOW + 7 * DAY, NOW + 8 * DAY):
+        with pytest.raises(InvalidRequest, match="expire_time: is in the past"):
+            updated(callback, now=now, expire_time=None)
+
+
 def test_a_due_date_while_closed_waits_for_the_opening() -> None:
     saturday = datetime(2026, 3, 7, 12, 0, tzinfo=UTC)
     moved = replanned(planned(service=office()), saturday, service=office())

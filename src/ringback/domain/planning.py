@@ -56,7 +56,9 @@ def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: 
     if "due_date" in update.names or "expire_time" in update.names:
         expire = request.expire_time or due + service.max_queue_time
     faults = Faults().under("callback_request")
-    if expire <= ready:
+    if "expire_time" in update.names and expire <= now:
+        faults.add("expire_time", f"is in the past: {expire.isoformat()}")  # worked out again, when it is unset
+    elif expire <= ready:
         _add_late_attempt(update.names, ready, expire, faults)
     max_attempts = callback.max_attempts
     if "max_retries" in update.names:
