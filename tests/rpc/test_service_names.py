@@ -119,6 +119,8 @@ async def test_its_settings_reach_the_dialer(api: Api, dialer: Dialer) -> None:
         {"default_region": "XX"},
         {"default_region": "Switzerland"},
         {"default_region": "001"},
+        {"default_region": "\u00df"},  # whose capital is "SS", South Sudan
+        {"default_region": "l\u0131"},
     ],
     ids=str,
 )

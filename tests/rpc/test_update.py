@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -79,6 +80,27 @@ async def test_all_fields_at_once_and_what_is_not_named_is_ignored(api: Api) -> 
         expected = changed(expected, name)
     assert updated.callback_request == expected
     assert updated.dial_target == "sip:alternative@b.example"
+
+
+@pytest.mark.parametrize(
+    "unnamed",
+    [
+        {"due_date": Timestamp(seconds=2**60)},
+        {"expire_time": Timestamp(nanos=-1)},
+        {"due_date": from_now(days=3)},  # later than the expiry that is named
+        {"target": "fax:1", "alternative_target": "x", "max_retries": -1, "seconds_between_retries": -1},
+        {"service_id": "x", "priority": 99, "context_url": "x", "labels": {"": ""}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["description", "expire_time"])
+async def test_what_is_not_named_may_have_any_value(api: Api, name: str, unnamed: dict[str, Any]) -> None:
+    callback = await api.create(**before_it())
+    request = update_request(callback, **{name: {**PLAN, **TEXTS}[name][0]})
+    others = {other: value for other, value in unnamed.items() if other != name}
+    request.callback_request.MergeFrom(cb.CallbackRequest(**others))
+    updated = (await api.callbacks.UpdateCallback(request)).callback
+    assert updated.callback_request == changed(callback.callback_request, name)
 
 
 async def test_what_is_named_but_unset_gets_what_a_create_gives_it(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Self
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,26 +31,26 @@ _FIELDS: Final = tuple(name for name in CallbackRequest.__struct_fields__ if nam
 _MAX_PATHS: Final = 100
 
 
+def read_mask(paths: Sequence[str], faults: Faults) -> tuple[str, ...]:
+    """Return the fields that a field mask names, in the order of a request. A path that cannot be changed is a fault."""
+    if not paths:
+        faults.add("update_mask", "is required: name the fields to change")
+    if len(paths) > _MAX_PATHS:
+        faults.add("update_mask", f"has {len(paths)} paths; at most {_MAX_PATHS} are allowed")
+    named = dict.fromkeys(paths[:_MAX_PATHS])
+    for path in named:
+        if path not in _FIELDS:
+            known = path in CallbackRequest.__struct_fields__
+            faults.add("update_mask", f"{path} cannot be changed" if known else f"no field {path!r} can be changed")
+    return tuple(name for name in _FIELDS if name in named)
+
+
 class RequestUpdate(Struct, frozen=True):
-    """New values for the named fields of a callback's request."""
+    """New values for the named fields of a callback's request. The request has no other field."""
 
     request: CallbackRequest
     # In the order of the fields of a request.
     names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, request: CallbackRequest, paths: Sequence[str], faults: Faults) -> Self:
-        """Read the names from the paths of a field mask. A path that cannot be changed is a fault."""
-        if not paths:
-            faults.add("update_mask", "is required: name the fields to change")
-        if len(paths) > _MAX_PATHS:
-            faults.add("update_mask", f"has {len(paths)} paths; at most {_MAX_PATHS} are allowed")
-        named = dict.fromkeys(paths[:_MAX_PATHS])
-        for path in named:
-            if path not in _FIELDS:
-                known = path in CallbackRequest.__struct_fields__
-                faults.add("update_mask", f"{path} cannot be changed" if known else f"no field {path!r} can be changed")
-        return cls(request, tuple(name for name in _FIELDS if name in named))
 
     @property
     def kind(self) -> type[Event]:

@@ -32,6 +32,7 @@ from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
 from ringback.wire.values import (
     EPOCH,
     Limits,
+    only,
     read_duration,
     read_guid,
     read_list,
@@ -109,11 +110,9 @@ def merge_service(request: pb.UpdateServiceRequest, current: Service, faults: Fa
 
 def _overwrite(target: Message, source: Message, names: frozenset[str]) -> None:
     """Set the named fields to what they are in `source`, also where they are unset there."""
-    wanted = type(source)()
-    wanted.CopyFrom(source)
-    for field in source.DESCRIPTOR.fields:
-        (target if field.name in names else wanted).ClearField(field.name)
-    target.MergeFrom(wanted)
+    for name in names:
+        target.ClearField(name)
+    target.MergeFrom(only(source, names))
 
 
 def _read_mask(request: pb.UpdateServiceRequest, faults: Faults) -> frozenset[str]:
@@ -133,17 +132,18 @@ def _read_mask_path(path: str, _: str, faults: Faults) -> str:
 
 
 def _read_caller_line_identity(message: pb.Service, faults: Faults) -> str:
-    region = message.default_region.upper()
-    identity = read_target(
-        message.caller_line_identity, "caller_line_identity", faults, region if is_region(region) else ""
-    )
+    region = _read_default_region(message, Faults())  # its faults are those of its own field
+    identity = read_target(message.caller_line_identity, "caller_line_identity", faults, region)
     return "" if identity is None else identity.uri
 
 
 def _read_default_region(message: pb.Service, faults: Faults) -> str:
-    region = message.default_region.upper()
-    if region and not is_region(region):
+    sent = message.default_region
+    # Other letters have capitals of two letters, or in ASCII: that of "ß" is "SS", which is South Sudan.
+    region = sent.upper() if sent.isascii() else ""
+    if sent and not is_region(region):
         faults.add("default_region", "is not a region of ISO 3166 with telephone numbers, such as CH")
+        return ""
     return region
 
 

@@ -1,6 +1,6 @@
 """Single values: times, durations, enums, ids and lists, wherever in a message they are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -27,6 +27,7 @@ _SECONDS_PER_DAY = 86_400
 _Sent = TypeVar("_Sent")
 _Read = TypeVar("_Read")
 _Ordered = TypeVar("_Ordered", int, timedelta)
+_Message = TypeVar("_Message", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,16 @@ class Room:
             return False
         self._left -= size
         return True
+
+
+def only(message: _Message, names: Collection[str]) -> _Message:
+    """Return a copy that has these fields, and no other."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for field in message.DESCRIPTOR.fields:
+        if field.name not in names:
+            copy.ClearField(field.name)
+    return copy
 
 
 def read_time(message: Message, name: str, faults: Faults) -> datetime | None:

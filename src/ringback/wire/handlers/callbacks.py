@@ -13,13 +13,13 @@ from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
 from ringback.domain.request import read_target, text_violation
 from ringback.domain.service import common_region
-from ringback.domain.update import RequestUpdate
+from ringback.domain.update import RequestUpdate, read_mask
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.wire.callbacks import read_request, write_callback
 from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
 from ringback.wire.filters import find_filter, read_key
-from ringback.wire.values import Room, read_duration
+from ringback.wire.values import Room, only, read_duration
 
 MAX_REASON_LENGTH = 512
 DEFAULT_HEARTBEAT_S = 15.0
@@ -98,9 +98,9 @@ class CallbacksHandlers:
     async def update_callback(self, request: pb.UpdateCallbackRequest) -> pb.UpdateCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)
-        update = RequestUpdate.of(
-            read_request(request.callback_request, faults.under("callback_request")), request.update_mask.paths, faults
-        )
+        names = read_mask(request.update_mask.paths, faults)
+        values = read_request(only(request.callback_request, names), faults.under("callback_request"))
+        update = RequestUpdate(values, names)
         response = pb.UpdateCallbackResponse()
         write_callback(await self._changes.update(key, update, faults, request.etag), response.callback)
         return response
