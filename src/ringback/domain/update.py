@@ -32,7 +32,7 @@ _MAX_PATHS: Final = 100
 
 
 def read_mask(paths: Sequence[str], faults: Faults) -> tuple[str, ...]:
-    """Return the fields that a field mask names, in the order of a request. A path that cannot be changed is a fault."""
+    """Return the fields that the paths of a field mask name. A path that cannot be changed is a fault."""
     if not paths:
         faults.add("update_mask", "is required: name the fields to change")
     if len(paths) > _MAX_PATHS:
