@@ -107,6 +107,20 @@ async def attempt(dialer: Dialer, lease: dialer_pb.Lease) -> None:
     await dialer.end(lease, BUSY, detail=WIDE * 512, agent=WIDE * 128, disposition=WIDE * 64)
 
 
+async def test_an_item_counts_with_the_callback_of_an_earlier_item_that_it_stands_for(api: Api) -> None:
+    await update_service(api, same_target_policy=directory_pb.TARGET_POLICY_RETURN_EXISTING)
+    first = largest(api, 0)
+    same = api.request(first.callback_request.target, due_date=from_now(hours=1))
+    batch = [first, *(pb.CreateCallbackRequest(callback_request=same) for _ in range(300))]
+    request = pb.BatchCreateCallbacksRequest(requests=batch, include_callbacks=True)
+    refusal = await refused(api.callbacks.BatchCreateCallbacks(request))
+    assert (refusal.reason, refusal.fields) == ("INVALID_FIELD", ("include_callbacks",))
+    assert await api.list_all() == []
+    few = await create(api, batch[:100], include_callbacks=True)
+    assert {result.callback.callback_id for result in few.results} == {few.results[0].callback_id}
+    assert [result.created for result in few.results] == [True] + [False] * 99
+
+
 async def test_a_thousand_bad_items(api: Api) -> None:
     bad = pb.CreateCallbackRequest(
         callback_request=cb.CallbackRequest(

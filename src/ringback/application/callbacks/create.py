@@ -116,14 +116,25 @@ class CallbackCreation:
         return [results[index] for index in range(len(batch))]
 
     async def preview(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
-        """Return for each request what `create_many` would return if it were alone, and store nothing."""
+        """Return for each request what `create_many` would return, and store nothing.
+
+        A request that an earlier one of the batch makes impossible has the result that it would have alone.
+        """
         now = self._clock.now()
         results: list[Created | RingbackError] = []
+        opened: dict[tuple[str, str], Created] = {}
         for command in batch:
             try:
-                results.append(await self._validate(command, now))
+                result = await self._validate(command, now)
             except (InvalidRequest, ServiceNotFound) as refusal:
-                results.append(await self._repeated(command) or refusal)
+                result = await self._repeated(command) or refusal
+            if isinstance(result, Created) and not result.callback.callback_id:  # it would be new
+                same_target = (result.callback.service_id, result.callback.dial_target)
+                if self._policy(result.callback) is TargetPolicy.RETURN_EXISTING:
+                    result = opened.get(same_target, result)
+                if not command.validate_only:
+                    opened.setdefault(same_target, result)
+            results.append(result)
         return results
 
     async def _store_planned(
