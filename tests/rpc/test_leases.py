@@ -1,11 +1,14 @@
 """Leases that are kept, lost and given back."""
 
+import logging
 from datetime import timedelta
 
 import grpc
+import pytest
 
 from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api
 from tests.world.dialer import ANSWERED, BUSY, DIALING, Dialer, let_pass
@@ -79,3 +82,15 @@ async def test_releasing_twice_or_too_late(api: Api, dialer: Dialer) -> None:
     assert (await dialer.lease_one()).callback.callback_id == unused.callback.callback_id
     [again] = await dialer.release(unused)
     assert again.refused_reason == reasons.ERROR_REASON_LEASE_SUPERSEDED
+
+
+async def test_the_log_tells_why_a_dialer_gives_back(
+    api: Api, dialer: Dialer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="ringback")
+    callback = await api.create()
+    lease = await dialer.lease_one()
+    tokens = [lease.lease_token, "unknown"]
+    await api.dialers.ReleaseLeases(pb.ReleaseLeasesRequest(lease_tokens=tokens, reason="the agent is at lunch"))
+    told = [record.getMessage() for record in caplog.records if "at lunch" in record.getMessage()]
+    assert told == [f"callback {callback.callback_id} was given back by its dialer: the agent is at lunch"]

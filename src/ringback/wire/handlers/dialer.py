@@ -1,5 +1,6 @@
 """DialerService: dialers get their work here, and report on it."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -27,6 +28,8 @@ from ringback.wire.callbacks import write_callback
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES
 from ringback.wire.errors import reason_of
 from ringback.wire.values import Limits, Room, read_duration, read_guid, read_list, read_sip, write_time
+
+_log = logging.getLogger(__name__)
 
 MAX_TOKENS = 1000
 MAX_SERVICES = 1000
@@ -123,10 +126,13 @@ class DialerHandlers:
         for token in tokens:
             result = response.results.add(lease_token=token)
             try:
-                await self._leases.release(token)
-                result.released = True
+                released = await self._leases.release(token)
             except (LeaseRefused, CallbackInProgress) as refusal:
                 result.refused_reason = reason_of(refusal)
+                continue
+            result.released = True
+            if request.reason:
+                _log.info("callback %s was given back by its dialer: %s", released.callback_id, request.reason)
         return response
 
     def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:
