@@ -104,8 +104,8 @@ class Directory:
         return await (self.get(name.key) if name.field == "service_id" else self.by_sip(name.key))
 
     async def known(self, names: Sequence[ServiceName]) -> Sequence[Service]:
-        """Return those of the named services that exist."""
-        if any(self._find(name) is None for name in names):
+        """Return those of the named services that exist. An address may have gone to another service meanwhile."""
+        if any(name.field == "service_sip" or self._find(name) is None for name in names):
             await self.refresh()
         return [service for name in names if (service := self._find(name)) is not None]
 

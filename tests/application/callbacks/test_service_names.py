@@ -5,7 +5,7 @@ import pytest
 from ringback.application.callbacks.create import CreateCommand, Created
 from ringback.domain.errors import RingbackError, ServiceNotFound
 from ringback.domain.priority import Priority
-from ringback.domain.request import CallbackRequest
+from ringback.domain.request import CallbackRequest, ServiceName
 from tests.world.use_cases import World
 
 SIP = "sip:q@cc.example"
@@ -34,6 +34,15 @@ async def test_the_service_that_has_the_address_now_gets_the_callback(world: Wor
     assert isinstance(created, Created)
     assert created.created
     assert created.callback.service_id == new.service_id
+
+
+async def test_an_address_in_a_filter_is_that_of_the_service_that_has_it_now(world: World) -> None:
+    other_server = World(world.store)
+    old = await other_server.service(sip_address=SIP)
+    await world.directory.refresh()
+    await other_server.directory.delete(old.service_id, "")
+    new = await other_server.service(sip_address=SIP)
+    assert await world.directory.known([ServiceName("service_sip", SIP)]) == [new]
 
 
 @pytest.mark.parametrize("in_batch", [False, True])

@@ -58,6 +58,8 @@ class DialerHandlers:
         faults = Faults()
         wanted, names = _read_poll(request, faults)
         faults.refuse()
+        if request.service_sips:  # the poll would wait for what an address was before
+            await self._directory.refresh()
         # A poll for a service that does not exist would wait for ever.
         services = [await self._directory.named(name) for name in names]
         response = pb.LeaseCallbacksResponse()
