@@ -308,7 +308,7 @@ class CallbackRequest(_message.Message):
     """
     alternative_target: _builtins.str
     """When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-    of an incoming call. Same form and limit as `target`. Empty: none.
+    of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
     """
     max_retries: _builtins.int
     """How many times an unsuccessful attempt is retried: there are at most 1 + `max_retries` attempts.
@@ -321,7 +321,9 @@ class CallbackRequest(_message.Message):
     service_id: _builtins.str
     """The service's UUID. Either this or `service_sip` is required."""
     service_sip: _builtins.str
-    """The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required."""
+    """The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+    required.
+    """
     incoming_service_sip_uri: _builtins.str
     """The `sip:` or `sips:` URI of the service session out of which the request comes, when there is one. Kept
     and handed to the dialer. At most 255 characters. Empty: none.
@@ -364,7 +366,7 @@ class CallbackRequest(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-        values of at most 128.
+        values of at most 128. Empty: none.
         """
 
     def __init__(
@@ -641,7 +643,9 @@ class ExternalTaskKey(_message.Message):
     CALLER_ID_FIELD_NUMBER: _builtins.int
     EXTERNAL_TASK_ID_FIELD_NUMBER: _builtins.int
     caller_id: _builtins.str
-    """The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id."""
+    """The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+    caller id.
+    """
     external_task_id: _builtins.str
     """Required. `CallbackRequest.external_task_id`, at most 128 characters."""
     def __init__(
@@ -702,51 +706,56 @@ class CallbackFilter(_message.Message):
     """Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
     its normal form. A national number is one of the `default_region` of the services that the filter names, or of
     all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+    Empty: any.
     """
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallbackKey]:
-        """These callbacks. Keys of callbacks that do not exist match nothing, without an error."""
+        """These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any."""
 
     @_builtins.property
     def caller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED."""
+        """Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+        `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
+        """
 
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-        matches when its service is in `service_ids` or in `service_sips`.
+        matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
         """
 
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___CallbackState.ValueType]:
-        """Callbacks in these states."""
+        """Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any."""
 
     @_builtins.property
     def priorities(self) -> _containers.RepeatedScalarFieldContainer[Global___Priority.ValueType]:
-        """Callbacks of these priorities."""
+        """Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any."""
 
     @_builtins.property
     def supervisors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Callbacks of these supervisors. Compared exactly."""
+        """Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+        At most 1000. Empty: any.
+        """
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Callbacks with all of these labels, key and value. At most 16."""
+        """Callbacks with all of these labels, key and value. At most 16. Empty: any."""
 
     @_builtins.property
     def due_after(self) -> _timestamp_pb2.Timestamp:
         """Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-        time when that was unset or past: not the time of a retry.
+        time when that was unset or past: not the time of a retry. Unset: any.
         """
 
     @_builtins.property
     def due_before(self) -> _timestamp_pb2.Timestamp:
-        """Callbacks due before then, exclusive. Which due date counts is said at `due_after`."""
+        """Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any."""
 
     @_builtins.property
     def service_sips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-        nothing, without an error.
+        nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
         """
 
     def __init__(

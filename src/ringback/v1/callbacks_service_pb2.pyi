@@ -107,7 +107,7 @@ class CreateCallbackRequest(_message.Message):
     """
     validate_only: _builtins.bool
     """Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-    be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+    be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
     """
     @_builtins.property
     def callback_request(self) -> _callback_pb2.CallbackRequest:
@@ -168,7 +168,7 @@ class BatchCreateCallbacksRequest(_message.Message):
     INCLUDE_CALLBACKS_FIELD_NUMBER: _builtins.int
     include_callbacks: _builtins.bool
     """Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-    exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+    exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
     """
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateCallbackRequest]:
@@ -414,7 +414,7 @@ class CancelCallbackRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why. Kept as `Callback.cancel_reason`. At most 512 characters."""
+    """Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told."""
     etag: _builtins.str
     """Cancel only if this is still the callback's etag. Empty: in any case. Not compared when the callback is
     CANCELLING or CANCELLED already.
@@ -480,12 +480,14 @@ class UpdateCallbackRequest(_message.Message):
 
     @_builtins.property
     def callback_request(self) -> _callback_pb2.CallbackRequest:
-        """The new values of the fields that `update_mask` names. Other fields are ignored."""
+        """The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+        Unset: all that are named are unset.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-        but unset gets what it would get on create. `labels` are replaced as a whole.
+        """Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+        A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
         """
 
     def __init__(
@@ -543,10 +545,10 @@ class ResolveCallbacksRequest(_message.Message):
     have several regions or none. At most 255 characters.
     """
     reason: _builtins.str
-    """Why. Kept as `Callback.cancel_reason`. At most 512 characters."""
+    """Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told."""
     include_callbacks: _builtins.bool
     """Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-    says `more`.
+    says `more`. Default: false.
     """
     def __init__(
         self,

@@ -109,7 +109,8 @@ class CallbacksServiceStub:
       place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
     - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
       named but unset is the service's default.
-    - An `expire_time` that is unset is worked out again from a new due date.
+    - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+      future, also when it is worked out.
 
     CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
     TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
@@ -218,7 +219,8 @@ class CallbacksServiceAsyncStub(CallbacksServiceStub):
       place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
     - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
       named but unset is the service's default.
-    - An `expire_time` that is unset is worked out again from a new due date.
+    - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+      future, also when it is worked out.
 
     CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
     TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
@@ -360,7 +362,8 @@ class CallbacksServiceServicer(metaclass=_abc_1.ABCMeta):
           place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
         - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
           named but unset is the service's default.
-        - An `expire_time` that is unset is worked out again from a new due date.
+        - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+          future, also when it is worked out.
 
         CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
         TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,

@@ -82,9 +82,7 @@ class LeaseCallbacksRequest(_message.Message):
     """
     @_builtins.property
     def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-        credential may serve.
-        """
+        """The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve."""
 
     @_builtins.property
     def lease_duration(self) -> _duration_pb2.Duration:
@@ -96,7 +94,9 @@ class LeaseCallbacksRequest(_message.Message):
 
     @_builtins.property
     def service_sips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The services to serve, by SIP address, besides those in `service_ids`. At most 1000."""
+        """The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+        characters. Empty: only those in `service_ids`, if there are any.
+        """
 
     def __init__(
         self,
@@ -322,7 +322,7 @@ class ReportProgressRequest(_message.Message):
     LEASE_TOKEN_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
-    """Required. Which lease."""
+    """Required. Which lease: `Lease.lease_token`."""
     progress: Global___AttemptProgress.ValueType
     """Required. How far the call has come."""
     def __init__(
@@ -381,7 +381,7 @@ class ReportOutcomeRequest(_message.Message):
     AGENT_FIELD_NUMBER: _builtins.int
     DISPOSITION_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
-    """Required. Which lease."""
+    """Required. Which lease: `Lease.lease_token`."""
     outcome: _callback_pb2.CallOutcome.ValueType
     """Required. How the attempt ended. CallOutcome says which one fits which SIP status."""
     sip_status: _builtins.int
@@ -389,7 +389,7 @@ class ReportOutcomeRequest(_message.Message):
     q850_cause: _builtins.int
     """The ITU-T Q.850 cause, 1 to 127. 0: not known."""
     detail: _builtins.str
-    """Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters."""
+    """Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none."""
     agent: _builtins.str
     """The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known."""
     disposition: _builtins.str
@@ -452,7 +452,7 @@ class ReleaseLeasesRequest(_message.Message):
     LEASE_TOKENS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, for the log. At most 512 characters."""
+    """Why, for the log. At most 512 characters. Empty: not told."""
     @_builtins.property
     def lease_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. 1 to 1000 tokens."""

@@ -231,7 +231,7 @@ class Service(_message.Message):
     """
     etag: _builtins.str
     """Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-    changed meanwhile. Ignored by CreateService.
+    changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
     """
     caller_line_identity: _builtins.str
     """The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
@@ -575,7 +575,7 @@ class UpdateServiceRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-        that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+        that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
         `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
         """
 
@@ -676,9 +676,9 @@ class GetQueueRequest(_message.Message):
     SIP_ADDRESS_FIELD_NUMBER: _builtins.int
     CALLBACK_KEY_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
-    """The service's UUID."""
+    """The service's UUID. Either this, `sip_address` or `callback_key` is required."""
     sip_address: _builtins.str
-    """The service's SIP address."""
+    """The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required."""
     @_builtins.property
     def callback_key(self) -> _callback_pb2.CallbackKey:
         """Return also where this callback stands. Unset: the queue only."""

@@ -91,8 +91,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_CALLBACK_CONNECTED: _ErrorReason.ValueType  # 12
     """FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-    Metadata:
-    `callback_id`, `state`.
+    Metadata: `callback_id`, `state`.
     """
     ERROR_REASON_CALLBACK_IN_PROGRESS: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
@@ -111,7 +110,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LEASE_EXPIRED: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
     closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-    DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+    DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+    `state`.
     """
     ERROR_REASON_ATTEMPT_NOT_STARTED: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
@@ -119,7 +119,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_OUTCOME_CONFLICT: _ErrorReason.ValueType  # 19
     """FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-    reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+    reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+    is one.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 20
     """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
@@ -197,8 +198,7 @@ ERROR_REASON_CALLBACK_ENDED: ErrorReason.ValueType  # 11
 """
 ERROR_REASON_CALLBACK_CONNECTED: ErrorReason.ValueType  # 12
 """FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-Metadata:
-`callback_id`, `state`.
+Metadata: `callback_id`, `state`.
 """
 ERROR_REASON_CALLBACK_IN_PROGRESS: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
@@ -217,7 +217,8 @@ call, and hangs up the one it may have placed. Metadata: `callback_id`, `state`.
 ERROR_REASON_LEASE_EXPIRED: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
 closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+`state`.
 """
 ERROR_REASON_ATTEMPT_NOT_STARTED: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
@@ -225,7 +226,8 @@ ERROR_REASON_ATTEMPT_NOT_STARTED: ErrorReason.ValueType  # 18
 """
 ERROR_REASON_OUTCOME_CONFLICT: ErrorReason.ValueType  # 19
 """FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+is one.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 20
 """RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and

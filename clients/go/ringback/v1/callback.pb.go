@@ -325,7 +325,7 @@ type CallbackRequest struct {
 	// none that is escaped, such as %0D. At most 255 characters. See `Callback.dial_target` for what it becomes.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-	// of an incoming call. Same form and limit as `target`. Empty: none.
+	// of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
 	AlternativeTarget string `protobuf:"bytes,2,opt,name=alternative_target,json=alternativeTarget,proto3" json:"alternative_target,omitempty"`
 	// How many times an unsuccessful attempt is retried: there are at most 1 + `max_retries` attempts.
 	// 0 to 100. Unset: the service's `default_max_retries`, as it is when the callback is created.
@@ -371,7 +371,7 @@ type CallbackRequest struct {
 	// Unset: the due date plus the service's `max_queue_time`.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-	// values of at most 128.
+	// values of at most 128. Empty: none.
 	Labels        map[string]string `protobuf:"bytes,16,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -540,7 +540,8 @@ type CallbackRequest_ServiceId struct {
 }
 
 type CallbackRequest_ServiceSip struct {
-	// The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+	// The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+	// required.
 	ServiceSip string `protobuf:"bytes,6,opt,name=service_sip,json=serviceSip,proto3,oneof"`
 }
 
@@ -989,7 +990,8 @@ func (*CallbackKey_ExternalTask) isCallbackKey_Key() {}
 // Names a callback by the calling system's own id.
 type ExternalTaskKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+	// The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+	// caller id.
 	CallerId string `protobuf:"bytes,1,opt,name=caller_id,json=callerId,proto3" json:"caller_id,omitempty"`
 	// Required. `CallbackRequest.external_task_id`, at most 128 characters.
 	ExternalTaskId string `protobuf:"bytes,2,opt,name=external_task_id,json=externalTaskId,proto3" json:"external_task_id,omitempty"`
@@ -1046,32 +1048,35 @@ func (x *ExternalTaskKey) GetExternalTaskId() string {
 // 1000 values.
 type CallbackFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+	// These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
 	Keys []*CallbackKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
-	// Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+	// Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+	// `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
 	CallerIds []string `protobuf:"bytes,2,rep,name=caller_ids,json=callerIds,proto3" json:"caller_ids,omitempty"`
 	// Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-	// matches when its service is in `service_ids` or in `service_sips`.
+	// matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
 	ServiceIds []string `protobuf:"bytes,3,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
-	// Callbacks in these states.
+	// Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
 	States []CallbackState `protobuf:"varint,4,rep,packed,name=states,proto3,enum=ringback.v1.CallbackState" json:"states,omitempty"`
-	// Callbacks of these priorities.
+	// Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
 	Priorities []Priority `protobuf:"varint,5,rep,packed,name=priorities,proto3,enum=ringback.v1.Priority" json:"priorities,omitempty"`
-	// Callbacks of these supervisors. Compared exactly.
+	// Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+	// At most 1000. Empty: any.
 	Supervisors []string `protobuf:"bytes,6,rep,name=supervisors,proto3" json:"supervisors,omitempty"`
-	// Callbacks with all of these labels, key and value. At most 16.
+	// Callbacks with all of these labels, key and value. At most 16. Empty: any.
 	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-	// time when that was unset or past: not the time of a retry.
+	// time when that was unset or past: not the time of a retry. Unset: any.
 	DueAfter *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=due_after,json=dueAfter,proto3" json:"due_after,omitempty"`
-	// Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+	// Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
 	DueBefore *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=due_before,json=dueBefore,proto3" json:"due_before,omitempty"`
 	// Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
 	// its normal form. A national number is one of the `default_region` of the services that the filter names, or of
 	// all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+	// Empty: any.
 	DialTarget string `protobuf:"bytes,10,opt,name=dial_target,json=dialTarget,proto3" json:"dial_target,omitempty"`
 	// Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-	// nothing, without an error.
+	// nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
 	ServiceSips   []string `protobuf:"bytes,11,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

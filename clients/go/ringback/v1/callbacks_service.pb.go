@@ -153,7 +153,7 @@ type CreateCallbackRequest struct {
 	// where there is no `external_task_id`; with both, the `external_task_id` decides. Empty: none.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-	// be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+	// be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
 	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -272,7 +272,7 @@ type BatchCreateCallbacksRequest struct {
 	// Required. 1 to 1000.
 	Requests []*CreateCallbackRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-	// exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+	// exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
 	IncludeCallbacks bool `protobuf:"varint,2,opt,name=include_callbacks,json=includeCallbacks,proto3" json:"include_callbacks,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -742,7 +742,7 @@ type CancelCallbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Which callback.
 	Key *CallbackKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+	// Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Cancel only if this is still the callback's etag. Empty: in any case. Not compared when the callback is
 	// CANCELLING or CANCELLED already.
@@ -853,10 +853,11 @@ type UpdateCallbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. Which callback.
 	Key *CallbackKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The new values of the fields that `update_mask` names. Other fields are ignored.
+	// The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+	// Unset: all that are named are unset.
 	CallbackRequest *CallbackRequest `protobuf:"bytes,2,opt,name=callback_request,json=callbackRequest,proto3" json:"callback_request,omitempty"`
-	// Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-	// but unset gets what it would get on create. `labels` are replaced as a whole.
+	// Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+	// A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Update only if this is still the callback's etag. Empty: in any case.
 	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -975,10 +976,10 @@ type ResolveCallbacksRequest struct {
 	// `Callback.dial_target`. A national number is one of the `default_region` of the services; INVALID_FIELD when those
 	// have several regions or none. At most 255 characters.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+	// Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-	// says `more`.
+	// says `more`. Default: false.
 	IncludeCallbacks bool `protobuf:"varint,3,opt,name=include_callbacks,json=includeCallbacks,proto3" json:"include_callbacks,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

@@ -89,8 +89,7 @@ type LeaseCallbacksRequest struct {
 	// Required. Names the dialer, in logs and in `Attempt.dialer_id`. At most 64 characters of
 	// `A-Z a-z 0-9 . _ -`. Instances that share a name should not share `request_id`s.
 	DialerId string `protobuf:"bytes,1,opt,name=dialer_id,json=dialerId,proto3" json:"dialer_id,omitempty"`
-	// The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-	// credential may serve.
+	// The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
 	ServiceIds []string `protobuf:"bytes,2,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
 	// How many leases at most, 1 to 100. 0: 1. Ask for as many calls as can be placed at once.
 	MaxLeases int32 `protobuf:"varint,3,opt,name=max_leases,json=maxLeases,proto3" json:"max_leases,omitempty"`
@@ -102,7 +101,8 @@ type LeaseCallbacksRequest struct {
 	// just these leases. Use a new one for every new poll. The same id with different fields is
 	// REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
 	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+	// The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+	// characters. Empty: only those in `service_ids`, if there are any.
 	ServiceSips   []string `protobuf:"bytes,7,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -550,7 +550,7 @@ func (x *ExtendLeaseResult) GetCallback() *Callback {
 // Request of ReportProgress. The time of the progress is the server's time when it takes the report.
 type ReportProgressRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Which lease.
+	// Required. Which lease: `Lease.lease_token`.
 	LeaseToken string `protobuf:"bytes,1,opt,name=lease_token,json=leaseToken,proto3" json:"lease_token,omitempty"`
 	// Required. How far the call has come.
 	Progress      AttemptProgress `protobuf:"varint,2,opt,name=progress,proto3,enum=ringback.v1.AttemptProgress" json:"progress,omitempty"`
@@ -660,7 +660,7 @@ func (x *ReportProgressResponse) GetCancelRequested() bool {
 // Request of ReportOutcome.
 type ReportOutcomeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Which lease.
+	// Required. Which lease: `Lease.lease_token`.
 	LeaseToken string `protobuf:"bytes,1,opt,name=lease_token,json=leaseToken,proto3" json:"lease_token,omitempty"`
 	// Required. How the attempt ended. CallOutcome says which one fits which SIP status.
 	Outcome CallOutcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=ringback.v1.CallOutcome" json:"outcome,omitempty"`
@@ -668,7 +668,7 @@ type ReportOutcomeRequest struct {
 	SipStatus int32 `protobuf:"varint,3,opt,name=sip_status,json=sipStatus,proto3" json:"sip_status,omitempty"`
 	// The ITU-T Q.850 cause, 1 to 127. 0: not known.
 	Q850Cause int32 `protobuf:"varint,4,opt,name=q850_cause,json=q850Cause,proto3" json:"q850_cause,omitempty"`
-	// Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+	// Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
 	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
 	// The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
 	Agent string `protobuf:"bytes,6,opt,name=agent,proto3" json:"agent,omitempty"`
@@ -818,7 +818,7 @@ type ReleaseLeasesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. 1 to 1000 tokens.
 	LeaseTokens []string `protobuf:"bytes,1,rep,name=lease_tokens,json=leaseTokens,proto3" json:"lease_tokens,omitempty"`
-	// Why, for the log. At most 512 characters.
+	// Why, for the log. At most 512 characters. Empty: not told.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -333,7 +333,7 @@ type Service struct {
 	// Output only. When it was last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-	// changed meanwhile. Ignored by CreateService.
+	// changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
 	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
 	// that `CallbackRequest.target` takes, and normalised. Handed to the dialer. At most 255 characters. Default:
@@ -1000,7 +1000,7 @@ type UpdateServiceRequest struct {
 	// values.
 	Service *Service `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-	// that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+	// that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
 	// `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1314,12 +1314,12 @@ type isGetQueueRequest_Service interface {
 }
 
 type GetQueueRequest_ServiceId struct {
-	// The service's UUID.
+	// The service's UUID. Either this, `sip_address` or `callback_key` is required.
 	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3,oneof"`
 }
 
 type GetQueueRequest_SipAddress struct {
-	// The service's SIP address.
+	// The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
 	SipAddress string `protobuf:"bytes,2,opt,name=sip_address,json=sipAddress,proto3,oneof"`
 }
 

@@ -84,8 +84,7 @@ const (
 	// `state`.
 	ErrorReason_ERROR_REASON_CALLBACK_ENDED ErrorReason = 11
 	// FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-	// Metadata:
-	// `callback_id`, `state`.
+	// Metadata: `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_CALLBACK_CONNECTED ErrorReason = 12
 	// FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
 	// to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
@@ -100,13 +99,15 @@ const (
 	ErrorReason_ERROR_REASON_LEASE_SUPERSEDED ErrorReason = 16
 	// FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
 	// closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-	// DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+	// DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+	// `state`.
 	ErrorReason_ERROR_REASON_LEASE_EXPIRED ErrorReason = 17
 	// FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
 	// `callback_id`, `state`.
 	ErrorReason_ERROR_REASON_ATTEMPT_NOT_STARTED ErrorReason = 18
 	// FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-	// reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+	// reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+	// is one.
 	ErrorReason_ERROR_REASON_OUTCOME_CONFLICT ErrorReason = 19
 	// RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
 	// `limit`. With `google.rpc.RetryInfo`.

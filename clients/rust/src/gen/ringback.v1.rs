@@ -10,7 +10,7 @@ pub struct CallbackRequest {
     #[prost(string, tag = "1")]
     pub target: ::prost::alloc::string::String,
     /// When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-    /// of an incoming call. Same form and limit as `target`. Empty: none.
+    /// of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
     #[prost(string, tag = "2")]
     pub alternative_target: ::prost::alloc::string::String,
     /// How many times an unsuccessful attempt is retried: there are at most 1 + `max_retries` attempts.
@@ -60,7 +60,7 @@ pub struct CallbackRequest {
     #[prost(message, optional, tag = "15")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
     /// The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-    /// values of at most 128.
+    /// values of at most 128. Empty: none.
     #[prost(map = "string, string", tag = "16")]
     pub labels: ::std::collections::HashMap<
         ::prost::alloc::string::String,
@@ -80,7 +80,8 @@ pub mod callback_request {
         /// The service's UUID. Either this or `service_sip` is required.
         #[prost(string, tag = "5")]
         ServiceId(::prost::alloc::string::String),
-        /// The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+        /// The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+        /// required.
         #[prost(string, tag = "6")]
         ServiceSip(::prost::alloc::string::String),
     }
@@ -213,7 +214,8 @@ pub mod callback_key {
 /// Names a callback by the calling system's own id.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExternalTaskKey {
-    /// The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+    /// The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+    /// caller id.
     #[prost(string, tag = "1")]
     pub caller_id: ::prost::alloc::string::String,
     /// Required. `CallbackRequest.external_task_id`, at most 128 characters.
@@ -225,45 +227,48 @@ pub struct ExternalTaskKey {
 /// 1000 values.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CallbackFilter {
-    /// These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+    /// These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
     #[prost(message, repeated, tag = "1")]
     pub keys: ::prost::alloc::vec::Vec<CallbackKey>,
-    /// Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+    /// Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+    /// `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
     #[prost(string, repeated, tag = "2")]
     pub caller_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-    /// matches when its service is in `service_ids` or in `service_sips`.
+    /// matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
     #[prost(string, repeated, tag = "3")]
     pub service_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Callbacks in these states.
+    /// Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
     #[prost(enumeration = "CallbackState", repeated, tag = "4")]
     pub states: ::prost::alloc::vec::Vec<i32>,
-    /// Callbacks of these priorities.
+    /// Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
     #[prost(enumeration = "Priority", repeated, tag = "5")]
     pub priorities: ::prost::alloc::vec::Vec<i32>,
-    /// Callbacks of these supervisors. Compared exactly.
+    /// Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+    /// At most 1000. Empty: any.
     #[prost(string, repeated, tag = "6")]
     pub supervisors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Callbacks with all of these labels, key and value. At most 16.
+    /// Callbacks with all of these labels, key and value. At most 16. Empty: any.
     #[prost(map = "string, string", tag = "7")]
     pub labels: ::std::collections::HashMap<
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
     /// Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-    /// time when that was unset or past: not the time of a retry.
+    /// time when that was unset or past: not the time of a retry. Unset: any.
     #[prost(message, optional, tag = "8")]
     pub due_after: ::core::option::Option<::prost_types::Timestamp>,
-    /// Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+    /// Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
     #[prost(message, optional, tag = "9")]
     pub due_before: ::core::option::Option<::prost_types::Timestamp>,
     /// Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
     /// its normal form. A national number is one of the `default_region` of the services that the filter names, or of
     /// all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+    /// Empty: any.
     #[prost(string, tag = "10")]
     pub dial_target: ::prost::alloc::string::String,
     /// Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-    /// nothing, without an error.
+    /// nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
     #[prost(string, repeated, tag = "11")]
     pub service_sips: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -497,7 +502,7 @@ pub struct CreateCallbackRequest {
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
     /// Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-    /// be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+    /// be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
     #[prost(bool, tag = "3")]
     pub validate_only: bool,
 }
@@ -519,7 +524,7 @@ pub struct BatchCreateCallbacksRequest {
     #[prost(message, repeated, tag = "1")]
     pub requests: ::prost::alloc::vec::Vec<CreateCallbackRequest>,
     /// Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-    /// exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+    /// exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
     #[prost(bool, tag = "2")]
     pub include_callbacks: bool,
 }
@@ -611,7 +616,7 @@ pub struct CancelCallbackRequest {
     /// Required. Which callback.
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<CallbackKey>,
-    /// Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+    /// Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
     /// Cancel only if this is still the callback's etag. Empty: in any case. Not compared when the callback is
@@ -632,11 +637,12 @@ pub struct UpdateCallbackRequest {
     /// Required. Which callback.
     #[prost(message, optional, tag = "1")]
     pub key: ::core::option::Option<CallbackKey>,
-    /// The new values of the fields that `update_mask` names. Other fields are ignored.
+    /// The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+    /// Unset: all that are named are unset.
     #[prost(message, optional, tag = "2")]
     pub callback_request: ::core::option::Option<CallbackRequest>,
-    /// Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-    /// but unset gets what it would get on create. `labels` are replaced as a whole.
+    /// Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+    /// A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
     #[prost(message, optional, tag = "3")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Update only if this is still the callback's etag. Empty: in any case.
@@ -658,11 +664,11 @@ pub struct ResolveCallbacksRequest {
     /// have several regions or none. At most 255 characters.
     #[prost(string, tag = "1")]
     pub target: ::prost::alloc::string::String,
-    /// Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+    /// Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
     /// Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-    /// says `more`.
+    /// says `more`. Default: false.
     #[prost(bool, tag = "3")]
     pub include_callbacks: bool,
 }
@@ -1096,7 +1102,8 @@ pub mod callbacks_service_client {
         ///   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
         /// - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
         ///   named but unset is the service's default.
-        /// - An `expire_time` that is unset is worked out again from a new due date.
+        /// - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+        ///   future, also when it is worked out.
         ///
         /// CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
         /// TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
@@ -1295,7 +1302,8 @@ pub mod callbacks_service_server {
         ///   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
         /// - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
         ///   named but unset is the service's default.
-        /// - An `expire_time` that is unset is worked out again from a new due date.
+        /// - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+        ///   future, also when it is worked out.
         ///
         /// CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
         /// TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
@@ -1922,7 +1930,7 @@ pub struct Service {
     #[prost(message, optional, tag = "17")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-    /// changed meanwhile. Ignored by CreateService.
+    /// changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
     #[prost(string, tag = "18")]
     pub etag: ::prost::alloc::string::String,
     /// The number or SIP address that a target is to see when it is called: a `tel:`, `sip:` or `sips:` URI in any form
@@ -2038,7 +2046,7 @@ pub struct UpdateServiceRequest {
     #[prost(message, optional, tag = "1")]
     pub service: ::core::option::Option<Service>,
     /// Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-    /// that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+    /// that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
     /// `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
@@ -2093,10 +2101,10 @@ pub mod get_queue_request {
     /// neither: INVALID_FIELD.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Service {
-        /// The service's UUID.
+        /// The service's UUID. Either this, `sip_address` or `callback_key` is required.
         #[prost(string, tag = "1")]
         ServiceId(::prost::alloc::string::String),
-        /// The service's SIP address.
+        /// The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
         #[prost(string, tag = "2")]
         SipAddress(::prost::alloc::string::String),
     }
@@ -3110,8 +3118,7 @@ pub enum ErrorReason {
     /// `state`.
     CallbackEnded = 11,
     /// FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-    /// Metadata:
-    /// `callback_id`, `state`.
+    /// Metadata: `callback_id`, `state`.
     CallbackConnected = 12,
     /// FAILED_PRECONDITION: the callback is OFFERED, DIALING or CANCELLING: too late to change whom, when or how often
     /// to dial; or its call has begun: too late to give back its lease. Metadata: `callback_id`, `state`.
@@ -3126,13 +3133,15 @@ pub enum ErrorReason {
     LeaseSuperseded = 16,
     /// FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
     /// closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-    /// DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+    /// DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+    /// `state`.
     LeaseExpired = 17,
     /// FAILED_PRECONDITION: ATTEMPT_PROGRESS_DIALING must be reported, and accepted, first. Metadata:
     /// `callback_id`, `state`.
     AttemptNotStarted = 18,
     /// FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-    /// reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+    /// reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+    /// is one.
     OutcomeConflict = 19,
     /// RESOURCE_EXHAUSTED: too many requests in a short time. Metadata: `subject`, what is limited, and
     /// `limit`. With `google.rpc.RetryInfo`.
@@ -3231,8 +3240,7 @@ pub struct LeaseCallbacksRequest {
     /// `A-Z a-z 0-9 . _ -`. Instances that share a name should not share `request_id`s.
     #[prost(string, tag = "1")]
     pub dialer_id: ::prost::alloc::string::String,
-    /// The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-    /// credential may serve.
+    /// The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
     #[prost(string, repeated, tag = "2")]
     pub service_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// How many leases at most, 1 to 100. 0: 1. Ask for as many calls as can be placed at once.
@@ -3249,7 +3257,8 @@ pub struct LeaseCallbacksRequest {
     /// REQUEST_ID_REUSED. Empty: none, and when the response is lost its leases are blocked until they run out.
     #[prost(string, tag = "6")]
     pub request_id: ::prost::alloc::string::String,
-    /// The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+    /// The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+    /// characters. Empty: only those in `service_ids`, if there are any.
     #[prost(string, repeated, tag = "7")]
     pub service_sips: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -3337,7 +3346,7 @@ pub struct ExtendLeaseResult {
 /// Request of ReportProgress. The time of the progress is the server's time when it takes the report.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportProgressRequest {
-    /// Required. Which lease.
+    /// Required. Which lease: `Lease.lease_token`.
     #[prost(string, tag = "1")]
     pub lease_token: ::prost::alloc::string::String,
     /// Required. How far the call has come.
@@ -3357,7 +3366,7 @@ pub struct ReportProgressResponse {
 /// Request of ReportOutcome.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportOutcomeRequest {
-    /// Required. Which lease.
+    /// Required. Which lease: `Lease.lease_token`.
     #[prost(string, tag = "1")]
     pub lease_token: ::prost::alloc::string::String,
     /// Required. How the attempt ended. CallOutcome says which one fits which SIP status.
@@ -3369,7 +3378,7 @@ pub struct ReportOutcomeRequest {
     /// The ITU-T Q.850 cause, 1 to 127. 0: not known.
     #[prost(int32, tag = "4")]
     pub q850_cause: i32,
-    /// Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+    /// Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
     #[prost(string, tag = "5")]
     pub detail: ::prost::alloc::string::String,
     /// The agent who took part in the call. Kept as `Attempt.agent`. At most 128 characters. Empty: not known.
@@ -3396,7 +3405,7 @@ pub struct ReleaseLeasesRequest {
     /// Required. 1 to 1000 tokens.
     #[prost(string, repeated, tag = "1")]
     pub lease_tokens: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Why, for the log. At most 512 characters.
+    /// Why, for the log. At most 512 characters. Empty: not told.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
 }

@@ -183,7 +183,7 @@ class Leases:
     async def _find(self, token: LeaseToken) -> Callback:
         callback = await self._store.get(token.callback_id)
         if callback is None:
-            raise LeaseExpired(token.callback_id, "no such callback any more")
+            raise LeaseExpired("", "this server does not know this lease_token any more")
         return callback
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:

@@ -47,7 +47,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
 
   /**
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form and limit as `target`. Empty: none.
+   * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
    *
    * @generated from field: string alternative_target = 2;
    */
@@ -85,7 +85,8 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
     case: "serviceId";
   } | {
     /**
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      *
      * @generated from field: string service_sip = 6;
      */
@@ -169,7 +170,7 @@ export type CallbackRequest = Message<"ringback.v1.CallbackRequest"> & {
 
   /**
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    *
    * @generated from field: map<string, string> labels = 16;
    */
@@ -472,7 +473,8 @@ export const CallbackKeySchema: GenMessage<CallbackKey> = /*@__PURE__*/
  */
 export type ExternalTaskKey = Message<"ringback.v1.ExternalTaskKey"> & {
   /**
-   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+   * caller id.
    *
    * @generated from field: string caller_id = 1;
    */
@@ -502,14 +504,15 @@ export const ExternalTaskKeySchema: GenMessage<ExternalTaskKey> = /*@__PURE__*/
  */
 export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
   /**
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    *
    * @generated from field: repeated ringback.v1.CallbackKey keys = 1;
    */
   keys: CallbackKey[];
 
   /**
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    *
    * @generated from field: repeated string caller_ids = 2;
    */
@@ -517,35 +520,36 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
 
   /**
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    *
    * @generated from field: repeated string service_ids = 3;
    */
   serviceIds: string[];
 
   /**
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    *
    * @generated from field: repeated ringback.v1.CallbackState states = 4;
    */
   states: CallbackState[];
 
   /**
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    *
    * @generated from field: repeated ringback.v1.Priority priorities = 5;
    */
   priorities: Priority[];
 
   /**
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    *
    * @generated from field: repeated string supervisors = 6;
    */
   supervisors: string[];
 
   /**
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    *
    * @generated from field: map<string, string> labels = 7;
    */
@@ -553,14 +557,14 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
 
   /**
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    *
    * @generated from field: google.protobuf.Timestamp due_after = 8;
    */
   dueAfter?: Timestamp | undefined;
 
   /**
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    *
    * @generated from field: google.protobuf.Timestamp due_before = 9;
    */
@@ -570,6 +574,7 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
    * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
    * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+   * Empty: any.
    *
    * @generated from field: string dial_target = 10;
    */
@@ -577,7 +582,7 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
 
   /**
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    *
    * @generated from field: repeated string service_sips = 11;
    */

@@ -41,7 +41,7 @@ export type CreateCallbackRequest = Message<"ringback.v1.CreateCallbackRequest">
 
   /**
    * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-   * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+   * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -99,7 +99,7 @@ export type BatchCreateCallbacksRequest = Message<"ringback.v1.BatchCreateCallba
 
   /**
    * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
    *
    * @generated from field: bool include_callbacks = 2;
    */
@@ -347,7 +347,7 @@ export type CancelCallbackRequest = Message<"ringback.v1.CancelCallbackRequest">
   key?: CallbackKey | undefined;
 
   /**
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    *
    * @generated from field: string reason = 2;
    */
@@ -404,15 +404,16 @@ export type UpdateCallbackRequest = Message<"ringback.v1.UpdateCallbackRequest">
   key?: CallbackKey | undefined;
 
   /**
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    *
    * @generated from field: ringback.v1.CallbackRequest callback_request = 2;
    */
   callbackRequest?: CallbackRequest | undefined;
 
   /**
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 3;
    */
@@ -470,7 +471,7 @@ export type ResolveCallbacksRequest = Message<"ringback.v1.ResolveCallbacksReque
   target: string;
 
   /**
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    *
    * @generated from field: string reason = 2;
    */
@@ -478,7 +479,7 @@ export type ResolveCallbacksRequest = Message<"ringback.v1.ResolveCallbacksReque
 
   /**
    * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-   * says `more`.
+   * says `more`. Default: false.
    *
    * @generated from field: bool include_callbacks = 3;
    */
@@ -892,7 +893,8 @@ export const CallbacksService: GenService<{
    *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
    * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
    *   named but unset is the service's default.
-   * - An `expire_time` that is unset is worked out again from a new due date.
+   * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+   *   future, also when it is worked out.
    *
    * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
    * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,

@@ -37,8 +37,7 @@ export type LeaseCallbacksRequest = Message<"ringback.v1.LeaseCallbacksRequest">
   dialerId: string;
 
   /**
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    *
    * @generated from field: repeated string service_ids = 2;
    */
@@ -75,7 +74,8 @@ export type LeaseCallbacksRequest = Message<"ringback.v1.LeaseCallbacksRequest">
   requestId: string;
 
   /**
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    *
    * @generated from field: repeated string service_sips = 7;
    */
@@ -303,7 +303,7 @@ export const ExtendLeaseResultSchema: GenMessage<ExtendLeaseResult> = /*@__PURE_
  */
 export type ReportProgressRequest = Message<"ringback.v1.ReportProgressRequest"> & {
   /**
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    *
    * @generated from field: string lease_token = 1;
    */
@@ -359,7 +359,7 @@ export const ReportProgressResponseSchema: GenMessage<ReportProgressResponse> = 
  */
 export type ReportOutcomeRequest = Message<"ringback.v1.ReportOutcomeRequest"> & {
   /**
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    *
    * @generated from field: string lease_token = 1;
    */
@@ -387,7 +387,7 @@ export type ReportOutcomeRequest = Message<"ringback.v1.ReportOutcomeRequest"> &
   q850Cause: number;
 
   /**
-   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
    *
    * @generated from field: string detail = 5;
    */
@@ -458,7 +458,7 @@ export type ReleaseLeasesRequest = Message<"ringback.v1.ReleaseLeasesRequest"> &
   leaseTokens: string[];
 
   /**
-   * Why, for the log. At most 512 characters.
+   * Why, for the log. At most 512 characters. Empty: not told.
    *
    * @generated from field: string reason = 2;
    */

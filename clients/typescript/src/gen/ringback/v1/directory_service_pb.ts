@@ -154,7 +154,7 @@ export type Service = Message<"ringback.v1.Service"> & {
 
   /**
    * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-   * changed meanwhile. Ignored by CreateService.
+   * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
    *
    * @generated from field: string etag = 18;
    */
@@ -439,7 +439,7 @@ export type UpdateServiceRequest = Message<"ringback.v1.UpdateServiceRequest"> &
 
   /**
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
@@ -548,7 +548,7 @@ export type GetQueueRequest = Message<"ringback.v1.GetQueueRequest"> & {
    */
   service: {
     /**
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      *
      * @generated from field: string service_id = 1;
      */
@@ -556,7 +556,7 @@ export type GetQueueRequest = Message<"ringback.v1.GetQueueRequest"> & {
     case: "serviceId";
   } | {
     /**
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      *
      * @generated from field: string sip_address = 2;
      */

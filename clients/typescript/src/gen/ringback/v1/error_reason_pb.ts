@@ -137,8 +137,7 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-   * Metadata:
-   * `callback_id`, `state`.
+   * Metadata: `callback_id`, `state`.
    *
    * @generated from enum value: ERROR_REASON_CALLBACK_CONNECTED = 12;
    */
@@ -178,7 +177,8 @@ export enum ErrorReason {
   /**
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
    * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+   * `state`.
    *
    * @generated from enum value: ERROR_REASON_LEASE_EXPIRED = 17;
    */
@@ -194,7 +194,8 @@ export enum ErrorReason {
 
   /**
    * FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+   * is one.
    *
    * @generated from enum value: ERROR_REASON_OUTCOME_CONFLICT = 19;
    */

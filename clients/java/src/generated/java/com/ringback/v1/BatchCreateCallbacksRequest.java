@@ -110,7 +110,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
    * </pre>
    *
    * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
@@ -839,7 +839,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
@@ -852,7 +852,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>
@@ -869,7 +869,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+     * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>

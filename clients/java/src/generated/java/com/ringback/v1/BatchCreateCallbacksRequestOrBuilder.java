@@ -55,7 +55,7 @@ public interface BatchCreateCallbacksRequestOrBuilder extends
   /**
    * <pre>
    * Return each callback whole, and not only its id and state. For small batches: a batch whose response could
-   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored.
+   * exceed 4 MiB is INVALID_FIELD, and nothing of it is stored. Default: false.
    * </pre>
    *
    * <code>bool include_callbacks = 2 [json_name = "includeCallbacks"];</code>

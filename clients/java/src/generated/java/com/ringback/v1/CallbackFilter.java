@@ -75,7 +75,7 @@ private static final long serialVersionUID = 0L;
   private java.util.List<com.ringback.v1.CallbackKey> keys_;
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -86,7 +86,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -98,7 +98,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -109,7 +109,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -120,7 +120,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -137,7 +137,8 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -149,7 +150,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -160,7 +162,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -172,7 +175,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -191,7 +195,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -204,7 +208,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -216,7 +220,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -229,7 +233,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -255,7 +259,7 @@ private static final long serialVersionUID = 0L;
           };
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -268,7 +272,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -280,7 +284,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -293,7 +297,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -306,7 +310,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -333,7 +337,7 @@ private static final long serialVersionUID = 0L;
           };
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -346,7 +350,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -358,7 +362,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -371,7 +375,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -384,7 +388,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -403,7 +407,8 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -415,7 +420,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -426,7 +432,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -438,7 +445,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -478,7 +486,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -499,7 +507,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -510,7 +518,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -528,7 +536,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -550,7 +558,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -563,7 +571,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -576,7 +584,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -590,7 +598,7 @@ java.lang.String defaultValue) {
   private com.google.protobuf.Timestamp dueBefore_;
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -602,7 +610,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -614,7 +622,7 @@ java.lang.String defaultValue) {
   }
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -632,6 +640,7 @@ java.lang.String defaultValue) {
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
    * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
    * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+   * Empty: any.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -655,6 +664,7 @@ java.lang.String defaultValue) {
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
    * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
    * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+   * Empty: any.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -682,7 +692,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -695,7 +705,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -707,7 +717,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -720,7 +730,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -1568,7 +1578,7 @@ java.lang.String defaultValue) {
 
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1582,7 +1592,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1596,7 +1606,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1610,7 +1620,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1631,7 +1641,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1649,7 +1659,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1669,7 +1679,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1690,7 +1700,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1708,7 +1718,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1726,7 +1736,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1745,7 +1755,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1762,7 +1772,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1779,7 +1789,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1790,7 +1800,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1804,7 +1814,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1819,7 +1829,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1830,7 +1840,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1842,7 +1852,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+     * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -1876,7 +1886,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1889,7 +1900,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1900,7 +1912,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1912,7 +1925,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1925,7 +1939,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1944,7 +1959,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1962,7 +1978,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1980,7 +1997,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -1995,7 +2013,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+     * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+     * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -2024,7 +2043,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2038,7 +2057,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2050,7 +2069,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2063,7 +2082,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2077,7 +2096,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2097,7 +2116,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2116,7 +2135,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2135,7 +2154,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2151,7 +2170,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-     * matches when its service is in `service_ids` or in `service_sips`.
+     * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
      * </pre>
      *
      * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -2179,7 +2198,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2191,7 +2210,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2202,7 +2221,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2214,7 +2233,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2234,7 +2253,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2252,7 +2271,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2270,7 +2289,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2284,7 +2303,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2296,7 +2315,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2308,7 +2327,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2325,7 +2344,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2340,7 +2359,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks in these states.
+     * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -2367,7 +2386,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2379,7 +2398,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2390,7 +2409,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2402,7 +2421,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2422,7 +2441,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2440,7 +2459,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2458,7 +2477,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2472,7 +2491,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2484,7 +2503,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2496,7 +2515,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2513,7 +2532,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2528,7 +2547,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these priorities.
+     * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -2555,7 +2574,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2568,7 +2588,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2579,7 +2600,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2591,7 +2613,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2604,7 +2627,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2623,7 +2647,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2641,7 +2666,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2659,7 +2685,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2674,7 +2701,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks of these supervisors. Compared exactly.
+     * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+     * At most 1000. Empty: any.
      * </pre>
      *
      * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -2720,7 +2748,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2741,7 +2769,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2752,7 +2780,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2770,7 +2798,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2794,7 +2822,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2817,7 +2845,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2834,7 +2862,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks with all of these labels, key and value. At most 16.
+     * Callbacks with all of these labels, key and value. At most 16. Empty: any.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -2853,7 +2881,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2865,7 +2893,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2881,7 +2909,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2902,7 +2930,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2921,7 +2949,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2947,7 +2975,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2965,7 +2993,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2978,7 +3006,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -2994,7 +3022,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-     * time when that was unset or past: not the time of a retry.
+     * time when that was unset or past: not the time of a retry. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -3018,7 +3046,7 @@ java.lang.String defaultValue) {
         com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> dueBeforeBuilder_;
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3029,7 +3057,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3044,7 +3072,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3064,7 +3092,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3082,7 +3110,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3107,7 +3135,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3124,7 +3152,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3136,7 +3164,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3151,7 +3179,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+     * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -3176,6 +3204,7 @@ java.lang.String defaultValue) {
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
      * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
      * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+     * Empty: any.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3198,6 +3227,7 @@ java.lang.String defaultValue) {
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
      * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
      * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+     * Empty: any.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3221,6 +3251,7 @@ java.lang.String defaultValue) {
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
      * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
      * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+     * Empty: any.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3240,6 +3271,7 @@ java.lang.String defaultValue) {
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
      * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
      * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+     * Empty: any.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3256,6 +3288,7 @@ java.lang.String defaultValue) {
      * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
      * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
      * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+     * Empty: any.
      * </pre>
      *
      * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -3283,7 +3316,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3297,7 +3330,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3309,7 +3342,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3322,7 +3355,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3336,7 +3369,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3356,7 +3389,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3375,7 +3408,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3394,7 +3427,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -3410,7 +3443,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-     * nothing, without an error.
+     * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
      * </pre>
      *
      * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>

@@ -10,7 +10,7 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -19,7 +19,7 @@ public interface CallbackFilterOrBuilder extends
       getKeysList();
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -27,7 +27,7 @@ public interface CallbackFilterOrBuilder extends
   com.ringback.v1.CallbackKey getKeys(int index);
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -35,7 +35,7 @@ public interface CallbackFilterOrBuilder extends
   int getKeysCount();
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -44,7 +44,7 @@ public interface CallbackFilterOrBuilder extends
       getKeysOrBuilderList();
   /**
    * <pre>
-   * These callbacks. Keys of callbacks that do not exist match nothing, without an error.
+   * These callbacks. Keys of callbacks that do not exist match nothing, without an error. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackKey keys = 1 [json_name = "keys"];</code>
@@ -54,7 +54,8 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -64,7 +65,8 @@ public interface CallbackFilterOrBuilder extends
       getCallerIdsList();
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -73,7 +75,8 @@ public interface CallbackFilterOrBuilder extends
   int getCallerIdsCount();
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -83,7 +86,8 @@ public interface CallbackFilterOrBuilder extends
   java.lang.String getCallerIds(int index);
   /**
    * <pre>
-   * Callbacks requested by these systems. One that the credential may not read is NOT_ALLOWED.
+   * Callbacks requested by these systems, each of at most 128 characters; an empty text stands for requests without a
+   * `caller_id`. One that the credential may not read is NOT_ALLOWED. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string caller_ids = 2 [json_name = "callerIds"];</code>
@@ -96,7 +100,7 @@ public interface CallbackFilterOrBuilder extends
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -107,7 +111,7 @@ public interface CallbackFilterOrBuilder extends
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -117,7 +121,7 @@ public interface CallbackFilterOrBuilder extends
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -128,7 +132,7 @@ public interface CallbackFilterOrBuilder extends
   /**
    * <pre>
    * Callbacks of these services, by UUID. One that does not exist matches nothing, without an error. A callback
-   * matches when its service is in `service_ids` or in `service_sips`.
+   * matches when its service is in `service_ids` or in `service_sips`. At most 1000. Empty, both of them: any.
    * </pre>
    *
    * <code>repeated string service_ids = 3 [json_name = "serviceIds"];</code>
@@ -140,7 +144,7 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -149,7 +153,7 @@ public interface CallbackFilterOrBuilder extends
   java.util.List<com.ringback.v1.CallbackState> getStatesList();
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -158,7 +162,7 @@ public interface CallbackFilterOrBuilder extends
   int getStatesCount();
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -168,7 +172,7 @@ public interface CallbackFilterOrBuilder extends
   com.ringback.v1.CallbackState getStates(int index);
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -178,7 +182,7 @@ public interface CallbackFilterOrBuilder extends
   getStatesValueList();
   /**
    * <pre>
-   * Callbacks in these states.
+   * Callbacks in these states. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.CallbackState states = 4 [json_name = "states"];</code>
@@ -189,7 +193,7 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -198,7 +202,7 @@ public interface CallbackFilterOrBuilder extends
   java.util.List<com.ringback.v1.Priority> getPrioritiesList();
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -207,7 +211,7 @@ public interface CallbackFilterOrBuilder extends
   int getPrioritiesCount();
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -217,7 +221,7 @@ public interface CallbackFilterOrBuilder extends
   com.ringback.v1.Priority getPriorities(int index);
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -227,7 +231,7 @@ public interface CallbackFilterOrBuilder extends
   getPrioritiesValueList();
   /**
    * <pre>
-   * Callbacks of these priorities.
+   * Callbacks of these priorities. UNSPECIFIED is INVALID_FIELD. At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated .ringback.v1.Priority priorities = 5 [json_name = "priorities"];</code>
@@ -238,7 +242,8 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -248,7 +253,8 @@ public interface CallbackFilterOrBuilder extends
       getSupervisorsList();
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -257,7 +263,8 @@ public interface CallbackFilterOrBuilder extends
   int getSupervisorsCount();
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -267,7 +274,8 @@ public interface CallbackFilterOrBuilder extends
   java.lang.String getSupervisors(int index);
   /**
    * <pre>
-   * Callbacks of these supervisors. Compared exactly.
+   * Callbacks of these supervisors, each of at most 128 characters; an empty text stands for none. Compared exactly.
+   * At most 1000. Empty: any.
    * </pre>
    *
    * <code>repeated string supervisors = 6 [json_name = "supervisors"];</code>
@@ -279,7 +287,7 @@ public interface CallbackFilterOrBuilder extends
 
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -287,7 +295,7 @@ public interface CallbackFilterOrBuilder extends
   int getLabelsCount();
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -302,7 +310,7 @@ public interface CallbackFilterOrBuilder extends
   getLabels();
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -311,7 +319,7 @@ public interface CallbackFilterOrBuilder extends
   getLabelsMap();
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -323,7 +331,7 @@ java.lang.String getLabelsOrDefault(
 java.lang.String defaultValue);
   /**
    * <pre>
-   * Callbacks with all of these labels, key and value. At most 16.
+   * Callbacks with all of these labels, key and value. At most 16. Empty: any.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 7 [json_name = "labels"];</code>
@@ -334,7 +342,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -344,7 +352,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -354,7 +362,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks due then or later. The due date is the one that was requested or last updated, or the creation
-   * time when that was unset or past: not the time of a retry.
+   * time when that was unset or past: not the time of a retry. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_after = 8 [json_name = "dueAfter"];</code>
@@ -363,7 +371,7 @@ java.lang.String defaultValue);
 
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -372,7 +380,7 @@ java.lang.String defaultValue);
   boolean hasDueBefore();
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -381,7 +389,7 @@ java.lang.String defaultValue);
   com.google.protobuf.Timestamp getDueBefore();
   /**
    * <pre>
-   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`.
+   * Callbacks due before then, exclusive. Which due date counts is said at `due_after`. Unset: any.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp due_before = 9 [json_name = "dueBefore"];</code>
@@ -393,6 +401,7 @@ java.lang.String defaultValue);
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
    * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
    * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+   * Empty: any.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -404,6 +413,7 @@ java.lang.String defaultValue);
    * Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
    * its normal form. A national number is one of the `default_region` of the services that the filter names, or of
    * all services when it names none; INVALID_FIELD when those have several regions or none. At most 255 characters.
+   * Empty: any.
    * </pre>
    *
    * <code>string dial_target = 10 [json_name = "dialTarget"];</code>
@@ -415,7 +425,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -426,7 +436,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -436,7 +446,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>
@@ -447,7 +457,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
-   * nothing, without an error.
+   * nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
    * </pre>
    *
    * <code>repeated string service_sips = 11 [json_name = "serviceSips"];</code>

@@ -168,7 +168,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form and limit as `target`. Empty: none.
+   * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -190,7 +190,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form and limit as `target`. Empty: none.
+   * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -336,7 +336,8 @@ private static final long serialVersionUID = 0L;
   public static final int SERVICE_SIP_FIELD_NUMBER = 6;
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -347,7 +348,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -372,7 +374,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -834,7 +837,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -856,7 +859,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -868,7 +871,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -887,7 +890,7 @@ java.lang.String defaultValue) {
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -1831,7 +1834,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form and limit as `target`. Empty: none.
+     * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1852,7 +1855,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form and limit as `target`. Empty: none.
+     * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1874,7 +1877,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form and limit as `target`. Empty: none.
+     * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1892,7 +1895,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form and limit as `target`. Empty: none.
+     * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -1907,7 +1910,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-     * of an incoming call. Same form and limit as `target`. Empty: none.
+     * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
      * </pre>
      *
      * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -2163,7 +2166,8 @@ java.lang.String defaultValue) {
 
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2175,7 +2179,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2201,7 +2206,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2228,7 +2234,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2245,7 +2252,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -2261,7 +2269,8 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+     * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+     * required.
      * </pre>
      *
      * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -3309,7 +3318,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3331,7 +3340,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3343,7 +3352,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3362,7 +3371,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3387,7 +3396,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3411,7 +3420,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -3429,7 +3438,7 @@ java.lang.String defaultValue) {
     /**
      * <pre>
      * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-     * values of at most 128.
+     * values of at most 128. Empty: none.
      * </pre>
      *
      * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>

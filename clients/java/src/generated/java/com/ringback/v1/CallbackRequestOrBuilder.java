@@ -39,7 +39,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form and limit as `target`. Empty: none.
+   * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -49,7 +49,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * When set, dialled *instead of* `target`: it is not a fall-back number. Typically keyed in by the caller
-   * of an incoming call. Same form and limit as `target`. Empty: none.
+   * of an incoming call. Same form as `target`, at most 255 characters. Empty: none.
    * </pre>
    *
    * <code>string alternative_target = 2 [json_name = "alternativeTarget"];</code>
@@ -131,7 +131,8 @@ public interface CallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -140,7 +141,8 @@ public interface CallbackRequestOrBuilder extends
   boolean hasServiceSip();
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -149,7 +151,8 @@ public interface CallbackRequestOrBuilder extends
   java.lang.String getServiceSip();
   /**
    * <pre>
-   * The service's SIP address, as in `Service.sip_address`. Either this or `service_id` is required.
+   * The service's SIP address, as in `Service.sip_address`, at most 255 characters. Either this or `service_id` is
+   * required.
    * </pre>
    *
    * <code>string service_sip = 6 [json_name = "serviceSip"];</code>
@@ -378,7 +381,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -387,7 +390,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -403,7 +406,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -413,7 +416,7 @@ public interface CallbackRequestOrBuilder extends
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>
@@ -426,7 +429,7 @@ java.lang.String defaultValue);
   /**
    * <pre>
    * The calling system's own marks, for filters and dashboards. At most 16 pairs; keys of 1 to 63 characters,
-   * values of at most 128.
+   * values of at most 128. Empty: none.
    * </pre>
    *
    * <code>map&lt;string, string&gt; labels = 16 [json_name = "labels"];</code>

@@ -448,7 +448,8 @@ public final class CallbacksServiceGrpc {
      *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
      * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
      *   named but unset is the service's default.
-     * - An `expire_time` that is unset is worked out again from a new due date.
+     * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+     *   future, also when it is worked out.
      * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
      * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
      * and a path that cannot be changed).
@@ -648,7 +649,8 @@ public final class CallbacksServiceGrpc {
      *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
      * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
      *   named but unset is the service's default.
-     * - An `expire_time` that is unset is worked out again from a new due date.
+     * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+     *   future, also when it is worked out.
      * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
      * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
      * and a path that cannot be changed).
@@ -812,7 +814,8 @@ public final class CallbacksServiceGrpc {
      *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
      * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
      *   named but unset is the service's default.
-     * - An `expire_time` that is unset is worked out again from a new due date.
+     * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+     *   future, also when it is worked out.
      * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
      * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
      * and a path that cannot be changed).
@@ -975,7 +978,8 @@ public final class CallbacksServiceGrpc {
      *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
      * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
      *   named but unset is the service's default.
-     * - An `expire_time` that is unset is worked out again from a new due date.
+     * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+     *   future, also when it is worked out.
      * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
      * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
      * and a path that cannot be changed).
@@ -1142,7 +1146,8 @@ public final class CallbacksServiceGrpc {
      *   place. It replaces the time of a retry, but cannot undercut `seconds_between_retries`.
      * - Attempts made so far keep counting: `max_retries` cannot be less than their number. A `max_retries` that is
      *   named but unset is the service's default.
-     * - An `expire_time` that is unset is worked out again from a new due date.
+     * - An `expire_time` that is unset is worked out again from a new due date. Where it is named, it must lie in the
+     *   future, also when it is worked out.
      * CALLBACK_NOT_FOUND, CALLBACK_IN_PROGRESS, CALLBACK_CONNECTED, CALLBACK_ENDED, ETAG_MISMATCH,
      * TARGET_ALREADY_PENDING, INVALID_FIELD (also for a due date that is not before the `expire_time`, an empty mask,
      * and a path that cannot be changed).

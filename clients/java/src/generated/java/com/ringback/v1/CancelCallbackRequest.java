@@ -89,7 +89,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -110,7 +110,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -739,7 +739,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -759,7 +759,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -780,7 +780,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -797,7 +797,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -811,7 +811,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>

@@ -37,7 +37,7 @@ public interface CancelCallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -46,7 +46,7 @@ public interface CancelCallbackRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>

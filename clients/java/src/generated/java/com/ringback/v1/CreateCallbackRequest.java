@@ -137,7 +137,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-   * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+   * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
    * </pre>
    *
    * <code>bool validate_only = 3 [json_name = "validateOnly"];</code>
@@ -805,7 +805,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-     * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+     * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
      * </pre>
      *
      * <code>bool validate_only = 3 [json_name = "validateOnly"];</code>
@@ -818,7 +818,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-     * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+     * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
      * </pre>
      *
      * <code>bool validate_only = 3 [json_name = "validateOnly"];</code>
@@ -835,7 +835,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-     * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+     * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
      * </pre>
      *
      * <code>bool validate_only = 3 [json_name = "validateOnly"];</code>

@@ -60,7 +60,7 @@ public interface CreateCallbackRequestOrBuilder extends
   /**
    * <pre>
    * Only check. Returns what would be returned, errors included, and stores nothing; a callback that would
-   * be new comes with an empty `callback_id`, and its `request_id` is not remembered.
+   * be new comes with an empty `callback_id`, and its `request_id` is not remembered. Default: false.
    * </pre>
    *
    * <code>bool validate_only = 3 [json_name = "validateOnly"];</code>

@@ -124,8 +124,7 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-   * Metadata:
-   * `callback_id`, `state`.
+   * Metadata: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_CONNECTED = 12;</code>
@@ -170,7 +169,8 @@ public enum ErrorReason
    * <pre>
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
    * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+   * `state`.
    * </pre>
    *
    * <code>ERROR_REASON_LEASE_EXPIRED = 17;</code>
@@ -188,7 +188,8 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+   * is one.
    * </pre>
    *
    * <code>ERROR_REASON_OUTCOME_CONFLICT = 19;</code>
@@ -369,8 +370,7 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: the target has answered: too late to cancel, or to change whom, when or how often to dial.
-   * Metadata:
-   * `callback_id`, `state`.
+   * Metadata: `callback_id`, `state`.
    * </pre>
    *
    * <code>ERROR_REASON_CALLBACK_CONNECTED = 12;</code>
@@ -415,7 +415,8 @@ public enum ErrorReason
    * <pre>
    * FAILED_PRECONDITION: the lease is not open any more, and no other has replaced it: it ran out and was
    * closed, it was given back, its callback was cancelled or has ended, its service was closed or paused before
-   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`, `state`.
+   * DIALING, or the server does not know the token. Place no call. Metadata, when the token is known: `callback_id`,
+   * `state`.
    * </pre>
    *
    * <code>ERROR_REASON_LEASE_EXPIRED = 17;</code>
@@ -433,7 +434,8 @@ public enum ErrorReason
   /**
    * <pre>
    * FAILED_PRECONDITION: another outcome was reported for this lease, or the outcome contradicts what was
-   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there is one.
+   * reported before, such as BUSY after CONNECTED. Metadata: `callback_id`, `state`, and `recorded_outcome` when there
+   * is one.
    * </pre>
    *
    * <code>ERROR_REASON_OUTCOME_CONFLICT = 19;</code>

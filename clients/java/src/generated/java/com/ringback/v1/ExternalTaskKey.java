@@ -50,7 +50,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object callerId_ = "";
   /**
    * <pre>
-   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+   * caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -71,7 +72,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+   * caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -496,7 +498,8 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object callerId_ = "";
     /**
      * <pre>
-     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+     * caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -516,7 +519,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+     * caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -537,7 +541,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+     * caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -554,7 +559,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+     * caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -568,7 +574,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+     * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+     * caller id.
      * </pre>
      *
      * <code>string caller_id = 1 [json_name = "callerId"];</code>

@@ -10,7 +10,8 @@ public interface ExternalTaskKeyOrBuilder extends
 
   /**
    * <pre>
-   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+   * caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>
@@ -19,7 +20,8 @@ public interface ExternalTaskKeyOrBuilder extends
   java.lang.String getCallerId();
   /**
    * <pre>
-   * The system that requested it, `CallbackRequest.caller_id`. Empty: the credential's own caller id.
+   * The system that requested it, `CallbackRequest.caller_id`, at most 128 characters. Empty: the credential's own
+   * caller id.
    * </pre>
    *
    * <code>string caller_id = 1 [json_name = "callerId"];</code>

@@ -89,7 +89,7 @@ private static final long serialVersionUID = 0L;
   public static final int SERVICE_ID_FIELD_NUMBER = 1;
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -100,7 +100,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -125,7 +125,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -153,7 +153,7 @@ private static final long serialVersionUID = 0L;
   public static final int SIP_ADDRESS_FIELD_NUMBER = 2;
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -164,7 +164,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -189,7 +189,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -694,7 +694,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -706,7 +706,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -732,7 +732,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -759,7 +759,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -776,7 +776,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -792,7 +792,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's UUID.
+     * The service's UUID. Either this, `sip_address` or `callback_key` is required.
      * </pre>
      *
      * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -811,7 +811,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -823,7 +823,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -849,7 +849,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -876,7 +876,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -893,7 +893,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -909,7 +909,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The service's SIP address.
+     * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
      * </pre>
      *
      * <code>string sip_address = 2 [json_name = "sipAddress"];</code>

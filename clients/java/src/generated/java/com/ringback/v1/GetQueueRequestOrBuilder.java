@@ -10,7 +10,7 @@ public interface GetQueueRequestOrBuilder extends
 
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -19,7 +19,7 @@ public interface GetQueueRequestOrBuilder extends
   boolean hasServiceId();
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -28,7 +28,7 @@ public interface GetQueueRequestOrBuilder extends
   java.lang.String getServiceId();
   /**
    * <pre>
-   * The service's UUID.
+   * The service's UUID. Either this, `sip_address` or `callback_key` is required.
    * </pre>
    *
    * <code>string service_id = 1 [json_name = "serviceId"];</code>
@@ -39,7 +39,7 @@ public interface GetQueueRequestOrBuilder extends
 
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -48,7 +48,7 @@ public interface GetQueueRequestOrBuilder extends
   boolean hasSipAddress();
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>
@@ -57,7 +57,7 @@ public interface GetQueueRequestOrBuilder extends
   java.lang.String getSipAddress();
   /**
    * <pre>
-   * The service's SIP address.
+   * The service's SIP address, at most 255 characters. Either this, `service_id` or `callback_key` is required.
    * </pre>
    *
    * <code>string sip_address = 2 [json_name = "sipAddress"];</code>

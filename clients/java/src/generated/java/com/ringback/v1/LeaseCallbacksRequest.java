@@ -105,8 +105,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -118,8 +117,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -130,8 +128,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -143,8 +140,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -304,7 +300,8 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -316,7 +313,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -327,7 +325,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -339,7 +338,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -996,8 +996,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1010,8 +1009,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1022,8 +1020,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1035,8 +1032,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1049,8 +1045,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1069,8 +1064,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1088,8 +1082,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1107,8 +1100,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1123,8 +1115,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-     * credential may serve.
+     * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
      * </pre>
      *
      * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -1612,7 +1603,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1625,7 +1617,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1636,7 +1629,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1648,7 +1642,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1661,7 +1656,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1680,7 +1676,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1698,7 +1695,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1716,7 +1714,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -1731,7 +1730,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+     * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+     * characters. Empty: only those in `service_ids`, if there are any.
      * </pre>
      *
      * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>

@@ -32,8 +32,7 @@ public interface LeaseCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -43,8 +42,7 @@ public interface LeaseCallbacksRequestOrBuilder extends
       getServiceIdsList();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -53,8 +51,7 @@ public interface LeaseCallbacksRequestOrBuilder extends
   int getServiceIdsCount();
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -64,8 +61,7 @@ public interface LeaseCallbacksRequestOrBuilder extends
   java.lang.String getServiceIds(int index);
   /**
    * <pre>
-   * The services to serve, by UUID. At most 1000. With no service here and none in `service_sips`: all that the
-   * credential may serve.
+   * The services to serve, by UUID. At most 1000. Empty, and `service_sips`, too: all that the credential may serve.
    * </pre>
    *
    * <code>repeated string service_ids = 2 [json_name = "serviceIds"];</code>
@@ -165,7 +161,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -175,7 +172,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
       getServiceSipsList();
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -184,7 +182,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
   int getServiceSipsCount();
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>
@@ -194,7 +193,8 @@ public interface LeaseCallbacksRequestOrBuilder extends
   java.lang.String getServiceSips(int index);
   /**
    * <pre>
-   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000.
+   * The services to serve, by SIP address, besides those in `service_ids`. At most 1000, each of at most 255
+   * characters. Empty: only those in `service_ids`, if there are any.
    * </pre>
    *
    * <code>repeated string service_sips = 7 [json_name = "serviceSips"];</code>

@@ -104,7 +104,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why, for the log. At most 512 characters.
+   * Why, for the log. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -125,7 +125,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why, for the log. At most 512 characters.
+   * Why, for the log. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -665,7 +665,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why, for the log. At most 512 characters.
+     * Why, for the log. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -685,7 +685,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for the log. At most 512 characters.
+     * Why, for the log. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -706,7 +706,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for the log. At most 512 characters.
+     * Why, for the log. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -723,7 +723,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for the log. At most 512 characters.
+     * Why, for the log. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -737,7 +737,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why, for the log. At most 512 characters.
+     * Why, for the log. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>

@@ -51,7 +51,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why, for the log. At most 512 characters.
+   * Why, for the log. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -60,7 +60,7 @@ public interface ReleaseLeasesRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why, for the log. At most 512 characters.
+   * Why, for the log. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>

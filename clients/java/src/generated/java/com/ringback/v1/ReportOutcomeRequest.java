@@ -53,7 +53,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object leaseToken_ = "";
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -74,7 +74,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -156,7 +156,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object detail_ = "";
   /**
    * <pre>
-   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
    * </pre>
    *
    * <code>string detail = 5 [json_name = "detail"];</code>
@@ -177,7 +177,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
    * </pre>
    *
    * <code>string detail = 5 [json_name = "detail"];</code>
@@ -767,7 +767,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object leaseToken_ = "";
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -787,7 +787,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -808,7 +808,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -825,7 +825,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -839,7 +839,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -1020,7 +1020,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object detail_ = "";
     /**
      * <pre>
-     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
      * </pre>
      *
      * <code>string detail = 5 [json_name = "detail"];</code>
@@ -1040,7 +1040,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
      * </pre>
      *
      * <code>string detail = 5 [json_name = "detail"];</code>
@@ -1061,7 +1061,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
      * </pre>
      *
      * <code>string detail = 5 [json_name = "detail"];</code>
@@ -1078,7 +1078,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
      * </pre>
      *
      * <code>string detail = 5 [json_name = "detail"];</code>
@@ -1092,7 +1092,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+     * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
      * </pre>
      *
      * <code>string detail = 5 [json_name = "detail"];</code>

@@ -10,7 +10,7 @@ public interface ReportOutcomeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -19,7 +19,7 @@ public interface ReportOutcomeRequestOrBuilder extends
   java.lang.String getLeaseToken();
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -69,7 +69,7 @@ public interface ReportOutcomeRequestOrBuilder extends
 
   /**
    * <pre>
-   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
    * </pre>
    *
    * <code>string detail = 5 [json_name = "detail"];</code>
@@ -78,7 +78,7 @@ public interface ReportOutcomeRequestOrBuilder extends
   java.lang.String getDetail();
   /**
    * <pre>
-   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters.
+   * Anything that helps to understand it. Kept as `Attempt.detail`. At most 512 characters. Empty: none.
    * </pre>
    *
    * <code>string detail = 5 [json_name = "detail"];</code>

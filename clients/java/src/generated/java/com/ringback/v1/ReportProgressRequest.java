@@ -50,7 +50,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object leaseToken_ = "";
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -71,7 +71,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -473,7 +473,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object leaseToken_ = "";
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -493,7 +493,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -514,7 +514,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -531,7 +531,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -545,7 +545,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which lease.
+     * Required. Which lease: `Lease.lease_token`.
      * </pre>
      *
      * <code>string lease_token = 1 [json_name = "leaseToken"];</code>

@@ -10,7 +10,7 @@ public interface ReportProgressRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>
@@ -19,7 +19,7 @@ public interface ReportProgressRequestOrBuilder extends
   java.lang.String getLeaseToken();
   /**
    * <pre>
-   * Required. Which lease.
+   * Required. Which lease: `Lease.lease_token`.
    * </pre>
    *
    * <code>string lease_token = 1 [json_name = "leaseToken"];</code>

@@ -101,7 +101,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object reason_ = "";
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -122,7 +122,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -148,7 +148,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-   * says `more`.
+   * says `more`. Default: false.
    * </pre>
    *
    * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
@@ -642,7 +642,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object reason_ = "";
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -662,7 +662,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -683,7 +683,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -700,7 +700,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -714,7 +714,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+     * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
      * </pre>
      *
      * <code>string reason = 2 [json_name = "reason"];</code>
@@ -735,7 +735,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-     * says `more`.
+     * says `more`. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
@@ -748,7 +748,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-     * says `more`.
+     * says `more`. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>
@@ -765,7 +765,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-     * says `more`.
+     * says `more`. Default: false.
      * </pre>
      *
      * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>

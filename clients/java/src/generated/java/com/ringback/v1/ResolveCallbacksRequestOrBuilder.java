@@ -34,7 +34,7 @@ public interface ResolveCallbacksRequestOrBuilder extends
 
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -43,7 +43,7 @@ public interface ResolveCallbacksRequestOrBuilder extends
   java.lang.String getReason();
   /**
    * <pre>
-   * Why. Kept as `Callback.cancel_reason`. At most 512 characters.
+   * Why. Kept as `Callback.cancel_reason`. At most 512 characters. Empty: not told.
    * </pre>
    *
    * <code>string reason = 2 [json_name = "reason"];</code>
@@ -55,7 +55,7 @@ public interface ResolveCallbacksRequestOrBuilder extends
   /**
    * <pre>
    * Return each callback whole, and not only its id and state. A response then has fewer results, and more often
-   * says `more`.
+   * says `more`. Default: false.
    * </pre>
    *
    * <code>bool include_callbacks = 3 [json_name = "includeCallbacks"];</code>

@@ -769,7 +769,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-   * changed meanwhile. Ignored by CreateService.
+   * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -791,7 +791,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-   * changed meanwhile. Ignored by CreateService.
+   * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4173,7 +4173,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-     * changed meanwhile. Ignored by CreateService.
+     * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4194,7 +4194,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-     * changed meanwhile. Ignored by CreateService.
+     * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4216,7 +4216,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-     * changed meanwhile. Ignored by CreateService.
+     * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4234,7 +4234,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-     * changed meanwhile. Ignored by CreateService.
+     * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>
@@ -4249,7 +4249,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-     * changed meanwhile. Ignored by CreateService.
+     * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
      * </pre>
      *
      * <code>string etag = 18 [json_name = "etag"];</code>

@@ -469,7 +469,7 @@ public interface ServiceOrBuilder extends
   /**
    * <pre>
    * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-   * changed meanwhile. Ignored by CreateService.
+   * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>
@@ -479,7 +479,7 @@ public interface ServiceOrBuilder extends
   /**
    * <pre>
    * Names this version of the service. Sent back in UpdateService, it makes sure that the service has not been
-   * changed meanwhile. Ignored by CreateService.
+   * changed meanwhile. Empty: the service is updated in any case. Ignored by CreateService.
    * </pre>
    *
    * <code>string etag = 18 [json_name = "etag"];</code>

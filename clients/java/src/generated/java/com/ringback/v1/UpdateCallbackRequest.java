@@ -87,7 +87,8 @@ private static final long serialVersionUID = 0L;
   private com.ringback.v1.CallbackRequest callbackRequest_;
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -99,7 +100,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -111,7 +113,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -125,8 +128,8 @@ private static final long serialVersionUID = 0L;
   private com.google.protobuf.FieldMask updateMask_;
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -138,8 +141,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -151,8 +154,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -822,7 +825,8 @@ private static final long serialVersionUID = 0L;
         com.ringback.v1.CallbackRequest, com.ringback.v1.CallbackRequest.Builder, com.ringback.v1.CallbackRequestOrBuilder> callbackRequestBuilder_;
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -833,7 +837,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -848,7 +853,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -868,7 +874,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -886,7 +893,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -911,7 +919,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -928,7 +937,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -940,7 +950,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -955,7 +966,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * The new values of the fields that `update_mask` names. Other fields are ignored.
+     * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+     * Unset: all that are named are unset.
      * </pre>
      *
      * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -979,8 +991,8 @@ private static final long serialVersionUID = 0L;
         com.google.protobuf.FieldMask, com.google.protobuf.FieldMask.Builder, com.google.protobuf.FieldMaskOrBuilder> updateMaskBuilder_;
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -991,8 +1003,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1007,8 +1019,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1028,8 +1040,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1047,8 +1059,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1073,8 +1085,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1091,8 +1103,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1104,8 +1116,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -1120,8 +1132,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-     * but unset gets what it would get on create. `labels` are replaced as a whole.
+     * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+     * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
      * </pre>
      *
      * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>

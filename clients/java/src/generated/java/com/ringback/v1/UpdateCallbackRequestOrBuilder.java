@@ -37,7 +37,8 @@ public interface UpdateCallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -46,7 +47,8 @@ public interface UpdateCallbackRequestOrBuilder extends
   boolean hasCallbackRequest();
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -55,7 +57,8 @@ public interface UpdateCallbackRequestOrBuilder extends
   com.ringback.v1.CallbackRequest getCallbackRequest();
   /**
    * <pre>
-   * The new values of the fields that `update_mask` names. Other fields are ignored.
+   * The new values of the fields that `update_mask` names. Other fields are ignored, also where they are malformed.
+   * Unset: all that are named are unset.
    * </pre>
    *
    * <code>.ringback.v1.CallbackRequest callback_request = 2 [json_name = "callbackRequest"];</code>
@@ -64,8 +67,8 @@ public interface UpdateCallbackRequestOrBuilder extends
 
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -74,8 +77,8 @@ public interface UpdateCallbackRequestOrBuilder extends
   boolean hasUpdateMask();
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>
@@ -84,8 +87,8 @@ public interface UpdateCallbackRequestOrBuilder extends
   com.google.protobuf.FieldMask getUpdateMask();
   /**
    * <pre>
-   * Required. Which fields to change: names of fields of CallbackRequest, such as "due_date". A field that is named
-   * but unset gets what it would get on create. `labels` are replaced as a whole.
+   * Required. Which fields to change: 1 to 100 paths, each the name of a field of CallbackRequest, such as "due_date".
+   * A field that is named but unset gets what it would get on create. `labels` are replaced as a whole.
    * </pre>
    *
    * <code>.google.protobuf.FieldMask update_mask = 3 [json_name = "updateMask"];</code>

@@ -93,7 +93,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
@@ -107,7 +107,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
@@ -121,7 +121,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
@@ -702,7 +702,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -715,7 +715,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -732,7 +732,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -754,7 +754,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -774,7 +774,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -801,7 +801,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -820,7 +820,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -834,7 +834,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *
@@ -851,7 +851,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-     * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+     * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
      * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
      * </pre>
      *

@@ -44,7 +44,7 @@ public interface UpdateServiceRequestOrBuilder extends
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
@@ -55,7 +55,7 @@ public interface UpdateServiceRequestOrBuilder extends
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
@@ -66,7 +66,7 @@ public interface UpdateServiceRequestOrBuilder extends
   /**
    * <pre>
    * Required. Which fields to change: names of fields of Service such as "paused", or "*" for all. A field
-   * that is named but unset gets what it would get on create; a list is replaced as a whole. `service_id`,
+   * that is named but unset gets what it would get on create; a list is replaced as a whole. At most 100. `service_id`,
    * `create_time`, `update_time` and `etag` can't be changed: INVALID_FIELD, but passed over with "*".
    * </pre>
    *
