@@ -66,6 +66,7 @@ class Assigner:
         self, store: Store, directory: Directory, clock: Clock, feed: EventFeed, presence: DialerPresence
     ) -> None:
         self._store = store
+        self._directory = directory
         self._clock = clock
         self._feed = feed
         self._presence = presence
@@ -240,6 +241,11 @@ class Assigner:
         if at is not None:
             delay_s = (at - self._clock.now()).total_seconds()
             self._timers[service_id] = asyncio.get_running_loop().call_later(delay_s, self._make_ready, service_id)
+
+    def look_at_all(self) -> None:
+        """Look again for which services there is something to grant: the clock has jumped, and timers are wrong now."""
+        for service in self._directory.all():
+            self._make_ready(service.service_id)
 
     def _make_ready(self, service_id: str) -> None:
         self._ready[service_id] = None
