@@ -56,19 +56,20 @@ class _Loop(Protocol):
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(self, settings: Settings, store: Store, clock: SystemClock | SharedClock) -> None:
+    def __init__(self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock) -> None:
         self._settings = settings
         self.store = store
+        self._wall_clock = wall_clock
+        self._clock = clock = ClockJumps(store, wall_clock)
         self.feed = EventFeed(store)
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
         store.listen(TransitionLog(self.directory.find).tell)
         self.scheduler = Scheduler(store, self.directory, settings.retention)
-        self.scheduler_loop = SchedulerLoop(
-            self.scheduler, ClockJumps(store, clock), self.leader_election, clock, self.directory, self.feed
-        )
+        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.presence = DialerPresence(store, clock)
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
+        clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed)
         self.callback_creation = CallbackCreation(store, self.directory, clock)
         self.callback_queries = CallbackQueries(store)
@@ -79,7 +80,6 @@ class App:
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
-        self._clock = clock
         self._dialer = _dialer(settings, self.assigner, self.leases)
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
@@ -109,9 +109,10 @@ class App:
             self.assigner,
             self.presence,
         ]
-        if isinstance(self._clock, SharedClock):
-            await self._clock.start()
-            loops.append(self._clock)
+        if isinstance(self._wall_clock, SharedClock):
+            await self._wall_clock.start()
+            loops.append(self._wall_clock)
+        await self._clock.start()
         await self.directory.start()
         await self.feed.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
@@ -119,7 +120,6 @@ class App:
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
             if orphans:
                 _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
-        await self.scheduler_loop.start()
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]

@@ -18,7 +18,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id
 from tests.world.dialer import CONNECTED, DIALING, PATIENCE_S, Dialer, let_pass, until_polling
-from tests.world.requests import cancel, from_now, ids, reschedule, update
+from tests.world.requests import cancel, from_now, ids, reschedule, update, update_service
 
 PHONE = "tel:+41785556677"
 SPELLINGS = (
@@ -28,6 +28,7 @@ SPELLINGS = (
     "sips:+41-78-555-66-77@other.example:5070;transport=tls",
 )
 LEASE_S = 30
+REQUEST_ID = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
 INTERRUPTED = cb.CALL_OUTCOME_INTERRUPTED
 
 
@@ -41,12 +42,16 @@ async def why_waiting(api: Api, callback: cb.Callback) -> tuple[str, str]:
 async def check_kept(api: Api, dialer: Dialer, waiting: cb.Callback) -> None:
     """Check that the callback, which nothing else keeps from it, is not leased, and that GetQueue says why."""
     assert await dialer.lease(10) == []
+    assert await kept_until(api, waiting) > datetime.now(UTC)
+
+
+async def kept_until(api: Api, waiting: cb.Callback) -> datetime:
+    """Return until when the phone of the callback is kept, as GetQueue says."""
     reason, explanation = await why_waiting(api, waiting)
     assert reason == "TARGET_IN_CALL"
     assert explanation.startswith("its target is kept until ")
     assert explanation.endswith(", because the dialer of a call to it was lost")
-    until = datetime.fromisoformat(explanation.removeprefix("its target is kept until ").partition(",")[0])
-    assert until > datetime.now(UTC)
+    return datetime.fromisoformat(explanation.removeprefix("its target is kept until ").partition(",")[0])
 
 
 async def call(api: Api, dialer: Dialer, target: str = PHONE, *, state: str = "DIALING", **fields: Any) -> Any:
@@ -224,6 +229,29 @@ async def test_the_phone_is_called_as_soon_as_the_ring_has_ended(api: Api, diale
     assert granted.callback.callback_id == waiting.callback_id
     begun = (await dialer.report(granted, DIALING)).callback.attempts[-1].start_time
     assert begun.ToDatetime() - ended.attempts[-1].end_time.ToDatetime() >= timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize("point", ["offered", "DIALING", "CONNECTED"])
+@pytest.mark.parametrize(("granted_s", "changed_s"), [(120, 1), (1, 120)], ids=["shorter", "longer"])
+async def test_a_ring_timeout_that_changes_after_the_lease(
+    app: App, api: Api, dialer: Dialer, point: str, granted_s: int, changed_s: int, loss: Loss
+) -> None:
+    """The dialer lets it ring for as long as its lease says, and may have looked at the service since."""
+    dialling = await api.add_service("sip:first@cc.example", ring_timeout=Duration(seconds=granted_s))
+    await api.create(PHONE, service_id=dialling, max_retries=0)
+    lease = await dialer.lease_one(lease_s=LEASE_S, request_id=REQUEST_ID)
+    before = {"offered": [], "DIALING": [DIALING], "CONNECTED": [DIALING, CONNECTED]}[point]
+    await dialer.report(lease, *before)
+    await update_service(api, dialling, ring_timeout=Duration(seconds=changed_s))
+    repeated = await dialer.lease_one(lease_s=LEASE_S, request_id=REQUEST_ID)
+    assert (lease.ring_timeout.seconds, repeated.ring_timeout.seconds) == (granted_s, granted_s)
+    await dialer.report(lease, *before or [DIALING])
+    waiting = await api.create(SPELLINGS[2])
+    lost_at = datetime.now(UTC)
+    await loss(app, dialer, lease)
+    assert await kept_until(api, waiting) >= lost_at + timedelta(seconds=119)
+    await check_kept(api, dialer, waiting)
 
 
 async def test_a_poll_of_a_later_server_gets_it_too(settings: Settings) -> None:

@@ -79,7 +79,7 @@ def test_the_end_of_a_lease_is_kept_apart() -> None:
 
 def test_what_is_on_disk_is_read_for_ever() -> None:
     """A change that fails here needs a migration."""
-    sample = connect(offer(new(target="tel:+41785556677", caller_id="crm", labels={"größe": "1"})))
+    sample = connect(offer(new(target="tel:+41785556677", caller_id="crm", labels={"größe": "1"}), ring_timeout=None))
     text = """{
         "callback_id": "callback-1",
         "service_id": "00000000-0000-4000-8000-000000000001",

@@ -70,6 +70,7 @@ def offer(
     request_id: str = "",
     at: datetime = NOW,
     duration: timedelta = LEASE,
+    ring_timeout: timedelta | None = SERVICE.ring_timeout,
 ) -> Callback:
     number = callback.fencing_token + 1
     lease = Lease(
@@ -79,6 +80,7 @@ def offer(
         fencing_token=number,
         duration=duration,
         expire_time=at + duration,
+        ring_timeout=ring_timeout,
     )
     return after(callback, Leased(at=at, lease=lease))
 

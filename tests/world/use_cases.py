@@ -61,20 +61,19 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
 
     def __post_init__(self) -> None:
+        self.clock_jumps = clock = ClockJumps(self.store, self.clock)
         self.feed = EventFeed(self.store)
-        self.directory = Directory(self.store, self.clock)
-        self.leader_election = LeaderElection(self.store, self.clock)
+        self.directory = Directory(self.store, clock)
+        self.leader_election = LeaderElection(self.store, clock)
         self.scheduler = Scheduler(self.store, self.directory, Retention())
-        self.clock_jumps = ClockJumps(self.store, self.clock)
-        self.scheduler_loop = SchedulerLoop(
-            self.scheduler, self.clock_jumps, self.leader_election, self.clock, self.directory, self.feed
-        )
-        self.presence = DialerPresence(self.store, self.clock)
-        self.assigner = Assigner(self.store, self.directory, self.clock, self.feed, self.presence)
-        self.leases = Leases(self.store, self.directory, self.clock, self.feed)
-        self.callback_creation = CallbackCreation(self.store, self.directory, self.clock)
+        self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
+        self.presence = DialerPresence(self.store, clock)
+        self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence)
+        clock.listen(self.assigner.look_at_all)
+        self.leases = Leases(self.store, self.directory, clock, self.feed)
+        self.callback_creation = CallbackCreation(self.store, self.directory, clock)
         self.callback_queries = CallbackQueries(self.store)
-        self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, self.clock)
+        self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, clock)
 
     async def service(self, **settings: Any) -> Service:
         now = self.clock.now()

@@ -66,6 +66,8 @@ class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     # How long the lease lasts from a sign of life on.
     duration: timedelta
     expire_time: datetime
+    # How long its dialer lets the phone ring: the service's when it was granted. Version 0.1 did not keep it.
+    ring_timeout: timedelta | None = None
 
 
 class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

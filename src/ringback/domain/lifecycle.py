@@ -75,7 +75,13 @@ def _phone_kept_until(callback: Callback, event: Event) -> datetime | None:
         is_lost = event.outcome is Outcome.INTERRUPTED
     else:
         return None
-    return event.at + event.service.ring_timeout if is_lost else None
+    if not is_lost:
+        return None
+    ring_timeout = event.service.ring_timeout
+    if callback.lease is not None and callback.lease.ring_timeout is not None:
+        # Whichever is longer: the setting may have changed since the dialer got it.
+        ring_timeout = max(ring_timeout, callback.lease.ring_timeout)
+    return event.at + ring_timeout
 
 
 def versions(callback: Callback, events: Iterable[Event]) -> Sequence[Callback]:

@@ -214,7 +214,8 @@ class Coordination(Protocol):
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
         """Move the end of every lease, because the clock jumped; return how many. Not logged.
 
-        The ends of kept phones move with them.
+        The ends of kept phones move with them. What is submitted before this call is written before it, and moved,
+        too; what is submitted after it is written after it.
 
         `jumps` is how many jumps the caller knows of. Return None, and move nothing, when there were more: another
         server has seen this jump, too, and was first.

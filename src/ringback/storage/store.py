@@ -173,7 +173,7 @@ class SqlStore(Generic[C, Op]):
         return int(jumps)
 
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
-        moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps))
+        moved: int | None = await self._write(self._operations.shift_leases, Shift(by, jumps), apart=True)
         return moved
 
     # --- Services and the event log ----------------------------------------------------------------------------
@@ -195,9 +195,9 @@ class SqlStore(Generic[C, Op]):
 
     # --- For the adapters --------------------------------------------------------------------------------------
 
-    async def _write(self, operation: Op, request: object, *, rows: int = 1) -> Any:
+    async def _write(self, operation: Op, request: object, *, rows: int = 1, apart: bool = False) -> Any:
         """Return the result of an operation. Raise its refusal of the request, or `StorageUnavailable`."""
-        return await self._writer.submit(operation, request, rows)
+        return await self._writer.submit(operation, request, rows, apart=apart)
 
     async def _seek(self, statement: str, *values: object) -> Rows:
         return await self._read(self._seekers, statement, *values)

@@ -30,11 +30,15 @@ CROWD_SPACING_S: Final = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Submission(Generic[Op]):
-    """A request, and the operation that writes it; `rows` is about how many it touches."""
+    """A request, and the operation that writes it; `rows` is about how many it touches.
+
+    One that is `apart` has a transaction of its own: after all that was submitted before it, and before all others.
+    """
 
     operation: Op
     request: object
     rows: int
+    apart: bool
     result: asyncio.Future[object]
 
 
@@ -69,7 +73,7 @@ class Writer(Generic[Op]):
         """Return whether the last attempt to write succeeded, and there can be another one."""
         return self._succeeded and not self._task.done()
 
-    async def submit(self, operation: Op, request: object, rows: int) -> object:
+    async def submit(self, operation: Op, request: object, rows: int, *, apart: bool = False) -> object:
         """Write the request, and return its result when it is durable.
 
         Raise the operation's refusal, or `StorageUnavailable`. Cancelling the caller does not stop the write.
@@ -77,7 +81,7 @@ class Writer(Generic[Op]):
         if self._closing or self._task.done():
             raise StorageUnavailable("the database is closed")
         result: asyncio.Future[object] = self._loop.create_future()
-        self._waiting.append(Submission(operation, request, rows, result))
+        self._waiting.append(Submission(operation, request, rows, apart, result))
         self._work.set()
         return await result
 
@@ -118,6 +122,8 @@ class Writer(Generic[Op]):
     def _take_batch(self) -> None:
         rows = 0
         while self._waiting and rows < ENOUGH_ROWS:
+            if self._writing and (self._waiting[0].apart or self._writing[0].apart):
+                return
             submission = self._waiting.popleft()
             self._writing.append(submission)
             rows += submission.rows

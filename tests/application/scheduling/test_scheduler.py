@@ -189,6 +189,7 @@ async def test_openings_in_the_nights_when_clocks_change(
     world: World, zone: str, night: date, opening: datetime
 ) -> None:
     world.clock.wall = datetime(night.year, night.month, night.day, tzinfo=UTC) - timedelta(hours=8)
+    await world.clock_jumps.start()
     hours = OpeningHours(zone, (OpeningPeriod(night.isoweekday(), 2 * 60, 4 * 60),))
     callback = await world.create(await world.service(opening_hours=hours))
     assert (callback.state, callback.next_attempt_time) == (State.SCHEDULED, opening)
@@ -230,6 +231,7 @@ async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: Wo
     assert leased.lease is not None
     await world.leases.dialing(leased.lease.token)
     world.clock.jump(-timedelta(hours=1))
+    await world.clock_jumps.follow()
     ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
     [attempt] = ended.attempts
     assert attempt.end_time is not None

@@ -66,6 +66,7 @@ class Assigner:
         self, store: Store, directory: Directory, clock: Clock, feed: EventFeed, presence: DialerPresence
     ) -> None:
         self._store = store
+        self._directory = directory
         self._clock = clock
         self._feed = feed
         self._presence = presence
@@ -216,7 +217,7 @@ class Assigner:
             drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 return ()
-            changes = [Change(c, _lease_to(c, request, now), settings=queue.service) for c in drawn]
+            changes = [Change(c, _lease_to(c, request, queue.service, now), settings=queue.service) for c in drawn]
             try:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
             except PhoneInUse as taken:
@@ -240,6 +241,11 @@ class Assigner:
         if at is not None:
             delay_s = (at - self._clock.now()).total_seconds()
             self._timers[service_id] = asyncio.get_running_loop().call_later(delay_s, self._make_ready, service_id)
+
+    def look_at_all(self) -> None:
+        """Look again for which services there is something to grant: the clock has jumped, and timers are wrong now."""
+        for service in self._directory.all():
+            self._make_ready(service.service_id)
 
     def _make_ready(self, service_id: str) -> None:
         self._ready[service_id] = None
@@ -278,7 +284,7 @@ def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
         raise RequestIdReused("", [name for name, differs in differing.items() if differs])
 
 
-def _lease_to(callback: Callback, request: LeaseRequest, now: datetime) -> Callback:
+def _lease_to(callback: Callback, request: LeaseRequest, service: Service, now: datetime) -> Callback:
     fencing_token = callback.fencing_token + 1
     lease = Lease(
         token=LeaseToken.new(callback.callback_id, fencing_token).text,
@@ -287,5 +293,6 @@ def _lease_to(callback: Callback, request: LeaseRequest, now: datetime) -> Callb
         fencing_token=fencing_token,
         duration=request.duration,
         expire_time=now + request.duration,
+        ring_timeout=service.ring_timeout,
     )
     return after(callback, Leased(at=now, lease=lease))

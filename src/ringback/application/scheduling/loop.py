@@ -16,7 +16,6 @@ from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
-from ringback.ports.clock import Clock
 from ringback.ports.values import LoggedEvent
 
 _log = logging.getLogger(__name__)
@@ -34,14 +33,12 @@ class SchedulerLoop:
     def __init__(
         self,
         scheduler: Scheduler,
-        jumps: ClockJumps,
+        clock: ClockJumps,
         election: LeaderElection,
-        clock: Clock,
         directory: Directory,
         feed: EventFeed,
     ) -> None:
         self._scheduler = scheduler
-        self._jumps = jumps
         self._election = election
         self._clock = clock
         # When the next pass begins, as far as is known.
@@ -53,17 +50,13 @@ class SchedulerLoop:
         directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
 
-    async def start(self) -> None:
-        """Read how many clock jumps there have been before. Raise `StorageUnavailable`."""
-        await self._jumps.start()
-
     async def run(self) -> None:
         """Make passes until cancelled. Storage faults are waited out."""
         while True:
             self._wake_time = _FAR  # what is committed during the pass may lower it
             this_pass, self._next_pass = self._next_pass, asyncio.Event()
             try:
-                await self._jumps.follow()
+                await self._clock.follow()
                 if self._election.leads:
                     self._wake_at(await self._scheduler.run_once(self._clock.now()))
             except StorageUnavailable as fault:
@@ -85,7 +78,7 @@ class SchedulerLoop:
 
     async def _sleep(self) -> None:
         """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
-        while not self._jumps.jump_s():
+        while not self._clock.jump_s():
             self._woken.clear()
             remaining_s = (self._wake_time - self._clock.now()).total_seconds()
             if remaining_s <= 0:

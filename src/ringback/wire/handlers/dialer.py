@@ -147,7 +147,7 @@ class DialerHandlers:
         message.fencing_token = lease.fencing_token
         message.service_sip_address = service.sip_address
         message.first_leg = FIRST_LEGS.number(service.first_leg)
-        message.ring_timeout.FromTimedelta(service.ring_timeout)
+        message.ring_timeout.FromTimedelta(lease.ring_timeout or service.ring_timeout)
         message.caller_line_identity = service.caller_line_identity
 
     def _write_extended(self, extended: Extended, room: Room, message: pb.ExtendLeaseResult) -> None:
