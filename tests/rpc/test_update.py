@@ -91,7 +91,7 @@ async def test_all_fields_at_once_and_what_is_not_named_is_ignored(api: Api) -> 
         {"target": "fax:1", "alternative_target": "x", "max_retries": -1, "seconds_between_retries": -1},
         {"service_id": "x", "priority": 99, "context_url": "x", "labels": {"": ""}},
     ],
-    ids=str,
+    ids=["no time", "negative nanoseconds", "due after the expiry", "numbers and targets", "texts"],
 )
 @pytest.mark.parametrize("name", ["description", "expire_time"])
 async def test_what_is_not_named_may_have_any_value(api: Api, name: str, unnamed: dict[str, Any]) -> None:
