@@ -36,8 +36,7 @@ async def test_watch_tells_how_many_rows_are_hidden_and_ctrl_c_ends_it(server: s
         await api.create(due_date=from_now(hours=1), external_task_id=str(number), caller_id="crm")
     async with on_terminal("watch", lines=12, RINGBACK_SERVER=server) as terminal:
         text = await terminal.until(lambda text: "20 callbacks, 20 open; 12 hidden" in text)
-        terminal.type(CTRL_C)
-        assert await terminal.process.wait() == 0
+        assert await terminal.end(CTRL_C) == 0
         assert "Traceback" not in terminal.text
         assert "Aborted" not in terminal.text
     last = text.rpartition("last attempt")[2]
@@ -48,8 +47,7 @@ async def test_ctrl_c_before_all_have_ended_is_no_success(server: str, api: Api)
     await api.create(due_date=from_now(hours=1))
     async with on_terminal("watch", "--until-ended", RINGBACK_SERVER=server) as terminal:
         await terminal.until(lambda text: "1 open" in text)
-        terminal.type(CTRL_C)
-        assert await terminal.process.wait() == 130
+        assert await terminal.end(CTRL_C) == 130
         assert "Aborted" not in terminal.text
 
 
@@ -79,6 +77,5 @@ async def test_delete_asks_first(server: str, api: Api, typed: bytes, code: int)
     await api.add_service("sip:sales@cc.example", display_name="Sales")
     async with on_terminal("services", "delete", "sip:sales@cc.example", RINGBACK_SERVER=server) as terminal:
         await terminal.until(lambda text: "Delete the service sip:sales@cc.example (Sales)? [y/N]" in text)
-        terminal.type(typed)
-        assert await terminal.process.wait() == code
+        assert await terminal.end(typed) == code
         assert "Traceback" not in terminal.text

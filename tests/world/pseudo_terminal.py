@@ -16,6 +16,7 @@ from tests.world.command_line import environment
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # Longer than anything takes, on a busy machine too.
 _PATIENCE_S = 60.0
+_AGAIN_S = 2.0
 
 
 class Terminal:
@@ -56,6 +57,21 @@ class Terminal:
 
     def type(self, keys: bytes) -> None:
         os.write(self._keyboard, keys)
+
+    async def end(self, keys: bytes) -> int:
+        """Type these keys until the command has ended, again if it takes long, and return its exit code.
+
+        A signal that comes just before the command waits for its keyboard is noticed with the next key.
+        """
+        async with asyncio.timeout(_PATIENCE_S):
+            while self.process.returncode is None:
+                with suppress(OSError):  # it has closed the terminal, and is about to end
+                    self.type(keys)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_AGAIN_S):
+                        await self.process.wait()
+        assert self.process.returncode is not None
+        return self.process.returncode
 
 
 @asynccontextmanager
