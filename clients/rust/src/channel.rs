@@ -23,6 +23,8 @@ use crate::backoff::Backoff;
 const TIMEOUT_HEADER: &str = "grpc-timeout";
 const TRIES: u32 = 5;
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
+// A CANCELLED that arrives is of the server or of a proxy: a caller cancels by dropping the call, and reads no status.
+const REPEATED: [Code; 2] = [Code::Unavailable, Code::Cancelled];
 
 /// How long a call may take, with all its tries. `None` for streams, which are left as they are: a watch must be resumed
 /// with its last token, which only [`watch`](crate::watch) knows.
@@ -37,8 +39,8 @@ fn timeout_of(path: &str) -> Option<Duration> {
 /// A connection to Ringback, for any of the generated clients. Cheap to clone; clones share the connection.
 ///
 /// Unary calls have a deadline of 10 s (`LeaseCallbacks`: 75 s) unless the request sets a shorter one, and are tried
-/// up to five times while the server is UNAVAILABLE. A retry repeats what may have been done already: give every
-/// create an `external_task_id` or a `request_id`, and repeating it is harmless.
+/// up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what may have been
+/// done already: give every create an `external_task_id` or a `request_id`, and repeating it is harmless.
 #[derive(Clone, Debug)]
 pub struct Channel {
     inner: transport::Channel,
@@ -98,7 +100,7 @@ async fn repeat(channel: transport::Channel, request: Request<Body>) -> Result<R
         let request = Request::from_parts(head.clone(), Body::new(Full::new(body.clone())));
         let answer = call_once(channel.clone(), request).await;
         tries += 1;
-        if tries == TRIES || !is_unavailable(&answer) {
+        if tries == TRIES || !may_be_repeated(&answer) {
             return answer.map(|response| response.map(Body::new));
         }
         sleep(backoff.delay()).await;
@@ -117,10 +119,10 @@ async fn send(mut channel: transport::Channel, request: Request<Body>) -> Result
     channel.call(request).await.map_err(|error| no_answer(&error))
 }
 
-fn is_unavailable(answer: &Result<Response<Collected<Bytes>>, Status>) -> bool {
+fn may_be_repeated(answer: &Result<Response<Collected<Bytes>>, Status>) -> bool {
     let Ok(response) = answer else { return true };
     // A status that comes without a message is in the headers.
-    Status::from_header_map(response.headers()).is_some_and(|it| it.code() == Code::Unavailable)
+    Status::from_header_map(response.headers()).is_some_and(|it| REPEATED.contains(&it.code()))
 }
 
 /// The connection failed before a status came. tonic has several codes for that; to a caller it is all the same.
@@ -160,7 +162,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Duration, LONGEST_DELAY, TRIES, timeout_of};
+    use super::{Duration, LONGEST_DELAY, REPEATED, TRIES, timeout_of};
     use crate::backoff::FIRST_DELAY;
 
     fn seconds(duration: Duration) -> Value {
@@ -176,7 +178,7 @@ mod tests {
             "initialBackoff": seconds(FIRST_DELAY),
             "maxBackoff": seconds(LONGEST_DELAY),
             "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            "retryableStatusCodes": REPEATED.map(|code| format!("{code:?}").to_uppercase()),
         });
         for entry in config["methodConfig"].as_array().unwrap() {
             for name in entry["name"].as_array().unwrap() {

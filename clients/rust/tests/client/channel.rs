@@ -13,9 +13,10 @@ use tonic::{Code, Request, Status};
 use crate::fake::{Create, Fake};
 
 #[tokio::test]
-async fn repeats_while_the_server_is_unavailable() {
-    let unavailable = || Create::Fails(Status::unavailable("gone"));
-    let server = Fake::created([unavailable(), unavailable(), Create::Succeeds]);
+async fn repeats_what_ends_unavailable_or_cancelled_by_the_other_side() {
+    let unavailable = Create::Fails(Status::unavailable("gone"));
+    let cancelled = Create::Fails(Status::cancelled("by a proxy"));
+    let server = Fake::created([unavailable, cancelled, Create::Succeeds]);
 
     let response = server.client().await.create_callback(CreateCallbackRequest::default()).await.unwrap();
 
