@@ -1,12 +1,12 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.directory import Directory
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, weight
 from ringback.domain.errors import (
     CallbackAlreadyExists,
     InvalidRequest,
@@ -27,6 +27,8 @@ from ringback.ports.errors import UnknownService
 from ringback.ports.store import Store
 
 MAX_BATCH = 1000
+# What one transaction takes of a batch: one of a thousand requests of usual length is not divided.
+_PORTION_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,15 @@ class CallbackCreation:
     async def _store_planned(
         self, batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
     ) -> dict[int, Created | RingbackError]:
+        """Store them in portions: a transaction with a thousand of the longest requests would take seconds."""
+        results: dict[int, Created | RingbackError] = {}
+        for portion in _portions(planned):
+            results |= await self._store_portion(batch, portion, now)
+        return results
+
+    async def _store_portion(
+        self, batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
+    ) -> dict[int, Created | RingbackError]:
         results: dict[int, Created | RingbackError] = {}
         left = dict(planned)
         while left:
@@ -226,6 +237,19 @@ class CallbackCreation:
         if earlier is None and command.request_id:
             earlier = await self._store.get_by_request_id(command.request_id.lower())
         return earlier
+
+
+def _portions(planned: Mapping[int, Callback]) -> Iterator[Mapping[int, Callback]]:
+    portion: dict[int, Callback] = {}
+    room = _PORTION_BYTES
+    for index, callback in planned.items():
+        size = weight(callback)
+        if size > room:
+            yield portion
+            portion, room = {}, _PORTION_BYTES
+        portion[index] = callback
+        room -= size
+    yield portion
 
 
 def _same_identity(command: CreateCommand, earlier: Callback) -> bool:
