@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
-from ringback.cli.board import Board, arranged, show_live
+from ringback.cli.board import Board, arranged, fitting, show_live
 from ringback.cli.outage import Outage
 from ringback.cli.session import Session
+from ringback.cli.tables import least_width
 from ringback.cli.times import Times
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -149,3 +151,32 @@ async def test_on_a_terminal(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "crm/42" in last
     assert "\x1b[32mcompleted" in last
     assert "0 open" in last
+
+
+CELLS = st.lists(st.text("aü你…", max_size=40), max_size=3)
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(("changed", "key", "state", "target", "next"), CELLS)),
+    st.integers(1, 200),
+)
+def test_columns_fit_or_are_left_out(cells: dict[str, list[str]], width: int) -> None:
+    cells |= {"last attempt": [], "priority": []}
+    headings = fitting(cells, width)
+    assert "key" in headings
+    for heading in set(headings) - {"key"}:
+        others = sum(least_width(each, max(map(cell_len, cells[each]), default=0)) + 2 for each in headings)
+        assert others - 2 <= width, heading
+
+
+@pytest.mark.parametrize("width", [24, 40, 60, 80, 100, 200])
+def test_callbacks_without_an_external_id_can_be_told_apart(width: int) -> None:
+    """Ids begin with the time, so that the beginnings of those of one minute are the same."""
+    ids = [f"01a227ac-c4ca-71d2-a833-0000000000{number:02}" for number in range(10)]
+    board = Board()
+    board.update(pb.WatchCallbacksResponse(events=[event(SNAPSHOT, callback_id, QUEUED) for callback_id in ids]))
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(board.view(rows=10, width=width, times=Times()))
+    keys = [next(word for word in row.split() if "0000" in word) for row in console.export_text().splitlines()[1:11]]
+    assert len(set(keys)) == 10
+    assert (keys == ids) == (width == 200)

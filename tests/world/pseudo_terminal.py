@@ -55,6 +55,9 @@ class Terminal:
         assert shown(self.text), self.text
         return self.text
 
+    def resize(self, *, lines: int, columns: int) -> None:
+        fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
     def type(self, keys: bytes) -> None:
         os.write(self._keyboard, keys)
 

@@ -1,13 +1,16 @@
 """A table of callbacks that follows a watch: rows keep their place."""
 
+import asyncio
 import heapq
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
+import signal
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -15,7 +18,7 @@ from rich.text import Text
 from ringback import client
 from ringback.cli.outage import Outage
 from ringback.cli.session import Session
-from ringback.cli.tables import last_attempt, plain_table, state_text
+from ringback.cli.tables import last_attempt, least_width, plain_table, state_text
 from ringback.cli.times import Times
 from ringback.cli.values import ENDED, PRIORITIES, format_key
 from ringback.v1 import callback_pb2 as cb
@@ -32,8 +35,12 @@ _COLUMNS: Mapping[str, Callable[[cb.Callback, Times], str | Text]] = MappingProx
         "next": lambda callback, times: times.write(callback.next_attempt_time),
     }
 )
-_NARROW_COLUMNS = ("key", "state", "last attempt", "target", "next")
-_WIDE = 110
+# Which columns a screen has where there is no room for all.
+_IMPORTANCE: Final = ("key", "state", "target", "next", "last attempt", "changed", "priority")
+_GAP: Final = 2
+# An id begins with the time: those of one minute would look alike if that were all that is shown of them.
+_ID_LENGTH: Final = 36
+_TAIL: Final = 11
 
 # What is kept for the highest terminal. Of all others only the ids of those that are open.
 _MAX_ROWS: Final = 100
@@ -91,20 +98,43 @@ class Board:
         """Return the callbacks that changed last, how many more there are, and whether the watch is connected."""
         latest = heapq.nlargest(min(rows, _MAX_ROWS), self._recent.values(), key=_changed)
         self._places = arranged(self._places, {callback.callback_id for callback in latest}, rows)
-        columns = _COLUMNS if width >= _WIDE else {heading: _COLUMNS[heading] for heading in _NARROW_COLUMNS}
-        table = plain_table(*columns)
-        for callback_id in self._places:
-            callback = self._recent[callback_id] if callback_id else None
-            table.add_row(*(cell(callback, times) if callback else "" for cell in columns.values()))
+        callbacks = [self._recent[callback_id] if callback_id else None for callback_id in self._places]
+        cells = {
+            heading: [cell(callback, times) if callback else "" for callback in callbacks]
+            for heading, cell in _COLUMNS.items()
+        }
+        headings = fitting(cells, width)
+        if width - sum(_least(heading, cells[heading]) + _GAP for heading in headings if heading != "key") < _ID_LENGTH:
+            cells["key"] = [f"…{key[-_TAIL:]}" if key in self._recent else key for key in map(str, cells["key"])]
+        table = plain_table(*headings)
+        for row in zip(*(cells[heading] for heading in headings), strict=True):
+            table.add_row(*row)
         return Group(table, self._counts(len(latest)), _connection(outage, times))
 
     def _counts(self, shown: int) -> Text:
         ended = self._ended_before + sum(callback.state in ENDED for callback in self._recent.values())
         count = len(self._open) + ended
-        counts = Text(f"{count} callbacks, {len(self._open)} open", style="bright_black")
+        counts = Text(
+            f"{count} callbacks, {len(self._open)} open", style="bright_black", no_wrap=True, overflow="ellipsis"
+        )
         if count > shown:
             counts.append(f"; {count - shown} hidden, which changed longer ago than these {shown}", style="yellow")
         return counts
+
+
+def fitting(cells: Mapping[str, Sequence[str | Text]], width: int) -> list[str]:
+    """Return the headings of the columns that fit side by side, none of them cut to where it says nothing."""
+    left, chosen = width + _GAP, set[str]()
+    for heading in _IMPORTANCE:
+        left -= _least(heading, cells[heading]) + _GAP
+        if left < 0 and chosen:
+            break
+        chosen.add(heading)
+    return [heading for heading in cells if heading in chosen]
+
+
+def _least(heading: str, cells: Sequence[str | Text]) -> int:
+    return least_width(heading, max((cell_len(str(cell)) for cell in cells), default=0))
 
 
 def arranged(places: Sequence[str | None], wanted: Collection[str], rows: int) -> list[str | None]:
@@ -171,9 +201,24 @@ async def show_live(session: Session, request: pb.WatchCallbacksRequest, *, unti
     board = Board()
     with Live(console=session.console) as live:
         screen = _Screen(board, live, session.console)
-        async with aclosing(follow(session, request, board, until=until, tell=screen.tell)) as responses:
-            async for _ in responses:
-                screen.draw()
+        with _on_resize(screen.draw):
+            async with aclosing(follow(session, request, board, until=until, tell=screen.tell)) as responses:
+                async for _ in responses:
+                    screen.draw()
+
+
+@contextmanager
+def _on_resize(draw: Callable[[], None]) -> Iterator[None]:
+    """Draw when the terminal has another size: the next response may be 15 s away."""
+    if not hasattr(signal, "SIGWINCH"):  # Windows has no such signal
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGWINCH, draw)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGWINCH)
 
 
 class _Screen:

@@ -46,6 +46,12 @@ def plain_table(*headings: str) -> Table:
     return table
 
 
+def least_width(heading: str, needed: int) -> int:
+    """Return how narrow a column of `plain_table` may become, if its longest cell needs so many characters."""
+    whole = max(len(heading), needed)
+    return min(whole, _MIN_WIDTH) if heading in _SHRINKING else whole
+
+
 def callbacks_table(callbacks: Iterable[cb.Callback], times: Times, *, width: int) -> Table:
     """Return a line for each callback; where that does not fit, fewer columns, whose texts go on in the next line."""
     if width < _WIDE:
