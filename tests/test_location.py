@@ -50,3 +50,31 @@ def test_neither_a_refusal_nor_a_traceback_shows_the_password() -> None:
         parse_database(f"postgressql://u:{MARK}@h/db")
     assert MARK not in str(caught.value)
     assert MARK not in repr(PostgresUrl(f"postgresql://u:{MARK}@h/db"))
+
+
+@pytest.mark.parametrize("special", "@/?#")
+@pytest.mark.parametrize(
+    "form", ["postgresql://u:a{}{}@h:1/db", "postgres://{}{}@h/db?sslmode=require", "postgresql://u:{}{}@h"]
+)
+def test_a_password_that_is_not_escaped_is_refused_and_not_shown(form: str, special: str) -> None:
+    """Otherwise its end is taken for the host or the database, which logs and errors show."""
+    with pytest.raises(SettingError, match="has to be escaped") as caught:
+        parse_database(form.format(f"x{special}", MARK))
+    assert MARK not in str(caught.value)
+
+
+@given(ANY)
+def test_an_escaped_password_is_taken_and_not_shown(password: str) -> None:
+    url = f"postgresql://u:{quote(password, safe='')}{MARK}@h/db?application_name=a@b"
+    location = parse_database(url)
+    assert location == PostgresUrl(url)
+    assert str(location) == "postgresql://h/db"
+
+
+@pytest.mark.parametrize(
+    "text", [f"host=h password={MARK}", f"postgres:/u:{MARK}@h/db", f"u:{MARK}@h/db", f"postgresql:u:{MARK}@h"]
+)
+def test_what_is_no_url_is_not_repeated_where_it_may_have_a_password(text: str) -> None:
+    with pytest.raises(SettingError, match="is neither sqlite") as caught:
+        parse_database(text)
+    assert MARK not in str(caught.value)

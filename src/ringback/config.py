@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from ringback.ports.location import PostgresUrl, without_secrets
+from ringback.ports.location import PostgresUrl, password_may_show, without_secrets
 from ringback.ports.values import Retention
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
@@ -17,6 +17,8 @@ DIALERS = ("simulated", "none")
 MIN_RETENTION = timedelta(hours=1)
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT = 65535
+# Whether there is such a host, the system says.
+_HOST = re.compile(r"[^\s:\[\]]+")
 _UNIX = "unix:"
 # What the kernel takes, less what the server appends while it binds.
 _MAX_PATH_BYTES = (107 if sys.platform == "linux" else 103) - 5
@@ -46,7 +48,7 @@ class Listen:
     def parse(cls, text: str) -> "Listen":
         """Parse HOST:PORT; an IPv6 host stands in brackets. Raise `SettingError`."""
         host, colon, port = text.rpartition(":")
-        if not colon or not host or not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
+        if not colon or not _is_host(host) or not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
             raise SettingError(f"{text!r} is neither HOST:PORT, such as {DEFAULT_LISTEN} or [::1]:50051, nor unix:PATH")
         return cls(host, int(port))
 
@@ -61,6 +63,16 @@ class Listen:
             return ipaddress.ip_address(self.host.strip("[]")).is_loopback
         except ValueError:
             return False
+
+
+def _is_host(text: str) -> bool:
+    """Return whether it may be a host: a name, an IPv4 address, or an IPv6 address in brackets."""
+    if not text.startswith("["):
+        return _HOST.fullmatch(text) is not None
+    try:
+        return text.endswith("]") and bool(ipaddress.IPv6Address(text[1:-1]))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,8 @@ def parse_database(url: str) -> Path | PostgresUrl:
     Raise `SettingError`.
     """
     if url.startswith(_POSTGRES):
+        if password_may_show(url):
+            raise SettingError("a user or a password with @, /, ? or # has to be escaped: %40, %2F, %3F or %23")
         return PostgresUrl(url)
     if not url.startswith(_SQLITE) or not url.removeprefix(_SQLITE):
         raise SettingError(

@@ -178,6 +178,13 @@ async def test_a_folder_that_is_not_there(tmp_path: Path, refusal: Refuse) -> No
     assert await refusal(f"unix:{tmp_path}/gone/ringback.sock") == "no such file or directory"
 
 
+async def test_a_socket_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    """In a folder in which nobody can make one, also not root."""
+    ran = await run("serve", "--listen", "unix:/proc/s", "--database", f"sqlite:///{tmp_path}/ringback.db")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "Error: cannot listen on unix:/proc/s: no such file or directory\n"
+
+
 async def test_a_server_that_stops_leaves_the_socket_of_the_next_one(settings: Settings, path: Path) -> None:
     first = await App.start(replace(settings, listen=UnixSocket(path)))
     remove(path)
@@ -252,6 +259,16 @@ async def test_the_longest_path_works(settings: Settings, tmp_path: Path) -> Non
     listen = parse_listen(f"unix:{here}/{'x' * (101 - len(here))}")
     async with await App.start(replace(settings, listen=listen)) as app, insecure_channel(app.address) as channel:
         assert await is_serving(channel)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["::1:50051", "[::1:50051", "[::1]x:50051", "[127.0.0.1]:50051", "[]:50051", "a b:50051", "http://127.0.0.1:50051"],
+)
+def test_what_is_no_host(text: str) -> None:
+    """gRPC would say so on stderr, in its own words, once the database is open."""
+    with pytest.raises(SettingError, match="is neither HOST:PORT"):
+        parse_listen(text)
 
 
 def test_an_address_is_still_host_and_port() -> None:

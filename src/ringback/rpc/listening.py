@@ -102,6 +102,7 @@ class BoundSocket:
             with _alone_in(path.parent):
                 _make_room(listen)
                 with _owner_only():
+                    _try_socket(bound)
                     bind("unix:" + quote(str(bound)))
                 status = bound.lstat()
                 bound.rename(path)
@@ -138,6 +139,13 @@ def _owner_only() -> Iterator[None]:
         yield
     finally:
         os.umask(mask)
+
+
+def _try_socket(path: Path) -> None:
+    """Raise the `OSError` that gRPC would meet, of which it tells in its own words and on stderr."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:
+        tried.bind(os.fspath(path))
+    path.unlink()
 
 
 def _make_room(listen: UnixSocket) -> None:
