@@ -144,6 +144,13 @@ async def test_show_says_where_each_value_comes_from(file: Path) -> None:
     assert rows["insecure"] == ["no", "default"]
 
 
+async def test_show_as_json_loses_nothing_where_stdout_is_not_unicode(tmp_path: Path) -> None:
+    file = tmp_path / "ü.yaml"
+    file.write_text("database: sqlite:///→.db")
+    ran = await run("config", "show", "--json", "--config", str(file), PYTHONIOENCODING="ascii")
+    assert json.loads(ran.out)["database"]["value"] == f"sqlite:///{tmp_path}/→.db"
+
+
 async def test_show_as_json_hides_what_is_secret(tmp_path: Path) -> None:
     url = "postgresql://ringback:S3CR3T@db.example/ringback?sslpassword=S3CR3T&sslmode=require"
     file = tmp_path / "secret.yaml"

@@ -31,6 +31,24 @@ async def test_times_have_a_zone_and_a_date_unless_it_is_today(server: str, api:
     assert facts["due"].endswith(" +05:45")
 
 
+async def test_why_a_callback_waits_has_the_times_of_the_terminal(server: str, api: Api) -> None:
+    callback = await api.create(due_date=from_now(hours=72))
+    async with on_terminal("explain", callback.callback_id, RINGBACK_SERVER=server, TZ="Asia/Kathmandu") as terminal:
+        assert await terminal.process.wait() == 0
+        assert re.search(r"it is due at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+05:45\n", await terminal.until(bool))
+
+
+async def test_watch_fits_a_terminal_that_becomes_smaller(server: str, api: Api) -> None:
+    """At once: it may be 15 s until the next response."""
+    for number in range(20):
+        await api.create(due_date=from_now(hours=1), external_task_id=str(number), caller_id="crm")
+    async with on_terminal("watch", lines=40, RINGBACK_SERVER=server) as terminal:
+        await terminal.until(lambda text: "20 callbacks, 20 open" in text)
+        terminal.resize(lines=12, columns=40)
+        text = await terminal.until(lambda text: "20 callbacks, 20 open; 12 hidden" in text)
+    assert text.rpartition("key ")[2].splitlines()[0].split() == ["state", "target"]
+
+
 async def test_watch_tells_how_many_rows_are_hidden_and_ctrl_c_ends_it(server: str, api: Api) -> None:
     for number in range(20):
         await api.create(due_date=from_now(hours=1), external_task_id=str(number), caller_id="crm")

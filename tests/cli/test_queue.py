@@ -3,6 +3,7 @@
 import json
 import re
 
+from ringback.cli.times import Times
 from tests.world.api import Api
 from tests.world.command_line import Run
 from tests.world.requests import cancel, from_now
@@ -21,7 +22,8 @@ async def test_a_queue_and_the_reason_why_somebody_waits(ringback: Run, api: Api
     assert rows[-1] == ["estimated", "wait", "unknown", "(the", "service", "is", "paused)"]
     explained = await ringback("explain", waiting.callback_id)
     assert explained == (0, "queued (paused) the service is paused\n", "")
-    assert (await ringback("explain", later.callback_id)).out.startswith("scheduled (not-due) it is due at ")
+    due = (await ringback("explain", later.callback_id)).out
+    assert due == f"scheduled (not-due) it is due at {Times().write(later.next_attempt_time)}\n"
     await cancel(api, later)
     ended = (await ringback("explain", later.callback_id)).out
     assert re.fullmatch(r"cancelled at \S+Z, before any attempt: no reason was given\n", ended)

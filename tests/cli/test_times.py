@@ -54,6 +54,14 @@ def test_a_pipe_shows_utc_whatever_the_zone_and_the_day() -> None:
     assert Times(now=NOW).write(stamp, tenths=True) == "2030-01-31 15:02:11.6 +01:00"
 
 
+@pytest.mark.usefixtures("zurich")
+def test_moments_in_a_text_of_the_server_have_the_form_of_all_others() -> None:
+    text = "the service is closed until 2030-07-01T10:00:00Z, and today 2030-01-31T23:30:00Z; 2030-01-31 is no moment"
+    shown = "the service is closed until 2030-07-01 12:00:00 +02:00, and today 00:30:00 +01:00; 2030-01-31 is no moment"
+    assert Times(now=NOW).rewrite(text) == shown
+    assert Times().rewrite(text) == text
+
+
 def test_what_is_unset_is_empty() -> None:
     assert Times().write(Timestamp()) == Times(now=NOW).write(Timestamp()) == ""
     assert since(Timestamp(seconds=1), Timestamp()) == ""

@@ -61,9 +61,9 @@ async def test_a_service_that_another_server_closes(replicas: tuple[Replica, Rep
     opening = Timestamp()
     opening.FromDatetime(midnight.fromordinal(midnight.toordinal() + 2).replace(tzinfo=UTC))
     assert moved.next_attempt_time == opening
-    text = opening.ToDatetime().isoformat(" ", "seconds")
+    text = opening.ToDatetime().isoformat("T", "seconds")
     position = (await a.api.directory.GetQueue(look)).position
     assert (position.reason, position.explanation) == (
         pb.WAITING_REASON_CLOSED,
-        f"the service is closed until {text}+00:00",
+        f"the service is closed until {text}Z",
     )

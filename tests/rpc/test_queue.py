@@ -166,8 +166,8 @@ async def test_positions_are_the_order_in_which_the_queue_drains(api: Api, diale
 
 async def test_one_that_is_not_due(api: Api) -> None:
     callback = await api.create(due_date=from_now(hours=1))
-    due = callback.callback_request.due_date.ToDatetime().isoformat(" ", "seconds")
-    assert await standing(api, callback) == (0, "NOT_DUE", f"it is due at {due}+00:00")
+    due = callback.callback_request.due_date.ToDatetime().isoformat("T", "seconds")
+    assert await standing(api, callback) == (0, "NOT_DUE", f"it is due at {due}Z")
 
 
 async def test_one_that_waits_for_its_next_attempt(api: Api, dialer: Dialer) -> None:
@@ -175,15 +175,15 @@ async def test_one_that_waits_for_its_next_attempt(api: Api, dialer: Dialer) -> 
     lease = await dialer.lease_one()
     await dialer.report(lease, DIALING)
     waits = (await dialer.end(lease, cb.CALL_OUTCOME_BUSY)).callback
-    due = waits.next_attempt_time.ToDatetime().isoformat(" ", "seconds")
-    assert await standing(api, callback) == (0, "NOT_DUE", f"attempt 2 is due at {due}+00:00")
+    due = waits.next_attempt_time.ToDatetime().isoformat("T", "seconds")
+    assert await standing(api, callback) == (0, "NOT_DUE", f"attempt 2 is due at {due}Z")
 
 
 async def test_one_that_is_due_while_the_service_is_closed(api: Api) -> None:
     await update_service(api, **closed_now())
     callback = await api.create()
-    opening = callback.next_attempt_time.ToDatetime().isoformat(" ", "seconds")
-    assert await standing(api, callback) == (0, "CLOSED", f"the service is closed until {opening}+00:00")
+    opening = callback.next_attempt_time.ToDatetime().isoformat("T", "seconds")
+    assert await standing(api, callback) == (0, "CLOSED", f"the service is closed until {opening}Z")
 
 
 @pytest.mark.parametrize(

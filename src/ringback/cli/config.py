@@ -12,6 +12,7 @@ from ringback.cli.session import open_console
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, GivenValue, resolve
 from ringback.cli.settings.table import SETTINGS
+from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
 
 _USUAL_FILE: Final = "ringback.yaml"
@@ -44,7 +45,7 @@ def show(config: str | None, *, as_json: bool, **flags: str | bool | None) -> No
     """Show each setting, its value, and what it comes from. What is secret is hidden."""
     configuration = resolve(flags, config)
     if as_json:
-        click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=False))
+        click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=not stdout_is_unicode()))
         return
     table = plain_table("setting", "value", "from")
     for name, shown in _objects(configuration):

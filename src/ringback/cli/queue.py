@@ -44,6 +44,8 @@ async def explain(session: Session, *, key: cb.CallbackKey) -> None:
     if callback.state in WAITING:
         view = await session.directory.GetQueue(directory.GetQueueRequest(callback_key=key), timeout=session.timeout_s)
         if view.position.reason:
+            if not session.as_json:
+                view.position.explanation = session.times.rewrite(view.position.explanation)
             _print_standing(session, callback, view, WAITING_REASONS.of(view.position.reason))
             return
         callback = await _get(session, key)  # it waits no more

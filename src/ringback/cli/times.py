@@ -1,5 +1,6 @@
 """Moments as they are printed: in the local zone for people at a terminal, in UTC for what is piped."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -10,6 +11,7 @@ from rich.console import Console
 from ringback.cli.values import format_span
 
 _SECOND: Final = timedelta(seconds=1)
+_MOMENT: Final = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,16 @@ class Times:
         form = "%H:%M:%S" if local.date() == self.now.astimezone(self.zone).date() else "%Y-%m-%d %H:%M:%S"
         offset = f"{local:%z}"
         return f"{_to(local, form, tenths=tenths)} {offset[:3]}:{offset[3:5]}"
+
+    def rewrite(self, text: str) -> str:
+        """Return a text of the server with each moment in it written as all others on the page are."""
+        return _MOMENT.sub(lambda found: self.write(_stamp(found[0])), text)
+
+
+def _stamp(text: str) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromJsonString(text)
+    return stamp
 
 
 def _to(moment: datetime, form: str, *, tenths: bool) -> str:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from ringback.application.directory import Directory
@@ -199,7 +199,7 @@ def _closed_until(service: Service, now: datetime) -> str:
 
 
 def _stamp(moment: datetime) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds")
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _spoken(span: timedelta) -> str:
