@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def show(config: str | None, *, as_json: bool, **flags: str | bool | None) -> No
     """Show each setting, its value, and what it comes from. What is secret is hidden."""
     configuration = resolve(flags, config)
     if as_json:
-        click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=not stdout_is_unicode()))
+        click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=not stdout_is_unicode()), file=sys.stdout)
         return
     table = plain_table("setting", "value", "from")
     for name, shown in _objects(configuration):
