@@ -14,14 +14,16 @@ from typing import Any, Final, cast
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.callbacks.create import CreateCommand, Created
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import LeaseExpired, StateRefused
+from ringback.domain.errors import LeaseExpired, StateRefused, TargetAlreadyPending
 from ringback.domain.faults import Faults
+from ringback.domain.filter import CallbackFilter
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
-from ringback.domain.service import Service
+from ringback.domain.service import Service, TargetPolicy
 from ringback.domain.target import Target
 from ringback.domain.update import RequestUpdate
 from tests.world.databases import Database, PostgresDatabase, SqliteDatabase
@@ -246,3 +248,49 @@ async def test_what_is_taken_back_in_time_does_not_count(servers: Servers, chang
     assert isinstance(await dial(servers.granting, leased), Callback)
     await servers.pass_is_made()
     assert await changing.state(callback) is State.DIALING
+
+
+async def create_alone(world: World, service: Service) -> object:
+    return await world.create(service, TARGET)
+
+
+async def create_two(world: World, service: Service) -> object:
+    """Return the result of the first; the second is for another service, which has not changed."""
+    other = await world.directory.by_sip("sip:other@cc.example")
+    request = CallbackRequest(target=TARGET, priority=Priority.NORMAL, seconds_between_retries=60)
+    commands = [CreateCommand(replace(request, service_id=s.service_id)) for s in (service, other)]
+    first, second = await world.callback_creation.create_many(commands)
+    assert isinstance(second, Created)
+    assert second.created
+    if isinstance(first, TargetAlreadyPending):
+        raise first
+    assert isinstance(first, Created)
+    return first.callback
+
+
+async def move_there(world: World, service: Service) -> object:
+    moved = await world.create(service, "sip:moved@b.example")
+    update = RequestUpdate(CallbackRequest(target=TARGET), ("target",))
+    return await world.callback_changes.update(moved.callback_id, update, Faults(), "")
+
+
+@pytest.mark.parametrize("policy", [TargetPolicy.REFUSE, TargetPolicy.RETURN_EXISTING])
+@pytest.mark.parametrize("write", [create_alone, create_two, move_there])
+async def test_a_policy_that_another_server_has_set(
+    servers: Servers, policy: TargetPolicy, write: Callable[[World, Service], Awaitable[object]]
+) -> None:
+    """What was acknowledged counts at once, for every write, also on a server that has not heard of it."""
+    granting, changing = servers.granting, servers.changing
+    service = await changing.service()
+    await changing.service(sip_address="sip:other@cc.example")
+    first = await changing.create(service, TARGET)
+    await granting.directory.refresh()
+    await changing.directory.update(service.service_id, "", lambda current: replace(current, same_target_policy=policy))
+    if policy is TargetPolicy.RETURN_EXISTING and write is not move_there:
+        assert await write(granting, service) == first
+    else:
+        with pytest.raises(TargetAlreadyPending) as caught:
+            await write(granting, service)
+        assert caught.value.callback_id == first.callback_id
+    wanted = CallbackFilter(service_ids=(service.service_id,), dial_target=TARGET)
+    assert [c.callback_id for c in (await changing.store.list(wanted, "", 9)).callbacks] == [first.callback_id]

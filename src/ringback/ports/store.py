@@ -26,16 +26,21 @@ from ringback.ports.values import Change, Extension, History, LoggedEvent, Phone
 class CallbackStore(Protocol):
     """The callbacks themselves: found by key or filter, created once, changed by compare and swap."""
 
-    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
+    async def create(
+        self, new: Sequence[Callback], alone: Collection[str] = (), settings: Collection[Service] = ()
+    ) -> Sequence[Callback | None]:
         """Store each callback, unless one with its id, its external task id or its request id exists already.
 
         A callback whose id is in `alone` is stored only while its service has no other open callback to its target.
         Return, in the order given, None for each that was stored, and the existing one for each that was not (also
-        when it is an earlier one of the same call). Logged as CREATED. Raise `UnknownService`.
+        when it is an earlier one of the same call). Logged as CREATED. Raise `UnknownService`, and `RevisionConflict`
+        when one of the services by whose `settings` they were planned has been changed.
         """
         ...
 
-    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+    async def create_one(
+        self, new: Callback, *, alone: bool = False, settings: Service | None = None
+    ) -> Callback | None:
         """Store one callback as `create` does, with the same result: None, or the callback that is there already."""
         ...
 

@@ -1,11 +1,12 @@
 """The create calls of one transaction as one: callbacks are inserted by the dozen, across calls."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ringback.domain.callback import Callback
 from ringback.ports.errors import UnknownService
 from ringback.storage.callback_row import Row, row_of
+from ringback.storage.comparison import service_changed_since
 from ringback.storage.operations import Creation
 
 # For each new callback, the one that is stored already; None when the new one was stored.
@@ -20,20 +21,17 @@ class NewCallback(NamedTuple):
 
 
 class JointCreation:
-    """All calls as if they were one, except those whose service does not exist."""
+    """All calls as if they were one, except those whose service does not exist, or has other settings by now."""
 
-    def __init__(self, calls: Sequence[Creation], services: Container[str]) -> None:
+    def __init__(self, calls: Sequence[Creation], revisions: Mapping[str, int]) -> None:
+        """`revisions` are those of the services that exist."""
         self._calls = calls
-        # Services deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service.
-        self._unknown = [
-            next((callback.service_id for callback in call.new if callback.service_id not in services), None)
-            for call in calls
-        ]
+        self._refusals = [_refusal(call, revisions) for call in calls]
         self.new = [
             NewCallback(callback, row_of(callback), callback.callback_id in call.alone)
-            for call, unknown in zip(calls, self._unknown, strict=True)
+            for call, refusal in zip(calls, self._refusals, strict=True)
             for callback in call.new
-            if unknown is None
+            if refusal is None
         ]
 
     def stored(self, found: Found) -> list[NewCallback]:
@@ -43,6 +41,17 @@ class JointCreation:
         """Return the result of each call, or the exception to raise."""
         others = iter(found)
         return [
-            [next(others) for _ in call.new] if unknown is None else UnknownService(unknown)
-            for call, unknown in zip(self._calls, self._unknown, strict=True)
+            [next(others) for _ in call.new] if refusal is None else refusal
+            for call, refusal in zip(self._calls, self._refusals, strict=True)
         ]
+
+
+def _refusal(call: Creation, revisions: Mapping[str, int]) -> Exception | None:
+    # Deleted since the callbacks were planned. Not a foreign key: ended callbacks outlive their service.
+    for callback in call.new:
+        if callback.service_id not in revisions:
+            return UnknownService(callback.service_id)
+    for service in call.settings:
+        if revisions[service.service_id] != service.revision:
+            return service_changed_since(service.service_id)
+    return None

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from ringback.domain.callback import Callback
 from ringback.domain.queue import Turn
+from ringback.domain.service import Service
 from ringback.ports.values import Change, Retention
 
 # A page ends early at about this size, so that no response outgrows a message (4 MiB in gRPC).
@@ -18,10 +19,11 @@ LISTERS: Final = 2
 
 
 class Creation(NamedTuple):
-    """The callbacks of one create call, and the ids of those that must be alone at their target."""
+    """The callbacks of one create call, the ids of those that must be alone at their target, and by which settings."""
 
     new: Sequence[Callback]
     alone: Collection[str]
+    settings: Collection[Service]
 
 
 class Changes(NamedTuple):

@@ -12,6 +12,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.service import Service
 from ringback.ports.values import Change, Extension, History, LoggedEvent, PhoneUse, Retention, Services, Snapshot
 from ringback.storage.body import read_callback, time_of, time_us
 from ringback.storage.callback_row import callbacks
@@ -79,12 +80,17 @@ class SqlStore(Generic[C, Op]):
 
     # --- Callbacks ---------------------------------------------------------------------------------------------
 
-    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
-        others: list[Callback | None] = await self._write(self._operations.create, Creation(new, alone), rows=len(new))
+    async def create(
+        self, new: Sequence[Callback], alone: Collection[str] = (), settings: Collection[Service] = ()
+    ) -> Sequence[Callback | None]:
+        creation = Creation(new, alone, settings)
+        others: list[Callback | None] = await self._write(self._operations.create, creation, rows=len(new))
         return others
 
-    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
-        creation = Creation((new,), (new.callback_id,) if alone else ())
+    async def create_one(
+        self, new: Callback, *, alone: bool = False, settings: Service | None = None
+    ) -> Callback | None:
+        creation = Creation((new,), (new.callback_id,) if alone else (), () if settings is None else (settings,))
         others: list[Callback | None] = await self._write(self._operations.create, creation)
         return others[0]
 

@@ -105,13 +105,17 @@ class StoreWithoutService:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def create(self, new: Sequence[Callback], alone: Collection[str] = ()) -> Sequence[Callback | None]:
+    async def create(
+        self, new: Sequence[Callback], alone: Collection[str] = (), settings: Collection[Service] = ()
+    ) -> Sequence[Callback | None]:
         await self._delete(new)
-        return await self._store.create(new, alone)
+        return await self._store.create(new, alone, settings)
 
-    async def create_one(self, new: Callback, *, alone: bool = False) -> Callback | None:
+    async def create_one(
+        self, new: Callback, *, alone: bool = False, settings: Service | None = None
+    ) -> Callback | None:
         await self._delete([new])
-        return await self._store.create_one(new, alone=alone)
+        return await self._store.create_one(new, alone=alone, settings=settings)
 
     async def _delete(self, new: Sequence[Callback]) -> None:
         if self.is_deleting:

@@ -26,6 +26,7 @@ from ringback.domain.service import Service
 from ringback.ports.dialer import OutcomeReport
 from ringback.ports.values import Retention
 from ringback.storage.sqlite import SqliteStore
+from tests.world.samples import new as new_callback
 from tests.world.samples import seconds
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 
@@ -221,17 +222,22 @@ async def test_what_comes_back_to_a_closed_service_waits_for_its_opening(
 async def test_what_another_server_plans_by_settings_that_are_out_of_date(
     leading: World, old: OpeningHours, new: OpeningHours, expected: tuple[State, datetime]
 ) -> None:
+    """A server of version 0.1, during an upgrade: those of today compare the settings when they create."""
     service = await leading.service(opening_hours=old)
     behind = Directory(leading.store, leading.clock)
     await behind.start()
     await set_hours(leading, service, new)
     await pass_now(leading)
-    other = World(leading.store, leading.clock)
-    other.callback_creation = CallbackCreation(leading.store, behind, leading.clock)
-    created = await other.create(service)
+    created = new_callback(service=service, now=leading.clock.now())
+    await leading.store.create([created])
     assert (created.state, created.next_attempt_time) != expected
     await pass_now(leading)
     assert await now_is(leading, created) == expected
+
+    other = World(leading.store, leading.clock)
+    other.callback_creation = CallbackCreation(leading.store, behind, leading.clock)
+    today = await other.create(service)
+    assert (today.state, today.next_attempt_time) == expected
 
 
 class FailingStore:

@@ -67,13 +67,17 @@ class CallbackChanges:
         """
         await self._check(key, update, faults)
 
+        async def read() -> Callback:
+            await self._directory.refresh()
+            return await self._queries.get(key)
+
         async def decide(callback: Callback) -> Sequence[Callback]:
             _check_etag(callback, etag)
             ensure_possible(callback, update.kind)
             return (after(callback, await self._event_of(callback, update)),)
 
         try:
-            return await change(self._store, lambda: self._queries.get(key), decide, as_change=self._as_change)
+            return await change(self._store, read, decide, as_change=self._as_change)
         except TargetTaken as taken:
             raise TargetAlreadyPending(taken.other.callback_id, taken.other.state.name) from None
 
@@ -96,8 +100,10 @@ class CallbackChanges:
 
     def _as_change(self, before: Callback, after: Callback) -> Change:
         service = self._directory.find(before.service_id)
-        allows = service is None or service.same_target_policy is TargetPolicy.ALLOW
-        return Change(before, after, alone=not allows and before.dial_target != after.dial_target)
+        if service is None or before.dial_target == after.dial_target:
+            return Change(before, after)
+        # Also where the policy allows others: another server may just have changed it.
+        return Change(before, after, alone=service.same_target_policy is not TargetPolicy.ALLOW, settings=service)
 
     async def resolve(self, target: Target, reason: str, fits: Callable[[Callback], bool]) -> Resolved:
         """End the open callbacks to a target, as cancelling each would; those CONNECTED are left alone.

@@ -23,7 +23,7 @@ from ringback.domain.planning import plan
 from ringback.domain.request import CallbackRequest, CheckedRequest, ServiceName, check, parse_guid
 from ringback.domain.service import Service, TargetPolicy
 from ringback.ports.clock import Clock
-from ringback.ports.errors import UnknownService
+from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.store import Store
 
 MAX_BATCH = 1000
@@ -88,8 +88,9 @@ class CallbackCreation:
             while True:
                 planned = await self._plan(command, now, callback_id)
                 try:
-                    earlier = await self._store.create_one(planned, alone=self._is_alone(planned))
-                except UnknownService:  # deleted since; another one may have its address
+                    settings = self._directory.find(planned.service_id)
+                    earlier = await self._store.create_one(planned, alone=self._is_alone(planned), settings=settings)
+                except (UnknownService, RevisionConflict):  # see `_store_planned`
                     await self._directory.refresh()
                 else:
                     return _accepted(self._result(command, planned, earlier))
@@ -155,10 +156,13 @@ class CallbackCreation:
         left = dict(planned)
         while left:
             try:
-                earlier_ones = await self._store.create(list(left.values()), alone=self._alone(left.values()))
-            except UnknownService as gone:  # deleted since; another one may have its address
+                earlier_ones = await self._store.create(
+                    list(left.values()), self._alone(left.values()), self._settings(left.values())
+                )
+            except (UnknownService, RevisionConflict):
+                # A service was deleted since, and another one may have its address; or its settings were changed.
                 await self._directory.refresh()
-                for index in [i for i, callback in left.items() if callback.service_id == gone.service_id]:
+                for index in list(left):
                     try:
                         left[index] = await self._plan(batch[index], now, left[index].callback_id)
                     except (InvalidRequest, ServiceNotFound) as refusal:
@@ -169,6 +173,10 @@ class CallbackCreation:
                 results[index] = self._result(batch[index], callback, earlier)
             break
         return results
+
+    def _settings(self, planned: Iterable[Callback]) -> Sequence[Service]:
+        services = (self._directory.find(service_id) for service_id in {c.service_id for c in planned})
+        return [service for service in services if service is not None]
 
     def _alone(self, planned: Iterable[Callback]) -> frozenset[str]:
         """Return the ids of those whose service allows only one open callback to the same target."""

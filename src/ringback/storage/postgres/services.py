@@ -33,6 +33,8 @@ async def _put_service(transaction: PostgresTransaction, service: Service) -> No
             "UPDATE service SET sip_address = $1, revision = $2, body = $3 WHERE service_id = $4", *values
         )
     transaction.locked.services[service_id] = service.revision
+    if service_id in transaction.services:
+        transaction.services[service_id] = service.revision
     await _count_version(transaction)
 
 
@@ -52,7 +54,7 @@ async def _delete_service(transaction: PostgresTransaction, service: ServiceRevi
     if is_used:
         return False
     await transaction.send("DELETE FROM service WHERE service_id = $1", service.service_id)
-    transaction.services.discard(service.service_id)
+    transaction.services.pop(service.service_id, None)
     transaction.locked.services[service.service_id] = None
     await _count_version(transaction)
     return True

@@ -56,7 +56,7 @@ _SETTINGS_OF: Final = "SELECT service_id, revision FROM service WHERE service_id
 # A service is not deleted while callbacks are created for it; many servers may create at the same time. When callbacks
 # have to be alone at their target, no other server may.
 _LOCK_SERVICES: Final = """
-    SELECT service_id FROM service WHERE service_id = ANY($1) ORDER BY service_id FOR KEY SHARE
+    SELECT service_id, revision FROM service WHERE service_id = ANY($1) ORDER BY service_id FOR KEY SHARE
 """
 _LOCK_SERVICES_ALONE: Final = _LOCK_SERVICES.replace("FOR KEY SHARE", "FOR UPDATE")
 _LOCK_CALLBACKS: Final = """
@@ -168,7 +168,8 @@ class PostgresTransaction:
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
-    services: set[str] = field(default_factory=set)
+    # The revisions of the locked services.
+    services: dict[str, int] = field(default_factory=dict)
     locked: Overlay = field(default_factory=lambda: Overlay(Unlocked()))
     entries: list[Row] = field(default_factory=list)
     # The version of all services; 0 while it has not changed.
@@ -216,7 +217,7 @@ class PostgresTransaction:
         services, callbacks, turns, phones, settings = [
             [] if cursor is None else await cursor.fetchall() for cursor in wanted
         ]
-        self.services = {service_id for (service_id,) in services}
+        self.services = dict(services)
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)
         self.locked.callers = {phone: caller for phone, caller, _ in phones}

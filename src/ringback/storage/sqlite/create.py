@@ -1,7 +1,7 @@
 """Creation of callbacks, each once. A refusal comes before anything is written."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from ringback.domain.callback import Callback
@@ -16,7 +16,7 @@ from ringback.storage.sqlite.transaction import ROWS_PER_INSERT, LogEntry, Trans
 def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Callback | None] | Exception]:
     database = transaction.database
     service_ids = {callback.service_id for call in calls for callback in call.new}
-    creation = JointCreation(calls, _existing_services(database, service_ids))
+    creation = JointCreation(calls, _revisions(database, service_ids))
     found = _insert_new(database, creation.new)
     stored = creation.stored(found)
     insert_labels(database, [new.callback for new in stored])
@@ -24,11 +24,12 @@ def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Cal
     return creation.results(found)
 
 
-def _existing_services(database: sqlite3.Connection, service_ids: Collection[str]) -> Collection[str]:
+def _revisions(database: sqlite3.Connection, service_ids: Collection[str]) -> Mapping[str, int]:
+    """Return the revisions of those services that exist."""
     return {
-        service_id
+        service_id: row[0]
         for service_id in service_ids
-        if database.execute("SELECT 1 FROM service WHERE service_id = ?", (service_id,)).fetchone() is not None
+        if (row := database.execute("SELECT revision FROM service WHERE service_id = ?", (service_id,)).fetchone())
     }
 
 
