@@ -78,7 +78,7 @@ async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
     async with connection.pipeline() as pipeline:
         writing = PostgresTransaction(connection, pipeline)
         await writing.begin(Locks(services=(service_id(0),)))
-        await create.create.run(writing, [Creation(new, ())])
+        await create.create.run(writing, [Creation(new, (), ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured
         locked = await writing.send(_TIME)
         await writing.append()
