@@ -184,7 +184,10 @@ async def test_a_call_that_is_not_over_with_the_grace_is_refused(name: str, reas
 
 
 async def test_a_stream_that_is_not_over_with_the_grace_is_refused() -> None:
+    written = asyncio.Event()
+
     async def wait_forever(_: Context) -> bytes:
+        written.set()
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -192,11 +195,31 @@ async def test_a_stream_that_is_not_over_with_the_grace_is_refused() -> None:
     async with served(wait_forever, gate) as channel:
         running = stream(channel)
         assert await running.read() == b"first"
+        await written.wait()  # no status can be sent before
         gate.close()
         await gate.empty(grace_s=0)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await running.read()
     assert_cut_short(raised.value, "STORAGE_UNAVAILABLE")
+
+
+async def test_a_stream_that_is_not_read_ends_without_a_status(caplog: pytest.LogCaptureFixture) -> None:
+    """What is being written to it cannot be followed by anything. The end of the connection tells the client."""
+    writing = asyncio.Event()
+
+    async def write_for_ever(context: Context) -> bytes:
+        writing.set()
+        while True:
+            await context.write(bytes(1_000_000))
+
+    gate = Gate()
+    async with served(write_for_ever, gate) as channel:
+        running = stream(channel)
+        await writing.wait()
+        gate.close()
+        await gate.empty(grace_s=0.1)
+        running.cancel()
+    assert [record.getMessage() for record in caplog.records if record.name != "ringback.rpc.entry"] == []
 
 
 async def test_a_call_within_the_grace_is_answered_before_the_gate_is_empty() -> None:

@@ -120,7 +120,11 @@ class Entry:
                     # Something that the handler waits for was cancelled, as happens when the server stops. gRPC would
                     # take it for the end of the handler itself, and leave the client waiting until its deadline.
                     _log.warning("what a handler was waiting for has been cancelled", exc_info=cancelled)
-                await _abort(context, interrupted())
+                try:
+                    await _abort(context, interrupted())
+                except grpc.aio.InternalError:
+                    # A client that does not read: what is being written to it cannot be followed by a status.
+                    raise cancelled from None
             except Exception as error:  # noqa: BLE001 - gRPC would send its text to the client
                 await _abort(context, error)
 
