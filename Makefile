@@ -23,9 +23,16 @@ run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/s
 	@echo
 	@.venv/bin/ringback serve --services deploy/services.yaml
 
+# Many tests wait, for a process or a database: twice as many as there are cores at a time.
+IN_PARALLEL := --numprocesses 4 --dist worksteal
+
 .PHONY: test
-test: .venv/.installed  ## Run the tests
-	.venv/bin/pytest --numprocesses 2 --quiet
+test: .venv/.installed  ## Run the tests, but those that take long
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long'
+
+.PHONY: test-long
+test-long: .venv/.installed  ## Run the tests that take long: every interleaving on PostgreSQL, outages, the largest messages, short hunts
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m long
 
 # --- Check it ------------------------------------------------------------------------------------------------
 

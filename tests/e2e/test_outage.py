@@ -26,6 +26,8 @@ from tests.world.dialer import DIALING, Dialer
 from tests.world.replicas import pair
 from tests.world.requests import update_request
 
+pytestmark = pytest.mark.long
+
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_CONFIG = json.loads(files("ringback").joinpath("service_config.json").read_text())
 DEADLINE_S = float(SERVICE_CONFIG["methodConfig"][0]["timeout"].removesuffix("s"))

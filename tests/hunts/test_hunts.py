@@ -7,6 +7,8 @@ import pytest
 from tests.hunts import dialers, drains, kill_storm, shares
 from tests.hunts.setting import chosen
 
+pytestmark = pytest.mark.long
+
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(tmp_path: Path) -> None:
     report = await kill_storm.hunt(tmp_path, blows=kill_storm.Blows(kills=3, drains=1), seed=1)

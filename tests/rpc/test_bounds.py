@@ -18,6 +18,8 @@ from tests.world.api import Api, refusal_in
 from tests.world.dialer import BUSY, DIALING, Dialer
 from tests.world.requests import from_now, refused, update_request, update_service
 
+pytestmark = pytest.mark.long
+
 LIMIT = 4 * 1024 * 1024
 # The character that takes most bytes.
 WIDE = "\U0001f4de"

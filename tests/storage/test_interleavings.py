@@ -103,7 +103,14 @@ class Servers:
         await self.changing.scheduler.run_once(self.changing.clock.now())
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres", "two servers"])
+@pytest.fixture(
+    scope="session",
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.long),
+        pytest.param("two servers", marks=pytest.mark.long),
+    ],
+)
 def place(request: pytest.FixtureRequest) -> tuple[Callable[[Path], Database], int]:
     """Return a function that makes a database, and how many servers there are on it."""
     if request.param == "sqlite":
