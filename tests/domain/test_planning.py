@@ -329,3 +329,11 @@ def test_a_queued_retry_can_get_a_new_due_date() -> None:
     moved = replanned(queued, NOW, now=NOW + seconds(900))
     assert moved.due_date == NOW + seconds(900)
     assert moved.attempts == queued.attempts
+
+
+@pytest.mark.parametrize("name", ["target", "alternative_target"])
+def test_a_national_number_whose_region_has_gone_since_it_was_checked(name: str) -> None:
+    fields: dict[str, Any] = {name: "tel:0785556677"}
+    with pytest.raises(InvalidRequest) as caught:
+        updated(planned(), **fields)
+    assert [v.field for v in caught.value.violations] == [f"callback_request.{name}"]

@@ -7,7 +7,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.errors import IllegalTransition
 from ringback.domain.events import Replanned
 from ringback.domain.faults import Faults
-from ringback.domain.request import CallbackRequest, CheckedRequest
+from ringback.domain.request import CallbackRequest, CheckedRequest, read_target
 from ringback.domain.retry import least_delay
 from ringback.domain.service import Service
 from ringback.domain.target import InvalidTarget, Target
@@ -114,11 +114,17 @@ def _targets(callback: Callback, update: RequestUpdate, service: Service, faults
     """Return what is dialled, and the target that it replaces or ""."""
     if not update.changes_target:
         return callback.dial_target, callback.replaced_target
-    given, region = update.request, service.default_region
-    target = Target.parse(given.target, region).uri if "target" in update.names else _own_target(callback, faults)
+    given = update.request
+    target = _canonical(given, "target", service, faults) if "target" in update.names else _own_target(callback, faults)
     if not given.alternative_target or "alternative_target" not in update.names:
         return target, ""
-    return Target.parse(given.alternative_target, region).uri, target
+    return _canonical(given, "alternative_target", service, faults), target
+
+
+def _canonical(given: CallbackRequest, name: str, service: Service, faults: Faults) -> str:
+    """Return the canonical form of a target. The region may have changed since it was checked: that is a fault."""
+    target = read_target(getattr(given, name), name, faults, service.default_region)
+    return "" if target is None else target.uri
 
 
 def _own_target(callback: Callback, faults: Faults) -> str:
