@@ -28,6 +28,37 @@ class InvalidRequest(RingbackError):
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
 
 
+class CredentialsInvalid(RingbackError):
+    """The request has no credentials, or none that are valid; the text is the same for every reason."""
+
+    def __init__(self) -> None:
+        super().__init__("this server needs valid credentials: a bearer token or a client certificate that it accepts")
+
+
+class NotAllowed(RingbackError):
+    """The credentials are valid, and do not allow this; whether what was named exists is not told."""
+
+
+class DialRuleBroken(RingbackError):
+    """A target may not be dialled, by rules of the server or of the service; nothing was stored."""
+
+    def __init__(self, violations: Sequence[Fault], rule: str) -> None:
+        self.violations = tuple(violations)
+        # The first of the rules, such as "phone.deny_kinds".
+        self.rule = rule
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in self.violations))
+
+
+class RateLimited(RingbackError):
+    """Too many requests at once; as many as this one has are possible after `retry_after_s`."""
+
+    def __init__(self, subject: str, limit: float, retry_after_s: float) -> None:
+        self.subject = subject
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        super().__init__(f"at most {limit:g} {subject} are allowed; try again in {retry_after_s:.3g} s")
+
+
 class PageTokenInvalid(RingbackError):
     """The page token is malformed, of another database, or of a list with another filter."""
 

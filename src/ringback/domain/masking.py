@@ -3,7 +3,10 @@
 from functools import lru_cache
 from typing import Final
 
+from msgspec.structs import replace
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+from ringback.domain.callback import Callback
 
 _HIDDEN: Final = "•"
 # A user part without digits is hidden whole, and its length, too.
@@ -54,3 +57,14 @@ def _country_code(digits: str) -> str:
         if int(digits[:length] or 0) in COUNTRY_CODE_TO_REGION_CODE:
             return digits[:length]
     return ""
+
+
+def masked_callback(callback: Callback) -> Callback:
+    """Return the callback as a caller sees it that may see masked numbers only."""
+    request = callback.request
+    return replace(
+        callback,
+        request=replace(request, target=masked(request.target), alternative_target=masked(request.alternative_target)),
+        dial_target=masked(callback.dial_target),
+        replaced_target=masked(callback.replaced_target) if callback.replaced_target else "",
+    )

@@ -721,10 +721,15 @@ class CallbackEvent(_message.Message):
     CALLBACK_FIELD_NUMBER: _builtins.int
     PREVIOUS_STATE_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     type: Global___CallbackEventType.ValueType
     """What kind of change."""
     previous_state: _callback_pb2.CallbackState.ValueType
     """Its state before the change. UNSPECIFIED for SNAPSHOT and CREATED."""
+    identity: _builtins.str
+    """The identity that requested the change, as the server's access file names it. For operators only. Empty for
+    SNAPSHOT, for what the server did by itself, and on a server without identities.
+    """
     @_builtins.property
     def callback(self) -> _callback_pb2.Callback:
         """The callback after the change, complete."""
@@ -740,10 +745,11 @@ class CallbackEvent(_message.Message):
         callback: _callback_pb2.Callback | None = ...,
         previous_state: _callback_pb2.CallbackState.ValueType = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
+        identity: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "event_time", b"event_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "event_time", b"event_time", "previous_state", b"previous_state", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "event_time", b"event_time", "identity", b"identity", "previous_state", b"previous_state", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -205,6 +205,8 @@ class Service(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     CALLER_LINE_IDENTITY_FIELD_NUMBER: _builtins.int
     DEFAULT_REGION_FIELD_NUMBER: _builtins.int
+    DIAL_RULES_FIELD_NUMBER: _builtins.int
+    KEEP_ENDED_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """A UUID. Empty on create: assigned by the server. Never changes."""
     sip_address: _builtins.str
@@ -283,6 +285,16 @@ class Service(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was last changed."""
 
+    @_builtins.property
+    def dial_rules(self) -> Global___DialRules:
+        """What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+        Default: nothing more is refused.
+        """
+
+    @_builtins.property
+    def keep_ended(self) -> _duration_pb2.Duration:
+        """How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default."""
+
     def __init__(
         self,
         *,
@@ -306,10 +318,12 @@ class Service(_message.Message):
         etag: _builtins.str = ...,
         caller_line_identity: _builtins.str = ...,
         default_region: _builtins.str = ...,
+        dial_rules: Global___DialRules | None = ...,
+        keep_ended: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "ring_timeout", b"ring_timeout", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "dial_rules", b"dial_rules", "keep_ended", b"keep_ended", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "ring_timeout", b"ring_timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "caller_line_identity", b"caller_line_identity", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "default_region", b"default_region", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "caller_line_identity", b"caller_line_identity", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "default_region", b"default_region", "dial_rules", b"dial_rules", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "keep_ended", b"keep_ended", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_max_retries: _TypeAlias = _typing.Literal["default_max_retries"]  # noqa: Y015
     _WhichOneofArgType__default_max_retries: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries"]  # noqa: Y015
@@ -321,6 +335,157 @@ class Service(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_concurrent_calls) -> _WhichOneofReturnType__max_concurrent_calls | None: ...
 
 Global___Service: _TypeAlias = Service  # noqa: Y015
+
+@_typing.final
+class DialRules(_message.Message):
+    """What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
+    DIAL_RULE. Where the rules have changed since, the callback is not handed out: it fails with CALL_OUTCOME_BLOCKED
+    and the name of the rule.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHONE_FIELD_NUMBER: _builtins.int
+    SIP_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_PER_NUMBER_AND_DAY_FIELD_NUMBER: _builtins.int
+    QUIET_HOURS_FIELD_NUMBER: _builtins.int
+    attempts_per_number_and_day: _builtins.int
+    """How many dial-outs to one number may begin in a day, in the service's `time_zone`, by callbacks of all services
+    together. 1 to 10000. Unset: as the server's rules say.
+    """
+    @_builtins.property
+    def phone(self) -> Global___PhoneRules:
+        """Rules for telephone numbers, also when they are the user part of a SIP URI."""
+
+    @_builtins.property
+    def sip(self) -> Global___SipRules:
+        """Rules for the hosts of SIP URIs."""
+
+    @_builtins.property
+    def quiet_hours(self) -> Global___QuietHours:
+        """When no dial-out begins: a callback that would be due then waits for the end. Unset: never."""
+
+    def __init__(
+        self,
+        *,
+        phone: Global___PhoneRules | None = ...,
+        sip: Global___SipRules | None = ...,
+        attempts_per_number_and_day: _builtins.int | None = ...,
+        quiet_hours: Global___QuietHours | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempts_per_number_and_day", b"_attempts_per_number_and_day", "attempts_per_number_and_day", b"attempts_per_number_and_day", "phone", b"phone", "quiet_hours", b"quiet_hours", "sip", b"sip"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempts_per_number_and_day", b"_attempts_per_number_and_day", "attempts_per_number_and_day", b"attempts_per_number_and_day", "phone", b"phone", "quiet_hours", b"quiet_hours", "sip", b"sip"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__attempts_per_number_and_day: _TypeAlias = _typing.Literal["attempts_per_number_and_day"]  # noqa: Y015
+    _WhichOneofArgType__attempts_per_number_and_day: _TypeAlias = _typing.Literal["_attempts_per_number_and_day", b"_attempts_per_number_and_day"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__attempts_per_number_and_day) -> _WhichOneofReturnType__attempts_per_number_and_day | None: ...
+
+Global___DialRules: _TypeAlias = DialRules  # noqa: Y015
+
+@_typing.final
+class PhoneRules(_message.Message):
+    """Which telephone numbers may be dialled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOW_FIELD_NUMBER: _builtins.int
+    DENY_FIELD_NUMBER: _builtins.int
+    DENY_KINDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def allow(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Prefixes that may be dialled, such as "+41"; "+" is every number. The longest match of `allow` and `deny` decides.
+        At most 1000. Empty: every number.
+        """
+
+    @_builtins.property
+    def deny(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Prefixes that may not. At most 1000. Default: none."""
+
+    @_builtins.property
+    def deny_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds of numbers that may not be dialled: premium_rate, shared_cost, satellite, international_network, short_code,
+        emergency, service_code, pager, voicemail, personal_number, toll_free, fixed_line, mobile, voip, uan, unknown.
+        Default: no more than the server denies.
+        """
+
+    def __init__(
+        self,
+        *,
+        allow: _abc.Iterable[_builtins.str] | None = ...,
+        deny: _abc.Iterable[_builtins.str] | None = ...,
+        deny_kinds: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow", b"allow", "deny", b"deny", "deny_kinds", b"deny_kinds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PhoneRules: _TypeAlias = PhoneRules  # noqa: Y015
+
+@_typing.final
+class SipRules(_message.Message):
+    """Which hosts of SIP URIs may be dialled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOW_HOSTS_FIELD_NUMBER: _builtins.int
+    DENY_HOSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def allow_hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Host names, "*.example.com" for all below one, networks such as "203.0.113.0/24", or "*" for every host. One that
+        names an address or a network comes before `deny_hosts`. At most 1000. Empty: every host.
+        """
+
+    @_builtins.property
+    def deny_hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same, and the words loopback, private and link_local for addresses of these ranges. At most 1000. Default: no
+        more than the server denies.
+        """
+
+    def __init__(
+        self,
+        *,
+        allow_hosts: _abc.Iterable[_builtins.str] | None = ...,
+        deny_hosts: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_hosts", b"allow_hosts", "deny_hosts", b"deny_hosts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SipRules: _TypeAlias = SipRules  # noqa: Y015
+
+@_typing.final
+class QuietHours(_message.Message):
+    """A time of day in which nobody is called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    to: _builtins.str
+    """Required. When it ends, "HH:MM", up to "24:00". Earlier than `from`: on the next day."""
+    zone: _builtins.str
+    """A time zone of the IANA database, or "target" for the zone of the number that is called; of several, it is quiet
+    while it is in one of them. Where a target has no number: the service's `time_zone`. Empty: "target".
+    """
+    def __init__(
+        self,
+        *,
+        to: _builtins.str = ...,
+        zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuietHours: _TypeAlias = QuietHours  # noqa: Y015
 
 @_typing.final
 class OpeningPeriod(_message.Message):
@@ -815,3 +980,55 @@ class QueuePosition(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueuePosition: _TypeAlias = QueuePosition  # noqa: Y015
+
+@_typing.final
+class EraseTargetRequest(_message.Message):
+    """Request of EraseTarget."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    """Required. The target, in any form that `CallbackRequest.target` takes. Erased is what concerns the same phone, in
+    whatever spelling.
+    """
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseTargetRequest: _TypeAlias = EraseTargetRequest  # noqa: Y015
+
+@_typing.final
+class EraseTargetResponse(_message.Message):
+    """Response of EraseTarget."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASED_FIELD_NUMBER: _builtins.int
+    IN_PROGRESS_FIELD_NUMBER: _builtins.int
+    erased: _builtins.int
+    """How many callbacks were erased."""
+    in_progress: _builtins.int
+    """How many are in a call that is to be hung up now. Repeat the request to erase them: not 0 means that something is
+    left.
+    """
+    def __init__(
+        self,
+        *,
+        erased: _builtins.int = ...,
+        in_progress: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased", b"erased", "in_progress", b"in_progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseTargetResponse: _TypeAlias = EraseTargetResponse  # noqa: Y015

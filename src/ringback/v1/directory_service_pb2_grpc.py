@@ -65,6 +65,11 @@ class DirectoryServiceStub(object):
                 request_serializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.SerializeToString,
                 response_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.FromString,
                 _registered_method=True)
+        self.EraseTarget = channel.unary_unary(
+                '/ringback.v1.DirectoryService/EraseTarget',
+                request_serializer=ringback_dot_v1_dot_directory__service__pb2.EraseTargetRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_directory__service__pb2.EraseTargetResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryServiceServicer(object):
@@ -129,6 +134,18 @@ class DirectoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseTarget(self, request, context):
+        """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+        attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+        is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+        with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+
+        No reasons of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +178,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetQueue,
                     request_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.FromString,
                     response_serializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.SerializeToString,
+            ),
+            'EraseTarget': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseTarget,
+                    request_deserializer=ringback_dot_v1_dot_directory__service__pb2.EraseTargetRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_directory__service__pb2.EraseTargetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -326,6 +348,33 @@ class DirectoryService(object):
             '/ringback.v1.DirectoryService/GetQueue',
             ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.SerializeToString,
             ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseTarget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.DirectoryService/EraseTarget',
+            ringback_dot_v1_dot_directory__service__pb2.EraseTargetRequest.SerializeToString,
+            ringback_dot_v1_dot_directory__service__pb2.EraseTargetResponse.FromString,
             options,
             channel_credentials,
             insecure,

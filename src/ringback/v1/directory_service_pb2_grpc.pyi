@@ -67,6 +67,14 @@ class DirectoryServiceStub:
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
     """
+    EraseTarget: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.EraseTargetRequest, _directory_service_pb2.EraseTargetResponse]
+    """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+    attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+    is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+    with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+
+    No reasons of its own.
+    """
 
 @_typing.type_check_only
 class DirectoryServiceAsyncStub(DirectoryServiceStub):
@@ -106,6 +114,14 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+    """
+    EraseTarget: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.EraseTargetRequest, _directory_service_pb2.EraseTargetResponse]  # type: ignore[assignment]
+    """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+    attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+    is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+    with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+
+    No reasons of its own.
     """
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -179,6 +195,20 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseTarget(
+        self,
+        request: _directory_service_pb2.EraseTargetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.EraseTargetResponse, _abc.Awaitable[_directory_service_pb2.EraseTargetResponse]]:
+        """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+        attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+        is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+        with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+
+        No reasons of its own.
         """
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

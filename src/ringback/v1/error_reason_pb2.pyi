@@ -79,7 +79,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TARGET_ALREADY_PENDING: _ErrorReason.ValueType  # 9
     """ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-    Metadata: `callback_id` and `state` of that one.
+    Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+    when it may not.
     """
     ERROR_REASON_SERVICE_ALREADY_EXISTS: _ErrorReason.ValueType  # 10
     """ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
@@ -139,13 +140,20 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     change, whose fate is then unknown. With `google.rpc.RetryInfo`.
     """
     ERROR_REASON_CREDENTIALS_INVALID: _ErrorReason.ValueType  # 24
-    """UNAUTHENTICATED: no credentials, or none that the server knows."""
+    """UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+    with its credentials. The text is the same for every cause.
+    """
     ERROR_REASON_NOT_ALLOWED: _ErrorReason.ValueType  # 25
-    """PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-    nothing about what exists.
+    """PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+    says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 26
     """INTERNAL: a bug. Metadata: `error_id`, which finds the details in the server's log."""
+    ERROR_REASON_DIAL_RULE: _ErrorReason.ValueType  # 27
+    """INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+    `google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+    "phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason of a failure. Each value names the gRPC code that comes with it."""
@@ -186,7 +194,8 @@ separated by commas.
 """
 ERROR_REASON_TARGET_ALREADY_PENDING: ErrorReason.ValueType  # 9
 """ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-Metadata: `callback_id` and `state` of that one.
+Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+when it may not.
 """
 ERROR_REASON_SERVICE_ALREADY_EXISTS: ErrorReason.ValueType  # 10
 """ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
@@ -246,11 +255,18 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 23
 change, whose fate is then unknown. With `google.rpc.RetryInfo`.
 """
 ERROR_REASON_CREDENTIALS_INVALID: ErrorReason.ValueType  # 24
-"""UNAUTHENTICATED: no credentials, or none that the server knows."""
+"""UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+with its credentials. The text is the same for every cause.
+"""
 ERROR_REASON_NOT_ALLOWED: ErrorReason.ValueType  # 25
-"""PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-nothing about what exists.
+"""PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26
 """INTERNAL: a bug. Metadata: `error_id`, which finds the details in the server's log."""
+ERROR_REASON_DIAL_RULE: ErrorReason.ValueType  # 27
+"""INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+`google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+"phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

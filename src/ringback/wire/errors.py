@@ -23,7 +23,14 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from ringback.domain import errors
-from ringback.domain.errors import CallbackNotFound, Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.errors import (
+    CallbackNotFound,
+    DialRuleBroken,
+    Fault,
+    InvalidRequest,
+    RateLimited,
+    ServiceNotFound,
+)
 from ringback.domain.key import ExternalTaskKey
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
@@ -68,6 +75,7 @@ class _Refusal:
     message: str
     metadata: Mapping[str, str]
     violations: Sequence[Fault] = ()
+    retry_after_s: float = _RETRY_DELAY_S
 
 
 def _attributes(*names: str) -> Callable[[Exception], Mapping[str, str]]:
@@ -125,9 +133,9 @@ def _quota(refusal: _Refusal) -> QuotaFailure:
     return QuotaFailure(violations=[violation])
 
 
-def _retry(_: _Refusal) -> RetryInfo:
+def _retry(refusal: _Refusal) -> RetryInfo:
     info = RetryInfo()
-    info.retry_delay.seconds = _RETRY_DELAY_S
+    info.retry_delay.FromNanoseconds(int(refusal.retry_after_s * 1e9))
     return info
 
 
@@ -145,6 +153,9 @@ def _refused(reason: str, *names: str) -> _Rule:
 
 _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.InvalidRequest: _Rule(StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", details=[_bad_request]),
+    errors.DialRuleBroken: _Rule(StatusCode.INVALID_ARGUMENT, "DIAL_RULE", _attributes("rule"), [_bad_request]),
+    errors.CredentialsInvalid: _Rule(StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID"),
+    errors.NotAllowed: _Rule(StatusCode.PERMISSION_DENIED, "NOT_ALLOWED"),
     errors.PageTokenInvalid: _invalid("PAGE_TOKEN_INVALID"),
     errors.ResumeTokenInvalid: _invalid("RESUME_TOKEN_INVALID"),
     errors.ResumeTokenExpired: _Rule(StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED"),
@@ -169,6 +180,9 @@ _RULES: Final[Mapping[type[Exception], _Rule]] = {
     errors.LeaseExpired: _refused("LEASE_EXPIRED", "callback_id", "state"),
     errors.AttemptNotStarted: _refused("ATTEMPT_NOT_STARTED", "callback_id", "state"),
     errors.OutcomeConflict: _refused("OUTCOME_CONFLICT", "callback_id", "state", "recorded_outcome"),
+    errors.RateLimited: _Rule(
+        StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", _attributes("subject", "limit"), details=[_retry]
+    ),
     errors.QuotaExceeded: _Rule(
         StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", _attributes("quota", "limit"), [_quota, _retry]
     ),
@@ -214,11 +228,12 @@ def _refusal_of(error: Exception) -> _Refusal:
         error_id = secrets.token_hex(8)
         _log.error("internal error %s", error_id, exc_info=error)
         return _Refusal(_BUG, "internal error", {"error_id": error_id})
-    if isinstance(error, InvalidRequest):
-        listed = _fitting(error.violations)
-        return _Refusal(rule, _summary(listed, len(error.violations)), {}, listed)
     metadata = {name: _cut(value, _MAX_METADATA_BYTES) for name, value in rule.metadata(error).items()}
-    return _Refusal(rule, _cut(str(error), _MAX_MESSAGE_BYTES), metadata)
+    if isinstance(error, InvalidRequest | DialRuleBroken):
+        listed = _fitting(error.violations)
+        return _Refusal(rule, _summary(listed, len(error.violations)), metadata, listed)
+    retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_DELAY_S
+    return _Refusal(rule, _cut(str(error), _MAX_MESSAGE_BYTES), metadata, retry_after_s=retry_after_s)
 
 
 def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:

@@ -1323,7 +1323,10 @@ type CallbackEvent struct {
 	// Its state before the change. UNSPECIFIED for SNAPSHOT and CREATED.
 	PreviousState CallbackState `protobuf:"varint,3,opt,name=previous_state,json=previousState,proto3,enum=ringback.v1.CallbackState" json:"previous_state,omitempty"`
 	// When it happened. For SNAPSHOT: when the callback last changed.
-	EventTime     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
+	EventTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
+	// The identity that requested the change, as the server's access file names it. For operators only. Empty for
+	// SNAPSHOT, for what the server did by itself, and on a server without identities.
+	Identity      string `protobuf:"bytes,5,opt,name=identity,proto3" json:"identity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1384,6 +1387,13 @@ func (x *CallbackEvent) GetEventTime() *timestamppb.Timestamp {
 		return x.EventTime
 	}
 	return nil
+}
+
+func (x *CallbackEvent) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
 }
 
 var File_ringback_v1_callbacks_service_proto protoreflect.FileDescriptor
@@ -1465,13 +1475,14 @@ const file_ringback_v1_callbacks_service_proto_rawDesc = "" +
 	"\x10snapshot_started\x18\x03 \x01(\bR\x0fsnapshotStarted\x12+\n" +
 	"\x11snapshot_complete\x18\x04 \x01(\bR\x10snapshotComplete\x12;\n" +
 	"\vserver_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"serverTime\"\xf4\x01\n" +
+	"serverTime\"\x90\x02\n" +
 	"\rCallbackEvent\x122\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1e.ringback.v1.CallbackEventTypeR\x04type\x121\n" +
 	"\bcallback\x18\x02 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12A\n" +
 	"\x0eprevious_state\x18\x03 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\rpreviousState\x129\n" +
 	"\n" +
-	"event_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\teventTime*e\n" +
+	"event_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\teventTime\x12\x1a\n" +
+	"\bidentity\x18\x05 \x01(\tR\bidentity*e\n" +
 	"\fSnapshotMode\x12\x1d\n" +
 	"\x19SNAPSHOT_MODE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13SNAPSHOT_MODE_NEVER\x10\x01\x12\x1d\n" +

@@ -342,6 +342,11 @@ type Service struct {
 	// The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
 	// `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
 	DefaultRegion string `protobuf:"bytes,20,opt,name=default_region,json=defaultRegion,proto3" json:"default_region,omitempty"`
+	// What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+	// Default: nothing more is refused.
+	DialRules *DialRules `protobuf:"bytes,21,opt,name=dial_rules,json=dialRules,proto3" json:"dial_rules,omitempty"`
+	// How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+	KeepEnded     *durationpb.Duration `protobuf:"bytes,22,opt,name=keep_ended,json=keepEnded,proto3" json:"keep_ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -516,6 +521,285 @@ func (x *Service) GetDefaultRegion() string {
 	return ""
 }
 
+func (x *Service) GetDialRules() *DialRules {
+	if x != nil {
+		return x.DialRules
+	}
+	return nil
+}
+
+func (x *Service) GetKeepEnded() *durationpb.Duration {
+	if x != nil {
+		return x.KeepEnded
+	}
+	return nil
+}
+
+// What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
+// DIAL_RULE. Where the rules have changed since, the callback is not handed out: it fails with CALL_OUTCOME_BLOCKED
+// and the name of the rule.
+type DialRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rules for telephone numbers, also when they are the user part of a SIP URI.
+	Phone *PhoneRules `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// Rules for the hosts of SIP URIs.
+	Sip *SipRules `protobuf:"bytes,2,opt,name=sip,proto3" json:"sip,omitempty"`
+	// How many dial-outs to one number may begin in a day, in the service's `time_zone`, by callbacks of all services
+	// together. 1 to 10000. Unset: as the server's rules say.
+	AttemptsPerNumberAndDay *int32 `protobuf:"varint,3,opt,name=attempts_per_number_and_day,json=attemptsPerNumberAndDay,proto3,oneof" json:"attempts_per_number_and_day,omitempty"`
+	// When no dial-out begins: a callback that would be due then waits for the end. Unset: never.
+	QuietHours    *QuietHours `protobuf:"bytes,4,opt,name=quiet_hours,json=quietHours,proto3" json:"quiet_hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DialRules) Reset() {
+	*x = DialRules{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DialRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DialRules) ProtoMessage() {}
+
+func (x *DialRules) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DialRules.ProtoReflect.Descriptor instead.
+func (*DialRules) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DialRules) GetPhone() *PhoneRules {
+	if x != nil {
+		return x.Phone
+	}
+	return nil
+}
+
+func (x *DialRules) GetSip() *SipRules {
+	if x != nil {
+		return x.Sip
+	}
+	return nil
+}
+
+func (x *DialRules) GetAttemptsPerNumberAndDay() int32 {
+	if x != nil && x.AttemptsPerNumberAndDay != nil {
+		return *x.AttemptsPerNumberAndDay
+	}
+	return 0
+}
+
+func (x *DialRules) GetQuietHours() *QuietHours {
+	if x != nil {
+		return x.QuietHours
+	}
+	return nil
+}
+
+// Which telephone numbers may be dialled.
+type PhoneRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Prefixes that may be dialled, such as "+41"; "+" is every number. The longest match of `allow` and `deny` decides.
+	// At most 1000. Empty: every number.
+	Allow []string `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
+	// Prefixes that may not. At most 1000. Default: none.
+	Deny []string `protobuf:"bytes,2,rep,name=deny,proto3" json:"deny,omitempty"`
+	// Kinds of numbers that may not be dialled: premium_rate, shared_cost, satellite, international_network, short_code,
+	// emergency, service_code, pager, voicemail, personal_number, toll_free, fixed_line, mobile, voip, uan, unknown.
+	// Default: no more than the server denies.
+	DenyKinds     []string `protobuf:"bytes,3,rep,name=deny_kinds,json=denyKinds,proto3" json:"deny_kinds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PhoneRules) Reset() {
+	*x = PhoneRules{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PhoneRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PhoneRules) ProtoMessage() {}
+
+func (x *PhoneRules) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PhoneRules.ProtoReflect.Descriptor instead.
+func (*PhoneRules) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PhoneRules) GetAllow() []string {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *PhoneRules) GetDeny() []string {
+	if x != nil {
+		return x.Deny
+	}
+	return nil
+}
+
+func (x *PhoneRules) GetDenyKinds() []string {
+	if x != nil {
+		return x.DenyKinds
+	}
+	return nil
+}
+
+// Which hosts of SIP URIs may be dialled.
+type SipRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host names, "*.example.com" for all below one, networks such as "203.0.113.0/24", or "*" for every host. One that
+	// names an address or a network comes before `deny_hosts`. At most 1000. Empty: every host.
+	AllowHosts []string `protobuf:"bytes,1,rep,name=allow_hosts,json=allowHosts,proto3" json:"allow_hosts,omitempty"`
+	// The same, and the words loopback, private and link_local for addresses of these ranges. At most 1000. Default: no
+	// more than the server denies.
+	DenyHosts     []string `protobuf:"bytes,2,rep,name=deny_hosts,json=denyHosts,proto3" json:"deny_hosts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SipRules) Reset() {
+	*x = SipRules{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SipRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SipRules) ProtoMessage() {}
+
+func (x *SipRules) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SipRules.ProtoReflect.Descriptor instead.
+func (*SipRules) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SipRules) GetAllowHosts() []string {
+	if x != nil {
+		return x.AllowHosts
+	}
+	return nil
+}
+
+func (x *SipRules) GetDenyHosts() []string {
+	if x != nil {
+		return x.DenyHosts
+	}
+	return nil
+}
+
+// A time of day in which nobody is called.
+type QuietHours struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. When it begins, "HH:MM", 24 hours.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Required. When it ends, "HH:MM", up to "24:00". Earlier than `from`: on the next day.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// A time zone of the IANA database, or "target" for the zone of the number that is called; of several, it is quiet
+	// while it is in one of them. Where a target has no number: the service's `time_zone`. Empty: "target".
+	Zone          string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuietHours) Reset() {
+	*x = QuietHours{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuietHours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuietHours) ProtoMessage() {}
+
+func (x *QuietHours) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuietHours.ProtoReflect.Descriptor instead.
+func (*QuietHours) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *QuietHours) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *QuietHours) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *QuietHours) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
 // A period of a week during which a service is open, in the service's time zone. Where daylight saving skips
 // or repeats a time, the wall clock counts.
 type OpeningPeriod struct {
@@ -533,7 +817,7 @@ type OpeningPeriod struct {
 
 func (x *OpeningPeriod) Reset() {
 	*x = OpeningPeriod{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[1]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +829,7 @@ func (x *OpeningPeriod) String() string {
 func (*OpeningPeriod) ProtoMessage() {}
 
 func (x *OpeningPeriod) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[1]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +842,7 @@ func (x *OpeningPeriod) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpeningPeriod.ProtoReflect.Descriptor instead.
 func (*OpeningPeriod) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{1}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OpeningPeriod) GetDayOfWeek() DayOfWeek {
@@ -601,7 +885,7 @@ type RetryRule struct {
 
 func (x *RetryRule) Reset() {
 	*x = RetryRule{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[2]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +897,7 @@ func (x *RetryRule) String() string {
 func (*RetryRule) ProtoMessage() {}
 
 func (x *RetryRule) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[2]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +910,7 @@ func (x *RetryRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryRule.ProtoReflect.Descriptor instead.
 func (*RetryRule) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{2}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RetryRule) GetOutcome() CallOutcome {
@@ -670,7 +954,7 @@ type ListServicesRequest struct {
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[3]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +966,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[3]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +979,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{3}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListServicesRequest) GetPageSize() int32 {
@@ -725,7 +1009,7 @@ type ListServicesResponse struct {
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[4]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +1021,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[4]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +1034,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{4}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListServicesResponse) GetServices() []*Service {
@@ -783,7 +1067,7 @@ type GetServiceRequest struct {
 
 func (x *GetServiceRequest) Reset() {
 	*x = GetServiceRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[5]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +1079,7 @@ func (x *GetServiceRequest) String() string {
 func (*GetServiceRequest) ProtoMessage() {}
 
 func (x *GetServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[5]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +1092,7 @@ func (x *GetServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceRequest.ProtoReflect.Descriptor instead.
 func (*GetServiceRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{5}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetServiceRequest) GetKey() isGetServiceRequest_Key {
@@ -865,7 +1149,7 @@ type GetServiceResponse struct {
 
 func (x *GetServiceResponse) Reset() {
 	*x = GetServiceResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[6]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1161,7 @@ func (x *GetServiceResponse) String() string {
 func (*GetServiceResponse) ProtoMessage() {}
 
 func (x *GetServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[6]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1174,7 @@ func (x *GetServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServiceResponse.ProtoReflect.Descriptor instead.
 func (*GetServiceResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{6}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetServiceResponse) GetService() *Service {
@@ -911,7 +1195,7 @@ type CreateServiceRequest struct {
 
 func (x *CreateServiceRequest) Reset() {
 	*x = CreateServiceRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[7]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1207,7 @@ func (x *CreateServiceRequest) String() string {
 func (*CreateServiceRequest) ProtoMessage() {}
 
 func (x *CreateServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[7]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1220,7 @@ func (x *CreateServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceRequest.ProtoReflect.Descriptor instead.
 func (*CreateServiceRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{7}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CreateServiceRequest) GetService() *Service {
@@ -957,7 +1241,7 @@ type CreateServiceResponse struct {
 
 func (x *CreateServiceResponse) Reset() {
 	*x = CreateServiceResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[8]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1253,7 @@ func (x *CreateServiceResponse) String() string {
 func (*CreateServiceResponse) ProtoMessage() {}
 
 func (x *CreateServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[8]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1266,7 @@ func (x *CreateServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceResponse.ProtoReflect.Descriptor instead.
 func (*CreateServiceResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{8}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CreateServiceResponse) GetService() *Service {
@@ -1009,7 +1293,7 @@ type UpdateServiceRequest struct {
 
 func (x *UpdateServiceRequest) Reset() {
 	*x = UpdateServiceRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[9]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1305,7 @@ func (x *UpdateServiceRequest) String() string {
 func (*UpdateServiceRequest) ProtoMessage() {}
 
 func (x *UpdateServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[9]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1318,7 @@ func (x *UpdateServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateServiceRequest.ProtoReflect.Descriptor instead.
 func (*UpdateServiceRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{9}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateServiceRequest) GetService() *Service {
@@ -1062,7 +1346,7 @@ type UpdateServiceResponse struct {
 
 func (x *UpdateServiceResponse) Reset() {
 	*x = UpdateServiceResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1358,7 @@ func (x *UpdateServiceResponse) String() string {
 func (*UpdateServiceResponse) ProtoMessage() {}
 
 func (x *UpdateServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1371,7 @@ func (x *UpdateServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateServiceResponse.ProtoReflect.Descriptor instead.
 func (*UpdateServiceResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{10}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UpdateServiceResponse) GetService() *Service {
@@ -1115,7 +1399,7 @@ type DeleteServiceRequest struct {
 
 func (x *DeleteServiceRequest) Reset() {
 	*x = DeleteServiceRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1127,7 +1411,7 @@ func (x *DeleteServiceRequest) String() string {
 func (*DeleteServiceRequest) ProtoMessage() {}
 
 func (x *DeleteServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1140,7 +1424,7 @@ func (x *DeleteServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteServiceRequest.ProtoReflect.Descriptor instead.
 func (*DeleteServiceRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{11}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteServiceRequest) GetService() isDeleteServiceRequest_Service {
@@ -1202,7 +1486,7 @@ type DeleteServiceResponse struct {
 
 func (x *DeleteServiceResponse) Reset() {
 	*x = DeleteServiceResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1498,7 @@ func (x *DeleteServiceResponse) String() string {
 func (*DeleteServiceResponse) ProtoMessage() {}
 
 func (x *DeleteServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1511,7 @@ func (x *DeleteServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteServiceResponse.ProtoReflect.Descriptor instead.
 func (*DeleteServiceResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{12}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{16}
 }
 
 // Request of GetQueue.
@@ -1249,7 +1533,7 @@ type GetQueueRequest struct {
 
 func (x *GetQueueRequest) Reset() {
 	*x = GetQueueRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[13]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1545,7 @@ func (x *GetQueueRequest) String() string {
 func (*GetQueueRequest) ProtoMessage() {}
 
 func (x *GetQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[13]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1558,7 @@ func (x *GetQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQueueRequest.ProtoReflect.Descriptor instead.
 func (*GetQueueRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{13}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetQueueRequest) GetService() isGetQueueRequest_Service {
@@ -1353,7 +1637,7 @@ type GetQueueResponse struct {
 
 func (x *GetQueueResponse) Reset() {
 	*x = GetQueueResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[14]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1649,7 @@ func (x *GetQueueResponse) String() string {
 func (*GetQueueResponse) ProtoMessage() {}
 
 func (x *GetQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[14]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1662,7 @@ func (x *GetQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetQueueResponse.ProtoReflect.Descriptor instead.
 func (*GetQueueResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{14}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetQueueResponse) GetServiceId() string {
@@ -1450,7 +1734,7 @@ type PriorityCount struct {
 
 func (x *PriorityCount) Reset() {
 	*x = PriorityCount{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[15]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1746,7 @@ func (x *PriorityCount) String() string {
 func (*PriorityCount) ProtoMessage() {}
 
 func (x *PriorityCount) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[15]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1759,7 @@ func (x *PriorityCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriorityCount.ProtoReflect.Descriptor instead.
 func (*PriorityCount) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{15}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PriorityCount) GetPriority() Priority {
@@ -1507,7 +1791,7 @@ type QueuePosition struct {
 
 func (x *QueuePosition) Reset() {
 	*x = QueuePosition{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[16]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1803,7 @@ func (x *QueuePosition) String() string {
 func (*QueuePosition) ProtoMessage() {}
 
 func (x *QueuePosition) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[16]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1816,7 @@ func (x *QueuePosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuePosition.ProtoReflect.Descriptor instead.
 func (*QueuePosition) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{16}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QueuePosition) GetPosition() int32 {
@@ -1556,11 +1840,114 @@ func (x *QueuePosition) GetExplanation() string {
 	return ""
 }
 
+// Request of EraseTarget.
+type EraseTargetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The target, in any form that `CallbackRequest.target` takes. Erased is what concerns the same phone, in
+	// whatever spelling.
+	Target        string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseTargetRequest) Reset() {
+	*x = EraseTargetRequest{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseTargetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseTargetRequest) ProtoMessage() {}
+
+func (x *EraseTargetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseTargetRequest.ProtoReflect.Descriptor instead.
+func (*EraseTargetRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *EraseTargetRequest) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// Response of EraseTarget.
+type EraseTargetResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many callbacks were erased.
+	Erased int32 `protobuf:"varint,1,opt,name=erased,proto3" json:"erased,omitempty"`
+	// How many are in a call that is to be hung up now. Repeat the request to erase them: not 0 means that something is
+	// left.
+	InProgress    int32 `protobuf:"varint,2,opt,name=in_progress,json=inProgress,proto3" json:"in_progress,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseTargetResponse) Reset() {
+	*x = EraseTargetResponse{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseTargetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseTargetResponse) ProtoMessage() {}
+
+func (x *EraseTargetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseTargetResponse.ProtoReflect.Descriptor instead.
+func (*EraseTargetResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *EraseTargetResponse) GetErased() int32 {
+	if x != nil {
+		return x.Erased
+	}
+	return 0
+}
+
+func (x *EraseTargetResponse) GetInProgress() int32 {
+	if x != nil {
+		return x.InProgress
+	}
+	return 0
+}
+
 var File_ringback_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xe9\a\n" +
+	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xda\b\n" +
 	"\aService\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x1f\n" +
@@ -1587,9 +1974,36 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\x12 \x01(\tR\x04etag\x120\n" +
 	"\x14caller_line_identity\x18\x13 \x01(\tR\x12callerLineIdentity\x12%\n" +
-	"\x0edefault_region\x18\x14 \x01(\tR\rdefaultRegionB\x17\n" +
+	"\x0edefault_region\x18\x14 \x01(\tR\rdefaultRegion\x125\n" +
+	"\n" +
+	"dial_rules\x18\x15 \x01(\v2\x16.ringback.v1.DialRulesR\tdialRules\x128\n" +
+	"\n" +
+	"keep_ended\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\tkeepEndedB\x17\n" +
 	"\x15_max_concurrent_callsB\x16\n" +
-	"\x14_default_max_retries\"\x83\x01\n" +
+	"\x14_default_max_retries\"\x80\x02\n" +
+	"\tDialRules\x12-\n" +
+	"\x05phone\x18\x01 \x01(\v2\x17.ringback.v1.PhoneRulesR\x05phone\x12'\n" +
+	"\x03sip\x18\x02 \x01(\v2\x15.ringback.v1.SipRulesR\x03sip\x12A\n" +
+	"\x1battempts_per_number_and_day\x18\x03 \x01(\x05H\x00R\x17attemptsPerNumberAndDay\x88\x01\x01\x128\n" +
+	"\vquiet_hours\x18\x04 \x01(\v2\x17.ringback.v1.QuietHoursR\n" +
+	"quietHoursB\x1e\n" +
+	"\x1c_attempts_per_number_and_day\"U\n" +
+	"\n" +
+	"PhoneRules\x12\x14\n" +
+	"\x05allow\x18\x01 \x03(\tR\x05allow\x12\x12\n" +
+	"\x04deny\x18\x02 \x03(\tR\x04deny\x12\x1d\n" +
+	"\n" +
+	"deny_kinds\x18\x03 \x03(\tR\tdenyKinds\"J\n" +
+	"\bSipRules\x12\x1f\n" +
+	"\vallow_hosts\x18\x01 \x03(\tR\n" +
+	"allowHosts\x12\x1d\n" +
+	"\n" +
+	"deny_hosts\x18\x02 \x03(\tR\tdenyHosts\"D\n" +
+	"\n" +
+	"QuietHours\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\"\x83\x01\n" +
 	"\rOpeningPeriod\x126\n" +
 	"\vday_of_week\x18\x01 \x01(\x0e2\x16.ringback.v1.DayOfWeekR\tdayOfWeek\x12\x1b\n" +
 	"\topen_time\x18\x02 \x01(\tR\bopenTime\x12\x1d\n" +
@@ -1660,7 +2074,13 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\rQueuePosition\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x05R\bposition\x122\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1a.ringback.v1.WaitingReasonR\x06reason\x12 \n" +
-	"\vexplanation\x18\x03 \x01(\tR\vexplanation*\xd8\x01\n" +
+	"\vexplanation\x18\x03 \x01(\tR\vexplanation\",\n" +
+	"\x12EraseTargetRequest\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\"N\n" +
+	"\x13EraseTargetResponse\x12\x16\n" +
+	"\x06erased\x18\x01 \x01(\x05R\x06erased\x12\x1f\n" +
+	"\vin_progress\x18\x02 \x01(\x05R\n" +
+	"inProgress*\xd8\x01\n" +
 	"\tDayOfWeek\x12\x1b\n" +
 	"\x17DAY_OF_WEEK_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12DAY_OF_WEEK_MONDAY\x10\x01\x12\x17\n" +
@@ -1687,7 +2107,7 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x1aWAITING_REASON_NO_CAPACITY\x10\x04\x12\x1c\n" +
 	"\x18WAITING_REASON_NO_DIALER\x10\x05\x12!\n" +
 	"\x1dWAITING_REASON_TARGET_IN_CALL\x10\x06\x12 \n" +
-	"\x1cWAITING_REASON_BEHIND_OTHERS\x10\a2\x87\x04\n" +
+	"\x1cWAITING_REASON_BEHIND_OTHERS\x10\a2\xd9\x04\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fListServices\x12 .ringback.v1.ListServicesRequest\x1a!.ringback.v1.ListServicesResponse\x12M\n" +
 	"\n" +
@@ -1695,7 +2115,8 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\rCreateService\x12!.ringback.v1.CreateServiceRequest\x1a\".ringback.v1.CreateServiceResponse\x12V\n" +
 	"\rUpdateService\x12!.ringback.v1.UpdateServiceRequest\x1a\".ringback.v1.UpdateServiceResponse\x12V\n" +
 	"\rDeleteService\x12!.ringback.v1.DeleteServiceRequest\x1a\".ringback.v1.DeleteServiceResponse\x12G\n" +
-	"\bGetQueue\x12\x1c.ringback.v1.GetQueueRequest\x1a\x1d.ringback.v1.GetQueueResponseBa\n" +
+	"\bGetQueue\x12\x1c.ringback.v1.GetQueueRequest\x1a\x1d.ringback.v1.GetQueueResponse\x12P\n" +
+	"\vEraseTarget\x12\x1f.ringback.v1.EraseTargetRequest\x1a .ringback.v1.EraseTargetResponseBa\n" +
 	"\x0fcom.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\vRingback.V1b\x06proto3"
 
 var (
@@ -1711,79 +2132,92 @@ func file_ringback_v1_directory_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ringback_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_ringback_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_ringback_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_ringback_v1_directory_service_proto_goTypes = []any{
 	(DayOfWeek)(0),                // 0: ringback.v1.DayOfWeek
 	(FirstLeg)(0),                 // 1: ringback.v1.FirstLeg
 	(TargetPolicy)(0),             // 2: ringback.v1.TargetPolicy
 	(WaitingReason)(0),            // 3: ringback.v1.WaitingReason
 	(*Service)(nil),               // 4: ringback.v1.Service
-	(*OpeningPeriod)(nil),         // 5: ringback.v1.OpeningPeriod
-	(*RetryRule)(nil),             // 6: ringback.v1.RetryRule
-	(*ListServicesRequest)(nil),   // 7: ringback.v1.ListServicesRequest
-	(*ListServicesResponse)(nil),  // 8: ringback.v1.ListServicesResponse
-	(*GetServiceRequest)(nil),     // 9: ringback.v1.GetServiceRequest
-	(*GetServiceResponse)(nil),    // 10: ringback.v1.GetServiceResponse
-	(*CreateServiceRequest)(nil),  // 11: ringback.v1.CreateServiceRequest
-	(*CreateServiceResponse)(nil), // 12: ringback.v1.CreateServiceResponse
-	(*UpdateServiceRequest)(nil),  // 13: ringback.v1.UpdateServiceRequest
-	(*UpdateServiceResponse)(nil), // 14: ringback.v1.UpdateServiceResponse
-	(*DeleteServiceRequest)(nil),  // 15: ringback.v1.DeleteServiceRequest
-	(*DeleteServiceResponse)(nil), // 16: ringback.v1.DeleteServiceResponse
-	(*GetQueueRequest)(nil),       // 17: ringback.v1.GetQueueRequest
-	(*GetQueueResponse)(nil),      // 18: ringback.v1.GetQueueResponse
-	(*PriorityCount)(nil),         // 19: ringback.v1.PriorityCount
-	(*QueuePosition)(nil),         // 20: ringback.v1.QueuePosition
-	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(CallOutcome)(0),              // 23: ringback.v1.CallOutcome
-	(*fieldmaskpb.FieldMask)(nil), // 24: google.protobuf.FieldMask
-	(*CallbackKey)(nil),           // 25: ringback.v1.CallbackKey
-	(Priority)(0),                 // 26: ringback.v1.Priority
+	(*DialRules)(nil),             // 5: ringback.v1.DialRules
+	(*PhoneRules)(nil),            // 6: ringback.v1.PhoneRules
+	(*SipRules)(nil),              // 7: ringback.v1.SipRules
+	(*QuietHours)(nil),            // 8: ringback.v1.QuietHours
+	(*OpeningPeriod)(nil),         // 9: ringback.v1.OpeningPeriod
+	(*RetryRule)(nil),             // 10: ringback.v1.RetryRule
+	(*ListServicesRequest)(nil),   // 11: ringback.v1.ListServicesRequest
+	(*ListServicesResponse)(nil),  // 12: ringback.v1.ListServicesResponse
+	(*GetServiceRequest)(nil),     // 13: ringback.v1.GetServiceRequest
+	(*GetServiceResponse)(nil),    // 14: ringback.v1.GetServiceResponse
+	(*CreateServiceRequest)(nil),  // 15: ringback.v1.CreateServiceRequest
+	(*CreateServiceResponse)(nil), // 16: ringback.v1.CreateServiceResponse
+	(*UpdateServiceRequest)(nil),  // 17: ringback.v1.UpdateServiceRequest
+	(*UpdateServiceResponse)(nil), // 18: ringback.v1.UpdateServiceResponse
+	(*DeleteServiceRequest)(nil),  // 19: ringback.v1.DeleteServiceRequest
+	(*DeleteServiceResponse)(nil), // 20: ringback.v1.DeleteServiceResponse
+	(*GetQueueRequest)(nil),       // 21: ringback.v1.GetQueueRequest
+	(*GetQueueResponse)(nil),      // 22: ringback.v1.GetQueueResponse
+	(*PriorityCount)(nil),         // 23: ringback.v1.PriorityCount
+	(*QueuePosition)(nil),         // 24: ringback.v1.QueuePosition
+	(*EraseTargetRequest)(nil),    // 25: ringback.v1.EraseTargetRequest
+	(*EraseTargetResponse)(nil),   // 26: ringback.v1.EraseTargetResponse
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(CallOutcome)(0),              // 29: ringback.v1.CallOutcome
+	(*fieldmaskpb.FieldMask)(nil), // 30: google.protobuf.FieldMask
+	(*CallbackKey)(nil),           // 31: ringback.v1.CallbackKey
+	(Priority)(0),                 // 32: ringback.v1.Priority
 }
 var file_ringback_v1_directory_service_proto_depIdxs = []int32{
-	21, // 0: ringback.v1.Service.ring_timeout:type_name -> google.protobuf.Duration
-	21, // 1: ringback.v1.Service.max_queue_time:type_name -> google.protobuf.Duration
-	5,  // 2: ringback.v1.Service.opening_hours:type_name -> ringback.v1.OpeningPeriod
-	6,  // 3: ringback.v1.Service.retry_rules:type_name -> ringback.v1.RetryRule
+	27, // 0: ringback.v1.Service.ring_timeout:type_name -> google.protobuf.Duration
+	27, // 1: ringback.v1.Service.max_queue_time:type_name -> google.protobuf.Duration
+	9,  // 2: ringback.v1.Service.opening_hours:type_name -> ringback.v1.OpeningPeriod
+	10, // 3: ringback.v1.Service.retry_rules:type_name -> ringback.v1.RetryRule
 	1,  // 4: ringback.v1.Service.first_leg:type_name -> ringback.v1.FirstLeg
 	2,  // 5: ringback.v1.Service.same_target_policy:type_name -> ringback.v1.TargetPolicy
-	22, // 6: ringback.v1.Service.create_time:type_name -> google.protobuf.Timestamp
-	22, // 7: ringback.v1.Service.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 8: ringback.v1.OpeningPeriod.day_of_week:type_name -> ringback.v1.DayOfWeek
-	23, // 9: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
-	21, // 10: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
-	4,  // 11: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
-	4,  // 12: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 13: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
-	4,  // 14: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 15: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
-	24, // 16: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 17: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
-	25, // 18: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
-	19, // 19: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
-	22, // 20: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	21, // 21: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
-	20, // 22: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
-	26, // 23: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
-	3,  // 24: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
-	7,  // 25: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
-	9,  // 26: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
-	11, // 27: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
-	13, // 28: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
-	15, // 29: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
-	17, // 30: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
-	8,  // 31: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
-	10, // 32: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
-	12, // 33: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
-	14, // 34: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
-	16, // 35: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
-	18, // 36: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
-	31, // [31:37] is the sub-list for method output_type
-	25, // [25:31] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	28, // 6: ringback.v1.Service.create_time:type_name -> google.protobuf.Timestamp
+	28, // 7: ringback.v1.Service.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 8: ringback.v1.Service.dial_rules:type_name -> ringback.v1.DialRules
+	27, // 9: ringback.v1.Service.keep_ended:type_name -> google.protobuf.Duration
+	6,  // 10: ringback.v1.DialRules.phone:type_name -> ringback.v1.PhoneRules
+	7,  // 11: ringback.v1.DialRules.sip:type_name -> ringback.v1.SipRules
+	8,  // 12: ringback.v1.DialRules.quiet_hours:type_name -> ringback.v1.QuietHours
+	0,  // 13: ringback.v1.OpeningPeriod.day_of_week:type_name -> ringback.v1.DayOfWeek
+	29, // 14: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
+	27, // 15: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
+	4,  // 16: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
+	4,  // 17: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
+	4,  // 18: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
+	4,  // 19: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
+	4,  // 20: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
+	30, // 21: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 22: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
+	31, // 23: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
+	23, // 24: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
+	28, // 25: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	27, // 26: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
+	24, // 27: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
+	32, // 28: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
+	3,  // 29: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
+	11, // 30: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
+	13, // 31: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
+	15, // 32: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
+	17, // 33: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
+	19, // 34: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
+	21, // 35: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
+	25, // 36: ringback.v1.DirectoryService.EraseTarget:input_type -> ringback.v1.EraseTargetRequest
+	12, // 37: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
+	14, // 38: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
+	16, // 39: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
+	18, // 40: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
+	20, // 41: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
+	22, // 42: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
+	26, // 43: ringback.v1.DirectoryService.EraseTarget:output_type -> ringback.v1.EraseTargetResponse
+	37, // [37:44] is the sub-list for method output_type
+	30, // [30:37] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_directory_service_proto_init() }
@@ -1793,16 +2227,17 @@ func file_ringback_v1_directory_service_proto_init() {
 	}
 	file_ringback_v1_callback_proto_init()
 	file_ringback_v1_directory_service_proto_msgTypes[0].OneofWrappers = []any{}
-	file_ringback_v1_directory_service_proto_msgTypes[2].OneofWrappers = []any{}
-	file_ringback_v1_directory_service_proto_msgTypes[5].OneofWrappers = []any{
+	file_ringback_v1_directory_service_proto_msgTypes[1].OneofWrappers = []any{}
+	file_ringback_v1_directory_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_ringback_v1_directory_service_proto_msgTypes[9].OneofWrappers = []any{
 		(*GetServiceRequest_ServiceId)(nil),
 		(*GetServiceRequest_SipAddress)(nil),
 	}
-	file_ringback_v1_directory_service_proto_msgTypes[11].OneofWrappers = []any{
+	file_ringback_v1_directory_service_proto_msgTypes[15].OneofWrappers = []any{
 		(*DeleteServiceRequest_ServiceId)(nil),
 		(*DeleteServiceRequest_SipAddress)(nil),
 	}
-	file_ringback_v1_directory_service_proto_msgTypes[13].OneofWrappers = []any{
+	file_ringback_v1_directory_service_proto_msgTypes[17].OneofWrappers = []any{
 		(*GetQueueRequest_ServiceId)(nil),
 		(*GetQueueRequest_SipAddress)(nil),
 	}
@@ -1812,7 +2247,7 @@ func file_ringback_v1_directory_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ringback_v1_directory_service_proto_rawDesc), len(file_ringback_v1_directory_service_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   17,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

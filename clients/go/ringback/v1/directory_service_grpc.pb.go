@@ -27,6 +27,7 @@ const (
 	DirectoryService_UpdateService_FullMethodName = "/ringback.v1.DirectoryService/UpdateService"
 	DirectoryService_DeleteService_FullMethodName = "/ringback.v1.DirectoryService/DeleteService"
 	DirectoryService_GetQueue_FullMethodName      = "/ringback.v1.DirectoryService/GetQueue"
+	DirectoryService_EraseTarget_FullMethodName   = "/ringback.v1.DirectoryService/EraseTarget"
 )
 
 // DirectoryServiceClient is the client API for DirectoryService service.
@@ -63,6 +64,13 @@ type DirectoryServiceClient interface {
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(ctx context.Context, in *GetQueueRequest, opts ...grpc.CallOption) (*GetQueueResponse, error)
+	// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+	// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+	// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+	// with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+	//
+	// No reasons of its own.
+	EraseTarget(ctx context.Context, in *EraseTargetRequest, opts ...grpc.CallOption) (*EraseTargetResponse, error)
 }
 
 type directoryServiceClient struct {
@@ -133,6 +141,16 @@ func (c *directoryServiceClient) GetQueue(ctx context.Context, in *GetQueueReque
 	return out, nil
 }
 
+func (c *directoryServiceClient) EraseTarget(ctx context.Context, in *EraseTargetRequest, opts ...grpc.CallOption) (*EraseTargetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseTargetResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_EraseTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DirectoryServiceServer is the server API for DirectoryService service.
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
@@ -167,6 +185,13 @@ type DirectoryServiceServer interface {
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(context.Context, *GetQueueRequest) (*GetQueueResponse, error)
+	// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+	// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+	// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+	// with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+	//
+	// No reasons of its own.
+	EraseTarget(context.Context, *EraseTargetRequest) (*EraseTargetResponse, error)
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
 
@@ -194,6 +219,9 @@ func (UnimplementedDirectoryServiceServer) DeleteService(context.Context, *Delet
 }
 func (UnimplementedDirectoryServiceServer) GetQueue(context.Context, *GetQueueRequest) (*GetQueueResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetQueue not implemented")
+}
+func (UnimplementedDirectoryServiceServer) EraseTarget(context.Context, *EraseTargetRequest) (*EraseTargetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseTarget not implemented")
 }
 func (UnimplementedDirectoryServiceServer) mustEmbedUnimplementedDirectoryServiceServer() {}
 func (UnimplementedDirectoryServiceServer) testEmbeddedByValue()                          {}
@@ -324,6 +352,24 @@ func _DirectoryService_GetQueue_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DirectoryService_EraseTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).EraseTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_EraseTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).EraseTarget(ctx, req.(*EraseTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DirectoryService_ServiceDesc is the grpc.ServiceDesc for DirectoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -354,6 +400,10 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetQueue",
 			Handler:    _DirectoryService_GetQueue_Handler,
+		},
+		{
+			MethodName: "EraseTarget",
+			Handler:    _DirectoryService_EraseTarget_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -75,7 +75,8 @@ const (
 	// separated by commas.
 	ErrorReason_ERROR_REASON_CALLBACK_ALREADY_EXISTS ErrorReason = 8
 	// ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-	// Metadata: `callback_id` and `state` of that one.
+	// Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+	// when it may not.
 	ErrorReason_ERROR_REASON_TARGET_ALREADY_PENDING ErrorReason = 9
 	// ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
 	// one, and `field`, the name of the field that is taken.
@@ -121,13 +122,18 @@ const (
 	// UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
 	// change, whose fate is then unknown. With `google.rpc.RetryInfo`.
 	ErrorReason_ERROR_REASON_STORAGE_UNAVAILABLE ErrorReason = 23
-	// UNAUTHENTICATED: no credentials, or none that the server knows.
+	// UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+	// with its credentials. The text is the same for every cause.
 	ErrorReason_ERROR_REASON_CREDENTIALS_INVALID ErrorReason = 24
-	// PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-	// nothing about what exists.
+	// PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+	// says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
 	ErrorReason_ERROR_REASON_NOT_ALLOWED ErrorReason = 25
 	// INTERNAL: a bug. Metadata: `error_id`, which finds the details in the server's log.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 26
+	// INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+	// `google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+	// "phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+	ErrorReason_ERROR_REASON_DIAL_RULE ErrorReason = 27
 )
 
 // Enum value maps for ErrorReason.
@@ -160,6 +166,7 @@ var (
 		24: "ERROR_REASON_CREDENTIALS_INVALID",
 		25: "ERROR_REASON_NOT_ALLOWED",
 		26: "ERROR_REASON_INTERNAL",
+		27: "ERROR_REASON_DIAL_RULE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":             0,
@@ -189,6 +196,7 @@ var (
 		"ERROR_REASON_CREDENTIALS_INVALID":     24,
 		"ERROR_REASON_NOT_ALLOWED":             25,
 		"ERROR_REASON_INTERNAL":                26,
+		"ERROR_REASON_DIAL_RULE":               27,
 	}
 )
 
@@ -223,7 +231,7 @@ var File_ringback_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eringback/v1/error_reason.proto\x12\vringback.v1*\xc8\a\n" +
+	"\x1eringback/v1/error_reason.proto\x12\vringback.v1*\xe4\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12#\n" +
@@ -252,7 +260,8 @@ const file_ringback_v1_error_reason_proto_rawDesc = "" +
 	" ERROR_REASON_STORAGE_UNAVAILABLE\x10\x17\x12$\n" +
 	" ERROR_REASON_CREDENTIALS_INVALID\x10\x18\x12\x1c\n" +
 	"\x18ERROR_REASON_NOT_ALLOWED\x10\x19\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x1aBa\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x1a\x12\x1a\n" +
+	"\x16ERROR_REASON_DIAL_RULE\x10\x1bBa\n" +
 	"\x0fcom.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\vRingback.V1b\x06proto3"
 
 var (

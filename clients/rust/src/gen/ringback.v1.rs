@@ -748,6 +748,10 @@ pub struct CallbackEvent {
     /// When it happened. For SNAPSHOT: when the callback last changed.
     #[prost(message, optional, tag = "4")]
     pub event_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The identity that requested the change, as the server's access file names it. For operators only. Empty for
+    /// SNAPSHOT, for what the server did by itself, and on a server without identities.
+    #[prost(string, tag = "5")]
+    pub identity: ::prost::alloc::string::String,
 }
 /// Whether a watch may begin with what exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1942,6 +1946,74 @@ pub struct Service {
     /// `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
     #[prost(string, tag = "20")]
     pub default_region: ::prost::alloc::string::String,
+    /// What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+    /// Default: nothing more is refused.
+    #[prost(message, optional, tag = "21")]
+    pub dial_rules: ::core::option::Option<DialRules>,
+    /// How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+    #[prost(message, optional, tag = "22")]
+    pub keep_ended: ::core::option::Option<::prost_types::Duration>,
+}
+/// What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
+/// DIAL_RULE. Where the rules have changed since, the callback is not handed out: it fails with CALL_OUTCOME_BLOCKED
+/// and the name of the rule.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DialRules {
+    /// Rules for telephone numbers, also when they are the user part of a SIP URI.
+    #[prost(message, optional, tag = "1")]
+    pub phone: ::core::option::Option<PhoneRules>,
+    /// Rules for the hosts of SIP URIs.
+    #[prost(message, optional, tag = "2")]
+    pub sip: ::core::option::Option<SipRules>,
+    /// How many dial-outs to one number may begin in a day, in the service's `time_zone`, by callbacks of all services
+    /// together. 1 to 10000. Unset: as the server's rules say.
+    #[prost(int32, optional, tag = "3")]
+    pub attempts_per_number_and_day: ::core::option::Option<i32>,
+    /// When no dial-out begins: a callback that would be due then waits for the end. Unset: never.
+    #[prost(message, optional, tag = "4")]
+    pub quiet_hours: ::core::option::Option<QuietHours>,
+}
+/// Which telephone numbers may be dialled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PhoneRules {
+    /// Prefixes that may be dialled, such as "+41"; "+" is every number. The longest match of `allow` and `deny` decides.
+    /// At most 1000. Empty: every number.
+    #[prost(string, repeated, tag = "1")]
+    pub allow: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Prefixes that may not. At most 1000. Default: none.
+    #[prost(string, repeated, tag = "2")]
+    pub deny: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Kinds of numbers that may not be dialled: premium_rate, shared_cost, satellite, international_network, short_code,
+    /// emergency, service_code, pager, voicemail, personal_number, toll_free, fixed_line, mobile, voip, uan, unknown.
+    /// Default: no more than the server denies.
+    #[prost(string, repeated, tag = "3")]
+    pub deny_kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Which hosts of SIP URIs may be dialled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SipRules {
+    /// Host names, "*.example.com" for all below one, networks such as "203.0.113.0/24", or "*" for every host. One that
+    /// names an address or a network comes before `deny_hosts`. At most 1000. Empty: every host.
+    #[prost(string, repeated, tag = "1")]
+    pub allow_hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same, and the words loopback, private and link_local for addresses of these ranges. At most 1000. Default: no
+    /// more than the server denies.
+    #[prost(string, repeated, tag = "2")]
+    pub deny_hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A time of day in which nobody is called.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QuietHours {
+    /// Required. When it begins, "HH:MM", 24 hours.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    /// Required. When it ends, "HH:MM", up to "24:00". Earlier than `from`: on the next day.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// A time zone of the IANA database, or "target" for the zone of the number that is called; of several, it is quiet
+    /// while it is in one of them. Where a target has no number: the service's `time_zone`. Empty: "target".
+    #[prost(string, tag = "3")]
+    pub zone: ::prost::alloc::string::String,
 }
 /// A period of a week during which a service is open, in the service's time zone. Where daylight saving skips
 /// or repeats a time, the wall clock counts.
@@ -2160,6 +2232,25 @@ pub struct QueuePosition {
     /// The same in plain English, for people: with times and numbers.
     #[prost(string, tag = "3")]
     pub explanation: ::prost::alloc::string::String,
+}
+/// Request of EraseTarget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseTargetRequest {
+    /// Required. The target, in any form that `CallbackRequest.target` takes. Erased is what concerns the same phone, in
+    /// whatever spelling.
+    #[prost(string, tag = "1")]
+    pub target: ::prost::alloc::string::String,
+}
+/// Response of EraseTarget.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseTargetResponse {
+    /// How many callbacks were erased.
+    #[prost(int32, tag = "1")]
+    pub erased: i32,
+    /// How many are in a call that is to be hung up now. Repeat the request to erase them: not 0 means that something is
+    /// left.
+    #[prost(int32, tag = "2")]
+    pub in_progress: i32,
 }
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2594,6 +2685,36 @@ pub mod directory_service_client {
                 .insert(GrpcMethod::new("ringback.v1.DirectoryService", "GetQueue"));
             self.inner.unary(req, path, codec).await
         }
+        /// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+        /// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+        /// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+        /// with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+        ///
+        /// No reasons of its own.
+        pub async fn erase_target(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EraseTargetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseTargetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.DirectoryService/EraseTarget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.DirectoryService", "EraseTarget"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2681,6 +2802,21 @@ pub mod directory_service_server {
             request: tonic::Request<super::GetQueueRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetQueueResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+        /// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+        /// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+        /// with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+        ///
+        /// No reasons of its own.
+        async fn erase_target(
+            &self,
+            request: tonic::Request<super::EraseTargetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseTargetResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -3037,6 +3173,51 @@ pub mod directory_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ringback.v1.DirectoryService/EraseTarget" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseTargetSvc<T: DirectoryService>(pub Arc<T>);
+                    impl<
+                        T: DirectoryService,
+                    > tonic::server::UnaryService<super::EraseTargetRequest>
+                    for EraseTargetSvc<T> {
+                        type Response = super::EraseTargetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EraseTargetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DirectoryService>::erase_target(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseTargetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -3109,7 +3290,8 @@ pub enum ErrorReason {
     /// separated by commas.
     CallbackAlreadyExists = 8,
     /// ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-    /// Metadata: `callback_id` and `state` of that one.
+    /// Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+    /// when it may not.
     TargetAlreadyPending = 9,
     /// ALREADY_EXISTS: another service has this `service_id` or `sip_address`. Metadata: `service_id` of that
     /// one, and `field`, the name of the field that is taken.
@@ -3155,13 +3337,18 @@ pub enum ErrorReason {
     /// UNAVAILABLE: the storage is away, locked or full; also when the server stops before the database has confirmed a
     /// change, whose fate is then unknown. With `google.rpc.RetryInfo`.
     StorageUnavailable = 23,
-    /// UNAUTHENTICATED: no credentials, or none that the server knows.
+    /// UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+    /// with its credentials. The text is the same for every cause.
     CredentialsInvalid = 24,
-    /// PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-    /// nothing about what exists.
+    /// PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+    /// says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
     NotAllowed = 25,
     /// INTERNAL: a bug. Metadata: `error_id`, which finds the details in the server's log.
     Internal = 26,
+    /// INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+    /// `google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+    /// "phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+    DialRule = 27,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -3197,6 +3384,7 @@ impl ErrorReason {
             Self::CredentialsInvalid => "ERROR_REASON_CREDENTIALS_INVALID",
             Self::NotAllowed => "ERROR_REASON_NOT_ALLOWED",
             Self::Internal => "ERROR_REASON_INTERNAL",
+            Self::DialRule => "ERROR_REASON_DIAL_RULE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -3229,6 +3417,7 @@ impl ErrorReason {
             "ERROR_REASON_CREDENTIALS_INVALID" => Some(Self::CredentialsInvalid),
             "ERROR_REASON_NOT_ALLOWED" => Some(Self::NotAllowed),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
+            "ERROR_REASON_DIAL_RULE" => Some(Self::DialRule),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/directory_service.proto.
  */
 export const file_ringback_v1_directory_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi3AUKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCRIcChRjYWxsZXJfbGluZV9pZGVudGl0eRgTIAEoCRIWCg5kZWZhdWx0X3JlZ2lvbhgUIAEoCUIXChVfbWF4X2NvbmN1cnJlbnRfY2FsbHNCFgoUX2RlZmF1bHRfbWF4X3JldHJpZXMiYwoNT3BlbmluZ1BlcmlvZBIrCgtkYXlfb2Zfd2VlaxgBIAEoDjIWLnJpbmdiYWNrLnYxLkRheU9mV2VlaxIRCglvcGVuX3RpbWUYAiABKAkSEgoKY2xvc2VfdGltZRgDIAEoCSKsAQoJUmV0cnlSdWxlEikKB291dGNvbWUYASABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgVyZXRyeRgCIAEoCEgAiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttYXhfcmV0cmllcxgEIAEoBUgBiAEBQggKBl9yZXRyeUIOCgxfbWF4X3JldHJpZXMiPAoTTGlzdFNlcnZpY2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJXChRMaXN0U2VydmljZXNSZXNwb25zZRImCghzZXJ2aWNlcxgBIAMoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKEUdldFNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAQgUKA2tleSI7ChJHZXRTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPQoUQ3JlYXRlU2VydmljZVJlcXVlc3QSJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPgoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIm4KFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiXAoURGVsZXRlU2VydmljZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAMgASgJSAASDAoEZXRhZxgCIAEoCUIJCgdzZXJ2aWNlIhcKFURlbGV0ZVNlcnZpY2VSZXNwb25zZSJ5Cg9HZXRRdWV1ZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAIgASgJSAASLgoMY2FsbGJhY2tfa2V5GAMgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXlCCQoHc2VydmljZSKsAgoQR2V0UXVldWVSZXNwb25zZRISCgpzZXJ2aWNlX2lkGAEgASgJEisKB3dhaXRpbmcYAiADKAsyGi5yaW5nYmFjay52MS5Qcmlvcml0eUNvdW50EjcKE29sZGVzdF93YWl0aW5nX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luX3Byb2dyZXNzGAQgASgFEhAKCGNhcGFjaXR5GAUgASgFEjEKDmVzdGltYXRlZF93YWl0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDmVzdGltYXRlX2Jhc2lzGAcgASgJEiwKCHBvc2l0aW9uGAggASgLMhoucmluZ2JhY2sudjEuUXVldWVQb3NpdGlvbiJHCg1Qcmlvcml0eUNvdW50EicKCHByaW9yaXR5GAEgASgOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSDQoFY291bnQYAiABKAUiYgoNUXVldWVQb3NpdGlvbhIQCghwb3NpdGlvbhgBIAEoBRIqCgZyZWFzb24YAiABKA4yGi5yaW5nYmFjay52MS5XYWl0aW5nUmVhc29uEhMKC2V4cGxhbmF0aW9uGAMgASgJKtgBCglEYXlPZldlZWsSGwoXREFZX09GX1dFRUtfVU5TUEVDSUZJRUQQABIWChJEQVlfT0ZfV0VFS19NT05EQVkQARIXChNEQVlfT0ZfV0VFS19UVUVTREFZEAISGQoVREFZX09GX1dFRUtfV0VETkVTREFZEAMSGAoUREFZX09GX1dFRUtfVEhVUlNEQVkQBBIWChJEQVlfT0ZfV0VFS19GUklEQVkQBRIYChREQVlfT0ZfV0VFS19TQVRVUkRBWRAGEhYKEkRBWV9PRl9XRUVLX1NVTkRBWRAHKlAKCEZpcnN0TGVnEhkKFUZJUlNUX0xFR19VTlNQRUNJRklFRBAAEhMKD0ZJUlNUX0xFR19BR0VOVBABEhQKEEZJUlNUX0xFR19UQVJHRVQQAiqDAQoMVGFyZ2V0UG9saWN5Eh0KGVRBUkdFVF9QT0xJQ1lfVU5TUEVDSUZJRUQQABIXChNUQVJHRVRfUE9MSUNZX0FMTE9XEAESGAoUVEFSR0VUX1BPTElDWV9SRUZVU0UQAhIhCh1UQVJHRVRfUE9MSUNZX1JFVFVSTl9FWElTVElORxADKoQCCg1XYWl0aW5nUmVhc29uEh4KGldBSVRJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWV0FJVElOR19SRUFTT05fTk9UX0RVRRABEhkKFVdBSVRJTkdfUkVBU09OX0NMT1NFRBACEhkKFVdBSVRJTkdfUkVBU09OX1BBVVNFRBADEh4KGldBSVRJTkdfUkVBU09OX05PX0NBUEFDSVRZEAQSHAoYV0FJVElOR19SRUFTT05fTk9fRElBTEVSEAUSIQodV0FJVElOR19SRUFTT05fVEFSR0VUX0lOX0NBTEwQBhIgChxXQUlUSU5HX1JFQVNPTl9CRUhJTkRfT1RIRVJTEAcyhwQKEERpcmVjdG9yeVNlcnZpY2USUwoMTGlzdFNlcnZpY2VzEiAucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlEk0KCkdldFNlcnZpY2USHi5yaW5nYmFjay52MS5HZXRTZXJ2aWNlUmVxdWVzdBofLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXNwb25zZRJWCg1DcmVhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuQ3JlYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2USVgoNVXBkYXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLlVwZGF0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlc3BvbnNlElYKDURlbGV0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXNwb25zZRJHCghHZXRRdWV1ZRIcLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVxdWVzdBodLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
+  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEitwYKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCRIcChRjYWxsZXJfbGluZV9pZGVudGl0eRgTIAEoCRIWCg5kZWZhdWx0X3JlZ2lvbhgUIAEoCRIqCgpkaWFsX3J1bGVzGBUgASgLMhYucmluZ2JhY2sudjEuRGlhbFJ1bGVzEi0KCmtlZXBfZW5kZWQYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CFwoVX21heF9jb25jdXJyZW50X2NhbGxzQhYKFF9kZWZhdWx0X21heF9yZXRyaWVzIs8BCglEaWFsUnVsZXMSJgoFcGhvbmUYASABKAsyFy5yaW5nYmFjay52MS5QaG9uZVJ1bGVzEiIKA3NpcBgCIAEoCzIVLnJpbmdiYWNrLnYxLlNpcFJ1bGVzEigKG2F0dGVtcHRzX3Blcl9udW1iZXJfYW5kX2RheRgDIAEoBUgAiAEBEiwKC3F1aWV0X2hvdXJzGAQgASgLMhcucmluZ2JhY2sudjEuUXVpZXRIb3Vyc0IeChxfYXR0ZW1wdHNfcGVyX251bWJlcl9hbmRfZGF5Ij0KClBob25lUnVsZXMSDQoFYWxsb3cYASADKAkSDAoEZGVueRgCIAMoCRISCgpkZW55X2tpbmRzGAMgAygJIjMKCFNpcFJ1bGVzEhMKC2FsbG93X2hvc3RzGAEgAygJEhIKCmRlbnlfaG9zdHMYAiADKAkiNAoKUXVpZXRIb3VycxIMCgRmcm9tGAEgASgJEgoKAnRvGAIgASgJEgwKBHpvbmUYAyABKAkiYwoNT3BlbmluZ1BlcmlvZBIrCgtkYXlfb2Zfd2VlaxgBIAEoDjIWLnJpbmdiYWNrLnYxLkRheU9mV2VlaxIRCglvcGVuX3RpbWUYAiABKAkSEgoKY2xvc2VfdGltZRgDIAEoCSKsAQoJUmV0cnlSdWxlEikKB291dGNvbWUYASABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgVyZXRyeRgCIAEoCEgAiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttYXhfcmV0cmllcxgEIAEoBUgBiAEBQggKBl9yZXRyeUIOCgxfbWF4X3JldHJpZXMiPAoTTGlzdFNlcnZpY2VzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJXChRMaXN0U2VydmljZXNSZXNwb25zZRImCghzZXJ2aWNlcxgBIAMoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2USFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkcKEUdldFNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAQgUKA2tleSI7ChJHZXRTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPQoUQ3JlYXRlU2VydmljZVJlcXVlc3QSJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiPgoVQ3JlYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIm4KFFVwZGF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI+ChVVcGRhdGVTZXJ2aWNlUmVzcG9uc2USJQoHc2VydmljZRgBIAEoCzIULnJpbmdiYWNrLnYxLlNlcnZpY2UiXAoURGVsZXRlU2VydmljZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAMgASgJSAASDAoEZXRhZxgCIAEoCUIJCgdzZXJ2aWNlIhcKFURlbGV0ZVNlcnZpY2VSZXNwb25zZSJ5Cg9HZXRRdWV1ZVJlcXVlc3QSFAoKc2VydmljZV9pZBgBIAEoCUgAEhUKC3NpcF9hZGRyZXNzGAIgASgJSAASLgoMY2FsbGJhY2tfa2V5GAMgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXlCCQoHc2VydmljZSKsAgoQR2V0UXVldWVSZXNwb25zZRISCgpzZXJ2aWNlX2lkGAEgASgJEisKB3dhaXRpbmcYAiADKAsyGi5yaW5nYmFjay52MS5Qcmlvcml0eUNvdW50EjcKE29sZGVzdF93YWl0aW5nX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2luX3Byb2dyZXNzGAQgASgFEhAKCGNhcGFjaXR5GAUgASgFEjEKDmVzdGltYXRlZF93YWl0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDmVzdGltYXRlX2Jhc2lzGAcgASgJEiwKCHBvc2l0aW9uGAggASgLMhoucmluZ2JhY2sudjEuUXVldWVQb3NpdGlvbiJHCg1Qcmlvcml0eUNvdW50EicKCHByaW9yaXR5GAEgASgOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSDQoFY291bnQYAiABKAUiYgoNUXVldWVQb3NpdGlvbhIQCghwb3NpdGlvbhgBIAEoBRIqCgZyZWFzb24YAiABKA4yGi5yaW5nYmFjay52MS5XYWl0aW5nUmVhc29uEhMKC2V4cGxhbmF0aW9uGAMgASgJIiQKEkVyYXNlVGFyZ2V0UmVxdWVzdBIOCgZ0YXJnZXQYASABKAkiOgoTRXJhc2VUYXJnZXRSZXNwb25zZRIOCgZlcmFzZWQYASABKAUSEwoLaW5fcHJvZ3Jlc3MYAiABKAUq2AEKCURheU9mV2VlaxIbChdEQVlfT0ZfV0VFS19VTlNQRUNJRklFRBAAEhYKEkRBWV9PRl9XRUVLX01PTkRBWRABEhcKE0RBWV9PRl9XRUVLX1RVRVNEQVkQAhIZChVEQVlfT0ZfV0VFS19XRURORVNEQVkQAxIYChREQVlfT0ZfV0VFS19USFVSU0RBWRAEEhYKEkRBWV9PRl9XRUVLX0ZSSURBWRAFEhgKFERBWV9PRl9XRUVLX1NBVFVSREFZEAYSFgoSREFZX09GX1dFRUtfU1VOREFZEAcqUAoIRmlyc3RMZWcSGQoVRklSU1RfTEVHX1VOU1BFQ0lGSUVEEAASEwoPRklSU1RfTEVHX0FHRU5UEAESFAoQRklSU1RfTEVHX1RBUkdFVBACKoMBCgxUYXJnZXRQb2xpY3kSHQoZVEFSR0VUX1BPTElDWV9VTlNQRUNJRklFRBAAEhcKE1RBUkdFVF9QT0xJQ1lfQUxMT1cQARIYChRUQVJHRVRfUE9MSUNZX1JFRlVTRRACEiEKHVRBUkdFVF9QT0xJQ1lfUkVUVVJOX0VYSVNUSU5HEAMqhAIKDVdhaXRpbmdSZWFzb24SHgoaV0FJVElOR19SRUFTT05fVU5TUEVDSUZJRUQQABIaChZXQUlUSU5HX1JFQVNPTl9OT1RfRFVFEAESGQoVV0FJVElOR19SRUFTT05fQ0xPU0VEEAISGQoVV0FJVElOR19SRUFTT05fUEFVU0VEEAMSHgoaV0FJVElOR19SRUFTT05fTk9fQ0FQQUNJVFkQBBIcChhXQUlUSU5HX1JFQVNPTl9OT19ESUFMRVIQBRIhCh1XQUlUSU5HX1JFQVNPTl9UQVJHRVRfSU5fQ0FMTBAGEiAKHFdBSVRJTkdfUkVBU09OX0JFSElORF9PVEhFUlMQBzLZBAoQRGlyZWN0b3J5U2VydmljZRJTCgxMaXN0U2VydmljZXMSIC5yaW5nYmFjay52MS5MaXN0U2VydmljZXNSZXF1ZXN0GiEucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USTQoKR2V0U2VydmljZRIeLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXF1ZXN0Gh8ucmluZ2JhY2sudjEuR2V0U2VydmljZVJlc3BvbnNlElYKDUNyZWF0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkNyZWF0ZVNlcnZpY2VSZXNwb25zZRJWCg1VcGRhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5VcGRhdGVTZXJ2aWNlUmVzcG9uc2USVgoNRGVsZXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlEkcKCEdldFF1ZXVlEhwucmluZ2JhY2sudjEuR2V0UXVldWVSZXF1ZXN0Gh0ucmluZ2JhY2sudjEuR2V0UXVldWVSZXNwb25zZRJQCgtFcmFzZVRhcmdldBIfLnJpbmdiYWNrLnYxLkVyYXNlVGFyZ2V0UmVxdWVzdBogLnJpbmdiYWNrLnYxLkVyYXNlVGFyZ2V0UmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
 
 /**
  * A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
@@ -176,6 +176,21 @@ export type Service = Message<"ringback.v1.Service"> & {
    * @generated from field: string default_region = 20;
    */
   defaultRegion: string;
+
+  /**
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   *
+   * @generated from field: ringback.v1.DialRules dial_rules = 21;
+   */
+  dialRules?: DialRules | undefined;
+
+  /**
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   *
+   * @generated from field: google.protobuf.Duration keep_ended = 22;
+   */
+  keepEnded?: Duration | undefined;
 };
 
 /**
@@ -184,6 +199,155 @@ export type Service = Message<"ringback.v1.Service"> & {
  */
 export const ServiceSchema: GenMessage<Service> = /*@__PURE__*/
   messageDesc(file_ringback_v1_directory_service, 0);
+
+/**
+ * What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
+ * DIAL_RULE. Where the rules have changed since, the callback is not handed out: it fails with CALL_OUTCOME_BLOCKED
+ * and the name of the rule.
+ *
+ * @generated from message ringback.v1.DialRules
+ */
+export type DialRules = Message<"ringback.v1.DialRules"> & {
+  /**
+   * Rules for telephone numbers, also when they are the user part of a SIP URI.
+   *
+   * @generated from field: ringback.v1.PhoneRules phone = 1;
+   */
+  phone?: PhoneRules | undefined;
+
+  /**
+   * Rules for the hosts of SIP URIs.
+   *
+   * @generated from field: ringback.v1.SipRules sip = 2;
+   */
+  sip?: SipRules | undefined;
+
+  /**
+   * How many dial-outs to one number may begin in a day, in the service's `time_zone`, by callbacks of all services
+   * together. 1 to 10000. Unset: as the server's rules say.
+   *
+   * @generated from field: optional int32 attempts_per_number_and_day = 3;
+   */
+  attemptsPerNumberAndDay?: number | undefined;
+
+  /**
+   * When no dial-out begins: a callback that would be due then waits for the end. Unset: never.
+   *
+   * @generated from field: ringback.v1.QuietHours quiet_hours = 4;
+   */
+  quietHours?: QuietHours | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.DialRules.
+ * Use `create(DialRulesSchema)` to create a new message.
+ */
+export const DialRulesSchema: GenMessage<DialRules> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 1);
+
+/**
+ * Which telephone numbers may be dialled.
+ *
+ * @generated from message ringback.v1.PhoneRules
+ */
+export type PhoneRules = Message<"ringback.v1.PhoneRules"> & {
+  /**
+   * Prefixes that may be dialled, such as "+41"; "+" is every number. The longest match of `allow` and `deny` decides.
+   * At most 1000. Empty: every number.
+   *
+   * @generated from field: repeated string allow = 1;
+   */
+  allow: string[];
+
+  /**
+   * Prefixes that may not. At most 1000. Default: none.
+   *
+   * @generated from field: repeated string deny = 2;
+   */
+  deny: string[];
+
+  /**
+   * Kinds of numbers that may not be dialled: premium_rate, shared_cost, satellite, international_network, short_code,
+   * emergency, service_code, pager, voicemail, personal_number, toll_free, fixed_line, mobile, voip, uan, unknown.
+   * Default: no more than the server denies.
+   *
+   * @generated from field: repeated string deny_kinds = 3;
+   */
+  denyKinds: string[];
+};
+
+/**
+ * Describes the message ringback.v1.PhoneRules.
+ * Use `create(PhoneRulesSchema)` to create a new message.
+ */
+export const PhoneRulesSchema: GenMessage<PhoneRules> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 2);
+
+/**
+ * Which hosts of SIP URIs may be dialled.
+ *
+ * @generated from message ringback.v1.SipRules
+ */
+export type SipRules = Message<"ringback.v1.SipRules"> & {
+  /**
+   * Host names, "*.example.com" for all below one, networks such as "203.0.113.0/24", or "*" for every host. One that
+   * names an address or a network comes before `deny_hosts`. At most 1000. Empty: every host.
+   *
+   * @generated from field: repeated string allow_hosts = 1;
+   */
+  allowHosts: string[];
+
+  /**
+   * The same, and the words loopback, private and link_local for addresses of these ranges. At most 1000. Default: no
+   * more than the server denies.
+   *
+   * @generated from field: repeated string deny_hosts = 2;
+   */
+  denyHosts: string[];
+};
+
+/**
+ * Describes the message ringback.v1.SipRules.
+ * Use `create(SipRulesSchema)` to create a new message.
+ */
+export const SipRulesSchema: GenMessage<SipRules> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 3);
+
+/**
+ * A time of day in which nobody is called.
+ *
+ * @generated from message ringback.v1.QuietHours
+ */
+export type QuietHours = Message<"ringback.v1.QuietHours"> & {
+  /**
+   * Required. When it begins, "HH:MM", 24 hours.
+   *
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * Required. When it ends, "HH:MM", up to "24:00". Earlier than `from`: on the next day.
+   *
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * A time zone of the IANA database, or "target" for the zone of the number that is called; of several, it is quiet
+   * while it is in one of them. Where a target has no number: the service's `time_zone`. Empty: "target".
+   *
+   * @generated from field: string zone = 3;
+   */
+  zone: string;
+};
+
+/**
+ * Describes the message ringback.v1.QuietHours.
+ * Use `create(QuietHoursSchema)` to create a new message.
+ */
+export const QuietHoursSchema: GenMessage<QuietHours> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 4);
 
 /**
  * A period of a week during which a service is open, in the service's time zone. Where daylight saving skips
@@ -220,7 +384,7 @@ export type OpeningPeriod = Message<"ringback.v1.OpeningPeriod"> & {
  * Use `create(OpeningPeriodSchema)` to create a new message.
  */
 export const OpeningPeriodSchema: GenMessage<OpeningPeriod> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 1);
+  messageDesc(file_ringback_v1_directory_service, 5);
 
 /**
  * How a service treats one outcome, where it differs from the default.
@@ -264,7 +428,7 @@ export type RetryRule = Message<"ringback.v1.RetryRule"> & {
  * Use `create(RetryRuleSchema)` to create a new message.
  */
 export const RetryRuleSchema: GenMessage<RetryRule> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 2);
+  messageDesc(file_ringback_v1_directory_service, 6);
 
 /**
  * Request of ListServices.
@@ -292,7 +456,7 @@ export type ListServicesRequest = Message<"ringback.v1.ListServicesRequest"> & {
  * Use `create(ListServicesRequestSchema)` to create a new message.
  */
 export const ListServicesRequestSchema: GenMessage<ListServicesRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 3);
+  messageDesc(file_ringback_v1_directory_service, 7);
 
 /**
  * Response of ListServices.
@@ -320,7 +484,7 @@ export type ListServicesResponse = Message<"ringback.v1.ListServicesResponse"> &
  * Use `create(ListServicesResponseSchema)` to create a new message.
  */
 export const ListServicesResponseSchema: GenMessage<ListServicesResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 4);
+  messageDesc(file_ringback_v1_directory_service, 8);
 
 /**
  * Request of GetService.
@@ -357,7 +521,7 @@ export type GetServiceRequest = Message<"ringback.v1.GetServiceRequest"> & {
  * Use `create(GetServiceRequestSchema)` to create a new message.
  */
 export const GetServiceRequestSchema: GenMessage<GetServiceRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 5);
+  messageDesc(file_ringback_v1_directory_service, 9);
 
 /**
  * Response of GetService.
@@ -378,7 +542,7 @@ export type GetServiceResponse = Message<"ringback.v1.GetServiceResponse"> & {
  * Use `create(GetServiceResponseSchema)` to create a new message.
  */
 export const GetServiceResponseSchema: GenMessage<GetServiceResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 6);
+  messageDesc(file_ringback_v1_directory_service, 10);
 
 /**
  * Request of CreateService.
@@ -399,7 +563,7 @@ export type CreateServiceRequest = Message<"ringback.v1.CreateServiceRequest"> &
  * Use `create(CreateServiceRequestSchema)` to create a new message.
  */
 export const CreateServiceRequestSchema: GenMessage<CreateServiceRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 7);
+  messageDesc(file_ringback_v1_directory_service, 11);
 
 /**
  * Response of CreateService.
@@ -420,7 +584,7 @@ export type CreateServiceResponse = Message<"ringback.v1.CreateServiceResponse">
  * Use `create(CreateServiceResponseSchema)` to create a new message.
  */
 export const CreateServiceResponseSchema: GenMessage<CreateServiceResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 8);
+  messageDesc(file_ringback_v1_directory_service, 12);
 
 /**
  * Request of UpdateService.
@@ -452,7 +616,7 @@ export type UpdateServiceRequest = Message<"ringback.v1.UpdateServiceRequest"> &
  * Use `create(UpdateServiceRequestSchema)` to create a new message.
  */
 export const UpdateServiceRequestSchema: GenMessage<UpdateServiceRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 9);
+  messageDesc(file_ringback_v1_directory_service, 13);
 
 /**
  * Response of UpdateService.
@@ -473,7 +637,7 @@ export type UpdateServiceResponse = Message<"ringback.v1.UpdateServiceResponse">
  * Use `create(UpdateServiceResponseSchema)` to create a new message.
  */
 export const UpdateServiceResponseSchema: GenMessage<UpdateServiceResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 10);
+  messageDesc(file_ringback_v1_directory_service, 14);
 
 /**
  * Request of DeleteService.
@@ -517,7 +681,7 @@ export type DeleteServiceRequest = Message<"ringback.v1.DeleteServiceRequest"> &
  * Use `create(DeleteServiceRequestSchema)` to create a new message.
  */
 export const DeleteServiceRequestSchema: GenMessage<DeleteServiceRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 11);
+  messageDesc(file_ringback_v1_directory_service, 15);
 
 /**
  * Response of DeleteService. Empty.
@@ -532,7 +696,7 @@ export type DeleteServiceResponse = Message<"ringback.v1.DeleteServiceResponse">
  * Use `create(DeleteServiceResponseSchema)` to create a new message.
  */
 export const DeleteServiceResponseSchema: GenMessage<DeleteServiceResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 12);
+  messageDesc(file_ringback_v1_directory_service, 16);
 
 /**
  * Request of GetQueue.
@@ -577,7 +741,7 @@ export type GetQueueRequest = Message<"ringback.v1.GetQueueRequest"> & {
  * Use `create(GetQueueRequestSchema)` to create a new message.
  */
 export const GetQueueRequestSchema: GenMessage<GetQueueRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 13);
+  messageDesc(file_ringback_v1_directory_service, 17);
 
 /**
  * Response of GetQueue. A picture of one moment.
@@ -648,7 +812,7 @@ export type GetQueueResponse = Message<"ringback.v1.GetQueueResponse"> & {
  * Use `create(GetQueueResponseSchema)` to create a new message.
  */
 export const GetQueueResponseSchema: GenMessage<GetQueueResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 14);
+  messageDesc(file_ringback_v1_directory_service, 18);
 
 /**
  * How many callbacks of one priority are waiting.
@@ -676,7 +840,7 @@ export type PriorityCount = Message<"ringback.v1.PriorityCount"> & {
  * Use `create(PriorityCountSchema)` to create a new message.
  */
 export const PriorityCountSchema: GenMessage<PriorityCount> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 15);
+  messageDesc(file_ringback_v1_directory_service, 19);
 
 /**
  * Where one callback stands in its service's queue.
@@ -711,7 +875,58 @@ export type QueuePosition = Message<"ringback.v1.QueuePosition"> & {
  * Use `create(QueuePositionSchema)` to create a new message.
  */
 export const QueuePositionSchema: GenMessage<QueuePosition> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 16);
+  messageDesc(file_ringback_v1_directory_service, 20);
+
+/**
+ * Request of EraseTarget.
+ *
+ * @generated from message ringback.v1.EraseTargetRequest
+ */
+export type EraseTargetRequest = Message<"ringback.v1.EraseTargetRequest"> & {
+  /**
+   * Required. The target, in any form that `CallbackRequest.target` takes. Erased is what concerns the same phone, in
+   * whatever spelling.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+};
+
+/**
+ * Describes the message ringback.v1.EraseTargetRequest.
+ * Use `create(EraseTargetRequestSchema)` to create a new message.
+ */
+export const EraseTargetRequestSchema: GenMessage<EraseTargetRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 21);
+
+/**
+ * Response of EraseTarget.
+ *
+ * @generated from message ringback.v1.EraseTargetResponse
+ */
+export type EraseTargetResponse = Message<"ringback.v1.EraseTargetResponse"> & {
+  /**
+   * How many callbacks were erased.
+   *
+   * @generated from field: int32 erased = 1;
+   */
+  erased: number;
+
+  /**
+   * How many are in a call that is to be hung up now. Repeat the request to erase them: not 0 means that something is
+   * left.
+   *
+   * @generated from field: int32 in_progress = 2;
+   */
+  inProgress: number;
+};
+
+/**
+ * Describes the message ringback.v1.EraseTargetResponse.
+ * Use `create(EraseTargetResponseSchema)` to create a new message.
+ */
+export const EraseTargetResponseSchema: GenMessage<EraseTargetResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 22);
 
 /**
  * A day of the week.
@@ -1011,6 +1226,21 @@ export const DirectoryService: GenService<{
     methodKind: "unary";
     input: typeof GetQueueRequestSchema;
     output: typeof GetQueueResponseSchema;
+  },
+  /**
+   * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+   * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+   * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+   * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+   *
+   * No reasons of its own.
+   *
+   * @generated from rpc ringback.v1.DirectoryService.EraseTarget
+   */
+  eraseTarget: {
+    methodKind: "unary";
+    input: typeof EraseTargetRequestSchema;
+    output: typeof EraseTargetResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_ringback_v1_directory_service, 0);

@@ -23,6 +23,7 @@ private static final long serialVersionUID = 0L;
   private CallbackEvent() {
     type_ = 0;
     previousState_ = 0;
+    identity_ = "";
   }
 
   @java.lang.Override
@@ -174,6 +175,55 @@ private static final long serialVersionUID = 0L;
     return eventTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : eventTime_;
   }
 
+  public static final int IDENTITY_FIELD_NUMBER = 5;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object identity_ = "";
+  /**
+   * <pre>
+   * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+   * SNAPSHOT, for what the server did by itself, and on a server without identities.
+   * </pre>
+   *
+   * <code>string identity = 5 [json_name = "identity"];</code>
+   * @return The identity.
+   */
+  @java.lang.Override
+  public java.lang.String getIdentity() {
+    java.lang.Object ref = identity_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      identity_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+   * SNAPSHOT, for what the server did by itself, and on a server without identities.
+   * </pre>
+   *
+   * <code>string identity = 5 [json_name = "identity"];</code>
+   * @return The bytes for identity.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getIdentityBytes() {
+    java.lang.Object ref = identity_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      identity_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -200,6 +250,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       output.writeMessage(4, getEventTime());
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(identity_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 5, identity_);
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -224,6 +277,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(4, getEventTime());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(identity_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(5, identity_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -252,6 +308,8 @@ private static final long serialVersionUID = 0L;
       if (!getEventTime()
           .equals(other.getEventTime())) return false;
     }
+    if (!getIdentity()
+        .equals(other.getIdentity())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -275,6 +333,8 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + EVENT_TIME_FIELD_NUMBER;
       hash = (53 * hash) + getEventTime().hashCode();
     }
+    hash = (37 * hash) + IDENTITY_FIELD_NUMBER;
+    hash = (53 * hash) + getIdentity().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -429,6 +489,7 @@ private static final long serialVersionUID = 0L;
         eventTimeBuilder_.dispose();
         eventTimeBuilder_ = null;
       }
+      identity_ = "";
       return this;
     }
 
@@ -480,6 +541,9 @@ private static final long serialVersionUID = 0L;
             ? eventTime_
             : eventTimeBuilder_.build();
         to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.identity_ = identity_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -540,6 +604,11 @@ private static final long serialVersionUID = 0L;
       if (other.hasEventTime()) {
         mergeEventTime(other.getEventTime());
       }
+      if (!other.getIdentity().isEmpty()) {
+        identity_ = other.identity_;
+        bitField0_ |= 0x00000010;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -590,6 +659,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 34
+            case 42: {
+              identity_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 42
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1065,6 +1139,103 @@ private static final long serialVersionUID = 0L;
         eventTime_ = null;
       }
       return eventTimeBuilder_;
+    }
+
+    private java.lang.Object identity_ = "";
+    /**
+     * <pre>
+     * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+     * SNAPSHOT, for what the server did by itself, and on a server without identities.
+     * </pre>
+     *
+     * <code>string identity = 5 [json_name = "identity"];</code>
+     * @return The identity.
+     */
+    public java.lang.String getIdentity() {
+      java.lang.Object ref = identity_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        identity_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+     * SNAPSHOT, for what the server did by itself, and on a server without identities.
+     * </pre>
+     *
+     * <code>string identity = 5 [json_name = "identity"];</code>
+     * @return The bytes for identity.
+     */
+    public com.google.protobuf.ByteString
+        getIdentityBytes() {
+      java.lang.Object ref = identity_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        identity_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+     * SNAPSHOT, for what the server did by itself, and on a server without identities.
+     * </pre>
+     *
+     * <code>string identity = 5 [json_name = "identity"];</code>
+     * @param value The identity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setIdentity(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      identity_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+     * SNAPSHOT, for what the server did by itself, and on a server without identities.
+     * </pre>
+     *
+     * <code>string identity = 5 [json_name = "identity"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearIdentity() {
+      identity_ = getDefaultInstance().getIdentity();
+      bitField0_ = (bitField0_ & ~0x00000010);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+     * SNAPSHOT, for what the server did by itself, and on a server without identities.
+     * </pre>
+     *
+     * <code>string identity = 5 [json_name = "identity"];</code>
+     * @param value The bytes for identity to set.
+     * @return This builder for chaining.
+     */
+    public Builder setIdentityBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      identity_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -99,4 +99,26 @@ public interface CallbackEventOrBuilder extends
    * <code>.google.protobuf.Timestamp event_time = 4 [json_name = "eventTime"];</code>
    */
   com.google.protobuf.TimestampOrBuilder getEventTimeOrBuilder();
+
+  /**
+   * <pre>
+   * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+   * SNAPSHOT, for what the server did by itself, and on a server without identities.
+   * </pre>
+   *
+   * <code>string identity = 5 [json_name = "identity"];</code>
+   * @return The identity.
+   */
+  java.lang.String getIdentity();
+  /**
+   * <pre>
+   * The identity that requested the change, as the server's access file names it. For operators only. Empty for
+   * SNAPSHOT, for what the server did by itself, and on a server without identities.
+   * </pre>
+   *
+   * <code>string identity = 5 [json_name = "identity"];</code>
+   * @return The bytes for identity.
+   */
+  com.google.protobuf.ByteString
+      getIdentityBytes();
 }

@@ -195,42 +195,43 @@ public final class CallbacksServiceOuterClass {
       "\020snapshot_started\030\003 \001(\010R\017snapshotStarted" +
       "\022+\n\021snapshot_complete\030\004 \001(\010R\020snapshotCom" +
       "plete\022;\n\013server_time\030\005 \001(\0132\032.google.prot" +
-      "obuf.TimestampR\nserverTime\"\364\001\n\rCallbackE" +
+      "obuf.TimestampR\nserverTime\"\220\002\n\rCallbackE" +
       "vent\0222\n\004type\030\001 \001(\0162\036.ringback.v1.Callbac" +
       "kEventTypeR\004type\0221\n\010callback\030\002 \001(\0132\025.rin" +
       "gback.v1.CallbackR\010callback\022A\n\016previous_" +
       "state\030\003 \001(\0162\032.ringback.v1.CallbackStateR" +
       "\rpreviousState\0229\n\nevent_time\030\004 \001(\0132\032.goo" +
-      "gle.protobuf.TimestampR\teventTime*e\n\014Sna" +
-      "pshotMode\022\035\n\031SNAPSHOT_MODE_UNSPECIFIED\020\000" +
-      "\022\027\n\023SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MO" +
-      "DE_WHEN_NEEDED\020\002*\275\001\n\021CallbackEventType\022#" +
-      "\n\037CALLBACK_EVENT_TYPE_UNSPECIFIED\020\000\022 \n\034C" +
-      "ALLBACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBAC" +
-      "K_EVENT_TYPE_CREATED\020\002\022\037\n\033CALLBACK_EVENT" +
-      "_TYPE_UPDATED\020\003\022\037\n\033CALLBACK_EVENT_TYPE_R" +
-      "EMOVED\020\0042\370\005\n\020CallbacksService\022Y\n\016CreateC" +
-      "allback\022\".ringback.v1.CreateCallbackRequ" +
-      "est\032#.ringback.v1.CreateCallbackResponse" +
-      "\022k\n\024BatchCreateCallbacks\022(.ringback.v1.B" +
-      "atchCreateCallbacksRequest\032).ringback.v1" +
-      ".BatchCreateCallbacksResponse\022P\n\013GetCall" +
-      "back\022\037.ringback.v1.GetCallbackRequest\032 ." +
-      "ringback.v1.GetCallbackResponse\022V\n\rListC" +
-      "allbacks\022!.ringback.v1.ListCallbacksRequ" +
-      "est\032\".ringback.v1.ListCallbacksResponse\022" +
-      "Y\n\016CancelCallback\022\".ringback.v1.CancelCa" +
-      "llbackRequest\032#.ringback.v1.CancelCallba" +
-      "ckResponse\022Y\n\016UpdateCallback\022\".ringback." +
-      "v1.UpdateCallbackRequest\032#.ringback.v1.U" +
-      "pdateCallbackResponse\022_\n\020ResolveCallback" +
-      "s\022$.ringback.v1.ResolveCallbacksRequest\032" +
-      "%.ringback.v1.ResolveCallbacksResponse\022[" +
-      "\n\016WatchCallbacks\022\".ringback.v1.WatchCall" +
-      "backsRequest\032#.ringback.v1.WatchCallback" +
-      "sResponse0\001Ba\n\017com.ringback.v1P\001Z>github" +
-      ".com/ringback/ringback/clients/go/ringba" +
-      "ck/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
+      "gle.protobuf.TimestampR\teventTime\022\032\n\010ide" +
+      "ntity\030\005 \001(\tR\010identity*e\n\014SnapshotMode\022\035\n" +
+      "\031SNAPSHOT_MODE_UNSPECIFIED\020\000\022\027\n\023SNAPSHOT" +
+      "_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MODE_WHEN_NEED" +
+      "ED\020\002*\275\001\n\021CallbackEventType\022#\n\037CALLBACK_E" +
+      "VENT_TYPE_UNSPECIFIED\020\000\022 \n\034CALLBACK_EVEN" +
+      "T_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBACK_EVENT_TYPE" +
+      "_CREATED\020\002\022\037\n\033CALLBACK_EVENT_TYPE_UPDATE" +
+      "D\020\003\022\037\n\033CALLBACK_EVENT_TYPE_REMOVED\020\0042\370\005\n" +
+      "\020CallbacksService\022Y\n\016CreateCallback\022\".ri" +
+      "ngback.v1.CreateCallbackRequest\032#.ringba" +
+      "ck.v1.CreateCallbackResponse\022k\n\024BatchCre" +
+      "ateCallbacks\022(.ringback.v1.BatchCreateCa" +
+      "llbacksRequest\032).ringback.v1.BatchCreate" +
+      "CallbacksResponse\022P\n\013GetCallback\022\037.ringb" +
+      "ack.v1.GetCallbackRequest\032 .ringback.v1." +
+      "GetCallbackResponse\022V\n\rListCallbacks\022!.r" +
+      "ingback.v1.ListCallbacksRequest\032\".ringba" +
+      "ck.v1.ListCallbacksResponse\022Y\n\016CancelCal" +
+      "lback\022\".ringback.v1.CancelCallbackReques" +
+      "t\032#.ringback.v1.CancelCallbackResponse\022Y" +
+      "\n\016UpdateCallback\022\".ringback.v1.UpdateCal" +
+      "lbackRequest\032#.ringback.v1.UpdateCallbac" +
+      "kResponse\022_\n\020ResolveCallbacks\022$.ringback" +
+      ".v1.ResolveCallbacksRequest\032%.ringback.v" +
+      "1.ResolveCallbacksResponse\022[\n\016WatchCallb" +
+      "acks\022\".ringback.v1.WatchCallbacksRequest" +
+      "\032#.ringback.v1.WatchCallbacksResponse0\001B" +
+      "a\n\017com.ringback.v1P\001Z>github.com/ringbac" +
+      "k/ringback/clients/go/ringback/v1;ringba" +
+      "ckv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -360,7 +361,7 @@ public final class CallbacksServiceOuterClass {
     internal_static_ringback_v1_CallbackEvent_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CallbackEvent_descriptor,
-        new java.lang.String[] { "Type", "Callback", "PreviousState", "EventTime", });
+        new java.lang.String[] { "Type", "Callback", "PreviousState", "EventTime", "Identity", });
     com.google.protobuf.AnyProto.getDescriptor();
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.FieldMaskProto.getDescriptor();

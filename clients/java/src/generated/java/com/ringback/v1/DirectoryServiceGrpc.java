@@ -201,6 +201,37 @@ public final class DirectoryServiceGrpc {
     return getGetQueueMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.EraseTargetRequest,
+      com.ringback.v1.EraseTargetResponse> getEraseTargetMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "EraseTarget",
+      requestType = com.ringback.v1.EraseTargetRequest.class,
+      responseType = com.ringback.v1.EraseTargetResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.EraseTargetRequest,
+      com.ringback.v1.EraseTargetResponse> getEraseTargetMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.EraseTargetRequest, com.ringback.v1.EraseTargetResponse> getEraseTargetMethod;
+    if ((getEraseTargetMethod = DirectoryServiceGrpc.getEraseTargetMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getEraseTargetMethod = DirectoryServiceGrpc.getEraseTargetMethod) == null) {
+          DirectoryServiceGrpc.getEraseTargetMethod = getEraseTargetMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.EraseTargetRequest, com.ringback.v1.EraseTargetResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "EraseTarget"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.EraseTargetRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.EraseTargetResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("EraseTarget"))
+              .build();
+        }
+      }
+    }
+    return getEraseTargetMethod;
+  }
+
   /**
    * Creates a new async stub that supports all call types for the service
    */
@@ -336,6 +367,20 @@ public final class DirectoryServiceGrpc {
         io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse> responseObserver) {
       io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetQueueMethod(), responseObserver);
     }
+
+    /**
+     * <pre>
+     * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+     * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+     * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+     * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+     * No reasons of its own.
+     * </pre>
+     */
+    default void eraseTarget(com.ringback.v1.EraseTargetRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.EraseTargetResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getEraseTargetMethod(), responseObserver);
+    }
   }
 
   /**
@@ -446,6 +491,21 @@ public final class DirectoryServiceGrpc {
       io.grpc.stub.ClientCalls.asyncUnaryCall(
           getChannel().newCall(getGetQueueMethod(), getCallOptions()), request, responseObserver);
     }
+
+    /**
+     * <pre>
+     * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+     * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+     * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+     * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+     * No reasons of its own.
+     * </pre>
+     */
+    public void eraseTarget(com.ringback.v1.EraseTargetRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.EraseTargetResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getEraseTargetMethod(), getCallOptions()), request, responseObserver);
+    }
   }
 
   /**
@@ -536,6 +596,20 @@ public final class DirectoryServiceGrpc {
       return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
           getChannel(), getGetQueueMethod(), getCallOptions(), request);
     }
+
+    /**
+     * <pre>
+     * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+     * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+     * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+     * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.EraseTargetResponse eraseTarget(com.ringback.v1.EraseTargetRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getEraseTargetMethod(), getCallOptions(), request);
+    }
   }
 
   /**
@@ -625,6 +699,20 @@ public final class DirectoryServiceGrpc {
     public com.ringback.v1.GetQueueResponse getQueue(com.ringback.v1.GetQueueRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getGetQueueMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+     * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+     * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+     * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.EraseTargetResponse eraseTarget(com.ringback.v1.EraseTargetRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getEraseTargetMethod(), getCallOptions(), request);
     }
   }
 
@@ -722,6 +810,21 @@ public final class DirectoryServiceGrpc {
       return io.grpc.stub.ClientCalls.futureUnaryCall(
           getChannel().newCall(getGetQueueMethod(), getCallOptions()), request);
     }
+
+    /**
+     * <pre>
+     * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
+     * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
+     * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
+     * with its ids and times only. Who erased, when and how many is kept; the target is not. For operators.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.EraseTargetResponse> eraseTarget(
+        com.ringback.v1.EraseTargetRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getEraseTargetMethod(), getCallOptions()), request);
+    }
   }
 
   private static final int METHODID_LIST_SERVICES = 0;
@@ -730,6 +833,7 @@ public final class DirectoryServiceGrpc {
   private static final int METHODID_UPDATE_SERVICE = 3;
   private static final int METHODID_DELETE_SERVICE = 4;
   private static final int METHODID_GET_QUEUE = 5;
+  private static final int METHODID_ERASE_TARGET = 6;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -771,6 +875,10 @@ public final class DirectoryServiceGrpc {
         case METHODID_GET_QUEUE:
           serviceImpl.getQueue((com.ringback.v1.GetQueueRequest) request,
               (io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse>) responseObserver);
+          break;
+        case METHODID_ERASE_TARGET:
+          serviceImpl.eraseTarget((com.ringback.v1.EraseTargetRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.EraseTargetResponse>) responseObserver);
           break;
         default:
           throw new AssertionError();
@@ -832,6 +940,13 @@ public final class DirectoryServiceGrpc {
               com.ringback.v1.GetQueueRequest,
               com.ringback.v1.GetQueueResponse>(
                 service, METHODID_GET_QUEUE)))
+        .addMethod(
+          getEraseTargetMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.EraseTargetRequest,
+              com.ringback.v1.EraseTargetResponse>(
+                service, METHODID_ERASE_TARGET)))
         .build();
   }
 
@@ -886,6 +1001,7 @@ public final class DirectoryServiceGrpc {
               .addMethod(getUpdateServiceMethod())
               .addMethod(getDeleteServiceMethod())
               .addMethod(getGetQueueMethod())
+              .addMethod(getEraseTargetMethod())
               .build();
         }
       }

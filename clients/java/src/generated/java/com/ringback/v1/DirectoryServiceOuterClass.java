@@ -21,6 +21,26 @@ public final class DirectoryServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_Service_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_DialRules_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_DialRules_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_PhoneRules_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_PhoneRules_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_SipRules_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_SipRules_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_QuietHours_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_QuietHours_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_OpeningPeriod_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -100,6 +120,16 @@ public final class DirectoryServiceOuterClass {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_QueuePosition_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_EraseTargetRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_EraseTargetRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_EraseTargetResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_EraseTargetResponse_fieldAccessorTable;
 
   public static com.google.protobuf.Descriptors.FileDescriptor
       getDescriptor() {
@@ -113,7 +143,7 @@ public final class DirectoryServiceOuterClass {
       "ingback.v1\032\036google/protobuf/duration.pro" +
       "to\032 google/protobuf/field_mask.proto\032\037go" +
       "ogle/protobuf/timestamp.proto\032\032ringback/" +
-      "v1/callback.proto\"\351\007\n\007Service\022\035\n\nservice" +
+      "v1/callback.proto\"\332\010\n\007Service\022\035\n\nservice" +
       "_id\030\001 \001(\tR\tserviceId\022\037\n\013sip_address\030\002 \001(" +
       "\tR\nsipAddress\022!\n\014display_name\030\003 \001(\tR\013dis" +
       "playName\0225\n\024max_concurrent_calls\030\004 \001(\005H\000" +
@@ -137,91 +167,111 @@ public final class DirectoryServiceOuterClass {
       "f.TimestampR\nupdateTime\022\022\n\004etag\030\022 \001(\tR\004e" +
       "tag\0220\n\024caller_line_identity\030\023 \001(\tR\022calle" +
       "rLineIdentity\022%\n\016default_region\030\024 \001(\tR\rd" +
-      "efaultRegionB\027\n\025_max_concurrent_callsB\026\n" +
-      "\024_default_max_retries\"\203\001\n\rOpeningPeriod\022" +
-      "6\n\013day_of_week\030\001 \001(\0162\026.ringback.v1.DayOf" +
-      "WeekR\tdayOfWeek\022\033\n\topen_time\030\002 \001(\tR\010open" +
-      "Time\022\035\n\nclose_time\030\003 \001(\tR\tcloseTime\"\322\001\n\t" +
-      "RetryRule\0222\n\007outcome\030\001 \001(\0162\030.ringback.v1" +
-      ".CallOutcomeR\007outcome\022\031\n\005retry\030\002 \001(\010H\000R\005" +
-      "retry\210\001\001\0226\n\tmin_delay\030\003 \001(\0132\031.google.pro" +
-      "tobuf.DurationR\010minDelay\022$\n\013max_retries\030" +
-      "\004 \001(\005H\001R\nmaxRetries\210\001\001B\010\n\006_retryB\016\n\014_max" +
-      "_retries\"Q\n\023ListServicesRequest\022\033\n\tpage_" +
-      "size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030\002 \001(\t" +
-      "R\tpageToken\"p\n\024ListServicesResponse\0220\n\010s" +
-      "ervices\030\001 \003(\0132\024.ringback.v1.ServiceR\010ser" +
-      "vices\022&\n\017next_page_token\030\002 \001(\tR\rnextPage" +
-      "Token\"^\n\021GetServiceRequest\022\037\n\nservice_id" +
-      "\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030\002 \001(\t" +
-      "H\000R\nsipAddressB\005\n\003key\"D\n\022GetServiceRespo" +
-      "nse\022.\n\007service\030\001 \001(\0132\024.ringback.v1.Servi" +
-      "ceR\007service\"F\n\024CreateServiceRequest\022.\n\007s" +
-      "ervice\030\001 \001(\0132\024.ringback.v1.ServiceR\007serv" +
-      "ice\"G\n\025CreateServiceResponse\022.\n\007service\030" +
-      "\001 \001(\0132\024.ringback.v1.ServiceR\007service\"\203\001\n" +
-      "\024UpdateServiceRequest\022.\n\007service\030\001 \001(\0132\024" +
-      ".ringback.v1.ServiceR\007service\022;\n\013update_" +
-      "mask\030\002 \001(\0132\032.google.protobuf.FieldMaskR\n" +
-      "updateMask\"G\n\025UpdateServiceResponse\022.\n\007s" +
-      "ervice\030\001 \001(\0132\024.ringback.v1.ServiceR\007serv" +
-      "ice\"y\n\024DeleteServiceRequest\022\037\n\nservice_i" +
-      "d\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030\003 \001(" +
-      "\tH\000R\nsipAddress\022\022\n\004etag\030\002 \001(\tR\004etagB\t\n\007s" +
-      "ervice\"\027\n\025DeleteServiceResponse\"\235\001\n\017GetQ" +
-      "ueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000R\tservi" +
-      "ceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipAddress\022" +
-      ";\n\014callback_key\030\003 \001(\0132\030.ringback.v1.Call" +
-      "backKeyR\013callbackKeyB\t\n\007service\"\221\003\n\020GetQ" +
-      "ueueResponse\022\035\n\nservice_id\030\001 \001(\tR\tservic" +
-      "eId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v1.Prior" +
-      "ityCountR\007waiting\022J\n\023oldest_waiting_time" +
-      "\030\003 \001(\0132\032.google.protobuf.TimestampR\021olde" +
-      "stWaitingTime\022\037\n\013in_progress\030\004 \001(\005R\ninPr" +
-      "ogress\022\032\n\010capacity\030\005 \001(\005R\010capacity\022@\n\016es" +
-      "timated_wait\030\006 \001(\0132\031.google.protobuf.Dur" +
-      "ationR\restimatedWait\022%\n\016estimate_basis\030\007" +
-      " \001(\tR\restimateBasis\0226\n\010position\030\010 \001(\0132\032." +
-      "ringback.v1.QueuePositionR\010position\"X\n\rP" +
-      "riorityCount\0221\n\010priority\030\001 \001(\0162\025.ringbac" +
-      "k.v1.PriorityR\010priority\022\024\n\005count\030\002 \001(\005R\005" +
-      "count\"\201\001\n\rQueuePosition\022\032\n\010position\030\001 \001(" +
-      "\005R\010position\0222\n\006reason\030\002 \001(\0162\032.ringback.v" +
-      "1.WaitingReasonR\006reason\022 \n\013explanation\030\003" +
-      " \001(\tR\013explanation*\330\001\n\tDayOfWeek\022\033\n\027DAY_O" +
-      "F_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_OF_WEEK_MOND" +
-      "AY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002\022\031\n\025DAY_OF_" +
-      "WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WEEK_THURSDAY" +
-      "\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n\024DAY_OF_WEE" +
-      "K_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_SUNDAY\020\007*P\n\010" +
-      "FirstLeg\022\031\n\025FIRST_LEG_UNSPECIFIED\020\000\022\023\n\017F" +
-      "IRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG_TARGET\020\002*\203" +
-      "\001\n\014TargetPolicy\022\035\n\031TARGET_POLICY_UNSPECI" +
-      "FIED\020\000\022\027\n\023TARGET_POLICY_ALLOW\020\001\022\030\n\024TARGE" +
-      "T_POLICY_REFUSE\020\002\022!\n\035TARGET_POLICY_RETUR" +
-      "N_EXISTING\020\003*\204\002\n\rWaitingReason\022\036\n\032WAITIN" +
-      "G_REASON_UNSPECIFIED\020\000\022\032\n\026WAITING_REASON" +
-      "_NOT_DUE\020\001\022\031\n\025WAITING_REASON_CLOSED\020\002\022\031\n" +
-      "\025WAITING_REASON_PAUSED\020\003\022\036\n\032WAITING_REAS" +
-      "ON_NO_CAPACITY\020\004\022\034\n\030WAITING_REASON_NO_DI" +
-      "ALER\020\005\022!\n\035WAITING_REASON_TARGET_IN_CALL\020" +
-      "\006\022 \n\034WAITING_REASON_BEHIND_OTHERS\020\0072\207\004\n\020" +
-      "DirectoryService\022S\n\014ListServices\022 .ringb" +
-      "ack.v1.ListServicesRequest\032!.ringback.v1" +
-      ".ListServicesResponse\022M\n\nGetService\022\036.ri" +
-      "ngback.v1.GetServiceRequest\032\037.ringback.v" +
-      "1.GetServiceResponse\022V\n\rCreateService\022!." +
-      "ringback.v1.CreateServiceRequest\032\".ringb" +
-      "ack.v1.CreateServiceResponse\022V\n\rUpdateSe" +
-      "rvice\022!.ringback.v1.UpdateServiceRequest" +
-      "\032\".ringback.v1.UpdateServiceResponse\022V\n\r" +
-      "DeleteService\022!.ringback.v1.DeleteServic" +
-      "eRequest\032\".ringback.v1.DeleteServiceResp" +
-      "onse\022G\n\010GetQueue\022\034.ringback.v1.GetQueueR" +
-      "equest\032\035.ringback.v1.GetQueueResponseBa\n" +
-      "\017com.ringback.v1P\001Z>github.com/ringback/" +
-      "ringback/clients/go/ringback/v1;ringback" +
-      "v1\252\002\013Ringback.V1b\006proto3"
+      "efaultRegion\0225\n\ndial_rules\030\025 \001(\0132\026.ringb" +
+      "ack.v1.DialRulesR\tdialRules\0228\n\nkeep_ende" +
+      "d\030\026 \001(\0132\031.google.protobuf.DurationR\tkeep" +
+      "EndedB\027\n\025_max_concurrent_callsB\026\n\024_defau" +
+      "lt_max_retries\"\200\002\n\tDialRules\022-\n\005phone\030\001 " +
+      "\001(\0132\027.ringback.v1.PhoneRulesR\005phone\022\'\n\003s" +
+      "ip\030\002 \001(\0132\025.ringback.v1.SipRulesR\003sip\022A\n\033" +
+      "attempts_per_number_and_day\030\003 \001(\005H\000R\027att" +
+      "emptsPerNumberAndDay\210\001\001\0228\n\013quiet_hours\030\004" +
+      " \001(\0132\027.ringback.v1.QuietHoursR\nquietHour" +
+      "sB\036\n\034_attempts_per_number_and_day\"U\n\nPho" +
+      "neRules\022\024\n\005allow\030\001 \003(\tR\005allow\022\022\n\004deny\030\002 " +
+      "\003(\tR\004deny\022\035\n\ndeny_kinds\030\003 \003(\tR\tdenyKinds" +
+      "\"J\n\010SipRules\022\037\n\013allow_hosts\030\001 \003(\tR\nallow" +
+      "Hosts\022\035\n\ndeny_hosts\030\002 \003(\tR\tdenyHosts\"D\n\n" +
+      "QuietHours\022\022\n\004from\030\001 \001(\tR\004from\022\016\n\002to\030\002 \001" +
+      "(\tR\002to\022\022\n\004zone\030\003 \001(\tR\004zone\"\203\001\n\rOpeningPe" +
+      "riod\0226\n\013day_of_week\030\001 \001(\0162\026.ringback.v1." +
+      "DayOfWeekR\tdayOfWeek\022\033\n\topen_time\030\002 \001(\tR" +
+      "\010openTime\022\035\n\nclose_time\030\003 \001(\tR\tcloseTime" +
+      "\"\322\001\n\tRetryRule\0222\n\007outcome\030\001 \001(\0162\030.ringba" +
+      "ck.v1.CallOutcomeR\007outcome\022\031\n\005retry\030\002 \001(" +
+      "\010H\000R\005retry\210\001\001\0226\n\tmin_delay\030\003 \001(\0132\031.googl" +
+      "e.protobuf.DurationR\010minDelay\022$\n\013max_ret" +
+      "ries\030\004 \001(\005H\001R\nmaxRetries\210\001\001B\010\n\006_retryB\016\n" +
+      "\014_max_retries\"Q\n\023ListServicesRequest\022\033\n\t" +
+      "page_size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030" +
+      "\002 \001(\tR\tpageToken\"p\n\024ListServicesResponse" +
+      "\0220\n\010services\030\001 \003(\0132\024.ringback.v1.Service" +
+      "R\010services\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
+      "tPageToken\"^\n\021GetServiceRequest\022\037\n\nservi" +
+      "ce_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030" +
+      "\002 \001(\tH\000R\nsipAddressB\005\n\003key\"D\n\022GetService" +
+      "Response\022.\n\007service\030\001 \001(\0132\024.ringback.v1." +
+      "ServiceR\007service\"F\n\024CreateServiceRequest" +
+      "\022.\n\007service\030\001 \001(\0132\024.ringback.v1.ServiceR" +
+      "\007service\"G\n\025CreateServiceResponse\022.\n\007ser" +
+      "vice\030\001 \001(\0132\024.ringback.v1.ServiceR\007servic" +
+      "e\"\203\001\n\024UpdateServiceRequest\022.\n\007service\030\001 " +
+      "\001(\0132\024.ringback.v1.ServiceR\007service\022;\n\013up" +
+      "date_mask\030\002 \001(\0132\032.google.protobuf.FieldM" +
+      "askR\nupdateMask\"G\n\025UpdateServiceResponse" +
+      "\022.\n\007service\030\001 \001(\0132\024.ringback.v1.ServiceR" +
+      "\007service\"y\n\024DeleteServiceRequest\022\037\n\nserv" +
+      "ice_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address" +
+      "\030\003 \001(\tH\000R\nsipAddress\022\022\n\004etag\030\002 \001(\tR\004etag" +
+      "B\t\n\007service\"\027\n\025DeleteServiceResponse\"\235\001\n" +
+      "\017GetQueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000R\t" +
+      "serviceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipAdd" +
+      "ress\022;\n\014callback_key\030\003 \001(\0132\030.ringback.v1" +
+      ".CallbackKeyR\013callbackKeyB\t\n\007service\"\221\003\n" +
+      "\020GetQueueResponse\022\035\n\nservice_id\030\001 \001(\tR\ts" +
+      "erviceId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v1." +
+      "PriorityCountR\007waiting\022J\n\023oldest_waiting" +
+      "_time\030\003 \001(\0132\032.google.protobuf.TimestampR" +
+      "\021oldestWaitingTime\022\037\n\013in_progress\030\004 \001(\005R" +
+      "\ninProgress\022\032\n\010capacity\030\005 \001(\005R\010capacity\022" +
+      "@\n\016estimated_wait\030\006 \001(\0132\031.google.protobu" +
+      "f.DurationR\restimatedWait\022%\n\016estimate_ba" +
+      "sis\030\007 \001(\tR\restimateBasis\0226\n\010position\030\010 \001" +
+      "(\0132\032.ringback.v1.QueuePositionR\010position" +
+      "\"X\n\rPriorityCount\0221\n\010priority\030\001 \001(\0162\025.ri" +
+      "ngback.v1.PriorityR\010priority\022\024\n\005count\030\002 " +
+      "\001(\005R\005count\"\201\001\n\rQueuePosition\022\032\n\010position" +
+      "\030\001 \001(\005R\010position\0222\n\006reason\030\002 \001(\0162\032.ringb" +
+      "ack.v1.WaitingReasonR\006reason\022 \n\013explanat" +
+      "ion\030\003 \001(\tR\013explanation\",\n\022EraseTargetReq" +
+      "uest\022\026\n\006target\030\001 \001(\tR\006target\"N\n\023EraseTar" +
+      "getResponse\022\026\n\006erased\030\001 \001(\005R\006erased\022\037\n\013i" +
+      "n_progress\030\002 \001(\005R\ninProgress*\330\001\n\tDayOfWe" +
+      "ek\022\033\n\027DAY_OF_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_O" +
+      "F_WEEK_MONDAY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002" +
+      "\022\031\n\025DAY_OF_WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WE" +
+      "EK_THURSDAY\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n" +
+      "\024DAY_OF_WEEK_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_S" +
+      "UNDAY\020\007*P\n\010FirstLeg\022\031\n\025FIRST_LEG_UNSPECI" +
+      "FIED\020\000\022\023\n\017FIRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG" +
+      "_TARGET\020\002*\203\001\n\014TargetPolicy\022\035\n\031TARGET_POL" +
+      "ICY_UNSPECIFIED\020\000\022\027\n\023TARGET_POLICY_ALLOW" +
+      "\020\001\022\030\n\024TARGET_POLICY_REFUSE\020\002\022!\n\035TARGET_P" +
+      "OLICY_RETURN_EXISTING\020\003*\204\002\n\rWaitingReaso" +
+      "n\022\036\n\032WAITING_REASON_UNSPECIFIED\020\000\022\032\n\026WAI" +
+      "TING_REASON_NOT_DUE\020\001\022\031\n\025WAITING_REASON_" +
+      "CLOSED\020\002\022\031\n\025WAITING_REASON_PAUSED\020\003\022\036\n\032W" +
+      "AITING_REASON_NO_CAPACITY\020\004\022\034\n\030WAITING_R" +
+      "EASON_NO_DIALER\020\005\022!\n\035WAITING_REASON_TARG" +
+      "ET_IN_CALL\020\006\022 \n\034WAITING_REASON_BEHIND_OT" +
+      "HERS\020\0072\331\004\n\020DirectoryService\022S\n\014ListServi" +
+      "ces\022 .ringback.v1.ListServicesRequest\032!." +
+      "ringback.v1.ListServicesResponse\022M\n\nGetS" +
+      "ervice\022\036.ringback.v1.GetServiceRequest\032\037" +
+      ".ringback.v1.GetServiceResponse\022V\n\rCreat" +
+      "eService\022!.ringback.v1.CreateServiceRequ" +
+      "est\032\".ringback.v1.CreateServiceResponse\022" +
+      "V\n\rUpdateService\022!.ringback.v1.UpdateSer" +
+      "viceRequest\032\".ringback.v1.UpdateServiceR" +
+      "esponse\022V\n\rDeleteService\022!.ringback.v1.D" +
+      "eleteServiceRequest\032\".ringback.v1.Delete" +
+      "ServiceResponse\022G\n\010GetQueue\022\034.ringback.v" +
+      "1.GetQueueRequest\032\035.ringback.v1.GetQueue" +
+      "Response\022P\n\013EraseTarget\022\037.ringback.v1.Er" +
+      "aseTargetRequest\032 .ringback.v1.EraseTarg" +
+      "etResponseBa\n\017com.ringback.v1P\001Z>github." +
+      "com/ringback/ringback/clients/go/ringbac" +
+      "k/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -236,103 +286,139 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_Service_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Service_descriptor,
-        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", "CallerLineIdentity", "DefaultRegion", });
-    internal_static_ringback_v1_OpeningPeriod_descriptor =
+        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", "CallerLineIdentity", "DefaultRegion", "DialRules", "KeepEnded", });
+    internal_static_ringback_v1_DialRules_descriptor =
       getDescriptor().getMessageTypes().get(1);
+    internal_static_ringback_v1_DialRules_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_DialRules_descriptor,
+        new java.lang.String[] { "Phone", "Sip", "AttemptsPerNumberAndDay", "QuietHours", });
+    internal_static_ringback_v1_PhoneRules_descriptor =
+      getDescriptor().getMessageTypes().get(2);
+    internal_static_ringback_v1_PhoneRules_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_PhoneRules_descriptor,
+        new java.lang.String[] { "Allow", "Deny", "DenyKinds", });
+    internal_static_ringback_v1_SipRules_descriptor =
+      getDescriptor().getMessageTypes().get(3);
+    internal_static_ringback_v1_SipRules_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_SipRules_descriptor,
+        new java.lang.String[] { "AllowHosts", "DenyHosts", });
+    internal_static_ringback_v1_QuietHours_descriptor =
+      getDescriptor().getMessageTypes().get(4);
+    internal_static_ringback_v1_QuietHours_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_QuietHours_descriptor,
+        new java.lang.String[] { "From", "To", "Zone", });
+    internal_static_ringback_v1_OpeningPeriod_descriptor =
+      getDescriptor().getMessageTypes().get(5);
     internal_static_ringback_v1_OpeningPeriod_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_OpeningPeriod_descriptor,
         new java.lang.String[] { "DayOfWeek", "OpenTime", "CloseTime", });
     internal_static_ringback_v1_RetryRule_descriptor =
-      getDescriptor().getMessageTypes().get(2);
+      getDescriptor().getMessageTypes().get(6);
     internal_static_ringback_v1_RetryRule_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_RetryRule_descriptor,
         new java.lang.String[] { "Outcome", "Retry", "MinDelay", "MaxRetries", });
     internal_static_ringback_v1_ListServicesRequest_descriptor =
-      getDescriptor().getMessageTypes().get(3);
+      getDescriptor().getMessageTypes().get(7);
     internal_static_ringback_v1_ListServicesRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ListServicesRequest_descriptor,
         new java.lang.String[] { "PageSize", "PageToken", });
     internal_static_ringback_v1_ListServicesResponse_descriptor =
-      getDescriptor().getMessageTypes().get(4);
+      getDescriptor().getMessageTypes().get(8);
     internal_static_ringback_v1_ListServicesResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ListServicesResponse_descriptor,
         new java.lang.String[] { "Services", "NextPageToken", });
     internal_static_ringback_v1_GetServiceRequest_descriptor =
-      getDescriptor().getMessageTypes().get(5);
+      getDescriptor().getMessageTypes().get(9);
     internal_static_ringback_v1_GetServiceRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetServiceRequest_descriptor,
         new java.lang.String[] { "ServiceId", "SipAddress", "Key", });
     internal_static_ringback_v1_GetServiceResponse_descriptor =
-      getDescriptor().getMessageTypes().get(6);
+      getDescriptor().getMessageTypes().get(10);
     internal_static_ringback_v1_GetServiceResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetServiceResponse_descriptor,
         new java.lang.String[] { "Service", });
     internal_static_ringback_v1_CreateServiceRequest_descriptor =
-      getDescriptor().getMessageTypes().get(7);
+      getDescriptor().getMessageTypes().get(11);
     internal_static_ringback_v1_CreateServiceRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CreateServiceRequest_descriptor,
         new java.lang.String[] { "Service", });
     internal_static_ringback_v1_CreateServiceResponse_descriptor =
-      getDescriptor().getMessageTypes().get(8);
+      getDescriptor().getMessageTypes().get(12);
     internal_static_ringback_v1_CreateServiceResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CreateServiceResponse_descriptor,
         new java.lang.String[] { "Service", });
     internal_static_ringback_v1_UpdateServiceRequest_descriptor =
-      getDescriptor().getMessageTypes().get(9);
+      getDescriptor().getMessageTypes().get(13);
     internal_static_ringback_v1_UpdateServiceRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_UpdateServiceRequest_descriptor,
         new java.lang.String[] { "Service", "UpdateMask", });
     internal_static_ringback_v1_UpdateServiceResponse_descriptor =
-      getDescriptor().getMessageTypes().get(10);
+      getDescriptor().getMessageTypes().get(14);
     internal_static_ringback_v1_UpdateServiceResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_UpdateServiceResponse_descriptor,
         new java.lang.String[] { "Service", });
     internal_static_ringback_v1_DeleteServiceRequest_descriptor =
-      getDescriptor().getMessageTypes().get(11);
+      getDescriptor().getMessageTypes().get(15);
     internal_static_ringback_v1_DeleteServiceRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_DeleteServiceRequest_descriptor,
         new java.lang.String[] { "ServiceId", "SipAddress", "Etag", "Service", });
     internal_static_ringback_v1_DeleteServiceResponse_descriptor =
-      getDescriptor().getMessageTypes().get(12);
+      getDescriptor().getMessageTypes().get(16);
     internal_static_ringback_v1_DeleteServiceResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_DeleteServiceResponse_descriptor,
         new java.lang.String[] { });
     internal_static_ringback_v1_GetQueueRequest_descriptor =
-      getDescriptor().getMessageTypes().get(13);
+      getDescriptor().getMessageTypes().get(17);
     internal_static_ringback_v1_GetQueueRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetQueueRequest_descriptor,
         new java.lang.String[] { "ServiceId", "SipAddress", "CallbackKey", "Service", });
     internal_static_ringback_v1_GetQueueResponse_descriptor =
-      getDescriptor().getMessageTypes().get(14);
+      getDescriptor().getMessageTypes().get(18);
     internal_static_ringback_v1_GetQueueResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetQueueResponse_descriptor,
         new java.lang.String[] { "ServiceId", "Waiting", "OldestWaitingTime", "InProgress", "Capacity", "EstimatedWait", "EstimateBasis", "Position", });
     internal_static_ringback_v1_PriorityCount_descriptor =
-      getDescriptor().getMessageTypes().get(15);
+      getDescriptor().getMessageTypes().get(19);
     internal_static_ringback_v1_PriorityCount_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_PriorityCount_descriptor,
         new java.lang.String[] { "Priority", "Count", });
     internal_static_ringback_v1_QueuePosition_descriptor =
-      getDescriptor().getMessageTypes().get(16);
+      getDescriptor().getMessageTypes().get(20);
     internal_static_ringback_v1_QueuePosition_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_QueuePosition_descriptor,
         new java.lang.String[] { "Position", "Reason", "Explanation", });
+    internal_static_ringback_v1_EraseTargetRequest_descriptor =
+      getDescriptor().getMessageTypes().get(21);
+    internal_static_ringback_v1_EraseTargetRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_EraseTargetRequest_descriptor,
+        new java.lang.String[] { "Target", });
+    internal_static_ringback_v1_EraseTargetResponse_descriptor =
+      getDescriptor().getMessageTypes().get(22);
+    internal_static_ringback_v1_EraseTargetResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_EraseTargetResponse_descriptor,
+        new java.lang.String[] { "Erased", "InProgress", });
     com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.FieldMaskProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();

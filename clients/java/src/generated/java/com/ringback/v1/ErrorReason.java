@@ -97,7 +97,8 @@ public enum ErrorReason
   /**
    * <pre>
    * ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-   * Metadata: `callback_id` and `state` of that one.
+   * Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+   * when it may not.
    * </pre>
    *
    * <code>ERROR_REASON_TARGET_ALREADY_PENDING = 9;</code>
@@ -233,7 +234,8 @@ public enum ErrorReason
   ERROR_REASON_STORAGE_UNAVAILABLE(23),
   /**
    * <pre>
-   * UNAUTHENTICATED: no credentials, or none that the server knows.
+   * UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+   * with its credentials. The text is the same for every cause.
    * </pre>
    *
    * <code>ERROR_REASON_CREDENTIALS_INVALID = 24;</code>
@@ -241,8 +243,8 @@ public enum ErrorReason
   ERROR_REASON_CREDENTIALS_INVALID(24),
   /**
    * <pre>
-   * PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-   * nothing about what exists.
+   * PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+   * says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
    * </pre>
    *
    * <code>ERROR_REASON_NOT_ALLOWED = 25;</code>
@@ -256,6 +258,16 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 26;</code>
    */
   ERROR_REASON_INTERNAL(26),
+  /**
+   * <pre>
+   * INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+   * `google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+   * "phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+   * </pre>
+   *
+   * <code>ERROR_REASON_DIAL_RULE = 27;</code>
+   */
+  ERROR_REASON_DIAL_RULE(27),
   UNRECOGNIZED(-1),
   ;
 
@@ -343,7 +355,8 @@ public enum ErrorReason
   /**
    * <pre>
    * ALREADY_EXISTS: the service takes one open callback per target (TARGET_POLICY_REFUSE), and there is one.
-   * Metadata: `callback_id` and `state` of that one.
+   * Metadata: `callback_id` and `state` of that one, if the credential may see it. With TARGET_POLICY_RETURN_EXISTING,
+   * when it may not.
    * </pre>
    *
    * <code>ERROR_REASON_TARGET_ALREADY_PENDING = 9;</code>
@@ -479,7 +492,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_STORAGE_UNAVAILABLE_VALUE = 23;
   /**
    * <pre>
-   * UNAUTHENTICATED: no credentials, or none that the server knows.
+   * UNAUTHENTICATED: no credentials, or none that the server knows, or ones that have ended: an open watch or poll ends
+   * with its credentials. The text is the same for every cause.
    * </pre>
    *
    * <code>ERROR_REASON_CREDENTIALS_INVALID = 24;</code>
@@ -487,8 +501,8 @@ public enum ErrorReason
   public static final int ERROR_REASON_CREDENTIALS_INVALID_VALUE = 24;
   /**
    * <pre>
-   * PERMISSION_DENIED: the credentials do not allow this. Decided before anything is looked up, so it says
-   * nothing about what exists.
+   * PERMISSION_DENIED: the credentials do not allow this: the RPC, the `caller_id`, or the service that is named. It
+   * says nothing about what exists. A watch or poll ends with it when the right to it is withdrawn.
    * </pre>
    *
    * <code>ERROR_REASON_NOT_ALLOWED = 25;</code>
@@ -502,6 +516,16 @@ public enum ErrorReason
    * <code>ERROR_REASON_INTERNAL = 26;</code>
    */
   public static final int ERROR_REASON_INTERNAL_VALUE = 26;
+  /**
+   * <pre>
+   * INVALID_ARGUMENT: the target may not be dialled, by a rule of the server or of the service. A
+   * `google.rpc.BadRequest` detail has the path of the field and the rule. Metadata: `rule`, its name, such as
+   * "phone.deny_kinds". A request that has other faults as well fails with INVALID_FIELD.
+   * </pre>
+   *
+   * <code>ERROR_REASON_DIAL_RULE = 27;</code>
+   */
+  public static final int ERROR_REASON_DIAL_RULE_VALUE = 27;
 
 
   public final int getNumber() {
@@ -555,6 +579,7 @@ public enum ErrorReason
       case 24: return ERROR_REASON_CREDENTIALS_INVALID;
       case 25: return ERROR_REASON_NOT_ALLOWED;
       case 26: return ERROR_REASON_INTERNAL;
+      case 27: return ERROR_REASON_DIAL_RULE;
       default: return null;
     }
   }

@@ -25,7 +25,7 @@ public final class ErrorReasonOuterClass {
   static {
     java.lang.String[] descriptorData = {
       "\n\036ringback/v1/error_reason.proto\022\013ringba" +
-      "ck.v1*\310\007\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
+      "ck.v1*\344\007\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
       "SPECIFIED\020\000\022\036\n\032ERROR_REASON_INVALID_FIEL" +
       "D\020\001\022#\n\037ERROR_REASON_PAGE_TOKEN_INVALID\020\002" +
       "\022%\n!ERROR_REASON_RESUME_TOKEN_INVALID\020\003\022" +
@@ -49,10 +49,10 @@ public final class ErrorReasonOuterClass {
       "G\020\026\022$\n ERROR_REASON_STORAGE_UNAVAILABLE\020" +
       "\027\022$\n ERROR_REASON_CREDENTIALS_INVALID\020\030\022" +
       "\034\n\030ERROR_REASON_NOT_ALLOWED\020\031\022\031\n\025ERROR_R" +
-      "EASON_INTERNAL\020\032Ba\n\017com.ringback.v1P\001Z>g" +
-      "ithub.com/ringback/ringback/clients/go/r" +
-      "ingback/v1;ringbackv1\252\002\013Ringback.V1b\006pro" +
-      "to3"
+      "EASON_INTERNAL\020\032\022\032\n\026ERROR_REASON_DIAL_RU" +
+      "LE\020\033Ba\n\017com.ringback.v1P\001Z>github.com/ri" +
+      "ngback/ringback/clients/go/ringback/v1;r" +
+      "ingbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

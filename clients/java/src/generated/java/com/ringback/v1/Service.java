@@ -912,6 +912,85 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int DIAL_RULES_FIELD_NUMBER = 21;
+  private com.ringback.v1.DialRules dialRules_;
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   * @return Whether the dialRules field is set.
+   */
+  @java.lang.Override
+  public boolean hasDialRules() {
+    return ((bitField0_ & 0x00000040) != 0);
+  }
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   * @return The dialRules.
+   */
+  @java.lang.Override
+  public com.ringback.v1.DialRules getDialRules() {
+    return dialRules_ == null ? com.ringback.v1.DialRules.getDefaultInstance() : dialRules_;
+  }
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   */
+  @java.lang.Override
+  public com.ringback.v1.DialRulesOrBuilder getDialRulesOrBuilder() {
+    return dialRules_ == null ? com.ringback.v1.DialRules.getDefaultInstance() : dialRules_;
+  }
+
+  public static final int KEEP_ENDED_FIELD_NUMBER = 22;
+  private com.google.protobuf.Duration keepEnded_;
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   * @return Whether the keepEnded field is set.
+   */
+  @java.lang.Override
+  public boolean hasKeepEnded() {
+    return ((bitField0_ & 0x00000080) != 0);
+  }
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   * @return The keepEnded.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getKeepEnded() {
+    return keepEnded_ == null ? com.google.protobuf.Duration.getDefaultInstance() : keepEnded_;
+  }
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.DurationOrBuilder getKeepEndedOrBuilder() {
+    return keepEnded_ == null ? com.google.protobuf.Duration.getDefaultInstance() : keepEnded_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -990,6 +1069,12 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(defaultRegion_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 20, defaultRegion_);
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      output.writeMessage(21, getDialRules());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      output.writeMessage(22, getKeepEnded());
     }
     getUnknownFields().writeTo(output);
   }
@@ -1087,6 +1172,14 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(defaultRegion_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(20, defaultRegion_);
     }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(21, getDialRules());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(22, getKeepEnded());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1158,6 +1251,16 @@ private static final long serialVersionUID = 0L;
         .equals(other.getCallerLineIdentity())) return false;
     if (!getDefaultRegion()
         .equals(other.getDefaultRegion())) return false;
+    if (hasDialRules() != other.hasDialRules()) return false;
+    if (hasDialRules()) {
+      if (!getDialRules()
+          .equals(other.getDialRules())) return false;
+    }
+    if (hasKeepEnded() != other.hasKeepEnded()) return false;
+    if (hasKeepEnded()) {
+      if (!getKeepEnded()
+          .equals(other.getKeepEnded())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1230,6 +1333,14 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getCallerLineIdentity().hashCode();
     hash = (37 * hash) + DEFAULT_REGION_FIELD_NUMBER;
     hash = (53 * hash) + getDefaultRegion().hashCode();
+    if (hasDialRules()) {
+      hash = (37 * hash) + DIAL_RULES_FIELD_NUMBER;
+      hash = (53 * hash) + getDialRules().hashCode();
+    }
+    if (hasKeepEnded()) {
+      hash = (37 * hash) + KEEP_ENDED_FIELD_NUMBER;
+      hash = (53 * hash) + getKeepEnded().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1371,6 +1482,8 @@ private static final long serialVersionUID = 0L;
         getRetryRulesFieldBuilder();
         getCreateTimeFieldBuilder();
         getUpdateTimeFieldBuilder();
+        getDialRulesFieldBuilder();
+        getKeepEndedFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1426,6 +1539,16 @@ private static final long serialVersionUID = 0L;
       etag_ = "";
       callerLineIdentity_ = "";
       defaultRegion_ = "";
+      dialRules_ = null;
+      if (dialRulesBuilder_ != null) {
+        dialRulesBuilder_.dispose();
+        dialRulesBuilder_ = null;
+      }
+      keepEnded_ = null;
+      if (keepEndedBuilder_ != null) {
+        keepEndedBuilder_.dispose();
+        keepEndedBuilder_ = null;
+      }
       return this;
     }
 
@@ -1551,6 +1674,18 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00080000) != 0)) {
         result.defaultRegion_ = defaultRegion_;
+      }
+      if (((from_bitField0_ & 0x00100000) != 0)) {
+        result.dialRules_ = dialRulesBuilder_ == null
+            ? dialRules_
+            : dialRulesBuilder_.build();
+        to_bitField0_ |= 0x00000040;
+      }
+      if (((from_bitField0_ & 0x00200000) != 0)) {
+        result.keepEnded_ = keepEndedBuilder_ == null
+            ? keepEnded_
+            : keepEndedBuilder_.build();
+        to_bitField0_ |= 0x00000080;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1734,6 +1869,12 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00080000;
         onChanged();
       }
+      if (other.hasDialRules()) {
+        mergeDialRules(other.getDialRules());
+      }
+      if (other.hasKeepEnded()) {
+        mergeKeepEnded(other.getKeepEnded());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1896,6 +2037,20 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00080000;
               break;
             } // case 162
+            case 170: {
+              input.readMessage(
+                  getDialRulesFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00100000;
+              break;
+            } // case 170
+            case 178: {
+              input.readMessage(
+                  getKeepEndedFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00200000;
+              break;
+            } // case 178
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -4463,6 +4618,329 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00080000;
       onChanged();
       return this;
+    }
+
+    private com.ringback.v1.DialRules dialRules_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.DialRules, com.ringback.v1.DialRules.Builder, com.ringback.v1.DialRulesOrBuilder> dialRulesBuilder_;
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     * @return Whether the dialRules field is set.
+     */
+    public boolean hasDialRules() {
+      return ((bitField0_ & 0x00100000) != 0);
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     * @return The dialRules.
+     */
+    public com.ringback.v1.DialRules getDialRules() {
+      if (dialRulesBuilder_ == null) {
+        return dialRules_ == null ? com.ringback.v1.DialRules.getDefaultInstance() : dialRules_;
+      } else {
+        return dialRulesBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public Builder setDialRules(com.ringback.v1.DialRules value) {
+      if (dialRulesBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        dialRules_ = value;
+      } else {
+        dialRulesBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public Builder setDialRules(
+        com.ringback.v1.DialRules.Builder builderForValue) {
+      if (dialRulesBuilder_ == null) {
+        dialRules_ = builderForValue.build();
+      } else {
+        dialRulesBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public Builder mergeDialRules(com.ringback.v1.DialRules value) {
+      if (dialRulesBuilder_ == null) {
+        if (((bitField0_ & 0x00100000) != 0) &&
+          dialRules_ != null &&
+          dialRules_ != com.ringback.v1.DialRules.getDefaultInstance()) {
+          getDialRulesBuilder().mergeFrom(value);
+        } else {
+          dialRules_ = value;
+        }
+      } else {
+        dialRulesBuilder_.mergeFrom(value);
+      }
+      if (dialRules_ != null) {
+        bitField0_ |= 0x00100000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public Builder clearDialRules() {
+      bitField0_ = (bitField0_ & ~0x00100000);
+      dialRules_ = null;
+      if (dialRulesBuilder_ != null) {
+        dialRulesBuilder_.dispose();
+        dialRulesBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public com.ringback.v1.DialRules.Builder getDialRulesBuilder() {
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return getDialRulesFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    public com.ringback.v1.DialRulesOrBuilder getDialRulesOrBuilder() {
+      if (dialRulesBuilder_ != null) {
+        return dialRulesBuilder_.getMessageOrBuilder();
+      } else {
+        return dialRules_ == null ?
+            com.ringback.v1.DialRules.getDefaultInstance() : dialRules_;
+      }
+    }
+    /**
+     * <pre>
+     * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+     * Default: nothing more is refused.
+     * </pre>
+     *
+     * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.ringback.v1.DialRules, com.ringback.v1.DialRules.Builder, com.ringback.v1.DialRulesOrBuilder> 
+        getDialRulesFieldBuilder() {
+      if (dialRulesBuilder_ == null) {
+        dialRulesBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.ringback.v1.DialRules, com.ringback.v1.DialRules.Builder, com.ringback.v1.DialRulesOrBuilder>(
+                getDialRules(),
+                getParentForChildren(),
+                isClean());
+        dialRules_ = null;
+      }
+      return dialRulesBuilder_;
+    }
+
+    private com.google.protobuf.Duration keepEnded_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> keepEndedBuilder_;
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     * @return Whether the keepEnded field is set.
+     */
+    public boolean hasKeepEnded() {
+      return ((bitField0_ & 0x00200000) != 0);
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     * @return The keepEnded.
+     */
+    public com.google.protobuf.Duration getKeepEnded() {
+      if (keepEndedBuilder_ == null) {
+        return keepEnded_ == null ? com.google.protobuf.Duration.getDefaultInstance() : keepEnded_;
+      } else {
+        return keepEndedBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public Builder setKeepEnded(com.google.protobuf.Duration value) {
+      if (keepEndedBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        keepEnded_ = value;
+      } else {
+        keepEndedBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00200000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public Builder setKeepEnded(
+        com.google.protobuf.Duration.Builder builderForValue) {
+      if (keepEndedBuilder_ == null) {
+        keepEnded_ = builderForValue.build();
+      } else {
+        keepEndedBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00200000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public Builder mergeKeepEnded(com.google.protobuf.Duration value) {
+      if (keepEndedBuilder_ == null) {
+        if (((bitField0_ & 0x00200000) != 0) &&
+          keepEnded_ != null &&
+          keepEnded_ != com.google.protobuf.Duration.getDefaultInstance()) {
+          getKeepEndedBuilder().mergeFrom(value);
+        } else {
+          keepEnded_ = value;
+        }
+      } else {
+        keepEndedBuilder_.mergeFrom(value);
+      }
+      if (keepEnded_ != null) {
+        bitField0_ |= 0x00200000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public Builder clearKeepEnded() {
+      bitField0_ = (bitField0_ & ~0x00200000);
+      keepEnded_ = null;
+      if (keepEndedBuilder_ != null) {
+        keepEndedBuilder_.dispose();
+        keepEndedBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public com.google.protobuf.Duration.Builder getKeepEndedBuilder() {
+      bitField0_ |= 0x00200000;
+      onChanged();
+      return getKeepEndedFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    public com.google.protobuf.DurationOrBuilder getKeepEndedOrBuilder() {
+      if (keepEndedBuilder_ != null) {
+        return keepEndedBuilder_.getMessageOrBuilder();
+      } else {
+        return keepEnded_ == null ?
+            com.google.protobuf.Duration.getDefaultInstance() : keepEnded_;
+      }
+    }
+    /**
+     * <pre>
+     * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> 
+        getKeepEndedFieldBuilder() {
+      if (keepEndedBuilder_ == null) {
+        keepEndedBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder>(
+                getKeepEnded(),
+                getParentForChildren(),
+                isClean());
+        keepEnded_ = null;
+      }
+      return keepEndedBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -533,4 +533,61 @@ public interface ServiceOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDefaultRegionBytes();
+
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   * @return Whether the dialRules field is set.
+   */
+  boolean hasDialRules();
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   * @return The dialRules.
+   */
+  com.ringback.v1.DialRules getDialRules();
+  /**
+   * <pre>
+   * What may be dialled on behalf of this service, beyond what the server's own rules refuse: it can only narrow them.
+   * Default: nothing more is refused.
+   * </pre>
+   *
+   * <code>.ringback.v1.DialRules dial_rules = 21 [json_name = "dialRules"];</code>
+   */
+  com.ringback.v1.DialRulesOrBuilder getDialRulesOrBuilder();
+
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   * @return Whether the keepEnded field is set.
+   */
+  boolean hasKeepEnded();
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   * @return The keepEnded.
+   */
+  com.google.protobuf.Duration getKeepEnded();
+  /**
+   * <pre>
+   * How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
+   */
+  com.google.protobuf.DurationOrBuilder getKeepEndedOrBuilder();
 }
