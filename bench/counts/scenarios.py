@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from bench.counts.counters import KINDS, Counters
 from bench.counts.subject import Subject
+from ringback.application.access import ANYBODY, Caller
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.callback import State
 from ringback.domain.outcome import Outcome
@@ -64,7 +65,7 @@ async def bytes_per_callback() -> int:
             pass
         async with Subject.on(filled) as subject:
             for _ in range(_STORED // _BATCH):
-                await subject.app.callback_creation.create_many([subject.command() for _ in range(_BATCH)])
+                await subject.app.callback_creation.create_many(ANYBODY, [subject.command() for _ in range(_BATCH)])
         return (filled.stat().st_size - empty.stat().st_size) // _STORED
 
 
@@ -103,23 +104,25 @@ async def live(subject: Subject) -> None:
 
 async def create_many(subject: Subject) -> None:
     async with subject.told(State.QUEUED, AT_ONCE):
-        await asyncio.gather(*(subject.app.callback_creation.create(subject.command()) for _ in range(AT_ONCE)))
+        await asyncio.gather(
+            *(subject.app.callback_creation.create(ANYBODY, subject.command()) for _ in range(AT_ONCE))
+        )
 
 
 async def finish_many(subject: Subject) -> None:
     dispatch = subject.app.leases
     async with subject.told(State.OFFERED, AT_ONCE):
-        leased = await subject.app.assigner.lease(LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
+        leased = await subject.app.assigner.lease(ANYBODY, LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
     tokens = [callback.lease.token for callback in leased if callback.lease is not None]
     report = OutcomeReport(outcome=Outcome.ANSWERED)
-    steps: Sequence[tuple[State, Callable[[str], Awaitable[Any]]]] = (
+    steps: Sequence[tuple[State, Callable[[Caller, str], Awaitable[Any]]]] = (
         (State.DIALING, dispatch.dialing),
         (State.CONNECTED, dispatch.connected),
-        (State.COMPLETED, lambda token: dispatch.ended(token, report)),
+        (State.COMPLETED, lambda caller, token: dispatch.ended(caller, token, report)),
     )
     for state, step in steps:
         async with subject.told(state, AT_ONCE):
-            await asyncio.gather(*(step(token) for token in tokens))
+            await asyncio.gather(*(step(ANYBODY, token) for token in tokens))
 
 
 async def live_many(subject: Subject) -> None:

@@ -72,10 +72,10 @@ class App:
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed)
         self.callback_creation = CallbackCreation(store, self.directory, clock)
-        self.callback_queries = CallbackQueries(store)
+        self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
-        self.watches = Watches(store, self.feed, clock)
+        self.watches = Watches(store, self.feed, self.directory, clock)
         self.server = Server()
         # Where clients on this machine reach it, once it serves.
         self.address = ""

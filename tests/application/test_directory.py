@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.directory import Directory
 from ringback.domain.errors import EtagMismatch, ServiceNotFound
 from ringback.domain.service import Service
@@ -33,7 +34,7 @@ Servers = tuple[Directory, Directory]
 
 async def test_a_service_that_another_server_has_just_made_is_found(servers: Servers) -> None:
     one, other = servers
-    made = await one.create(DRAFT)
+    made = await one.create(ANYBODY, DRAFT)
     assert other.find(made.service_id) is None
     assert await other.get(made.service_id) == made
     assert await other.by_sip(made.sip_address) == made
@@ -44,9 +45,9 @@ async def test_changes_of_other_servers_are_told_to_those_who_listen(servers: Se
     heard: asyncio.Queue[Service] = asyncio.Queue()
     other.listen(heard.put_nowait)
     following = asyncio.create_task(other.run())
-    made = await one.create(DRAFT)
+    made = await one.create(ANYBODY, DRAFT)
     assert await heard.get() == made
-    changed = await one.update(made.service_id, "", lambda service: replace(service, paused=True))
+    changed = await one.update(ANYBODY, made.service_id, "", lambda service: replace(service, paused=True))
     assert await heard.get() == changed
     assert other.find(made.service_id) == changed
     following.cancel()
@@ -55,17 +56,19 @@ async def test_changes_of_other_servers_are_told_to_those_who_listen(servers: Se
 
 async def test_a_change_builds_on_what_other_servers_have_changed(servers: Servers) -> None:
     one, other = servers
-    made = await one.create(DRAFT)
-    await other.update(made.service_id, "", lambda service: replace(service, paused=True))
-    changed = await one.update(made.service_id, "", lambda service: replace(service, display_name="Support"))
+    made = await one.create(ANYBODY, DRAFT)
+    await other.update(ANYBODY, made.service_id, "", lambda service: replace(service, paused=True))
+    changed = await one.update(ANYBODY, made.service_id, "", lambda service: replace(service, display_name="Support"))
     assert (changed.paused, changed.display_name, changed.revision) == (True, "Support", 3)
 
 
 async def test_changes_at_the_same_time_are_all_made(servers: Servers) -> None:
-    made = await servers[0].create(DRAFT)
+    made = await servers[0].create(ANYBODY, DRAFT)
     await asyncio.gather(
         *(
-            server.update(made.service_id, "", lambda s: replace(s, max_concurrent_calls=s.max_concurrent_calls + 1))
+            server.update(
+                ANYBODY, made.service_id, "", lambda s: replace(s, max_concurrent_calls=s.max_concurrent_calls + 1)
+            )
             for server in servers * 10
         )
     )
@@ -75,33 +78,36 @@ async def test_changes_at_the_same_time_are_all_made(servers: Servers) -> None:
 
 async def test_an_etag_is_compared_with_what_is_stored(servers: Servers) -> None:
     one, other = servers
-    made = await one.create(DRAFT)
-    changed = await other.update(made.service_id, made.etag, lambda service: replace(service, paused=True))
+    made = await one.create(ANYBODY, DRAFT)
+    changed = await other.update(ANYBODY, made.service_id, made.etag, lambda service: replace(service, paused=True))
     with pytest.raises(EtagMismatch):
-        await one.update(made.service_id, made.etag, lambda service: replace(service, paused=False))
+        await one.update(ANYBODY, made.service_id, made.etag, lambda service: replace(service, paused=False))
     with pytest.raises(EtagMismatch):
-        await one.delete(made.service_id, made.etag)
-    await one.delete(made.service_id, changed.etag)
+        await one.delete(ANYBODY, made.service_id, made.etag)
+    await one.delete(ANYBODY, made.service_id, changed.etag)
 
 
 async def test_a_service_that_another_server_has_deleted_is_gone(servers: Servers) -> None:
     one, other = servers
-    made = await one.create(DRAFT)
-    await other.delete(made.service_id, "")
+    made = await one.create(ANYBODY, DRAFT)
+    await other.delete(ANYBODY, made.service_id, "")
     await one.refresh()
     with pytest.raises(ServiceNotFound):
         await one.get(made.service_id)
     with pytest.raises(ServiceNotFound):
-        await one.update(made.service_id, "", lambda service: service)
+        await one.update(ANYBODY, made.service_id, "", lambda service: service)
 
 
 async def test_services_may_exchange_their_addresses(servers: Servers) -> None:
     one, other = servers
-    first, second = await one.create(DRAFT), await one.create(replace(DRAFT, sip_address="sip:r@cc.example"))
+    first, second = (
+        await one.create(ANYBODY, DRAFT),
+        await one.create(ANYBODY, replace(DRAFT, sip_address="sip:r@cc.example")),
+    )
     await other.refresh()
-    await one.update(first.service_id, "", lambda service: replace(service, sip_address="sip:s@cc.example"))
-    await one.update(second.service_id, "", lambda service: replace(service, sip_address="sip:q@cc.example"))
-    await one.update(first.service_id, "", lambda service: replace(service, sip_address="sip:r@cc.example"))
+    await one.update(ANYBODY, first.service_id, "", lambda service: replace(service, sip_address="sip:s@cc.example"))
+    await one.update(ANYBODY, second.service_id, "", lambda service: replace(service, sip_address="sip:q@cc.example"))
+    await one.update(ANYBODY, first.service_id, "", lambda service: replace(service, sip_address="sip:r@cc.example"))
     await other.refresh()
     assert (await other.by_sip("sip:q@cc.example")).service_id == second.service_id
     assert (await other.by_sip("sip:r@cc.example")).service_id == first.service_id

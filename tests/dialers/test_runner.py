@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY, Caller
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers import runner as runner_module
@@ -99,7 +100,7 @@ class Scene:
     async def until(self, callback: Callback, condition: Callable[[Callback], bool]) -> Callback:
         """Wait, change by change, until the condition is true of the callback."""
         while True:
-            found = await self.world.callback_queries.get(callback.callback_id)
+            found = await self.world.callback_queries.get(ANYBODY, callback.callback_id)
             if condition(found):
                 return found
             await asyncio.sleep(0)
@@ -143,7 +144,9 @@ async def test_what_the_dialer_reports_on_the_way(world: World) -> None:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
         await placed.call.ringing()
-        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].ring_time == world.clock.now()
+        assert (await world.callback_queries.get(ANYBODY, callback.callback_id)).attempts[
+            0
+        ].ring_time == world.clock.now()
         await placed.call.connected()
         assert await world.state(callback) is State.CONNECTED
         placed.outcome.set_result(Outcome.ANSWERED)
@@ -159,7 +162,7 @@ async def test_the_lease_is_kept_during_a_long_call(world: World) -> None:
             now = world.clock.pass_time(LEASE / 2)
             await scene.store.extend_again()
             await world.scheduler.run_once(now)
-            held = await world.callback_queries.get(callback.callback_id)
+            held = await world.callback_queries.get(ANYBODY, callback.callback_id)
             assert held.state is State.DIALING
             assert held.lease is not None
             assert held.lease.expire_time == now + LEASE != before
@@ -177,13 +180,13 @@ async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCa
         callback = await world.create(service, max_retries=0)
         placed = await scene.next_call()
         # The lease lapses, however often it is extended until then.
-        while (lapsed := await world.callback_queries.get(callback.callback_id)).lease is not None:
+        while (lapsed := await world.callback_queries.get(ANYBODY, callback.callback_id)).lease is not None:
             await world.run_until(seconds(60))
         assert lapsed.attempts[0].outcome is Outcome.INTERRUPTED
         await placed.cut_off.wait()
         await world.create(service, "sip:next@b.example")
         await scene.next_call()
-        assert await world.callback_queries.get(callback.callback_id) == lapsed
+        assert await world.callback_queries.get(ANYBODY, callback.callback_id) == lapsed
         assert f"call of callback {callback.callback_id} given up" in caplog.text
 
 
@@ -192,7 +195,7 @@ async def test_a_hang_up_reaches_the_dialer(world: World) -> None:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
         assert not placed.call.hang_up.is_set()
-        cancelling = await world.callback_changes.cancel(callback.callback_id, "", "")
+        cancelling = await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
         assert cancelling.state is State.CANCELLING
         await placed.call.hang_up.wait()
         placed.outcome.set_result(Outcome.NO_ANSWER)
@@ -204,7 +207,7 @@ async def test_what_was_answered_before_the_hang_up(world: World) -> None:
     async with running(world) as scene:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
-        await world.callback_changes.cancel(callback.callback_id, "", "")
+        await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
         await placed.call.hang_up.wait()
         await placed.call.connected()
         placed.outcome.set_result(Outcome.ANSWERED)
@@ -217,11 +220,11 @@ async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
 ) -> None:
     lease = world.assigner.lease
 
-    async def lease_and_cancel(request: LeaseRequest) -> Sequence[Callback]:
-        leased = await lease(request)
+    async def lease_and_cancel(caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
+        leased = await lease(caller, request)
         for callback in leased:
             if callback.dial_target == "sip:cancelled@b.example":
-                await world.callback_changes.cancel(callback.callback_id, "", "")
+                await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
         return leased
 
     monkeypatch.setattr(world.assigner, "lease", lease_and_cancel)
@@ -230,7 +233,7 @@ async def test_what_is_cancelled_before_it_is_dialled_is_never_placed(
         cancelled = await world.create(service, "sip:cancelled@b.example")
         callback = await world.create(service, "sip:next@b.example")
         assert (await scene.next_call()).callback.callback_id == callback.callback_id
-        assert (await world.callback_queries.get(cancelled.callback_id)).attempts == ()
+        assert (await world.callback_queries.get(ANYBODY, cancelled.callback_id)).attempts == ()
 
 
 @pytest.mark.parametrize("setting", [{"paused": True}, {"opening_hours": OpeningHours("Mars/Olympus")}], ids=str)
@@ -242,11 +245,11 @@ async def test_what_may_not_be_dialled_any_more_is_never_placed(
     lease = world.assigner.lease
     changes: list[dict[str, Any]] = [setting]
 
-    async def lease_and_change(request: LeaseRequest) -> Sequence[Callback]:
-        leased = await lease(request)
+    async def lease_and_change(caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
+        leased = await lease(caller, request)
         if leased and changes:
             change = changes.pop()
-            await world.directory.update(leased[0].service_id, "", lambda current: replace(current, **change))
+            await world.directory.update(ANYBODY, leased[0].service_id, "", lambda current: replace(current, **change))
         return leased
 
     monkeypatch.setattr(world.assigner, "lease", lease_and_change)
@@ -255,7 +258,7 @@ async def test_what_may_not_be_dialled_any_more_is_never_placed(
         callback = await world.create(service)
         await scene.until(callback, lambda c: c.state is State.QUEUED and c.revision > 1)
         await world.directory.update(
-            service.service_id, "", lambda current: replace(service, revision=current.revision)
+            ANYBODY, service.service_id, "", lambda current: replace(service, revision=current.revision)
         )
         placed = await scene.next_call()
         assert [attempt.number for attempt in placed.callback.attempts] == [1]
@@ -349,11 +352,11 @@ async def test_an_outage_during_the_polls(world: World, monkeypatch: pytest.Monk
     polls: list[int] = []
     lease = world.assigner.lease
 
-    async def lease_later(request: LeaseRequest) -> Sequence[Callback]:
+    async def lease_later(caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
         polls.append(request.max_leases)
         if len(polls) < 3:
             raise StorageUnavailable("the disk is full")
-        return await lease(request)
+        return await lease(caller, request)
 
     monkeypatch.setattr(runner_module, "_RETRY_S", 0)
     monkeypatch.setattr(world.assigner, "lease", lease_later)
@@ -381,7 +384,9 @@ async def test_an_outage_during_a_call_leaves_its_lease_to_lapse(
         scene.store.failing = set()
         assert await world.state(callback) is State.DIALING
         await world.run_until(seconds(60))
-        assert (await world.callback_queries.get(callback.callback_id)).attempts[0].outcome is Outcome.INTERRUPTED
+        assert (await world.callback_queries.get(ANYBODY, callback.callback_id)).attempts[
+            0
+        ].outcome is Outcome.INTERRUPTED
         await world.create(service, "sip:next@b.example")
         await scene.next_call()
 

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from msgspec.structs import replace
 
 from ringback.app import App
+from ringback.application.access import ANYBODY
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api
@@ -115,7 +116,9 @@ async def test_a_change_whose_client_has_gone_meanwhile_is_known_all_the_same(
         await put(service)
 
     monkeypatch.setattr(app.store, "put_service", put_slowly)
-    request = asyncio.create_task(app.directory.update(api.service_id, "", lambda s: replace(s, display_name="first")))
+    request = asyncio.create_task(
+        app.directory.update(ANYBODY, api.service_id, "", lambda s: replace(s, display_name="first"))
+    )
     await writing.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):

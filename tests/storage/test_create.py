@@ -19,7 +19,7 @@ async def test_what_was_created_is_found_by_each_of_its_names(store: Store) -> N
 
     assert await store.get(callback.callback_id) == callback
     assert await store.get(ExternalTaskKey(caller_id="crm", external_task_id="task-1")) == callback
-    assert await store.get_by_request_id("request-1") == callback
+    assert await store.get_by_request_id("", "request-1") == callback
 
 
 async def test_what_was_not_created_is_not_found(store: Store) -> None:
@@ -28,7 +28,7 @@ async def test_what_was_not_created_is_not_found(store: Store) -> None:
     assert await store.get("callback-x") is None
     assert await store.get(ExternalTaskKey(caller_id="erp", external_task_id="task-1")) is None
     assert await store.get(ExternalTaskKey(caller_id="", external_task_id="task-1")) is None
-    assert await store.get_by_request_id("request-1") is None
+    assert await store.get_by_request_id("", "request-1") is None
 
 
 @pytest.mark.parametrize("callback", every_state(), ids=lambda callback: callback.state.name)

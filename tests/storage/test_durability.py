@@ -27,7 +27,7 @@ async def test_everything_is_there_after_reopening(store: Store, database: Datab
     reopened = await database.open()
     try:
         assert await everything(reopened) == before
-        assert await reopened.get_by_request_id("request-1") == callbacks[-1]
+        assert await reopened.get_by_request_id("", "request-1") == callbacks[-1]
     finally:
         await reopened.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback.application.access import ANYBODY
 from ringback.application.events.watch_batches import as_seen
 from ringback.domain.callback import State
 from ringback.domain.filter import MATCH_ALL
@@ -95,18 +96,18 @@ async def test_its_calls_go_on(tmp_path: Path) -> None:
     await world.directory.start()
     offered, dialing, connected, cancelling = (lease["lease_token"] for lease in SAID["leases"])
 
-    assert (await world.leases.dialing(offered)).state is State.DIALING
-    busy, _ = await world.leases.ended(offered, OutcomeReport(outcome=Outcome.BUSY))
+    assert (await world.leases.dialing(ANYBODY, offered)).state is State.DIALING
+    busy, _ = await world.leases.ended(ANYBODY, offered, OutcomeReport(outcome=Outcome.BUSY))
     assert (busy.state, len(busy.attempts)) == (State.SCHEDULED, 1)
-    assert (await world.leases.connected(dialing)).state is State.CONNECTED
-    done, _ = await world.leases.ended(connected, OutcomeReport(outcome=Outcome.ANSWERED))
+    assert (await world.leases.connected(ANYBODY, dialing)).state is State.CONNECTED
+    done, _ = await world.leases.ended(ANYBODY, connected, OutcomeReport(outcome=Outcome.ANSWERED))
     assert done.state is State.COMPLETED
-    gone, _ = await world.leases.ended(cancelling, OutcomeReport(outcome=Outcome.NO_ANSWER))
+    gone, _ = await world.leases.ended(ANYBODY, cancelling, OutcomeReport(outcome=Outcome.NO_ANSWER))
     assert gone.state is State.CANCELLED
 
-    rescheduled = await world.callback_queries.get(named("task-4")["callback_id"])
+    rescheduled = await world.callback_queries.get(ANYBODY, named("task-4")["callback_id"])
     assert rescheduled.sent_request.target == "sip:old@pbx.example"
-    cancelled = await world.callback_changes.cancel(rescheduled.callback_id, "too late", rescheduled.etag)
+    cancelled = await world.callback_changes.cancel(ANYBODY, rescheduled.callback_id, "too late", rescheduled.etag)
     assert cancelled.state is State.CANCELLED
     await world.run_until(timedelta(minutes=11))  # the one that was CONNECTED just now is not heard of any more
     ended = {callback.state for callback in (await world.store.list(MATCH_ALL, "", 100)).callbacks}

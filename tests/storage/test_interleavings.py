@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CreateCommand, Created
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.callback import Callback, State
@@ -147,11 +148,13 @@ async def following(world: World) -> AsyncIterator[World]:
 
 async def make(change: str, world: World, service: Service, callback: Callback) -> None:
     if change in SETTINGS:
-        await world.directory.update(service.service_id, "", lambda current: replace(current, **SETTINGS[change]))
+        await world.directory.update(
+            ANYBODY, service.service_id, "", lambda current: replace(current, **SETTINGS[change])
+        )
     elif change == "cancel":
-        await world.callback_changes.cancel(callback.callback_id, "not needed", "")
+        await world.callback_changes.cancel(ANYBODY, callback.callback_id, "not needed", "")
     elif change == "resolve":
-        await world.callback_changes.resolve(Target.parse(TARGET), "rang in", lambda _: True)
+        await world.callback_changes.resolve(ANYBODY, Target.parse(TARGET), "rang in", lambda _: True)
     elif change == "expire":
         await world.run_until(seconds(10))
     else:
@@ -162,7 +165,7 @@ async def update(world: World, callback: Callback, values: dict[str, Any]) -> No
     """Update the callback. What is dialled, when and how often changes only while it waits."""
     request = RequestUpdate(CallbackRequest(**values), tuple(values))
     try:
-        await world.callback_changes.update(callback.callback_id, request, Faults(), "")
+        await world.callback_changes.update(ANYBODY, callback.callback_id, request, Faults(), "")
     except StateRefused:
         assert "description" not in values
         assert await world.state(callback) in (State.OFFERED, State.DIALING)
@@ -176,7 +179,7 @@ async def grant(world: World) -> Sequence[Callback]:
 async def dial(world: World, leased: Callback) -> Callback | LeaseExpired:
     assert leased.lease is not None
     try:
-        return await world.leases.dialing(leased.lease.token)
+        return await world.leases.dialing(ANYBODY, leased.lease.token)
     except LeaseExpired as refusal:
         return refusal
 
@@ -226,7 +229,7 @@ async def test_interleavings(servers: Servers, change: str, point: str, expected
     await servers.pass_is_made()
 
     *prefix, state = expected.split()
-    after = await changing.callback_queries.get(first.callback_id)
+    after = await changing.callback_queries.get(ANYBODY, first.callback_id)
     assert (after.state.name, granted) == (state, prefix != ["-"])
     if prefix == ["x"]:
         assert isinstance(reported, LeaseExpired)
@@ -251,7 +254,9 @@ async def test_what_is_taken_back_in_time_does_not_count(servers: Servers, chang
     [leased] = await grant(servers.granting)
     await make(change, changing, service, callback)
     await servers.granting.directory.refresh()
-    await changing.directory.update(service.service_id, "", lambda current: replace(service, revision=current.revision))
+    await changing.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(service, revision=current.revision)
+    )
     assert isinstance(await dial(servers.granting, leased), Callback)
     await servers.pass_is_made()
     assert await changing.state(callback) is State.DIALING
@@ -266,7 +271,7 @@ async def create_two(world: World, service: Service) -> object:
     other = await world.directory.by_sip("sip:other@cc.example")
     request = CallbackRequest(target=TARGET, priority=Priority.NORMAL, seconds_between_retries=60)
     commands = [CreateCommand(replace(request, service_id=s.service_id)) for s in (service, other)]
-    first, second = await world.callback_creation.create_many(commands)
+    first, second = await world.callback_creation.create_many(ANYBODY, commands)
     assert isinstance(second, Created)
     assert second.created
     if isinstance(first, TargetAlreadyPending):
@@ -278,7 +283,7 @@ async def create_two(world: World, service: Service) -> object:
 async def move_there(world: World, service: Service) -> object:
     moved = await world.create(service, "sip:moved@b.example")
     update = RequestUpdate(CallbackRequest(target=TARGET), ("target",))
-    return await world.callback_changes.update(moved.callback_id, update, Faults(), "")
+    return await world.callback_changes.update(ANYBODY, moved.callback_id, update, Faults(), "")
 
 
 @pytest.mark.parametrize("policy", [TargetPolicy.REFUSE, TargetPolicy.RETURN_EXISTING])
@@ -292,7 +297,9 @@ async def test_a_policy_that_another_server_has_set(
     await changing.service(sip_address="sip:other@cc.example")
     first = await changing.create(service, TARGET)
     await granting.directory.refresh()
-    await changing.directory.update(service.service_id, "", lambda current: replace(current, same_target_policy=policy))
+    await changing.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(current, same_target_policy=policy)
+    )
     if policy is TargetPolicy.RETURN_EXISTING and write is not move_there:
         assert await write(granting, service) == first
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand
 from ringback.application.callbacks.query import CallbackQueries
@@ -72,13 +73,13 @@ class World:
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed)
         self.callback_creation = CallbackCreation(self.store, self.directory, clock)
-        self.callback_queries = CallbackQueries(self.store)
+        self.callback_queries = CallbackQueries(self.store, self.directory)
         self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, clock)
 
     async def service(self, **settings: Any) -> Service:
         now = self.clock.now()
         draft = Service(service_id="", sip_address="sip:q@cc.example", create_time=now, update_time=now)
-        return await self.directory.create(replace(draft, **settings))
+        return await self.directory.create(ANYBODY, replace(draft, **settings))
 
     async def create(self, service: Service, target: str = "sip:a@b.example", **fields: Any) -> Callback:
         request = CallbackRequest(
@@ -90,14 +91,14 @@ class World:
                 **fields,
             }
         )
-        return (await self.callback_creation.create(CreateCommand(request))).callback
+        return (await self.callback_creation.create(ANYBODY, CreateCommand(request))).callback
 
     async def run_until(self, span: timedelta) -> datetime:
         """Let time pass, and make a pass then."""
         return await self.scheduler.run_once(self.clock.pass_time(span))
 
     async def state(self, callback: Callback) -> State:
-        return (await self.callback_queries.get(callback.callback_id)).state
+        return (await self.callback_queries.get(ANYBODY, callback.callback_id)).state
 
     async def lease(self, duration: timedelta = DEFAULT_LEASE) -> Callback:
         """Lease the callback that is next, as a poll would, without its loop."""

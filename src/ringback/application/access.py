@@ -11,8 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ringback.domain.callback import Callback
-from ringback.domain.errors import CallbackNotFound, NotAllowed
+from ringback.domain.errors import NotAllowed
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.view import EVERYTHING, Area, View
 
@@ -104,7 +103,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 class Caller:
     """The one that a request comes from, and what it may do. Make one per identity, not per request."""
 
-    __slots__ = ("_views", "caller_ids", "grants", "identity", "peer")
+    __slots__ = ("caller_ids", "grants", "identity", "peer", "views")
 
     def __init__(self, identity: str, grants: Sequence[Grant], *, peer: str = "") -> None:
         # "" while everybody may do everything.
@@ -113,7 +112,7 @@ class Caller:
         self.peer: Final = peer
         self.grants: Final = tuple(grants)
         self.caller_ids: Final = tuple(caller_id for grant in grants for caller_id in grant.caller_ids)
-        self._views: Final = {right: view for right in Right if (view := _view(grants, right)) is not None}
+        self.views: Final = {right: view for right in Right if (view := _view(grants, right)) is not None}
 
     def __repr__(self) -> str:
         return f"Caller({self.identity or self.peer!r})"
@@ -125,14 +124,16 @@ class Caller:
 
     def view_of(self, right: Right) -> View:
         """Return where the caller has this right. Raise `NotAllowed` when that is nowhere."""
-        view = self._views.get(right)
+        view = self.views.get(right)
         if view is None:
             raise NotAllowed(f"this identity may not {right}")
         return view
 
     def has_all_of(self, other: "Caller") -> bool:
         """Return whether this caller may do everything that the other one may, and sees no less."""
-        return all(right in self._views and self._views[right].covers(view) for right, view in other._views.items())
+        return all(
+            (mine := self.views.get(right)) is not None and mine.covers(view) for right, view in other.views.items()
+        )
 
     def own(self, caller_id: str) -> str:
         """Return the caller id that a request means: an empty one is the caller's own."""
@@ -146,10 +147,13 @@ class Caller:
 
 
 def _view(grants: Sequence[Grant], right: Right) -> View | None:
-    areas = tuple(grant.area for grant in grants if grant.role in ROLES_WITH[right])
-    if not areas:
+    having = [grant for grant in grants if grant.role in ROLES_WITH[right]]
+    if not having:
         return None
-    return EVERYTHING if Area() in areas else View(areas)
+    if any(grant.role is Role.OPERATOR for grant in having):
+        return EVERYTHING
+    areas = tuple(dict.fromkeys(grant.area for grant in having))
+    return View((Area(),) if Area() in areas else areas)
 
 
 _EVERY_ROLE: Final = (Grant(role=Role.OPERATOR), Grant(role=Role.DIALER))
@@ -162,10 +166,3 @@ def anybody(peer: str = "") -> Caller:
 
 ANYBODY: Final = anybody()
 """Also what this process does of its own accord, such as its built-in dialer."""
-
-
-def seen(view: View, callback: Callback | None, key: Key) -> Callback:
-    """Return the callback if it is in the view. Raise `CallbackNotFound` for one that is not, as for none."""
-    if callback is None or not view.contains(callback):
-        raise CallbackNotFound(key)
-    return callback

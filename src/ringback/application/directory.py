@@ -8,8 +8,10 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
+from ringback.application.access import Caller, Right
 from ringback.domain.errors import (
     EtagMismatch,
+    NotAllowed,
     ServiceAlreadyExists,
     ServiceInUse,
     ServiceNotFound,
@@ -17,6 +19,7 @@ from ringback.domain.errors import (
 )
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
+from ringback.domain.view import View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.store import ServiceStore
@@ -103,6 +106,29 @@ class Directory:
         """Return the service that a request names. Raise `ServiceNotFound`."""
         return await (self.get(name.key) if name.field == "service_id" else self.by_sip(name.key))
 
+    async def resolve(self, view: View) -> View:
+        """Return the view with the ids of the services that it names. Raise `StorageUnavailable`."""
+        if not view.names_services:
+            return view
+        await self.refresh()
+        return view.of(self._by_id.values())
+
+    async def seen(self, caller: Caller, name: ServiceName, right: Right = Right.READ_SERVICES) -> Service:
+        """Return the service that a request of this caller names.
+
+        Raise `NotAllowed` for one that is not granted, whether it exists or not, and `ServiceNotFound`.
+        """
+        view = caller.view_of(right)
+        try:
+            service = await self.named(name)
+        except ServiceNotFound:
+            if not view.may_have(name.key):
+                raise not_granted(name) from None
+            raise
+        if not view.has_service(service):
+            raise not_granted(name)
+        return service
+
     async def known(self, names: Sequence[ServiceName]) -> Sequence[Service]:
         """Return those of the named services that exist. An address may have gone to another service meanwhile."""
         if any(name.field == "service_sip" or self._find(name) is None for name in names):
@@ -112,10 +138,14 @@ class Directory:
     def _find(self, name: ServiceName) -> Service | None:
         return (self._by_id if name.field == "service_id" else self._by_sip).get(name.key)
 
-    def list(self, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
-        """Return services by id, up to `page_size` (0: 100; at most 1000), and whether there are more."""
+    def list(self, caller: Caller, after_id: str, page_size: int) -> tuple[Sequence[Service], bool]:
+        """Return the caller's services by id, up to `page_size` (0: 100; at most 1000), and whether there are more.
+
+        Raise `NotAllowed`.
+        """
+        view = caller.view_of(Right.READ_SERVICES)
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        ids = sorted(self._by_id)
+        ids = sorted(service_id for service_id, service in self._by_id.items() if view.has_service(service))
         start = bisect_right(ids, after_id)
         page = [self._by_id[service_id] for service_id in ids[start : start + size]]
         return page, start + size < len(ids)
@@ -128,8 +158,9 @@ class Directory:
 
     # --- Change: completed even if the caller is cancelled, since what is stored must be known here, too -------
 
-    async def create(self, draft: Service) -> Service:
-        """Store a new service, with a new id if it has none. Raise `ServiceAlreadyExists`."""
+    async def create(self, caller: Caller, draft: Service) -> Service:
+        """Store a new service, with a new id if it has none. Raise `NotAllowed`, `ServiceAlreadyExists`."""
+        caller.view_of(Right.ADMINISTER)
         now = self._clock.now()
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
@@ -141,11 +172,13 @@ class Directory:
         async with self._changing:
             await self._put(service)
 
-    async def update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
+    async def update(self, caller: Caller, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
         """Store what `revise` makes of the service. A non-empty `etag` must be the current one.
 
-        Raise `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise` raises.
+        Raise `NotAllowed`, `ServiceNotFound`, `EtagMismatch`, `ServiceAlreadyExists` (the address), and what `revise`
+        raises.
         """
+        caller.view_of(Right.ADMINISTER)
         service = await asyncio.shield(self._update(service_id, etag, revise))
         for settle in self._settling:
             await settle()
@@ -162,8 +195,12 @@ class Directory:
                     continue  # another server was faster; without an etag the change is made all the same
                 return revised
 
-    async def delete(self, service_id: str, etag: str) -> None:
-        """Delete a service. Raise `ServiceNotFound`, `EtagMismatch`, or `ServiceInUse` if callbacks have not ended."""
+    async def delete(self, caller: Caller, service_id: str, etag: str) -> None:
+        """Delete a service.
+
+        Raise `NotAllowed`, `ServiceNotFound`, `EtagMismatch`, or `ServiceInUse` if callbacks have not ended.
+        """
+        caller.view_of(Right.ADMINISTER)
         await asyncio.shield(self._delete(service_id, etag))
 
     async def _delete(self, service_id: str, etag: str) -> None:
@@ -241,3 +278,7 @@ class Directory:
     def _forget(self, service: Service) -> None:
         del self._by_id[service.service_id]
         del self._by_sip[service.sip_address]
+
+
+def not_granted(name: ServiceName) -> NotAllowed:
+    return NotAllowed(f"this identity has no grant for service {name.key}")

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
+from ringback.application.access import ANYBODY
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, MAX_LEASES, Assigner, LeaseRequest
 from ringback.application.dispatch.leases import Leases
 from ringback.domain.callback import Callback
@@ -69,7 +70,7 @@ class DialerRunner:
     async def _poll(self, max_leases: int) -> Sequence[Callback]:
         request = LeaseRequest(dialer_id=self.dialer_id, max_leases=max_leases, duration=self._lease, wait_s=_POLL_S)
         try:
-            return await self._assigner.lease(request)
+            return await self._assigner.lease(ANYBODY, request)
         except StorageUnavailable:
             await asyncio.sleep(_RETRY_S)
             return ()
@@ -90,7 +91,7 @@ class DialerRunner:
     async def _place(self, callback_id: str, token: str) -> None:
         with self._leases.hang_up_signal(callback_id) as hang_up:
             try:
-                callback = await self._leases.dialing(token)
+                callback = await self._leases.dialing(ANYBODY, token)
             except LeaseRefused as refusal:  # cancelled, closed or paused since it was leased: no call was begun
                 _log.debug("callback %s is not called: %s", callback_id, refusal)
                 return
@@ -99,7 +100,7 @@ class DialerRunner:
                 keeper = group.create_task(self._keep(token))
                 report = await self._call(callback, call)
                 keeper.cancel()
-            await self._leases.ended(token, report)
+            await self._leases.ended(ANYBODY, token, report)
 
     async def _call(self, callback: Callback, call: Call) -> OutcomeReport:
         try:
@@ -116,7 +117,7 @@ class DialerRunner:
         """Extend the lease until cancelled. Raise `LeaseRefused` when it is lost."""
         while True:
             await asyncio.sleep(self._lease.total_seconds() / _EXTENSIONS_PER_LEASE)
-            [extended] = await self._leases.extend([token], self._lease)
+            [extended] = await self._leases.extend(ANYBODY, [token], self._lease)
             if extended.lost is not None:
                 raise extended.lost
 
@@ -130,10 +131,10 @@ class _LeasedCall:
         self._token = token
 
     async def ringing(self) -> None:
-        await self._leases.ringing(self._token)
+        await self._leases.ringing(ANYBODY, self._token)
 
     async def connected(self) -> None:
-        await self._leases.connected(self._token)
+        await self._leases.connected(ANYBODY, self._token)
 
 
 def _text(group: BaseExceptionGroup[BaseException]) -> str:

@@ -53,6 +53,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     disposition: str = ""
     # Closed by the server because the lease lapsed, not by a report of the dialer.
     lapsed: bool = False
+    # That of the lease.
+    identity: str = ""
 
 
 class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -62,6 +64,8 @@ class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     dialer_id: str
     # The request id of the poll that got the lease; "" for none.
     request_id: str = ""
+    # The identity of its dialer; "" without identities, and for a dialer of this server's own.
+    identity: str = ""
     fencing_token: int
     # How long the lease lasts from a sign of life on.
     duration: timedelta
@@ -80,6 +84,8 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     # The request as first sent, when an update has replaced something since; a repeated create is compared to it.
     first_request: CallbackRequest | None = None
     request_id: str = ""
+    # The identity that created it, within which the request id is unique; "" without identities.
+    identity: str = ""
     dial_target: str
     # The canonical form of the request's target while its alternative target is dialled instead; "" otherwise. Kept,
     # since a national number is one of the region that the service had when it was given.

@@ -78,7 +78,8 @@ class RequestIdReused(RingbackError):
         # Empty when the earlier request did not create a callback.
         self.callback_id = callback_id
         self.differing_fields = tuple(differing_fields)
-        super().__init__(f"request_id was used for a request with another {', '.join(differing_fields)}")
+        what = f"a request with another {', '.join(differing_fields)}" if differing_fields else "another request"
+        super().__init__(f"request_id was used for {what}")
 
 
 class CallbackNotFound(RingbackError):
@@ -101,22 +102,30 @@ class ServiceNotFound(RingbackError):
 class CallbackAlreadyExists(RingbackError):
     """The external task id of this caller already names a callback with a different request."""
 
-    def __init__(self, callback_id: str, state: str, differing_fields: Sequence[str]) -> None:
+    def __init__(self, callback_id: str = "", state: str = "", differing_fields: Sequence[str] = ()) -> None:
+        # Empty when it is another's.
         self.callback_id = callback_id
         self.state = state
         self.differing_fields = tuple(differing_fields)
         super().__init__(
             f"callback {callback_id} has this external_task_id and differs in: {', '.join(differing_fields)}"
+            if callback_id
+            else "another's callback has this external_task_id"
         )
 
 
 class TargetAlreadyPending(RingbackError):
     """The service allows one open callback per target, and has one."""
 
-    def __init__(self, callback_id: str, state: str) -> None:
+    def __init__(self, callback_id: str = "", state: str = "") -> None:
+        # Empty when it is another's.
         self.callback_id = callback_id
         self.state = state
-        super().__init__(f"callback {callback_id} to this target is still open: {state}")
+        super().__init__(
+            f"callback {callback_id} to this target is still open: {state}"
+            if callback_id
+            else "another's callback to this target is still open"
+        )
 
 
 class ServiceAlreadyExists(RingbackError):

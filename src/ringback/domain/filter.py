@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from ringback.domain.callback import Callback, State
 from ringback.domain.key import Key
 from ringback.domain.priority import Priority
+from ringback.domain.view import EVERYTHING, View
 
 # The id of no service.
 _NO_SERVICE = ""
@@ -29,6 +30,8 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
     due_after: datetime | None = None
     due_before: datetime | None = None
     dial_target: str = ""
+    # What the caller can see at all: no filter selects more.
+    view: View = EVERYTHING
 
     def __hash__(self) -> int:
         """Hash all but the labels, which are a mapping."""
@@ -45,6 +48,7 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
                 self.due_after,
                 self.due_before,
                 self.dial_target,
+                self.view,
             )
         )
 
@@ -67,6 +71,7 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
             and (self.due_before is None or callback.due_date < self.due_before)
             and all(request.labels.get(key) == value for key, value in self.labels.items())
             and (not self.keys or any(_is_named(callback, key) for key in self.keys))
+            and (self.view is EVERYTHING or self.view.contains(callback))
         )
 
 

@@ -187,6 +187,7 @@ def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
         number=len(callback.attempts) + 1,
         dialer_id=lease.dialer_id,
         fencing_token=lease.fencing_token,
+        identity=lease.identity,
         start_time=event.at,
     )
     return replace(callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None)

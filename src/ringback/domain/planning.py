@@ -15,7 +15,13 @@ from ringback.domain.update import RequestUpdate
 
 
 def plan(
-    checked: CheckedRequest, *, service: Service, callback_id: str, request_id: str = "", now: datetime
+    checked: CheckedRequest,
+    *,
+    service: Service,
+    callback_id: str,
+    request_id: str = "",
+    identity: str = "",
+    now: datetime,
 ) -> Callback:
     """Return the new callback of a request: QUEUED when it is due at once, SCHEDULED otherwise."""
     request = checked.request
@@ -28,6 +34,7 @@ def plan(
         service_id=service.service_id,
         request=request,
         request_id=request_id,
+        identity=identity,
         dial_target=checked.target.uri,
         replaced_target="" if checked.replaced is None else checked.replaced.uri,
         max_attempts=_max_attempts(request, service),

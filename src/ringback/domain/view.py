@@ -43,10 +43,13 @@ class View(Struct, frozen=True):
     """The union of some areas."""
 
     areas: tuple[Area, ...]
+    # Whether it shows which identity requested a change.
+    shows_identities: bool = False
 
     @property
-    def is_everything(self) -> bool:
-        return self == EVERYTHING
+    def names_services(self) -> bool:
+        """Whether services have to be looked up before it is used."""
+        return any(area.services is not None for area in self.areas)
 
     @property
     def masks(self) -> bool:
@@ -69,19 +72,14 @@ class View(Struct, frozen=True):
 
     def of(self, services: Iterable[Service]) -> "View":
         """Return the view with the ids of those services that it names."""
+        if not self.names_services:
+            return self
         known = list(services)
-        return View(
-            tuple(
-                area
-                if area.services is None
-                else replace(area, service_ids=tuple(sorted(s.service_id for s in known if area.has_service(s))))
-                for area in self.areas
-            )
-        )
+        return replace(self, areas=tuple(_with_ids(area, known) for area in self.areas))
 
     def without_masked(self) -> "View":
         """Return the part in which numbers are not masked."""
-        return View(tuple(area for area in self.areas if not area.masked))
+        return replace(self, areas=tuple(area for area in self.areas if not area.masked))
 
     def shown(self, callback: Callback) -> Callback:
         """Return the callback as this view shows it: with masked numbers where nothing shows it without."""
@@ -90,8 +88,13 @@ class View(Struct, frozen=True):
         return masked_callback(callback)
 
 
-EVERYTHING: Final = View((Area(),))
-NOTHING: Final = View(())
+EVERYTHING: Final = View((Area(),), shows_identities=True)
+
+
+def _with_ids(area: Area, services: Iterable[Service]) -> Area:
+    if area.services is None:
+        return area
+    return replace(area, service_ids=tuple(sorted(s.service_id for s in services if area.has_service(s))))
 
 
 def _includes(mine: Collection[str] | None, theirs: Collection[str] | None) -> bool:

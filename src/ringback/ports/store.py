@@ -29,7 +29,7 @@ class CallbackStore(Protocol):
     async def create(
         self, new: Sequence[Callback], alone: Collection[str] = (), settings: Collection[Service] = ()
     ) -> Sequence[Callback | None]:
-        """Store each callback, unless one with its id, its external task id or its request id exists already.
+        """Store each callback, unless one with its id or external task id exists, or its request id of its identity.
 
         A callback whose id is in `alone` is stored only while its service has no other open callback to its target.
         Return, in the order given, None for each that was stored, and the existing one for each that was not (also
@@ -59,7 +59,9 @@ class CallbackStore(Protocol):
 
     async def get(self, key: Key) -> Callback | None: ...
 
-    async def get_by_request_id(self, request_id: str) -> Callback | None: ...
+    async def get_by_request_id(self, identity: str, request_id: str) -> Callback | None:
+        """Return the callback that this identity created with this request id."""
+        ...
 
     async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
         """Return those that exist, in no particular order."""
@@ -104,7 +106,7 @@ class QueueStore(Protocol):
         ...
 
     async def leased_for(self, dialer_id: str, request_id: str) -> Sequence[Callback]:
-        """Return the callbacks in progress with a lease that this dialer got for this request."""
+        """Return the callbacks in progress with a lease that a dialer of this name got for this request."""
         ...
 
     async def extend(self, extensions: Sequence[Extension]) -> list[bool]:
@@ -128,7 +130,7 @@ class ScheduleStore(Protocol):
         ...
 
     async def held_by(self, dialer_id: str) -> Sequence[Callback]:
-        """Return the callbacks in progress with a lease of this dialer."""
+        """Return the callbacks in progress with a lease of a dialer of this name."""
         ...
 
     async def next_time(self) -> datetime | None:

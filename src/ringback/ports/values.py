@@ -32,6 +32,8 @@ class Change(Struct, frozen=True, gc=False):
     alone: bool = False
     # The service by whose settings this was decided: stored only while they are still the same.
     settings: Service | None = None
+    # The identity that requested it, for the log; "" for what the server does by itself.
+    identity: str = ""
 
 
 class LoggedEvent(Struct, frozen=True, gc=False):
@@ -42,6 +44,8 @@ class LoggedEvent(Struct, frozen=True, gc=False):
     callback: Callback
     # The callback as it was before, for filters; None when it was created.
     previous: Callback | None
+    # The identity that requested it; "" for what the server did by itself.
+    identity: str = ""
 
 
 class History(Struct, frozen=True):

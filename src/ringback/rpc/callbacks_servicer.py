@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from ringback.rpc.entry import Context
+from ringback.rpc.entry import Call
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
@@ -16,34 +16,32 @@ class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
         self._handlers = handlers
         self._encoder = encoder
 
-    async def CreateCallback(self, request: pb.CreateCallbackRequest, context: Context) -> pb.CreateCallbackResponse:
-        return await self._handlers.create_callback(request)
+    async def CreateCallback(self, request: pb.CreateCallbackRequest, call: Call) -> pb.CreateCallbackResponse:
+        return await self._handlers.create_callback(call.caller, request)
 
     async def BatchCreateCallbacks(
-        self, request: pb.BatchCreateCallbacksRequest, context: Context
+        self, request: pb.BatchCreateCallbacksRequest, call: Call
     ) -> pb.BatchCreateCallbacksResponse:
-        return await self._handlers.batch_create_callbacks(request)
+        return await self._handlers.batch_create_callbacks(call.caller, request)
 
-    async def GetCallback(self, request: pb.GetCallbackRequest, context: Context) -> pb.GetCallbackResponse:
-        return await self._handlers.get_callback(request)
+    async def GetCallback(self, request: pb.GetCallbackRequest, call: Call) -> pb.GetCallbackResponse:
+        return await self._handlers.get_callback(call.caller, request)
 
-    async def ListCallbacks(self, request: pb.ListCallbacksRequest, context: Context) -> pb.ListCallbacksResponse:
-        return await self._handlers.list_callbacks(request)
+    async def ListCallbacks(self, request: pb.ListCallbacksRequest, call: Call) -> pb.ListCallbacksResponse:
+        return await self._handlers.list_callbacks(call.caller, request)
 
-    async def CancelCallback(self, request: pb.CancelCallbackRequest, context: Context) -> pb.CancelCallbackResponse:
-        return await self._handlers.cancel_callback(request)
+    async def CancelCallback(self, request: pb.CancelCallbackRequest, call: Call) -> pb.CancelCallbackResponse:
+        return await self._handlers.cancel_callback(call.caller, request)
 
-    async def UpdateCallback(self, request: pb.UpdateCallbackRequest, context: Context) -> pb.UpdateCallbackResponse:
-        return await self._handlers.update_callback(request)
+    async def UpdateCallback(self, request: pb.UpdateCallbackRequest, call: Call) -> pb.UpdateCallbackResponse:
+        return await self._handlers.update_callback(call.caller, request)
 
-    async def ResolveCallbacks(
-        self, request: pb.ResolveCallbacksRequest, context: Context
-    ) -> pb.ResolveCallbacksResponse:
-        return await self._handlers.resolve_callbacks(request)
+    async def ResolveCallbacks(self, request: pb.ResolveCallbacksRequest, call: Call) -> pb.ResolveCallbacksResponse:
+        return await self._handlers.resolve_callbacks(call.caller, request)
 
-    async def WatchCallbacks(  # type: ignore[override]  # coroutine style: its writes have back-pressure
-        self, request: pb.WatchCallbacksRequest, context: Context
+    async def WatchCallbacks(  # coroutine style: its writes have back-pressure
+        self, request: pb.WatchCallbacksRequest, call: Call
     ) -> None:
-        async with aclosing(await self._handlers.watch_callbacks(request)) as batches:
+        async with aclosing(await self._handlers.watch_callbacks(call.caller, request)) as batches:
             async for batch in batches:
-                await context.write(self._encoder.encode(batch))
+                await call.write(self._encoder.encode(batch))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias
 
 import grpc
 
+from ringback.application.access import ANYBODY, Caller
 from ringback.domain.errors import ServerDraining, StorageUnavailable
 from ringback.wire.errors import status_of
 
@@ -22,8 +23,8 @@ _log = logging.getLogger(__name__)
 
 # Each method has its own type of context; what is used of it is the same in all.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-# Returns the response of a unary RPC; that of a stream writes its responses to the context.
-Behaviour: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+# Returns the response of a unary RPC; that of a stream writes its responses to the call.
+Behaviour: TypeAlias = Callable[[Any, "Call"], Awaitable[Any]]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 # How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
@@ -31,6 +32,20 @@ _READS: Final = ("Get", "List", "Watch")
 # The longest that the refusals of calls that are given up take to be sent.
 _REFUSAL_S: Final = 0.5
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Call:
+    """One call that has been let in, as its servicer has it: who calls, and where a stream writes to."""
+
+    __slots__ = ("_context", "caller")
+
+    def __init__(self, caller: Caller, context: Context) -> None:
+        self.caller = caller
+        self._context = context
+
+    def write(self, message: bytes) -> Awaitable[None]:
+        """Send a message of a stream."""
+        return self._context.write(message)
 
 
 class Gate:
@@ -110,7 +125,7 @@ class Entry:
         async def respond(request: Any, context: Context) -> Any:
             try:
                 gate.enter()
-                return await behaviour(request, context)
+                return await behaviour(request, Call(ANYBODY, context))
             except grpc.aio.AbortError:  # how `context.abort` ends a handler: the status is sent
                 raise
             except asyncio.CancelledError as cancelled:

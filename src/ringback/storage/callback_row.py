@@ -30,6 +30,7 @@ CALLBACK_COLUMNS: Final = (
     "lease_dialer",
     "lease_request",
     "lease_fencing",
+    "identity",
     "body",
 )
 _BODY: Final = len(CALLBACK_COLUMNS) - 1
@@ -60,6 +61,7 @@ def row_of(callback: Callback) -> Row:
         None if callback.lease is None else callback.lease.dialer_id,
         None if callback.lease is None else callback.lease.request_id,
         lease.get("fencing_token"),
+        record.get("identity"),
         write_record(record),
     )
 
@@ -109,6 +111,7 @@ def _values(callback: Callback) -> Row:
         None if lease is None else lease.dialer_id,
         None if lease is None else lease.request_id,
         None if lease is None else lease.fencing_token,
+        callback.identity,
     )
 
 

@@ -43,7 +43,7 @@ class Statements:
     Unless noted otherwise, a row is a body and the end of its lease. Times are in microseconds.
     """
 
-    # Takes an id; an external task's caller and id; a request id.
+    # Takes an id; an external task's caller and id; a request id and an identity.
     get: str
     get_by_task: str
     get_by_request: str

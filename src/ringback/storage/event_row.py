@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
-from ringback.ports.values import EventKind, LoggedEvent
+from ringback.ports.values import Change, EventKind, LoggedEvent
 from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.callback_row import Row, lease_expire_us
 
@@ -18,16 +18,19 @@ EVENT_COLUMNS: Final = (
     "previous_state",
     "previous",
     "lease_expire_us",
+    "identity",
     "body",
 )
 
 
 def created(callback: Callback, body: str) -> Row:
     at_us = time_us(callback.update_time)
-    return EventKind.CREATED.value, callback.callback_id, at_us, None, None, lease_expire_us(callback), body
+    identity = callback.identity or None
+    return EventKind.CREATED.value, callback.callback_id, at_us, None, None, lease_expire_us(callback), identity, body
 
 
-def updated(before: Callback, after: Callback, body: str) -> Row:
+def updated(change: Change, body: str) -> Row:
+    before, after = change.before, change.after
     return (
         EventKind.UPDATED.value,
         after.callback_id,
@@ -35,12 +38,13 @@ def updated(before: Callback, after: Callback, body: str) -> Row:
         before.state.name,
         _altered(before, after),
         lease_expire_us(after),
+        change.identity or None,
         body,
     )
 
 
-def purged(now: datetime, callback_id: str, state: str, body: str) -> Row:
-    return EventKind.PURGED.value, callback_id, time_us(now), state, None, None, body
+def purged(now: datetime, callback_id: str, state: str, body: str, identity: str = "") -> Row:
+    return EventKind.PURGED.value, callback_id, time_us(now), state, None, None, identity or None, body
 
 
 def logged_event(
@@ -49,11 +53,12 @@ def logged_event(
     previous_state: str | None,
     previous: str | None,
     lease_expire_us: int | None,
+    identity: str | None,
     body: str,
 ) -> LoggedEvent:
     callback = read_callback(body, lease_expire_us)
     before = None if previous_state is None else _before(callback, previous_state, previous)
-    return LoggedEvent(number, EventKind(kind), callback, before)
+    return LoggedEvent(number, EventKind(kind), callback, before, identity or "")
 
 
 def _altered(before: Callback, after: Callback) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
+from ringback.domain.view import Area
 from ringback.ports.values import Snapshot
 from ringback.storage.body import read_callback, time_us
 
@@ -100,17 +101,21 @@ class Label:
     value: str
 
 
-Condition = OneOf | Bound | Label
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The condition that all of one group hold."""
+
+    groups: Sequence[Sequence[OneOf]]
+
+
+Condition = OneOf | Bound | Label | Either
 
 
 def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
     """Return the conditions of the filter for a row: all but the names."""
     if wanted.states:
         yield OneOf("state", [state.name for state in wanted.states])
-    if wanted.services:
-        yield OneOf("service_id", wanted.services)
-    if wanted.caller_ids:
-        yield OneOf("caller_id", wanted.caller_ids)
+    yield from _seen(wanted)
     if wanted.priorities:
         yield OneOf("priority", [priority.value for priority in wanted.priorities])
     if wanted.supervisors:
@@ -123,6 +128,47 @@ def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
         yield Bound("due_us", "<", time_us(wanted.due_before))
     for key, value in wanted.labels.items():
         yield Label(key, value)
+
+
+def _seen(wanted: CallbackFilter) -> Iterator[Condition]:
+    """Return the conditions for services and callers: what the filter names, and what the caller can see."""
+    if (services := _services(wanted)) is not None:
+        yield OneOf("service_id", services)
+    if (caller_ids := _caller_ids(wanted)) is not None:
+        yield OneOf("caller_id", caller_ids)
+    if len(wanted.view.areas) != 1:
+        yield Either([list(_within(area)) for area in wanted.view.areas])
+
+
+def either(groups: Iterable[Sequence[str]]) -> str:
+    """Return the SQL of `Either`, of the SQL of its conditions."""
+    joined = [" AND ".join(group) or "TRUE" for group in groups]
+    return f"({' OR '.join(f'({group})' for group in joined) or 'FALSE'})"
+
+
+def _services(wanted: CallbackFilter) -> Sequence[str] | None:
+    """Return the ids of the services that a match can have; None: any."""
+    return _common(wanted.services or None, [area.service_ids for area in wanted.view.areas])
+
+
+def _caller_ids(wanted: CallbackFilter) -> Sequence[str] | None:
+    """Return the caller ids that a match can have; None: any."""
+    return _common(wanted.caller_ids or None, [area.caller_ids for area in wanted.view.areas])
+
+
+def _common(named: Sequence[str] | None, seen: Sequence[Sequence[str] | None]) -> Sequence[str] | None:
+    """Return the values that the filter names, as far as one of the areas has them; None stands for all."""
+    if any(values is None for values in seen):
+        return named
+    visible = dict.fromkeys(value for values in seen for value in values or ())
+    return list(visible) if named is None else [value for value in named if value in visible]
+
+
+def _within(area: Area) -> Iterator[OneOf]:
+    if area.service_ids is not None:
+        yield OneOf("service_id", area.service_ids)
+    if area.caller_ids is not None:
+        yield OneOf("caller_id", area.caller_ids)
 
 
 # --- Access paths ------------------------------------------------------------------------------------------------
@@ -179,6 +225,11 @@ def named_keys(wanted: CallbackFilter) -> NamedKeys:
     )
 
 
+def selects_nothing(wanted: CallbackFilter) -> bool:
+    """Return whether no callback can match: what the filter names is not what the caller can see."""
+    return _services(wanted) == [] or _caller_ids(wanted) == [] or not wanted.view.areas
+
+
 def access_paths(wanted: CallbackFilter) -> list[AccessPath]:
     """Return the paths for this filter, those first that usually have the fewest matches."""
     return [path for path in _every_path(wanted) if len(path.lookups) <= MAX_STREAMS]
@@ -191,11 +242,11 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
         yield _path(Index.LABEL, [pair])
     if wanted.supervisors and "" not in wanted.supervisors:
         yield _path(Index.SUPERVISOR, [(name,) for name in wanted.supervisors])
-    if wanted.services:
+    if services := _services(wanted):
         states = [state.name for state in wanted.states or State]
-        yield _path(Index.SERVICE, product(wanted.services, states))
-    if wanted.caller_ids:
-        yield _path(Index.CALLER, [(caller,) for caller in wanted.caller_ids])
+        yield _path(Index.SERVICE, product(services, states))
+    if caller_ids := _caller_ids(wanted):
+        yield _path(Index.CALLER, [(caller,) for caller in caller_ids])
     if wanted.states:
         yield _path(Index.STATE, [(state.name,) for state in wanted.states])
     if wanted.due_after is not None or wanted.due_before is not None:

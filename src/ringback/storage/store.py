@@ -102,8 +102,8 @@ class SqlStore(Generic[C, Op]):
             return _first(await self._seek(self._statements.get_by_task, key.caller_id, key.external_task_id))
         return _first(await self._seek(self._statements.get, key))
 
-    async def get_by_request_id(self, request_id: str) -> Callback | None:
-        return _first(await self._seek(self._statements.get_by_request, request_id))
+    async def get_by_request_id(self, identity: str, request_id: str) -> Callback | None:
+        return _first(await self._seek(self._statements.get_by_request, request_id, identity))
 
     async def get_many(self, callback_ids: Sequence[str]) -> list[Callback]:
         return await self._seekers.read(partial(self._reads.get_many, callback_ids=callback_ids))

@@ -110,3 +110,4 @@ def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:
     if event.previous_state is not None:
         message.previous_state = STATES.number(event.previous_state)
     write_time(event.time, message.event_time)
+    message.identity = event.identity

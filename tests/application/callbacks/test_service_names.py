@@ -2,6 +2,7 @@
 
 import pytest
 
+from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CreateCommand, Created
 from ringback.domain.errors import RingbackError, ServiceNotFound
 from ringback.domain.priority import Priority
@@ -18,9 +19,9 @@ COMMAND = CreateCommand(
 
 async def create(world: World, *, in_batch: bool) -> Created | RingbackError:
     if in_batch:
-        [result] = await world.callback_creation.create_many([COMMAND])
+        [result] = await world.callback_creation.create_many(ANYBODY, [COMMAND])
         return result
-    return await world.callback_creation.create(COMMAND)
+    return await world.callback_creation.create(ANYBODY, COMMAND)
 
 
 @pytest.mark.parametrize("in_batch", [False, True])
@@ -28,7 +29,7 @@ async def test_the_service_that_has_the_address_now_gets_the_callback(world: Wor
     other_server = World(world.store)
     old = await other_server.service(sip_address=SIP)
     await world.directory.refresh()
-    await other_server.directory.delete(old.service_id, "")
+    await other_server.directory.delete(ANYBODY, old.service_id, "")
     new = await other_server.service(sip_address=SIP)
     created = await create(world, in_batch=in_batch)
     assert isinstance(created, Created)
@@ -40,7 +41,7 @@ async def test_an_address_in_a_filter_is_that_of_the_service_that_has_it_now(wor
     other_server = World(world.store)
     old = await other_server.service(sip_address=SIP)
     await world.directory.refresh()
-    await other_server.directory.delete(old.service_id, "")
+    await other_server.directory.delete(ANYBODY, old.service_id, "")
     new = await other_server.service(sip_address=SIP)
     assert await world.directory.known([ServiceName("service_sip", SIP)]) == [new]
 
@@ -50,7 +51,7 @@ async def test_a_service_that_is_gone_is_refused_by_the_name_in_the_request(worl
     other_server = World(world.store)
     old = await other_server.service(sip_address=SIP)
     await world.directory.refresh()
-    await other_server.directory.delete(old.service_id, "")
+    await other_server.directory.delete(ANYBODY, old.service_id, "")
     try:
         refusal = await create(world, in_batch=in_batch)
     except ServiceNotFound as raised:

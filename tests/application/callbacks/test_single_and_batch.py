@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand, Created
 from ringback.domain.callback import Callback
 from ringback.domain.errors import RingbackError
@@ -157,8 +158,8 @@ class Side:
 
     async def _create(self, command: CreateCommand) -> Created | RingbackError:
         if not self._in_batch:
-            return await self._creation.create(command)
-        [result] = await self._creation.create_many([command])
+            return await self._creation.create(ANYBODY, command)
+        [result] = await self._creation.create_many(ANYBODY, [command])
         return result
 
     def _name(self, callback_id: str) -> str:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.domain.assignment import draw
 from ringback.domain.callback import MAX_RESPONSE_BYTES, MAX_WEIGHT, Attempt, State, weight
@@ -47,12 +48,12 @@ async def test_a_poll_that_gives_up_while_another_is_served(world: World) -> Non
     await world.create(service, "sip:2@b.example")
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        first = asyncio.create_task(granting.lease(poll()))
+        first = asyncio.create_task(granting.lease(ANYBODY, poll()))
         await store.read.wait()
-        assert await granting.lease(poll(wait_s=0.01)) == ()
+        assert await granting.lease(ANYBODY, poll(wait_s=0.01)) == ()
         store.go_on.set()
         assert len(await first) == 1
-        assert len(await granting.lease(poll())) == 1
+        assert len(await granting.lease(ANYBODY, poll())) == 1
 
 
 async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: World) -> None:
@@ -62,13 +63,13 @@ async def test_a_call_that_ends_while_somebody_is_found_to_wait_for_it(world: Wo
     leased = await world.lease()
     assert leased.callback_id == calling.callback_id
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     waiting = await world.create(service, "sip:same@b.example")
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        granted = asyncio.create_task(granting.lease(poll(service_ids=frozenset({service.service_id}))))
+        granted = asyncio.create_task(granting.lease(ANYBODY, poll(service_ids=frozenset({service.service_id}))))
         await store.read.wait()
-        await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
+        await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
         await world.feed.catch_up()
         store.go_on.set()
         assert [c.callback_id for c in await granted] == [waiting.callback_id]
@@ -82,7 +83,7 @@ async def test_who_stands_behind_one_that_has_expired(world: World) -> None:
     world.clock.pass_time(seconds(2))
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        granted = asyncio.create_task(granting.lease(poll()))
+        granted = asyncio.create_task(granting.lease(ANYBODY, poll()))
         await store.read.wait()
         store.go_on.set()
         await world.scheduler.run_once(world.clock.now())
@@ -115,11 +116,11 @@ async def test_a_poll_whose_leases_may_have_been_written_gets_just_these_when_it
     async with granting_of(world, store) as granting, asyncio.timeout(5):
         request = poll(max_leases=2, request_id=str(uuid4()))
         with pytest.raises(StorageUnavailable):
-            await granting.lease(request)
+            await granting.lease(ANYBODY, request)
         written = {c.callback_id for c in await world.store.leased_for("test", request.request_id)}
         assert len(written) == 2
-        assert {c.callback_id for c in await granting.lease(request)} == written
-        assert len(await granting.lease(poll(max_leases=2))) == 1
+        assert {c.callback_id for c in await granting.lease(ANYBODY, request)} == written
+        assert len(await granting.lease(ANYBODY, poll(max_leases=2))) == 1
 
 
 @pytest.mark.parametrize("granted", [True, False])
@@ -128,15 +129,15 @@ async def test_what_a_client_that_has_gone_was_granted_goes_straight_back(world:
     callback = await world.create(service)
     store = SlowStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(5):
-        gone = asyncio.create_task(granting.lease(poll(duration=timedelta(minutes=10))))
+        gone = asyncio.create_task(granting.lease(ANYBODY, poll(duration=timedelta(minutes=10))))
         await store.read.wait()
         gone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await gone
         store.go_on.set()
-        again = await granting.lease(poll(wait_s=2 if granted else 0))
+        again = await granting.lease(ANYBODY, poll(wait_s=2 if granted else 0))
         assert [c.callback_id for c in again] == [callback.callback_id] * granted
-    assert (await world.callback_queries.get(callback.callback_id)).attempts == ()
+    assert (await world.callback_queries.get(ANYBODY, callback.callback_id)).attempts == ()
 
 
 async def test_leases_with_long_histories_come_in_smaller_answers(world: World) -> None:
@@ -171,7 +172,7 @@ async def test_a_call_that_ends_while_the_queue_is_read_is_not_overlooked(
 
     async def read_slowly(service_id: str, depth: int, now: datetime) -> Queue | None:
         queue = await read(service_id, depth, now)
-        await world.callback_changes.cancel(leased.callback_id, "", "")
+        await world.callback_changes.cancel(ANYBODY, leased.callback_id, "", "")
         await world.feed.catch_up()
         return queue
 
@@ -198,7 +199,7 @@ async def test_who_waits_for_a_call_elsewhere_is_not_forgotten_behind_two_to_one
     poll = LeaseRequest(dialer_id="test", max_leases=2)
     assert len(await world.assigner._serve(poll)) == 1
     assert await world.assigner._serve(poll) == []
-    await world.callback_changes.cancel(elsewhere.callback_id, "", "")
+    await world.callback_changes.cancel(ANYBODY, elsewhere.callback_id, "", "")
     await world.feed.catch_up()
     assert [c.callback_id for c in await world.assigner._serve(poll)] == [waiting.callback_id]
     following.cancel()
@@ -232,7 +233,7 @@ async def test_a_poll_that_comes_in_while_the_server_drains_does_not_wait(
 
     monkeypatch.setattr(world.store, "leased_for", drain_meanwhile)
     async with asyncio.timeout(PATIENCE_S):
-        assert await world.assigner.lease(LeaseRequest(dialer_id="test", request_id=str(uuid4()))) == ()
+        assert await world.assigner.lease(ANYBODY, LeaseRequest(dialer_id="test", request_id=str(uuid4()))) == ()
 
 
 async def test_within_a_level_the_earlier_due_goes_first(world: World) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from ringback.application.access import ANYBODY
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.outcome import Outcome
@@ -32,8 +33,8 @@ async def keep_a_phone(world: World) -> Callback:
     service = await world.service()
     await world.create(service, PHONE, max_retries=0)
     leased = await world.lease()
-    await world.leases.dialing(token(leased))
-    await world.leases.ended(token(leased), OutcomeReport(outcome=Outcome.INTERRUPTED))
+    await world.leases.dialing(ANYBODY, token(leased))
+    await world.leases.ended(ANYBODY, token(leased), OutcomeReport(outcome=Outcome.INTERRUPTED))
     return await world.create(service, GATEWAY)
 
 
@@ -57,7 +58,7 @@ async def test_a_poll_that_waits_for_a_kept_phone_looks_again(world: World, jump
     store = CountingStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(PATIENCE_S):
         world.clock.jump(jump)
-        granted = asyncio.create_task(granting.lease(poll()))
+        granted = asyncio.create_task(granting.lease(ANYBODY, poll()))
         await store.looked(1)
         world.clock.pass_time(seconds(30))
         assert not granted.done()
@@ -66,12 +67,12 @@ async def test_a_poll_that_waits_for_a_kept_phone_looks_again(world: World, jump
 
 
 async def extend(world: World, leased: Callback) -> None:
-    [extended] = await world.leases.extend([token(leased)], seconds(30))
+    [extended] = await world.leases.extend(ANYBODY, [token(leased)], seconds(30))
     assert extended.lost is None
 
 
 async def report(world: World, leased: Callback) -> None:
-    await world.leases.ringing(token(leased))
+    await world.leases.ringing(ANYBODY, token(leased))
 
 
 @AHEAD_OR_BACK
@@ -83,7 +84,7 @@ async def test_a_sign_of_life_keeps_the_lease_for_as_long_as_ever(
     """It comes after the jump of the clock, and before it is noticed, or just when it is."""
     await world.create(await world.service())
     leased = await world.lease(seconds(30))
-    await world.leases.dialing(token(leased))
+    await world.leases.dialing(ANYBODY, token(leased))
     world.clock.pass_time(seconds(20))
     world.clock.jump(jump)
     if together:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback.application.access import ANYBODY
 from ringback.domain.callback import Callback, State
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority, pick
@@ -32,8 +33,8 @@ async def lose_a_dialer(world: World, service: Service) -> Callback:
 
 async def interrupt(world: World, leased: Callback) -> Callback:
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
-    ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.INTERRUPTED))
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    ended, _ = await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.INTERRUPTED))
     return ended
 
 
@@ -55,7 +56,7 @@ async def test_a_poll_gets_a_kept_phone_when_its_ring_has_ended(world: World) ->
     waiting = await world.create(service, GATEWAY)
     store = CountingStore(world)
     async with granting_of(world, store) as granting, asyncio.timeout(PATIENCE_S):
-        granted = asyncio.create_task(granting.lease(poll()))
+        granted = asyncio.create_task(granting.lease(ANYBODY, poll()))
         await store.looked(3)  # the clock of this world stands still, so its timer finds the phone still kept
         assert not granted.done()
         world.clock.pass_time(seconds(0.05))
@@ -134,11 +135,11 @@ async def test_a_row_that_an_earlier_version_wrote_holds_nobody_up(
     with closing(sqlite3.connect(tmp_path / "ringback.db")) as database, database:
         database.execute("UPDATE callback SET phone = NULL")
     async with granting_of(world, world.store) as granting, asyncio.timeout(PATIENCE_S):
-        assert [c.callback_id for c in await granting.lease(poll(max_leases=2))] == [behind.callback_id]
-        assert not await granting.lease(poll(wait_s=0))
+        assert [c.callback_id for c in await granting.lease(ANYBODY, poll(max_leases=2))] == [behind.callback_id]
+        assert not await granting.lease(ANYBODY, poll(wait_s=0))
         await interrupt(world, leased)
-        granted = asyncio.create_task(granting.lease(poll()))
-        assert not await granting.lease(poll(wait_s=0))
+        granted = asyncio.create_task(granting.lease(ANYBODY, poll()))
+        assert not await granting.lease(ANYBODY, poll(wait_s=0))
         world.clock.pass_time(service.ring_timeout)
         assert [c.callback_id for c in await granted] == [old.callback_id]
 
@@ -162,7 +163,7 @@ async def test_a_clock_jump_before_the_loss_changes_nothing_about_the_ring(world
     await world.create(service, PHONE, max_retries=0)
     leased = await world.lease(seconds(30))
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     waiting = await world.create(service, GATEWAY)
     world.clock.jump(jump)
     await world.clock_jumps.follow()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ringback.application.access import ANYBODY
 from ringback.domain.callback import Callback, Lease, State
 from ringback.domain.errors import LeaseExpired
 from ringback.domain.outcome import Outcome
@@ -14,14 +15,14 @@ async def test_a_late_report_counts_until_the_server_has_closed_the_lease(world:
     await world.create(await world.service(), max_retries=0)
     token = _held(await world.lease(seconds(30))).token
     world.clock.pass_time(seconds(40))
-    await world.leases.dialing(token)
+    await world.leases.dialing(ANYBODY, token)
     assert (await world.run_until(seconds(29))) == MONDAY_9 + seconds(70)  # the report was a sign of life
     world.clock.pass_time(seconds(40))
-    connected = await world.leases.connected(token)
+    connected = await world.leases.connected(ANYBODY, token)
     assert connected.state is State.CONNECTED
     await world.run_until(seconds(30))
     with pytest.raises(LeaseExpired):
-        await world.leases.ended(token, OutcomeReport(outcome=Outcome.ANSWERED))
+        await world.leases.ended(ANYBODY, token, OutcomeReport(outcome=Outcome.ANSWERED))
     assert await world.state(connected) is State.COMPLETED
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.dispatch.queue_view import Pace, QueueViews, WaitingReason
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours
@@ -22,9 +23,11 @@ async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None
     """Change the service of a queued callback; return the estimate's basis, the reason and the explanation."""
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service)
-    service = await world.directory.update(service.service_id, "", lambda current: replace(current, **settings))
+    service = await world.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(current, **settings)
+    )
     views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed))
-    view = await views.look(service, callback)
+    view = await views.look(ANYBODY, service, callback)
     assert callback.state is State.QUEUED
     assert view.standing is not None
     return view.estimate_basis, view.standing.reason, view.standing.explanation

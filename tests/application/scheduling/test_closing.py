@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CallbackCreation
 from ringback.application.directory import Directory
 from ringback.application.scheduling import scheduler as scheduling
@@ -48,12 +49,12 @@ CLOSED_NOW = {
 
 async def set_hours(world: World, service: Service, hours: OpeningHours, directory: Directory | None = None) -> None:
     await (directory or world.directory).update(
-        service.service_id, "", lambda current: replace(current, opening_hours=hours)
+        ANYBODY, service.service_id, "", lambda current: replace(current, opening_hours=hours)
     )
 
 
 async def now_is(world: World, callback: Callback) -> tuple[State, datetime | None]:
-    current = await world.callback_queries.get(callback.callback_id)
+    current = await world.callback_queries.get(ANYBODY, callback.callback_id)
     return current.state, current.next_attempt_time
 
 
@@ -128,7 +129,7 @@ async def test_a_callback_that_is_due_ahead_moves_when_its_time_is_closed_now(wo
     await pass_now(world)
     assert await now_is(world, noon) == (State.SCHEDULED, TUESDAY_8)
     assert await now_is(world, tomorrow) == (State.SCHEDULED, TUESDAY_8 + 2 * HOUR)
-    revision = (await world.callback_queries.get(tomorrow.callback_id)).revision
+    revision = (await world.callback_queries.get(ANYBODY, tomorrow.callback_id)).revision
     assert revision == tomorrow.revision  # what stays is not written
     await set_hours(world, service, OpeningHours())
     await pass_now(world)
@@ -143,7 +144,7 @@ async def test_an_update_that_leaves_the_hours_alone_reads_no_callback(
     await pass_now(world)
     for question in ("scheduled", "moved_by_hours", "queued"):
         monkeypatch.delattr(SqliteStore.__mro__[1], question)
-    await world.directory.update(service.service_id, "", lambda current: replace(current, paused=True))
+    await world.directory.update(ANYBODY, service.service_id, "", lambda current: replace(current, paused=True))
     await pass_now(world)
 
 
@@ -179,7 +180,7 @@ async def test_a_queue_longer_than_a_batch_is_emptied(world: World, monkeypatch:
 
 async def release(world: World, leased: Callback) -> None:
     assert leased.lease is not None
-    await world.leases.release(leased.lease.token)
+    await world.leases.release(ANYBODY, leased.lease.token)
 
 
 async def lapse(world: World, leased: Callback) -> None:
@@ -190,9 +191,9 @@ async def lapse(world: World, leased: Callback) -> None:
 
 async def fail(world: World, leased: Callback) -> None:
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     await set_hours(world, await world.directory.get(leased.service_id), HOLIDAY)
-    await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
 
 
 @pytest.mark.parametrize("back", [release, lapse, fail])
@@ -206,7 +207,7 @@ async def test_what_comes_back_to_a_closed_service_waits_for_its_opening(
         await set_hours(leading, service, HOLIDAY)
     await back(leading, leased)
     assert await now_is(leading, callback) == (State.SCHEDULED, TUESDAY_8)
-    kept = (await leading.callback_queries.get(callback.callback_id)).ready_time
+    kept = (await leading.callback_queries.get(ANYBODY, callback.callback_id)).ready_time
     assert kept == (MONDAY_9 + seconds(60) if back is fail else MONDAY_9)
 
 
@@ -287,9 +288,9 @@ async def test_other_settings_leave_what_waits_where_it_is(world: World, change:
     """What was promised until a time is kept until then, also when new callbacks are kept for a shorter one."""
     service = await world.service(opening_hours=OFFICE_HOURS)
     callbacks = [await world.create(service), await world.create(service, "sip:2@b.example", due_date=MONDAY_9 + HOUR)]
-    await world.directory.update(service.service_id, "", lambda current: replace(current, **change))
+    await world.directory.update(ANYBODY, service.service_id, "", lambda current: replace(current, **change))
     await pass_now(world)
-    assert [await world.callback_queries.get(c.callback_id) for c in callbacks] == callbacks
+    assert [await world.callback_queries.get(ANYBODY, c.callback_id) for c in callbacks] == callbacks
 
 
 async def test_fewer_calls_at_once_hold_grants_until_enough_have_ended(world: World) -> None:
@@ -297,15 +298,17 @@ async def test_fewer_calls_at_once_hold_grants_until_enough_have_ended(world: Wo
     for n in range(4):
         await world.create(service, f"sip:{n}@b.example")
     leased = [await world.lease() for _ in range(2)]
-    await world.directory.update(service.service_id, "", lambda current: replace(current, max_concurrent_calls=1))
+    await world.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(current, max_concurrent_calls=1)
+    )
     for one in leased:  # both were offered before: both go on
         assert one.lease is not None
-        await world.leases.dialing(one.lease.token)
+        await world.leases.dialing(ANYBODY, one.lease.token)
     for one in leased:
         with pytest.raises(ValueError, match="not enough values"):
             await world.lease()
         assert one.lease is not None
-        await world.leases.ended(one.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
+        await world.leases.ended(ANYBODY, one.lease.token, OutcomeReport(outcome=Outcome.INVALID_NUMBER))
     await world.lease()
 
 
@@ -314,8 +317,10 @@ async def test_the_ring_timeout_of_the_moment_counts_when_a_dialer_is_lost(world
     callback = await world.create(service, seconds_between_retries=0)
     leased = await world.lease(seconds(30))
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
-    await world.directory.update(service.service_id, "", lambda current: replace(current, ring_timeout=seconds(120)))
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    await world.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(current, ring_timeout=seconds(120))
+    )
     await world.run_until(seconds(30))
     assert await now_is(world, callback) == (State.SCHEDULED, MONDAY_9 + seconds(150))
 
@@ -331,7 +336,7 @@ async def test_a_machine_without_the_zone_offers_nothing_and_moves_nothing(leadi
     await leading.lease()
     await set_hours(leading, service, LACKING)
     new = await leading.create(service, "sip:3@b.example")
-    await lapse(leading, queued := await leading.callback_queries.get(queued.callback_id))
+    await lapse(leading, queued := await leading.callback_queries.get(ANYBODY, queued.callback_id))
     assert await now_is(leading, queued) == (State.QUEUED, MONDAY_9)
     assert (await now_is(leading, new))[0] is State.QUEUED
     assert await now_is(leading, elsewhere) == (State.SCHEDULED, TUESDAY_8)
@@ -346,9 +351,9 @@ async def test_a_retry_of_a_service_without_its_zone_does_not_expire(world: Worl
     callback = await world.create(service)
     leased = await world.lease()
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     await set_hours(world, service, LACKING)
-    await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
     assert await now_is(world, callback) == (State.SCHEDULED, MONDAY_9 + seconds(60))
     await world.run_until(seconds(60))
     assert await world.state(callback) is State.QUEUED
@@ -386,7 +391,7 @@ async def test_after_an_update_everything_waits_for_the_time_that_is_right(
         await set_hours(world, service, after)
         await pass_now(world)
         service = await world.directory.get(service.service_id)
-        for callback in [await world.callback_queries.get(c.callback_id) for c in callbacks]:
+        for callback in [await world.callback_queries.get(ANYBODY, c.callback_id) for c in callbacks]:
             assert correction(callback, service, MONDAY_9) is None
             if not after.lacks_zone:
                 right = attempt_time(callback, service, MONDAY_9)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from ringback.application.access import ANYBODY
 from ringback.application.scheduling import leader_election
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
@@ -24,7 +25,7 @@ async def test_a_callback_is_queued_when_it_is_due_and_not_before(world: World) 
     assert await world.scheduler.run_once(due - timedelta(microseconds=1)) == due
     assert await world.state(callback) is State.SCHEDULED
     await world.run_until(seconds(10))
-    queued = await world.callback_queries.get(callback.callback_id)
+    queued = await world.callback_queries.get(ANYBODY, callback.callback_id)
     assert (queued.state, queued.queue_time) == (State.QUEUED, due)
 
 
@@ -72,12 +73,12 @@ async def test_a_lost_dialer(world: World, reports: list[str], expected: State) 
     assert leased.lease is not None
     for report in reports:
         if report == "cancel":
-            await world.callback_changes.cancel(leased.callback_id, "", "")
+            await world.callback_changes.cancel(ANYBODY, leased.callback_id, "", "")
         else:
             await getattr(world.leases, report)(leased.lease.token)
     assert await world.run_until(seconds(29)) == MONDAY_9 + seconds(30)
     await world.run_until(seconds(1))
-    lapsed = await world.callback_queries.get(leased.callback_id)
+    lapsed = await world.callback_queries.get(ANYBODY, leased.callback_id)
     assert (lapsed.state, lapsed.lease) == (expected, None)
     if reports:
         assert lapsed.attempts[-1].outcome is Outcome.INTERRUPTED
@@ -90,10 +91,10 @@ async def test_a_report_or_an_extension_keeps_the_lease(world: World) -> None:
     leased = await world.lease(seconds(30))
     assert leased.lease is not None
     world.clock.pass_time(seconds(20))
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     await world.run_until(seconds(25))
     assert await world.state(leased) is State.DIALING
-    [extended] = await world.leases.extend([leased.lease.token], seconds(60))
+    [extended] = await world.leases.extend(ANYBODY, [leased.lease.token], seconds(60))
     assert extended.expire_time == world.clock.now() + seconds(60)
     await world.run_until(seconds(59))
     assert await world.state(leased) is State.DIALING
@@ -141,8 +142,8 @@ async def test_a_service_that_is_deleted_needs_no_closing(world: World) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service)
     await world.scheduler.run_once(MONDAY_9)
-    await world.callback_changes.cancel(callback.callback_id, "", "")
-    await world.directory.delete(service.service_id, "")
+    await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
+    await world.directory.delete(ANYBODY, service.service_id, "")
     assert await world.run_until(timedelta(hours=9)) == world.clock.now() + timedelta(minutes=1)
 
 
@@ -151,14 +152,18 @@ async def test_changed_hours_move_those_who_wait_for_an_opening(world: World) ->
     evening = await world.create(service, due_date=MONDAY_9 + timedelta(hours=10))
     open_longer = OpeningHours("UTC", (OpeningPeriod(1, 8 * 60, 22 * 60),))
     service = await world.directory.update(
-        service.service_id, "", lambda current: replace(current, opening_hours=open_longer)
+        ANYBODY, service.service_id, "", lambda current: replace(current, opening_hours=open_longer)
     )
     await world.scheduler.run_once(MONDAY_9)
-    assert (await world.callback_queries.get(evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(hours=10)
+    assert (await world.callback_queries.get(ANYBODY, evening.callback_id)).next_attempt_time == MONDAY_9 + timedelta(
+        hours=10
+    )
     holiday = replace(open_longer, closed_dates=frozenset({date(2026, 11, 2)}))
-    await world.directory.update(service.service_id, "", lambda current: replace(current, opening_hours=holiday))
+    await world.directory.update(
+        ANYBODY, service.service_id, "", lambda current: replace(current, opening_hours=holiday)
+    )
     await world.run_until(timedelta(hours=10))
-    moved = await world.callback_queries.get(evening.callback_id)
+    moved = await world.callback_queries.get(ANYBODY, evening.callback_id)
     assert (moved.state, moved.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(days=7, hours=-1))
 
 
@@ -167,9 +172,9 @@ async def test_a_retry_while_closed_waits_for_the_opening(world: World) -> None:
     await world.create(service, seconds_between_retries=0)
     leased = await world.lease(timedelta(minutes=10))
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     world.clock.pass_time(timedelta(hours=9))
-    ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    ended, _ = await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
     assert (ended.state, ended.next_attempt_time) == (State.SCHEDULED, MONDAY_9 + timedelta(hours=23))
 
 
@@ -203,7 +208,7 @@ async def test_a_clock_jump_ends_no_living_dialer(world: World, jump: timedelta)
     await world.create(await world.service())
     leased = await world.lease(seconds(30))
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     world.clock.jump(jump)
     await world.clock_jumps.follow()
     await world.run_until(seconds(29))
@@ -229,10 +234,10 @@ async def test_times_of_a_callback_go_forward_when_the_clock_goes_back(world: Wo
     await world.create(service, max_retries=0)
     leased = await world.lease()
     assert leased.lease is not None
-    await world.leases.dialing(leased.lease.token)
+    await world.leases.dialing(ANYBODY, leased.lease.token)
     world.clock.jump(-timedelta(hours=1))
     await world.clock_jumps.follow()
-    ended, _ = await world.leases.ended(leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
+    ended, _ = await world.leases.ended(ANYBODY, leased.lease.token, OutcomeReport(outcome=Outcome.BUSY))
     [attempt] = ended.attempts
     assert attempt.end_time is not None
     assert attempt.end_time >= attempt.start_time

@@ -2,21 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
+from ringback.application.access import Caller, Right
+from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries, selected_by
 from ringback.application.directory import Directory
 from ringback.application.optimistic import change
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import EtagMismatch, StateRefused, TargetAlreadyPending
+from ringback.domain.errors import CallbackNotFound, EtagMismatch, StateRefused, TargetAlreadyPending
 from ringback.domain.events import CancelRequested, Event, Redescribed
 from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.lifecycle import after, ensure_possible
 from ringback.domain.planning import replan
-from ringback.domain.service import TargetPolicy
+from ringback.domain.service import Service, TargetPolicy
 from ringback.domain.target import Target
 from ringback.domain.update import RequestUpdate
+from ringback.domain.view import View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import TargetTaken
 from ringback.ports.store import Store
@@ -44,11 +47,14 @@ class CallbackChanges:
         self._queries = queries
         self._clock = clock
 
-    async def cancel(self, key: Key, reason: str, etag: str) -> Callback:
+    async def cancel(self, caller: Caller, key: Key, reason: str, etag: str) -> Callback:
         """Cancel at once before DIALING, by a signal to the dialer during it; a repetition is no error.
 
-        Raise `CallbackNotFound`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`.
+        Raise `NotAllowed`, `CallbackNotFound`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`.
         """
+
+        async def read() -> Callback:
+            return await self._queries.get(caller, key, Right.CHANGE_CALLBACKS)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             if callback.state not in (State.CANCELLING, State.CANCELLED):
@@ -56,20 +62,20 @@ class CallbackChanges:
             cancelled = after(callback, CancelRequested(at=self._clock.now(), reason=reason))
             return () if cancelled is callback else (cancelled,)
 
-        return await change(self._store, lambda: self._queries.get(key), decide)
+        return await change(self._store, read, decide, as_change=_requested_by(caller))
 
-    async def update(self, key: Key, update: RequestUpdate, faults: Faults, etag: str) -> Callback:
+    async def update(self, caller: Caller, key: Key, update: RequestUpdate, faults: Faults, etag: str) -> Callback:
         """Change what the update names: whom, when and how often to dial while it waits, texts until it has ended.
 
         `faults` are those found while the update was read. Raise `InvalidRequest` with all faults,
-        `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`,
+        `NotAllowed`, `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`,
         `TargetAlreadyPending`.
         """
-        await self._check(key, update, faults)
+        await self._check(caller, key, update, faults)
 
         async def read() -> Callback:
             await self._directory.refresh()
-            return await self._queries.get(key)
+            return await self._queries.get(caller, key, Right.CHANGE_CALLBACKS)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             _check_etag(callback, etag)
@@ -77,20 +83,26 @@ class CallbackChanges:
             return (after(callback, await self._event_of(callback, update)),)
 
         try:
-            return await change(self._store, read, decide, as_change=self._as_change)
+            return await change(self._store, read, decide, as_change=partial(self._as_change, caller))
         except TargetTaken as taken:
-            raise TargetAlreadyPending(taken.other.callback_id, taken.other.state.name) from None
+            view = await self._directory.resolve(caller.view_of(Right.CHANGE_CALLBACKS))
+            raise taken_by(taken.other, view) from None
 
-    async def _check(self, key: Key, update: RequestUpdate, faults: Faults) -> None:
+    async def _check(self, caller: Caller, key: Key, update: RequestUpdate, faults: Faults) -> None:
         """Raise `InvalidRequest` with all faults, also for a callback that does not exist: `CallbackNotFound` then."""
         service = None
         try:
-            service = self._directory.find((await self._queries.get(key)).service_id)
-        finally:
-            update.check(
-                self._clock.now(), faults.under("callback_request"), "" if service is None else service.default_region
-            )
-            faults.refuse()
+            service = self._directory.find((await self._queries.get(caller, key, Right.CHANGE_CALLBACKS)).service_id)
+        except CallbackNotFound as missing:
+            self._refuse(update, faults, None)
+            raise missing from None
+        self._refuse(update, faults, service)
+
+    def _refuse(self, update: RequestUpdate, faults: Faults, service: Service | None) -> None:
+        """Raise `InvalidRequest` with all faults of the update, if it has any."""
+        region = "" if service is None else service.default_region
+        update.check(self._clock.now(), faults.under("callback_request"), region)
+        faults.refuse()
 
     async def _event_of(self, callback: Callback, update: RequestUpdate) -> Event:
         now = self._clock.now()
@@ -98,34 +110,51 @@ class CallbackChanges:
             return Redescribed(at=now, request=update.applied_to(callback.request))
         return replan(callback, update, service=await self._directory.get(callback.service_id), now=now)
 
-    def _as_change(self, before: Callback, after: Callback) -> Change:
+    def _as_change(self, caller: Caller, before: Callback, after: Callback) -> Change:
         service = self._directory.find(before.service_id)
         if service is None or before.dial_target == after.dial_target:
-            return Change(before, after)
-        # Also where the policy allows others: another server may just have changed it.
-        return Change(before, after, alone=service.same_target_policy is not TargetPolicy.ALLOW, settings=service)
+            return Change(before, after, identity=caller.identity)
+        return Change(
+            before,
+            after,
+            # Also where the policy allows others: another server may just have changed it.
+            alone=service.same_target_policy is not TargetPolicy.ALLOW,
+            settings=service,
+            identity=caller.identity,
+        )
 
-    async def resolve(self, target: Target, reason: str, fits: Callable[[Callback], bool]) -> Resolved:
-        """End the open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
+    async def resolve(self, caller: Caller, target: Target, reason: str, fits: Callable[[Callback], bool]) -> Resolved:
+        """End the caller's open callbacks to a target, as cancelling each would; those CONNECTED are left alone.
 
         Return them as they are afterwards, the oldest first: up to 1000, and no more than `fits` returns True for.
+        Raise `NotAllowed`.
         """
         wanted = CallbackFilter(dial_target=target.uri, states=OPEN_STATES)
+        wanted = await selected_by(caller, wanted, self._directory, Right.RESOLVE_CALLBACKS)
         resolved: list[Callback] = []
         page = await self._store.snapshot(wanted, "", MAX_RESOLVED)
         for callback in page.callbacks:
             if not fits(callback):
                 return Resolved(resolved, more=True)
-            ended = await self._resolve(callback, reason)
+            ended = await self._resolve(caller, callback, reason)
             if ended.state in _RESOLVED:
                 resolved.append(ended)
         return Resolved(resolved, page.more)
 
-    async def _resolve(self, callback: Callback, reason: str) -> Callback:
+    async def _resolve(self, caller: Caller, callback: Callback, reason: str) -> Callback:
         try:
-            return await self.cancel(callback.callback_id, reason, etag="")
+            return await self.cancel(caller, callback.callback_id, reason, etag="")
         except StateRefused:  # answered, or ended by itself, in the meantime
-            return await self._queries.get(callback.callback_id)
+            return await self._queries.get(caller, callback.callback_id, Right.RESOLVE_CALLBACKS)
+
+
+def taken_by(other: Callback, view: View) -> TargetAlreadyPending:
+    """Return the refusal of a second callback to one target; it does not name a callback of others."""
+    return TargetAlreadyPending(other.callback_id, other.state.name) if view.contains(other) else TargetAlreadyPending()
+
+
+def _requested_by(caller: Caller) -> Callable[[Callback, Callback], Change]:
+    return lambda before, after: Change(before, after, identity=caller.identity)
 
 
 def _check_etag(callback: Callback, etag: str) -> None:

@@ -1,19 +1,25 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
+from ringback.application.access import Caller, Right
+from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
-from ringback.application.directory import Directory
+from ringback.application.directory import Directory, not_granted
 from ringback.domain.callback import Callback, weight
 from ringback.domain.errors import (
     CallbackAlreadyExists,
     InvalidRequest,
+    NotAllowed,
     RequestIdReused,
     RingbackError,
     ServiceNotFound,
-    TargetAlreadyPending,
 )
 from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
@@ -22,11 +28,13 @@ from ringback.domain.key import ExternalTaskKey
 from ringback.domain.planning import plan
 from ringback.domain.request import CallbackRequest, CheckedRequest, ServiceName, check, parse_guid
 from ringback.domain.service import Service, TargetPolicy
+from ringback.domain.view import View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.store import Store
 
 MAX_BATCH = 1000
+_REFUSALS: Final = (InvalidRequest, NotAllowed, ServiceNotFound)
 # What one transaction takes of a batch: one of a thousand requests of usual length is not divided.
 _PORTION_BYTES = 4 * 1024 * 1024
 
@@ -43,6 +51,13 @@ class CreateCommand:
     # Return what would be created, and store nothing.
     validate_only: bool = False
     faults: Faults = field(default_factory=Faults)
+
+    def of(self, caller: Caller) -> "CreateCommand":
+        """Return the command with the caller id that it means."""
+        caller_id = caller.own(self.request.caller_id)
+        if caller_id == self.request.caller_id:
+            return self
+        return dataclasses.replace(self, request=replace(self.request, caller_id=caller_id))
 
     def checked(self, now: datetime, name: ServiceName | None, region: str) -> CheckedRequest:
         """Return the request if it is valid. Raise `InvalidRequest` with all faults.
@@ -66,6 +81,13 @@ class Created:
     created: bool
 
 
+class _Origin(NamedTuple):
+    """Where new callbacks come from: who creates them, and what of the others it can see."""
+
+    identity: str
+    view: View
+
+
 class CallbackCreation:
     """The use cases that create callbacks; the store is the truth."""
 
@@ -75,62 +97,68 @@ class CallbackCreation:
         self._clock = clock
         self._ids = CallbackIds()
 
-    async def create(self, command: CreateCommand) -> Created:
+    async def create(self, caller: Caller, command: CreateCommand) -> Created:
         """Store the callback durably, or return the one that an equal request created before.
 
-        Raise `InvalidRequest`, `ServiceNotFound`, `CallbackAlreadyExists`, `RequestIdReused`, `TargetAlreadyPending`.
+        Raise `NotAllowed`, `InvalidRequest`, `ServiceNotFound`, `CallbackAlreadyExists`, `RequestIdReused`,
+        `TargetAlreadyPending`.
         """
         now = self._clock.now()
+        origin = await self._origin_of(caller)
+        command = command.of(caller)
         try:
             if command.validate_only:
-                return _accepted(await self._validate(command, now))
+                return _accepted(await self._validate(origin, command, now))
             callback_id = self._ids.next(now)
             while True:
-                planned = await self._plan(command, now, callback_id)
+                planned = await self._plan(origin, command, now, callback_id)
                 try:
                     settings = self._directory.find(planned.service_id)
                     earlier = await self._store.create_one(planned, alone=self._is_alone(planned), settings=settings)
                 except (UnknownService, RevisionConflict):  # see `_store_planned`
                     await self._directory.refresh()
                 else:
-                    return _accepted(self._result(command, planned, earlier))
-        except (InvalidRequest, ServiceNotFound):
-            if (repeated := await self._repeated(command)) is not None:
+                    return _accepted(self._result(origin, command, planned, earlier))
+        except _REFUSALS:
+            if (repeated := await self._repeated(origin, command)) is not None:
                 return repeated
             raise
 
-    async def create_many(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
-        """Create each for itself, in the order given: one bad request does not fail the others."""
+    async def create_many(self, caller: Caller, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
+        """Create each for itself, in the order given: one bad request does not fail the others. Raise `NotAllowed`."""
         now = self._clock.now()
+        origin = await self._origin_of(caller)
+        batch = [command.of(caller) for command in batch]
         results: dict[int, Created | RingbackError] = {}
         planned: dict[int, Callback] = {}
         for index, command in enumerate(batch):
             try:
                 if command.validate_only:
                     # It must see the requests before it.
-                    results |= await self._store_planned(batch, planned, now)
+                    results |= await self._store_planned(origin, batch, planned, now)
                     planned.clear()
-                    results[index] = await self._validate(command, now)
+                    results[index] = await self._validate(origin, command, now)
                 else:
-                    planned[index] = await self._plan(command, now, self._ids.next(now))
-            except (InvalidRequest, ServiceNotFound) as refusal:
-                results[index] = await self._repeated(command) or refusal
-        results |= await self._store_planned(batch, planned, now)
+                    planned[index] = await self._plan(origin, command, now, self._ids.next(now))
+            except _REFUSALS as refusal:
+                results[index] = await self._repeated(origin, command) or refusal
+        results |= await self._store_planned(origin, batch, planned, now)
         return [results[index] for index in range(len(batch))]
 
-    async def preview(self, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
+    async def preview(self, caller: Caller, batch: Sequence[CreateCommand]) -> list[Created | RingbackError]:
         """Return for each request what `create_many` would return, and store nothing.
 
         A request that an earlier one of the batch makes impossible has the result that it would have alone.
         """
         now = self._clock.now()
+        origin = await self._origin_of(caller)
         results: list[Created | RingbackError] = []
         opened: dict[tuple[str, str], Created] = {}
-        for command in batch:
+        for command in (command.of(caller) for command in batch):
             try:
-                result = await self._validate(command, now)
-            except (InvalidRequest, ServiceNotFound) as refusal:
-                result = await self._repeated(command) or refusal
+                result = await self._validate(origin, command, now)
+            except _REFUSALS as refusal:
+                result = await self._repeated(origin, command) or refusal
             if isinstance(result, Created) and not result.callback.callback_id:  # it would be new
                 same_target = (result.callback.service_id, result.callback.dial_target)
                 if self._policy(result.callback) is TargetPolicy.RETURN_EXISTING:
@@ -141,16 +169,16 @@ class CallbackCreation:
         return results
 
     async def _store_planned(
-        self, batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
+        self, origin: "_Origin", batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
     ) -> dict[int, Created | RingbackError]:
         """Store them in portions: a transaction with a thousand of the longest requests would take seconds."""
         results: dict[int, Created | RingbackError] = {}
         for portion in _portions(planned):
-            results |= await self._store_portion(batch, portion, now)
+            results |= await self._store_portion(origin, batch, portion, now)
         return results
 
     async def _store_portion(
-        self, batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
+        self, origin: "_Origin", batch: Sequence[CreateCommand], planned: Mapping[int, Callback], now: datetime
     ) -> dict[int, Created | RingbackError]:
         results: dict[int, Created | RingbackError] = {}
         left = dict(planned)
@@ -164,13 +192,13 @@ class CallbackCreation:
                 await self._directory.refresh()
                 for index in list(left):
                     try:
-                        left[index] = await self._plan(batch[index], now, left[index].callback_id)
-                    except (InvalidRequest, ServiceNotFound) as refusal:
+                        left[index] = await self._plan(origin, batch[index], now, left[index].callback_id)
+                    except _REFUSALS as refusal:
                         del left[index]
-                        results[index] = await self._repeated(batch[index]) or refusal
+                        results[index] = await self._repeated(origin, batch[index]) or refusal
                 continue
             for (index, callback), earlier in zip(left.items(), earlier_ones, strict=True):
-                results[index] = self._result(batch[index], callback, earlier)
+                results[index] = self._result(origin, batch[index], callback, earlier)
             break
         return results
 
@@ -189,34 +217,50 @@ class CallbackCreation:
         service = self._directory.find(callback.service_id)
         return TargetPolicy.ALLOW if service is None else service.same_target_policy
 
-    def _result(self, command: CreateCommand, planned: Callback, earlier: Callback | None) -> Created | RingbackError:
+    def _result(
+        self, origin: "_Origin", command: CreateCommand, planned: Callback, earlier: Callback | None
+    ) -> Created | RingbackError:
         if earlier is None:
             return Created(planned, created=True)
-        if _same_identity(command, earlier):
-            return _compare(command, earlier)
-        if self._policy(planned) is TargetPolicy.REFUSE:
-            return TargetAlreadyPending(earlier.callback_id, earlier.state.name)
+        visible = origin.view.contains(earlier)
+        if _same_name(origin, command, earlier):
+            return _compare(command, earlier, visible=visible)
+        if self._policy(planned) is TargetPolicy.REFUSE or not visible:
+            return taken_by(earlier, origin.view)
         return Created(earlier, created=False)
 
-    async def _validate(self, command: CreateCommand, now: datetime) -> Created | RingbackError:
+    async def _validate(self, origin: "_Origin", command: CreateCommand, now: datetime) -> Created | RingbackError:
         """Return what creating would return; a callback that would be new has no id."""
-        callback = await self._plan(command, now, callback_id="")
-        earlier = await self._find_earlier(command)
+        callback = await self._plan(origin, command, now, callback_id="")
+        earlier = await self._find_earlier(origin, command)
         if earlier is None and self._is_alone(callback):
             same_target = CallbackFilter(
                 service_ids=(callback.service_id,), dial_target=callback.dial_target, states=OPEN_STATES
             )
             earlier = next(iter((await self._store.snapshot(same_target, "", 1)).callbacks), None)
-        return self._result(command, callback, earlier) if earlier else Created(callback, created=False)
+        return self._result(origin, command, callback, earlier) if earlier else Created(callback, created=False)
 
-    async def _plan(self, command: CreateCommand, now: datetime, callback_id: str) -> Callback:
+    async def _origin_of(self, caller: Caller) -> "_Origin":
+        """Raise `NotAllowed` for a caller that creates nothing at all."""
+        return _Origin(caller.identity, await self._directory.resolve(caller.view_of(Right.CHANGE_CALLBACKS)))
+
+    async def _plan(self, origin: "_Origin", command: CreateCommand, now: datetime, callback_id: str) -> Callback:
         name = ServiceName.of(command.request, Faults())
         service, missing = await self._service_of(name)
+        # Before anything else, so that no refusal tells what is there.
+        _check_allowed(origin.view, command.request.caller_id, name, service)
         checked = command.checked(now, name, "" if service is None else service.default_region)
         if service is None:
             assert missing is not None
             raise missing
-        return plan(checked, service=service, callback_id=callback_id, request_id=command.request_id.lower(), now=now)
+        return plan(
+            checked,
+            service=service,
+            callback_id=callback_id,
+            request_id=command.request_id.lower(),
+            identity=origin.identity,
+            now=now,
+        )
 
     async def _service_of(self, name: ServiceName | None) -> tuple[Service | None, ServiceNotFound | None]:
         """Return the service, or why there is none: faults of the request come before that."""
@@ -225,17 +269,17 @@ class CallbackCreation:
         except ServiceNotFound as missing:
             return None, missing
 
-    async def _repeated(self, command: CreateCommand) -> Created | None:
+    async def _repeated(self, origin: "_Origin", command: CreateCommand) -> Created | None:
         """Return the result of a request that was valid when first sent, and of which only the repetition is refused.
 
         Its expiry has passed since, for example, or its service was deleted.
         """
-        earlier = await self._find_earlier(command)
-        if earlier is None or earlier.sent_request != command.request:
+        earlier = await self._find_earlier(origin, command)
+        if earlier is None or earlier.sent_request != command.request or not origin.view.contains(earlier):
             return None
         return Created(earlier, created=False)
 
-    async def _find_earlier(self, command: CreateCommand) -> Callback | None:
+    async def _find_earlier(self, origin: "_Origin", command: CreateCommand) -> Callback | None:
         request = command.request
         earlier = None
         if request.external_task_id:
@@ -243,7 +287,7 @@ class CallbackCreation:
                 ExternalTaskKey(caller_id=request.caller_id, external_task_id=request.external_task_id)
             )
         if earlier is None and command.request_id:
-            earlier = await self._store.get_by_request_id(command.request_id.lower())
+            earlier = await self._store.get_by_request_id(origin.identity, command.request_id.lower())
         return earlier
 
 
@@ -260,24 +304,43 @@ def _portions(planned: Mapping[int, Callback]) -> Iterator[Mapping[int, Callback
     yield portion
 
 
-def _same_identity(command: CreateCommand, earlier: Callback) -> bool:
+def _check_allowed(view: View, caller_id: str, name: ServiceName | None, service: Service | None) -> None:
+    """Raise `NotAllowed` for a caller id, or a service, that the view does not have, whether it exists or not."""
+    areas = [area for area in view.areas if area.caller_ids is None or caller_id in area.caller_ids]
+    if not areas:
+        raise NotAllowed(f"this identity may not create callbacks of caller_id {caller_id!r}")
+    if name is None:
+        return  # it has no name that can be read, which is refused
+    granted = View(tuple(areas))
+    if not (granted.may_have(name.key) if service is None else granted.has_service(service)):
+        raise not_granted(name)
+
+
+def _same_name(origin: _Origin, command: CreateCommand, earlier: Callback) -> bool:
     request, other = command.request, earlier.sent_request
     same_task = request.external_task_id != "" and (request.caller_id, request.external_task_id) == (
         other.caller_id,
         other.external_task_id,
     )
-    return same_task or (command.request_id != "" and command.request_id.lower() == earlier.request_id)
+    request_id = command.request_id.lower()
+    return same_task or (request_id != "" and (origin.identity, request_id) == (earlier.identity, earlier.request_id))
 
 
-def _compare(command: CreateCommand, earlier: Callback) -> Created | CallbackAlreadyExists | RequestIdReused:
-    """Return the result of a request whose identity is taken: a repetition, or a clash."""
+def _compare(
+    command: CreateCommand, earlier: Callback, *, visible: bool
+) -> Created | CallbackAlreadyExists | RequestIdReused:
+    """Return the result of a request whose name is taken: a repetition, or a clash, which names no one else's."""
     differing = command.request.differing_fields(earlier.sent_request)
-    if not differing:
+    if not differing and visible:
         return Created(earlier, created=False)
     external = command.request.external_task_id
     if external and external == earlier.request.external_task_id:
-        return CallbackAlreadyExists(earlier.callback_id, earlier.state.name, differing)
-    return RequestIdReused(earlier.callback_id, differing)
+        return (
+            CallbackAlreadyExists(earlier.callback_id, earlier.state.name, differing)
+            if visible
+            else CallbackAlreadyExists()
+        )
+    return RequestIdReused(earlier.callback_id, differing) if visible else RequestIdReused("", ())
 
 
 def _accepted(result: Created | RingbackError) -> Created:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from ringback.application.access import Caller, Right
+from ringback.application.directory import Directory
 from ringback.application.events.tokens import PageToken, ResumeToken, Tokens
 from ringback.domain.callback import TERMINAL, Callback, State
-from ringback.domain.errors import CallbackNotFound
+from ringback.domain.errors import CallbackNotFound, NotAllowed
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.ports.store import Store
@@ -28,27 +32,53 @@ class Page:
 class CallbackQueries:
     """The use cases that read callbacks."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, directory: Directory) -> None:
         self._store = store
+        self._directory = directory
 
-    async def get(self, key: Key) -> Callback:
-        """Return the callback with this key. Raise `CallbackNotFound`."""
+    async def get(self, caller: Caller, key: Key, right: Right = Right.READ_CALLBACKS) -> Callback:
+        """Return the callback with this key. Raise `NotAllowed`, and `CallbackNotFound` for one of others as for none.
+
+        `right` is what the caller needs it for.
+        """
+        view = await self._directory.resolve(caller.view_of(right))
+        key = caller.own_key(key)
         callback = await self._store.get(key)
-        if callback is None:
+        if callback is None or not view.contains(callback):
             raise CallbackNotFound(key)
-        return callback
+        return view.shown(callback)
 
-    async def list(self, wanted: CallbackFilter, page_size: int, page_token: str) -> Page:
-        """Return a page, newest first, of `page_size` (0: 100; at most 1000). Raise `PageTokenInvalid`."""
+    async def list(self, caller: Caller, wanted: CallbackFilter, page_size: int, page_token: str) -> Page:
+        """Return a page, newest first, of `page_size` (0: 100; at most 1000).
+
+        Raise `NotAllowed`, `PageTokenInvalid`.
+        """
+        wanted = await selected_by(caller, wanted, self._directory)
         tokens = Tokens(self._store.database_id, wanted)
         start = tokens.read_page(page_token) if page_token else None
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         found = await self._store.list(wanted, start.before_id if start else "", size)
         number = start.number if start else found.number
         return Page(
-            callbacks=found.callbacks,
+            callbacks=[wanted.view.shown(callback) for callback in found.callbacks],
             next_page_token=(
                 tokens.write_page(PageToken(number, found.callbacks[-1].callback_id)) if found.more else ""
             ),
             resume_token=tokens.write_resume(ResumeToken(number)),
         )
+
+
+async def selected_by(
+    caller: Caller, wanted: CallbackFilter, directory: Directory, right: Right = Right.READ_CALLBACKS
+) -> CallbackFilter:
+    """Return the filter, narrowed to what the caller can see. Raise `NotAllowed`.
+
+    By a number nobody finds what is shown to him with masked numbers: it would tell whether the number is there.
+    """
+    view = caller.view_of(right)
+    if wanted.dial_target and view.masks:
+        view = view.without_masked()
+        if not view.areas:
+            raise NotAllowed("this identity sees masked numbers only, and may not search for one")
+    keys = tuple(caller.own_key(key) for key in wanted.keys)
+    return replace(wanted, keys=keys, view=await directory.resolve(view))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
@@ -42,10 +43,12 @@ _RETRY_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRequest:
-    """One poll of a dialer. No `service_ids` means all."""
+    """One poll of a dialer. None for `service_ids` means all that it may serve."""
 
     dialer_id: str
-    service_ids: frozenset[str] = frozenset()
+    # That of the caller, which `Assigner.lease` fills in.
+    identity: str = ""
+    service_ids: frozenset[str] | None = None
     max_leases: int = 1
     duration: timedelta = DEFAULT_LEASE
     wait_s: float = DEFAULT_WAIT_S
@@ -56,7 +59,12 @@ class LeaseRequest:
         return replace(self, service_ids=frozenset(service_ids))
 
     def same_call(self, other: "LeaseRequest") -> bool:
-        return (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
+        return self.identity == other.identity and (
+            (self.dialer_id, self.request_id) == (other.dialer_id, other.request_id)
+        )
+
+    def is_for(self, service_id: str) -> bool:
+        return self.service_ids is None or service_id in self.service_ids
 
 
 class Assigner:
@@ -86,15 +94,16 @@ class Assigner:
         directory.listen(self._on_service)
         feed.listen(self._on_events)
 
-    async def lease(self, request: LeaseRequest) -> Sequence[Callback]:
+    async def lease(self, caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
         """Wait for callbacks to dial, at most `wait_s` seconds, and return the leased ones; none when the time is over.
 
         A repeated `request_id` returns the leases of the first request that are still open. A caller that is
         cancelled while it waits leaves nothing behind: what it was just granted is released at once.
 
-        Raise `RequestIdReused`, as far as open leases show that the first request was another one, and
+        Raise `NotAllowed`, `RequestIdReused`, as far as open leases show that the first request was another one, and
         `StorageUnavailable`.
         """
+        request = await self._granted_part(caller, request)
         self._presence.ask(request.service_ids, request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
             _check_repeated(request, open_leases)
@@ -117,12 +126,22 @@ class Assigner:
             raise
         return poll.leased.result()
 
+    async def _granted_part(self, caller: Caller, request: LeaseRequest) -> LeaseRequest:
+        """Return the part of the poll that the caller may make. Raise `NotAllowed` when it may make none at all."""
+        view = await self._directory.resolve(caller.view_of(Right.DIAL))
+        request = replace(request, identity=caller.identity)
+        if not view.names_services:
+            return request
+        granted = {service.service_id for service in self._directory.all() if view.has_service(service)}
+        return request.of(granted if request.service_ids is None else granted & request.service_ids)
+
     async def _granted_before(self, request: LeaseRequest) -> Sequence[Callback]:
         """Return the open leases of an earlier request with this id; a poll that still waits gives way to this one."""
         for poll in [p for p in self._polls if p.request.same_call(request)]:
             self._withdraw(poll)
             await asyncio.wait([poll.leased])
-        return await self._store.leased_for(request.dialer_id, request.request_id)
+        leased = await self._store.leased_for(request.dialer_id, request.request_id)
+        return [c for c in leased if c.lease is not None and c.lease.identity == request.identity]
 
     def _withdraw(self, poll: "_Poll") -> None:
         """End a poll. When leases are just being written for it, it returns those."""
@@ -183,7 +202,7 @@ class Assigner:
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
         room = MAX_RESPONSE_BYTES
-        for service_id in [s for s in self._ready if not request.service_ids or s in request.service_ids]:
+        for service_id in [s for s in self._ready if request.is_for(s)]:
             try:
                 drawn = await self._grant(service_id, request, request.max_leases - len(granted), room)
             except StorageUnavailable as fault:
@@ -217,7 +236,10 @@ class Assigner:
             drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 return ()
-            changes = [Change(c, _lease_to(c, request, queue.service, now), settings=queue.service) for c in drawn]
+            changes = [
+                Change(c, _lease_to(c, request, queue.service, now), settings=queue.service, identity=request.identity)
+                for c in drawn
+            ]
             try:
                 await self._store.apply(changes, Turn(service_id, credits_, queue.turn.revision + 1))
             except PhoneInUse as taken:
@@ -276,7 +298,7 @@ class _Poll:
 def _check_repeated(request: LeaseRequest, leased: Sequence[Callback]) -> None:
     """Raise `RequestIdReused` for a request that cannot be the one which these leases were granted to."""
     differing = {
-        "service_ids": request.service_ids and not request.service_ids.issuperset(c.service_id for c in leased),
+        "service_ids": not all(request.is_for(c.service_id) for c in leased),
         "max_leases": len(leased) > request.max_leases,
         "lease_duration": any(c.lease is not None and c.lease.duration != request.duration for c in leased),
     }
@@ -290,6 +312,7 @@ def _lease_to(callback: Callback, request: LeaseRequest, service: Service, now: 
         token=LeaseToken.new(callback.callback_id, fencing_token).text,
         dialer_id=request.dialer_id,
         request_id=request.request_id,
+        identity=request.identity,
         fencing_token=fencing_token,
         duration=request.duration,
         expire_time=now + request.duration,

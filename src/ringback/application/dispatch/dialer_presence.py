@@ -23,10 +23,10 @@ class DialerPresence:
         self._polled: dict[str, datetime] = {}
         self._news = asyncio.Event()
 
-    def ask(self, service_ids: frozenset[str], wait_s: float) -> None:
-        """Note that a dialer polls for callbacks of these services (none: all), and waits `wait_s` seconds for them."""
+    def ask(self, service_ids: frozenset[str] | None, wait_s: float) -> None:
+        """Note that a dialer polls for callbacks of these services (None: all), and waits `wait_s` seconds for them."""
         until = self._clock.now() + timedelta(seconds=wait_s) + SEEN_FOR
-        for service_id in service_ids or (ALL_SERVICES,):
+        for service_id in (ALL_SERVICES,) if service_ids is None else service_ids:
             if service_id not in self._polled:
                 self._news.set()
             self._polled[service_id] = max(until, self._polled.get(service_id, until))

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from ringback.application.directory import Directory
+from ringback.application.access import Caller, Right
+from ringback.application.directory import Directory, not_granted
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import change
 from ringback.domain.callback import IN_PROGRESS, Callback, State
@@ -24,6 +25,7 @@ from ringback.domain.errors import (
 from ringback.domain.events import Answered, AttemptEnded, Event, LeaseReleased, Ringing
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
+from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.dialer import OutcomeReport
@@ -59,12 +61,14 @@ class Leases:
 
     # --- Reports -----------------------------------------------------------------------------------------------
 
-    async def dialing(self, token: str) -> Callback:
+    async def dialing(self, caller: Caller, token: str) -> Callback:
         """Record that the dialer is about to place the call: the point of no return.
 
-        Raise `LeaseRefused` when it must not. So it is, too, when the service was closed or paused since the lease was
-        granted, by whatever server: then the callback goes back to its place, and no attempt is used.
+        Raise `NotAllowed` when the service is not granted, or no longer, and `LeaseRefused` when the call must not be
+        placed. So it is, too, when the service was closed or paused since the lease was granted, by whatever server:
+        then the callback goes back to its place, and no attempt is used.
         """
+        view = caller.view_of(Right.DIAL)
         lease_token = _parse(token)
 
         async def read() -> Callback:
@@ -72,12 +76,16 @@ class Leases:
             return await self._find(lease_token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(callback, lease_token)
-            return _dialed(callback, await self._directory.get(callback.service_id), self._clock.now())
+            _check_held(caller, callback, lease_token)
+            service = await self._directory.get(callback.service_id)
+            if not view.has_service(service):
+                raise not_granted(ServiceName("service_id", service.service_id))
+            return _dialed(callback, service, self._clock.now())
 
         def by_settings(before: Callback, after: Callback) -> Change:
             # Those that `decide` has just found: nothing is awaited in between.
-            return Change(before, after, settings=self._directory.find(before.service_id))
+            settings = self._directory.find(before.service_id)
+            return Change(before, after, settings=settings, identity=caller.identity)
 
         # The settings may be out of date here; then the store refuses the change, and they are read again.
         remembered = self._calls.get(lease_token.callback_id)
@@ -90,37 +98,40 @@ class Leases:
             )
         return callback
 
-    async def ringing(self, token: str) -> Callback:
-        return await self._report(token, Ringing)
+    async def ringing(self, caller: Caller, token: str) -> Callback:
+        return await self._report(caller, token, Ringing)
 
-    async def connected(self, token: str) -> Callback:
-        return await self._report(token, Answered)
+    async def connected(self, caller: Caller, token: str) -> Callback:
+        return await self._report(caller, token, Answered)
 
-    async def _report(self, token: str, kind: type[Event]) -> Callback:
+    async def _report(self, caller: Caller, token: str, kind: type[Event]) -> Callback:
+        caller.view_of(Right.DIAL)
         lease_token = _parse(token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(callback, lease_token)
+            _check_held(caller, callback, lease_token)
             now = self._clock.now()
             reported = after(callback, kind(at=now))
             return () if reported is callback else (_renewed(reported, now),)
 
-        return await self._change(lease_token, decide)
+        return await self._change(caller, lease_token, decide)
 
-    async def ended(self, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
+    async def ended(self, caller: Caller, token: str, report: OutcomeReport) -> tuple[Callback, bool]:
         """Close the attempt; return the callback and whether this very outcome was recorded before.
 
-        Raise `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
+        Raise `NotAllowed`, `AttemptNotStarted`, `OutcomeConflict`, `LeaseSuperseded`, `LeaseExpired`.
         """
+        caller.view_of(Right.DIAL)
         lease_token = _parse(token)
         replayed = False
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             nonlocal replayed
+            _check_known(caller, callback, lease_token)
             replayed = _is_replay(callback, lease_token, report)
             if replayed:
                 return ()
-            _check_held(callback, lease_token)
+            _check_held(caller, callback, lease_token)
             event = AttemptEnded(
                 service=await self._directory.get(callback.service_id),
                 at=self._clock.now(),
@@ -133,31 +144,51 @@ class Leases:
             )
             return versions(callback, steps_to_end(callback, event))
 
-        return await self._change(lease_token, decide), replayed
+        return await self._change(caller, lease_token, decide), replayed
 
-    async def extend(self, tokens: Sequence[str], duration: timedelta) -> list[Extended]:
-        """Extend leases to `duration` from now; return what became of each, and which calls are to be hung up."""
+    async def extend(self, caller: Caller, tokens: Sequence[str], duration: timedelta) -> list[Extended]:
+        """Extend leases to `duration` from now; return what became of each, and which calls are to be hung up.
+
+        One that is only OFFERED is lost with the grant for its service; a call in progress goes on. Raise `NotAllowed`.
+        """
+        view = await self._directory.resolve(caller.view_of(Right.DIAL))
         expire_time = self._clock.now() + duration
         parsed = [LeaseToken.parse(token) for token in tokens]
-        known = [t for t in parsed if t is not None]
-        kept = await self._store.extend([Extension(t.callback_id, t.fencing_token, expire_time) for t in known])
-        held = {t.text for t, is_kept in zip(known, kept, strict=True) if is_kept}
-        found = await self._store.get_many([t.callback_id for t in known])
-        callbacks = {callback.callback_id: callback for callback in found}
+        known = [token for token in parsed if token is not None]
+        callbacks = await self._read([token.callback_id for token in known])
+        own = [
+            token
+            for token in known
+            if (callback := callbacks.get(token.callback_id)) is not None
+            and _is_held(caller, callback, token)
+            and (callback.state is not State.OFFERED or view.contains(callback))
+        ]
+        kept = await self._store.extend([Extension(t.callback_id, t.fencing_token, expire_time) for t in own])
+        held = {token.text for token, is_kept in zip(own, kept, strict=True) if is_kept}
+        # Lost since they were read.
+        callbacks |= await self._read([token.callback_id for token in own if token.text not in held])
         return [
-            _extended(text, token, callbacks.get(token.callback_id) if token else None, text in held, expire_time)
+            _extended(
+                caller, text, token, callbacks.get(token.callback_id) if token else None, text in held, expire_time
+            )
             for text, token in zip(tokens, parsed, strict=True)
         ]
 
-    async def release(self, token: str) -> Callback:
+    async def _read(self, callback_ids: Sequence[str]) -> dict[str, Callback]:
+        if not callback_ids:
+            return {}
+        return {callback.callback_id: callback for callback in await self._store.get_many(callback_ids)}
+
+    async def release(self, caller: Caller, token: str) -> Callback:
         """Release a lease unused: the callback keeps its place, and no attempt was made.
 
-        Raise `LeaseRefused`, and `CallbackInProgress` once the call has begun.
+        Raise `NotAllowed`, `LeaseRefused`, and `CallbackInProgress` once the call has begun.
         """
+        caller.view_of(Right.DIAL)
         lease_token = _parse(token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(callback, lease_token)
+            _check_held(caller, callback, lease_token)
             if callback.state is not State.OFFERED:
                 raise CallbackInProgress(
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
@@ -165,7 +196,7 @@ class Leases:
             service = await self._directory.get(callback.service_id)
             return versions(callback, steps_back(callback, LeaseReleased(at=self._clock.now()), service))
 
-        return await self._change(lease_token, decide)
+        return await self._change(caller, lease_token, decide)
 
     @contextmanager
     def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
@@ -177,13 +208,21 @@ class Leases:
             if self._hang_ups.get(callback_id) is event:
                 del self._hang_ups[callback_id]
 
-    async def _change(self, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]) -> Callback:
-        return await change(self._store, lambda: self._find(token), decide, self._calls.get(token.callback_id))
+    async def _change(
+        self, caller: Caller, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]
+    ) -> Callback:
+        return await change(
+            self._store,
+            lambda: self._find(token),
+            decide,
+            self._calls.get(token.callback_id),
+            lambda before, after: Change(before, after, identity=caller.identity),
+        )
 
     async def _find(self, token: LeaseToken) -> Callback:
         callback = await self._store.get(token.callback_id)
         if callback is None:
-            raise LeaseExpired("", "this server does not know this lease_token any more")
+            raise _unknown()
         return callback
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
@@ -221,14 +260,42 @@ def _parse(token: str) -> LeaseToken:
     return parsed
 
 
-def _check_held(callback: Callback, token: LeaseToken) -> None:
+def _unknown() -> LeaseExpired:
+    return LeaseExpired("", "this server does not know this lease_token any more")
+
+
+def _is_held(caller: Caller, callback: Callback, token: LeaseToken) -> bool:
+    # Of no identity are also the leases of a server that has had identities only since.
+    lease = callback.lease
+    return lease is not None and lease.token == token.text and lease.identity in ("", caller.identity)
+
+
+def _is_known(caller: Caller, callback: Callback, token: LeaseToken) -> bool:
+    """Return whether the caller may know what has become of the callback: its dialers have, or had, a call of it."""
+    if _is_held(caller, callback, token):
+        return True
+    lease = callback.lease
+    if caller.identity == "":
+        return lease is None or lease.identity == ""
+    own_lease = lease is not None and lease.identity == caller.identity
+    return own_lease or any(attempt.identity == caller.identity for attempt in callback.attempts)
+
+
+def _check_known(caller: Caller, callback: Callback, token: LeaseToken) -> None:
+    """Raise `LeaseExpired` for a token of another identity, as for one that is unknown."""
+    if not _is_known(caller, callback, token):
+        raise _unknown()
+
+
+def _check_held(caller: Caller, callback: Callback, token: LeaseToken) -> None:
     """Raise `LeaseRefused` for a lost lease. A late report counts until the next lease, or until this one is closed."""
-    if callback.lease is not None and callback.lease.token == token.text:
-        return
-    raise _lost(callback, token)
+    if not _is_held(caller, callback, token):
+        raise _lost(caller, callback, token)
 
 
-def _lost(callback: Callback, token: LeaseToken) -> LeaseRefused:
+def _lost(caller: Caller, callback: Callback, token: LeaseToken) -> LeaseRefused:
+    if not _is_known(caller, callback, token):
+        return _unknown()
     if callback.fencing_token > token.fencing_token:
         return LeaseSuperseded(
             callback.callback_id,
@@ -260,12 +327,17 @@ def _is_replay(callback: Callback, token: LeaseToken, report: OutcomeReport) -> 
 
 
 def _extended(
-    text: str, token: LeaseToken | None, callback: Callback | None, held: bool, expire_time: datetime
+    caller: Caller,
+    text: str,
+    token: LeaseToken | None,
+    callback: Callback | None,
+    held: bool,
+    expire_time: datetime,
 ) -> Extended:
     if token is None or callback is None:
-        return Extended(text, lost=LeaseExpired("", "this server does not know this lease_token"))
+        return Extended(text, lost=_unknown())
     if not held:
-        return Extended(text, lost=_lost(callback, token))
+        return Extended(text, lost=_lost(caller, callback, token))
     return Extended(
         text,
         expire_time,

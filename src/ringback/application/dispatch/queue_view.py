@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
-from ringback.application.directory import Directory
+from ringback.application.access import Caller, Right
+from ringback.application.directory import Directory, not_granted
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.domain.callback import Callback, State
@@ -14,6 +15,7 @@ from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
 from ringback.domain.opening_hours import HORIZON
 from ringback.domain.priority import Priority, turns_until
 from ringback.domain.queue import Line
+from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
@@ -92,11 +94,13 @@ class QueueViews:
         self._clock = clock
         self._pace = pace
 
-    async def look(self, service: Service, callback: Callback | None) -> QueueView:
+    async def look(self, caller: Caller, service: Service, callback: Callback | None) -> QueueView:
         """Return the queue of a service and, if a callback of it is given, the position of that.
 
-        Raise `ServiceNotFound`, and `InvalidRequest` when the callback is of another service.
+        Raise `NotAllowed`, `ServiceNotFound`, and `InvalidRequest` when the callback is of another service.
         """
+        if not caller.view_of(Right.READ_SERVICES).has_service(service):
+            raise not_granted(ServiceName("service_id", service.service_id))
         if callback is not None and callback.service_id != service.service_id:
             raise InvalidRequest([Fault("callback_key", f"is of another service: {callback.service_id}")])
         line = await self._store.line(service.service_id)
@@ -104,7 +108,7 @@ class QueueViews:
             raise ServiceNotFound("service_id", service.service_id)
         now = self._clock.now()
         wait, basis = self._estimate(service, line, now)
-        standing = await self._standing(service, line, callback, now) if callback is not None else None
+        standing = await self._standing(caller, service, line, callback, now) if callback is not None else None
         return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing)
 
     def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
@@ -128,7 +132,9 @@ class QueueViews:
         )
         return per_call * position, basis
 
-    async def _standing(self, service: Service, line: Line, callback: Callback, now: datetime) -> QueuePosition:
+    async def _standing(
+        self, caller: Caller, service: Service, line: Line, callback: Callback, now: datetime
+    ) -> QueuePosition:
         if callback.state is State.SCHEDULED:
             return _not_queued(service, callback, now)
         if callback.state is not State.QUEUED:
@@ -137,22 +143,26 @@ class QueueViews:
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
-        reason, explanation = await self._why(service, line, callback, position, now)
+        if (held_up := _held_up(service, line, position, now)) is None:
+            held_up = await self._why(caller, service, callback, position, now)
+        reason, explanation = held_up
         return QueuePosition(position, reason, explanation)
 
     def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
     async def _why(
-        self, service: Service, line: Line, callback: Callback, position: int, now: datetime
+        self, caller: Caller, service: Service, callback: Callback, position: int, now: datetime
     ) -> tuple[WaitingReason, str]:
-        if (held_up := _held_up(service, line, position, now)) is not None:
-            return held_up
+        """Return why it is not dialled although its service may begin a call."""
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
         use = await self._store.phone_use(callback.phone, now)
         if use.caller is not None:
-            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {use.caller}"
+            other = await self._store.get(use.caller)
+            view = await self._directory.resolve(caller.view_of(Right.READ_CALLBACKS))
+            because = use.caller if other is not None and view.contains(other) else "another callback"
+            return WaitingReason.TARGET_IN_CALL, f"its target is in a call because of {because}"
         if use.kept_until is not None:
             why = f"its target is kept until {_stamp(use.kept_until)}, because the dialer of a call to it was lost"
             return WaitingReason.TARGET_IN_CALL, why

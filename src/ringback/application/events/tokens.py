@@ -11,6 +11,7 @@ from uuid import UUID
 from ringback.domain.callback import State
 from ringback.domain.errors import PageTokenInvalid, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.view import EVERYTHING
 
 _PAGE, _RESUME = b"P", b"R"
 # kind, database, filter, event number, callback id or zeros; a checksum follows.
@@ -116,6 +117,8 @@ def _canonical(wanted: CallbackFilter) -> str:
     )
     if wanted.service_sips:  # not the ids of them: they may change, and the token stays valid
         text += f" service_sips={wanted.service_sips!r}"
+    if wanted.view.areas != EVERYTHING.areas:  # as granted, for the same reason
+        text += f" view={[(area.caller_ids, area.services, area.masked) for area in wanted.view.areas]!r}"
     # A label map has no order; everything else in a filter has.
     return f"({text}, {sorted(wanted.labels.items())!r})" if wanted.labels else text
 

@@ -13,6 +13,9 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
+from ringback.application.access import Caller
+from ringback.application.callbacks.query import selected_by
+from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.tokens import ResumeToken
 from ringback.application.events.watch_batches import (
@@ -42,8 +45,11 @@ _RECENT_BATCHES = 64
 class Watches:
     """The use case behind WatchCallbacks."""
 
-    def __init__(self, store: Store, feed: EventFeed, clock: Clock, max_watchers: int = MAX_WATCHERS) -> None:
+    def __init__(
+        self, store: Store, feed: EventFeed, directory: Directory, clock: Clock, max_watchers: int = MAX_WATCHERS
+    ) -> None:
         self._store = store
+        self._directory = directory
         self._feed = feed
         self._clock = clock
         self._max_watchers = max_watchers
@@ -52,13 +58,20 @@ class Watches:
         self._recent: deque[WatchBatch] = deque(maxlen=_RECENT_BATCHES)
 
     async def watch(
-        self, wanted: CallbackFilter, resume_token: str, *, snapshot_when_needed: bool, heartbeat_s: float
+        self,
+        caller: Caller,
+        wanted: CallbackFilter,
+        resume_token: str,
+        *,
+        snapshot_when_needed: bool,
+        heartbeat_s: float,
     ) -> AsyncGenerator[WatchBatch, None]:
         """Yield the batches for one watcher: the first at once, an empty one after each `heartbeat_s` without any.
 
-        End on drain and after half an hour. Raise `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a snapshot
-        may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
+        End on drain and after half an hour. Raise `NotAllowed`, `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a
+        snapshot may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
         """
+        wanted = await selected_by(caller, wanted, self._directory)
         if self._open >= self._max_watchers:
             raise QuotaExceeded("watches", self._max_watchers)
         self._open += 1
@@ -169,7 +182,8 @@ class _Cursor:
             self._page = page
             return self._batch(told.events)
         self._page = None
-        fitting = [callback for callback in page.callbacks if told.add_if_room(_as_snapshot(callback))]
+        shown = self._batches.filter.view.shown
+        fitting = [callback for callback in page.callbacks if told.add_if_room(_as_snapshot(shown(callback)))]
         complete = not page.more and len(fitting) == len(page.callbacks)
         last = fitting[-1].callback_id if fitting else boundary
         self._position = ResumeToken(page.number, None if complete else last)

@@ -38,6 +38,8 @@ class WatchEvent:
     callback: Callback
     previous_state: State | None
     time: datetime
+    # The identity that requested it, for those who may see it.
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -156,4 +158,11 @@ def as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
         type_ = EventType.REMOVED
     else:
         return None
-    return WatchEvent(type_, callback, previous.state if previous else None, callback.update_time)
+    view = wanted.view
+    return WatchEvent(
+        type_,
+        view.shown(callback),
+        previous.state if previous else None,
+        callback.update_time,
+        entry.identity if view.shows_identities else "",
+    )

@@ -71,7 +71,9 @@ class Scheduler:
 
     async def release_orphans(self, dialer_id: str, now: datetime) -> int:
         """Close the leases of a dialer that is known to be gone, before they lapse; return how many there were."""
-        orphans = await self._store.held_by(dialer_id)
+        # Another identity's dialer may have the same name.
+        held = await self._store.held_by(dialer_id)
+        orphans = [callback for callback in held if callback.lease is not None and callback.lease.identity == ""]
         await self._learn(orphans)
         if orphans:
             await self._apply(orphans, lambda c: self._lapse(c, now))

@@ -54,9 +54,9 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         transaction.locked.update(overlay)
         kept |= overlay.kept_us
         changes, turn = call
-        for before, after in ((change.before, change.after) for change in changes):
-            row = rows[after.callback_id] = row_of(after)
-            transaction.entries.append(event_row.updated(before, after, row[-1]))
+        for change in changes:
+            row = rows[change.after.callback_id] = row_of(change.after)
+            transaction.entries.append(event_row.updated(change, row[-1]))
         relabelled += [c for c in changes if c.before.request.labels != c.after.request.labels]
         if turn is not None:
             turns[turn.service_id] = (turn.service_id, write_json(turn.credits), turn.revision)

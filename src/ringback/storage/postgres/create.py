@@ -24,7 +24,8 @@ class _Name(NamedTuple):
 
     kind: str
     name: str
-    caller_id: str = ""
+    # The caller of the external task, or the identity whose request it is.
+    within: str = ""
 
 
 class _Place(NamedTuple):
@@ -129,7 +130,7 @@ class _Known:
             SAME_NAME,
             [name.name for name in ids],
             [name.name for name in requests],
-            [name.caller_id for name in tasks],
+            [name.within for name in tasks],
             [name.name for name in tasks],
         )
         placed = await transaction.send(SAME_TARGET, [p.service_id for p in places], [p.target for p in places])
@@ -155,7 +156,7 @@ def _names(callback: Callback) -> list[_Name]:
     if callback.request.external_task_id:
         names.append(_Name(_TASK, callback.request.external_task_id, callback.request.caller_id))
     if callback.request_id:
-        names.append(_Name(_REQUEST, callback.request_id))
+        names.append(_Name(_REQUEST, callback.request_id, callback.identity))
     return names
 
 

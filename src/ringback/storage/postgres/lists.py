@@ -18,6 +18,7 @@ from ringback.storage.list_plan import (
     AccessPath,
     Bound,
     Condition,
+    Either,
     Index,
     Label,
     ListPage,
@@ -27,10 +28,12 @@ from ringback.storage.list_plan import (
     access_paths,
     conditions,
     default_path,
+    either,
     fewest,
     named_keys,
     needs_counts,
     read_page,
+    selects_nothing,
 )
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
@@ -71,7 +74,7 @@ async def page(connection: Connection, wanted: ListPage) -> Snapshot:
 
 
 async def _ranges(connection: Connection, wanted: CallbackFilter) -> Sequence[IndexRange]:
-    if wanted.keys:
+    if wanted.keys or selects_nothing(wanted):
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
     if not needs_counts(possible):
@@ -140,6 +143,12 @@ def _condition(condition: Condition) -> Fragment:
             return Fragment(f"{expression} = ANY(?)", (list(values),))
         case Bound(column, operator, value):
             return Fragment(f"{column} {operator} ?", (value,))
+        case Either(groups):
+            parts = [[_condition(one) for one in group] for group in groups]
+            return Fragment(
+                either([part.sql for part in group] for group in parts),
+                tuple(value for group in parts for part in group for value in part.values),
+            )
         case Label(key, value):
             return Fragment(
                 """(

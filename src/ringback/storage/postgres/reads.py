@@ -18,7 +18,10 @@ from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = $1"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = $1 AND external_task_id = $2"
-GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE request_id = $1"
+GET_BY_REQUEST: Final = """
+    SELECT body, lease_expire_us FROM callback WHERE request_id = $1 AND coalesce(identity, '') = $2
+"""
+
 GET_MANY: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ANY($1)"
 
 
@@ -193,7 +196,7 @@ SERVICES: Final = "SELECT services_version, body FROM ringback LEFT JOIN service
 HISTORY: Final = f"SELECT (SELECT number FROM log_start), {NEWEST_EVENT}"  # noqa: S608 - SQL of ours
 # The bodies are the large part; their total size is computed before they are sent.
 EVENTS: Final = f"""
-    SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
+    SELECT number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
         SELECT *, sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size
           FROM event WHERE number > $1 ORDER BY number LIMIT $2
     ) AS entry

@@ -111,7 +111,7 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
         insert_labels(database, [after])
     if (kept := kept_phone(change)) is not None:
         database.execute(_KEEP, kept)
-    return LogEntry(event_row.updated(before, after, row[-1]), before, after)
+    return LogEntry(event_row.updated(change, row[-1]), before, after, change.identity)
 
 
 @cache  # few sets of columns that change together

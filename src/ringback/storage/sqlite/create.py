@@ -20,8 +20,12 @@ def create(transaction: Transaction, calls: Sequence[Creation]) -> list[list[Cal
     found = _insert_new(database, creation.new)
     stored = creation.stored(found)
     insert_labels(database, [new.callback for new in stored])
-    transaction.log([LogEntry(event_row.created(new.callback, new.row[-1]), None, new.callback) for new in stored])
+    transaction.log([_entry(new) for new in stored])
     return creation.results(found)
+
+
+def _entry(new: NewCallback) -> LogEntry:
+    return LogEntry(event_row.created(new.callback, new.row[-1]), None, new.callback, new.callback.identity)
 
 
 def _revisions(database: sqlite3.Connection, service_ids: Collection[str]) -> Mapping[str, int]:
@@ -61,7 +65,8 @@ _SAME_NAME: Final = """
     UNION ALL
     SELECT body, lease_expire_us FROM callback WHERE caller_id = :caller_id AND external_task_id = :external_task_id
     UNION ALL
-    SELECT body, lease_expire_us FROM callback WHERE request_id = :request_id
+    SELECT body, lease_expire_us FROM callback
+     WHERE request_id = :request_id AND coalesce(identity, '') = coalesce(:identity, '')
     LIMIT 1
 """
 SAME_TARGET: Final = """

@@ -16,6 +16,7 @@ from ringback.storage.list_plan import (
     AccessPath,
     Bound,
     Condition,
+    Either,
     Index,
     Label,
     ListPage,
@@ -25,10 +26,12 @@ from ringback.storage.list_plan import (
     access_paths,
     conditions,
     default_path,
+    either,
     fewest,
     named_keys,
     needs_counts,
     read_page,
+    selects_nothing,
 )
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
@@ -72,7 +75,7 @@ async def page(connection: aiosqlite.Connection, wanted: ListPage) -> Snapshot:
 
 
 async def _streams(connection: aiosqlite.Connection, wanted: CallbackFilter) -> Sequence[Stream]:
-    if wanted.keys:
+    if wanted.keys or selects_nothing(wanted):
         return [named(named_keys(wanted))]
     possible = access_paths(wanted)
     if not needs_counts(possible):
@@ -129,6 +132,12 @@ def _condition(condition: Condition) -> Statement:
             return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
         case Bound(column, operator, value):
             return Statement(f"+{column} {operator} ?", (value,))
+        case Either(groups):
+            parts = [[_condition(one) for one in group] for group in groups]
+            return Statement(
+                either([part.sql for part in group] for group in parts),
+                tuple(value for group in parts for part in group for value in part.values),
+            )
         case Label(key, value):
             return Statement(
                 """EXISTS (

@@ -24,7 +24,7 @@ from ringback.storage.sqlite.connection import ask
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
-GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE request_id = ?"
+GET_BY_REQUEST: Final = "SELECT body, lease_expire_us FROM callback WHERE request_id = ? AND coalesce(identity, '') = ?"
 GET_MANY: Final = """
     SELECT body, lease_expire_us FROM callback WHERE callback_id IN (SELECT value FROM json_each(?))
 """
@@ -213,7 +213,7 @@ OCTETS: Final = "length(CAST(body AS BLOB))"
 # The bodies are the large part. The sum has no ORDER BY, for which SQLite would sort the rows once more: it takes them
 # as they come.
 EVENTS: Final = f"""
-    SELECT number, kind, previous_state, previous, lease_expire_us, body FROM (
+    SELECT number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
         SELECT *, sum({OCTETS}) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
             SELECT * FROM event WHERE number > ? ORDER BY number LIMIT ?
         )

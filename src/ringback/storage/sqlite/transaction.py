@@ -33,6 +33,7 @@ class LogEntry(NamedTuple):
     row: Row
     before: Callback | None
     after: Callback
+    identity: str
 
 
 class Transaction:
@@ -51,8 +52,8 @@ class Transaction:
         if entries:
             first = self.log_rows([entry.row for entry in entries])
             self.events += [
-                LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before)
-                for number, (_, before, after) in enumerate(entries, first)
+                LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before, identity)
+                for number, (_, before, after, identity) in enumerate(entries, first)
             ]
 
     def log_rows(self, rows: Sequence[Row]) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
+from ringback.application.access import Caller
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
 from ringback.application.callbacks.query import CallbackQueries
@@ -45,67 +46,71 @@ class CallbacksHandlers:
         self._watches = watches
         self._directory = directory
 
-    async def create_callback(self, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
-        created = await self._creation.create(_read_command(request))
+    async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
+        created = await self._creation.create(caller, _read_command(request))
         response = pb.CreateCallbackResponse(created=created.created)
         write_callback(created.callback, response.callback)
         return response
 
-    async def batch_create_callbacks(self, request: pb.BatchCreateCallbacksRequest) -> pb.BatchCreateCallbacksResponse:
+    async def batch_create_callbacks(
+        self, caller: Caller, request: pb.BatchCreateCallbacksRequest
+    ) -> pb.BatchCreateCallbacksResponse:
         count = len(request.requests)
         if not 1 <= count <= MAX_BATCH:
             raise InvalidRequest([Fault("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
         batch = [_read_command(item) for item in request.requests]
         if request.include_callbacks:
-            _check_room(await self._creation.preview(batch))
+            _check_room(await self._creation.preview(caller, batch))
         response = pb.BatchCreateCallbacksResponse()
         room = Room()
-        for result in await self._creation.create_many(batch):
+        for result in await self._creation.create_many(caller, batch):
             # What was previewed fits; only a callback that has grown since may not.
             whole = request.include_callbacks and room.take(_size_of(result))
             _write_result(result, response.results.add(), whole=whole)
         return response
 
-    async def get_callback(self, request: pb.GetCallbackRequest) -> pb.GetCallbackResponse:
+    async def get_callback(self, caller: Caller, request: pb.GetCallbackRequest) -> pb.GetCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)
         faults.refuse()
         response = pb.GetCallbackResponse()
-        write_callback(await self._queries.get(key), response.callback)
+        write_callback(await self._queries.get(caller, key), response.callback)
         return response
 
-    async def list_callbacks(self, request: pb.ListCallbacksRequest) -> pb.ListCallbacksResponse:
+    async def list_callbacks(self, caller: Caller, request: pb.ListCallbacksRequest) -> pb.ListCallbacksResponse:
         faults = Faults()
         wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
         if request.page_size < 0:
             faults.add("page_size", "is negative")
         faults.refuse()
-        page = await self._queries.list(wanted, request.page_size, request.page_token)
+        page = await self._queries.list(caller, wanted, request.page_size, request.page_token)
         response = pb.ListCallbacksResponse(next_page_token=page.next_page_token, resume_token=page.resume_token)
         for callback in page.callbacks:
             write_callback(callback, response.callbacks.add())
         return response
 
-    async def cancel_callback(self, request: pb.CancelCallbackRequest) -> pb.CancelCallbackResponse:
+    async def cancel_callback(self, caller: Caller, request: pb.CancelCallbackRequest) -> pb.CancelCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)
         faults.extend(text_violation("reason", request.reason, MAX_REASON_LENGTH))
         faults.refuse()
         response = pb.CancelCallbackResponse()
-        write_callback(await self._changes.cancel(key, request.reason, request.etag), response.callback)
+        write_callback(await self._changes.cancel(caller, key, request.reason, request.etag), response.callback)
         return response
 
-    async def update_callback(self, request: pb.UpdateCallbackRequest) -> pb.UpdateCallbackResponse:
+    async def update_callback(self, caller: Caller, request: pb.UpdateCallbackRequest) -> pb.UpdateCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)
         names = read_mask(request.update_mask.paths, faults)
         values = read_request(only(request.callback_request, names), faults.under("callback_request"))
         update = RequestUpdate(values, names)
         response = pb.UpdateCallbackResponse()
-        write_callback(await self._changes.update(key, update, faults, request.etag), response.callback)
+        write_callback(await self._changes.update(caller, key, update, faults, request.etag), response.callback)
         return response
 
-    async def resolve_callbacks(self, request: pb.ResolveCallbacksRequest) -> pb.ResolveCallbacksResponse:
+    async def resolve_callbacks(
+        self, caller: Caller, request: pb.ResolveCallbacksRequest
+    ) -> pb.ResolveCallbacksResponse:
         faults = Faults()
         if not request.target:
             faults.add("target", "is required")
@@ -115,6 +120,7 @@ class CallbacksHandlers:
         assert target is not None
         room = Room()
         resolved = await self._changes.resolve(
+            caller,
             target,
             request.reason,
             lambda callback: not request.include_callbacks or room.take(weight(callback) + _MAX_REASON_BYTES),
@@ -126,7 +132,9 @@ class CallbacksHandlers:
                 write_callback(callback, result.callback)
         return response
 
-    async def watch_callbacks(self, request: pb.WatchCallbacksRequest) -> AsyncGenerator[WatchBatch, None]:
+    async def watch_callbacks(
+        self, caller: Caller, request: pb.WatchCallbacksRequest
+    ) -> AsyncGenerator[WatchBatch, None]:
         """Return batches, not messages: one batch goes to many watchers, and an edge encodes it once for all."""
         faults = Faults()
         wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
@@ -136,6 +144,7 @@ class CallbacksHandlers:
         faults.refuse()
         seconds = DEFAULT_HEARTBEAT_S if heartbeat is None else heartbeat.total_seconds()
         return self._watches.watch(
+            caller,
             wanted,
             request.resume_token,
             snapshot_when_needed=request.snapshot_mode == pb.SNAPSHOT_MODE_WHEN_NEEDED,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import (
     DEFAULT_LEASE,
@@ -54,35 +55,37 @@ class DialerHandlers:
         self._directory = directory
         self._clock = clock
 
-    async def lease_callbacks(self, request: pb.LeaseCallbacksRequest) -> pb.LeaseCallbacksResponse:
+    async def lease_callbacks(self, caller: Caller, request: pb.LeaseCallbacksRequest) -> pb.LeaseCallbacksResponse:
         faults = Faults()
         wanted, names = _read_poll(request, faults)
         faults.refuse()
         if request.service_sips:  # the poll would wait for what an address was before
             await self._directory.refresh()
         # A poll for a service that does not exist would wait for ever.
-        services = [await self._directory.named(name) for name in names]
+        if names:
+            services = [await self._directory.seen(caller, name, Right.DIAL) for name in names]
+            wanted = wanted.of({service.service_id for service in services})
         response = pb.LeaseCallbacksResponse()
         room = Room()
-        for callback in await self._assigner.lease(wanted.of({service.service_id for service in services})):
+        for callback in await self._assigner.lease(caller, wanted):
             # All of them have room when they are leased. Leased before, and repeated, they may have grown since.
             if room.take(weight(callback)):
                 service = await self._directory.get(callback.service_id)
                 self._write_lease(callback, service, response.leases.add())
         return response
 
-    async def extend_leases(self, request: pb.ExtendLeasesRequest) -> pb.ExtendLeasesResponse:
+    async def extend_leases(self, caller: Caller, request: pb.ExtendLeasesRequest) -> pb.ExtendLeasesResponse:
         faults = Faults()
         tokens = _read_tokens(request.lease_tokens, faults)
         duration = _DURATION.apply(read_duration(request, "lease_duration", faults), "lease_duration", faults)
         faults.refuse()
         response = pb.ExtendLeasesResponse()
         room = Room()
-        for extended in await self._leases.extend(tokens, duration):
+        for extended in await self._leases.extend(caller, tokens, duration):
             self._write_extended(extended, room, response.results.add())
         return response
 
-    async def report_progress(self, request: pb.ReportProgressRequest) -> pb.ReportProgressResponse:
+    async def report_progress(self, caller: Caller, request: pb.ReportProgressRequest) -> pb.ReportProgressResponse:
         reports = {
             pb.ATTEMPT_PROGRESS_DIALING: self._leases.dialing,
             pb.ATTEMPT_PROGRESS_RINGING: self._leases.ringing,
@@ -94,12 +97,12 @@ class DialerHandlers:
             faults.add("progress", "is required" if request.progress == 0 else f"{request.progress} is not known")
         faults.refuse()
         assert report is not None
-        callback = await report(request.lease_token)
+        callback = await report(caller, request.lease_token)
         response = pb.ReportProgressResponse(cancel_requested=callback.state is State.CANCELLING)
         write_callback(callback, response.callback)
         return response
 
-    async def report_outcome(self, request: pb.ReportOutcomeRequest) -> pb.ReportOutcomeResponse:
+    async def report_outcome(self, caller: Caller, request: pb.ReportOutcomeRequest) -> pb.ReportOutcomeResponse:
         faults = Faults()
         _require_token(request.lease_token, faults)
         report = OutcomeReport(
@@ -114,12 +117,12 @@ class DialerHandlers:
         faults.extend(text_violation("agent", request.agent, MAX_AGENT_LENGTH))
         faults.extend(text_violation("disposition", request.disposition, MAX_DISPOSITION_LENGTH))
         faults.refuse()
-        callback, replayed = await self._leases.ended(request.lease_token, report)
+        callback, replayed = await self._leases.ended(caller, request.lease_token, report)
         response = pb.ReportOutcomeResponse(replayed=replayed)
         write_callback(callback, response.callback)
         return response
 
-    async def release_leases(self, request: pb.ReleaseLeasesRequest) -> pb.ReleaseLeasesResponse:
+    async def release_leases(self, caller: Caller, request: pb.ReleaseLeasesRequest) -> pb.ReleaseLeasesResponse:
         faults = Faults()
         tokens = _read_tokens(request.lease_tokens, faults)
         faults.extend(text_violation("reason", request.reason, MAX_TEXT_LENGTH))
@@ -128,7 +131,7 @@ class DialerHandlers:
         for token in tokens:
             result = response.results.add(lease_token=token)
             try:
-                released = await self._leases.release(token)
+                released = await self._leases.release(caller, token)
             except (LeaseRefused, CallbackInProgress) as refusal:
                 result.refused_reason = reason_of(refusal)
                 continue

@@ -1,5 +1,6 @@
 """DirectoryService: services are created, read and changed, and their queues are read."""
 
+from ringback.application.access import Caller
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
@@ -26,7 +27,7 @@ class DirectoryHandlers:
         self._queries = queries
         self._queues = queues
 
-    async def list_services(self, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
+    async def list_services(self, caller: Caller, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
         faults = Faults()
         if request.page_size < 0:
             faults.add("page_size", "is negative")
@@ -35,7 +36,7 @@ class DirectoryHandlers:
         if request.page_token and parse_guid(request.page_token) is None:
             raise PageTokenInvalid("page_token is malformed")
         await self._directory.refresh()
-        services, more = self._directory.list(request.page_token, request.page_size)
+        services, more = self._directory.list(caller, request.page_token, request.page_size)
         response = pb.ListServicesResponse()
         room = Room()
         for service in services:
@@ -48,31 +49,31 @@ class DirectoryHandlers:
             response.next_page_token = response.services[-1].service_id
         return response
 
-    async def get_service(self, request: pb.GetServiceRequest) -> pb.GetServiceResponse:
+    async def get_service(self, caller: Caller, request: pb.GetServiceRequest) -> pb.GetServiceResponse:
         key = request.WhichOneof("key")
         if key is None:
             raise InvalidRequest([Fault("key", "is required: set service_id or sip_address")])
         await self._directory.refresh()
         response = pb.GetServiceResponse()
-        write_service(await self._find(request, key), response.service)
+        write_service(await self._find(caller, request, key), response.service)
         return response
 
-    async def _find(self, request: _NamesService, key: str) -> Service:
+    async def _find(self, caller: Caller, request: _NamesService, key: str) -> Service:
         """Return the service that the field `key` of the request names."""
         faults = Faults()
         name = _read_name(request, key, faults)
         faults.refuse()
-        return await self._directory.named(name)
+        return await self._directory.seen(caller, name)
 
-    async def create_service(self, request: pb.CreateServiceRequest) -> pb.CreateServiceResponse:
+    async def create_service(self, caller: Caller, request: pb.CreateServiceRequest) -> pb.CreateServiceResponse:
         faults = Faults()
         draft = read_service(request.service, faults.under("service"))
         faults.refuse()
         response = pb.CreateServiceResponse()
-        write_service(await self._directory.create(draft), response.service)
+        write_service(await self._directory.create(caller, draft), response.service)
         return response
 
-    async def update_service(self, request: pb.UpdateServiceRequest) -> pb.UpdateServiceResponse:
+    async def update_service(self, caller: Caller, request: pb.UpdateServiceRequest) -> pb.UpdateServiceResponse:
         faults = Faults()
         service_id = await self._id_of_updated(request, faults)
 
@@ -82,7 +83,7 @@ class DirectoryHandlers:
             return revised
 
         response = pb.UpdateServiceResponse()
-        write_service(await self._directory.update(service_id, request.service.etag, revise), response.service)
+        write_service(await self._directory.update(caller, service_id, request.service.etag, revise), response.service)
         return response
 
     async def _id_of_updated(self, request: pb.UpdateServiceRequest, faults: Faults) -> str:
@@ -99,31 +100,36 @@ class DirectoryHandlers:
         await self._directory.refresh()
         return (await self._directory.by_sip(sip_address)).service_id
 
-    async def delete_service(self, request: pb.DeleteServiceRequest) -> pb.DeleteServiceResponse:
+    async def delete_service(self, caller: Caller, request: pb.DeleteServiceRequest) -> pb.DeleteServiceResponse:
         key = request.WhichOneof("service")
         if key is None:
             raise InvalidRequest([Fault("service", "is required: set service_id or sip_address")])
         await self._directory.refresh()
-        service = await self._find(request, key)
-        await self._directory.delete(service.service_id, request.etag)
+        service = await self._find(caller, request, key)
+        await self._directory.delete(caller, service.service_id, request.etag)
         return pb.DeleteServiceResponse()
 
-    async def get_queue(self, request: pb.GetQueueRequest) -> pb.GetQueueResponse:
+    async def erase_target(self, caller: Caller, request: pb.EraseTargetRequest) -> pb.EraseTargetResponse:
+        raise NotImplementedError
+
+    async def get_queue(self, caller: Caller, request: pb.GetQueueRequest) -> pb.GetQueueResponse:
         faults = Faults()
         named = request.HasField("callback_key")
         key = read_key(request.callback_key, "callback_key", faults) if named else None
         faults.refuse()
-        callback = None if key is None else await self._queries.get(key)
+        callback = None if key is None else await self._queries.get(caller, key)
         await self._directory.refresh()
-        view = await self._queues.look(await self._service_asked_for(request, callback), callback)
+        view = await self._queues.look(caller, await self._service_asked_for(caller, request, callback), callback)
         response = pb.GetQueueResponse()
         _write_view(view, response)
         return response
 
-    async def _service_asked_for(self, request: pb.GetQueueRequest, callback: Callback | None) -> Service:
+    async def _service_asked_for(
+        self, caller: Caller, request: pb.GetQueueRequest, callback: Callback | None
+    ) -> Service:
         service = request.WhichOneof("service")
         if service is not None:
-            return await self._find(request, service)
+            return await self._find(caller, request, service)
         if callback is not None:
             return await self._directory.get(callback.service_id)
         raise InvalidRequest([Fault("service", "is required, unless callback_key is set")])
