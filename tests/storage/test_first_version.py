@@ -29,7 +29,7 @@ from tests.world.transfer_ends import End, PostgresEnd, SqliteEnd, moved
 from tests.world.use_cases import ManualClock, World
 
 # Columns that later versions have added.
-ADDED = ("phone",)
+ADDED = ("phone", "identity")
 # Soon after it was written: no lease has lapsed, nothing has expired.
 THEN = datetime.fromisoformat("2026-11-29T09:46:00Z")
 

@@ -23,7 +23,8 @@ from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, di
 
 PHONE = "tel:+41785556677"
 GATEWAY = "sip:+41785556677@gw.example;user=phone"
-COLUMNS = tuple(name for name in CALLBACK_COLUMNS if name != "phone")
+ADDED = ("phone", "identity")
+COLUMNS = tuple(name for name in CALLBACK_COLUMNS if name not in ADDED)
 INSERT = f"INSERT INTO callback ({', '.join(COLUMNS)}) VALUES"
 
 Rows = Sequence[tuple[object, ...]]
@@ -53,7 +54,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Sequence[Ca
 
     def make(callbacks: Sequence[Callback]) -> Database:
         rows = [
-            tuple(value for name, value in zip(CALLBACK_COLUMNS, row_of(callback), strict=True) if name != "phone")
+            tuple(value for name, value in zip(CALLBACK_COLUMNS, row_of(callback), strict=True) if name in COLUMNS)
             for callback in callbacks
         ]
         if request.param == "sqlite":

@@ -1,6 +1,7 @@
 """The error table against error_reason.proto, and how large an error may become."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 from google.protobuf.message import Message
@@ -32,6 +33,15 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         {},
         [BadRequest],
     ),
+    (
+        errors.DialRuleBroken([Fault("target", "is a premium-rate number")], "phone.deny_kinds"),
+        StatusCode.INVALID_ARGUMENT,
+        "DIAL_RULE",
+        {"rule": "phone.deny_kinds"},
+        [BadRequest],
+    ),
+    (errors.CredentialsInvalid(), StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID", {}, []),
+    (errors.NotAllowed("not you"), StatusCode.PERMISSION_DENIED, "NOT_ALLOWED", {}, []),
     (errors.PageTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", {}, []),
     (errors.ResumeTokenInvalid("bad"), StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID", {}, []),
     (errors.ResumeTokenExpired("old"), StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED", {}, []),
@@ -49,6 +59,9 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         {"differing_fields": "dialer_id"},
         [],
     ),
+    (errors.RequestIdReused("", ()), StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED", {}, []),
+    (errors.CallbackAlreadyExists(), StatusCode.ALREADY_EXISTS, "CALLBACK_ALREADY_EXISTS", {}, []),
+    (errors.TargetAlreadyPending(), StatusCode.ALREADY_EXISTS, "TARGET_ALREADY_PENDING", {}, []),
     (
         errors.CallbackNotFound(ID),
         StatusCode.NOT_FOUND,
@@ -162,6 +175,13 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
         [PreconditionFailure],
     ),
     (
+        errors.RateLimited("creates per second", 200, 1.5),
+        StatusCode.RESOURCE_EXHAUSTED,
+        "RATE_LIMITED",
+        {"subject": "creates per second", "limit": "200"},
+        [RetryInfo],
+    ),
+    (
         errors.QuotaExceeded("watches", 0),
         StatusCode.RESOURCE_EXHAUSTED,
         "QUOTA_EXCEEDED",
@@ -173,7 +193,7 @@ CASES: Sequence[tuple[Exception, StatusCode, str, Mapping[str, str], Sequence[ty
 ]
 
 # What nothing raises yet: the server neither limits rates nor asks for credentials.
-NOT_BUILT = {"UNSPECIFIED", "RATE_LIMITED", "CREDENTIALS_INVALID", "NOT_ALLOWED"}
+NOT_BUILT = {"UNSPECIFIED"}
 
 
 def concrete(kind: type[RingbackError]) -> Iterator[type[RingbackError]]:
@@ -233,6 +253,8 @@ def test_details_say_what_the_message_is_about() -> None:
     quota = detail_of(status_of(errors.QuotaExceeded("watches", 10)), QuotaFailure)
     assert quota.violations[0].subject == "watches"
     assert detail_of(status_of(errors.ServerDraining()), RetryInfo).retry_delay.seconds == 1
+    limited = detail_of(status_of(errors.RateLimited("creates per second", 200, 1.5)), RetryInfo)
+    assert limited.retry_delay.ToTimedelta() == timedelta(seconds=1.5)
 
 
 @pytest.mark.parametrize("bug", [KeyError("secret"), errors.IllegalTransition("secret")])

@@ -82,8 +82,8 @@ def _attributes(*names: str) -> Callable[[Exception], Mapping[str, str]]:
     """Make metadata of attributes, under their own names. One that is empty is unknown, and left out."""
 
     def metadata(error: Exception) -> Mapping[str, str]:
-        values = {name: getattr(error, name) for name in names}
-        return {name: _text(value) for name, value in values.items() if value != ""}
+        texts = {name: _text(getattr(error, name)) for name in names}
+        return {name: text for name, text in texts.items() if text}
 
     return metadata
 

@@ -75,7 +75,7 @@ async def test_a_lost_dialer(world: World, reports: list[str], expected: State) 
         if report == "cancel":
             await world.callback_changes.cancel(ANYBODY, leased.callback_id, "", "")
         else:
-            await getattr(world.leases, report)(leased.lease.token)
+            await getattr(world.leases, report)(ANYBODY, leased.lease.token)
     assert await world.run_until(seconds(29)) == MONDAY_9 + seconds(30)
     await world.run_until(seconds(1))
     lapsed = await world.callback_queries.get(ANYBODY, leased.callback_id)

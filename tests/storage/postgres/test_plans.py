@@ -58,7 +58,7 @@ LEVELS = [level.value for level in Priority]
 QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "get": (reads.GET, ("callback-000000010",)),
     "get by task": (reads.GET_BY_TASK, ("caller-10", "task-10")),
-    "get by request": (reads.GET_BY_REQUEST, ("request-10",)),
+    "get by request": (reads.GET_BY_REQUEST, ("request-10", "")),
     "get many": (reads.GET_MANY, (["callback-000000010", "callback-000000020"],)),
     "due": (reads.DUE, (ROWS, LIMIT)),
     "expired": (reads.EXPIRED, (ROWS, LIMIT)),
