@@ -137,15 +137,6 @@ async def test_a_bug_in_a_handler_does_not_leak_its_text() -> None:
     assert (received.code(), received.details()) == (StatusCode.INTERNAL, "internal error")
 
 
-async def test_a_handler_may_abort_by_itself(caplog: pytest.LogCaptureFixture) -> None:
-    async def fail(context: Context) -> bytes:
-        await context.abort(StatusCode.DATA_LOSS, "by itself")
-
-    received = await failure(fail)
-    assert (received.code(), received.details()) == (StatusCode.DATA_LOSS, "by itself")
-    assert warnings(caplog) == []
-
-
 # What stores nothing was not done. Of anything else it is not known.
 CUT_SHORT = [("GetUnary", "SERVER_DRAINING"), ("Unary", "STORAGE_UNAVAILABLE")]
 

@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from ringback.rpc.entry import Call
+from ringback.rpc.entry import RpcCall
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
@@ -16,31 +16,31 @@ class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
         self._handlers = handlers
         self._encoder = encoder
 
-    async def CreateCallback(self, request: pb.CreateCallbackRequest, call: Call) -> pb.CreateCallbackResponse:
+    async def CreateCallback(self, request: pb.CreateCallbackRequest, call: RpcCall) -> pb.CreateCallbackResponse:
         return await self._handlers.create_callback(call.caller, request)
 
     async def BatchCreateCallbacks(
-        self, request: pb.BatchCreateCallbacksRequest, call: Call
+        self, request: pb.BatchCreateCallbacksRequest, call: RpcCall
     ) -> pb.BatchCreateCallbacksResponse:
         return await self._handlers.batch_create_callbacks(call.caller, request)
 
-    async def GetCallback(self, request: pb.GetCallbackRequest, call: Call) -> pb.GetCallbackResponse:
+    async def GetCallback(self, request: pb.GetCallbackRequest, call: RpcCall) -> pb.GetCallbackResponse:
         return await self._handlers.get_callback(call.caller, request)
 
-    async def ListCallbacks(self, request: pb.ListCallbacksRequest, call: Call) -> pb.ListCallbacksResponse:
+    async def ListCallbacks(self, request: pb.ListCallbacksRequest, call: RpcCall) -> pb.ListCallbacksResponse:
         return await self._handlers.list_callbacks(call.caller, request)
 
-    async def CancelCallback(self, request: pb.CancelCallbackRequest, call: Call) -> pb.CancelCallbackResponse:
+    async def CancelCallback(self, request: pb.CancelCallbackRequest, call: RpcCall) -> pb.CancelCallbackResponse:
         return await self._handlers.cancel_callback(call.caller, request)
 
-    async def UpdateCallback(self, request: pb.UpdateCallbackRequest, call: Call) -> pb.UpdateCallbackResponse:
+    async def UpdateCallback(self, request: pb.UpdateCallbackRequest, call: RpcCall) -> pb.UpdateCallbackResponse:
         return await self._handlers.update_callback(call.caller, request)
 
-    async def ResolveCallbacks(self, request: pb.ResolveCallbacksRequest, call: Call) -> pb.ResolveCallbacksResponse:
+    async def ResolveCallbacks(self, request: pb.ResolveCallbacksRequest, call: RpcCall) -> pb.ResolveCallbacksResponse:
         return await self._handlers.resolve_callbacks(call.caller, request)
 
     async def WatchCallbacks(  # coroutine style: its writes have back-pressure
-        self, request: pb.WatchCallbacksRequest, call: Call
+        self, request: pb.WatchCallbacksRequest, call: RpcCall
     ) -> None:
         async with aclosing(await self._handlers.watch_callbacks(call.caller, request)) as batches:
             async for batch in batches:

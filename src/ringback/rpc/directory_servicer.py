@@ -1,6 +1,6 @@
 """DirectoryService as gRPC calls it."""
 
-from ringback.rpc.entry import Call
+from ringback.rpc.entry import RpcCall
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -12,23 +12,23 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
     def __init__(self, handlers: DirectoryHandlers) -> None:
         self._handlers = handlers
 
-    async def ListServices(self, request: pb.ListServicesRequest, call: Call) -> pb.ListServicesResponse:
+    async def ListServices(self, request: pb.ListServicesRequest, call: RpcCall) -> pb.ListServicesResponse:
         return await self._handlers.list_services(call.caller, request)
 
-    async def GetService(self, request: pb.GetServiceRequest, call: Call) -> pb.GetServiceResponse:
+    async def GetService(self, request: pb.GetServiceRequest, call: RpcCall) -> pb.GetServiceResponse:
         return await self._handlers.get_service(call.caller, request)
 
-    async def CreateService(self, request: pb.CreateServiceRequest, call: Call) -> pb.CreateServiceResponse:
+    async def CreateService(self, request: pb.CreateServiceRequest, call: RpcCall) -> pb.CreateServiceResponse:
         return await self._handlers.create_service(call.caller, request)
 
-    async def UpdateService(self, request: pb.UpdateServiceRequest, call: Call) -> pb.UpdateServiceResponse:
+    async def UpdateService(self, request: pb.UpdateServiceRequest, call: RpcCall) -> pb.UpdateServiceResponse:
         return await self._handlers.update_service(call.caller, request)
 
-    async def DeleteService(self, request: pb.DeleteServiceRequest, call: Call) -> pb.DeleteServiceResponse:
+    async def DeleteService(self, request: pb.DeleteServiceRequest, call: RpcCall) -> pb.DeleteServiceResponse:
         return await self._handlers.delete_service(call.caller, request)
 
-    async def GetQueue(self, request: pb.GetQueueRequest, call: Call) -> pb.GetQueueResponse:
+    async def GetQueue(self, request: pb.GetQueueRequest, call: RpcCall) -> pb.GetQueueResponse:
         return await self._handlers.get_queue(call.caller, request)
 
-    async def EraseTarget(self, request: pb.EraseTargetRequest, call: Call) -> pb.EraseTargetResponse:
+    async def EraseTarget(self, request: pb.EraseTargetRequest, call: RpcCall) -> pb.EraseTargetResponse:
         return await self._handlers.erase_target(call.caller, request)

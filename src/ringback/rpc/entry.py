@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 # Each method has its own type of context; what is used of it is the same in all.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 # Returns the response of a unary RPC; that of a stream writes its responses to the call.
-Behaviour: TypeAlias = Callable[[Any, "Call"], Awaitable[Any]]
+Behaviour: TypeAlias = Callable[[Any, "RpcCall"], Awaitable[Any]]
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
 # How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
@@ -34,7 +34,7 @@ _REFUSAL_S: Final = 0.5
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class Call:
+class RpcCall:
     """One call that has been let in, as its servicer has it: who calls, and where a stream writes to."""
 
     __slots__ = ("_context", "caller")
@@ -125,9 +125,7 @@ class Entry:
         async def respond(request: Any, context: Context) -> Any:
             try:
                 gate.enter()
-                return await behaviour(request, Call(ANYBODY, context))
-            except grpc.aio.AbortError:  # how `context.abort` ends a handler: the status is sent
-                raise
+                return await behaviour(request, RpcCall(ANYBODY, context))
             except asyncio.CancelledError as cancelled:
                 if not gate.gave_up():
                     if _is_cancelled():

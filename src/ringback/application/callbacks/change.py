@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ringback.application.access import Caller, Right
-from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries, selected_by
+from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
 from ringback.application.directory import Directory
+from ringback.application.narrowing import selected_by
 from ringback.application.optimistic import change
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import CallbackNotFound, EtagMismatch, StateRefused, TargetAlreadyPending

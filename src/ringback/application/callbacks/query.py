@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
 from ringback.application.events.tokens import PageToken, ResumeToken, Tokens
+from ringback.application.narrowing import selected_by
 from ringback.domain.callback import TERMINAL, Callback, State
-from ringback.domain.errors import CallbackNotFound, NotAllowed
+from ringback.domain.errors import CallbackNotFound
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.ports.store import Store
@@ -66,19 +65,3 @@ class CallbackQueries:
             ),
             resume_token=tokens.write_resume(ResumeToken(number)),
         )
-
-
-async def selected_by(
-    caller: Caller, wanted: CallbackFilter, directory: Directory, right: Right = Right.READ_CALLBACKS
-) -> CallbackFilter:
-    """Return the filter, narrowed to what the caller can see. Raise `NotAllowed`.
-
-    By a number nobody finds what is shown to him with masked numbers: it would tell whether the number is there.
-    """
-    view = caller.view_of(right)
-    if wanted.dial_target and view.masks:
-        view = view.without_masked()
-        if not view.areas:
-            raise NotAllowed("this identity sees masked numbers only, and may not search for one")
-    keys = tuple(caller.own_key(key) for key in wanted.keys)
-    return replace(wanted, keys=keys, view=await directory.resolve(view))

@@ -14,7 +14,6 @@ from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from ringback.application.access import Caller
-from ringback.application.callbacks.query import selected_by
 from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.tokens import ResumeToken
@@ -28,6 +27,7 @@ from ringback.application.events.watch_batches import (
     WatchEvent,
     as_seen,
 )
+from ringback.application.narrowing import selected_by
 from ringback.domain.callback import Callback
 from ringback.domain.errors import QuotaExceeded, ResumeTokenExpired, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
