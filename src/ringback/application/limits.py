@@ -1,6 +1,7 @@
 """How much a caller may do at a time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +16,16 @@ class Limits:
     watches: int | None = 1_000
     polls: int | None = 200
     connections: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRules:
+    """The limits of everybody."""
+
+    # Of an identity that has none of its own, and of each address where there are no identities.
+    default: Limits = field(default_factory=Limits)
+    # By name. What an identity does not say for itself has been filled in from the default.
+    identities: Mapping[str, Limits] = field(default_factory=dict)
+
+    def of(self, identity: str) -> Limits:
+        return self.identities.get(identity, self.default)
