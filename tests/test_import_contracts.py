@@ -23,14 +23,16 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "ports": {"domain"},
     "clocks": {"domain", "ports"},
     "application": {"domain", "ports", "clocks"},
-    "config": {"domain", "ports", "clocks", "application"},
+    "identity": {"domain", "ports", "clocks", "application"},
+    "config": {"domain", "ports", "clocks", "application", "identity"},
     "storage": {"domain", "ports"},
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},
-    "rpc": {"domain", "ports", "clocks", "application", "config", "wire", "v1"},
-    "app": {"domain", "ports", "clocks", "application", "config", "wire", "v1", "storage", "dialers", "rpc"},
-    "cli": {"domain", "ports", "clocks", "application", "config", "wire", "v1", "storage", "dialers", "rpc"}
-    | {"app", "client"},
+    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"},
+    "app": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
+    | {"storage", "dialers", "rpc"},
+    "cli": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
+    | {"storage", "dialers", "rpc", "app", "client"},
     "client": {"v1"},
     "v1": set(),
 }
@@ -72,7 +74,8 @@ _INSIDE: Final = [
     Probe("dialers", "ringback.application.optimistic"),
     Probe("dialers", "ringback.application.scheduling"),
     Probe("application.events", "ringback.application.dispatch"),
-    Probe("application.events", "ringback.application.optimistic"),
+    Probe("application.directory", "ringback.application.events"),
+    Probe("application.access", "ringback.application.directory"),
     Probe("application.dispatch", "ringback.application.callbacks"),
     Probe("application.callbacks", "ringback.application.scheduling"),
     Probe("application.scheduling", "ringback.application.dispatch"),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from ringback.application.limits import LimitRules
+from ringback.identity.rules import AccessRules
 from ringback.ports.location import PostgresUrl, password_may_show, without_secrets
 from ringback.ports.values import Retention
 
@@ -123,6 +125,10 @@ class Settings:
     dialer: str = "simulated"
     # Serve in plain text on an address that others can reach.
     insecure: bool = False
+    # Who may do what. None: everybody may do everything.
+    access: AccessRules | None = None
+    # How much at a time. None: there are no limits.
+    limits: LimitRules | None = field(default_factory=LimitRules)
     # How long a simulated phone rings and a simulated conversation lasts.
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)

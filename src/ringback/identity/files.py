@@ -1,0 +1,64 @@
+"""A value that is made of files, and made again when they change."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Generic, TypeAlias, TypeVar
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+# Of each file its content, or the reason why there is none.
+Contents: TypeAlias = "tuple[bytes | OSError, ...]"
+
+
+class UnusableFileError(ValueError):
+    """A file that cannot be used; `str()` says which one and why, and nothing of what is in it."""
+
+
+def read_files(paths: Sequence[Path]) -> Contents:
+    """Read the files. This takes as long as the disk takes."""
+    return tuple(_read(path) for path in paths)
+
+
+def _read(path: Path) -> bytes | OSError:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        return fault
+
+
+class FileValue(Generic[T]):
+    """A value made of the contents of files. New contents that are faulty change nothing, and are logged once."""
+
+    def __init__(self, what: str, paths: Sequence[Path], make: Callable[..., T]) -> None:
+        """Read the files. Raise `UnusableFileError`. `make` gets their contents, and raises it, too."""
+        self.paths: Final = tuple(paths)
+        self._what: Final = what
+        self._make: Final = make
+        self._seen = read_files(self.paths)
+        self.value = self._made(self._seen)
+
+    def take(self, contents: Contents) -> bool:
+        """Take contents that were read again. Return whether there is a new value."""
+        if _comparable(contents) == _comparable(self._seen):
+            return False
+        self._seen = contents
+        try:
+            self.value = self._made(contents)
+        except UnusableFileError as fault:
+            _log.error("%s; %s that the server has stays in use", fault, self._what)
+            return False
+        return True
+
+    def _made(self, contents: Contents) -> T:
+        for path, content in zip(self.paths, contents, strict=True):
+            if isinstance(content, OSError):
+                raise UnusableFileError(f"{path}: cannot be read: {content.strerror}")
+            if not content.strip():
+                raise UnusableFileError(f"{path}: is empty")
+        return self._make(*contents)
+
+
+def _comparable(contents: Contents) -> tuple[object, ...]:
+    return tuple(str(content) if isinstance(content, OSError) else content for content in contents)
