@@ -15,7 +15,9 @@ from ringback.cli.access_file.load import load_access
 from ringback.cli.access_file.token import new_token, sha256_of
 from ringback.cli.yaml_file import FaultyFileError
 from ringback.identity.rules import AccessRules, Identity, JwtRules
+from tests.world.jwts import Signer, write_jwks
 
+KEY = Signer().jwk
 ONE, TWO, THREE = ("1" * 64, "2" * 64, "3" * 64)
 SERVICE = "01890a5d-ac96-774b-bcce-b302099a8057"
 WHOLE = f"""
@@ -45,7 +47,7 @@ identities:
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("keys").mkdir()
-    Path("keys/jwks.json").write_text(json.dumps({"keys": []}))
+    write_jwks(Path("keys/jwks.json"), KEY)
 
 
 def read(text: str) -> AccessRules:
@@ -93,7 +95,7 @@ def test_every_key() -> None:
 
 def test_a_key_file_lies_beside_the_access_file(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/keys.json").write_text("{}")
+    write_jwks(tmp_path / "etc/keys.json", KEY)
     path = tmp_path / "etc/access.yaml"
     path.write_text(WHOLE.replace("keys/jwks.json", "keys.json"))
     jwt = load_access(path).rules.jwt
@@ -205,11 +207,19 @@ def granting(grant: str) -> str:
         ("jwt: {issuer: a}\n" + one("grants: [{role: operator}]"), ":1: jwt: needs jwks: "),
         (
             "jwt: {jwks: none.json, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"),
-            ":1: jwt.jwks: none.json: No such file or directory",
+            ":1: jwt.jwks: none.json: cannot be read: No such file or directory",
         ),
         (
             "jwt: {jwks: keys, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"),
-            ":1: jwt.jwks: keys: Is a directory",
+            ":1: jwt.jwks: keys: cannot be read: Is a directory",
+        ),
+        (
+            "jwt: {jwks: access.yaml, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"),
+            ":1: jwt.jwks: access.yaml: is no JWKS, ",
+        ),
+        (
+            'jwt: {jwks: "a\\0b", issuer: a, audience: b}\n' + one("grants: [{role: operator}]"),
+            ":1: jwt.jwks: has a control character, ",
         ),
         (
             "jwt: {jwks: keys/jwks.json, issuer: ' a', audience: b}\n" + one("grants: [{role: operator}]"),

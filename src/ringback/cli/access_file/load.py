@@ -26,6 +26,8 @@ from ringback.cli.access_file.limits import LimitsSection, read_section
 from ringback.cli.access_file.token import TOKEN
 from ringback.cli.yaml_file import FaultyFileError, Place
 from ringback.domain.control_characters import CONTROL
+from ringback.identity.files import FileValue, UnusableFileError
+from ringback.identity.jwks import read_keys
 from ringback.identity.rules import AccessRules, JwtRules
 
 DEFAULT_CLAIM: Final = "sub"
@@ -88,13 +90,14 @@ def _read_text(place: Place) -> str:
 
 
 def _read_jwks(place: Place) -> Path:
-    """Read the path of a key file that can be opened; a relative one starts at the folder of the access file."""
-    path = Path(place.file).parent / _read_text(place)
-    try:
-        with path.open("rb"):
-            pass
-    except (OSError, ValueError) as fault:  # a ValueError for a name with a NUL
-        place.fail(f"{path}: {getattr(fault, 'strerror', None) or fault}")
+    """Read the path of a key file that can be used; a relative one starts at the folder of the access file."""
+    text = _read_text(place)
+    path = Path(place.file).parent / text
+    if text:
+        try:
+            FileValue("the JWKS", [path], lambda content: read_keys(path, content))
+        except UnusableFileError as fault:
+            place.fail(str(fault))
     return path
 
 
