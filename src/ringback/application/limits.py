@@ -20,7 +20,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRules:
-    """The limits of everybody."""
+    """The limits of all callers."""
 
     # Of an identity that has none of its own, and of each address where there are no identities.
     default: Limits = field(default_factory=Limits)

@@ -17,6 +17,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("ringback.cli.serve:serve", "server"),
         "config": ("ringback.cli.config:config", "server"),
+        "access": ("ringback.cli.access:access", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
         "backup": ("ringback.cli.backup:backup", "server"),
         "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),

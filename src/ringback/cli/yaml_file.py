@@ -18,6 +18,8 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 _MAX_DEPTH: Final = 20
 # A fault that repeats a value must fit on a line.
 _MAX_FAULT: Final = 500
+# The tag itself is not repeated: it may be a secret that begins with an exclamation mark.
+_NO_TAGS: Final = "tags (!) are not taken"
 
 
 class FaultyFileError(Exception):
@@ -112,6 +114,10 @@ class Place:
         return isinstance(self.node, yaml.SequenceNode)
 
     @property
+    def is_mapping(self) -> bool:
+        return isinstance(self.node, yaml.MappingNode)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing stands here, or an empty text."""
         return isinstance(self.node, yaml.ScalarNode) and (self.node.tag == _NULL or not self.node.value)
@@ -159,8 +165,8 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(
                 problem="anchors (&) and aliases (*) are not taken", problem_mark=event.start_mark
             )
-        if (tag := getattr(event, "tag", None)) is not None:
-            raise yaml.MarkedYAMLError(problem=f"tags ({tag}) are not taken", problem_mark=event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem=_NO_TAGS, problem_mark=event.start_mark)
         if self._depth == _MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="is nested too deep", problem_mark=event.start_mark)
         self._depth += 1
@@ -174,6 +180,8 @@ def _in_one_line(fault: yaml.YAMLError, text: str, file: str) -> str:
         line = text.count("\n", 0, fault.position) + 1
         return f"{file}:{line}: the character U+{fault.character:04X} is not allowed"
     if isinstance(fault, yaml.MarkedYAMLError) and (mark := fault.problem_mark or fault.context_mark):
+        if str(fault.problem).startswith("found undefined tag handle"):
+            return f"{file}:{mark.line + 1}: {_NO_TAGS}"
         # "expected a single document in the stream", "but found another document"
         problem = f"{fault.context} {fault.problem}" if str(fault.problem).startswith("but ") else fault.problem
         return f"{file}:{mark.line + 1}: {problem or fault.context}"

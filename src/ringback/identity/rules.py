@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ringback.application.access import Grant
-from ringback.application.limits import Limits
+from ringback.application.limits import LimitRules, Limits
 
 
 class JwtRules(Struct, frozen=True, kw_only=True):
@@ -43,3 +43,10 @@ class AccessRules(Struct, frozen=True, kw_only=True):
     jwt: JwtRules | None = None
     # Of an identity that has none of its own, and of each address where there is no identity. None: the defaults.
     default_limits: Limits | None = None
+
+    @property
+    def limit_rules(self) -> LimitRules:
+        return LimitRules(
+            default=self.default_limits or Limits(),
+            identities={each.name: each.limits for each in self.identities if each.limits is not None},
+        )

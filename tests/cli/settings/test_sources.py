@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ringback.application.limits import LimitRules, Limits
 from ringback.cli.settings.sources import CONFIG_VARIABLE, BadSettings, Configuration, Source, resolve
 from ringback.cli.settings.table import SETTINGS
 
@@ -18,6 +19,8 @@ THREE = {
     "database": ("sqlite:////a", "sqlite:////b", "sqlite:////c"),
     "dialer": ("none", "simulated", "none"),
     "services": ("a.yaml", "b.yaml", "c.yaml"),
+    "access": ("a.access", "b.access", "c.access"),
+    "limits": ("a.limits", "off", "c.limits"),
     "insecure": ("yes", "no", "yes"),
     "simulated_ring": ("1", "2", "3"),
     "simulated_talk": ("2", "3", "4"),
@@ -28,6 +31,14 @@ THREE = {
     "log_libraries": ("yes", "no", "yes"),
 }
 
+ACCESS = f"""
+identities:
+  crm:
+    tokens_sha256: ["{"1" * 64}"]
+    grants: [{{role: operator}}]
+    limits: {{polls: 7}}
+"""
+
 
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +48,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a", "b", "c"):
         Path(f"{name}.yaml").write_text(f"- sip_address: sip:{name}@cc.example\n")
+        Path(f"{name}.access").write_text(ACCESS.replace("crm", name))
+        Path(f"{name}.limits").write_text("default: {polls: 1}")
 
 
 def faults_of(text: str, flags: dict[str, str | bool | None] | None = None) -> list[str]:
@@ -128,7 +141,7 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("dialer: " + "x" * 10_000, "c.yaml:1: dialer: 'xxx"),
         ("a: &a [x, x]\nb: *a", "c.yaml:1: anchors (&) and aliases (*) are not taken"),
         ("services: &a\n  - *a", "c.yaml:1: anchors (&) and aliases (*) are not taken"),
-        ("listen: !!python/name:os.system h:1", "c.yaml:1: tags (tag:yaml.org,2002:python/name:os.system) are not"),
+        ("listen: !!python/name:os.system h:1", "c.yaml:1: tags (!) are not taken"),
         ("services:\n  " + "[" * 1000, "c.yaml:2: is nested too deep"),
         ("listen: a\0b", "c.yaml:1: the character U+0000 is not allowed"),
         (
@@ -229,3 +242,46 @@ def test_any_file_is_read_or_refused_in_plain_lines(content: bytes) -> None:
         assert lines
         # Each begins with the file, which is another one where it is a services file that cannot be read.
         assert all(re.match(r"\S+: .", line) and line.isprintable() for line in lines)
+
+
+# --- The access file and the limits file -----------------------------------------------------------------------------
+
+
+def limits_of(**flags: str) -> LimitRules | None:
+    return resolve(flags, None).settings.limits
+
+
+def test_limits_are_those_of_the_limits_file_or_else_of_the_access_file_or_else_the_default() -> None:
+    Path("limits.yaml").write_text("default: {polls: 2}\nidentities: {a: {polls: 3}}")
+    assert limits_of() == LimitRules()
+    assert limits_of(limits="a.limits") == LimitRules(default=Limits(polls=1))
+    assert limits_of(access="a.access") == LimitRules(identities={"a": Limits(polls=7)})
+    both = LimitRules(default=Limits(polls=2), identities={"a": Limits(polls=3)})
+    assert limits_of(access="a.access", limits="limits.yaml") == both
+    assert limits_of(access="a.access", limits="off") is None
+    assert limits_of(limits="off") is None
+
+
+@pytest.mark.parametrize("access", [{}, {"access": "b.access"}])
+def test_limits_of_an_identity_that_there_is_not(access: dict[str, str]) -> None:
+    Path("limits.yaml").write_text("default: {polls: 2}\nidentities:\n  a: {polls: 3}")
+    with pytest.raises(BadSettings) as caught:
+        resolve(access | {"limits": "limits.yaml"}, None)
+    assert caught.value.message == "--limits: limits.yaml:3: identities.a: is no identity of the access file"
+
+
+def test_all_faults_of_an_access_file_that_a_config_file_names() -> None:
+    Path("a.access").write_text("identities:\n  crm: {grants: [{role: boss}], tokens_sha256: [x]}")
+    assert [fault.split(": ")[0] for fault in faults_of("access: a.access\ndialer: sip")] == [
+        "a.access:2",
+        "a.access:2",
+        "c.yaml:2",
+    ]
+
+
+def test_an_access_file_that_cannot_be_read_is_not_as_if_there_were_none() -> None:
+    Path("empty.access").write_text("")
+    for path in ("none.access", "empty.access"):
+        assert faults_of(f"access: {path}")
+        with pytest.raises(BadSettings):
+            resolve({"access": path}, None)

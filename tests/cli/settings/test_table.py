@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringback.cli.access_file.limits import load_limits
+from ringback.cli.access_file.load import load_access
 from ringback.cli.settings.table import SETTINGS, of_server
 from ringback.cli.yaml_file import FaultyFileError
 from ringback.config import Listen, Settings, UnixSocket
@@ -16,6 +18,8 @@ from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
 
 HERE = Path()
+ACCESS = Path(__file__).with_name("access.yaml")
+LIMITS = Path(__file__).with_name("limits.yaml")
 TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     "listen": [
         ("h:0", Listen("h", 0)),
@@ -30,6 +34,8 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     ],
     "dialer": [("none", "none"), ("simulated", "simulated")],
     "services": [("/dev/null", [])],
+    "access": [(str(ACCESS), load_access(ACCESS))],
+    "limits": [(str(LIMITS), load_limits(LIMITS)), ("off", "off")],
     "insecure": [("yes", True), ("TRUE", True), ("1", True), ("off", False), ("0", False), ("No", False)],
     "simulated_ring": [("0", timedelta(0)), (".5", timedelta(seconds=0.5)), ("250ms", timedelta(seconds=0.25))],
     "simulated_talk": [("600", timedelta(minutes=10)), ("1h30m", timedelta(minutes=90)), ("1d", timedelta(days=1))],
@@ -45,6 +51,8 @@ REFUSED: Mapping[str, list[str]] = {
     "database": ["a.db", "sqlite:", "sqlite:///", "mysql://h/db"],
     "dialer": ["None", "sip", "simulated "],
     "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
+    "access": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero", "/dev/null"],
+    "limits": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero", "/dev/null", "no", "OFF"],
     "insecure": ["maybe", "2", "yes please"],
     "simulated_ring": [*NO_LENGTHS, "86401", "25h"],
     "simulated_talk": [*NO_LENGTHS, "86401", "25h"],
@@ -105,6 +113,8 @@ def test_what_the_server_takes() -> None:
         database=Path("a.db"),
         dialer="none",
         insecure=True,
+        access=load_access(ACCESS).rules,
+        limits=load_limits(LIMITS).rules,
         simulated_ring=timedelta(0),
         simulated_talk=timedelta(minutes=10),
         retention=Retention(ended_callbacks=timedelta(hours=12), events=timedelta(hours=1)),

@@ -157,4 +157,8 @@ def _read(setting: Setting, place: Place, folder: Path) -> Any:
         return None
     if setting.kind.read is not None:
         return setting.kind.read(place, folder)
-    return place.read(lambda text: setting.parse(text, folder), None)
+    try:
+        return place.read(lambda text: setting.parse(text, folder), None)
+    except FaultyFileError as fault:
+        place.faults.extend(fault.faults)
+        return None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.log import LEVELS
+from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.kinds import ADDRESS, DATABASE, SWITCH, Kind, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
@@ -61,6 +62,15 @@ _ROWS: Final = (
     Setting(
         "services", SERVICES, None, "A services file to apply at the start; in a config file also the list itself."
     ),
+    Setting(
+        "access", ACCESS, None, "The access file: identities, and what each may do. Without it, all is allowed to all."
+    ),
+    Setting(
+        "limits",
+        LIMITS,
+        None,
+        "A limits file, in place of the limits of the access file; or off, where nothing needs to be limited.",
+    ),
     Setting("insecure", SWITCH, "no", "Serve plain text on an address that other machines can reach."),
     Setting(
         "simulated_ring",
@@ -100,11 +110,14 @@ SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting
 
 def of_server(values: Mapping[str, Any]) -> Settings:
     """Return what the server itself takes of the values. Raise `SettingError`."""
+    access = values.get("access") or None
     return Settings(
         listen=values["listen"],
         database=values["database"],
         dialer=values["dialer"],
         insecure=values["insecure"],
+        access=access.rules if access else None,
+        limits=limit_rules(access, values.get("limits") or None),
         simulated_ring=values["simulated_ring"],
         simulated_talk=values["simulated_talk"],
         retention=Retention(ended_callbacks=values["keep_ended_days"], events=values["keep_events_hours"]),
