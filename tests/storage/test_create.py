@@ -8,7 +8,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.key import ExternalTaskKey
 from ringback.ports.errors import UnknownService
 from ringback.ports.store import Store
-from ringback.ports.values import EventKind
+from ringback.ports.values import Change, EventKind
 from tests.world.samples import NOW, OTHER_SERVICE, cancel, changes, every_state, new, seconds
 
 
@@ -20,6 +20,28 @@ async def test_what_was_created_is_found_by_each_of_its_names(store: Store) -> N
     assert await store.get(callback.callback_id) == callback
     assert await store.get(ExternalTaskKey(caller_id="crm", external_task_id="task-1")) == callback
     assert await store.get_by_request_id("", "request-1") == callback
+
+
+async def test_a_request_id_is_unique_within_its_identity(store: Store) -> None:
+    first, other, nobody = (
+        new(request_id="request-1", identity="crm"),
+        new(request_id="request-1", identity="erp"),
+        new(request_id="request-1"),
+    )
+    assert await store.create([first, other, nobody]) == [None, None, None]
+    again = new(request_id="request-1", identity="crm")
+    # On PostgreSQL one by one and together are two ways.
+    assert [await store.create_one(again), *await store.create([again, again])] == [first, first, first]
+    for identity, expected in (("crm", first), ("erp", other), ("", nobody), ("x", None)):
+        assert await store.get_by_request_id(identity, "request-1") == expected
+
+
+async def test_the_log_has_who_requested_a_change(store: Store) -> None:
+    callback = new(identity="crm")
+    await store.create([callback])
+    await store.apply([Change(callback, cancel(callback), identity="ops")])
+    await store.create([new()])
+    assert [entry.identity for entry in await store.events(0, 10)] == ["crm", "ops", ""]
 
 
 async def test_what_was_not_created_is_not_found(store: Store) -> None:

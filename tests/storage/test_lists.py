@@ -13,6 +13,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
+from ringback.domain.view import EVERYTHING, Area, View
 from ringback.ports.store import Store
 from ringback.ports.values import Extension
 from tests.world.databases import Database
@@ -91,6 +92,14 @@ KEYS: list[Key] = [
         if callback.request.external_task_id
     ),
 ]
+AREAS = st.builds(
+    Area,
+    caller_ids=st.none() | some([*CALLERS, "x"]),
+    service_ids=st.none() | some([SERVICE.service_id, OTHER_SERVICE.service_id, "x"]),
+    masked=st.booleans(),
+)
+# Mostly everything; sometimes nothing.
+VIEWS = st.just(EVERYTHING) | st.lists(AREAS, max_size=3).map(tuple).map(View)
 FILTERS = st.builds(
     CallbackFilter,
     keys=st.just(()) | st.just(()) | some(KEYS),
@@ -103,6 +112,7 @@ FILTERS = st.builds(
     due_after=st.none() | st.sampled_from(DUE_TIMES),
     due_before=st.none() | st.sampled_from(DUE_TIMES),
     dial_target=st.just("") | st.sampled_from([*TARGETS, "sip:x@example.com"]),
+    view=VIEWS,
 )
 
 

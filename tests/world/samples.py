@@ -42,6 +42,7 @@ def new(
     *,
     service: Service = SERVICE,
     request_id: str = "",
+    identity: str = "",
     now: datetime = NOW,
     priority: Priority = Priority.NORMAL,
     **fields: Any,
@@ -59,6 +60,7 @@ def new(
         service=service,
         callback_id=f"callback-{number:09}",
         request_id=request_id,
+        identity=identity,
         now=now,
     )
 
