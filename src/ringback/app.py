@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation
@@ -26,13 +26,19 @@ from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
 from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
+from ringback.identity.authenticator import Authenticator
+from ringback.identity.credential_files import CredentialFiles
+from ringback.identity.files import FileValue
+from ringback.identity.server_files import ServerFiles, server_files
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
+from ringback.rpc.admission import Admission
 from ringback.rpc.callbacks_servicer import CallbacksServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
+from ringback.rpc.tls import Tls
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
 from ringback.wire.handlers.callbacks import CallbacksHandlers
@@ -56,7 +62,9 @@ class _Loop(Protocol):
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock, secured: "_Secured"
+    ) -> None:
         self._settings = settings
         self.store = store
         self._wall_clock = wall_clock
@@ -76,7 +84,10 @@ class App:
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
         self.watches = Watches(store, self.feed, self.directory, clock)
-        self.server = Server()
+        self.authenticator, tls = secured
+        self.admission = Admission(self.authenticator, clock)
+        self.credential_files = CredentialFiles(self.authenticator, tls, clock)
+        self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
@@ -88,9 +99,13 @@ class App:
 
     @classmethod
     async def start(cls, settings: Settings) -> Self:
-        """Open the database, continue from its state, and serve. Raise `StoreCannotOpen`, `CannotListen`."""
+        """Open the database, continue from its state, and serve.
+
+        Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`.
+        """
+        secured = _secured(settings)
         store = await open_store(settings.database)
-        app = cls(settings, store, _clock_for(store))
+        app = cls(settings, store, _clock_for(store), secured)
         try:
             await app._start()
         except BaseException:
@@ -108,6 +123,8 @@ class App:
             self.scheduler_loop,
             self.assigner,
             self.presence,
+            self.admission.long_calls,
+            self.credential_files,
         ]
         if isinstance(self._wall_clock, SharedClock):
             await self._wall_clock.start()
@@ -138,6 +155,7 @@ class App:
         directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
         self.server.add_services(
             self.gate,
+            self.admission,
             CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(directory),
@@ -195,6 +213,21 @@ class App:
                 serving = healthy
                 await self.server.report_health(serving=serving)
                 _log.warning("the database %s", "takes writes again" if serving else "does not take writes")
+
+
+class _Secured(NamedTuple):
+    """What lets calls in, from files that have been read: a faulty one is found before anything is opened."""
+
+    authenticator: Authenticator
+    # None: plain text is served.
+    tls: FileValue[ServerFiles] | None
+
+
+def _secured(settings: Settings) -> _Secured:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return _Secured(Authenticator(settings.access), None)
+    tls = server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+    return _Secured(Authenticator(settings.access, tls.value.authorities), tls)
 
 
 def _clock_for(store: Store) -> SystemClock | SharedClock:

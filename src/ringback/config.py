@@ -125,6 +125,14 @@ class Settings:
     dialer: str = "simulated"
     # Serve in plain text on an address that others can reach.
     insecure: bool = False
+    # The server's certificate with those between it and its authority, and its key.
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    # The authorities of client certificates. With them every client needs a certificate.
+    tls_client_ca: Path | None = None
+    # Serve without identities on an address that others can reach.
+    open: bool = False
+    reflection: bool = True
     # Who may do what. None: everybody may do everything.
     access: AccessRules | None = None
     # How much at a time. None: there are no limits.
@@ -140,16 +148,40 @@ class Settings:
     def __post_init__(self) -> None:
         if self.dialer not in DIALERS:
             raise SettingError(f"{self.dialer!r} is none of {', '.join(DIALERS)}", "dialer")
-        if not self.listen.is_loopback and not self.insecure:
-            raise SettingError(
-                f"{self.listen} can be reached from other machines and there is no TLS; "
-                "listen on 127.0.0.1, or allow it with --insecure",
-                "listen",
-                "insecure",
-            )
+        self._check_tls()
+        if not self.listen.is_loopback:
+            self._check_reachable()
         for name, kept in (("ended_callbacks", "keep_ended_days"), ("events", "keep_events_hours")):
             if getattr(self.retention, name) < MIN_RETENTION:
                 raise SettingError(f"{name} are kept for at least an hour", kept)
+
+    def _check_tls(self) -> None:
+        if self.tls_cert is not None and self.tls_key is None:
+            raise SettingError("a certificate needs its key: give it with --tls-key", "tls_cert", "tls_key")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise SettingError("a key needs its certificate: give it with --tls-cert", "tls_key", "tls_cert")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise SettingError(
+                "certificates of clients need TLS: give the server's own with --tls-cert and --tls-key",
+                "tls_client_ca",
+                "tls_cert",
+            )
+
+    def _check_reachable(self) -> None:
+        if self.tls_cert is None and not self.insecure:
+            raise SettingError(
+                f"{self.listen} can be reached from other machines and there is no TLS; "
+                "listen on 127.0.0.1, give --tls-cert and --tls-key, or allow plain text with --insecure",
+                "listen",
+                "insecure",
+            )
+        if self.access is None and not self.open:
+            raise SettingError(
+                f"{self.listen} can be reached from other machines and there are no identities; "
+                "listen on 127.0.0.1, give --access, or allow everybody everything with --open",
+                "listen",
+                "open",
+            )
 
 
 def parse_database(url: str) -> Path | PostgresUrl:

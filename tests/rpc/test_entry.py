@@ -13,9 +13,13 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from ringback.app import App
+from ringback.application.access import Right
+from ringback.clocks import SystemClock
 from ringback.config import Settings
 from ringback.domain import errors
 from ringback.domain.errors import Fault, InvalidRequest
+from ringback.identity.authenticator import Authenticator
+from ringback.rpc.admission import Admission
 from ringback.rpc.entry import DETAILS_KEY, Entry, Gate, trailing_metadata
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from ringback.wire.errors import status_of
@@ -50,7 +54,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
         "Stream": grpc.unary_stream_rpc_method_handler(servicer.Stream),
     }
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    Entry(server, gate or Gate()).add_registered_method_handlers("test.Test", handlers)
+    admission = Admission(Authenticator(), SystemClock(), dict.fromkeys(handlers, Right.READ_CALLBACKS))
+    Entry(server, gate or Gate(), admission).add_registered_method_handlers("test.Test", handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -16,10 +16,11 @@ from ringback.cli.log import set_up_log
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
-from ringback.cli.settings.sources import resolve
+from ringback.cli.settings.sources import BadSettings, resolve
 from ringback.client import insecure_channel
 from ringback.config import Settings
 from ringback.domain.errors import StorageUnavailable
+from ringback.identity.files import UnusableFileError
 from ringback.rpc.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2_grpc
@@ -42,6 +43,8 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
     set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
         failed = _run(_serve(configuration.settings, configuration["services"]))
+    except UnusableFileError as fault:
+        raise BadSettings([str(fault)]) from None
     except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except grpc.aio.AioRpcError as refusal:
@@ -63,10 +66,7 @@ async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with await App.start(settings) as app:
-        if not settings.listen.is_loopback:
-            _log.warning(
-                "serving plain text on %s: every program that reaches this address can request calls", settings.listen
-            )
+        _say_who_is_let_in(settings)
         if services:
             await _apply(services, _reachable(app.address))
         _collect_garbage_less_often()
@@ -78,6 +78,17 @@ async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
         _log.info("stopping: streams end with a last token, calls under way may finish")
     _log.info("stopped")
     return app.failed.is_set()
+
+
+def _say_who_is_let_in(settings: Settings) -> None:
+    """Say what is not protected: it is what was chosen, or the default on an address of this machine."""
+    plain = settings.tls_cert is None
+    level = logging.INFO if settings.listen.is_loopback else logging.WARNING
+    if settings.access is None:
+        lacking = "no identities, and no TLS" if plain else "no identities"
+        _log.log(level, "every program that reaches %s may do everything: there are %s", settings.listen, lacking)
+    elif plain and not settings.listen.is_loopback:
+        _log.warning("serving plain text on %s: tokens and numbers can be read on their way", settings.listen)
 
 
 def _collect_garbage_less_often() -> None:

@@ -22,7 +22,7 @@ _CERTIFICATE: Final = "x509_pem_cert"
 _CERTIFICATES_BETWEEN: Final = "x509_pem_cert_chain"
 
 
-class Call(Protocol):
+class Credentials(Protocol):
     """What a call brings along to prove who it comes from, as gRPC's context has it."""
 
     def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
@@ -44,7 +44,7 @@ class Authenticator:
         self._known = Known(rules, _keys_in(self.jwks), authorities)
         self._listeners: list[Callable[[], None]] = []
 
-    def authenticate(self, call: Call, now: datetime) -> Session:
+    def authenticate(self, call: Credentials, now: datetime) -> Session:
         """Return who a call comes from, and until when that is so. Raise `CredentialsInvalid`.
 
         A token decides where there is one. A certificate has to be valid in any case, and may not be of another
@@ -86,7 +86,7 @@ class Authenticator:
             listener()
 
 
-def _certified(known: Known, call: Call, now: datetime) -> Certified:
+def _certified(known: Known, call: Credentials, now: datetime) -> Certified:
     properties = call.auth_context()
     pem = b"".join(properties.get(_CERTIFICATE, ()))
     return known.by_certificate(pem, b"".join(properties.get(_CERTIFICATES_BETWEEN, ())), now)

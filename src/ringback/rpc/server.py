@@ -9,10 +9,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.config import Listen, UnixSocket
+from ringback.rpc.admission import Admission
 from ringback.rpc.connections import Address, close_connections, stop_listening
 from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
+from ringback.rpc.tls import Tls
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceServicer, add_CallbacksServiceServicer_to_server
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_DialerServiceServicer_to_server
 from ringback.v1.directory_service_pb2_grpc import DirectoryServiceServicer, add_DirectoryServiceServicer_to_server
@@ -47,26 +49,30 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 
 
 class Server:
-    """A gRPC server with health and reflection; our services are added before `start`."""
+    """A gRPC server with health and, if wanted, reflection; our services are added before `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Tls | None = None, *, reflection: bool = True) -> None:
+        """Without `tls` it serves plain text."""
+        self._tls = tls
         self.grpc = grpc.aio.server(options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
         self._bound: Address = 0
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
-        add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
+        if reflection:
+            add_reflection(self.grpc, (*SERVICES, health.SERVICE_NAME))
 
     def add_services(
         self,
         gate: Gate,
+        admission: Admission,
         callbacks: CallbacksServiceServicer,
         dialers: DialerServiceServicer,
         directory: DirectoryServiceServicer,
     ) -> None:
         """Add our services, each of whose calls goes through the one entry."""
-        entry: Any = Entry(self.grpc, gate)
+        entry: Any = Entry(self.grpc, gate, admission)
         add_CallbacksServiceServicer_to_server(callbacks, entry)
         add_DialerServiceServicer_to_server(dialers, entry)
         add_DirectoryServiceServicer_to_server(directory, entry)
@@ -82,7 +88,10 @@ class Server:
         return str(Listen(listen.host, bind_port(listen, self._bind)))
 
     def _bind(self, target: str) -> int:
-        port = self.grpc.add_insecure_port(target)
+        if self._tls is None:
+            port = self.grpc.add_insecure_port(target)
+        else:
+            port = self.grpc.add_secure_port(target, self._tls.credentials())
         self._bound = unquote(target.removeprefix(_UNIX)) if target.startswith(_UNIX) else port
         return port
 

@@ -88,3 +88,12 @@ def _show_database(location: Path | PostgresUrl) -> str:
 
 
 DATABASE: Final = Kind(form="URL", parse=_parse_database, show=_show_database)
+
+
+def _parse_file(text: str, folder: Path) -> Path:
+    if "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    return folder / text
+
+
+FILE: Final = Kind(form="FILE", parse=_parse_file, show=lambda path: str(path) if path else None, is_path=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
-from ringback.cli.settings.kinds import ADDRESS, DATABASE, SWITCH, Kind, choice, length
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, Kind, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
 from ringback.ports.values import Retention
@@ -71,7 +71,22 @@ _ROWS: Final = (
         None,
         "A limits file, in place of the limits of the access file; or off, where nothing needs to be limited.",
     ),
+    Setting(
+        "tls_cert",
+        FILE,
+        None,
+        "The server's certificate for TLS, followed by those up to its authority. It is read again when it changes.",
+    ),
+    Setting("tls_key", FILE, None, "The key of the certificate."),
+    Setting(
+        "tls_client_ca",
+        FILE,
+        None,
+        "The authorities that issue certificates of clients, of which every client needs one then.",
+    ),
     Setting("insecure", SWITCH, "no", "Serve plain text on an address that other machines can reach."),
+    Setting("open", SWITCH, "no", "Serve everybody on an address that other machines can reach: no identities."),
+    Setting("reflection", SWITCH, "yes", "Describe the API to programs such as grpcurl, without credentials."),
     Setting(
         "simulated_ring",
         length("s", least=_NONE, most=timedelta(days=1)),
@@ -115,9 +130,14 @@ def of_server(values: Mapping[str, Any]) -> Settings:
         listen=values["listen"],
         database=values["database"],
         dialer=values["dialer"],
+        tls_cert=values.get("tls_cert") or None,
+        tls_key=values.get("tls_key") or None,
+        tls_client_ca=values.get("tls_client_ca") or None,
         insecure=values["insecure"],
         access=access.rules if access else None,
         limits=limit_rules(access, values.get("limits") or None),
+        open=values["open"],
+        reflection=values["reflection"],
         simulated_ring=values["simulated_ring"],
         simulated_talk=values["simulated_talk"],
         retention=Retention(ended_callbacks=values["keep_ended_days"], events=values["keep_events_hours"]),
