@@ -18,6 +18,7 @@ from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
+from ringback.application.limits import LimitRules
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
@@ -29,6 +30,7 @@ from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.identity.authenticator import Authenticator
 from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
+from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
@@ -83,10 +85,12 @@ class App:
         self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
+        self.directory_handlers = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.authenticator, tls = secured
         self.admission = Admission(self.authenticator, clock)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
+        self.limits = settings.limits
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
@@ -152,14 +156,21 @@ class App:
             self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
         )
         dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
-        directory = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
         self.server.add_services(
             self.gate,
             self.admission,
             CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
-            DirectoryServicer(directory),
+            DirectoryServicer(self.directory_handlers),
         )
+
+    def replace_access(self, rules: AccessRules | None) -> None:
+        """Take other identities. Raise `UnusableFileError` for a JWKS that cannot be used; nothing has changed then."""
+        self.authenticator.replace(rules)
+
+    def replace_limits(self, limits: LimitRules | None) -> None:
+        """Take other limits."""
+        self.limits = limits
 
     @property
     def port(self) -> int:

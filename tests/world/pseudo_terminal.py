@@ -24,6 +24,7 @@ class Terminal:
 
     def __init__(self, keyboard: int, process: asyncio.subprocess.Process) -> None:
         self._keyboard = keyboard
+        self._open = True
         self.process = process
         self._written = ""
         self._closed = False
@@ -57,6 +58,13 @@ class Terminal:
 
     def resize(self, *, lines: int, columns: int) -> None:
         fcntl.ioctl(self._keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def close(self) -> None:
+        """Close the window: what runs in it gets SIGHUP."""
+        if self._open:
+            asyncio.get_running_loop().remove_reader(self._keyboard)
+            os.close(self._keyboard)
+            self._open = False
 
     def type(self, keys: bytes) -> None:
         os.write(self._keyboard, keys)
@@ -95,13 +103,11 @@ async def on_terminal(*arguments: str, lines: int = 24, columns: int = 120, **se
     )
     os.close(screen)
     terminal = Terminal(keyboard, process)
-    loop = asyncio.get_running_loop()
-    loop.add_reader(keyboard, terminal.read)
+    asyncio.get_running_loop().add_reader(keyboard, terminal.read)
     try:
         yield terminal
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        loop.remove_reader(keyboard)
-        os.close(keyboard)
+        terminal.close()

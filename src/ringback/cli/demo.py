@@ -1,6 +1,7 @@
 """`ringback demo`: callbacks from their creation to their end, on a server and a database of its own."""
 
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -42,6 +43,8 @@ def demo() -> None:
 
     Everything is simulated and thrown away afterwards. Takes about 15 seconds.
     """
+    # A terminal that is closed ends the demo as Ctrl-C does, and with it the server, which would only read files again.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     faults = asyncio.run(run_stories())
     for fault in faults:
         click.echo(fault, err=True)

@@ -9,26 +9,24 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
-import grpc
 
 from ringback.app import App
+from ringback.application.access import ANYBODY
 from ringback.cli.log import set_up_log
+from ringback.cli.reload import Reload, warn
 from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
-from ringback.cli.settings.sources import BadSettings, resolve
-from ringback.client import insecure_channel
+from ringback.cli.settings.sources import BadSettings, Configuration, resolve
 from ringback.config import Settings
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
 from ringback.identity.files import UnusableFileError
 from ringback.rpc.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
-from ringback.v1 import directory_service_pb2_grpc
+from ringback.v1 import directory_service_pb2 as pb
+from ringback.wire.handlers.directory import DirectoryHandlers
 
 _log = logging.getLogger("ringback")
-
-# An address to listen on is not always one to connect to.
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 
 
 @click.command()
@@ -42,13 +40,13 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
     configuration = resolve(flags, config)
     set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
-        failed = _run(_serve(configuration.settings, configuration["services"]))
+        failed = _run(_serve(configuration))
     except UnusableFileError as fault:
         raise BadSettings([str(fault)]) from None
     except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
-    except grpc.aio.AioRpcError as refusal:
-        raise click.ClickException(f"the services file was refused: {refusal.details()}") from None
+    except RingbackError as refusal:
+        raise click.ClickException(f"the services file was refused: {refusal}") from None
     sys.exit(1 if failed else 0)
 
 
@@ -60,20 +58,27 @@ def _run(main: Coroutine[Any, Any, bool]) -> bool:
     return uvloop.run(main)
 
 
-async def _serve(settings: Settings, services: Sequence[WantedService]) -> bool:
+async def _serve(configuration: Configuration) -> bool:
     """Serve until a signal comes. Return whether the server failed instead."""
+    settings = configuration.settings
+    services: Sequence[WantedService] = configuration["services"]
+    loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
+    reload = Reload(configuration, stopping.set)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.request)
+    warn(configuration)
     async with await App.start(settings) as app:
         _say_who_is_let_in(settings)
         if services:
-            await _apply(services, _reachable(app.address))
+            await _apply(services, app.directory_handlers)
         _collect_garbage_less_often()
         _log.info("listening on %s", app.address)
+        reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
+        for wait in (reloading, *waits):
             wait.cancel()
         _log.info("stopping: streams end with a last token, calls under way may finish")
     _log.info("stopped")
@@ -101,13 +106,25 @@ def _collect_garbage_less_often() -> None:
     gc.set_threshold(10_000, 20, 10)
 
 
-def _reachable(address: str) -> str:
-    host, colon, port = address.rpartition(":")
-    return f"{_LOOPBACK.get(host, host)}{colon}{port}"
+async def _apply(services: Sequence[WantedService], handlers: DirectoryHandlers) -> None:
+    async for applied in apply(_OwnDirectory(handlers), services):
+        _log.info("service %s %s", applied.service.sip_address, applied.change)
 
 
-async def _apply(services: Sequence[WantedService], address: str) -> None:
-    async with insecure_channel(address) as channel:
-        stub = directory_service_pb2_grpc.DirectoryServiceStub(channel)
-        async for applied in apply(stub, services):
-            _log.info("service %s %s", applied.service.sip_address, applied.change)
+class _OwnDirectory:
+    """The services of this process, which may change them whatever credentials its clients need."""
+
+    def __init__(self, handlers: DirectoryHandlers) -> None:
+        self._handlers = handlers
+
+    async def find(self, request: pb.GetServiceRequest) -> pb.Service | None:
+        try:
+            return (await self._handlers.get_service(ANYBODY, request)).service
+        except ServiceNotFound:
+            return None
+
+    async def create(self, request: pb.CreateServiceRequest) -> pb.Service:
+        return (await self._handlers.create_service(ANYBODY, request)).service
+
+    async def update(self, request: pb.UpdateServiceRequest) -> pb.Service:
+        return (await self._handlers.update_service(ANYBODY, request)).service

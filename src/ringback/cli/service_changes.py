@@ -1,7 +1,7 @@
 """How a services file is applied to the directory of services."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -23,50 +23,69 @@ class Applied(NamedTuple):
     fields: tuple[str, ...] = ()
 
 
-async def apply(
-    stub: "DirectoryServiceAsyncStub", wanted: Iterable[WantedService], timeout_s: float | None = None
-) -> AsyncIterator[Applied]:
+class ServiceDirectory(Protocol):
+    """Where services are kept: a server at the other end of a channel, or the server of this process."""
+
+    async def find(self, request: pb.GetServiceRequest) -> pb.Service | None: ...
+
+    async def create(self, request: pb.CreateServiceRequest) -> pb.Service: ...
+
+    async def update(self, request: pb.UpdateServiceRequest) -> pb.Service: ...
+
+
+class RemoteDirectory:
+    """The services of a server. Refusals are raised as `grpc.aio.AioRpcError`."""
+
+    def __init__(self, stub: "DirectoryServiceAsyncStub", timeout_s: float | None) -> None:
+        self._stub = stub
+        self._timeout_s = timeout_s
+
+    async def find(self, request: pb.GetServiceRequest) -> pb.Service | None:
+        try:
+            return (await self._stub.GetService(request, timeout=self._timeout_s)).service
+        except grpc.aio.AioRpcError as error:
+            if reason_of(error) == ERROR_REASON_SERVICE_NOT_FOUND:
+                return None
+            raise
+
+    async def create(self, request: pb.CreateServiceRequest) -> pb.Service:
+        return (await self._stub.CreateService(request, timeout=self._timeout_s)).service
+
+    async def update(self, request: pb.UpdateServiceRequest) -> pb.Service:
+        return (await self._stub.UpdateService(request, timeout=self._timeout_s)).service
+
+
+async def apply(directory: ServiceDirectory, wanted: Iterable[WantedService]) -> AsyncIterator[Applied]:
     """Create the services that are missing, and update what differs in the others.
 
     Services are found by their `service_id`, or else by their `sip_address`. Settings that the file does not
-    name, and services that it does not name, stay as they are. Raise `grpc.aio.AioRpcError` at the first service
-    that the server refuses.
+    name, and services that it does not name, stay as they are. Raise what the directory raises at the first service
+    that it refuses.
     """
     for service, named in wanted:
-        current = await _find(stub, service, timeout_s)
+        current = await directory.find(_named(service))
         if current is None:
-            created = await stub.CreateService(pb.CreateServiceRequest(service=service), timeout=timeout_s)
-            yield Applied(created.service, "created")
+            yield Applied(await directory.create(pb.CreateServiceRequest(service=service)), "created")
         else:
-            yield await _update(stub, current, WantedService(service, named), timeout_s)
+            yield await _update(directory, current, WantedService(service, named))
 
 
-async def _find(stub: "DirectoryServiceAsyncStub", wanted: pb.Service, timeout_s: float | None) -> pb.Service | None:
-    request = (
-        pb.GetServiceRequest(service_id=wanted.service_id)
-        if wanted.service_id
-        else pb.GetServiceRequest(sip_address=wanted.sip_address)
-    )
-    try:
-        return (await stub.GetService(request, timeout=timeout_s)).service
-    except grpc.aio.AioRpcError as error:
-        if reason_of(error) == ERROR_REASON_SERVICE_NOT_FOUND:
-            return None
-        raise
+def _named(service: pb.Service) -> pb.GetServiceRequest:
+    if service.service_id:
+        return pb.GetServiceRequest(service_id=service.service_id)
+    return pb.GetServiceRequest(sip_address=service.sip_address)
 
 
-async def _update(
-    stub: "DirectoryServiceAsyncStub", current: pb.Service, wanted: WantedService, timeout_s: float | None
-) -> Applied:
+async def _update(directory: ServiceDirectory, current: pb.Service, wanted: WantedService) -> Applied:
     differing = _differing(current, wanted.service, [name for name in wanted.named if name != "service_id"])
     if not differing:
         return Applied(current, "unchanged")
     request = pb.UpdateServiceRequest(service=wanted.service, update_mask=FieldMask(paths=differing))
     request.service.service_id = current.service_id
-    response = await stub.UpdateService(request, timeout=timeout_s)
+    updated = await directory.update(request)
     # The server writes some values in its own form: what differs from that may mean the same.
-    changed = _differing(current, response.service, differing)
-    return Applied(response.service, "updated" if changed else "unchanged", changed)
+    changed = _differing(current, updated, differing)
+    return Applied(updated, "updated" if changed else "unchanged", changed)
 
 
 def _differing(one: pb.Service, other: pb.Service, names: Iterable[str]) -> tuple[str, ...]:

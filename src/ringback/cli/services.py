@@ -8,7 +8,7 @@ import click
 import yaml
 from rich.table import Table
 
-from ringback.cli.service_changes import apply
+from ringback.cli.service_changes import RemoteDirectory, apply
 from ringback.cli.service_commands import delete, find, pause, resume, service_argument, show
 from ringback.cli.service_settings import settings_of, span_text
 from ringback.cli.services_file import ServicesFileError, WantedService, load
@@ -43,7 +43,7 @@ async def apply_file(session: Session, *, wanted: list[WantedService]) -> None:
 
     What the file does not name stays as it is; nothing is ever deleted.
     """
-    async for applied in apply(session.directory, wanted, session.timeout_s):
+    async for applied in apply(RemoteDirectory(session.directory, session.timeout_s), wanted):
         if session.as_json:
             session.print_json(applied.service)
         else:

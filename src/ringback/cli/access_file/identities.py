@@ -14,10 +14,12 @@ from ringback.domain.control_characters import CONTROL
 from ringback.domain.request import caller_violation, parse_guid
 from ringback.domain.target import InvalidTarget, normalise_sip
 from ringback.identity.rules import Identity
+from ringback.identity.tokens import digest_of
 
 MAX_NAME_LENGTH: Final = 64
 _NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@+-]{{0,{MAX_NAME_LENGTH - 1}}}")
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
+_EMPTY: Final = digest_of("").hex()
 # What a credential in clear could be called.
 _IN_CLEAR: Final = dict.fromkeys(
     ("token", "tokens", "bearer", "secret", "secrets", "password", "passwords"),
@@ -137,6 +139,8 @@ def _token_hash(text: str) -> str:
             "is not the SHA-256 of a token, in 64 hexadecimal digits. If it is the token itself, it is no secret any "
             "more: `ringback access token` makes another"
         )
+    if text.lower() == _EMPTY:
+        raise ValueError("is the SHA-256 of an empty text, which is no token")
     return text.lower()
 
 

@@ -69,7 +69,10 @@ def _tokens_in_clear(node: yaml.Node, file: str) -> Iterator[str]:
 
 
 def _warnings(path: Path) -> Iterator[str]:
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # it was replaced just now, or is a pipe that has ended
+        return
     if mode & stat.S_IWOTH:
         yield f"{path}: every user of this machine can change who may do what; chmod o-rwx {path}"
     elif mode & stat.S_IROTH:

@@ -1,9 +1,10 @@
 """Bearer tokens: made at random, and kept as their SHA-256 alone."""
 
-import hashlib
 import re
 import secrets
 from typing import Final, NamedTuple
+
+from ringback.identity.tokens import digest_of
 
 MIN_BYTES: Final = 32
 MAX_BYTES: Final = 64
@@ -25,8 +26,4 @@ class Token(NamedTuple):
 
 def new_token(size: int = MIN_BYTES) -> Token:
     text = _PREFIX + secrets.token_urlsafe(size)
-    return Token(text, sha256_of(text))
-
-
-def sha256_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return Token(text, digest_of(text).hex())

@@ -25,8 +25,8 @@ def _show(file: Any) -> str | None:
     return (file if file == OFF else str(file.path)) if file else None
 
 
-ACCESS: Final = Kind(form="FILE", parse=_parse_access, show=_show, is_path=True)
-LIMITS: Final = Kind(form="off|FILE", parse=_parse_limits, show=_show, is_path=True)
+ACCESS: Final = Kind(form="FILE", parse=_parse_access, show=_show, is_path=True, is_read_again=True)
+LIMITS: Final = Kind(form="off|FILE", parse=_parse_limits, show=_show, is_path=True, is_read_again=True)
 
 
 def limit_rules(access: AccessFile | None, limits: LimitsFile | Literal["off"] | None) -> LimitRules | None:

@@ -36,6 +36,8 @@ class Kind:
     choices: tuple[str, ...] = ()
     is_switch: bool = False
     is_path: bool = False
+    # The value was read from the file at its `path`, and a server reads it again on SIGHUP.
+    is_read_again: bool = False
 
     @property
     def click_type(self) -> click.ParamType:  # type: ignore[type-arg] # generic only since click 8.3

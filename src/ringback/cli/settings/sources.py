@@ -77,6 +77,28 @@ def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Confi
     return Configuration({name: each for name, each in resolved.items() if each is not None}, settings, file)
 
 
+def read_again(configuration: Configuration) -> Configuration:
+    """Return the settings with what their files have now. Raise `BadSettings`, with all faults of all files."""
+    faults: list[str] = []
+    resolved: dict[str, GivenValue | None] = {**configuration.resolved}
+    for name in files_of(configuration):
+        value, source = configuration.resolved[name]
+        resolved[name] = _parsed(SETTINGS[name], str(value.path), source, faults)
+    settings = _of_server(resolved, faults)
+    if settings is None or faults:
+        raise BadSettings(faults)
+    return Configuration({name: each for name, each in resolved.items() if each}, settings, configuration.file)
+
+
+def files_of(configuration: Configuration) -> list[str]:
+    """Return the names of the settings whose files are read again."""
+    return [
+        name
+        for name, setting in SETTINGS.items()
+        if setting.kind.is_read_again and hasattr(configuration[name], "path")
+    ]
+
+
 def _first_path(config: str | None) -> GivenValue:
     if config is not None:
         return GivenValue(config, Source("flag", CONFIG_FLAG))

@@ -1,0 +1,136 @@
+"""SIGHUP: what a running server reads again, and that it takes all of it or nothing."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.world.pseudo_terminal import on_terminal
+from tests.world.server_process import ServerProcess, serving
+
+ONE, TWO = "1" * 64, "2" * 64
+
+
+def identity(name: str, token: str) -> str:
+    return f"  {name}: {{tokens_sha256: ['{token}'], grants: [{{role: operator}}]}}\n"
+
+
+class Files:
+    """The files of a server, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.access = folder / "access.yaml"
+        self.limits = folder / "limits.yaml"
+        self.allow(identity("crm", ONE))
+        self.limits.write_text("default: {polls: 1}")
+        self.options = (
+            *("--listen", "127.0.0.1:0", "--database", f"sqlite:///{folder / 'ringback.db'}"),
+            *("--access", str(self.access), "--limits", str(self.limits)),
+        )
+
+    def allow(self, identities: str, mode: int = 0o600) -> None:
+        self.access.write_text(f"identities:\n{identities}")
+        self.access.chmod(mode)
+
+    def limit(self, text: str) -> None:
+        self.limits.write_text(text)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def hang_up(server: ServerProcess) -> None:
+    server.process.send_signal(signal.SIGHUP)
+
+
+async def test_good_files_are_taken(files: Files) -> None:
+    async with serving(*files.options) as server:
+        await server.address()
+        files.allow(identity("crm", ONE) + identity("pbx", TWO))
+        hang_up(server)
+        await server.line(r"INFO SIGHUP: read again: access with 2 identities, limits$")
+        files.allow(identity("pbx", TWO), 0o644)
+        hang_up(server)
+        await server.line(r"INFO SIGHUP: read again: access with 1 identity, limits$")
+        await server.line(r"WARNING .*access\.yaml: every user of this machine can read who may do what")
+        assert await server.stop() == 0
+
+
+async def test_a_faulty_file_changes_nothing_and_each_fault_is_a_line(files: Files) -> None:
+    async with serving(*files.options) as server:
+        await server.address()
+        files.allow("  crm: {tokens: [x]}\n  '*': {}\n")
+        files.limit("default: {polls: 0}\nidentities: {crm: {polls: 5}}")
+        hang_up(server)
+        await server.line(r"ERROR SIGHUP: nothing was changed, access and limits as before$")
+        faults = [line.partition(" ERROR ")[2].split(": ")[0] for line in server.log if " ERROR " in line]
+        assert faults == [f"{files.access}:2"] * 3 + [f"{files.access}:3"] * 3 + [f"{files.limits}:1", "SIGHUP"]
+        files.allow(identity("crm", ONE))
+        files.limit("identities: {crm: {polls: 5}}")
+        hang_up(server)
+        await server.line(r"INFO SIGHUP: read again: access with 1 identity, limits$")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "identities: {}\n", "identities:\n"])
+async def test_an_empty_file_changes_nothing(files: Files, text: str) -> None:
+    async with serving(*files.options) as server:
+        await server.address()
+        rewrite(files.access, text)
+        hang_up(server)
+        await server.line(r"ERROR SIGHUP: nothing was changed")
+        assert await server.stop() == 0
+
+
+def rewrite(path: Path, text: str | None) -> None:
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+
+
+async def test_a_file_that_is_gone_changes_nothing(files: Files) -> None:
+    async with serving(*files.options) as server:
+        await server.address()
+        rewrite(files.access, None)
+        hang_up(server)
+        await server.line(rf"ERROR {files.access}: No such file or directory$")
+        await server.line(r"ERROR SIGHUP: nothing was changed")
+        assert await server.stop() == 0
+
+
+async def test_a_limits_file_with_an_identity_that_the_access_file_lost_changes_nothing(files: Files) -> None:
+    files.limit("identities: {crm: {polls: 5}}")
+    async with serving(*files.options) as server:
+        await server.address()
+        files.allow(identity("pbx", TWO))
+        hang_up(server)
+        await server.line(rf"ERROR --limits: {files.limits}:1: identities.crm: is no identity of the access file$")
+        await server.line(r"ERROR SIGHUP: nothing was changed")
+
+
+async def test_many_requests_at_once_read_what_is_there_at_last(files: Files) -> None:
+    async with serving(*files.options) as server:
+        await server.address()
+        for count in range(1, 30):
+            files.allow("".join(identity(f"i{number}", f"{number:064x}") for number in range(count)))
+            hang_up(server)
+        await server.line(r"INFO SIGHUP: read again: access with 29 identities, limits$")
+
+
+async def test_a_server_without_files_goes_on(tmp_path: Path) -> None:
+    options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path / 'ringback.db'}", "--limits", "off")
+    async with serving(*options) as server:
+        await server.address()
+        hang_up(server)
+        await server.line(r"INFO SIGHUP: no file was given that is read again$")
+        assert await server.stop() == 0
+
+
+@pytest.mark.parametrize("command", [("serve", "--listen", "127.0.0.1:0"), ("demo",)])
+async def test_a_terminal_that_is_closed_ends_what_was_started_in_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+    database = f"sqlite:///{tmp_path / 'ringback.db'}"
+    async with on_terminal(*command, RINGBACK_DATABASE="" if command == ("demo",) else database) as terminal:
+        await terminal.until(lambda text: "listen" in text)
+        terminal.close()
+        await terminal.process.wait()
