@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
 from ringback.application.access import Grant, Role
 from ringback.identity.rules import AccessRules, Identity
@@ -25,6 +26,7 @@ _GRANTS = {
     "masked viewer": Grant(role=Role.VIEWER, services=frozenset({GRANTED}), masked=True),
     "operator": Grant(role=Role.OPERATOR),
     "other caller": Grant(role=Role.CALLER, caller_ids=(OTHERS,)),
+    "caller of all": Grant(role=Role.CALLER, caller_ids=("third",)),
     "other dialer": Grant(role=Role.DIALER),
 }
 # These have no identity: one sends nothing, the other a token that no identity has.
@@ -132,7 +134,10 @@ class Identities:
         dialers = self[name].dialers
         response = await dialers.LeaseCallbacks(
             dialer_pb.LeaseCallbacksRequest(
-                dialer_id=name.replace(" ", "-"), service_ids=[subject.service_id], max_leases=100
+                dialer_id=name.replace(" ", "-"),
+                service_ids=[subject.service_id],
+                max_leases=100,
+                wait_duration=Duration(),
             )
         )
         [lease] = [lease for lease in response.leases if lease.callback.callback_id == subject.callback_id]

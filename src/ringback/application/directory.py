@@ -80,6 +80,11 @@ class Directory:
     def all(self) -> Sequence[Service]:
         return list(self._by_id.values())
 
+    def granted(self, caller: Caller, right: Right) -> Sequence[Service]:
+        """Return the services for which the caller has this right, as they are known here. Raise `NotAllowed`."""
+        view = caller.view_of(right)
+        return [service for service in self._by_id.values() if view.has_service(service)]
+
     def find(self, service_id: str) -> Service | None:
         """Return the service as it is known here; None when it is not."""
         return self._by_id.get(service_id)

@@ -1,5 +1,6 @@
 """How callers name callbacks: by key, by target, and by filter."""
 
+from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
 from ringback.domain.faults import Faults
 from ringback.domain.filter import CallbackFilter
@@ -21,8 +22,13 @@ from ringback.wire.values import read_guid, read_list, read_sip, read_time
 MAX_VALUES = 1000
 
 
-async def find_filter(message: pb.CallbackFilter, directory: Directory, faults: Faults) -> CallbackFilter:
-    """Read a filter with the help of the services that it names. Raise `StorageUnavailable`."""
+async def find_filter(
+    caller: Caller, message: pb.CallbackFilter, directory: Directory, faults: Faults
+) -> CallbackFilter:
+    """Read a filter with the help of the services that it names. Raise `NotAllowed`, `StorageUnavailable`.
+
+    What a number means depends on none but the caller's services: it would tell what others there are.
+    """
     unread = Faults()  # `read_filter` adds the faults
     sips = read_list(MAX_VALUES, read_sip, message.service_sips, "service_sips", unread)
     addressed = await directory.known([ServiceName("service_sip", sip_address) for sip_address in sips])
@@ -30,7 +36,8 @@ async def find_filter(message: pb.CallbackFilter, directory: Directory, faults: 
     if message.dial_target:
         ids = read_list(MAX_VALUES, read_guid, message.service_ids, "service_ids", unread)
         named = [*addressed, *await directory.known([ServiceName("service_id", service_id) for service_id in ids])]
-        region = common_region(named if ids or sips else directory.all())
+        granted = directory.granted(caller, Right.READ_CALLBACKS)
+        region = common_region([service for service in named if service in granted] if ids or sips else granted)
     return read_filter(message, faults, tuple(service.service_id for service in addressed), region)
 
 

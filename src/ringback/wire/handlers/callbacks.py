@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from ringback.application.access import Caller
+from ringback.application.access import Caller, Right
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
 from ringback.application.callbacks.query import CallbackQueries
@@ -79,7 +79,7 @@ class CallbacksHandlers:
 
     async def list_callbacks(self, caller: Caller, request: pb.ListCallbacksRequest) -> pb.ListCallbacksResponse:
         faults = Faults()
-        wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
+        wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
         if request.page_size < 0:
             faults.add("page_size", "is negative")
         faults.refuse()
@@ -114,7 +114,8 @@ class CallbacksHandlers:
         faults = Faults()
         if not request.target:
             faults.add("target", "is required")
-        target = read_target(request.target, "target", faults, common_region(self._directory.all()))
+        granted = self._directory.granted(caller, Right.RESOLVE_CALLBACKS)
+        target = read_target(request.target, "target", faults, common_region(granted))
         faults.extend(text_violation("reason", request.reason, MAX_REASON_LENGTH))
         faults.refuse()
         assert target is not None
@@ -137,7 +138,7 @@ class CallbacksHandlers:
     ) -> AsyncGenerator[WatchBatch, None]:
         """Return batches, not messages: one batch goes to many watchers, and an edge encodes it once for all."""
         faults = Faults()
-        wanted = await find_filter(request.filter, self._directory, faults.under("filter"))
+        wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
         heartbeat = read_duration(request, "heartbeat_interval", faults)
         if request.snapshot_mode not in pb.SnapshotMode.values():
             faults.add("snapshot_mode", f"{request.snapshot_mode} is not a known value")
