@@ -29,7 +29,13 @@ def example_in(page: str, language: str) -> str:
 
 @pytest.mark.parametrize(
     ("script", "page"),
-    [("states.py", "README.md"), ("floors.py", "docs/architecture.md"), ("settings.py", "docs/configuration.md")],
+    [
+        ("states.py", "README.md"),
+        ("floors.py", "docs/architecture.md"),
+        ("settings.py", "docs/configuration.md"),
+        ("roles.py", "docs/security.d/access.md"),
+        ("access_file.py", "docs/security.d/access.md"),
+    ],
 )
 def test_the_diagrams_and_tables_are_those_of_the_code(script: str, page: str) -> None:
     check = [sys.executable, str(ROOT / "docs/diagrams" / script), "--check", str(ROOT / page)]

@@ -13,6 +13,8 @@ import page
 
 from ringback.application.access import RIGHT_FOR, ROLES_WITH, Grant, Right, Role
 
+_NOWHERE = "\N{EN DASH}"
+
 
 def table() -> str:
     return "\n".join(_lines())
@@ -29,7 +31,7 @@ def _lines() -> Iterator[str]:
 def _cell(role: Role, right: Right) -> str:
     """Return where a role has the right, as the area of a grant of that role says it."""
     if role not in ROLES_WITH[right]:
-        return "–"
+        return _NOWHERE
     area = Grant(role=role, caller_ids=("own",), services=frozenset({"granted"})).area
     if right is Right.READ_SERVICES:
         # A service has no caller.

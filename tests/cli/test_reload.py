@@ -1,10 +1,15 @@
 """SIGHUP: what a running server reads again, and that it takes all of it or nothing."""
 
 import signal
+from hashlib import sha256
 from pathlib import Path
 
+import grpc
 import pytest
 
+from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import directory_service_pb2 as directory_pb
+from tests.world.api import Api
 from tests.world.pseudo_terminal import on_terminal
 from tests.world.server_process import ServerProcess, serving
 
@@ -65,8 +70,11 @@ async def test_a_faulty_file_changes_nothing_and_each_fault_is_a_line(files: Fil
         files.limit("default: {polls: 0}\nidentities: {crm: {polls: 5}}")
         hang_up(server)
         await server.line(r"ERROR SIGHUP: nothing was changed, access and limits as before$")
-        faults = [line.partition(" ERROR ")[2].split(": ")[0] for line in server.log if " ERROR " in line]
-        assert faults == [f"{files.access}:2"] * 3 + [f"{files.access}:3"] * 3 + [f"{files.limits}:1", "SIGHUP"]
+        faults = [line.partition(" ERROR SIGHUP: ")[2].split(": ")[0] for line in server.log if " ERROR " in line]
+        assert faults == [f"{files.access}:2"] * 3 + [f"{files.access}:3"] * 3 + [
+            f"{files.limits}:1",
+            "nothing was changed, access and limits as before",
+        ]
         files.allow(identity("crm", ONE))
         files.limit("identities: {crm: {polls: 5}}")
         hang_up(server)
@@ -83,8 +91,8 @@ async def test_an_empty_file_changes_nothing(files: Files, text: str) -> None:
         assert await server.stop() == 0
 
 
-def rewrite(path: Path, text: str | None) -> None:
-    path.unlink()
+def rewrite(path: Path, text: str | None, *, missing: bool = False) -> None:
+    path.unlink(missing_ok=missing)
     if text is not None:
         path.write_text(text)
 
@@ -94,7 +102,7 @@ async def test_a_file_that_is_gone_changes_nothing(files: Files) -> None:
         await server.address()
         rewrite(files.access, None)
         hang_up(server)
-        await server.line(rf"ERROR {files.access}: No such file or directory$")
+        await server.line(rf"ERROR SIGHUP: {files.access}: No such file or directory$")
         await server.line(r"ERROR SIGHUP: nothing was changed")
         assert await server.stop() == 0
 
@@ -105,7 +113,9 @@ async def test_a_limits_file_with_an_identity_that_the_access_file_lost_changes_
         await server.address()
         files.allow(identity("pbx", TWO))
         hang_up(server)
-        await server.line(rf"ERROR --limits: {files.limits}:1: identities.crm: is no identity of the access file$")
+        await server.line(
+            rf"ERROR SIGHUP: --limits: {files.limits}:1: identities.crm: is no identity of the access file$"
+        )
         await server.line(r"ERROR SIGHUP: nothing was changed")
 
 
@@ -134,3 +144,73 @@ async def test_a_terminal_that_is_closed_ends_what_was_started_in_it(tmp_path: P
         await terminal.until(lambda text: "listen" in text)
         terminal.close()
         await terminal.process.wait()
+
+
+# --- What the calls of clients notice --------------------------------------------------------------------------------
+
+
+def allow_tokens(files: Files, **tokens: str) -> None:
+    files.allow("".join(identity(name, sha256(token.encode()).hexdigest()) for name, token in tokens.items()))
+
+
+async def list_services(api: Api, token: str) -> grpc.StatusCode:
+    try:
+        await api.directory.ListServices(
+            directory_pb.ListServicesRequest(), metadata=(("authorization", f"Bearer {token}"),)
+        )
+    except grpc.aio.AioRpcError as refusal:
+        return refusal.code()
+    return grpc.StatusCode.OK
+
+
+async def test_a_token_is_accepted_and_revoked_by_a_reload_and_a_faulty_file_does_neither(files: Files) -> None:
+    allow_tokens(files, crm="old")
+    async with serving(*files.options) as server, Api.at(await server.address()) as api:
+        assert await list_services(api, "new") is grpc.StatusCode.UNAUTHENTICATED
+        allow_tokens(files, crm="old", crm2="new")
+        hang_up(server)
+        await server.line("SIGHUP: read again: access with 2 identities")
+        assert await list_services(api, "old") is grpc.StatusCode.OK
+        assert await list_services(api, "new") is grpc.StatusCode.OK
+        for text in ("", "identities: {}", "identities: {crm: {tokens: [new]}}"):
+            rewrite(files.access, text)
+            server.log.clear()
+            hang_up(server)
+            await server.line("SIGHUP: nothing was changed")
+            assert await list_services(api, "old") is grpc.StatusCode.OK
+        allow_tokens(files, crm="new")
+        hang_up(server)
+        await server.line("SIGHUP: read again: access with 1 identity,")
+        assert await list_services(api, "old") is grpc.StatusCode.UNAUTHENTICATED
+        assert await list_services(api, "new") is grpc.StatusCode.OK
+
+
+async def test_a_watch_ends_with_the_token_that_opened_it(files: Files) -> None:
+    allow_tokens(files, crm="old", ops="other")
+    async with serving(*files.options) as server, Api.at(await server.address()) as api:
+        streams = {
+            token: api.callbacks.WatchCallbacks(
+                pb.WatchCallbacksRequest(), metadata=(("authorization", f"Bearer {token}"),)
+            )
+            for token in ("old", "other")
+        }
+        for stream in streams.values():
+            await stream.read()
+        allow_tokens(files, crm="new", ops="other")
+        hang_up(server)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await streams["old"].read()
+        assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert not streams["other"].done()
+
+
+async def test_services_are_applied_at_the_start_although_calls_need_credentials(files: Files) -> None:
+    allow_tokens(files, ops="secret")
+    services = files.limits.with_name("services.yaml")
+    rewrite(services, "- sip_address: sip:support@cc.example\n", missing=True)
+    async with serving(*files.options, "--services", str(services)) as server, Api.at(await server.address()) as api:
+        assert await list_services(api, "nothing") is grpc.StatusCode.UNAUTHENTICATED
+        response = await api.directory.ListServices(
+            directory_pb.ListServicesRequest(), metadata=(("authorization", "Bearer secret"),)
+        )
+    assert [service.sip_address for service in response.services] == ["sip:support@cc.example"]

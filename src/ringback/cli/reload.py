@@ -47,11 +47,11 @@ class Reload:
             app.replace_access(changed.settings.access)
         except (BadSettings, UnusableFileError) as refusal:
             for fault in str(refusal).splitlines():
-                _log.error("%s", fault)
+                _log.error("SIGHUP: %s", fault)
             _log.error("SIGHUP: nothing was changed, %s as before", " and ".join(names))
             return
         except Exception:  # noqa: BLE001 - whatever is wrong with a file: it must not end the server
-            _log.exception("SIGHUP: nothing was changed")
+            _log.error("SIGHUP: nothing was changed, because of a bug", exc_info=True)
             return
         app.replace_limits(changed.settings.limits)
         self._configuration = changed
@@ -63,7 +63,7 @@ def warn(configuration: Configuration) -> None:
     """Log what is not wrong with the files, and better otherwise."""
     for name in files_of(configuration):
         for warning in getattr(configuration[name], "warnings", ()):
-            _log.warning("%s", warning)
+            _log.warning("file mode: %s", warning)
 
 
 def _in_words(name: str, configuration: Configuration) -> str:
