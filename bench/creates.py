@@ -1,5 +1,7 @@
 """CreateCallback, durable, against a bare echo of the same message and against one commit per request; and batches."""
 
+import hashlib
+import secrets
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,7 +19,8 @@ from bench.tables import table, whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Who = Literal["echo", "ringback", "naive"]
+# Locked: Ringback with an access file, and a bearer token in each call.
+Who = Literal["echo", "ringback", "locked", "naive"]
 
 SLOW_DISK: Final = BUILD / "slow_disk.so"
 IN_FLIGHT: Final = (1, 16, 64, 256)
@@ -28,9 +31,21 @@ BATCH: Final = 100
 BATCHES_IN_FLIGHT: Final = (1, 16)
 
 OF_THE_ECHO: Final = {1: Aim(least=0.5), 16: Aim(least=0.6), 64: Aim(least=0.75), 256: Aim(least=0.85)}
+OF_THE_OPEN_ONE: Final = Aim(least=0.97)
 OF_ITS_P99: Final = Aim(most=1.6)
 OF_NAIVE: Final = {0: Aim(least=3.5), 1: Aim(least=10), 5: Aim(least=25)}
 BATCHED_PER_S: Final = Aim(least=20_000)
+
+
+_ACCESS: Final = """
+identities:
+  bench:
+    tokens_sha256: ["{caller}"]
+    grants: [{{role: caller, caller_ids: [crm], services: ["*"]}}]
+  ops:
+    tokens_sha256: ["{operator}"]
+    grants: [{{role: operator}}]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +94,9 @@ async def _round(seconds: float) -> Sequence[Run]:
 class _Contestant:
     """A server that can create, and the requests to it."""
 
-    def __init__(self, who: Who, server: ServerProcess, service_id: str, flush_ms: int) -> None:
+    def __init__(self, who: Who, server: ServerProcess, service_id: str, flush_ms: int, token: str = "") -> None:
         self._who = who
+        self._token = token
         self._server = server
         self._service_id = service_id
         self._flush_ms = flush_ms
@@ -91,7 +107,7 @@ class _Contestant:
         before = self._meter.read()
         load = await load_client(
             "load",
-            *("-address", self._server.address, "-service", self._service_id, "-due", "1h"),
+            *("-address", self._server.address, "-service", self._service_id, "-due", "1h", "-token", self._token),
             *("-in-flight", str(in_flight), "-batch", str(batch), "-duration", f"{seconds}s"),
         )
         spent = self._meter.read() - before
@@ -114,20 +130,38 @@ async def _contestants(flush_ms: int) -> AsyncIterator[Mapping[Who, _Contestant]
     disk = {"LD_PRELOAD": str(SLOW_DISK), "SLOW_DISK_US": str(flush_ms * 1000)} if flush_ms else {}
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=BUILD)))
-        files: Mapping[Who, Path] = {"ringback": folder / "ringback.db", "naive": folder / "naive.db"}
+        files: Mapping[Who, Path] = {who: folder / f"{who}.db" for who in ("ringback", "locked", "naive")}
         [ringback] = await stack.enter_async_context(
             serving(1, f"sqlite:///{files['ringback']}", "--dialer", "none", environment=disk)
         )
         service_id = await add_service(ringback)
+        token, operator = (secrets.token_urlsafe(32) for _ in range(2))
+        access = folder / "access.yaml"
+        access.write_text(_ACCESS.format(caller=_hash_of(token), operator=_hash_of(operator)))
+        access.chmod(0o600)
+        [locked] = await stack.enter_async_context(
+            serving(
+                1,
+                f"sqlite:///{files['locked']}",
+                *("--dialer", "none", "--access", str(access)),
+                environment=disk,
+            )
+        )
+        locked_service = await add_service(locked, operator)
         naive = await stack.enter_async_context(listening("bench.naive", str(files["naive"]), environment=disk))
         echo = await stack.enter_async_context(listening("bench.echo"))
         servers: Mapping[Who, ServerProcess] = {"echo": echo, "ringback": ringback, "naive": naive}
         contestants = {who: _Contestant(who, server, service_id, flush_ms) for who, server in servers.items()}
+        contestants["locked"] = _Contestant("locked", locked, locked_service, flush_ms, token)
         for one in contestants.values():
             await one.run(SLOW_IN_FLIGHT, seconds=0.3)
         yield contestants
         for who, file in files.items():
             _check(file, contestants[who].acknowledged)
+
+
+def _hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _check(file: Path, acknowledged: int) -> None:
@@ -156,6 +190,10 @@ Medians of {len(rounds)} rounds, {measured["seconds"]:g} s for each figure, and 
 
 {_against_the_echo(rounds)}
 
+With an access file, each call with a bearer token that is checked, and the caller's rights with it:
+
+{_against_the_open_one(rounds)}
+
 Time from the call to its answer, and CPU time of the server per call:
 
 {_latency(rounds)}
@@ -178,6 +216,17 @@ def _against_the_echo(rounds: Rounds) -> str:
         share = Spread.of_ratio(ours, echo)
         rows.append([in_flight, *map(_median, (echo, ours)), share.show(), aim.show(), aim.judge(share)])
     return table(["in flight", "echo, per s", "Ringback, per s", "÷ echo", "aim", ""], rows)
+
+
+def _against_the_open_one(rounds: Rounds) -> str:
+    rows = []
+    for in_flight in IN_FLIGHT:
+        unlocked, locked = (_per_s(rounds, who, in_flight) for who in ("ringback", "locked"))
+        share = Spread.of_ratio(locked, unlocked)
+        medians = map(_median, (unlocked, locked))
+        rows.append([in_flight, *medians, share.show(), OF_THE_OPEN_ONE.show(), OF_THE_OPEN_ONE.judge(share)])
+    head = ["open to everybody, per s", "with identities, per s", "÷ open", "aim", ""]
+    return table(["in flight", *head], rows)
 
 
 def _latency(rounds: Rounds) -> str:

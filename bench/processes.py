@@ -61,12 +61,13 @@ async def listening(
         await process.wait()
 
 
-async def add_service(server: ServerProcess) -> str:
+async def add_service(server: ServerProcess, token: str = "") -> str:
     """Create a service that allows as many calls at once as there may be; return its id."""
+    credentials = (("authorization", f"Bearer {token}"),) if token else ()
     service = directory.Service(sip_address="sip:bench@cc.example", max_concurrent_calls=MAX_CONCURRENT_CALLS)
     async with insecure_channel(server.address) as channel:
         stub: Any = DirectoryServiceStub(channel)
-        created = await stub.CreateService(directory.CreateServiceRequest(service=service))
+        created = await stub.CreateService(directory.CreateServiceRequest(service=service), metadata=credentials)
     return str(created.service.service_id)
 
 

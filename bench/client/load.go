@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -41,6 +42,7 @@ func load(args []string) error {
 	inFlight := flags.Int("in-flight", 1, "calls at a time")
 	rate := flags.Float64("rate", 0, "calls a second on average, instead of -in-flight")
 	l := &loading{}
+	token := flags.String("token", "", "bearer token that goes with each call; none when empty")
 	flags.StringVar(&l.service, "service", "", "UUID of the service to call for")
 	flags.IntVar(&l.batch, "batch", 0, "callbacks in a call of BatchCreateCallbacks; 0 for calls of CreateCallback")
 	flags.DurationVar(&l.due, "due", 0, "from the moment of the request to the due date; 0 for none")
@@ -60,6 +62,9 @@ func load(args []string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), l.duration+patience)
 	defer cancel()
+	if *token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+*token)
+	}
 	if *rate > 0 {
 		err = l.atRate(ctx, *rate)
 	} else {
