@@ -124,7 +124,7 @@ async def test_check_takes_flags_and_environment_into_account(file: Path) -> Non
     reachable = ("config", "check", str(file), "--listen", "0.0.0.0:0")
     alone, allowed, named = await asyncio.gather(
         run(*reachable),
-        run(*reachable, RINGBACK_INSECURE="yes"),
+        run(*reachable, RINGBACK_INSECURE="yes", RINGBACK_OPEN="yes"),
         run("config", "check", RINGBACK_CONFIG=str(file)),
     )
     assert (alone.code, alone.err.split(": ")[0]) == (2, "--listen")

@@ -52,7 +52,8 @@ def refusal(settings: Settings, tmp_path: Path) -> Refuse:
     """Return why a server cannot listen there; it leaves nothing behind."""
 
     async def refuse(text: str) -> str:
-        other = replace(settings, listen=parse_listen(text), database=tmp_path / "other.db", insecure=True)
+        database = tmp_path / "other.db"
+        other = replace(settings, listen=parse_listen(text), database=database, insecure=True, open=True)
         with pytest.raises(CannotListen) as refused:
             await App.start(other)
         address, reason = str(refused.value).removeprefix("cannot listen on ").split(": ", 1)

@@ -100,7 +100,9 @@ async def test_a_database_in_use_is_refused(app: App, settings: Settings) -> Non
 def test_other_addresses_than_loopback_need_to_be_allowed() -> None:
     with pytest.raises(SettingError, match="--insecure"):
         Settings(listen=Listen.parse("0.0.0.0:50051"))
-    assert Settings(listen=Listen.parse("0.0.0.0:50051"), insecure=True).insecure
+    with pytest.raises(SettingError, match="--open"):
+        Settings(listen=Listen.parse("0.0.0.0:50051"), insecure=True)
+    assert Settings(listen=Listen.parse("0.0.0.0:50051"), insecure=True, open=True).insecure
     assert Settings(listen=Listen.parse("[::1]:0")).listen.is_loopback
 
 

@@ -58,8 +58,9 @@ class Authority:
         common_name: str = "",
         starts: datetime | None = None,
         ends: datetime | None = None,
+        key: ec.EllipticCurvePrivateKey | None = None,
     ) -> Issued:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         builder = _builder(_name(common_name), self._name, key, starts or now - DAY, ends or now + 90 * DAY)
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in dns]

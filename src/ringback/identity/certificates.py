@@ -31,8 +31,10 @@ def names_of(certificate: Certificate) -> frozenset[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except _FAULTY:
         return frozenset()
-    texts = [*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.UniformResourceIdentifier)]
-    return frozenset(text.lower() for text in texts if text.isascii() and "*" not in text)
+    dns = (name for name in names.get_values_for_type(x509.DNSName) if ":" not in name)
+    # Without a scheme it is no URI, and might be taken for a DNS name.
+    uris = (uri for uri in names.get_values_for_type(x509.UniformResourceIdentifier) if ":" in uri)
+    return frozenset(name.lower() for name in (*dns, *uris) if name.isascii() and "*" not in name)
 
 
 def valid_until(

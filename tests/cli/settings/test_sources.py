@@ -21,7 +21,12 @@ THREE = {
     "services": ("a.yaml", "b.yaml", "c.yaml"),
     "access": ("a.access", "b.access", "c.access"),
     "limits": ("a.limits", "off", "c.limits"),
+    "tls_cert": ("a.pem", "b.pem", "c.pem"),
+    "tls_key": ("a.key", "b.key", "c.key"),
+    "tls_client_ca": ("a.pem", "b.pem", "c.pem"),
     "insecure": ("yes", "no", "yes"),
+    "open": ("yes", "no", "yes"),
+    "reflection": ("no", "yes", "no"),
     "simulated_ring": ("1", "2", "3"),
     "simulated_talk": ("2", "3", "4"),
     "keep_ended_days": ("1", "2", "3"),
@@ -29,6 +34,13 @@ THREE = {
     "lame_duck": ("1", "2", "3"),
     "log_level": ("debug", "error", "warning"),
     "log_libraries": ("yes", "no", "yes"),
+}
+
+# What else has to be given with it.
+WITH: dict[str, dict[str, str | bool | None]] = {
+    "tls_cert": {"tls_key": "k"},
+    "tls_key": {"tls_cert": "c"},
+    "tls_client_ca": {"tls_cert": "c", "tls_key": "k"},
 }
 
 ACCESS = f"""
@@ -81,7 +93,9 @@ def test_flag_before_environment_before_file_before_default(name: str, monkeypat
             sources.append((THREE[name][2], Source("file", "config.yaml:2")))
         monkeypatch.setenv(setting.variable, THREE[name][1] if variable else "")
         Path("config.yaml").write_text(f"# of a test\n{name}: {THREE[name][2]}\n" if in_file else "{}")
-        resolved = resolve({name: THREE[name][0]} if flag else {}, "config.yaml").resolved[name]
+        flags = {name: THREE[name][0]} if flag else {}
+        given = WITH.get(name, {}) if sources else {}
+        resolved = resolve({**given, **flags}, "config.yaml").resolved[name]
         text, source = (*sources, (setting.default, Source("default", "")))[0]
         assert resolved.source == source
         assert resolved.value == (() if text is None else setting.parse(text, Path()))
@@ -121,7 +135,8 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("\n- listen", "c.yaml:2: must be a mapping"),
         ("listen", "c.yaml:1: must be a mapping"),
         ("lisen: h:1", "c.yaml:1: lisen: unknown; is listen meant?"),
-        ("tls: {cert: a}", "c.yaml:1: tls: unknown; there are listen, database, "),
+        ("tls: {cert: a}", "c.yaml:1: tls: unknown; is tls_key meant?"),
+        ("sip: {host: a}", "c.yaml:1: sip: unknown; there are listen, database, "),
         ("lame-duck: 1", "c.yaml:1: lame-duck: is written lame_duck, with _ and not -"),
         ("config: a.yaml", "c.yaml:1: config: unknown; "),
         ("dialer: none\n\ndialer: none", "c.yaml:3: dialer: is here twice"),
@@ -223,7 +238,11 @@ def test_settings_that_do_not_go_together_name_the_one_to_mend(monkeypatch: pyte
     # Whether it may be reached is not known while the switch itself is wrong.
     assert len(faults_of("listen: 0.0.0.0:1\ninsecure: maybe")) == 1
     monkeypatch.setenv("RINGBACK_INSECURE", "true")
-    assert given_by("listen: 0.0.0.0:1").settings.insecure
+    assert faults_of("listen: 0.0.0.0:1")[0].endswith("or allow everybody everything with --open")
+    assert given_by("listen: 0.0.0.0:1\nopen: yes").settings.insecure
+    with pytest.raises(BadSettings, match=r"^--tls-key: a key needs its certificate: give it with --tls-cert$"):
+        resolve({"tls_key": "k"}, None)
+    assert faults_of("\ntls_cert: c") == ["c.yaml:2: tls_cert: a certificate needs its key: give it with --tls-key"]
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
