@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from ringback.app import App
 from ringback.application.access import Role
 from ringback.config import Settings
+from ringback.ports.location import PostgresUrl
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
@@ -26,8 +27,10 @@ ABSENT = "sip:nothing@cc.example"
 LIMITED = ("caller", "dialer", "viewer", "masked viewer")
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    if request.param == "postgres":
+        settings = replace(settings, database=PostgresUrl(request.getfixturevalue("cluster").new_schema()))
     return replace(settings, access=RULES)
 
 
