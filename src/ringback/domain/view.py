@@ -68,7 +68,9 @@ class View(Struct, frozen=True):
 
     def covers(self, other: "View") -> bool:
         """Return whether everything that the other view shows is shown by this one, and no less of it."""
-        return all(any(mine.covers(theirs) for mine in self.areas) for theirs in other.areas)
+        return (self.shows_identities or not other.shows_identities) and all(
+            any(mine.covers(theirs) for mine in self.areas) for theirs in other.areas
+        )
 
     def of(self, services: Iterable[Service]) -> "View":
         """Return the view with the ids of those services that it names."""
