@@ -138,6 +138,19 @@ def granting(grant: str) -> str:
             f"identities: {{crm: {{tokens_sha256: [{hashlib.sha256().hexdigest()}], grants: [{{role: operator}}]}}}}",
             ":1: identities.crm.tokens_sha256[0]: is the SHA-256 of an empty text, which is no token",
         ),
+        (
+            one("grants: [{role: caller, caller_ids: [null], services: ['*']}]"),
+            ":4: identities.crm.grants[0].caller_ids[0]: ",
+        ),
+        (
+            one("grants: [{role: caller, caller_ids: [a, ], services: [~]}]"),
+            ":4: identities.crm.grants[0].services[0]: ",
+        ),
+        (
+            "jwt: {jwks: keys/jwks.json, issuer: a, audience: b}\n"
+            + one("grants: [{role: operator}]\n    subjects: [Null]"),
+            ":6: identities.crm.subjects[0]: is empty",
+        ),
         (one("grant: []"), ":4: identities.crm.grant: unknown; is grants meant?"),
         (one("description: x"), ":2: identities.crm: needs grants: What the identity may do"),
         (one("grants: []"), ":4: identities.crm.grants: is empty"),
@@ -171,7 +184,7 @@ def granting(grant: str) -> str:
         (granting("role: dialer, services: [sales]"), ":4: identities.crm.grants[0].services[0]: 'sales' is neither "),
         (granting("role: dialer, services: ['**']"), ":4: identities.crm.grants[0].services[0]: '**' is neither the "),
         (granting("role: dialer, services: ['sip:*@a.example', 'sip:']"), ":4: identities.crm.grants[0].services[1]: "),
-        (granting("role: dialer, services: ['']"), ":4: identities.crm.grants[0].services[0]: '' is neither "),
+        (granting("role: dialer, services: ['']"), ":4: identities.crm.grants[0].services[0]: is empty"),
         (
             granting("role: dialer, services: ['sip:a@b.example', 'SIP:a@B.example']"),
             ":4: identities.crm.grants[0].services[1]: is here twice",
@@ -281,7 +294,7 @@ def test_a_fault_has_its_place(text: str, fault: str) -> None:
         ("crm..example", "'crm..example' is neither "),
         ("zürich.example", "'zürich.example' is neither "),
         ("localhost:443", "'localhost:443' is neither "),
-        ("", "'' is neither "),
+        ("", "is empty"),
     ],
 )
 def test_names_that_no_certificate_may_have(certificate: str, fault: str) -> None:
@@ -406,6 +419,17 @@ def test_a_file_that_others_can_read_or_change_is_warned_of(mode: int, warning: 
     else:
         (text,) = warnings
         assert text.startswith(f"access.yaml: every user of this machine {warning} who may do what")
+
+
+def test_a_key_file_that_others_can_change_is_warned_of() -> None:
+    path = Path("access.yaml")
+    path.write_text("jwt: {jwks: keys/jwks.json, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"))
+    path.chmod(0o600)
+    Path("keys/jwks.json").chmod(0o644)
+    assert load_access(path).warnings == ()
+    Path("keys/jwks.json").chmod(0o666)
+    (warning,) = load_access(path).warnings
+    assert warning.startswith("keys/jwks.json: every user of this machine can add keys, ")
 
 
 @pytest.mark.parametrize("path", ["none.yaml", ".", "a\0b"])

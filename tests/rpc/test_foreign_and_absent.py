@@ -1,5 +1,6 @@
 """What a caller may not see looks like what is not there: to the byte, but for the name that it gave itself."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
@@ -7,27 +8,35 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import msgspec
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from ringback.app import App
-from ringback.application.access import Role
+from ringback.application.access import Grant, Role
 from ringback.config import Settings
+from ringback.identity.rules import AccessRules
+from ringback.ports.location import PostgresUrl
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
+from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import by_external_id, by_id, refusal_of
+from tests.world.dialer import until_polling
 from tests.world.identities import FOREIGN, GRANTED, OTHERS, OWN, RULES, Identities, Subject, role_of
-from tests.world.role_table import ROWS, Names, Row, call
+from tests.world.role_table import ROWS, Names, Row, call, ids_of
 
 # As long as that of the foreign service, and of no service.
 ABSENT = "sip:nothing@cc.example"
 LIMITED = ("caller", "dialer", "viewer", "masked viewer")
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    if request.param == "postgres":
+        settings = replace(settings, database=PostgresUrl(request.getfixturevalue("cluster").new_schema()))
     return replace(settings, access=RULES)
 
 
@@ -408,3 +417,64 @@ async def test_an_update_to_a_target_that_another_caller_has_taken(
     assert refusal_of(caught.value).reason == "TARGET_ALREADY_PENDING"
     assert refusal_of(caught.value).metadata == {}
     assert others.callback_id not in repr((caught.value.details(), caught.value.trailing_metadata()))
+
+
+# --- What changes while a stream is open -----------------------------------------------------------------------------
+
+
+async def test_an_operator_who_becomes_a_viewer_of_all_loses_the_stream_that_names_identities(
+    app: App, identities: Identities
+) -> None:
+    stream = identities["operator"].callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
+    await stream.read()
+    viewer = next(each for each in RULES.identities if each.name == "operator")
+    app.replace_access(AccessRules(identities=(msgspec.structs.replace(viewer, grants=(Grant(role=Role.VIEWER),)),)))
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await stream.read()
+    assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("name", ["caller", "viewer"])
+async def test_a_watch_ends_when_a_granted_address_becomes_that_of_another_service(
+    identities: Identities, name: str
+) -> None:
+    """It would show the callbacks of a service that is not granted any more; with its token, one goes on."""
+    await identities.subject(OWN, GRANTED)
+    stream = identities[name].callbacks.WatchCallbacks(pb.WatchCallbacksRequest())
+    responses: list[Any] = [await stream.read()]
+    await move(identities, GRANTED, "sip:elsewhere@cc.example")
+    hidden = await identities.subject(OWN, "sip:elsewhere@cc.example")
+    shown = await identities.subject(OWN, GRANTED)
+    while (response := await stream.read()) is not grpc.aio.EOF:
+        responses.append(response)
+    assert ids_of(responses) == []
+    resume_token = responses[-1].resume_token
+    resumed = identities[name].callbacks.WatchCallbacks(pb.WatchCallbacksRequest(resume_token=resume_token))
+    while shown.callback_id not in ids_of(responses):
+        responses.append(await resumed.read())
+    assert hidden.callback_id not in ids_of(responses)
+
+
+async def test_a_poll_leases_for_the_services_that_are_granted_when_it_leases(app: App, identities: Identities) -> None:
+    """One whose address was granted when the poll began is not any more; one that has the address now is."""
+    await identities.service(GRANTED)
+    poll = identities["dialer"].dialers.LeaseCallbacks(
+        dialer_pb.LeaseCallbacksRequest(dialer_id="d", wait_duration=Duration(seconds=60))
+    )
+    waiting = asyncio.create_task(outcome(poll))
+    await until_polling(app)
+    await move(identities, GRANTED, "sip:elsewhere@cc.example")
+    await identities.subject(OWN, "sip:elsewhere@cc.example")
+    shown = await identities.subject(OWN, GRANTED)
+    response: Any = await waiting
+    assert [lease.callback.callback_id for lease in response.leases] == [shown.callback_id]
+
+
+async def move(identities: Identities, old: str, new: str) -> None:
+    """Give a service another address."""
+    await identities["operator"].directory.UpdateService(
+        directory_pb.UpdateServiceRequest(
+            service=directory_pb.Service(service_id=await identities.service(old), sip_address=new),
+            update_mask=FieldMask(paths=["sip_address"]),
+        )
+    )

@@ -13,6 +13,7 @@ import pytest
 from ringback.app import App
 from ringback.application.access import RIGHT_FOR, ROLES_WITH, Role
 from ringback.config import Settings
+from ringback.ports.location import PostgresUrl
 from tests.world.api import refusal_of
 from tests.world.identities import CLIENTS, FOREIGN, GRANTED, OTHERS, OWN, RULES, Identities, Subject, role_of
 from tests.world.role_table import HIDDEN, ROWS, RPCS, Names, Row, call
@@ -62,8 +63,10 @@ async def result_of(identities: Identities, row: Row, name: str, subject: Subjec
     return row.result(response, subject)
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    if request.param == "postgres":
+        settings = replace(settings, database=PostgresUrl(request.getfixturevalue("cluster").new_schema()))
     return replace(settings, access=RULES)
 
 

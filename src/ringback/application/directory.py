@@ -49,6 +49,8 @@ class Directory:
         self._version = -1
         self._listeners: list[Callable[[Service], None]] = []
         self._settling: list[Callable[[], Awaitable[None]]] = []
+        # Grows with each change that is known here.
+        self.changes = 0
         # Held while services are changed or read again, so that nothing older ever replaces something newer.
         self._changing = asyncio.Lock()
 
@@ -116,6 +118,10 @@ class Directory:
         if not view.names_services:
             return view
         await self.refresh()
+        return self.resolve_known(view)
+
+    def resolve_known(self, view: View) -> View:
+        """Return the same, by the services as they are known here."""
         return view.of(self._by_id.values())
 
     async def seen(self, caller: Caller, name: ServiceName, right: Right = Right.READ_SERVICES) -> Service:
@@ -256,6 +262,7 @@ class Directory:
             self._keep(service)
 
     def _keep(self, service: Service) -> None:
+        self.changes += 1
         if (previous := self.find(service.service_id)) is not None:
             self._forget(previous)
         self._by_id[service.service_id] = service
@@ -281,6 +288,7 @@ class Directory:
             _log.info("service %s has the time zone %s now", service.service_id, service.opening_hours.time_zone)
 
     def _forget(self, service: Service) -> None:
+        self.changes += 1
         del self._by_id[service.service_id]
         del self._by_sip[service.sip_address]
 

@@ -25,6 +25,7 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
+from ringback.domain.view import EVERYTHING, View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import PhoneInUse, RevisionConflict
 from ringback.ports.store import Store
@@ -46,13 +47,18 @@ class LeaseRequest:
     """One poll of a dialer. None for `service_ids` means all that it may serve."""
 
     dialer_id: str
-    # That of the caller, which `Assigner.lease` fills in.
+    # Those of the caller, which `Assigner.lease` fills in.
     identity: str = ""
+    view: View = EVERYTHING
     service_ids: frozenset[str] | None = None
     max_leases: int = 1
     duration: timedelta = DEFAULT_LEASE
     wait_s: float = DEFAULT_WAIT_S
     request_id: str = ""
+
+    def may_have(self, service: Service | None) -> bool:
+        """Return whether it is for this service, and the caller has a grant for it."""
+        return service is not None and self.is_for(service.service_id) and self.view.has_service(service)
 
     def of(self, service_ids: Collection[str]) -> "LeaseRequest":
         """Return the same poll for these services."""
@@ -103,8 +109,11 @@ class Assigner:
         Raise `NotAllowed`, `RequestIdReused`, as far as open leases show that the first request was another one, and
         `StorageUnavailable`.
         """
-        request = await self._granted_part(caller, request)
-        self._presence.ask(request.service_ids, request.wait_s)
+        # What is granted may change while the poll waits, so it is looked up anew when leases are granted.
+        view = caller.view_of(Right.DIAL)
+        await self._directory.resolve(view)
+        request = replace(request, identity=caller.identity, view=view)
+        self._presence.ask(self._services_of(request), request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
             _check_repeated(request, open_leases)
             return open_leases
@@ -126,14 +135,11 @@ class Assigner:
             raise
         return poll.leased.result()
 
-    async def _granted_part(self, caller: Caller, request: LeaseRequest) -> LeaseRequest:
-        """Return the part of the poll that the caller may make. Raise `NotAllowed` when it may make none at all."""
-        view = await self._directory.resolve(caller.view_of(Right.DIAL))
-        request = replace(request, identity=caller.identity)
-        if not view.names_services:
-            return request
-        granted = {service.service_id for service in self._directory.all() if view.has_service(service)}
-        return request.of(granted if request.service_ids is None else granted & request.service_ids)
+    def _services_of(self, request: LeaseRequest) -> frozenset[str] | None:
+        """Return the services that the poll waits for, as they are known here; None for all."""
+        if not request.view.names_services:
+            return request.service_ids
+        return frozenset(s.service_id for s in self._directory.all() if request.may_have(s))
 
     async def _granted_before(self, request: LeaseRequest) -> Sequence[Callback]:
         """Return the open leases of an earlier request with this id; a poll that still waits gives way to this one."""
@@ -202,7 +208,7 @@ class Assigner:
     async def _serve(self, request: LeaseRequest) -> Sequence[Callback]:
         granted: list[Callback] = []
         room = MAX_RESPONSE_BYTES
-        for service_id in [s for s in self._ready if request.is_for(s)]:
+        for service_id in [s for s in self._ready if request.may_have(self._directory.find(s))]:
             try:
                 drawn = await self._grant(service_id, request, request.max_leases - len(granted), room)
             except StorageUnavailable as fault:
@@ -230,6 +236,9 @@ class Assigner:
             if queue is None or not queue.held:
                 self._held.discard(service_id)
             if queue is None:
+                return ()
+            if not request.may_have(queue.service):
+                self._ready[service_id] = None  # for others
                 return ()
             self._look_again(service_id, queue.held_until)
             now = self._clock.now()

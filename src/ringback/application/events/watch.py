@@ -31,6 +31,7 @@ from ringback.application.narrowing import selected_by
 from ringback.domain.callback import Callback
 from ringback.domain.errors import QuotaExceeded, ResumeTokenExpired, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
+from ringback.domain.view import View
 from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 from ringback.ports.values import LoggedEvent, Snapshot
@@ -68,7 +69,8 @@ class Watches:
     ) -> AsyncGenerator[WatchBatch, None]:
         """Yield the batches for one watcher: the first at once, an empty one after each `heartbeat_s` without any.
 
-        End on drain and after half an hour. Raise `NotAllowed`, `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a
+        End on drain, after half an hour, and when an address that the caller's grants name has become that of another
+        service. Raise `NotAllowed`, `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a
         snapshot may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
         """
         wanted = await selected_by(caller, wanted, self._directory)
@@ -76,13 +78,16 @@ class Watches:
             raise QuotaExceeded("watches", self._max_watchers)
         self._open += 1
         try:
+            granted = _GrantedServices(self._directory, wanted.view)
             cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
             yield await cursor.begin(resume_token)
             age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
             end = self._clock.monotonic() + age
             silent_until = self._clock.monotonic() + heartbeat_s
-            while not self._feed.closing and self._clock.monotonic() < end:
+            while not self._feed.closing and self._clock.monotonic() < end and granted.are_the_same():
                 batch = await cursor.advance()
+                if not granted.are_the_same():
+                    return  # without the batch, and so without a token after it
                 patience_s = min(silent_until, end) - self._clock.monotonic()
                 if batch is None and patience_s > 0:
                     await self._feed.wait_beyond(cursor.number, patience_s)
@@ -98,6 +103,21 @@ class Watches:
         if batches is None:
             batches = self._batches[wanted] = WatchBatches(self._store, self._feed, wanted, self._recent)
         return batches
+
+
+class _GrantedServices:
+    """The services of a view: those that it names by address may become others."""
+
+    def __init__(self, directory: Directory, view: View) -> None:
+        self._directory = directory
+        self._view = view
+        self._seen = directory.changes
+
+    def are_the_same(self) -> bool:
+        if self._seen == self._directory.changes:
+            return True
+        self._seen = self._directory.changes
+        return not self._view.names_services or self._directory.resolve_known(self._view) == self._view
 
 
 class _Cursor:

@@ -61,6 +61,9 @@ def read_list(place: Place, read: Callable[[Place], _T]) -> dict[_T, Place]:
     found: dict[_T, Place] = {}
     for item in items:
         before = len(item.faults)
+        if item.is_empty:  # also null, which would be taken for a word
+            item.fail("is empty")
+            continue
         value = read(item)
         if len(item.faults) > before:
             continue

@@ -54,7 +54,7 @@ def load_access(path: Path) -> AccessFile:
     rules = _read_rules(root)
     if root.faults:
         raise FaultyFileError(root.faults)
-    return AccessFile(path, rules, tuple(_warnings(path)))
+    return AccessFile(path, rules, (*_warnings(path), *_warnings_of_keys(rules)))
 
 
 def _tokens_in_clear(node: yaml.Node, file: str) -> Iterator[str]:
@@ -69,14 +69,25 @@ def _tokens_in_clear(node: yaml.Node, file: str) -> Iterator[str]:
 
 
 def _warnings(path: Path) -> Iterator[str]:
-    try:
-        mode = path.stat().st_mode
-    except OSError:  # it was replaced just now, or is a pipe that has ended
-        return
+    mode = _mode_of(path)
     if mode & stat.S_IWOTH:
         yield f"{path}: every user of this machine can change who may do what; chmod o-rwx {path}"
     elif mode & stat.S_IROTH:
         yield f"{path}: every user of this machine can read who may do what; chmod o-rwx {path}"
+
+
+def _warnings_of_keys(rules: AccessRules) -> Iterator[str]:
+    # They are public: to read them is harmless.
+    if rules.jwt is not None and _mode_of(rules.jwt.jwks) & stat.S_IWOTH:
+        path = rules.jwt.jwks
+        yield f"{path}: every user of this machine can add keys, and with one be any subject; chmod o-w {path}"
+
+
+def _mode_of(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:  # it was replaced just now, or is a pipe that has ended
+        return 0
 
 
 # --- JWT -------------------------------------------------------------------------------------------------------------
