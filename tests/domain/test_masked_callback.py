@@ -131,7 +131,11 @@ def test_a_number_of_the_callback_is_hidden_in_every_text_however_it_is_spelled(
         ("TEL:+41(78)555-66-77", "", "tel:+41 78 *** ** 77"),
         ("tel:0785556677", "CH", "tel:+41 78 *** ** 77"),
         ("tel:+41785556677;ext=1234", "", "tel:+41 78 *** ** 77"),
-        ("SIPS:+41785556677@Gateway.Example;user=phone?Subject=0785556677", "", "sips:+41 78 *** ** 77@gateway.example"),
+        (
+            "SIPS:+41785556677@Gateway.Example;user=phone?Subject=0785556677",
+            "",
+            "sips:+41 78 *** ** 77@gateway.example",
+        ),
         ("sip:%2B%34%3178-555-66-77@gateway.example", "", "sip:+41 78 *** ** 77@gateway.example"),
         ("sip:anna.muster@example.com", "", "sip:***@example.com"),
     ],

@@ -1,7 +1,7 @@
 """A callback as a caller sees it that may see masked numbers only, in whatever field somebody has written one.
 
-Digits of the callback's own numbers are hidden wherever six or more of them follow each other in a text: whatever stands
-between them, with or without the country code, forwards or backwards, and percent-escaped or not.
+Digits of the callback's own numbers are hidden wherever six or more of them follow each other in a text: whatever
+stands between them, with or without the country code, forwards or backwards, and percent-escaped or not.
 """
 
 import re
