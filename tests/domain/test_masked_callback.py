@@ -65,10 +65,9 @@ def seen(callback: Callback) -> pb.Callback:
     """Return the message without ids and times, which have digits of their own."""
     message = pb.Callback()
     write_callback(masked_callback(callback), message)
-    for name in ("callback_id", "service_id", "create_time", "update_time", "expire_time", "next_attempt_time"):
-        message.ClearField(name)
-    for name in ("queue_time", "end_time", "cancel_time"):
-        message.ClearField(name)
+    for field in message.DESCRIPTOR.fields:
+        if field.name.endswith(("_id", "_time")):
+            message.ClearField(field.name)  # type: ignore[arg-type]  # one of its own
     message.callback_request.ClearField("service_id")
     for attempt in message.attempts:
         attempt.ClearField("start_time")
