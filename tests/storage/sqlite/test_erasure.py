@@ -12,14 +12,11 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.ports.values import Change, Retention
 from ringback.storage.sqlite import SqliteStore
 from ringback.storage.sqlite import store as module
+from tests.world.database_files import files_with
 from tests.world.samples import NOW, cancel, dial, new, offer, seconds
 
 PHONE = "tel:+41785556677"
 DIGITS = b"5556677"
-
-
-def in_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if DIGITS in path.read_bytes())
 
 
 def versions(callback: Callback, length: int) -> list[Callback]:
@@ -60,7 +57,7 @@ async def test_no_file_has_the_number(sqlite_store: SqliteStore, tmp_path: Path)
         if number % 20 == 19:
             retention = Retention(ended_callbacks=seconds(10), events=seconds(10), min_events=100)
             await store.purge(NOW + seconds(chance.randrange(20)), retention, 50)
-    assert in_files(tmp_path) == ["ringback.db", "ringback.db-wal"]
+    assert files_with(tmp_path, DIGITS) == ["ringback.db", "ringback.db-wal"]
 
     ids = {callback.callback_id for callback in mine}
     owners = await store.event_owners(0, 100_000)
@@ -68,7 +65,7 @@ async def test_no_file_has_the_number(sqlite_store: SqliteStore, tmp_path: Path)
     await store.erase(mine, NOW, "ops")
     await store.forget_phone(PHONE)
 
-    assert in_files(tmp_path) == []
+    assert files_with(tmp_path, DIGITS) == []
     assert (tmp_path / "ringback.db-wal").stat().st_size == 0
 
 
@@ -85,8 +82,8 @@ async def test_a_reader_of_an_earlier_state_is_waited_for_then_told_of(
 
     with pytest.raises(StorageUnavailable, match="such as a backup"):
         await sqlite_store.forget_phone(PHONE)
-    assert in_files(tmp_path) != []
+    assert files_with(tmp_path, DIGITS) != []
 
     backup.close()
     await sqlite_store.forget_phone(PHONE)
-    assert in_files(tmp_path) == []
+    assert files_with(tmp_path, DIGITS) == []
