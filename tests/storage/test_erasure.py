@@ -9,12 +9,13 @@ from ringback.domain.callback import Callback
 from ringback.domain.erasure import erased, trace_of
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.key import ExternalTaskKey
+from ringback.domain.lifecycle import after
+from ringback.domain.outcome import Outcome
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change, EventKind, PhoneUse
-from tests.storage.test_kept_phones import lose
 from tests.world.databases import Database
-from tests.world.samples import NOW, SERVICE, cancel, dial, new, offer
+from tests.world.samples import NOW, SERVICE, cancel, dial, ending, new, offer
 
 PHONE: Final = "tel:+41785556677"
 TRACE: Final = trace_of(PHONE)
@@ -26,20 +27,20 @@ def ended(target: str = PHONE, **fields: Any) -> Callback:
 
 async def found_callbacks(store: Store, trace: str = TRACE, limit: int = 100) -> list[str]:
     found: list[str] = []
-    after: str | None = ""
-    while after is not None:
-        part = await store.search_callbacks(trace, after, limit)
-        after = part.next_id
+    begin: str | None = ""
+    while begin is not None:
+        part = await store.search_callbacks(trace, begin, limit)
+        begin = part.next_id
         found += [callback.callback_id for callback in part.found]
     return found
 
 
 async def found_events(store: Store, trace: str = TRACE, limit: int = 100) -> list[int]:
     found: list[int] = []
-    after: int | None = 0
-    while after is not None:
-        part = await store.search_events(trace, after, limit)
-        after = part.next_number
+    begin: int | None = 0
+    while begin is not None:
+        part = await store.search_events(trace, begin, limit)
+        begin = part.next_number
         found += [event.number for event in part.found]
     return found
 
@@ -72,16 +73,16 @@ async def test_what_is_found_is_as_it_is_stored(store: Store) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 100])
 async def test_events_are_found_by_what_they_have_and_by_what_was_before(store: Store, limit: int) -> None:
     before = new(target=PHONE)
-    after = replace(
+    updated = replace(
         before,
         request=replace(before.request, target="sip:anna@example.com"),
         dial_target="sip:anna@example.com",
         revision=2,
     )
-    last = replace(after, revision=3)
+    last = replace(updated, revision=3)
     await store.create([new(), before])
-    await store.apply([Change(before, after)])
-    await store.apply([Change(after, last)])
+    await store.apply([Change(before, updated)])
+    await store.apply([Change(updated, last)])
     assert await found_events(store, limit=limit) == [2, 3]
     assert await found_callbacks(store) == []
 
@@ -173,8 +174,11 @@ async def test_redacted_events_keep_their_numbers_kinds_states_and_who(store: St
 
 
 async def test_a_kept_phone_is_forgotten(store: Store) -> None:
-    await lose(store, PHONE)
-    await lose(store, "tel:+41785556678")
+    for target in (PHONE, "tel:+41785556678"):
+        dialing = dial(offer(new(target=target)))
+        await store.create([dialing])
+        await store.apply([Change(dialing, after(dialing, ending(Outcome.INTERRUPTED)))])
+    assert (await store.phone_use(PHONE, NOW)).kept_until is not None
     await store.forget_phone(PHONE)
     assert await store.phone_use(PHONE, NOW) == PhoneUse(None, None)
     assert (await store.phone_use("tel:+41785556678", NOW)).kept_until is not None
