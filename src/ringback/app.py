@@ -15,6 +15,7 @@ from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
+from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
@@ -85,7 +86,10 @@ class App:
         self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
-        self.directory_handlers = DirectoryHandlers(self.directory, self.callback_queries, self.queue_views)
+        self.erasure = Erasure(store, self.directory, clock)
+        self.directory_handlers = DirectoryHandlers(
+            self.directory, self.callback_queries, self.queue_views, self.erasure
+        )
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.authenticator, tls = secured
         self.admission = Admission(self.authenticator, clock)

@@ -1,6 +1,8 @@
 """The log of a server process: one line for each transition, nothing that names a person, nothing of libraries."""
 
+import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,7 +40,7 @@ async def test_each_transition_is_one_line(tmp_path: Path) -> None:
     async with a_life(tmp_path) as (server, callback_id):
         pass
     told = [line.split(" INFO ")[1] for line in server.log if callback_id in line]
-    start, end = f"callback {callback_id} of {SERVICE}: ", ", tel:+4178•••••77"
+    start, end = f"callback {callback_id} of {SERVICE}: ", ", tel:+41 78 *** ** 77"
     assert [line.removeprefix(start).removesuffix(end) for line in told] == [
         "new → QUEUED (created)",
         "QUEUED → OFFERED (leased by ringback.simulated)",
@@ -63,6 +65,29 @@ async def test_libraries_are_logged_when_they_are_asked_for(tmp_path: Path) -> N
     async with a_life(tmp_path, RINGBACK_LOG_LEVEL="debug", RINGBACK_LOG_LIBRARIES="true") as (server, _):
         pass
     assert any(" DEBUG " in line and "SELECT" in line for line in server.log)
+    assert not re.search("5556677|785556677", "\n".join(server.log))
+
+
+_LIBRARY = """
+import logging
+from ringback.cli.log import set_up_log
+set_up_log("debug", libraries=True)
+log = logging.getLogger("some.library")
+log.debug("executing %r with %r", "INSERT", ("tel:+41785556677", "authorization: Bearer s3cret"))
+try:
+    raise ValueError("cannot dial sip:+41785556677@gateway.example")
+except ValueError:
+    log.exception("a bug")
+"""
+
+
+async def test_numbers_and_tokens_are_masked_whoever_logs_them_and_in_tracebacks_too() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _LIBRARY, stderr=asyncio.subprocess.PIPE)
+    _, err = await process.communicate()
+    log = err.decode()
+    assert not re.search("5556677|s3cret", log)
+    assert log.count("+41 78 *** ** 77") == 2
+    assert "Bearer ***" in log
 
 
 @pytest.mark.parametrize("level", ["warning", "error"])

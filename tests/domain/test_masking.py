@@ -7,26 +7,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.masking import masked
+from ringback.domain.masking import hide_numbers, mask_numbers, masked
 
 
 @pytest.mark.parametrize(
     ("target", "shown"),
     [
-        ("tel:+41785556677", "tel:+4178•••••77"),
-        ("tel:+12125550123", "tel:+121••••••23"),
-        ("tel:+3758105261733", "tel:+37581••••••33"),
-        ("tel:+29012345", "tel:+290•••45"),
-        ("tel:+41785556677;ext=1234", "tel:+4178•••••77"),
-        ("tel:+999", "tel:+•••"),
-        ("sip:anna.muster@example.com", "sip:•••@example.com"),
-        ("sips:anna@example.com:5061;transport=tls?subject=Anna", "sips:•••@example.com:5061"),
-        ("sip:+41785556677@gateway.example;user=phone", "sip:+4178•••••77@gateway.example"),
-        ("sip:+41785556677;phone-context=x@gateway.example", "sip:+4178•••••77@gateway.example"),
-        ("sip:0785556677@gateway.example", "sip:••••••••77@gateway.example"),
-        ("sip:1234@pbx.example", "sip:•••@pbx.example"),
-        ("sip:anna@[2001:db8::1]:5060", "sip:•••@[2001:db8::1]:5060"),
+        ("tel:+41785556677", "tel:+41 78 *** ** 77"),
+        ("tel:+12125550123", "tel:+1 21 ** ** ** 23"),
+        ("tel:+3758105261733", "tel:+375 81 ** ** ** 33"),
+        ("tel:+29012345", "tel:+290 *** 45"),
+        ("tel:+41785556677;ext=1234", "tel:+41 78 *** ** 77"),
+        ("tel:+999", "tel:+***"),
+        ("sip:anna.muster@example.com", "sip:***@example.com"),
+        ("sips:anna@example.com:5061;transport=tls?subject=Anna", "sips:***@example.com:5061"),
+        ("sip:+41785556677@gateway.example;user=phone", "sip:+41 78 *** ** 77@gateway.example"),
+        ("sip:+41785556677;phone-context=x@gateway.example", "sip:+41 78 *** ** 77@gateway.example"),
+        ("sip:0785556677@gateway.example", "sip:** ** ** ** 77@gateway.example"),
+        ("sip:1234@pbx.example", "sip:***@pbx.example"),
+        ("sip:anna@[2001:db8::1]:5060", "sip:***@[2001:db8::1]:5060"),
         ("sip:pbx.example", "sip:pbx.example"),
+        ("sip:+41-78-555-66-77@gateway.example", "sip:+41 78 *** ** 77@gateway.example"),
+        ("sip:%2B41785556677@gateway.example", "sip:+41 78 *** ** 77@gateway.example"),
+        ("sip:*31%23+41785556677@gateway.example", "sip:***@gateway.example"),
+        ("sip:anna@7.7.6.6.5.5.5.8.7.1.4.e164.example", "sip:***@*.*.*.*.*.*.*.*.*.*.*.e164.example"),
+        ("sip:41785556677.gateway.example", "sip:***********.gateway.example"),
+        ("sip:anna@192.168.100.200", "sip:***@192.168.100.200"),
+        ("tel: +41 78 555 66 77", "tel:+41 78 *** ** 77"),
+        ("TEL:+41-78-555-66-77", "tel:+41 78 *** ** 77"),
+        ("anna", "***"),
     ],
 )
 def test_what_is_shown(target: str, shown: str) -> None:
@@ -41,10 +50,36 @@ def test_a_number_of_each_region_keeps_its_country_code_and_two_digits(region: s
     shown = masked(f"tel:{number}")
     code = f"tel:+{example.country_code}"
     assert shown.startswith(code)
-    assert re.fullmatch(r"(\d\d)?•{3,}\d\d", shown.removeprefix(code)) or shown.endswith("•••")
+    assert re.fullmatch(r"( \d\d)?( \*{2,3})+ \d\d", shown.removeprefix(code)) or shown.endswith("***")
     assert number.removeprefix("+") not in shown
 
 
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz.-_", min_size=1))
 def test_no_name_is_shown(user: str) -> None:
-    assert masked(f"sip:{user}@host.example") == "sip:•••@host.example"
+    assert masked(f"sip:{user}@host.example") == "sip:***@host.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("placing a call to tel:+41785556677", "placing a call to tel:+41 78 *** ** 77"),
+        ("('tel:0785556677', 'sip:0785556677@gw')", "('tel:** ** ** ** 77', 'sip:** ** ** ** 77@gw')"),
+        ("+41 (0)78 / 555 66-77 was busy", "+41 07 ** ** ** 77 was busy"),
+        ("to=%2B41785556677&x=1", "to=+41 78 *** ** 77&x=1"),
+        ("INVITE sip:+41785556677@gw;user=phone SIP/2.0", "INVITE sip:+41 78 *** ** 77@gw;user=phone SIP/2.0"),
+        ("authorization: Bearer abc.def-123", "authorization: Bearer ***"),
+        ("2026-11-29 16:12:38,123 INFO port 50051, sip:127.0.0.1:5060, 1000000 rows", None),
+        ("callback 01a2049c-3c71-70e2-a0d0-04c4547f0daf of sip:support@cc.example: tel:+41 78 *** ** 77", None),
+    ],
+)
+def test_numbers_are_masked_in_whatever_text_they_are(text: str, shown: str | None) -> None:
+    assert mask_numbers(text) == (text if shown is None else shown)
+
+
+@given(st.from_regex(r"\+[1-9]([ ().-]?[0-9]){7,14}", fullmatch=True), st.sampled_from(["", "tel:", "a ", "'"]))
+def test_no_number_with_a_plus_sign_stays_in_a_text(number: str, before: str) -> None:
+    digits = re.sub("[^0-9]", "", number)
+    for shown in (mask_numbers(before + number), hide_numbers(before + number)):
+        assert not re.search("[0-9]{6}", re.sub(r"[ ().+-]", "", shown))
+        assert digits not in shown
+    assert len(hide_numbers(before + number)) <= len(before + number)

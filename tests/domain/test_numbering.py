@@ -349,7 +349,11 @@ def test_a_national_number(text: str, region: str, canonical: str) -> None:
         ("tel:118 118", "JE", "is a short code of JE"),
         ("tel:00 999 1234567", "CH", "unknown country code"),
         # 00 and Japan's 81, or 008 and North America's 1.
-        ("tel:00819012345678", "HK", "may be +819012345678 or +19012345678: begin it with '+' and the country code"),
+        (
+            "tel:00819012345678",
+            "HK",
+            "may be +81 90 ** ** ** 78 or +1 90 ** ** ** 78: begin it with '+' and the country code",
+        ),
         ("tel:000785556677", "CH", "no number of its country has this many digits"),
         ("tel:0007855566", "CH", "too short"),
         ("tel:7042;phone-context=example.com", "CH", "has the parameter 'phone-context'"),

@@ -14,6 +14,7 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
+from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -74,6 +75,7 @@ class World:
         self.leases = Leases(self.store, self.directory, clock, self.feed)
         self.callback_creation = CallbackCreation(self.store, self.directory, clock)
         self.callback_queries = CallbackQueries(self.store, self.directory)
+        self.erasure = Erasure(self.store, self.directory, clock)
         self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, clock)
 
     async def service(self, **settings: Any) -> Service:

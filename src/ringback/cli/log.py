@@ -5,13 +5,15 @@ import sys
 import time
 from typing import Final
 
+from ringback.domain.masking import mask_numbers
+
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def set_up_log(level: str, *, libraries: bool) -> None:
     """Log what the server tells from this level on, and of libraries no more than warnings unless they are asked for.
 
-    At DEBUG libraries tell of each statement and each frame, with all the data in them.
+    At DEBUG libraries tell of each statement and each frame, with all the data in them but numbers and tokens.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -24,10 +26,16 @@ def set_up_log(level: str, *, libraries: bool) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """A formatter that writes the time of a second once: a busy server logs thousands of lines in each."""
+    """A formatter that masks the numbers of a line, its traceback included, whichever library has written it.
+
+    It writes the time of a second once: a busy server logs thousands of lines in each.
+    """
 
     _second = 0
     _text = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_numbers(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - its name
         second = int(record.created)

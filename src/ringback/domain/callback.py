@@ -134,6 +134,11 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         return self.state in TERMINAL
 
     @property
+    def erased(self) -> bool:
+        """Whether only this is left of it in the log; see `erasure.erased`."""
+        return self.dial_target == ""
+
+    @property
     def etag(self) -> str:
         return str(self.revision)
 

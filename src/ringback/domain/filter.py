@@ -74,8 +74,28 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
             and (self.view is EVERYTHING or self.view.contains(callback))
         )
 
+    def may_have_matched(self, erased: Callback) -> bool:
+        """Return whether an erased callback may have been in the selection, until it was erased.
+
+        Where that depends on what is erased, its history is not known either: then every one may have been.
+        """
+        if not (self.supervisors or self.labels or self.dial_target or any(not isinstance(k, str) for k in self.keys)):
+            return self.matches(erased)
+        return (
+            (not (self.service_ids or self.service_sips) or erased.service_id in self.services)
+            and (not self.caller_ids or erased.request.caller_id in self.caller_ids)
+            and (not self.keys or any(_may_be_named(erased, key) for key in self.keys))
+            and self.view.contains(erased)
+        )
+
 
 MATCH_ALL = CallbackFilter()
+
+
+def _may_be_named(erased: Callback, key: Key) -> bool:
+    if isinstance(key, str):
+        return erased.callback_id == key
+    return erased.request.caller_id == key.caller_id
 
 
 def _is_named(callback: Callback, key: Key) -> bool:

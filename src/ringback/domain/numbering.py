@@ -23,6 +23,8 @@ from phonenumbers import (
     ValidationResult,
 )
 
+from ringback.domain.masking import masked_number
+
 _MAX_CALLING_CODE_DIGITS = 3
 
 # Prefixes that the library no longer has, by calling code; the group is the number without it.
@@ -112,7 +114,7 @@ def _abroad(number: str, region: str) -> str | None:
             refusal = refusal or fault
     found = list(dict.fromkeys([one for one in found if phonenumbers.is_valid_number(_parsed(one))] or found))
     if len(found) > 1:
-        raise ValueError(f"may be {' or '.join(found)}: begin it with '+' and the country code")
+        raise ValueError(f"may be {' or '.join(map(masked_number, found))}: begin it with '+' and the country code")
     if not found and refusal is not None:
         raise refusal
     return found[0] if found else None

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
-from ringback.domain.masking import masked_callback
+from ringback.domain.masked_callback import masked_callback
 from ringback.domain.service import Service
 
 

@@ -20,7 +20,18 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports.values import Change, Extension, History, LoggedEvent, PhoneUse, Retention, Services, Snapshot
+from ringback.ports.values import (
+    CallbackSearch,
+    Change,
+    EventSearch,
+    Extension,
+    History,
+    LoggedEvent,
+    PhoneUse,
+    Retention,
+    Services,
+    Snapshot,
+)
 
 
 class CallbackStore(Protocol):
@@ -203,6 +214,47 @@ class EventLog(Protocol):
         ...
 
 
+class ErasureStore(Protocol):
+    """Everything that is kept about one phone: searched for, and deleted for good.
+
+    A search looks at everything, and so takes long; each of its parts is short.
+    """
+
+    async def search_callbacks(self, trace: str, after_id: str, limit: int) -> CallbackSearch:
+        """Look at the next `limit` callbacks by id; return those whose text has the trace, or an escape.
+
+        `trace` is in lower case and without separators, which are not looked at (`erasure.trace_of`).
+        """
+        ...
+
+    async def search_events(self, trace: str, after: int, limit: int) -> EventSearch:
+        """Look at the next `limit` events as `search_callbacks` looks at callbacks."""
+        ...
+
+    async def event_owners(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Return the numbers of the next events, each with the id of its callback."""
+        ...
+
+    async def redact(self, numbers: Sequence[int]) -> None:
+        """Leave in these events only what stays of a callback that is erased (`erasure.erased`)."""
+        ...
+
+    async def erase(self, callbacks: Sequence[Callback], now: datetime, identity: str) -> int:
+        """Delete those of the callbacks that are stored, at these revisions; return how many.
+
+        Each of them, stored or not, is logged as PURGED with what stays of it, and the identity that requested it.
+        Raise `RevisionConflict`.
+        """
+        ...
+
+    async def forget_phone(self, phone: str) -> None:
+        """Delete what is kept about the phone itself.
+
+        What was deleted before is in no file of the database when it returns, as far as the adapter has files.
+        """
+        ...
+
+
 class Coordination(Protocol):
     """What servers on one database have to agree on."""
 
@@ -241,7 +293,7 @@ class Coordination(Protocol):
         ...
 
 
-class Store(CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, Coordination, Protocol):
+class Store(CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, Protocol):
     """One database in all its roles."""
 
     @property

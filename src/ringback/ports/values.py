@@ -71,6 +71,20 @@ class Snapshot(Struct, frozen=True):
     more: bool
 
 
+class CallbackSearch(Struct, frozen=True):
+    """A part of a search among all callbacks, and the id after which the next part begins; None at the end."""
+
+    found: Sequence[Callback]
+    next_id: str | None
+
+
+class EventSearch(Struct, frozen=True):
+    """A part of a search in the event log, and the number after which the next part begins; None at the end."""
+
+    found: Sequence[LoggedEvent]
+    next_number: int | None
+
+
 class PhoneUse(Struct, frozen=True):
     """What keeps callbacks from a phone: both None when nothing does."""
 

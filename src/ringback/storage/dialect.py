@@ -68,6 +68,12 @@ class Statements:
     ahead: str
     # Returns a count.
     clock_jumps: str
+    # Take the id, or the number, after which to begin, a limit, and a trace. A row is the id, or the number, of what
+    # was looked at; the rest is NULL without the trace. The events have the columns of `events`.
+    search_callbacks: str
+    search_events: str
+    # Takes the number after which to begin, and a limit; returns numbers and ids.
+    event_owners: str
 
 
 class Reads(Protocol[C_contra]):
@@ -97,6 +103,9 @@ class Operations(Generic[Op]):
     extend: Op
     shift_leases: Op
     purge: Op
+    redact: Op
+    erase: Op
+    forget_phone: Op
     probe: Op
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.erasure import erased
 from ringback.ports.values import Change, EventKind, LoggedEvent
-from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
+from ringback.storage.body import read_callback, read_json, time_of, time_us, write_callback, write_json
 from ringback.storage.callback_row import Row, lease_expire_us
 
 # In the order of the rows below. The database assigns the number.
@@ -45,6 +46,19 @@ def updated(change: Change, body: str) -> Row:
 
 def purged(now: datetime, callback_id: str, state: str, body: str, identity: str = "") -> Row:
     return EventKind.PURGED.value, callback_id, time_us(now), state, None, None, identity or None, body
+
+
+def erased_row(callback: Callback, now: datetime, identity: str) -> Row:
+    return purged(now, callback.callback_id, callback.state.name, write_callback(erased(callback)), identity)
+
+
+def redacted(body: str, lease_expire_us: int | None, previous: str | None) -> tuple[str, str | None]:
+    """Return what stays of the columns `body` and `previous` when the callback is erased; the lease does not."""
+    callback = erased(read_callback(body, lease_expire_us))
+    if previous is None:
+        return write_callback(callback), None
+    fields = read_json(previous) | {"dial_target": "", "supervisor": "", "labels": {}}
+    return write_callback(callback), write_json(fields)
 
 
 def logged_event(

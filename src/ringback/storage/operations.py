@@ -48,6 +48,14 @@ class Purge(NamedTuple):
     limit: int
 
 
+class Erasing(NamedTuple):
+    """Callbacks to be erased, and who requests it."""
+
+    callbacks: Sequence[Callback]
+    now: datetime
+    identity: str
+
+
 class ServiceRevision(NamedTuple):
     """A service at the revision that was read."""
 

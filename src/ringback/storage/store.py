@@ -13,13 +13,25 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
-from ringback.ports.values import Change, Extension, History, LoggedEvent, PhoneUse, Retention, Services, Snapshot
+from ringback.ports.values import (
+    CallbackSearch,
+    Change,
+    EventSearch,
+    Extension,
+    History,
+    LoggedEvent,
+    PhoneUse,
+    Retention,
+    Services,
+    Snapshot,
+)
 from ringback.storage.body import read_callback, time_of, time_us
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Rows
+from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
-from ringback.storage.operations import Changes, Creation, Purge, Shift
+from ringback.storage.operations import Changes, Creation, Erasing, Purge, Shift
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
@@ -198,6 +210,33 @@ class SqlStore(Generic[C, Op]):
 
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         return self._log_tail.follow(after)
+
+    # --- Erasure -----------------------------------------------------------------------------------------------
+
+    async def search_callbacks(self, trace: str, after_id: str, limit: int) -> CallbackSearch:
+        rows = await self._read(self._listers, self._statements.search_callbacks, after_id, limit, trace)
+        found = [read_callback(*row[1:]) for row in rows if row[1] is not None]
+        return CallbackSearch(found, rows[-1][0] if len(rows) == limit else None)
+
+    async def search_events(self, trace: str, after: int, limit: int) -> EventSearch:
+        rows = await self._read(self._listers, self._statements.search_events, after, limit, trace)
+        found = [logged_event(*row) for row in rows if row[-1] is not None]
+        return EventSearch(found, rows[-1][0] if len(rows) == limit else None)
+
+    async def event_owners(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        rows = await self._read(self._listers, self._statements.event_owners, after, limit)
+        return [(number, callback_id) for number, callback_id in rows]
+
+    async def redact(self, numbers: Sequence[int]) -> None:
+        await self._write(self._operations.redact, numbers, rows=len(numbers))
+
+    async def erase(self, callbacks: Sequence[Callback], now: datetime, identity: str) -> int:
+        request = Erasing(callbacks, now, identity)
+        count: int = await self._write(self._operations.erase, request, rows=len(callbacks))
+        return count
+
+    async def forget_phone(self, phone: str) -> None:
+        await self._write(self._operations.forget_phone, phone)
 
     # --- For the adapters --------------------------------------------------------------------------------------
 

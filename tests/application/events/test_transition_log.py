@@ -71,7 +71,7 @@ def test_the_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         log.tell(callback, offer(callback))
     what = f"callback {callback.callback_id} of sip:support@example.com: QUEUED → OFFERED (leased by dialer)"
-    assert caplog.messages == [f"{what}, tel:+4178•••••77"]
+    assert caplog.messages == [f"{what}, tel:+41 78 *** ** 77"]
 
 
 def test_a_service_that_is_not_known_is_named_by_its_id(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 
 from ringback.application.events.recent_events import RecentEvents
 from ringback.application.events.wakeup import Wakeup
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.store import EventLog
-from ringback.ports.values import LoggedEvent
+from ringback.ports.values import EventKind, LoggedEvent
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,13 @@ class EventFeed:
 
     def _append(self, events: Sequence[LoggedEvent]) -> None:
         self._recent.append(events)
+        if callback_ids := erased_in(events):
+            self._recent.redact(callback_ids)
         for listener in self._listeners:
             listener(events)
         self._wakeup.wake()
+
+
+def erased_in(events: Sequence[LoggedEvent]) -> Collection[str]:
+    """Return the ids of the callbacks that were erased with these events."""
+    return {e.callback.callback_id for e in events if e.kind is EventKind.PURGED and e.callback.erased}

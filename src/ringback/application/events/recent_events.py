@@ -1,8 +1,11 @@
 """The newest part of the event log, in memory."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from msgspec.structs import replace
+
+from ringback.domain.erasure import erased
 from ringback.ports.values import LoggedEvent
 
 
@@ -32,6 +35,13 @@ class RecentEvents:
             self._complete_after = self._numbers[surplus - 1]
             del self._events[:surplus]
             del self._numbers[:surplus]
+
+    def redact(self, callback_ids: Collection[str]) -> None:
+        """Leave of these callbacks, which were erased, no more than the log has."""
+        for place, event in enumerate(self._events):
+            if event.callback.callback_id in callback_ids:
+                previous = None if event.previous is None else erased(event.previous)
+                self._events[place] = replace(event, callback=erased(event.callback), previous=previous)
 
     def restart(self, newest: int) -> None:
         """Begin again without events, after `newest`: those before it are not known."""

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from ringback.application.access import Caller
 from ringback.application.directory import Directory
-from ringback.application.events.feed import EventFeed
+from ringback.application.events.feed import EventFeed, erased_in
 from ringback.application.events.tokens import ResumeToken
 from ringback.application.events.watch_batches import (
     MAX_EVENTS_PER_BATCH,
@@ -57,6 +57,7 @@ class Watches:
         self._open = 0
         self._batches: WeakValueDictionary[CallbackFilter, WatchBatches] = WeakValueDictionary()
         self._recent: deque[WatchBatch] = deque(maxlen=_RECENT_BATCHES)
+        feed.listen(self._on_events)
 
     async def watch(
         self,
@@ -97,6 +98,13 @@ class Watches:
             yield cursor.heartbeat()
         finally:
             self._open -= 1
+
+    def _on_events(self, events: Sequence[LoggedEvent]) -> None:
+        """Keep no batch that has what was erased."""
+        if erased_in(events):
+            self._recent.clear()
+            for batches in self._batches.values():
+                batches.forget()
 
     def _batches_for(self, wanted: CallbackFilter) -> WatchBatches:
         batches = self._batches.get(wanted)

@@ -106,6 +106,10 @@ class WatchBatches:
             raise HistoryGone
         return logged
 
+    def forget(self) -> None:
+        """Make no watcher share a batch that was made before now."""
+        self._made.clear()
+
     def _shared(self, number: int) -> WatchBatch | None:
         batch = self._made.get(number)
         return batch if batch is not None and (batch.settled or batch.number >= self._feed.newest) else None
@@ -150,7 +154,10 @@ class Told:
 def as_seen(entry: LoggedEvent, wanted: CallbackFilter) -> WatchEvent | None:
     """Return what a logged event means to a watcher with this filter; None when it means nothing."""
     callback, previous = entry.callback, entry.previous
-    matched = previous is not None and wanted.matches(previous)
+    if entry.kind is EventKind.PURGED and callback.erased:
+        matched = wanted.may_have_matched(callback)
+    else:
+        matched = previous is not None and wanted.matches(previous)
     matches = entry.kind is not EventKind.PURGED and wanted.matches(callback)
     if matches:
         type_ = EventType.CREATED if entry.kind is EventKind.CREATED else EventType.UPDATED

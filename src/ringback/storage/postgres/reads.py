@@ -14,6 +14,7 @@ from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
+from ringback.storage.postgres.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = $1"
@@ -234,4 +235,7 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    search_callbacks=SEARCH_CALLBACKS,
+    search_events=SEARCH_EVENTS,
+    event_owners=EVENT_OWNERS,
 )

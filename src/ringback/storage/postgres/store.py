@@ -15,7 +15,7 @@ from ringback.ports.values import History
 from ringback.storage.dialect import Dialect, Operations
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
-from ringback.storage.postgres import change, coordination, create, lists, purge, reads, services
+from ringback.storage.postgres import change, coordination, create, erasure, lists, purge, reads, services
 from ringback.storage.postgres.connection import Connection, Link, LinkPool, ask
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
@@ -36,6 +36,9 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
         extend=change.extend,
         shift_leases=change.shift_leases,
         purge=purge.purge,
+        redact=erasure.redact,
+        erase=erasure.erase,
+        forget_phone=erasure.forget_phone,
         probe=probe,
     ),
 )

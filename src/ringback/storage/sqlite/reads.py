@@ -21,6 +21,7 @@ from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
+from ringback.storage.sqlite.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 
 GET: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id = ?"
 GET_BY_TASK: Final = "SELECT body, lease_expire_us FROM callback WHERE caller_id = ? AND external_task_id = ?"
@@ -255,4 +256,7 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    search_callbacks=SEARCH_CALLBACKS,
+    search_events=SEARCH_EVENTS,
+    event_owners=EVENT_OWNERS,
 )

@@ -12,6 +12,7 @@ from ringback.storage.callback_row import stored_phone
 from ringback.storage.errors import StoreCannotOpen, check_known
 from ringback.storage.migrations import scripts
 from ringback.storage.naming import UNNAMED, new_database_id, tell_of_restore
+from ringback.storage.sqlite.private_files import OWNER_ONLY, make_private
 
 # "RING": marks the file as ours, so that another program's database is not taken for one.
 APPLICATION_ID: Final = 0x52494E47
@@ -26,7 +27,7 @@ def sole_use(path: Path) -> Iterator[None]:
     """
     lock = path.with_name(path.name + ".lock")
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
     except FileNotFoundError:
         raise StoreCannotOpen(path, f"the folder {path.parent} does not exist") from None
     except OSError as error:
@@ -60,6 +61,7 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
     named = database.execute("UPDATE ringback SET database_id = ? WHERE database_id = ?", (new_database_id(), UNNAMED))
     if named.rowcount:
         tell_of_restore()
+    make_private(path)
     (database_id,) = database.execute("SELECT database_id FROM ringback").fetchone()
     return str(database_id)
 
@@ -85,6 +87,9 @@ def _set_up(path: Path, database: sqlite3.Connection) -> None:
     # In pages. A larger one makes the rare stalls longer: 20 to 50 ms instead of 9.
     database.execute("PRAGMA wal_autocheckpoint = 1000")
     database.execute("PRAGMA foreign_keys = ON")
+    # What is deleted is overwritten, so that an erasure finds no earlier version of anything in the file. Some builds
+    # of SQLite do so by default; others leave it in what is free, until that is used again.
+    database.execute("PRAGMA secure_delete = ON")
 
 
 def _migrate(database: sqlite3.Connection, version: int) -> None:

@@ -1,5 +1,6 @@
 """The `Store` in one SQLite file: opening it, and what only a store of a single server does."""
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -11,20 +12,26 @@ from typing import Any, Final, Self
 
 import aiosqlite
 
+from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
 from ringback.ports.values import ALL_SERVICES
 from ringback.storage.dialect import Dialect, Operations
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
-from ringback.storage.sqlite import change, create, lists, purge, reads, services
+from ringback.storage.sqlite import change, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
+from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
+
+# How often the write-ahead log is tried to be emptied, while others read it.
+_ATTEMPTS: Final = 20
+_PAUSE_S: Final = 0.1
 
 _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
     ask=ask,
@@ -37,6 +44,9 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
         extend=change.extend,
         shift_leases=change.shift_leases,
         purge=purge.purge,
+        redact=erasure.redact,
+        erase=erasure.erase,
+        forget_phone=erasure.forget_phone,
         probe=probe,
     ),
 )
@@ -45,6 +55,7 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
 class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
+    _writing: WritingConnection
     # In memory: there is no other server to tell.
     _asked_for: Mapping[str, datetime] = {}
 
@@ -60,6 +71,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             raise StoreCannotOpen(path, "a database in memory cannot be shared; name a file in a temporary folder")
         async with AsyncExitStack() as stack:
             stack.enter_context(sole_use(path))
+            create_private(path)
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
                 database_id, newest_event, version = await writing.run(partial(_begin, path))
@@ -73,7 +85,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             batches = BatchWriter(writing, log_tail.advance)
             writer = Writer(batches.write, stopped=log_tail.end)
             stack.push_async_callback(writer.close)
-            return cls(
+            store = cls(
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
@@ -83,6 +95,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
                 services_version=services_version,
                 resources=stack.pop_all(),
             )
+            store._writing = writing
+            return store
 
     # --- Services ----------------------------------------------------------------------------------------------
 
@@ -97,6 +111,16 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
 
     async def services_version(self) -> int:
         return self._services_version.value
+
+    # --- Erasure -----------------------------------------------------------------------------------------------
+
+    async def forget_phone(self, phone: str) -> None:
+        await super().forget_phone(phone)
+        for _ in range(_ATTEMPTS):
+            if await self._writing.run(erasure.empty_write_ahead_log):
+                return
+            await asyncio.sleep(_PAUSE_S)
+        raise StorageUnavailable("another process, such as a backup, still reads an earlier state: repeat the request")
 
     # --- A server that has the database for itself ---------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ringback.storage.sqlite.connection import BUSY_TIMEOUT_S
@@ -41,11 +43,18 @@ class WriteLock:
         if not self._waiting:
             self._waiting = True
             _log.warning("the database is locked by another process: writes wait")
-        _wait_up_to(database, _GIVE_UP_AFTER_MS)
-        try:
+        with waiting_up_to(database, _GIVE_UP_AFTER_MS):
             _begin(database)
-        finally:
-            _wait_up_to(database, TELL_AFTER_MS)
+
+
+@contextmanager
+def waiting_up_to(database: sqlite3.Connection, time_ms: int) -> Iterator[None]:
+    """Wait for locks no longer than this, other than usual."""
+    _wait_up_to(database, time_ms)
+    try:
+        yield
+    finally:
+        _wait_up_to(database, TELL_AFTER_MS)
 
 
 def _begin(database: sqlite3.Connection) -> None:

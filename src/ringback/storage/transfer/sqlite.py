@@ -8,6 +8,7 @@ from typing import Final
 
 from ringback.storage.callback_row import Row
 from ringback.storage.errors import StoreCannotOpen
+from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import APPLICATION_ID, prepare, refusals, sole_use
 from ringback.storage.transfer.sides import NotMoved, check_empty, check_version
 from ringback.storage.transfer.tables import CONTENT, About, Table
@@ -49,12 +50,17 @@ def target(path: Path) -> Iterator["SqliteTarget"]:
     """Open the database to be filled, or create it. Raise `StoreCannotOpen`, and `NotMoved` when it is not empty."""
     if path.name.startswith(":memory:"):
         raise StoreCannotOpen(path, "a database in memory would be gone at once; name a file")
-    with sole_use(path), refusals(path), closing(_connect(path)) as database:
+    with sole_use(path), refusals(path), closing(_created(path)) as database:
         check_empty(path, _content(database))
         prepare(path, database)
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         database.execute("BEGIN IMMEDIATE")
         yield SqliteTarget(path, database)
+
+
+def _created(path: Path) -> sqlite3.Connection:
+    create_private(path)
+    return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

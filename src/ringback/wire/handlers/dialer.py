@@ -20,6 +20,7 @@ from ringback.application.dispatch.leases import Extended, Leases
 from ringback.domain.callback import Callback, State, weight
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
+from ringback.domain.masked_callback import without_numbers
 from ringback.domain.request import ServiceName, dialer_violation, text_violation
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
@@ -137,7 +138,8 @@ class DialerHandlers:
                 continue
             result.released = True
             if request.reason:
-                _log.info("callback %s was given back by its dialer: %s", released.callback_id, request.reason)
+                reason = without_numbers(released)(request.reason)
+                _log.info("callback %s was given back by its dialer: %s", released.callback_id, reason)
         return response
 
     def _write_lease(self, callback: Callback, service: Service, message: pb.Lease) -> None:

@@ -1,14 +1,15 @@
 """DirectoryService: services are created, read and changed, and their queues are read."""
 
-from ringback.application.access import Caller
+from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
+from ringback.application.erasure import Erasure
 from ringback.domain.callback import Callback
 from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
-from ringback.domain.request import ServiceName, parse_guid
+from ringback.domain.request import ServiceName, parse_guid, read_target
 from ringback.domain.service import Service
 from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
@@ -22,10 +23,11 @@ _NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequ
 class DirectoryHandlers:
     """The handlers of DirectoryService."""
 
-    def __init__(self, directory: Directory, queries: CallbackQueries, queues: QueueViews) -> None:
+    def __init__(self, directory: Directory, queries: CallbackQueries, queues: QueueViews, erasure: Erasure) -> None:
         self._directory = directory
         self._queries = queries
         self._queues = queues
+        self._erasure = erasure
 
     async def list_services(self, caller: Caller, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
         faults = Faults()
@@ -110,7 +112,15 @@ class DirectoryHandlers:
         return pb.DeleteServiceResponse()
 
     async def erase_target(self, caller: Caller, request: pb.EraseTargetRequest) -> pb.EraseTargetResponse:
-        raise NotImplementedError
+        caller.view_of(Right.ADMINISTER)
+        faults = Faults()
+        if not request.target:
+            faults.add("target", "is required")
+        target = read_target(request.target, "target", faults)
+        faults.refuse()
+        assert target is not None
+        done = await self._erasure.erase(caller, target)
+        return pb.EraseTargetResponse(erased=done.erased, in_progress=done.in_progress)
 
     async def get_queue(self, caller: Caller, request: pb.GetQueueRequest) -> pb.GetQueueResponse:
         faults = Faults()

@@ -1,0 +1,169 @@
+"""A callback as a caller sees it that may see masked numbers only, in whatever field somebody has written one.
+
+Digits of the callback's own numbers are hidden wherever six or more of them follow each other in a text: whatever
+stands between them, with or without the country code, forwards or backwards, and percent-escaped or not.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+from urllib.parse import unquote
+
+from msgspec.structs import replace
+
+from ringback.domain.callback import Attempt, Callback
+from ringback.domain.masking import hide_numbers, masked
+from ringback.domain.target import InvalidTarget, Target, user_part
+
+_HIDDEN: Final = "*"
+# So many digits of a number in a row tell it.
+_TELLING: Final = 6
+# Of a short number, such as an extension, all digits in a row are hidden, from so many on.
+_SHORTEST: Final = 3
+# A digit that is percent-escaped, once or more often, or any other escape.
+_ESCAPE: Final = re.compile("%(?:25)*(?:3([0-9])|[0-9A-Fa-f]{2})")
+_EXTENSION: Final = re.compile("ext=([0-9]+)", re.IGNORECASE)
+# A digit, with its place in the text.
+_Digit = tuple[str, int, int]
+
+
+def masked_callback(callback: Callback) -> Callback:
+    """Return the callback with masked numbers, and without the names of SIP users."""
+    request = callback.request
+    alternative = bool(request.alternative_target)
+    hide = without_numbers(callback)
+    return replace(
+        callback,
+        request=replace(
+            request,
+            target=_masked_as_sent(request.target, callback.replaced_target if alternative else callback.dial_target),
+            alternative_target=masked(callback.dial_target) if alternative else "",
+            incoming_service_sip_uri=_masked_incoming(request.incoming_service_sip_uri, hide),
+            context_url=hide(request.context_url),
+            supervisor=hide(request.supervisor),
+            description=hide(request.description),
+            external_task_id=hide(request.external_task_id),
+            caller_id=hide(request.caller_id),
+            labels={hide(key): hide(value) for key, value in request.labels.items()},
+        ),
+        first_request=None,
+        dial_target=masked(callback.dial_target),
+        replaced_target=masked(callback.replaced_target),
+        cancel_reason=hide(callback.cancel_reason),
+        attempts=tuple([_masked_attempt(attempt, hide) for attempt in callback.attempts]),
+        lease=None if callback.lease is None else replace(callback.lease, dialer_id=hide(callback.lease.dialer_id)),
+    )
+
+
+def _masked_as_sent(text: str, canonical: str) -> str:
+    """Return a target of the request as its canonical form is masked: how it was spelled would tell more."""
+    if canonical:
+        return masked(canonical)
+    try:
+        return masked(Target.parse(text).uri)
+    except InvalidTarget:
+        return masked(text)
+
+
+def _masked_incoming(uri: str, hide: Callable[[str], str]) -> str:
+    """Return the URI of a session: its user is a service's name, unless it is a number."""
+    if not uri:
+        return ""
+    digits = sum(map(str.isdecimal, unquote(uri.partition("@")[0])))
+    return masked(uri) if digits >= _TELLING else hide(uri)
+
+
+def _masked_attempt(attempt: Attempt, hide: Callable[[str], str]) -> Attempt:
+    return replace(
+        attempt,
+        dialer_id=hide(attempt.dialer_id),
+        detail=hide(attempt.detail),
+        agent=hide(attempt.agent),
+        disposition=hide(attempt.disposition),
+    )
+
+
+# --- What is to be hidden ----------------------------------------------------------------------------------------
+
+
+def without_numbers(callback: Callback) -> Callable[[str], str]:
+    """Return a function that hides in a text what names the callback's phones. It makes no text longer."""
+    users = {user for uri in _targets(callback) if (user := _user_of(uri))}
+    numbers = {number for user in users for number in _numbers_in(user)}
+    numbers |= {number for uri in _targets(callback) for number in _EXTENSION.findall(unquote(uri))}
+    long = sorted(number for number in numbers if len(number) >= _TELLING)
+    short = [re.compile(f"(?<![0-9]){number}(?![0-9])") for number in numbers if _SHORTEST <= len(number) < _TELLING]
+    needles = "|".join([*long, *(number[::-1] for number in long)])
+    names = [user for user in users if len(user) >= _SHORTEST and not _numbers_in(user)]
+    name = re.compile("|".join(sorted(map(re.escape, names), key=len, reverse=True)), re.IGNORECASE) if names else None
+
+    def hide(text: str) -> str:
+        if not text:
+            return text
+        if name is not None:
+            text = name.sub(_HIDDEN * _SHORTEST, text)
+        for pattern in short:
+            text = pattern.sub(lambda found: _HIDDEN * len(found[0]), text)
+        text = _without_digits_of(needles, text) if needles else text
+        return hide_numbers(text)  # also those of others
+
+    return hide
+
+
+def _targets(callback: Callback) -> Iterator[str]:
+    yield callback.dial_target
+    yield callback.replaced_target
+    for request in (callback.request, callback.sent_request):
+        yield request.target
+        yield request.alternative_target
+
+
+def _user_of(target: str) -> str:
+    try:
+        return unquote(user_part(target)).partition(";")[0]
+    except ValueError:
+        return ""
+
+
+def _numbers_in(user: str) -> Iterable[str]:
+    """Return the number that a user is; none when it is a name."""
+    digits = "".join(filter(str.isdecimal, user))
+    letters = any(map(str.isalpha, user))
+    return [digits] if digits and (not letters or len(digits) >= _TELLING) else []
+
+
+# --- Digits in a text --------------------------------------------------------------------------------------------
+
+
+def _without_digits_of(needles: str, text: str) -> str:
+    """Hide every digit that is one of six or more in a row of one of the numbers, until there is none."""
+    while found := {place for digits in _readings(text) for place in _telling(needles, digits)}:
+        for start, end in sorted(found, reverse=True):
+            text = f"{text[:start]}{_HIDDEN}{text[end:]}"
+    return text
+
+
+def _readings(text: str) -> Iterable[Sequence[_Digit]]:
+    """Return the digits of a text, as it stands and with its escapes decoded: which of them is meant is not known."""
+    plain = [(str(digit), place, place + 1) for place, sign in enumerate(text) if (digit := _digit(sign)) is not None]
+    if len(plain) < _TELLING:
+        return ()
+    if "%" not in text:
+        return (plain,)
+    escaped = [(found.start(), found.end(), found[1]) for found in _ESCAPE.finditer(text)]
+    outside = [one for one in plain if not any(start <= one[1] < end for start, end, _ in escaped)]
+    decoded = [(digit, start, end) for start, end, digit in escaped if digit is not None]
+    return plain, sorted([*outside, *decoded], key=lambda one: one[1])
+
+
+def _digit(sign: str) -> int | None:
+    return ord(sign) - ord("0") if sign.isascii() and sign.isdecimal() else unicodedata.digit(sign, None)
+
+
+def _telling(needles: str, digits: Sequence[_Digit]) -> Iterator[tuple[int, int]]:
+    row = "".join(digit for digit, _, _ in digits)
+    for start in range(len(row) - _TELLING + 1):
+        if row[start : start + _TELLING] in needles:
+            for _, begin, end in digits[start : start + _TELLING]:
+                yield begin, end
