@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ringback.cli.access_file.load import load_access
 from ringback.identity.rules import AccessRules
-from tests.world.certificates import Authority, Issued
+from tests.world.certificates import Authority
 from tests.world.jwts import AUDIENCE, ISSUER, Signer, claims
 
 # How a server with identities is reached.
@@ -50,7 +51,11 @@ class Identities:
         self.cert, self.key = self._server.write(self.folder, "server")
         self.ca = self._write("ca.pem", self._authority.pem)
         self._write("other-ca.pem", Authority("other").pem)
-        self._issue().write(self.folder, "client")
+        client = self._authority.issue(_CERTIFIED)
+        self._write("client.pem", client.chain)
+        # The only form of a key that gRPC for Java reads.
+        key = load_pem_private_key(client.key, None)
+        self._write("client.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         self._write("jwks.json", json.dumps({"keys": [self._signer.jwk]}).encode())
         now = datetime.now(UTC)
         # By more than the skew of clocks that a server allows.
@@ -97,9 +102,6 @@ class Identities:
         if client == "nobody":
             return options
         return [*options, "--token-file", str(self._token_file("caller" if client == "wrong-ca" else client))]
-
-    def _issue(self) -> Issued:
-        return self._authority.issue(_CERTIFIED)
 
     def _write(self, name: str, content: bytes) -> Path:
         path = self.folder / name
