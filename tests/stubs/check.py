@@ -160,11 +160,11 @@ class Script:
     ) -> AsyncIterator[pb.WatchCallbacksResponse]:
         token, end = self._streams[len(self.requested)]
         self.requested.append(request.resume_token)
-        if token:
-            yield pb.WatchCallbacksResponse(resume_token=token)
         try:
+            if token:
+                yield pb.WatchCallbacksResponse(resume_token=token)
             await end(context)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter when it comes before the response is sent
             self.cancelled.set()
             raise
 

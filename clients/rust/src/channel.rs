@@ -78,11 +78,7 @@ async fn open_stream(channel: Channel, request: Request<Body>) -> Result<Respons
     Ok(response.map(|body| Body::new(body.map_err(|error| no_answer(&error)))))
 }
 
-async fn call_unary(
-    channel: Channel,
-    mut request: Request<Body>,
-    limit: Duration,
-) -> Result<Response<Body>, Status> {
+async fn call_unary(channel: Channel, mut request: Request<Body>, limit: Duration) -> Result<Response<Body>, Status> {
     let limit = shorten_timeout(request.headers_mut(), limit);
     timeout(limit, repeat(channel, request))
         .await

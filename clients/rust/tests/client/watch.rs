@@ -83,7 +83,8 @@ async fn gives_credentials_that_have_ended_to_the_caller() {
 #[tokio::test]
 async fn goes_on_with_the_next_token_once() {
     let ended = || Status::unauthenticated("ended");
-    let scripts = [Script(&["a"], End::Later(ended())), Script(&["b"], End::Later(ended())), Script(&[], End::Error(ended()))];
+    let scripts =
+        [Script(&["a"], End::Later(ended())), Script(&["b"], End::Later(ended())), Script(&[], End::Error(ended()))];
     let server = Fake::watched(scripts);
     let mut responses = watch(&server.client().await, WatchCallbacksRequest::default());
     assert_eq!(next_token(&mut responses).await, "a");
