@@ -15,9 +15,10 @@ import (
 // Create asks for one callback, once, however often it takes to get an answer: also over a restart of the server.
 //
 // A request with neither a request_id nor an external_task_id gets a random request_id; the caller's own message is
-// left alone. When the answer to an earlier try was lost, `created` is false although the callback is new.
+// left alone. When the answer to an earlier try was lost, `created` is false although the callback is new. What a limit
+// refuses (RATE_LIMITED, QUOTA_EXCEEDED) is repeated after the time that the server names.
 //
-// It returns at once what the server refuses. Otherwise it tries, each time for 10 s at most, until the deadline of
+// It returns at once what the server refuses otherwise, also for CREDENTIALS_INVALID and NOT_ALLOWED. It tries, each time for 10 s at most, until the deadline of
 // ctx, or for 30 s when there is none, and returns the last failure. All errors are gRPC statuses; see ReasonOf.
 func Create(
 	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.CreateCallbackRequest,
@@ -40,8 +41,9 @@ func (t timing) create(
 	defer cancel()
 	for failures := 1; ; failures++ {
 		response, err := t.createOnce(ctx, client, request)
-		delay := t.delay(failures)
-		if !uncertain(err) || ctx.Err() != nil || time.Until(deadline) <= delay {
+		limit, limited := limitOf(err)
+		delay := t.delay(failures) + limit
+		if !(limited || uncertain(err)) || ctx.Err() != nil || time.Until(deadline) <= delay {
 			return response, err
 		}
 		wait(ctx, delay)

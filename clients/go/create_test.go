@@ -44,9 +44,11 @@ func created(context.Context) (*ringbackv1.CreateCallbackResponse, error) {
 }
 
 func refused(code codes.Code) answer {
-	return func(context.Context) (*ringbackv1.CreateCallbackResponse, error) {
-		return nil, status.Error(code, "on purpose")
-	}
+	return failing(status.Error(code, "on purpose"))
+}
+
+func failing(err error) answer {
+	return func(context.Context) (*ringbackv1.CreateCallbackResponse, error) { return nil, err }
 }
 
 func hanging(ctx context.Context) (*ringbackv1.CreateCallbackResponse, error) {
@@ -99,10 +101,49 @@ func TestCreateKeepsTheIDOfTheCaller(t *testing.T) {
 }
 
 func TestCreateDoesNotRepeatWhatIsRefused(t *testing.T) {
-	f := newCreating(refused(codes.AlreadyExists), created)
+	for name, refusal := range map[codes.Code]error{
+		codes.AlreadyExists:    status.Error(codes.AlreadyExists, "on purpose"),
+		codes.Unauthenticated:  status.Error(codes.Unauthenticated, "on purpose"),
+		codes.PermissionDenied: limitedFor(0, codes.PermissionDenied),
+		// Not of a limit: a message that is too large.
+		codes.ResourceExhausted: status.Error(codes.ResourceExhausted, "on purpose"),
+	} {
+		t.Run(name.String(), func(t *testing.T) {
+			f := newCreating(failing(refusal), created)
+			_, err := Create(t.Context(), connect(t, &f.fake), &ringbackv1.CreateCallbackRequest{})
+			if status.Code(err) != name || len(f.requests) != 1 {
+				t.Errorf("got %v after %d tries", err, len(f.requests))
+			}
+		})
+	}
+}
+
+func TestCreateRepeatsWhatALimitRefuses(t *testing.T) {
+	limit := failing(limitedFor(time.Millisecond, codes.ResourceExhausted))
+	f := newCreating(limit, limit, created)
+	if _, err := impatient.create(t.Context(), connect(t, &f.fake), &ringbackv1.CreateCallbackRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.requests) != 3 || !proto.Equal(f.requests[0], f.requests[2]) {
+		t.Errorf("sent %v", f.requests)
+	}
+}
+
+func TestCreateDoesNotWaitForALimitThatOutlastsIt(t *testing.T) {
+	f := newCreating(failing(limitedFor(time.Hour, codes.ResourceExhausted)), created)
 	_, err := Create(t.Context(), connect(t, &f.fake), &ringbackv1.CreateCallbackRequest{})
-	if status.Code(err) != codes.AlreadyExists {
+	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{
+		-time.Second: 0, 0: 0, 7500 * time.Millisecond: 7500 * time.Millisecond, 1000 * time.Hour: time.Minute,
+	} {
+		if got, ok := limitOf(limitedFor(asked, codes.ResourceExhausted)); got != want || !ok {
+			t.Errorf("%v: got %v, %v, want %v", asked, got, ok, want)
+		}
 	}
 }
 

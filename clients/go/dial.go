@@ -10,10 +10,12 @@
 package ringback
 
 import (
-	"context"
+	"crypto/tls"
 	"crypto/x509"
 	_ "embed"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
@@ -63,24 +65,54 @@ func WithPlainText() grpc.DialOption {
 
 // WithRoots trusts the certificates in pem instead of the system's roots. It fails when there are none.
 func WithRoots(pem []byte) (grpc.DialOption, error) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, errors.New("ringback: no certificate in the PEM given as roots")
+	roots, err := poolOf(pem)
+	if err != nil {
+		return nil, err
 	}
 	return grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, "")), nil
 }
 
-// WithToken sends "authorization: Bearer <token>" with every call. Dial refuses it together with WithPlainText,
-// since others could read the token.
-func WithToken(token string) grpc.DialOption {
-	return grpc.WithPerRPCCredentials(bearer(token))
+// TLSFiles names files in PEM.
+type TLSFiles struct {
+	// Roots are trusted instead of the system's, unless it is empty.
+	Roots string
+	// Certificate, with its chain, and Key are shown to the server (mTLS), unless both are empty.
+	Certificate, Key string
 }
 
-// bearer is a token as credentials of a call.
-type bearer string
-
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+// WithTLSFiles reads the files of a TLS connection. It takes the place of WithRoots where there is a client
+// certificate. Certificate and key are read again for each new connection, so they may be renewed at any time.
+func WithTLSFiles(files TLSFiles) (grpc.DialOption, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if files.Roots != "" {
+		pem, err := os.ReadFile(files.Roots)
+		if err != nil {
+			return nil, fmt.Errorf("ringback: roots: %w", err)
+		}
+		if config.RootCAs, err = poolOf(pem); err != nil {
+			return nil, err
+		}
+	}
+	if files.Certificate != "" || files.Key != "" {
+		read := func() (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(files.Certificate, files.Key)
+			if err != nil {
+				return nil, fmt.Errorf("ringback: client certificate: %w", err)
+			}
+			return &pair, nil
+		}
+		if _, err := read(); err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return read() }
+	}
+	return grpc.WithTransportCredentials(credentials.NewTLS(config)), nil
 }
 
-func (bearer) RequireTransportSecurity() bool { return true }
+func poolOf(pem []byte) (*x509.CertPool, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, errors.New("ringback: no certificate in the PEM given as roots")
+	}
+	return roots, nil
+}

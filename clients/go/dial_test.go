@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
@@ -35,33 +33,6 @@ func serveTLS(t *testing.T, f *fake) (string, []byte) {
 	defer certified.Close()
 	address := serve(t, f, grpc.Creds(credentials.NewServerTLSFromCert(&certified.TLS.Certificates[0])))
 	return address, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certified.Certificate().Raw})
-}
-
-func TestATokenGoesOverTLS(t *testing.T) {
-	var got []string
-	address, certificate := serveTLS(t, getting(func(ctx context.Context) error {
-		got = metadata.ValueFromIncomingContext(ctx, "authorization")
-		return nil
-	}))
-	roots, err := WithRoots(certificate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := ringbackv1.NewCallbacksServiceClient(dial(t, address, roots, WithToken("s3cret")))
-	if _, err := client.GetCallback(t.Context(), &ringbackv1.GetCallbackRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"Bearer s3cret"}; !slices.Equal(got, want) {
-		t.Errorf("the server got %q, want %q", got, want)
-	}
-}
-
-func TestATokenNeverGoesOverPlainText(t *testing.T) {
-	conn, err := Dial("localhost:50051", WithToken("s3cret"), WithPlainText())
-	if err == nil {
-		conn.Close()
-		t.Error("Dial took a token for plain text")
-	}
 }
 
 func TestWithoutOptionsTheServerMustBeTrustedByTheSystem(t *testing.T) {

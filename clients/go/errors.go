@@ -1,8 +1,11 @@
 package ringback
 
 import (
+	"time"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
@@ -51,4 +54,22 @@ func Violations(err error) []Violation {
 		}
 	}
 	return violations
+}
+
+// longestLimit bounds what a server may impose: after it, another refusal costs little.
+const longestLimit = time.Minute
+
+// limitOf tells how long a limit of the server lasts, and whether that is the error: RESOURCE_EXHAUSTED is also the
+// code of a message that is too large.
+func limitOf(err error) (time.Duration, bool) {
+	failure := status.Convert(err)
+	if failure.Code() != codes.ResourceExhausted {
+		return 0, false
+	}
+	for _, detail := range failure.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return min(max(info.GetRetryDelay().AsDuration(), 0), longestLimit), true
+		}
+	}
+	return 0, false
 }

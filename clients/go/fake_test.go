@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
 )
@@ -18,6 +22,8 @@ var impatient = timing{
 	try:          100 * time.Millisecond,
 	overall:      recommended.overall, // a test that needs as long has failed
 	minHeartbeat: 30 * time.Millisecond,
+
+	renewableAfter: recommended.renewableAfter,
 }
 
 type watchStream = grpc.ServerStreamingServer[ringbackv1.WatchCallbacksResponse]
@@ -76,4 +82,13 @@ func connect(t *testing.T, f *fake, options ...grpc.DialOption) ringbackv1.Callb
 	t.Helper()
 	options = append([]grpc.DialOption{WithPlainText()}, options...)
 	return ringbackv1.NewCallbacksServiceClient(dial(t, serve(t, f), options...))
+}
+
+// limitedFor is an error whose RetryInfo has this delay.
+func limitedFor(delay time.Duration, code codes.Code) error {
+	failure, err := status.New(code, "on purpose").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
+	if err != nil {
+		panic(err)
+	}
+	return failure.Err()
 }

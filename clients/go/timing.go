@@ -17,6 +17,8 @@ type timing struct {
 	try, overall time.Duration
 	// What the server makes of a heartbeat_interval that is shorter.
 	minHeartbeat time.Duration
+	// A stream that lived as long began with valid credentials. When they end, a token file may have the next ones.
+	renewableAfter time.Duration
 }
 
 // recommended is the timing for everybody but tests, which can't wait.
@@ -26,6 +28,8 @@ var recommended = timing{
 	try:          10 * time.Second,
 	overall:      30 * time.Second,
 	minHeartbeat: time.Second,
+
+	renewableAfter: time.Minute,
 }
 
 // delay is how long to wait after so many failures in a row, jittered so that clients don't return in step.

@@ -30,9 +30,12 @@ const (
 // missed; the last events may come twice, and the larger `revision` wins. A connection that has been silent for
 // three heartbeat intervals counts as broken. The first failure of each outage is logged as a warning, by slog.
 //
+// The server ends a stream with the credentials that opened it. After a minute or more a new one is tried, once, since a
+// token file may have the next token.
+//
 // Break out of the loop to stop, or cancel ctx. The watch ends by itself only with an error, which comes once and
-// last: what the server refuses for good (for example with ERROR_REASON_RESUME_TOKEN_EXPIRED), the error of ctx, or
-// that the connection was closed.
+// last: what the server refuses for good (for example with ERROR_REASON_RESUME_TOKEN_EXPIRED, CREDENTIALS_INVALID or
+// NOT_ALLOWED), the error of ctx, or that the connection was closed.
 func Watch(
 	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
 ) iter.Seq2[*ringbackv1.WatchCallbacksResponse, error] {
@@ -47,10 +50,14 @@ func (t timing) watch(
 		failures := 0
 		for {
 			fault := errors.New("the stream ended before its first response")
+			var accepted time.Time // when the first response came
 			for response, err := range t.stream(ctx, client, request) {
 				if err != nil {
 					fault = err
 					break
+				}
+				if accepted.IsZero() {
+					accepted = time.Now()
 				}
 				if !yield(response, nil) {
 					return
@@ -62,13 +69,14 @@ func (t timing) watch(
 			case ctx.Err() != nil:
 				yield(nil, ctx.Err())
 				return
-			case final(fault):
+			case final(fault) && !t.renewable(fault, accepted):
 				yield(nil, fault)
 				return
 			case fault != nil:
 				failures++
 				logOutage(ctx, failures, fault)
-				wait(ctx, t.delay(failures))
+				limit, _ := limitOf(fault)
+				wait(ctx, t.delay(failures)+limit)
 			}
 		}
 	}
@@ -120,6 +128,12 @@ func logOutage(ctx context.Context, failures int, fault error) {
 		level = slog.LevelWarn
 	}
 	slog.Log(ctx, level, "watch interrupted, resuming", "fault", fault)
+}
+
+// renewable tells whether the credentials of a stream have ended so long after they were accepted that there may be
+// new ones.
+func (t timing) renewable(fault error, accepted time.Time) bool {
+	return status.Code(fault) == codes.Unauthenticated && !accepted.IsZero() && time.Since(accepted) >= t.renewableAfter
 }
 
 // final tells whether the same request would only be refused again.

@@ -109,6 +109,50 @@ func TestWatchGivesFinalErrorsToTheCaller(t *testing.T) {
 	}
 }
 
+func TestWatchWaitsForALimit(t *testing.T) {
+	limit := limitedFor(20*time.Millisecond, codes.ResourceExhausted)
+	client := connect(t, answering(func(watchStream) error { return limit }))
+	var came []time.Time
+	for _, err := range impatient.watch(t.Context(), client, &ringbackv1.WatchCallbacksRequest{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if came = append(came, time.Now()); len(came) == 2 {
+			break
+		}
+	}
+	if waited := came[1].Sub(came[0]); waited < 20*time.Millisecond {
+		t.Errorf("waited for %v only", waited)
+	}
+}
+
+func TestWatchGoesOnWithTheNextTokenOnce(t *testing.T) {
+	renewing := impatient
+	renewing.renewableAfter = 0
+	var streams atomic.Int32
+	client := connect(t, &fake{watch: func(request *ringbackv1.WatchCallbacksRequest, stream watchStream) error {
+		if streams.Add(1) <= 2 { // the token of the third is refused
+			if err := answerNext(request, stream); err != nil {
+				return err
+			}
+		}
+		return status.Error(codes.Unauthenticated, "on purpose")
+	}})
+	var tokens []string
+	var last error
+	for response, err := range renewing.watch(t.Context(), client, &ringbackv1.WatchCallbacksRequest{}) {
+		if last = err; err == nil {
+			tokens = append(tokens, response.GetResumeToken())
+		}
+	}
+	if want := []string{"+", "++"}; !slices.Equal(tokens, want) || status.Code(last) != codes.Unauthenticated {
+		t.Errorf("got the tokens %q, and ended with %v", tokens, last)
+	}
+	if streams.Load() != 3 {
+		t.Errorf("%d streams, want 3", streams.Load())
+	}
+}
+
 func TestLeavingTheLoopCancelsTheStream(t *testing.T) {
 	cancelled := make(chan struct{})
 	client := connect(t, answering(func(stream watchStream) error {

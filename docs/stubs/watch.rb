@@ -1,12 +1,14 @@
-# watch.rb ADDRESS SERVICE_CONFIG LIMIT: what the loop of docs/stubs.md receives, until LIMIT responses (0: until a refusal).
+# watch.rb ADDRESS SERVICE_CONFIG LIMIT [ROOTS TOKEN_FILE]: what the loop of docs/stubs.md receives, until LIMIT responses
+# (0: until a refusal); over TLS if there are roots.
 #
 # Prints a line for each response (`token TOKEN`) after one for each of its events (`event ID REVISION`), and in the end
 # `ended CODE`, with the number of the status.
 require "resume"
 
 $stdout.sync = true
-address, service_config, limit = ARGV
-callbacks = Ringback::V1::CallbacksService::Stub.new(address, :this_channel_is_insecure,
+address, service_config, limit, roots, token_file = ARGV
+credentials = roots ? secured(File.read(roots), nil, nil, token_file) : :this_channel_is_insecure
+callbacks = Ringback::V1::CallbacksService::Stub.new(address, credentials,
                                                      channel_args: recovering(File.read(service_config)))
 left = limit.to_i
 begin

@@ -9,7 +9,7 @@ import pytest
 from ringback.client import backoff, create
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
+from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, limits, serving
 
 
 class Clerk:
@@ -62,12 +62,38 @@ async def test_a_create_that_has_a_name_keeps_it(request_: pb.CreateCallbackRequ
     assert clerk.asked == [request_]
 
 
-async def test_a_create_that_is_refused_is_not_repeated() -> None:
-    clerk = Clerk(fails(grpc.StatusCode.INVALID_ARGUMENT))
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        fails(grpc.StatusCode.INVALID_ARGUMENT),
+        fails(grpc.StatusCode.UNAUTHENTICATED),
+        fails(grpc.StatusCode.PERMISSION_DENIED),
+        # Not of a limit: a message that is too large.
+        fails(grpc.StatusCode.RESOURCE_EXHAUSTED),
+        limits(0.0, grpc.StatusCode.PERMISSION_DENIED),
+    ],
+)
+async def test_a_create_that_is_refused_is_not_repeated(refusal: Behaviour) -> None:
+    clerk = Clerk(refusal)
     async with serving("CreateCallback", clerk.create) as stub:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match="on purpose"):
             await create(stub, pb.CreateCallbackRequest())
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(clerk.asked) == 1
+
+
+async def test_a_create_that_a_limit_refuses_is_repeated_when_the_limit_allows_it() -> None:
+    clerk = Clerk(limits(0.01), limits(0.01))
+    async with serving("CreateCallback", clerk.create) as stub:
+        assert (await create(stub, pb.CreateCallbackRequest())).created
+    assert [asked.request_id for asked in clerk.asked] == [clerk.asked[0].request_id] * 3
+
+
+async def test_a_create_does_not_wait_for_a_limit_that_outlasts_it() -> None:
+    clerk = Clerk(limits(10**9))
+    async with serving("CreateCallback", clerk.create) as stub:
+        with pytest.raises(grpc.aio.AioRpcError, match="on purpose"):
+            await create(stub, pb.CreateCallbackRequest(), timeout_s=30)
+    assert len(clerk.asked) == 1
 
 
 async def test_a_create_gives_up_when_the_next_try_would_be_too_late(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 from ringback.v1 import error_reason_pb2 as reasons
 from tests.world.api import Api
-from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, serving
+from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, limits, serving
 
 EVERYTHING = pb.WatchCallbacksRequest(snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED)
 HASTY = pb.WatchCallbacksRequest(heartbeat_interval=Duration(nanos=1))
@@ -133,6 +133,51 @@ async def test_a_watch_gives_up(code: grpc.StatusCode) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await anext(responses)
     assert caught.value.code() is code
+
+
+@pytest.mark.parametrize(("limit_s", "least_s"), [(7.5, 7.5), (10**9, backoff.MAX_RETRY_AFTER_S), (-5, 0)])
+async def test_a_watch_that_a_limit_refuses_waits_for_it(
+    limit_s: float, least_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+    yield_ = asyncio.sleep
+
+    async def sleep(delay_s: float) -> None:
+        waits_s.append(delay_s)
+        await yield_(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    fake = Fake(limits(limit_s), falls_silent)
+    async with serving("WatchCallbacks", fake.watch) as stub, aclosing(watch(stub, EVERYTHING)) as responses:
+        for _ in range(2):
+            await anext(responses)
+    [wait_s] = waits_s
+    assert least_s <= wait_s <= least_s + backoff.MAX_DELAY_S
+
+
+async def test_a_watch_whose_token_has_ended_goes_on_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "RENEWABLE_AFTER_S", 0.0)
+    fake = Fake(fails(grpc.StatusCode.UNAUTHENTICATED), falls_silent)
+    async with serving("WatchCallbacks", fake.watch) as stub, aclosing(watch(stub, EVERYTHING)) as responses:
+        assert [(await anext(responses)).resume_token for _ in range(2)] == ["1", "2"]
+    assert fake.resumed_from == ["", "1"]
+
+
+async def test_a_watch_that_is_refused_at_its_start_has_no_other_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "RENEWABLE_AFTER_S", 0.0)
+    streams: list[str] = []
+
+    async def accept_once(request: pb.WatchCallbacksRequest, context: Context) -> None:
+        streams.append(request.resume_token)
+        if len(streams) == 1:
+            await context.write(pb.WatchCallbacksResponse(resume_token="1"))
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "on purpose")
+
+    async with serving("WatchCallbacks", accept_once) as stub, aclosing(watch(stub, EVERYTHING)) as responses:
+        await anext(responses)
+        with pytest.raises(grpc.aio.AioRpcError, match="on purpose"):
+            await anext(responses)
+    assert streams == ["", "1"]
 
 
 async def test_a_watch_can_be_cancelled() -> None:

@@ -64,11 +64,12 @@ class Driver:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, command: Sequence[str], address: str) -> AsyncIterator["Driver"]:
+    async def start(cls, command: Sequence[str], address: str, *options: str) -> AsyncIterator["Driver"]:
         """Run a driver for as long as the block lasts. Raise `DriverFault` when it does not end well."""
         process = await asyncio.create_subprocess_exec(
             *command,
             address,
+            *options,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

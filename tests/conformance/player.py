@@ -1,15 +1,18 @@
 """Plays one scenario: has the driver of one language do each step, and checks the results."""
 
+import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
 from tests.conformance.driver import Driver, DriverFault, Exchange
+from tests.conformance.identities import Identities
 from tests.conformance.matching import differences, pick, resolve
 from tests.conformance.messages import CREATE, ITEM_ERROR, WATCH, Json, decode, encode, method
 from tests.conformance.scenario import Expectation, Scenario, Step
@@ -54,11 +57,10 @@ async def play(scenario: Scenario, command: Sequence[str], databases: Databases)
     step: Any = "at the start"
     try:
         async with AsyncExitStack() as stack:
-            server = ScenarioServer(databases)
+            server = ScenarioServer(databases, _identities(scenario, stack))
             stack.push_async_callback(server.stop)
             await server.start()
-            driver = await stack.enter_async_context(Driver.start(command, server.address))
-            player = Player(driver, server)
+            player = Player(Drivers(stack, command, server), server)
             for step in scenario.steps:
                 if (seen := await player.play(step)) is not None:
                     outcome.seen.append(Seen(str(step), seen))
@@ -71,11 +73,34 @@ async def play(scenario: Scenario, command: Sequence[str], databases: Databases)
     return outcome
 
 
+def _identities(scenario: Scenario, stack: AsyncExitStack) -> Identities | None:
+    if not scenario.access:
+        return None
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-conformance-"))
+    return Identities(Path(folder), scenario.access)
+
+
+class Drivers:
+    """One driver for each client of a scenario, from its first step on to the end of the scenario."""
+
+    def __init__(self, stack: AsyncExitStack, command: Sequence[str], server: ScenarioServer) -> None:
+        self._stack = stack
+        self._command = command
+        self._server = server
+        self._drivers: dict[str, Driver] = {}
+
+    async def of(self, client: str) -> Driver:
+        if client not in self._drivers:
+            starting = Driver.start(self._command, self._server.address, *self._server.options(client))
+            self._drivers[client] = await self._stack.enter_async_context(starting)
+        return self._drivers[client]
+
+
 class Player:
     """The state of a scenario: what was saved, what runs in the background, what is being watched."""
 
-    def __init__(self, driver: Driver, server: ScenarioServer) -> None:
-        self._driver = driver
+    def __init__(self, drivers: Drivers, server: ScenarioServer) -> None:
+        self._drivers = drivers
         self._server = server
         self._saved: dict[str, Any] = {"service_id": SERVICE_ID}
         # One moment for the whole scenario, in the past by less than a second, with microseconds to be kept.
@@ -95,12 +120,12 @@ class Player:
                 return await self._call(step, {"create": request}, CREATE.response)
             case "error":
                 error = encode(ITEM_ERROR, self._resolved(step.subject))
-                _, exchange = self._driver.begin({"error": error})
+                _, exchange = (await self._drivers.of(step.client)).begin({"error": error})
                 return await self._check(step, _Pending(exchange, ITEM_ERROR, PATIENCE_S))
             case "stream" | "watch":
                 request = encode(WATCH.request, self._resolved(step.request))
-                command_id, exchange = self._driver.begin({step.kind: request})
-                self._subscriptions[step.subject] = Subscription(command_id, exchange, resumes=step.kind == "watch")
+                driver = await self._drivers.of(step.client)
+                self._subscriptions[step.subject] = Subscription(driver, {step.kind: request})
             case "receive":
                 return await self._receive(step)
             case "result":
@@ -123,7 +148,8 @@ class Player:
 
     async def _call(self, step: Step, command: Json, response: type[Message]) -> Json | None:
         timeout_s = step.timeout.total_seconds()
-        _, exchange = self._driver.begin({**command, "timeout_ms": round(timeout_s * 1000)})
+        driver = await self._drivers.of(step.client)
+        _, exchange = driver.begin({**command, "timeout_ms": round(timeout_s * 1000)})
         pending = _Pending(exchange, response, timeout_s + PATIENCE_S)
         if step.background:
             self._pending[step.background] = pending
@@ -171,8 +197,7 @@ class Player:
 
     async def _stop(self, name: str) -> None:
         subscription = self._subscriptions.pop(name)
-        _, exchange = self._driver.begin({"stop": subscription.command_id})
-        result = await exchange.result(PATIENCE_S)
+        result = await subscription.stop().result(PATIENCE_S)
         if result["code"] != "OK":
             raise _Wrong(f"expected OK, saw {result}")
         _expect_no_more(name, subscription)

@@ -20,6 +20,7 @@ from uuid import uuid4
 import click
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it reads this once, and tells of each handshake that fails
 
 from ringback.ports.location import PostgresUrl
 from tests.conformance.agreement import disagreements

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from ringback.cli.values import parse_span
+from tests.conformance.identities import WAYS
 from tests.conformance.messages import Json
 
 SCENARIOS: Final = Path(__file__).parent / "scenarios"
@@ -16,11 +17,11 @@ SCENARIOS: Final = Path(__file__).parent / "scenarios"
 _TIMEOUT: Final = timedelta(seconds=10)
 # For each kind of step: what it may be followed by.
 _KINDS: Final[Mapping[str, frozenset[str]]] = {
-    "call": frozenset({"request", "timeout", "background", "expect", "save"}),
-    "create": frozenset({"timeout", "background", "expect", "save"}),
+    "call": frozenset({"as", "request", "timeout", "background", "expect", "save"}),
+    "create": frozenset({"as", "timeout", "background", "expect", "save"}),
     "error": frozenset({"expect"}),
-    "stream": frozenset({"request"}),
-    "watch": frozenset({"request"}),
+    "stream": frozenset({"as", "request"}),
+    "watch": frozenset({"as", "request"}),
     "receive": frozenset({"expect", "save"}),
     "result": frozenset({"expect", "save"}),
     "stop": frozenset(),
@@ -55,10 +56,13 @@ class Step:
     background: str = ""
     expect: Expectation = field(default_factory=Expectation)
     save: Mapping[str, str] = field(default_factory=dict)
+    # The client that does it, where the server has identities.
+    client: str = ""
 
     def __str__(self) -> str:
         what = "" if self.kind == "create" else f" {self.subject}"
-        return f"step {self.number}: {self.kind}{what}"
+        who = f" as {self.client}" if self.client else ""
+        return f"step {self.number}: {self.kind}{what}{who}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Scenario:
     theme: str
     name: str
     steps: Sequence[Step]
+    # How its server is reached, which then has identities; empty where everybody may do everything.
+    access: str = ""
 
     def __str__(self) -> str:
         return f"{self.theme}: {self.name}"
@@ -83,9 +89,15 @@ def _read(file: Path) -> Iterator[Scenario]:
     _check(file.name, document, {"about", "given", "scenarios"})
     for item in document["scenarios"]:
         where = f"{file.name}, {item.get('name')}"
-        _check(where, item, {"name", "steps"})
+        _check(where, item, {"name", "access", "steps"})
+        access = item.get("access", "")
+        if access not in ("", *WAYS):
+            raise ScenarioError(f"{where}: access is one of {', '.join(WAYS)}")
         steps = [_step(where, number, written) for number, written in enumerate(item["steps"], start=1)]
-        yield Scenario(file.stem, item["name"], steps)
+        for step in steps:
+            if "as" in _KINDS[step.kind] and bool(access) != bool(step.client):
+                raise ScenarioError(f"{where}, {step}: a client is named if the server has identities, and only then")
+        yield Scenario(file.stem, item["name"], steps, access)
 
 
 def _step(where: str, number: int, written: Json) -> Step:
@@ -106,6 +118,7 @@ def _step(where: str, number: int, written: Json) -> Step:
         background=written.get("background", ""),
         expect=Expectation(**expect),
         save=written.get("save", {}),
+        client=written.get("as", ""),
     )
 
 

@@ -1,17 +1,20 @@
 """The server of one scenario: a real one, in this process, whose time and faults a scenario decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from ringback.app import App
+from ringback.application.access import ANYBODY
 from ringback.cli.values import parse_span
 from ringback.config import Listen, Settings
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
-from tests.world.api import Api
+from ringback.v1.directory_service_pb2 import CreateServiceRequest, Service
+from tests.conformance.identities import MUTUAL_TLS, PLAIN_TEXT, Identities
 
 SERVICE_ID: Final = "0b7c8e5e-0000-4000-8000-000000000001"
 SERVICE_SIP: Final = "sip:support@cc.example"
@@ -23,8 +26,9 @@ Databases = Callable[[], Path | PostgresUrl]
 class ScenarioServer:
     """A server that starts with an empty database and one service, and keeps its address whatever happens to it."""
 
-    def __init__(self, databases: Databases) -> None:
+    def __init__(self, databases: Databases, identities: Identities | None = None) -> None:
         self._databases = databases
+        self._identities = identities
         self._database = databases()
         self._is_new = True
         self._app: App | None = None
@@ -33,6 +37,10 @@ class ScenarioServer:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
+
+    def options(self, client: str) -> Sequence[str]:
+        """Return the options of a driver that is this client."""
+        return () if self._identities is None else self._identities.options(client)
 
     async def do(self, action: Any) -> None:
         """Carry out the action of a `server` step: its name, or one with a length of time or a number."""
@@ -51,12 +59,18 @@ class ScenarioServer:
             dialer="none",
             lame_duck=timedelta(0),
         )
+        if identities := self._identities:
+            settings = replace(settings, access=identities.rules())
+            if identities.way != PLAIN_TEXT:
+                settings = replace(settings, tls_cert=identities.cert, tls_key=identities.key)
+            if identities.way == MUTUAL_TLS:
+                settings = replace(settings, tls_client_ca=identities.ca)
         self._app = await App.start(settings)
         self._port = self._app.port
         if self._is_new:
             self._is_new = False
-            async with Api.connect(self._port) as api:
-                await api.add_service(SERVICE_SIP, service_id=SERVICE_ID)
+            service = Service(service_id=SERVICE_ID, sip_address=SERVICE_SIP)
+            await self._app.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
 
     async def stop(self) -> None:
         """Drain: streams end OK with their last token, calls finish."""
@@ -95,6 +109,16 @@ class ScenarioServer:
         soon = datetime.now(UTC) + timedelta(seconds=1)
         await self._running.store.purge(soon, Retention(events=timedelta(0), min_events=0), 1000)
 
+    async def renew_token(self) -> None:
+        """Give the caller another token, and have the server read its access file again."""
+        self._known.renew_token()
+        self._running.replace_access(self._known.rules())
+
+    async def revoke(self) -> None:
+        """Take the caller out of the access file, and have the server read it again."""
+        self._known.revoke()
+        self._running.replace_access(self._known.rules())
+
     async def lose_answers(self, count: int) -> None:
         """Store what the next creates ask for, and raise as if the storage were away."""
         store = self._running.store
@@ -109,6 +133,11 @@ class ScenarioServer:
             raise StorageUnavailable("the answer is lost, as the scenario wants it")
 
         store.create_one = create_and_fail  # type: ignore[method-assign]
+
+    @property
+    def _known(self) -> Identities:
+        assert self._identities is not None, "the server has no identities"
+        return self._identities
 
     @property
     def _running(self) -> App:

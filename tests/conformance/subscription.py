@@ -4,19 +4,24 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.conformance.driver import DriverFault, Exchange
+from tests.conformance.driver import Driver, DriverFault, Exchange
 from tests.conformance.messages import WATCH, Json, decode
 
 
 class Subscription:
     """Puts responses together: how events are spread over them is up to the server."""
 
-    def __init__(self, command_id: int, exchange: Exchange, *, resumes: bool) -> None:
-        self.command_id = command_id
-        self.exchange = exchange
+    def __init__(self, driver: Driver, command: Json) -> None:
+        self._driver = driver
+        self._command_id, self.exchange = driver.begin(command)
         # The watching helper may tell the last events twice; then the larger revision wins.
-        self._resumes = resumes
+        self._resumes = "watch" in command
         self._revisions: dict[str, int] = {}
+
+    def stop(self) -> Exchange:
+        """Have the driver end it."""
+        _, exchange = self._driver.begin({"stop": self._command_id})
+        return exchange
 
     async def receive(self, complete: Callable[[Json], bool], patience_s: float) -> Json | None:
         """Read at least one response, and more until complete or time is up. Return them as one; None at the end."""

@@ -91,6 +91,17 @@ def test_a_scenario_that_is_misspelt_is_refused(steps: str, tmp_path: Path) -> N
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["steps: [{call: A/B, as: caller}]", "access: tls, steps: [{call: A/B}]", "access: ssl, steps: []"],
+    ids=["a client without identities", "no client", "no way"],
+)
+def test_clients_are_named_where_there_are_identities(written: str, tmp_path: Path) -> None:
+    (tmp_path / "theme.yaml").write_text(f"scenarios: [{{name: one, {written}}}]")
+    with pytest.raises(ScenarioError, match=r"theme\.yaml, one"):
+        load(tmp_path)
+
+
 def scenario(tmp_path: Path, steps: str) -> Scenario:
     (tmp_path / "theme.yaml").write_text(f"scenarios: [{{name: one, steps: {steps}}}]")
     [one] = load(tmp_path)

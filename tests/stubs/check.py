@@ -28,6 +28,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from tests.hunts.calls import PATIENCE_S
 from tests.hunts.server import ServerProcess
 from tests.world.api import ENDED, Api
+from tests.world.certificates import Authority
 from tests.world.scripted_server import Behaviour, Context, ends, fails, falls_silent, listening
 
 _ROOT: Final = Path(__file__).parents[2]
@@ -57,9 +58,10 @@ class Watcher:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, language: str, port: int, limit: int = 0) -> AsyncIterator["Watcher"]:
+    async def start(cls, language: str, port: int, limit: int = 0, *credentials: Path) -> AsyncIterator["Watcher"]:
         process = await asyncio.create_subprocess_exec(
             *(_ROOT / "build/stubs" / language / "watch", f"127.0.0.1:{port}", _SERVICE_CONFIG, str(limit)),
+            *credentials,
             stdout=asyncio.subprocess.PIPE,
         )
         try:
@@ -158,11 +160,11 @@ class Script:
     ) -> AsyncIterator[pb.WatchCallbacksResponse]:
         token, end = self._streams[len(self.requested)]
         self.requested.append(request.resume_token)
-        if token:
-            yield pb.WatchCallbacksResponse(resume_token=token)
         try:
+            if token:
+                yield pb.WatchCallbacksResponse(resume_token=token)
             await end(context)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter when it comes before the response is sent
             self.cancelled.set()
             raise
 
@@ -195,11 +197,41 @@ async def ends_when_the_caller_has_enough(language: str) -> None:
             await script.cancelled.wait()
 
 
+async def sends_the_token_that_is_in_the_file(language: str) -> None:
+    """Over TLS; each stream is opened with the token of its moment."""
+    authority = Authority()
+    issued = authority.issue("localhost", addresses=["127.0.0.1"])
+    credentials = grpc.ssl_server_credentials([(issued.key, issued.chain)])
+    seen: list[object] = []
+    with tempfile.TemporaryDirectory(prefix="ringback-stubs-") as folder:
+        roots = _write(folder, "ca.pem", authority.pem)
+        token_file = _write(folder, "token", b"first\n")
+
+        async def watch(_: pb.WatchCallbacksRequest, context: Context) -> AsyncIterator[pb.WatchCallbacksResponse]:
+            seen.extend(value for name, value in context.invocation_metadata() or () if name == "authorization")
+            _write(folder, "token", b"second\n")
+            yield pb.WatchCallbacksResponse(resume_token=str(len(seen)))
+
+        async with (
+            listening("WatchCallbacks", watch, credentials) as port,
+            Watcher.start(language, port, 2, roots, token_file) as watcher,
+        ):
+            assert await watcher.end() == 0
+    assert seen[:2] == ["Bearer first", "Bearer second"], seen
+
+
+def _write(folder: str, name: str, content: bytes) -> Path:
+    path = Path(folder, name)
+    path.write_bytes(content)
+    return path
+
+
 _CHECKS: Final = (
     resumes_over_restarts,
     resumes_over_every_end_of_a_stream,
     ends_with_a_refusal,
     ends_when_the_caller_has_enough,
+    sends_the_token_that_is_in_the_file,
 )
 
 

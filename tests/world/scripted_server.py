@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 
 from ringback.client import insecure_channel
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -29,6 +31,19 @@ def fails(code: grpc.StatusCode) -> Behaviour:
 
     fail.__name__ = code.name
     return fail
+
+
+def limits(retry_after_s: float, code: grpc.StatusCode = grpc.StatusCode.RESOURCE_EXHAUSTED) -> Behaviour:
+    """Fail as a server whose limit lasts for so long."""
+    status = Status(code=code.value[0], message="on purpose")
+    info = RetryInfo()
+    info.retry_delay.FromNanoseconds(int(retry_after_s * 1e9))
+    status.details.add().Pack(info)
+
+    async def limit(context: Context) -> None:
+        await context.abort(code, status.message, (("grpc-status-details-bin", status.SerializeToString()),))
+
+    return limit
 
 
 @asynccontextmanager

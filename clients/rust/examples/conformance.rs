@@ -1,6 +1,8 @@
 //! The driver of `tests/conformance`: carries out commands from standard input, as the README there says.
 
 use std::collections::HashMap;
+use std::env::args;
+use std::fs::read;
 use std::io::stdin;
 use std::time::Duration;
 
@@ -19,11 +21,10 @@ use tonic::{Code, Request, Status};
 type Outcome = Result<Value, Status>;
 
 fn main() {
-    let target = std::env::args().nth(1).expect("usage: conformance HOST:PORT");
     let runtime = Runtime::new().expect("a runtime");
     let channel = {
         let _entered = runtime.enter();
-        Channel::plain_text(target).build().expect("a channel")
+        channel_of(args().skip(1))
     };
     let mut running = HashMap::new();
     for line in stdin().lines() {
@@ -36,6 +37,27 @@ fn main() {
         }
     }
     runtime.shutdown_background();
+}
+
+/// HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]
+fn channel_of(mut arguments: impl Iterator<Item = String>) -> Channel {
+    let target = arguments.next().expect("HOST:PORT");
+    let mut files: HashMap<String, String> = HashMap::new();
+    while let Some(option) = arguments.next() {
+        files.insert(option, arguments.next().expect("a file"));
+    }
+    let pem_of = |option: &str| files.get(option).map(|file| read(file).expect("a file that can be read"));
+    let mut channel = match pem_of("--ca") {
+        Some(roots) => Channel::secure(target).root_certificates(roots),
+        None => Channel::plain_text(target).allow_token_in_plain_text(),
+    };
+    if let (Some(certificate), Some(key)) = (pem_of("--cert"), pem_of("--key")) {
+        channel = channel.client_certificate(certificate, key);
+    }
+    if let Some(file) = files.get("--token-file") {
+        channel = channel.bearer_token_file(file);
+    }
+    channel.build().expect("a channel")
 }
 
 async fn stop(command: Value, task: Option<JoinHandle<()>>) {
@@ -106,6 +128,7 @@ async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
         "ringback.v1.DirectoryService/UpdateService" => DirectoryServiceClient.update_service,
         "ringback.v1.DirectoryService/DeleteService" => DirectoryServiceClient.delete_service,
         "ringback.v1.DirectoryService/GetQueue" => DirectoryServiceClient.get_queue,
+        "ringback.v1.DirectoryService/EraseTarget" => DirectoryServiceClient.erase_target,
     })
 }
 

@@ -19,6 +19,7 @@ use tonic::{Code, Status, transport};
 use tower_service::Service;
 
 use crate::backoff::Backoff;
+use crate::token::BearerToken;
 
 const TIMEOUT_HEADER: &str = "grpc-timeout";
 const TRIES: u32 = 5;
@@ -44,12 +45,12 @@ fn timeout_of(path: &str) -> Option<Duration> {
 #[derive(Clone, Debug)]
 pub struct Channel {
     inner: transport::Channel,
-    authorization: Option<HeaderValue>,
+    token: Option<BearerToken>,
 }
 
 impl Channel {
-    pub(crate) fn new(inner: transport::Channel, authorization: Option<HeaderValue>) -> Self {
-        Self { inner, authorization }
+    pub(crate) fn new(inner: transport::Channel, token: Option<BearerToken>) -> Self {
+        Self { inner, token }
     }
 }
 
@@ -63,11 +64,8 @@ impl Service<Request<Body>> for Channel {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if let Some(value) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
-        }
-        let channel = self.inner.clone();
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let channel = self.clone();
         match timeout_of(request.uri().path()) {
             Some(limit) => Box::pin(call_unary(channel, request, limit)),
             None => Box::pin(open_stream(channel, request)),
@@ -75,23 +73,19 @@ impl Service<Request<Body>> for Channel {
     }
 }
 
-async fn open_stream(channel: transport::Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
+async fn open_stream(channel: Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
     let response = send(channel, request).await?;
     Ok(response.map(|body| Body::new(body.map_err(|error| no_answer(&error)))))
 }
 
-async fn call_unary(
-    channel: transport::Channel,
-    mut request: Request<Body>,
-    limit: Duration,
-) -> Result<Response<Body>, Status> {
+async fn call_unary(channel: Channel, mut request: Request<Body>, limit: Duration) -> Result<Response<Body>, Status> {
     let limit = shorten_timeout(request.headers_mut(), limit);
     timeout(limit, repeat(channel, request))
         .await
         .unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("no answer within {limit:?}"))))
 }
 
-async fn repeat(channel: transport::Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
+async fn repeat(channel: Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let mut backoff = Backoff::up_to(LONGEST_DELAY);
@@ -108,21 +102,27 @@ async fn repeat(channel: transport::Channel, request: Request<Body>) -> Result<R
 }
 
 /// One try, up to the end of its answer, so that the deadline holds for all of it.
-async fn call_once(channel: transport::Channel, request: Request<Body>) -> Result<Response<Collected<Bytes>>, Status> {
+async fn call_once(channel: Channel, request: Request<Body>) -> Result<Response<Collected<Bytes>>, Status> {
     let (head, body) = send(channel, request).await?.into_parts();
     let body = body.collect().await.map_err(|error| no_answer(&error))?;
     Ok(Response::from_parts(head, body))
 }
 
-async fn send(mut channel: transport::Channel, request: Request<Body>) -> Result<Response<Body>, Status> {
-    poll_fn(|context| channel.poll_ready(context)).await.map_err(|error| no_answer(&error))?;
-    channel.call(request).await.map_err(|error| no_answer(&error))
+async fn send(channel: Channel, mut request: Request<Body>) -> Result<Response<Body>, Status> {
+    let Channel { inner: mut connection, token } = channel;
+    poll_fn(|context| connection.poll_ready(context)).await.map_err(|error| no_answer(&error))?;
+    if let Some(token) = token {
+        request.headers_mut().insert(AUTHORIZATION, token.authorization().await?);
+    }
+    connection.call(request).await.map_err(|error| no_answer(&error))
 }
 
 fn may_be_repeated(answer: &Result<Response<Collected<Bytes>>, Status>) -> bool {
-    let Ok(response) = answer else { return true };
-    // A status that comes without a message is in the headers.
-    Status::from_header_map(response.headers()).is_some_and(|it| REPEATED.contains(&it.code()))
+    match answer {
+        // A status that comes without a message is in the headers.
+        Ok(response) => Status::from_header_map(response.headers()).is_some_and(|it| REPEATED.contains(&it.code())),
+        Err(status) => REPEATED.contains(&status.code()),
+    }
 }
 
 /// The connection failed before a status came. tonic has several codes for that; to a caller it is all the same.

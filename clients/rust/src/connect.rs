@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme, Uri};
-use http::{HeaderValue, header::InvalidHeaderValue};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::Channel;
+use crate::token::{BearerToken, authorization};
 
 // A ping notices a dead connection, and keeps NATs and proxies from dropping one that is only quiet. The server
 // permits one every ten seconds.
@@ -34,12 +35,15 @@ pub struct ChannelBuilder {
     target: String,
     scheme: Scheme,
     root_certificates: Option<Vec<u8>>,
-    bearer_token: Option<String>,
+    identity: Option<Identity>,
+    token: Option<Result<BearerToken, ConnectError>>,
+    may_show_token: bool,
 }
 
 impl ChannelBuilder {
     fn new(target: String, scheme: Scheme) -> Self {
-        Self { target, scheme, root_certificates: None, bearer_token: None }
+        let may_show_token = scheme == Scheme::HTTPS;
+        Self { target, scheme, root_certificates: None, identity: None, token: None, may_show_token }
     }
 
     /// Trusts these certificates, in PEM, instead of the system's roots.
@@ -49,10 +53,35 @@ impl ChannelBuilder {
         self
     }
 
+    /// Shows this certificate to the server, with its chain, and proves it by the key (mTLS). Both are in PEM.
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        self.identity = Some(Identity::from_pem(certificate, key));
+        self
+    }
+
     /// Sends `authorization: Bearer …` with every call. Over TLS only.
     #[must_use]
-    pub fn bearer_token(mut self, token: impl Into<String>) -> Self {
-        self.bearer_token = Some(token.into());
+    pub fn bearer_token(mut self, token: impl AsRef<str>) -> Self {
+        let value = authorization(token.as_ref()).ok_or(ConnectError::Token);
+        self.token = Some(value.map(BearerToken::Fixed));
+        self
+    }
+
+    /// Sends the token in this file, like [`bearer_token`](Self::bearer_token). The file is read for each try of a call,
+    /// so a token that is renewed is used at once: replace the file by renaming another one to it. A call ends
+    /// `Unauthenticated`, and nothing is sent, while the file has no token.
+    #[must_use]
+    pub fn bearer_token_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.token = Some(Ok(BearerToken::InFile(path.as_ref().into())));
+        self
+    }
+
+    /// Sends the token over plain text, too: where only those can read the connection who may have the token, on the
+    /// loopback interface or within a service mesh.
+    #[must_use]
+    pub fn allow_token_in_plain_text(mut self) -> Self {
+        self.may_show_token = true;
         self
     }
 
@@ -61,18 +90,18 @@ impl ChannelBuilder {
     /// # Errors
     ///
     /// When the target, the token or the certificates are malformed, when the system has no roots, and when a token
-    /// would be sent in plain text. Whether there is a server, only a call can tell.
+    /// would be sent in plain text without being allowed to. Whether there is a server, only a call can tell.
     ///
     /// # Panics
     ///
     /// Outside of a Tokio runtime.
-    pub fn build(self) -> Result<Channel, ConnectError> {
-        if self.scheme == Scheme::HTTP && self.bearer_token.is_some() {
+    pub fn build(mut self) -> Result<Channel, ConnectError> {
+        let token = self.token.take().transpose()?;
+        if token.is_some() && !self.may_show_token {
             return Err(ConnectError::TokenInPlainText);
         }
-        let authorization = self.bearer_token.as_deref().map(authorization).transpose()?;
         let endpoint = self.endpoint()?;
-        Ok(Channel::new(endpoint.connect_lazy(), authorization))
+        Ok(Channel::new(endpoint.connect_lazy(), token))
     }
 
     fn endpoint(self) -> Result<Endpoint, ConnectError> {
@@ -92,15 +121,12 @@ impl ChannelBuilder {
             Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
             None => tls.with_native_roots(),
         };
+        let tls = match self.identity {
+            Some(identity) => tls.identity(identity),
+            None => tls,
+        };
         endpoint.tls_config(tls).map_err(ConnectError::Tls)
     }
-}
-
-fn authorization(token: &str) -> Result<HeaderValue, ConnectError> {
-    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(ConnectError::Token)?;
-    // Keeps it out of `Debug`, and out of the connection's header compression.
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Why a channel could not be made.
@@ -109,11 +135,12 @@ fn authorization(token: &str) -> Result<HeaderValue, ConnectError> {
 pub enum ConnectError {
     /// The target is not `host:port`.
     Target(String),
-    /// The bearer token has characters that no header can carry.
-    Token(InvalidHeaderValue),
-    /// A bearer token is only sent over TLS.
+    /// The bearer token is empty, or has characters that no header can carry.
+    Token,
+    /// A bearer token is only sent over TLS, unless
+    /// [`allow_token_in_plain_text`](ChannelBuilder::allow_token_in_plain_text) says otherwise.
     TokenInPlainText,
-    /// The certificates can't be read, or the system has none.
+    /// The certificates or the key can't be read, don't belong together, or the system has no roots.
     Tls(tonic::transport::Error),
 }
 
@@ -121,7 +148,7 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Target(target) => write!(formatter, "{target:?} is not host:port"),
-            Self::Token(_) => write!(formatter, "the bearer token can't be sent in a header"),
+            Self::Token => write!(formatter, "the bearer token can't be sent in a header"),
             Self::TokenInPlainText => write!(formatter, "a bearer token is only sent over TLS"),
             Self::Tls(_) => write!(formatter, "TLS can't be set up"),
         }
@@ -131,9 +158,8 @@ impl fmt::Display for ConnectError {
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Token(error) => Some(error),
             Self::Tls(error) => Some(error),
-            Self::Target(_) | Self::TokenInPlainText => None,
+            Self::Target(_) | Self::Token | Self::TokenInPlainText => None,
         }
     }
 }

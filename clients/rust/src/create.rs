@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::Channel;
 use crate::backoff::Backoff;
+use crate::error::limit_of;
 use crate::v1::callbacks_service_client::CallbacksServiceClient;
 use crate::v1::{CreateCallbackRequest, CreateCallbackResponse};
 
@@ -19,14 +20,15 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Creates a callback, and repeats that until it is known what became of it or `deadline` has passed. However often it
 /// is repeated, there will be one callback: a request with neither `request_id` nor `external_task_id` gets a random
-/// `request_id`.
+/// `request_id`. What a limit refuses (`RateLimited`, `QuotaExceeded`) is repeated after the time that the server names.
 ///
 /// Dropping the future stops it; the callback may have been created by then.
 ///
 /// # Errors
 ///
-/// What the server answered, see [`reason_of`](crate::reason_of). After `deadline`, the error of the last try:
-/// `Unavailable`, `Cancelled` or `DeadlineExceeded`. The callback may have been created then, too.
+/// What the server refuses otherwise, see [`reason_of`](crate::reason_of): at once, also `CredentialsInvalid` and
+/// `NotAllowed`. When the next try would come after `deadline`, the error of the last one: `Unavailable`, `Cancelled`,
+/// `ResourceExhausted` or `DeadlineExceeded`. The callback may have been created then, too.
 pub async fn create(
     client: &CallbacksServiceClient<Channel>,
     request: CreateCallbackRequest,
@@ -43,8 +45,9 @@ pub async fn create(
             Ok(response) => return Ok(response.into_inner()),
             Err(status) => status,
         };
-        let delay = backoff.delay();
-        if !is_unknown_fate(status.code()) || start.elapsed() + delay >= deadline {
+        let limit = limit_of(&status);
+        let delay = backoff.delay() + limit.unwrap_or_default();
+        if (limit.is_none() && !is_unknown_fate(status.code())) || start.elapsed() + delay >= deadline {
             return Err(status);
         }
         sleep(delay).await;

@@ -5,6 +5,7 @@ mod channel;
 mod connect;
 mod create;
 mod error;
+mod token;
 mod watch;
 
 pub use channel::Channel;

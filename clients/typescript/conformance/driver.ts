@@ -1,6 +1,8 @@
 /** The conformance driver, as tests/conformance/README.md describes it. */
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
 
 import {
   type DescMessage,
@@ -29,8 +31,33 @@ interface Rpc {
   readonly call: ((request: Message, options: CallOptions) => Promise<Message>) | undefined;
 }
 
-const transport = ringback.ringbackTransport({ address: process.argv[2] ?? "", plaintext: true });
+const transport = transportOf(process.argv.slice(2));
 const callbacks = ringback.createClient(v1.CallbacksService, transport);
+
+/** Of HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]. */
+function transportOf(args: string[]) {
+  const file = { type: "string" } as const;
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { ca: file, cert: file, key: file, "token-file": file },
+  });
+  const [address = ""] = positionals;
+  const { ca, cert, key, "token-file": tokenFile } = values;
+  const token = tokenFile === undefined ? undefined : ringback.tokenFile(tokenFile);
+  if (ca !== undefined) {
+    return ringback.ringbackTransport({
+      address,
+      ca: readFileSync(ca),
+      ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+      ...(key === undefined ? {} : { key: readFileSync(key) }),
+      ...(token === undefined ? {} : { token }),
+    });
+  }
+  const plaintext = true;
+  if (token === undefined) return ringback.ringbackTransport({ address, plaintext });
+  return ringback.ringbackTransport({ address, plaintext, token, tokenInPlainText: true });
+}
 
 /** All RPCs by name, such as "ringback.v1.CallbacksService/GetCallback". */
 const methods = new Map([v1.CallbacksService, v1.DialerService, v1.DirectoryService].flatMap(methodsOf));

@@ -8,7 +8,14 @@ export interface BackOff {
 }
 
 /** The times of the helpers. Not exported from the package: only tests are in a hurry. */
-export const pace = { firstMs: 100, maxMs: 5_000, multiplier: 2, minHeartbeatMs: 1_000 };
+export const pace = {
+  firstMs: 100,
+  maxMs: 5_000,
+  multiplier: 2,
+  minHeartbeatMs: 1_000,
+  // A stream that lived as long began with valid credentials. When they end, a token file may have the next ones.
+  renewableAfterMs: 60_000,
+};
 
 /** How long to wait after so many failures in a row, at least one. Jittered, so that clients don't return in step. */
 export function delayMs(failures: number, { firstMs, maxMs, multiplier }: BackOff): number {

@@ -2,6 +2,7 @@ import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 
 import { delayMs, pace, pause } from "./back-off.js";
+import { limitMsOf } from "./errors.js";
 import {
   type CallbacksService,
   type CreateCallbackRequest,
@@ -26,10 +27,11 @@ const REPEATED_CODES: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Cancel
 /**
  * Creates one callback, also when the server restarts meanwhile or the connection breaks: the request is repeated until
  * it is answered. So that no repetition creates a second callback, a request with neither a `requestId` nor a
- * `callbackRequest.externalTaskId` gets a random `requestId`.
+ * `callbackRequest.externalTaskId` gets a random `requestId`. What a limit refuses (RATE_LIMITED, QUOTA_EXCEEDED) is
+ * repeated after the time that the server names.
  *
- * Rejects with the `ConnectError` of the last try when it is a refusal, or when the time is up; with the reason of
- * `signal` when that has aborted.
+ * Rejects with the `ConnectError` of the last try when it is another refusal, also CREDENTIALS_INVALID and NOT_ALLOWED, or
+ * when the next try would come too late; with the reason of `signal` when that has aborted.
  */
 export async function createCallback(
   client: Pick<Client<typeof CallbacksService>, "createCallback">,
@@ -45,9 +47,10 @@ export async function createCallback(
       return await client.createCallback(identified, { signal, timeoutMs: Math.min(leftMs, TRY_TIMEOUT_MS) });
     } catch (error) {
       signal.throwIfAborted();
-      const waitMs = delayMs(failures, pace);
-      const isLast = performance.now() + waitMs >= endMs;
-      if (isLast || !REPEATED_CODES.has(ConnectError.from(error).code)) throw error;
+      const limitMs = limitMsOf(error);
+      const waitMs = delayMs(failures, pace) + (limitMs ?? 0);
+      const isFinal = limitMs === undefined && !REPEATED_CODES.has(ConnectError.from(error).code);
+      if (isFinal || performance.now() + waitMs >= endMs) throw error;
       await pause(waitMs, signal);
     }
   }

@@ -1,8 +1,8 @@
 import { type DescMessage, fromBinary, isMessage, type MessageShape } from "@bufbuild/protobuf";
-import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
-import { ConnectError } from "@connectrpc/connect";
+import { type Any, anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
 
-import { BadRequestSchema, ErrorInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 import { StatusSchema } from "./gen/google/rpc/status_pb.js";
 import { ErrorSchema } from "./gen/ringback/v1/callbacks_service_pb.js";
 import { ErrorReason, ErrorReasonSchema } from "./gen/ringback/v1/error_reason_pb.js";
@@ -38,6 +38,20 @@ export function violationsOf(error: unknown): Violation[] {
   return detailsOf(error, BadRequestSchema).flatMap(({ fieldViolations }) =>
     fieldViolations.map(({ field, description }) => ({ field, description })),
   );
+}
+
+/** The longest wait that a server may impose: after it, another refusal costs little. */
+const MAX_LIMIT_MS = 60_000;
+
+/**
+ * How long a limit of the server lasts. Undefined for every other error: `ResourceExhausted` is also the code of a message
+ * that is too large. Not exported from the package.
+ */
+export function limitMsOf(error: unknown): number | undefined {
+  if (ConnectError.from(error).code !== Code.ResourceExhausted) return undefined;
+  const [info] = detailsOf(error, RetryInfoSchema);
+  if (!info) return undefined;
+  return Math.min(Math.max(info.retryDelay ? durationMs(info.retryDelay) : 0, 0), MAX_LIMIT_MS);
 }
 
 function detailsOf<Desc extends DescMessage>(error: unknown, schema: Desc): MessageShape<Desc>[] {

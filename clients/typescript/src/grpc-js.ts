@@ -12,13 +12,14 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import {
+  CallCredentials,
   type CallOptions,
   type ChannelCredentials,
   type ChannelOptions,
   type Client,
   type ClientReadableStream,
   type ClientUnaryCall,
-  type Metadata,
+  Metadata,
   type MethodDefinition,
   makeClientConstructor,
   type requestCallback,
@@ -26,6 +27,7 @@ import {
 
 import serviceConfig from "./service_config.json" with { type: "json" };
 import { isLocal } from "./target.js";
+import { authorization, type Token } from "./token.js";
 
 /** The options with which a channel to Ringback recovers quickly. */
 export const channelOptions = {
@@ -84,6 +86,21 @@ export function grpcJsClient<Service extends DescService>(
   const pastProxies: ChannelOptions = isLocal(address) ? { "grpc.enable_http_proxy": 0 } : {};
   const client: unknown = new Constructor(address, credentials, { ...channelOptions, ...pastProxies, ...options });
   return client as GrpcJsClient<Service>;
+}
+
+/**
+ * A bearer token as call credentials, for `credentials.combineChannelCredentials`. As with `ringbackTransport`, a function
+ * such as `tokenFile(path)` is called for each try. grpc-js has no such credentials in plain text.
+ */
+export function bearerToken(token: Token): CallCredentials {
+  return CallCredentials.createFromMetadataGenerator((_, callback) => {
+    const metadata = authorization(token).then((value) => {
+      const metadata = new Metadata();
+      metadata.set("authorization", value);
+      return metadata;
+    });
+    metadata.then((metadata) => callback(null, metadata), callback);
+  });
 }
 
 /** Describes a service to grpc-js. The methods have the names that they have in the stubs, such as `getCallback`. */

@@ -5,5 +5,6 @@ export { Code, ConnectError, createClient } from "@connectrpc/connect";
 
 export { type CreateOptions, createCallback } from "./create.js";
 export { reasonOf, type Violation, violationsOf } from "./errors.js";
-export { type PlainTextOptions, ringbackTransport, type TlsOptions } from "./transport.js";
+export { type Token, tokenFile } from "./token.js";
+export { type PlainTextOptions, type PlainTextTokenOptions, ringbackTransport, type TlsOptions } from "./transport.js";
 export { type WatchOptions, watchCallbacks } from "./watch.js";

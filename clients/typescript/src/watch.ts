@@ -3,6 +3,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 
 import { delayMs, pace, pause } from "./back-off.js";
+import { limitMsOf } from "./errors.js";
 import {
   type CallbacksService,
   type WatchCallbacksRequest,
@@ -43,8 +44,11 @@ const FINAL_CODES: ReadonlySet<Code> = new Set([
  * missed; the last events may come twice, and the larger `revision` wins. A connection that has been silent for three
  * heartbeat intervals counts as broken.
  *
- * Throws the `ConnectError` when the server refuses the watch for good, for example with RESUME_TOKEN_EXPIRED. To stop,
- * leave the loop; or abort `signal`, whose reason is then thrown. Both cancel the call.
+ * The server ends a stream with the credentials that opened it. After a minute or more a new one is tried, once, since a
+ * token file may have the next token.
+ *
+ * Throws the `ConnectError` when the server refuses the watch for good, for example with RESUME_TOKEN_EXPIRED,
+ * CREDENTIALS_INVALID or NOT_ALLOWED. To stop, leave the loop; or abort `signal`, whose reason is then thrown. Both cancel the call.
  */
 export async function* watchCallbacks(
   client: WatchClient,
@@ -56,24 +60,32 @@ export async function* watchCallbacks(
   for (;;) {
     signal.throwIfAborted();
     let fault: ConnectError | undefined = new ConnectError("ended before its first response", Code.Unavailable);
+    let acceptedMs = Number.POSITIVE_INFINITY;
     try {
       for await (const response of oneStream(client, request, signal)) {
         failures = 0;
         fault = undefined;
+        acceptedMs = Math.min(acceptedMs, performance.now());
         yield response;
         request.resumeToken = response.resumeToken;
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof ConnectError) || FINAL_CODES.has(error.code)) throw error;
+      if (!(error instanceof ConnectError)) throw error;
+      if (FINAL_CODES.has(error.code) && !isRenewable(error, acceptedMs)) throw error;
       fault = error;
     }
     if (fault) {
       onInterrupted?.(fault);
       failures += 1;
-      await pause(delayMs(failures, pace), signal);
+      await pause(delayMs(failures, pace) + (limitMsOf(fault) ?? 0), signal);
     }
   }
+}
+
+/** Whether the credentials of a stream have ended so long after they were accepted that there may be new ones. */
+function isRenewable({ code }: ConnectError, acceptedMs: number): boolean {
+  return code === Code.Unauthenticated && performance.now() - acceptedMs >= pace.renewableAfterMs;
 }
 
 /** One stream, until its OK end. Cancels the call when it is left, which leaving a stream of Connect does not. */

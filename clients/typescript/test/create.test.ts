@@ -8,7 +8,8 @@ import type { Client, HandlerContext } from "@connectrpc/connect";
 import { Code, ConnectError, createCallback, createClient, ringbackTransport } from "@ringback/client";
 import { CallbacksService, type CreateCallbackRequest, CreateCallbackRequestSchema } from "@ringback/client/v1";
 
-import { cancelled, serve } from "./server.js";
+import { limitMsOf } from "../src/errors.js";
+import { cancelled, limit, serve } from "./server.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -18,12 +19,12 @@ class Fake {
 
   private constructor(readonly client: Client<typeof CallbacksService>) {}
 
-  static async start(t: TestContext, ...script: Code[]): Promise<Fake> {
+  static async start(t: TestContext, ...script: (Code | ConnectError)[]): Promise<Fake> {
     const server = await serve(t, (router) =>
       router.rpc(CallbacksService.method.createCallback, (request) => {
         fake.requests.push(request);
-        const code = script.shift();
-        if (code) throw new ConnectError("on purpose", code);
+        const failure = script.shift();
+        if (failure) throw failure instanceof ConnectError ? failure : new ConnectError("on purpose", failure);
         return { created: true };
       }),
     );
@@ -67,10 +68,34 @@ test("a create that has an id keeps it, and gets no other", async (t) => {
   );
 });
 
-test("a refusal is given to the caller at once", async (t) => {
-  const fake = await Fake.start(t, Code.AlreadyExists);
-  await assert.rejects(createCallback(fake.client, {}), { code: Code.AlreadyExists });
+// RESOURCE_EXHAUSTED without the time of a limit: a message that is too large.
+for (const code of [Code.AlreadyExists, Code.Unauthenticated, Code.PermissionDenied, Code.ResourceExhausted]) {
+  test(`a refusal with ${Code[code]} is given to the caller at once`, async (t) => {
+    const fake = await Fake.start(t, code);
+    await assert.rejects(createCallback(fake.client, {}), { code });
+    assert.equal(fake.requests.length, 1);
+  });
+}
+
+test("what a limit refuses is repeated when the limit allows it", async (t) => {
+  const fake = await Fake.start(t, limit(1), limit(1));
+  assert.ok((await createCallback(fake.client, {})).created);
+  assert.equal(fake.requests.length, 3);
+  assert.deepEqual(fake.requests[2], fake.requests[0]);
+});
+
+test("a create does not wait for a limit that outlasts it", async (t) => {
+  const fake = await Fake.start(t, limit(3_600_000));
+  await assert.rejects(createCallback(fake.client, {}), { code: Code.ResourceExhausted });
   assert.equal(fake.requests.length, 1);
+});
+
+test("a limit lasts as long as the server says, and never long", () => {
+  assert.equal(limitMsOf(limit(7_500)), 7_500);
+  assert.equal(limitMsOf(limit(-1)), 0);
+  assert.equal(limitMsOf(limit(3_600_000)), 60_000);
+  assert.equal(limitMsOf(new ConnectError("too large", Code.ResourceExhausted)), undefined);
+  assert.equal(limitMsOf(limit(7_500, Code.Unavailable)), undefined);
 });
 
 test("a create gives up when its time is up, with the last error", async (t) => {

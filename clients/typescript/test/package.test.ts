@@ -11,9 +11,10 @@ test("the service config is the repository's", async () => {
   assert.deepEqual(JSON.parse(await read("dist/src/service_config.json")), JSON.parse(repository));
 });
 
-test("the README's code is the example that is compiled", async () => {
-  const [, code] = /```ts\n(.*?)```/s.exec(await read("README.md")) ?? [];
-  assert.equal(code, await read("examples/callback.ts"));
+test("the README's code is that of the examples, which are compiled", async () => {
+  const shown = [...(await read("README.md")).matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
+  const names = ["callback", "credentials", "grpc-js"];
+  assert.deepEqual(shown, await Promise.all(names.map((name) => read(`examples/${name}.ts`))));
 });
 
 test("the stubs import nothing that a browser lacks", async () => {

@@ -1,7 +1,6 @@
 import "./haste.js";
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
 import type { CallOptions, Interceptor } from "@connectrpc/connect";
@@ -9,47 +8,6 @@ import { Code, ConnectError, createClient, ringbackTransport } from "@ringback/c
 import { CallbacksService, DialerService } from "@ringback/client/v1";
 
 import { serve } from "./server.js";
-
-// --- TLS and tokens --------------------------------------------------------------------------------------------------
-
-/** A certificate for localhost that nobody has signed, and its key. */
-function selfSigned(): string {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-"];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
-  return execFileSync("openssl", ["req", "-x509", "-batch", ...key, ...names], { encoding: "utf8", stdio: "pipe" });
-}
-
-test("a token arrives over TLS, a new one with each call", async (t) => {
-  const pem = selfSigned();
-  const seen: (string | null)[] = [];
-  const server = await serve(
-    t,
-    (router) =>
-      router.rpc(CallbacksService.method.getCallback, (_, { requestHeader }) => {
-        seen.push(requestHeader.get("authorization"));
-        return {};
-      }),
-    pem,
-  );
-  const tokens = ["first", "second"];
-  const token = () => tokens.shift() ?? "";
-  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, ca: pem, token }));
-  await client.getCallback({});
-  await client.getCallback({});
-  assert.deepEqual(seen, ["Bearer first", "Bearer second"]);
-});
-
-test("a certificate that nobody trusts is refused", async (t) => {
-  const server = await serve(t, () => {}, selfSigned());
-  const client = createClient(CallbacksService, ringbackTransport({ address: server.address, token: "secret" }));
-  await assert.rejects(client.getCallback({}), { code: Code.Unavailable, rawMessage: "self-signed certificate" });
-});
-
-test("a token is never sent in plain text", () => {
-  const options = { address: "127.0.0.1:50051", plaintext: true, token: "secret" } as const;
-  // @ts-expect-error: the types refuse it, too.
-  assert.throws(() => ringbackTransport(options), TypeError);
-});
 
 // --- The service config ----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import type { Client, HandlerContext } from "@connectrpc/connect";
 import { Code, ConnectError, createClient, ringbackTransport, watchCallbacks } from "@ringback/client";
 import { CallbacksService, WatchCallbacksRequestSchema } from "@ringback/client/v1";
 
-import { cancelled, serve, type TestServer } from "./server.js";
+import { pace } from "../src/back-off.js";
+import { cancelled, limit, serve, type TestServer } from "./server.js";
 
 type Misbehaviour = (context: HandlerContext, server: TestServer) => void | Promise<void>;
 
@@ -96,6 +97,42 @@ for (const code of [
     assert.deepEqual(fake.resumedFrom, [""]);
   });
 }
+
+test("a watch waits for a limit", async (t) => {
+  const fake = await Fake.start(
+    t,
+    () => {
+      throw limit(200);
+    },
+    cancelled,
+  );
+  const responses = watchCallbacks(fake.client, {});
+  await responses.next();
+  const beginMs = performance.now();
+  await responses.next();
+  assert.ok(performance.now() - beginMs >= 200);
+  await responses.return();
+});
+
+test("a watch goes on with the next token once", async (t) => {
+  const { renewableAfterMs } = pace;
+  t.after(() => Object.assign(pace, { renewableAfterMs }));
+  pace.renewableAfterMs = 0;
+  const resumedFrom: string[] = [];
+  const { address } = await serve(t, (router) =>
+    router.rpc(CallbacksService.method.watchCallbacks, async function* ({ resumeToken }) {
+      // The token of the third stream is refused.
+      if (resumedFrom.push(resumeToken) <= 2) yield { resumeToken: `${resumedFrom.length}` };
+      throw new ConnectError("on purpose", Code.Unauthenticated);
+    }),
+  );
+  const client = createClient(CallbacksService, ringbackTransport({ address, plaintext: true }));
+  const responses = watchCallbacks(client, {});
+  await responses.next();
+  await responses.next();
+  await assert.rejects(responses.next(), { code: Code.Unauthenticated });
+  assert.deepEqual(resumedFrom, ["", "1", "2"]);
+});
 
 test("leaving the loop cancels the call", async (t) => {
   const call = new EventEmitter();

@@ -10,6 +10,10 @@ MAX_DELAY_S: Final = 5.0
 TRY_S: Final = 10.0
 # What the server makes of a `heartbeat_interval` that is shorter, as callbacks_service.proto says.
 MIN_HEARTBEAT_S: Final = 1.0
+# The longest wait that a server may impose; after it, another refusal costs little.
+MAX_RETRY_AFTER_S: Final = 60.0
+# A stream that lived as long began with a valid credential. When that ends, a token file may have the next one.
+RENEWABLE_AFTER_S: Final = 60.0
 
 
 def delay_s(failures: int) -> float:

@@ -8,6 +8,7 @@ import grpc
 from grpc import StatusCode
 
 from ringback.client import backoff
+from ringback.client.errors import retry_after_s
 from ringback.v1.callbacks_service_pb2 import CreateCallbackRequest, CreateCallbackResponse
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ async def create(
 
     A request with neither a `request_id` nor an `external_task_id` gets a random `request_id`; the caller's own
     message is not changed. When the response to an earlier try was lost, `created` is false although it is new.
+    What a limit refuses (RATE_LIMITED, QUOTA_EXCEEDED) is repeated after the time that the server names.
 
-    Raise `grpc.aio.AioRpcError`: a refusal of the server at once, and the last failure after `timeout_s` seconds.
+    Raise `grpc.aio.AioRpcError`: any other refusal of the server at once, also CREDENTIALS_INVALID and NOT_ALLOWED;
+    the last failure when the next try would come after `timeout_s` seconds.
     """
     if not request.request_id and not request.callback_request.external_task_id:
         unnamed, request = request, CreateCallbackRequest(request_id=str(uuid4()))
@@ -38,7 +41,9 @@ async def create(
             return await stub.CreateCallback(request, timeout=min(backoff.TRY_S, end_s - now_s()))
         except grpc.aio.AioRpcError as error:
             failures += 1
-            delay_s = backoff.delay_s(failures)
-            if error.code() not in _UNCERTAIN_CODES or now_s() + delay_s >= end_s:
+            limited_s = retry_after_s(error)
+            delay_s = backoff.delay_s(failures) + (limited_s or 0.0)
+            is_final = limited_s is None and error.code() not in _UNCERTAIN_CODES
+            if is_final or now_s() + delay_s >= end_s:
                 raise
         await asyncio.sleep(delay_s)

@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import grpc
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from ringback.client import backoff
 from ringback.v1.callbacks_service_pb2 import Error
 from ringback.v1.error_reason_pb2 import ERROR_REASON_UNSPECIFIED, ErrorReason
 
@@ -45,6 +46,19 @@ def violations_of(error: grpc.RpcError | Error) -> tuple[Violation, ...]:
         if detail.Unpack(bad_request := BadRequest())
         for violation in bad_request.field_violations
     )
+
+
+def retry_after_s(error: grpc.RpcError) -> float | None:
+    """Return how long a limit of the server lasts. None for every other error: RESOURCE_EXHAUSTED is also its code."""
+    # Typed differently in grpc and in grpc.aio.
+    code: Any = error.code()
+    if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return None
+    for detail in _details_of(error):
+        if detail.Unpack(info := RetryInfo()):
+            # Not `ToTimedelta`, which refuses very long ones.
+            return min(max(info.retry_delay.seconds + info.retry_delay.nanos / 1e9, 0.0), backoff.MAX_RETRY_AFTER_S)
+    return None
 
 
 def _details_of(error: grpc.RpcError | Error) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ import grpc
 from grpc import StatusCode
 
 from ringback.client import backoff
+from ringback.client.errors import retry_after_s
 from ringback.v1.callbacks_service_pb2 import WatchCallbacksRequest, WatchCallbacksResponse
 
 if TYPE_CHECKING:
@@ -37,7 +39,12 @@ _FINAL_CODES: Final = frozenset(
 
 
 class _Broken(Exception):  # noqa: N818 - a reason to reconnect, which no caller ever sees
-    """The stream has ended in a way that a new one may cure."""
+    """The stream has ended in a way that a new one may cure, after a while."""
+
+    def __init__(self, fault: str, limited_s: float = 0.0) -> None:
+        super().__init__(fault)
+        # How long a limit of the server lasts.
+        self.limited_s = limited_s
 
 
 async def watch(
@@ -54,13 +61,17 @@ async def watch(
 
     An outage is a line in the log, or else `interrupted` is called with the fault. It is over at the next response.
 
-    Raise `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with
-    RESUME_TOKEN_EXPIRED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
+    The server ends a stream with the credentials that opened it. After a minute or more a new one is tried, once, since
+    a token file may have the next token.
+
+    Raise `grpc.aio.AioRpcError` when the server refuses the watch for good, for example with RESUME_TOKEN_EXPIRED,
+    CREDENTIALS_INVALID or NOT_ALLOWED. To stop early, leave the loop inside `contextlib.aclosing(watch(...))`.
     """
     request = _copy(request)
     failures = 0
     while True:
         responded = False
+        limited_s = 0.0
         try:
             async with aclosing(_stream(stub, request)) as responses:
                 async for response in responses:
@@ -68,7 +79,7 @@ async def watch(
                     yield response
                     request.resume_token = response.resume_token
         except _Broken as broken:
-            fault = str(broken)
+            fault, limited_s = str(broken), broken.limited_s
         else:
             fault = "" if responded else "the stream ended before its first response"
         if responded:
@@ -81,7 +92,7 @@ async def watch(
                 interrupted(fault)
                 is_news = False
             _log.log(logging.WARNING if is_news else logging.DEBUG, "watch interrupted, resuming: %s", fault)
-            await asyncio.sleep(backoff.delay_s(failures))
+            await asyncio.sleep(limited_s + backoff.delay_s(failures))
 
 
 async def _stream(
@@ -89,6 +100,9 @@ async def _stream(
 ) -> AsyncGenerator[WatchCallbacksResponse, None]:
     """Yield from one stream, until its OK end. Raise `_Broken`, and `AioRpcError` for what is final."""
     silence_s = _SILENT_INTERVALS * _heartbeat_s(request)
+    now_s = asyncio.get_running_loop().time
+    # When the server has accepted the credentials.
+    accepted_s = math.inf
     call = stub.WatchCallbacks(request)
     try:
         while True:
@@ -96,13 +110,15 @@ async def _stream(
                 response = await call.read()
             if not isinstance(response, WatchCallbacksResponse):
                 return
+            accepted_s = min(accepted_s, now_s())
             yield response
     except TimeoutError:
         raise _Broken(f"nothing heard for {silence_s:g} s") from None
     except grpc.aio.AioRpcError as error:
-        if error.code() in _FINAL_CODES:
+        ended_later = now_s() - accepted_s >= backoff.RENEWABLE_AFTER_S
+        if error.code() in _FINAL_CODES and not (error.code() is StatusCode.UNAUTHENTICATED and ended_later):
             raise
-        raise _Broken(f"{error.code().name}: {error.details()}") from None
+        raise _Broken(f"{error.code().name}: {error.details()}", retry_after_s(error) or 0.0) from None
     except asyncio.CancelledError:
         # gRPC raises this also when it is the server, or a proxy, that has cancelled the call.
         task = asyncio.current_task()

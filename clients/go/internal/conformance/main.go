@@ -1,6 +1,6 @@
 // The conformance driver: does what the runner says, through the Go stubs and helpers.
 //
-//	conformance HOST:PORT
+//	conformance HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]
 //
 // Commands and answers are JSON, one object per line: tests/conformance/README.md.
 package main
@@ -9,12 +9,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"log"
 	"os"
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	ringback "github.com/ringback/ringback/clients/go"
@@ -51,7 +53,7 @@ type task struct {
 }
 
 func main() {
-	conn, err := ringback.Dial(os.Args[1], ringback.WithPlainText())
+	conn, err := dial(os.Args[1], os.Args[2:])
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -71,6 +73,35 @@ func main() {
 		}
 		d.begin(c)
 	}
+}
+
+// dial connects over TLS where the arguments have an authority.
+func dial(target string, arguments []string) (*grpc.ClientConn, error) {
+	var files ringback.TLSFiles
+	flags := flag.NewFlagSet("conformance", flag.ExitOnError)
+	flags.StringVar(&files.Roots, "ca", "", "authority of the server")
+	flags.StringVar(&files.Certificate, "cert", "", "certificate of the client")
+	flags.StringVar(&files.Key, "key", "", "its key")
+	token := flags.String("token-file", "", "has a bearer token")
+	if err := flags.Parse(arguments); err != nil {
+		return nil, err
+	}
+	var options []grpc.DialOption
+	withToken := ringback.WithTokenFile
+	if files.Roots == "" {
+		options = append(options, ringback.WithPlainText())
+		withToken = ringback.WithPlainTextTokenFile
+	} else {
+		secured, err := ringback.WithTLSFiles(files)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, secured)
+	}
+	if *token != "" {
+		options = append(options, withToken(*token))
+	}
+	return ringback.Dial(target, options...)
 }
 
 func (d *driver) begin(c command) {

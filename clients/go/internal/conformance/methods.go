@@ -55,6 +55,7 @@ func methodsOf(conn grpc.ClientConnInterface) map[string]method {
 		ringbackv1.DirectoryService_UpdateService_FullMethodName:        unary(directory.UpdateService),
 		ringbackv1.DirectoryService_DeleteService_FullMethodName:        unary(directory.DeleteService),
 		ringbackv1.DirectoryService_GetQueue_FullMethodName:             unary(directory.GetQueue),
+		ringbackv1.DirectoryService_EraseTarget_FullMethodName:          unary(directory.EraseTarget),
 	}
 }
 

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use ringback_client::v1::CreateCallbackRequest;
 use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
 use ringback_client::{Channel, ConnectError};
 use tokio::net::TcpListener;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Code, Request, Status};
 
 use crate::fake::{Create, Fake};
@@ -46,28 +44,6 @@ async fn a_lost_connection_is_unavailable() {
     let status = client.create_callback(CreateCallbackRequest::default()).await.unwrap_err();
 
     assert_eq!(status.code(), Code::Unavailable, "{status}");
-}
-
-#[tokio::test]
-async fn sends_the_token_over_tls() {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let identity = Identity::from_pem(cert.pem(), signing_key.serialize_pem());
-    let server = Fake::created([Create::Succeeds]);
-    let tls = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
-    let port = server.serve(tls).await.port();
-    let channel = Channel::secure(format!("localhost:{port}")).root_certificates(cert.pem()).bearer_token("secret");
-
-    let mut client = CallbacksServiceClient::new(channel.build().unwrap());
-    client.create_callback(CreateCallbackRequest::default()).await.unwrap();
-
-    assert_eq!(server.authorization().as_deref(), Some("Bearer secret"));
-}
-
-#[test]
-fn never_sends_the_token_in_plain_text() {
-    let refused = Channel::plain_text("localhost:50051").bearer_token("secret").build();
-
-    assert!(matches!(refused, Err(ConnectError::TokenInPlainText)));
 }
 
 #[test]

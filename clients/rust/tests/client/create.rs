@@ -5,7 +5,7 @@ use ringback_client::{CREATE_DEADLINE, create};
 use tokio::{join, time};
 use tonic::{Code, Status};
 
-use crate::fake::{Create, Fake};
+use crate::fake::{Create, Fake, limited};
 
 #[tokio::test]
 async fn stamps_an_id_and_repeats_it() {
@@ -65,11 +65,43 @@ async fn gives_the_last_error_when_its_time_is_up() {
 
 #[tokio::test]
 async fn does_not_repeat_a_refusal() {
-    let server = Fake::created([Create::Fails(Status::already_exists("differs"))]);
+    for refusal in [
+        Status::already_exists("differs"),
+        Status::unauthenticated("no token"),
+        limited(Code::PermissionDenied, Duration::ZERO),
+        Status::resource_exhausted("not of a limit: a message that is too large"),
+    ] {
+        let code = refusal.code();
+        let server = Fake::created([Create::Fails(refusal)]);
+
+        let request = CreateCallbackRequest::default();
+        let status = create(&server.client().await, request, CREATE_DEADLINE).await.unwrap_err();
+
+        assert_eq!(status.code(), code);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn repeats_what_a_limit_refuses_when_it_allows_that() {
+    let limit = || Create::Fails(limited(Code::ResourceExhausted, Duration::from_millis(1)));
+    let server = Fake::created([limit(), limit(), Create::Succeeds]);
+
+    create(&server.client().await, CreateCallbackRequest::default(), CREATE_DEADLINE).await.unwrap();
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[0], requests[2]);
+}
+
+#[tokio::test]
+async fn does_not_wait_for_a_limit_that_outlasts_it() {
+    let hour = limited(Code::ResourceExhausted, Duration::from_secs(3600));
+    let server = Fake::created([Create::Fails(hour)]);
 
     let request = CreateCallbackRequest::default();
     let status = create(&server.client().await, request, CREATE_DEADLINE).await.unwrap_err();
 
-    assert_eq!(status.code(), Code::AlreadyExists);
+    assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(server.requests().len(), 1);
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ringback_client::Channel;
 use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
@@ -20,7 +21,8 @@ use tonic::codegen::BoxStream;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Code, Request, Response, Status, async_trait};
+use tonic_types::{ErrorDetails, StatusExt};
 
 /// One stream: responses with these tokens, and what comes after them.
 pub struct Script(pub &'static [&'static str], pub End);
@@ -28,6 +30,8 @@ pub struct Script(pub &'static [&'static str], pub End);
 pub enum End {
     Ok,
     Error(Status),
+    /// An error that comes when `Fake::ending` says so.
+    Later(Status),
     Silence,
 }
 
@@ -46,6 +50,8 @@ pub struct Fake {
     created: Mutex<Vec<(MetadataMap, CreateCallbackRequest)>>,
     /// A create has arrived.
     pub arrived: Notify,
+    /// Ends a stream that waits for it.
+    pub ending: Arc<Notify>,
     /// A stream was cancelled before its end.
     pub cancelled: Arc<Notify>,
 }
@@ -84,11 +90,17 @@ impl Fake {
         self.created.lock().unwrap().iter().map(|(_, request)| request.clone()).collect()
     }
 
-    /// The `authorization` of the first create.
-    pub fn authorization(&self) -> Option<String> {
+    /// The `authorization` of all creates so far that had one.
+    pub fn authorizations(&self) -> Vec<String> {
         let created = self.created.lock().unwrap();
-        created[0].0.get("authorization").map(|it| it.to_str().unwrap().to_owned())
+        let values = created.iter().filter_map(|(metadata, _)| metadata.get("authorization"));
+        values.map(|it| it.to_str().unwrap().to_owned()).collect()
     }
+}
+
+/// A refusal whose `RetryInfo` has this delay.
+pub fn limited(code: Code, delay: Duration) -> Status {
+    Status::with_error_details(code, "on purpose", ErrorDetails::with_retry_info(Some(delay)))
 }
 
 #[async_trait]
@@ -119,6 +131,17 @@ impl CallbacksService for Fake {
         Ok(Response::new(match end {
             End::Ok => Box::pin(responses),
             End::Error(status) => Box::pin(responses.chain(stream::once(Err(status)))),
+            End::Later(status) => {
+                let ending = self.ending.clone();
+                let end = stream::once(()).then(move |()| {
+                    let (ending, status) = (ending.clone(), status.clone());
+                    async move {
+                        ending.notified().await;
+                        Err(status)
+                    }
+                });
+                Box::pin(responses.chain(end))
+            }
             End::Silence => Box::pin(responses.chain(Silence(self.cancelled.clone()))),
         }))
     }

@@ -2,6 +2,7 @@
 
 mod channel;
 mod create;
+mod credentials;
 mod error;
 mod fake;
 mod watch;

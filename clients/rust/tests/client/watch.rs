@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringback_client::v1::WatchCallbacksRequest;
 use ringback_client::{Responses, watch};
@@ -6,7 +6,7 @@ use tokio::{join, time};
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};
 
-use crate::fake::{End, Fake, Script};
+use crate::fake::{End, Fake, Script, limited};
 
 async fn next_token(responses: &mut Responses) -> String {
     responses.next().await.unwrap().unwrap().resume_token
@@ -65,6 +65,51 @@ async fn gives_a_refusal_to_the_caller_and_ends() {
 
     assert_eq!(responses.next().await.unwrap().unwrap_err().code(), Code::OutOfRange);
     assert!(responses.next().await.is_none());
+}
+
+#[tokio::test]
+async fn gives_credentials_that_have_ended_to_the_caller() {
+    for status in [Status::unauthenticated("ended"), Status::permission_denied("revoked")] {
+        let code = status.code();
+        let server = Fake::watched([Script(&["a"], End::Error(status))]);
+        let mut responses = watch(&server.client().await, WatchCallbacksRequest::default());
+        assert_eq!(next_token(&mut responses).await, "a");
+
+        assert_eq!(responses.next().await.unwrap().unwrap_err().code(), code);
+        assert!(responses.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn goes_on_with_the_next_token_once() {
+    let ended = || Status::unauthenticated("ended");
+    let scripts =
+        [Script(&["a"], End::Later(ended())), Script(&["b"], End::Later(ended())), Script(&[], End::Error(ended()))];
+    let server = Fake::watched(scripts);
+    let mut responses = watch(&server.client().await, WatchCallbacksRequest::default());
+    assert_eq!(next_token(&mut responses).await, "a");
+
+    // The clock leaps over the life of a token.
+    leap(Duration::from_secs(60)).await;
+    server.ending.notify_one();
+    assert_eq!(next_token(&mut responses).await, "b");
+    leap(Duration::from_secs(60)).await;
+    server.ending.notify_one();
+    assert_eq!(responses.next().await.unwrap().unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(server.resume_tokens(), ["", "a", "b"]);
+}
+
+#[tokio::test]
+async fn waits_for_a_limit() {
+    let limit = Duration::from_millis(200);
+    let refused = End::Error(limited(Code::ResourceExhausted, limit));
+    let server = Fake::watched([Script(&["a"], refused), Script(&["b"], End::Silence)]);
+    let mut responses = watch(&server.client().await, WatchCallbacksRequest::default());
+    assert_eq!(next_token(&mut responses).await, "a");
+
+    let start = Instant::now();
+    assert_eq!(next_token(&mut responses).await, "b");
+    assert!(start.elapsed() >= limit);
 }
 
 #[tokio::test]

@@ -29,9 +29,13 @@ import java.util.concurrent.TimeoutException;
  * larger {@code revision} wins. A stream that has been silent for three heartbeat intervals counts
  * as broken.
  *
+ * <p>The server ends a stream with the credentials that opened it. After a minute or more a new one
+ * is tried, once, since a token file may have the next token.
+ *
  * <p>Iterating waits, and ends when the watch is closed. It throws {@link StatusRuntimeException}
- * when the server refuses the watch for good, for example with RESUME_TOKEN_EXPIRED, and when the
- * caller's thread is interrupted, its {@link Context} cancelled or the channel shut down.
+ * when the server refuses the watch for good, for example with RESUME_TOKEN_EXPIRED,
+ * CREDENTIALS_INVALID or NOT_ALLOWED, and when the caller's thread is interrupted, its {@link
+ * Context} cancelled or the channel shut down.
  *
  * <p>One thread may iterate; any thread may close.
  */
@@ -59,7 +63,9 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
   /** The open stream, or null. */
   private volatile BlockingClientCall<?, WatchCallbacksResponse> stream;
 
-  private boolean answered;
+  /** When the first response of the open stream came, by {@link System#nanoTime}; or null. */
+  private Long answered;
+
   private int failures;
 
   CallbackWatch(CallbacksServiceBlockingStub stub, WatchCallbacksRequest request, Timing timing) {
@@ -117,12 +123,14 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
           if (response != null) {
             return response;
           }
-          resume(answered ? null : "the stream ended before its first response");
+          resume(
+              answered != null ? null : "the stream ended before its first response",
+              Duration.ZERO);
         } catch (TimeoutException silence) {
-          resume("nothing heard for three heartbeat intervals");
+          resume("nothing heard for three heartbeat intervals", Duration.ZERO);
         } catch (StatusException error) {
           throwIfFinal(error);
-          resume(error.getMessage());
+          resume(error.getMessage(), RingbackErrors.limitOf(error).orElse(Duration.ZERO));
         }
       }
       return null;
@@ -140,7 +148,7 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
   private WatchCallbacksResponse read()
       throws InterruptedException, StatusException, TimeoutException {
     if (stream == null) {
-      answered = false;
+      answered = null;
       stream =
           ClientCalls.blockingV2ServerStreamingCall(
               stub.getChannel(),
@@ -154,22 +162,35 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
     }
     WatchCallbacksResponse response = stream.read(timing.silence(request).toNanos(), NANOSECONDS);
     if (response != null) {
-      answered = true;
+      if (answered == null) {
+        answered = System.nanoTime();
+      }
       failures = 0;
     }
     return response;
   }
 
   private void throwIfFinal(StatusException error) {
-    boolean refused = FINAL.contains(error.getStatus().getCode());
+    Status.Code code = error.getStatus().getCode();
+    boolean refused = FINAL.contains(code) && !isRenewable(code);
     if (!isClosed() && (refused || Callbacks.callerHasLeft(stub))) {
       close();
       throw error.getStatus().asRuntimeException(error.getTrailers());
     }
   }
 
-  /** Prepares for the next stream: at once without a fault, else after a while. */
-  private void resume(String fault) throws InterruptedException {
+  /** Whether the credentials ended so long after they were accepted that there may be new ones. */
+  private boolean isRenewable(Status.Code code) {
+    return code == Status.Code.UNAUTHENTICATED
+        && answered != null
+        && System.nanoTime() - answered >= timing.renewableAfter().toNanos();
+  }
+
+  /**
+   * Prepares for the next stream: at once without a fault, else after a while, which is longer when
+   * a limit of the server lasts.
+   */
+  private void resume(String fault, Duration limit) throws InterruptedException {
     hangUp();
     stream = null;
     if (fault != null && !isClosed()) {
@@ -177,7 +198,7 @@ public final class CallbackWatch implements Iterable<WatchCallbacksResponse>, Au
       // One line for each outage, however long it lasts.
       Level level = failures == 1 ? Level.WARNING : Level.DEBUG;
       LOG.log(level, "watch interrupted, resuming: {0}", fault);
-      Duration delay = timing.delay(failures);
+      Duration delay = timing.delay(failures).plus(limit);
       closed.await(delay.toNanos(), NANOSECONDS);
     }
   }

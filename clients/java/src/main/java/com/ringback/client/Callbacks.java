@@ -13,6 +13,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 
@@ -38,13 +39,15 @@ public final class Callbacks {
    *
    * <p>What fails with UNAVAILABLE or UNKNOWN, with a CANCELLED that the caller did not ask for, or
    * by taking longer than 10 seconds is repeated until the stub's deadline: 30 seconds, unless
-   * {@code withDeadlineAfter} sets another. An interrupt, a cancelled {@link Context} and a channel
-   * that is shut down end it at once.
+   * {@code withDeadlineAfter} sets another. What a limit refuses (RATE_LIMITED, QUOTA_EXCEEDED) is
+   * repeated after the time that the server names. An interrupt, a cancelled {@link Context} and a
+   * channel that is shut down end it at once.
    *
    * @param stub whom to call
    * @param request what to create
    * @return the server's answer; {@code created} is false also when an earlier try has created it
-   * @throws StatusRuntimeException when the server refuses it, or with the last error of many
+   * @throws StatusRuntimeException when the server refuses it otherwise, also with
+   *     CREDENTIALS_INVALID or NOT_ALLOWED; or with the last error of many
    */
   public static CreateCallbackResponse create(
       CallbacksServiceBlockingStub stub, CreateCallbackRequest request) {
@@ -61,8 +64,10 @@ public final class Callbacks {
         Deadline ofThisTry = Deadline.after(timing.oneTry().toNanos(), NANOSECONDS);
         return stub.withDeadline(overall.minimum(ofThisTry)).createCallback(repeatable);
       } catch (StatusRuntimeException error) {
-        Duration delay = timing.delay(failures);
-        if (!REPEATED.contains(error.getStatus().getCode())
+        Optional<Duration> limit = RingbackErrors.limitOf(error);
+        Duration delay = timing.delay(failures).plus(limit.orElse(Duration.ZERO));
+        boolean refused = limit.isEmpty() && !REPEATED.contains(error.getStatus().getCode());
+        if (refused
             || callerHasLeft(stub)
             || overall.timeRemaining(NANOSECONDS) <= delay.toNanos()) {
           throw error;

@@ -6,15 +6,22 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
 import com.ringback.v1.Error;
 import com.ringback.v1.ErrorReason;
+import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Reads what Ringback says about a call, or an item of a batch, that failed. */
 public final class RingbackErrors {
   private static final String DOMAIN = "ringback.v1";
+
+  /** The longest wait that a server may impose: after it, another refusal costs little. */
+  private static final Duration LONGEST_LIMIT = Duration.ofMinutes(1);
 
   private RingbackErrors() {}
 
@@ -65,6 +72,28 @@ public final class RingbackErrors {
    */
   public static List<Violation> violationsOf(Error error) {
     return violationsIn(error.getDetailsList());
+  }
+
+  /**
+   * How long a limit of the server lasts. Empty for every other error: RESOURCE_EXHAUSTED is also
+   * the code of a message that is too large.
+   */
+  static Optional<Duration> limitOf(Throwable error) {
+    if (Status.fromThrowable(error).getCode() != Status.Code.RESOURCE_EXHAUSTED) {
+      return Optional.empty();
+    }
+    return unpacked(detailsOf(error), RetryInfo.class)
+        .findFirst()
+        .map(info -> between(Duration.ZERO, info.getRetryDelay(), LONGEST_LIMIT));
+  }
+
+  private static Duration between(
+      Duration least, com.google.protobuf.Duration asked, Duration most) {
+    Duration duration = Duration.ofSeconds(asked.getSeconds(), asked.getNanos());
+    if (duration.compareTo(least) < 0) {
+      return least;
+    }
+    return duration.compareTo(most) > 0 ? most : duration;
   }
 
   private static ErrorReason reasonIn(List<Any> details) {

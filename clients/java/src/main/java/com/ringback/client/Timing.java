@@ -11,14 +11,22 @@ import java.util.concurrent.ThreadLocalRandom;
  * @param firstDelay the longest wait after the first failure
  * @param maxDelay the longest wait after many failures
  * @param oneTry the deadline of one try to create a callback
+ * @param renewableAfter how long a stream lives that began with valid credentials: when they end, a
+ *     token file may have the next ones
  */
-record Timing(Duration minHeartbeat, Duration firstDelay, Duration maxDelay, Duration oneTry) {
+record Timing(
+    Duration minHeartbeat,
+    Duration firstDelay,
+    Duration maxDelay,
+    Duration oneTry,
+    Duration renewableAfter) {
   static final Timing STANDARD =
       new Timing(
           Duration.ofSeconds(1),
           Duration.ofMillis(100),
           Duration.ofSeconds(5),
-          Duration.ofSeconds(10));
+          Duration.ofSeconds(10),
+          Duration.ofMinutes(1));
 
   // What the server makes of `heartbeat_interval`, as callbacks_service.proto says.
   private static final Duration DEFAULT_HEARTBEAT = Duration.ofSeconds(15);

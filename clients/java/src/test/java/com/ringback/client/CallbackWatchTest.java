@@ -37,7 +37,8 @@ class CallbackWatchTest {
 
   /** Three heartbeats are 300 ms. */
   private static final Timing HASTY =
-      new Timing(Duration.ofMillis(100), MILLISECOND, MILLISECOND, MILLISECOND);
+      new Timing(
+          Duration.ofMillis(100), MILLISECOND, MILLISECOND, MILLISECOND, Duration.ofHours(1));
 
   /** Every stream answers once, with the token after the one it resumes, and then misbehaves. */
   private static final class Fake extends CallbacksServiceImplBase {
@@ -116,6 +117,50 @@ class CallbackWatchTest {
       assertEquals(code, error.getStatus().getCode());
       assertFalse(responses.hasNext());
     }
+  }
+
+  @Test
+  void waitsForALimit() throws Exception {
+    Duration delay = Duration.ofMillis(200);
+    Fake fake =
+        new Fake(
+            responses ->
+                responses.onError(FakeServer.limit(Status.Code.RESOURCE_EXHAUSTED, delay)));
+    try (FakeServer server = new FakeServer(fake);
+        CallbackWatch watch = new CallbackWatch(server.stub, EVERYTHING, HASTY)) {
+      watch.iterator().next();
+      long begin = System.nanoTime();
+      watch.iterator().next();
+      assertTrue(System.nanoTime() - begin >= delay.toNanos());
+    }
+  }
+
+  @Test
+  void goesOnWithTheNextTokenOnce() throws Exception {
+    List<String> resumedFrom = new CopyOnWriteArrayList<>();
+    CallbacksServiceImplBase fake =
+        new CallbacksServiceImplBase() {
+          @Override
+          public void watchCallbacks(
+              WatchCallbacksRequest request, StreamObserver<WatchCallbacksResponse> responses) {
+            resumedFrom.add(request.getResumeToken());
+            if (resumedFrom.size() <= 2) { // the token of the third stream is refused
+              responses.onNext(response(request.getResumeToken() + "+"));
+            }
+            responses.onError(Status.UNAUTHENTICATED.asException());
+          }
+        };
+    Timing renewing =
+        new Timing(Duration.ofHours(1), MILLISECOND, MILLISECOND, MILLISECOND, Duration.ZERO);
+    try (FakeServer server = new FakeServer(fake);
+        CallbackWatch watch = new CallbackWatch(server.stub, EVERYTHING, renewing)) {
+      Iterator<WatchCallbacksResponse> responses = watch.iterator();
+      responses.next();
+      responses.next();
+      StatusRuntimeException error = assertThrows(StatusRuntimeException.class, responses::hasNext);
+      assertEquals(Status.Code.UNAUTHENTICATED, error.getStatus().getCode());
+    }
+    assertEquals(List.of("", "+", "++"), resumedFrom);
   }
 
   @Test

@@ -14,10 +14,13 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -25,25 +28,34 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CreateTest {
   private static final Duration MILLISECOND = Duration.ofMillis(1);
 
-  /** Fails once with each of the codes (DEADLINE_EXCEEDED: does not answer), then creates. */
+  private static final Duration HOUR = Duration.ofHours(1);
+
+  private static final Timing HASTY =
+      new Timing(MILLISECOND, MILLISECOND, MILLISECOND, Duration.ofMillis(200), HOUR);
+
+  /** Fails once with each of these (DEADLINE_EXCEEDED: does not answer), then creates. */
   private static final class Fake extends CallbacksServiceImplBase {
     final List<CreateCallbackRequest> requests = new CopyOnWriteArrayList<>();
-    private final Queue<Status.Code> failures;
+    private final Queue<StatusRuntimeException> failures;
 
     Fake(Status.Code... failures) {
-      this.failures = new ConcurrentLinkedQueue<>(List.of(failures));
+      this(Stream.of(failures).map(code -> code.toStatus().asRuntimeException()).toList());
+    }
+
+    Fake(List<StatusRuntimeException> failures) {
+      this.failures = new ConcurrentLinkedQueue<>(failures);
     }
 
     @Override
     public void createCallback(
         CreateCallbackRequest request, StreamObserver<CreateCallbackResponse> answer) {
       requests.add(request);
-      Status.Code failure = failures.poll();
+      StatusRuntimeException failure = failures.poll();
       if (failure == null) {
         answer.onNext(CreateCallbackResponse.newBuilder().setCreated(true).build());
         answer.onCompleted();
-      } else if (failure != Status.Code.DEADLINE_EXCEEDED) {
-        answer.onError(failure.toStatus().asException());
+      } else if (failure.getStatus().getCode() != Status.Code.DEADLINE_EXCEEDED) {
+        answer.onError(failure);
       }
     }
   }
@@ -56,10 +68,9 @@ class CreateTest {
             Status.Code.CANCELLED,
             Status.Code.UNKNOWN,
             Status.Code.DEADLINE_EXCEEDED);
-    Timing hasty = new Timing(MILLISECOND, MILLISECOND, MILLISECOND, Duration.ofMillis(200));
     CreateCallbackRequest request = CreateCallbackRequest.getDefaultInstance();
     try (FakeServer server = new FakeServer(fake)) {
-      assertTrue(Callbacks.create(server.stub, request, hasty).getCreated());
+      assertTrue(Callbacks.create(server.stub, request, HASTY).getCreated());
     }
     String requestId = fake.requests.get(0).getRequestId();
     assertEquals(requestId, UUID.fromString(requestId).toString());
@@ -86,19 +97,61 @@ class CreateTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"INVALID_ARGUMENT", "ALREADY_EXISTS", "RESOURCE_EXHAUSTED", "INTERNAL"})
+  @EnumSource(
+      names = {
+        "INVALID_ARGUMENT",
+        "ALREADY_EXISTS",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED", // not of a limit: a message that is too large
+        "INTERNAL"
+      })
   void tellsTheCallerWhatIsRefused(Status.Code code) throws Exception {
     assertFailsAtFirst(code, Timing.STANDARD);
   }
 
   @Test
   void givesUpWhenTheNextTryWouldBeTooLate() throws Exception {
-    Duration hour = Duration.ofHours(1);
-    assertFailsAtFirst(Status.Code.UNAVAILABLE, new Timing(hour, hour, hour, hour));
+    assertFailsAtFirst(Status.Code.UNAVAILABLE, new Timing(HOUR, HOUR, HOUR, HOUR, HOUR));
+  }
+
+  @Test
+  void repeatsWhatALimitRefusesWhenItAllowsThat() throws Exception {
+    StatusRuntimeException limit = FakeServer.limit(Status.Code.RESOURCE_EXHAUSTED, MILLISECOND);
+    Fake fake = new Fake(List.of(limit, limit));
+    try (FakeServer server = new FakeServer(fake)) {
+      CreateCallbackRequest request = CreateCallbackRequest.getDefaultInstance();
+      assertTrue(Callbacks.create(server.stub, request, HASTY).getCreated());
+    }
+    assertEquals(3, fake.requests.size());
+    assertEquals(fake.requests.get(0), fake.requests.get(2));
+  }
+
+  @Test
+  void doesNotWaitForALimitThatOutlastsIt() throws Exception {
+    Fake fake = new Fake(List.of(FakeServer.limit(Status.Code.RESOURCE_EXHAUSTED, HOUR)));
+    assertFailsAtFirst(fake, Status.Code.RESOURCE_EXHAUSTED, Timing.STANDARD);
+  }
+
+  @Test
+  void aLimitLastsAsLongAsTheServerSaysAndNeverLong() {
+    Duration seconds = Duration.ofMillis(7500);
+    Function<Duration, Optional<Duration>> limitOf =
+        delay -> RingbackErrors.limitOf(FakeServer.limit(Status.Code.RESOURCE_EXHAUSTED, delay));
+    assertEquals(Optional.of(seconds), limitOf.apply(seconds));
+    assertEquals(Optional.of(Duration.ZERO), limitOf.apply(Duration.ofSeconds(-5)));
+    assertEquals(Optional.of(Duration.ofMinutes(1)), limitOf.apply(HOUR));
+    assertEquals(
+        Optional.empty(),
+        RingbackErrors.limitOf(FakeServer.limit(Status.Code.UNAVAILABLE, seconds)));
   }
 
   private static void assertFailsAtFirst(Status.Code code, Timing timing) throws Exception {
-    Fake fake = new Fake(code);
+    assertFailsAtFirst(new Fake(code), code, timing);
+  }
+
+  private static void assertFailsAtFirst(Fake fake, Status.Code code, Timing timing)
+      throws Exception {
     try (FakeServer server = new FakeServer(fake)) {
       StatusRuntimeException error =
           assertThrows(

@@ -1,6 +1,7 @@
 package com.ringback.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.ringback.v1.CallbacksServiceGrpc;
@@ -26,6 +27,7 @@ import io.grpc.TlsChannelCredentials;
 import io.grpc.TlsServerCredentials;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -217,6 +219,78 @@ class RingbackChannelTest {
             () -> call(fake, InsecureServerCredentials.create(), client));
     assertEquals(Status.Code.UNAUTHENTICATED, error.getStatus().getCode());
     assertEquals(List.of(), fake.authorizations);
+  }
+
+  @Test
+  void sendsTheTokenInPlainTextWhereThatIsSaid() throws Exception {
+    Fake fake = new Fake(0);
+    call(fake, InsecureServerCredentials.create(), inPlainText(new BearerToken("secret")));
+    assertEquals(List.of("Bearer secret"), fake.authorizations);
+  }
+
+  @Test
+  void readsTheTokenFileForEachTry(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("token");
+    Files.writeString(file, "first");
+    Fake fake = new Fake(1);
+    fake.meanwhile = () -> write(file, "  second\r\n");
+    call(fake, InsecureServerCredentials.create(), inPlainText(BearerToken.fromFile(file)));
+    assertEquals(List.of("Bearer first", "Bearer second"), fake.authorizations);
+  }
+
+  @Test
+  void sendsNothingWithoutAUsableToken(@TempDir Path folder) throws Exception {
+    Path empty = write(folder.resolve("empty"), " \n");
+    Path two = write(folder.resolve("two"), "secret\nsecret\n");
+    Fake fake = new Fake(0);
+    for (BearerToken token :
+        List.of(
+            new BearerToken(""),
+            new BearerToken("secret\nx-admin: 1"),
+            new BearerToken("secrét"),
+            BearerToken.fromFile(empty),
+            BearerToken.fromFile(two),
+            BearerToken.fromFile(folder.resolve("none")))) {
+      StatusRuntimeException error =
+          assertThrows(
+              StatusRuntimeException.class,
+              () -> call(fake, InsecureServerCredentials.create(), inPlainText(token)));
+      assertEquals(Status.Code.UNAUTHENTICATED, error.getStatus().getCode());
+      assertFalse(error.getMessage().contains("secr"), error.getMessage());
+    }
+    assertEquals(List.of(), fake.authorizations);
+  }
+
+  private static ChannelCredentials inPlainText(BearerToken token) {
+    return CompositeChannelCredentials.create(
+        InsecureChannelCredentials.create(), token.alsoInPlainText());
+  }
+
+  private static Path write(Path file, String content) {
+    try {
+      return Files.writeString(file, content);
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+  }
+
+  @Test
+  void showsTheCertificateOfTheClient(@TempDir Path mine, @TempDir Path theirs) throws Exception {
+    SelfSigned client = SelfSigned.forLocalhost(mine);
+    SelfSigned server = SelfSigned.forLocalhost(theirs);
+    ServerCredentials mutual =
+        TlsServerCredentials.newBuilder()
+            .keyManager(server.keyManagers())
+            .trustManager(client.certificate().toFile())
+            .clientAuth(TlsServerCredentials.ClientAuth.REQUIRE)
+            .build();
+    TlsChannelCredentials.Builder trusting =
+        TlsChannelCredentials.newBuilder().trustManager(server.certificate().toFile());
+    Fake fake = new Fake(0);
+    assertThrows(StatusRuntimeException.class, () -> call(fake, mutual, trusting.build()));
+    assertEquals(List.of(), fake.authorizations);
+    call(fake, mutual, trusting.keyManager(client.keyManagers()).build());
+    assertEquals(1, fake.authorizations.size());
   }
 
   @Test

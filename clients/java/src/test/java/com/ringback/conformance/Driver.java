@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
+import com.ringback.client.BearerToken;
 import com.ringback.client.CallbackWatch;
 import com.ringback.client.Callbacks;
 import com.ringback.client.RingbackChannel;
@@ -24,14 +25,18 @@ import com.ringback.v1.WatchCallbacksRequest;
 import com.ringback.v1.WatchCallbacksResponse;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
+import io.grpc.CompositeChannelCredentials;
 import io.grpc.Context;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.TlsChannelCredentials;
 import io.grpc.stub.ClientCalls;
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -73,12 +78,35 @@ final class Driver {
   }
 
   public static void main(String[] args) throws IOException {
-    Driver driver = new Driver(RingbackChannel.open(args[0], InsecureChannelCredentials.create()));
+    Driver driver = new Driver(RingbackChannel.open(args[0], credentialsOf(args)));
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     for (String line; (line = commands.readLine()) != null; ) {
       driver.start(JsonParser.parseString(line).getAsJsonObject());
     }
     System.exit(0);
+  }
+
+  /** Of HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]. */
+  private static ChannelCredentials credentialsOf(String[] args) throws IOException {
+    Map<String, File> files = new HashMap<>();
+    for (int i = 1; i < args.length; i += 2) {
+      files.put(args[i], new File(args[i + 1]));
+    }
+    ChannelCredentials connection = InsecureChannelCredentials.create();
+    if (files.containsKey("--ca")) {
+      TlsChannelCredentials.Builder tls =
+          TlsChannelCredentials.newBuilder().trustManager(files.get("--ca"));
+      if (files.containsKey("--cert")) {
+        tls.keyManager(files.get("--cert"), files.get("--key"));
+      }
+      connection = tls.build();
+    }
+    if (!files.containsKey("--token-file")) {
+      return connection;
+    }
+    BearerToken token = BearerToken.fromFile(files.get("--token-file").toPath());
+    return CompositeChannelCredentials.create(
+        connection, files.containsKey("--ca") ? token : token.alsoInPlainText());
   }
 
   private void start(JsonObject command) throws InvalidProtocolBufferException {
