@@ -1,5 +1,6 @@
 """The `ringback` command. Importing this package needs nothing that is not installed with the stubs."""
 
+import os
 import sys
 
 from ringback.cli.streams import INTERRUPTED, replace_what_cannot_be_printed
@@ -8,6 +9,8 @@ from ringback.cli.streams import INTERRUPTED, replace_what_cannot_be_printed
 def main() -> None:
     """Run the command line. With the stubs alone, print what is missing and exit 2."""
     replace_what_cannot_be_printed()
+    # Until it is told its own default, gRPC prints each handshake that fails on stderr, in a form of its own.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         _run()
     except KeyboardInterrupt:  # before the command has begun

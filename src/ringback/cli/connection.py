@@ -1,6 +1,7 @@
 """The options of all commands that talk to a server, which may stand before the command as well as after it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -23,6 +24,21 @@ class _AfterCommand(click.Option):
 
 _TIMEOUT: Final = click.FloatRange(min=0, min_open=True)
 
+_FILE: Final = click.Path(path_type=Path)
+# Of each its flag, its variable, and what it is. Commands have arguments of their own that are called `key`.
+_CREDENTIALS: Final = (
+    ("--tls-ca", "RINGBACK_TLS_CA", "Use TLS, with a server whose certificate is of the authorities in this file."),
+    ("--cert", "RINGBACK_CERT", "The certificate of this client, followed by those up to its authority."),
+    ("--key", "RINGBACK_KEY", "The key of the certificate."),
+    ("--token-file", "RINGBACK_TOKEN_FILE", "A file with the token that says who you are."),
+)
+_PLAIN_TOKEN: Final = "--plain-token"  # noqa: S105 - a flag
+
+
+def _name_of(flag: str) -> str:
+    return {"--cert": "client_cert", "--key": "client_key"}.get(flag, flag.strip("-").replace("-", "_"))
+
+
 _AFTER: Final = (
     click.option(
         "--server",
@@ -44,6 +60,16 @@ _AFTER: Final = (
         show_envvar=True,
         help="How many seconds to wait for an answer.",
     ),
+    *(
+        click.option(flag, _name_of(flag), cls=_AfterCommand, envvar=variable, type=_FILE, show_envvar=True, help=text)
+        for flag, variable, text in _CREDENTIALS
+    ),
+    click.option(
+        _PLAIN_TOKEN,
+        cls=_AfterCommand,
+        is_flag=True,
+        help="Send the token in plain text to another machine, where it can be read on its way.",
+    ),
     click.option(
         "--json",
         "as_json",
@@ -54,12 +80,17 @@ _AFTER: Final = (
         help="Print JSON, one object per line.",
     ),
 )
-json_option: Final = _AFTER[2]
+json_option: Final = _AFTER[-1]
 
 # Their variables are read after the command: one that talks to no server does not depend on them.
 _BEFORE: Final = (
     click.option("--server", metavar="HOST:PORT|unix:PATH", allow_from_autoenv=False, help="As after the command."),
     click.option("--timeout", type=_TIMEOUT, metavar="FLOAT", allow_from_autoenv=False, help="As after the command."),
+    *(
+        click.option(flag, _name_of(flag), type=_FILE, allow_from_autoenv=False, help="As after the command.")
+        for flag, _, _ in _CREDENTIALS
+    ),
+    click.option(_PLAIN_TOKEN, is_flag=True, allow_from_autoenv=False, help="As after the command."),
     click.option("--json", "as_json", is_flag=True, allow_from_autoenv=False, help="As after the command."),
 )
 

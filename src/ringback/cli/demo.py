@@ -18,6 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.text import Text
 
 from ringback.cli.board import Board, follow, show_live
+from ringback.cli.credentials import Connection
 from ringback.cli.demo_server import running_server
 from ringback.cli.demo_stories import CALLER_ID, SERVICE_SIP, STORIES, Story
 from ringback.cli.outage import tell_on_stderr
@@ -61,7 +62,7 @@ async def run_stories() -> list[str]:
             try:
                 faults = await _run_on(session)
             except grpc.aio.AioRpcError as error:
-                raise Refused(error, address) from None
+                raise Refused(error, Connection(server=address)) from None
     if not faults:
         took_s = time.monotonic() - started
         session.console.print(f"All {len(STORIES)} callbacks have ended as they should. Took {took_s:.0f} s.")

@@ -1,11 +1,13 @@
 """Channels that recover quickly."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import grpc
 
 from ringback.client.target import as_grpc, is_local
+from ringback.client.token import OnStream, OnUnary, Plugin, source_of
 
 # The `gRPC service config` of a client, for any language. A retry repeats what may have been done already: give
 # every create an `external_task_id` or a `request_id`, and repeating it is harmless. Streams are left out: they
@@ -36,21 +38,38 @@ def channel_options(target: str | None = None) -> list[tuple[str, Any]]:
     ]
 
 
-def insecure_channel(target: str) -> grpc.aio.Channel:
-    """Open a plain-text channel with the recommended options. It takes no token, which others could read.
+def insecure_channel(
+    target: str, *, token: str | None = None, token_file: str | Path | None = None
+) -> grpc.aio.Channel:
+    """Open a plain-text channel with the recommended options.
 
-    `target` is HOST:PORT, unix:PATH, or any other name that gRPC resolves.
+    `target` is HOST:PORT, unix:PATH, or any other name that gRPC resolves. A token, or that of a file, goes with every
+    call and can be read on its way: give one only where nobody is on the way, as on this machine or within a mesh.
     """
-    return grpc.aio.insecure_channel(as_grpc(target), options=channel_options(target))
+    source = source_of(token, token_file)
+    interceptors: list[grpc.aio.ClientInterceptor] = [] if source is None else [OnUnary(source), OnStream(source)]
+    return grpc.aio.insecure_channel(as_grpc(target), options=channel_options(target), interceptors=interceptors)
 
 
-def secure_channel(target: str, token: str | None = None, root_certificates: bytes | None = None) -> grpc.aio.Channel:
+def secure_channel(
+    target: str,
+    token: str | None = None,
+    root_certificates: bytes | None = None,
+    *,
+    token_file: str | Path | None = None,
+    certificate_chain: bytes | None = None,
+    private_key: bytes | None = None,
+) -> grpc.aio.Channel:
     """Open a TLS channel with the recommended options.
 
-    `token` goes with every call as `authorization: Bearer ...`. `root_certificates` (PEM) take the place of the
-    roots that gRPC comes with.
+    `token` goes with every call as `authorization: Bearer ...`; `token_file` is read again for every call, so that a
+    token can be renewed. `root_certificates` (PEM) take the place of the roots that gRPC comes with.
+    `certificate_chain` and `private_key` (PEM) are those of this client.
     """
-    credentials = grpc.ssl_channel_credentials(root_certificates)
-    if token is not None:
-        credentials = grpc.composite_channel_credentials(credentials, grpc.access_token_call_credentials(token))
+    if (certificate_chain is None) != (private_key is None):
+        raise ValueError("certificate_chain and private_key need each other")
+    source = source_of(token, token_file)
+    credentials = grpc.ssl_channel_credentials(root_certificates, private_key, certificate_chain)
+    if source is not None:
+        credentials = grpc.composite_channel_credentials(credentials, grpc.metadata_call_credentials(Plugin(source)))
     return grpc.aio.secure_channel(as_grpc(target), credentials, options=channel_options(target))

@@ -27,6 +27,13 @@ def is_local(target: str) -> bool:
     return all(_is_local_host(host) for host in _hosts(target))
 
 
+def is_this_machine(target: str) -> bool:
+    """Return whether a target of gRPC names sockets of this machine, which nobody else's traffic passes."""
+    if target.lower().startswith(_OF_THIS_MACHINE):
+        return True
+    return all(_is_loopback(host) for host in _hosts(target))
+
+
 def as_grpc(target: str) -> str:
     """Return the target with the path of a Unix socket escaped: it is given as it is."""
     if not target.startswith(_UNIX):
@@ -45,13 +52,23 @@ def _hosts(target: str) -> Iterator[str]:
 
 
 def _is_local_host(host: str) -> bool:
+    address = _address(host)
+    return _is_localhost(host) if address is None else any(address in network for network in _LOCAL_NETWORKS)
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return _is_localhost(host) if address is None else address.is_loopback
+
+
+def _is_localhost(host: str) -> bool:
     name = host.lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return any(address in network for network in _LOCAL_NETWORKS)
+        return None
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address
