@@ -11,7 +11,6 @@ from ringback.domain.errors import CredentialsInvalid
 from ringback.identity.files import FileValue
 from ringback.identity.jwks import VerifyingKey, read_keys
 from ringback.identity.known import Certified, Known, Session
-from ringback.identity.peer import address_of
 from ringback.identity.rules import AccessRules
 from ringback.identity.tokens import bearer_token
 
@@ -53,7 +52,7 @@ class Authenticator:
         known = self._known
         certified = None if known.authorities is None else _certified(known, call, now)
         if known.rules is None:
-            return _both(known.by_peer(address_of(call.peer())), certified)
+            return _both(known.by_peer(call.peer()), certified)
         token = bearer_token(call.invocation_metadata() or ())
         if token is not None:
             return _both(known.by_token(token, now), certified)

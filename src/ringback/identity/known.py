@@ -13,6 +13,7 @@ from ringback.domain.errors import CredentialsInvalid
 from ringback.identity.certificates import names_of, valid_until
 from ringback.identity.jwks import VerifyingKey
 from ringback.identity.jwt import verify
+from ringback.identity.peer import address_of
 from ringback.identity.rules import AccessRules, Identity
 from ringback.identity.tokens import digest_of, is_well_formed
 
@@ -62,6 +63,7 @@ class Known:
         self._by_jwt: Final[dict[bytes, Session]] = {}
         self._by_certificate: Final[dict[bytes, Certified]] = {}
         self._by_peer: Final[dict[str, Session]] = {}
+        self._by_address: Final[dict[str, Session]] = {}
 
     def by_token(self, token: str, now: datetime) -> Session:
         """Return whose token it is. Raise `CredentialsInvalid`."""
@@ -109,10 +111,14 @@ class Known:
         return Certified(next(iter(callers), None), ends_at)
 
     def by_peer(self, peer: str) -> Session:
-        """Return the caller at an address, where there are no identities."""
+        """Return the caller of a connection, where there are no identities: the one at its address."""
         session = self._by_peer.get(peer)
         if session is None:
-            session = Session(anybody(peer))
+            address = address_of(peer)
+            session = self._by_address.get(address)
+            if session is None:
+                session = Session(anybody(address))
+                _remember(self._by_address, address, session)
             _remember(self._by_peer, peer, session)
         return session
 
