@@ -393,9 +393,17 @@ async def test_the_command_refuses_them_as_settings(tmp_path: Path, files: Files
     files.write()
     files.key.write_bytes(files.authority.issue("localhost").key)
     options = ("--tls-cert", str(files.cert), "--tls-key", str(files.key), "--database", f"sqlite:///{tmp_path}/x.db")
-    ran = await run("serve", "--listen", "127.0.0.1:0", *options)
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err == f"{files.key}: is not the key of the certificate in {files.cert}\n"
+    config = _config(tmp_path)
+    served, checked = await asyncio.gather(
+        run("serve", "--listen", "127.0.0.1:0", *options), run("config", "check", config, *options)
+    )
+    assert served == checked == (2, "", f"{files.key}: is not the key of the certificate in {files.cert}\n")
+
+
+def _config(folder: Path) -> str:
+    path = folder / "ringback.yaml"
+    path.write_text("dialer: none")
+    return str(path)
 
 
 def _settings(**fields: Any) -> Settings:

@@ -11,10 +11,13 @@ import click
 from ringback.cli.connection import StrictGroup, json_option
 from ringback.cli.session import open_console
 from ringback.cli.settings.flags import config_option, setting_options
-from ringback.cli.settings.sources import CONFIG_VARIABLE, Configuration, GivenValue, resolve
+from ringback.cli.settings.sources import CONFIG_VARIABLE, BadSettings, Configuration, GivenValue, resolve
 from ringback.cli.settings.table import SETTINGS
 from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
+from ringback.config import Settings
+from ringback.identity.files import UnusableFileError
+from ringback.identity.server_files import server_files
 
 _USUAL_FILE: Final = "ringback.yaml"
 
@@ -28,14 +31,26 @@ def config() -> None:
 @click.argument("file", type=click.Path(), default=None, required=False)
 @setting_options
 def check(file: str | None, **flags: str | bool | None) -> None:
-    """Check the config file FILE, with the services in it, and what flags and environment say besides.
+    """Check the config file FILE, the files that it names, and what flags and environment say besides.
 
     All faults are printed, each on a line with its place. Without FILE, the file of RINGBACK_CONFIG is checked, or else
     ringback.yaml.
     """
     path = file or os.environ.get(CONFIG_VARIABLE) or _USUAL_FILE
-    services = len(resolve(flags, path)["services"])
+    configuration = resolve(flags, path)
+    _check_files(configuration.settings)
+    services = len(configuration["services"])
     click.echo(f"{path}: no faults, {services} {'service' if services == 1 else 'services'}")
+
+
+def _check_files(settings: Settings) -> None:
+    """Raise `BadSettings` for files of TLS that cannot be used on this machine, now."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    try:
+        server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+    except UnusableFileError as fault:
+        raise BadSettings([str(fault)]) from None
 
 
 @config.command()
