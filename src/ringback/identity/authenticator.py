@@ -10,7 +10,7 @@ from cryptography.x509 import Certificate
 from ringback.domain.errors import CredentialsInvalid
 from ringback.identity.files import FileValue
 from ringback.identity.jwks import VerifyingKey, read_keys
-from ringback.identity.known import Certified, Known, Session
+from ringback.identity.known import Authenticated, Certified, Known
 from ringback.identity.rules import AccessRules
 from ringback.identity.tokens import bearer_token
 
@@ -43,7 +43,7 @@ class Authenticator:
         self._known = Known(rules, _keys_in(self.jwks), authorities)
         self._listeners: list[Callable[[], None]] = []
 
-    def authenticate(self, call: Credentials, now: datetime) -> Session:
+    def authenticate(self, call: Credentials, now: datetime) -> Authenticated:
         """Return who a call comes from, and until when that is so. Raise `CredentialsInvalid`.
 
         A token decides where there is one. A certificate has to be valid in any case, and may not be of another
@@ -58,7 +58,7 @@ class Authenticator:
             return _both(known.by_token(token, now), certified)
         if certified is None or certified.caller is None:
             raise CredentialsInvalid
-        return Session(certified.caller, certified.ends_at)
+        return Authenticated(certified.caller, certified.ends_at)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have it called whenever credentials that were valid may no longer be, or may do less."""
@@ -91,7 +91,7 @@ def _certified(known: Known, call: Credentials, now: datetime) -> Certified:
     return known.by_certificate(pem, b"".join(properties.get(_CERTIFICATES_BETWEEN, ())), now)
 
 
-def _both(session: Session, certified: Certified | None) -> Session:
+def _both(session: Authenticated, certified: Certified | None) -> Authenticated:
     """Return the session of a call that has a certificate besides. Raise `CredentialsInvalid` if it is another's."""
     if certified is None:
         return session
@@ -99,7 +99,7 @@ def _both(session: Session, certified: Certified | None) -> Session:
         raise CredentialsInvalid
     if session.ends_at is not None and session.ends_at <= certified.ends_at:
         return session
-    return Session(session.caller, certified.ends_at)
+    return Authenticated(session.caller, certified.ends_at)
 
 
 def _jwks_of(rules: AccessRules | None) -> FileValue[Sequence[VerifyingKey]] | None:

@@ -24,7 +24,7 @@ V = TypeVar("V")
 _MAX_FOUND: Final = 10_000
 
 
-class Session(Struct, frozen=True, eq=False):
+class Authenticated(Struct, frozen=True, eq=False):
     """A caller, for as long as its credentials are valid."""
 
     caller: Caller
@@ -57,15 +57,15 @@ class Known:
             return {value: callers[each.name] for each in identities for value in values(each)}
 
         by_hash = by(lambda each: each.tokens_sha256)
-        self._by_digest: Final = {bytes.fromhex(each): Session(caller) for each, caller in by_hash.items()}
+        self._by_digest: Final = {bytes.fromhex(each): Authenticated(caller) for each, caller in by_hash.items()}
         self._by_subject: Final = by(lambda each: each.subjects)
         self._by_name: Final = by(lambda each: map(str.lower, each.certificates))
-        self._by_jwt: Final[dict[bytes, Session]] = {}
+        self._by_jwt: Final[dict[bytes, Authenticated]] = {}
         self._by_certificate: Final[dict[bytes, Certified]] = {}
-        self._by_peer: Final[dict[str, Session]] = {}
-        self._by_address: Final[dict[str, Session]] = {}
+        self._by_peer: Final[dict[str, Authenticated]] = {}
+        self._by_address: Final[dict[str, Authenticated]] = {}
 
-    def by_token(self, token: str, now: datetime) -> Session:
+    def by_token(self, token: str, now: datetime) -> Authenticated:
         """Return whose token it is. Raise `CredentialsInvalid`."""
         digest = digest_of(token)
         session = self._by_digest.get(digest) or self._by_jwt.get(digest)
@@ -76,14 +76,14 @@ class Known:
             raise CredentialsInvalid
         return session
 
-    def _by_new_jwt(self, token: str, now: datetime) -> Session:
+    def _by_new_jwt(self, token: str, now: datetime) -> Authenticated:
         if self.rules is None or self.rules.jwt is None or not is_well_formed(token):
             raise CredentialsInvalid
         claims = verify(token, self.rules.jwt, self.keys, now)
         caller = self._by_subject.get(claims.subject)
         if caller is None:
             raise CredentialsInvalid
-        return Session(caller, claims.ends_at)
+        return Authenticated(caller, claims.ends_at)
 
     def by_certificate(self, pem: bytes, between: bytes, now: datetime) -> Certified:
         """Return whose certificate it is. Raise `CredentialsInvalid` for one that is not valid, or of two identities.
@@ -110,14 +110,14 @@ class Known:
             raise CredentialsInvalid
         return Certified(next(iter(callers), None), ends_at)
 
-    def by_peer(self, peer: str) -> Session:
+    def by_peer(self, peer: str) -> Authenticated:
         """Return the caller of a connection, where there are no identities: the one at its address."""
         session = self._by_peer.get(peer)
         if session is None:
             address = address_of(peer)
             session = self._by_address.get(address)
             if session is None:
-                session = Session(anybody(address))
+                session = Authenticated(anybody(address))
                 _remember(self._by_address, address, session)
             _remember(self._by_peer, peer, session)
         return session

@@ -8,7 +8,7 @@ from msgspec import Struct
 from ringback.application.access import Caller, Right
 from ringback.domain.errors import CredentialsInvalid, NotAllowed, RingbackError
 from ringback.identity.authenticator import Authenticator, Credentials
-from ringback.identity.known import Session
+from ringback.identity.known import Authenticated
 from ringback.ports.clock import Clock
 
 # The most that a call outlasts its credentials.
@@ -17,7 +17,7 @@ _INTERVAL_S: Final = 0.4
 
 class _LongCall(Struct, eq=False):
     credentials: Credentials
-    session: Session
+    session: Authenticated
     right: Right
 
 
@@ -31,7 +31,7 @@ class LongCalls:
         self._reasons: dict[asyncio.Task[Any], RingbackError] = {}
         authenticator.listen(self._check)
 
-    def enter(self, credentials: Credentials, session: Session, right: Right) -> None:
+    def enter(self, credentials: Credentials, session: Authenticated, right: Right) -> None:
         """Have the call of this task end in time."""
         task = asyncio.current_task()
         assert task is not None
@@ -67,7 +67,7 @@ class LongCalls:
                 self._end(task, refusal)
             else:
                 # The same token may end earlier now.
-                call.session = Session(call.session.caller, session.ends_at)
+                call.session = Authenticated(call.session.caller, session.ends_at)
 
     def _end(self, task: asyncio.Task[Any], reason: RingbackError) -> None:
         del self._open[task]

@@ -31,7 +31,7 @@ from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
 from ringback.wire.values import (
     EPOCH,
-    Limits,
+    Range,
     only,
     read_duration,
     read_guid,
@@ -45,13 +45,13 @@ MAX_RETRY_RULES = len(Outcome) - 1  # one for each but ANSWERED
 MAX_MASK_PATHS = 100
 DEFAULT_TIME_ZONE = "UTC"
 
-_CONCURRENT_CALLS = Limits(0, MAX_CONCURRENT_CALLS, DEFAULT_MAX_CONCURRENT_CALLS)
-_RETRIES = Limits(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
-_RING_TIMEOUT = Limits(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
-_QUEUE_TIME = Limits(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
-_MIN_DELAY = Limits(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
+_CONCURRENT_CALLS = Range(0, MAX_CONCURRENT_CALLS, DEFAULT_MAX_CONCURRENT_CALLS)
+_RETRIES = Range(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
+_RING_TIMEOUT = Range(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
+_QUEUE_TIME = Range(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
+_MIN_DELAY = Range(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
 # A round of grants is simulated whenever the last empty level fills: it must not be long.
-_WEIGHT = Limits(1, 100, 1)
+_WEIGHT = Range(1, 100, 1)
 
 _ALL_FIELDS = "*"
 _FIXED: Final = frozenset({"service_id", "create_time", "update_time", "etag"})
@@ -152,11 +152,11 @@ def _read_display_name(message: pb.Service, faults: Faults) -> str:
     return message.display_name
 
 
-def _read_number(message: Message, name: str, limits: Limits[int], faults: Faults) -> int:
+def _read_number(message: Message, name: str, limits: Range[int], faults: Faults) -> int:
     return limits.apply(getattr(message, name) if message.HasField(name) else None, name, faults)
 
 
-def _read_span(message: Message, name: str, limits: Limits[timedelta], faults: Faults) -> timedelta:
+def _read_span(message: Message, name: str, limits: Range[timedelta], faults: Faults) -> timedelta:
     return limits.apply(read_duration(message, name, faults), name, faults)
 
 

@@ -31,7 +31,7 @@ _Message = TypeVar("_Message", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Generic[_Ordered]):
+class Range(Generic[_Ordered]):
     """The range of a value, both ends included, and its default when it is unset."""
 
     low: _Ordered

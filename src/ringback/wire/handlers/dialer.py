@@ -29,7 +29,7 @@ from ringback.v1 import dialer_service_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES
 from ringback.wire.errors import reason_of
-from ringback.wire.values import Limits, Room, read_duration, read_guid, read_list, read_sip, write_time
+from ringback.wire.values import Range, Room, read_duration, read_guid, read_list, read_sip, write_time
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +39,12 @@ MAX_TOKEN_LENGTH = 128
 MAX_TEXT_LENGTH = 512
 MAX_AGENT_LENGTH = 128
 MAX_DISPOSITION_LENGTH = 64
-_LEASES = Limits(1, MAX_LEASES, 1)
-_DURATION = Limits(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
-_WAIT = Limits(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
+_LEASES = Range(1, MAX_LEASES, 1)
+_DURATION = Range(MIN_LEASE, MAX_LEASE, DEFAULT_LEASE)
+_WAIT = Range(timedelta(0), timedelta(seconds=MAX_WAIT_S), timedelta(seconds=DEFAULT_WAIT_S))
 # 0 means that there was none.
-_SIP_STATUS = Limits(100, 699, 0)
-_Q850_CAUSE = Limits(1, 127, 0)
+_SIP_STATUS = Range(100, 699, 0)
+_Q850_CAUSE = Range(1, 127, 0)
 
 
 class DialerHandlers:
