@@ -4,8 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -100,3 +103,20 @@ def test_bash_completes(words: tuple[str, ...], completed: set[str]) -> None:
 def test_completion_has_what_is_there() -> None:
     assert len({*STATES}) == len(cb.CallbackState.values()) - 1
     assert len({*PRIORITIES}) == len(cb.Priority.values()) - 1
+
+
+def _commands(command: click.Command, ctx: click.Context) -> Iterator[click.Command]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            inner = command.get_command(ctx, name)
+            assert inner is not None
+            yield from _commands(inner, ctx)
+    else:
+        yield command
+
+
+def test_no_two_parameters_of_a_command_have_one_name() -> None:
+    """The options of the connection are those of many commands, which have parameters of their own."""
+    for command in _commands(group, click.Context(group)):
+        names = Counter(parameter.name for parameter in command.params)
+        assert max(names.values(), default=1) == 1, (command.name, names)

@@ -32,14 +32,13 @@ def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--changes-only", is_flag=True, help="Leave out how they are at the start.")
 @click.option(
     "--resume-token-file",
-    "token_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Print JSON, and continue where the last run with this file stopped.",
 )
 @_until_interrupted
 @client_command
 async def watch(
-    session: Session, *, wanted: Wanted, until_ended: bool, changes_only: bool, token_file: Path | None
+    session: Session, *, wanted: Wanted, until_ended: bool, changes_only: bool, resume_token_file: Path | None
 ) -> None:
     """Show callbacks as they change, until Ctrl-C.
 
@@ -47,7 +46,7 @@ async def watch(
     restarts of the server without missing a change, and says so: below the table, or on stderr. Interrupted by
     Ctrl-C it exits with 0, but with 130 when --until-ended was not reached.
     """
-    if until_ended and (changes_only or token_file):
+    if until_ended and (changes_only or resume_token_file):
         raise click.UsageError("--until-ended needs to know how all callbacks are at the start")
     request = pb.WatchCallbacksRequest(
         filter=wanted.as_filter(),
@@ -55,8 +54,8 @@ async def watch(
     )
     await _check(session, request)
     until = Board.all_ended if until_ended else _never
-    if session.as_json or token_file or not session.console.is_terminal:
-        await _print_events(session, request, until=until, token_file=token_file)
+    if session.as_json or resume_token_file or not session.console.is_terminal:
+        await _print_events(session, request, until=until, resume_token_file=resume_token_file)
     else:
         await show_live(session, request, until=until)
 
@@ -72,15 +71,15 @@ async def _check(session: Session, request: pb.WatchCallbacksRequest) -> None:
 
 
 async def _print_events(
-    session: Session, request: pb.WatchCallbacksRequest, *, until: Condition, token_file: Path | None
+    session: Session, request: pb.WatchCallbacksRequest, *, until: Condition, resume_token_file: Path | None
 ) -> None:
-    request.resume_token = _read(token_file) if token_file else ""
+    request.resume_token = _read(resume_token_file) if resume_token_file else ""
     async with aclosing(follow(session, request, Board(), until=until, tell=tell_on_stderr(session))) as responses:
         async for response in responses:
             for event in response.events:
                 session.print_json(event)
-            if token_file:
-                _replace(token_file, response.resume_token)
+            if resume_token_file:
+                _replace(resume_token_file, response.resume_token)
 
 
 def _read(path: Path) -> str:
