@@ -263,7 +263,7 @@ UNUSABLE: Final[Mapping[str, tuple[bytes, str]]] = {
         json.dumps({"keys": [ES256.jwk | {"x": "A" * 43, "y": "A" * 43}]}).encode(),
         "key 1 cannot be read",
     ),
-    "too many": (json.dumps({"keys": [ES256.jwk] * 101}).encode(), "has more than 100 keys"),
+    "too many": (json.dumps({"keys": [ES256.jwk] * 21}).encode(), "has more than 20 keys"),
 }
 
 

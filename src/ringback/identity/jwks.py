@@ -17,7 +17,8 @@ from ringback.identity.files import UnusableFileError
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 _MIN_RSA_BITS: Final = 2048
-_MAX_KEYS: Final = 100
+# A token without a kid is tried with each.
+_MAX_KEYS: Final = 20
 _READERS: Final[Mapping[str, Any]] = {"RSA": RSAAlgorithm, "EC": ECAlgorithm, "OKP": OKPAlgorithm}
 
 
