@@ -57,6 +57,7 @@ def check_agreement(image: dict[str, str], compose: Any, manifests: list[Any]) -
     grace_s = float(composed["stop_grace_period"].removesuffix("s"))
     require(grace_s > DRAIN_S, f"compose.yaml leaves {grace_s} s for a drain, which may take {DRAIN_S} s")
 
+    check_access(pod, container)
     variables = {entry["name"]: entry.get("value", "") for entry in container["env"]}
     check_server("deployment.yaml", image | variables, [probe.get("service", "") for probe in probes_of(container)])
     check_server("compose.yaml", image | composed["environment"], [""])
@@ -161,6 +162,16 @@ def check_labels(manifests: list[Any], labels: dict[str, str]) -> None:
         require(selector.items() <= labels.items(), f"{kind} selects {selector}, and the pods have {labels}")
 
 
+def check_access(pod: Any, container: Any) -> None:
+    """Require that the access file is in a folder that is mounted from a secret, since only so it follows changes."""
+    (path,) = [entry["value"] for entry in container["env"] if entry["name"] == "RINGBACK_ACCESS"]
+    (mount,) = container["volumeMounts"]
+    (volume,) = pod["spec"]["volumes"]
+    require(str(Path(path).parent) == mount["mountPath"], f"{path} is not in {mount['mountPath']}, which is mounted")
+    require("subPath" not in mount, "a volume that is mounted by subPath never changes")
+    require(volume["name"] == mount["name"] and "secret" in volume, "what is mounted is not the secret")
+
+
 # --- The files against a real server -------------------------------------------------------------------------
 
 
@@ -187,7 +198,10 @@ def check_server(name: str, environment: dict[str, str], probes: list[str]) -> N
 @contextmanager
 def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str]:
     """Run a server with this environment, on any free port and a fresh SQLite file; yield the port."""
-    changed = {
+    access = Path(folder) / "access.yaml"
+    access.write_text("identities: {ops: {certificates: [ops.example], grants: [{role: operator}]}}")
+    changed = {"RINGBACK_ACCESS": str(access)} if "RINGBACK_ACCESS" in environment else {}
+    changed |= {
         "RINGBACK_DATABASE": f"sqlite:///{folder}/ringback.db",
         "RINGBACK_LISTEN": environment["RINGBACK_LISTEN"].rpartition(":")[0] + ":0",
     }

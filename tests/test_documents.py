@@ -30,7 +30,7 @@ SUFFIXES = {
 }
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
 # What is made by a command, and what a reader makes.
-MADE = ("build/", "services.yaml", "ringback.yaml", "gen/")
+MADE = ("build/", "services.yaml", "ringback.yaml", "access.yaml", "gen/")
 
 
 def names(text: str) -> Iterator[str]:

@@ -369,7 +369,7 @@ async def test_where_an_own_callback_waits_behind_others_names_none_of_them(iden
 # --- Tokens of lists and watches -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["caller", "viewer", "masked viewer"])
+@pytest.mark.parametrize("name", ["caller", "viewer", "masked viewer", "viewer of all"])
 async def test_a_token_of_a_wider_view_is_no_token(identities: Identities, name: str) -> None:
     for _ in range(3):
         await identities.subject(OTHERS, GRANTED)

@@ -25,6 +25,7 @@ _GRANTS = {
     "viewer": Grant(role=Role.VIEWER, services=frozenset({GRANTED})),
     "masked viewer": Grant(role=Role.VIEWER, services=frozenset({GRANTED}), masked=True),
     "operator": Grant(role=Role.OPERATOR),
+    "viewer of all": Grant(role=Role.VIEWER),
     "other caller": Grant(role=Role.CALLER, caller_ids=(OTHERS,)),
     "caller of all": Grant(role=Role.CALLER, caller_ids=("third",)),
     "other dialer": Grant(role=Role.DIALER),

@@ -22,9 +22,15 @@ class Area(Struct, frozen=True, kw_only=True):
     # Numbers are seen masked only.
     masked: bool = False
 
+    @property
+    def within(self) -> tuple[str, ...] | None:
+        """The ids of the services that it has, None for all: of those that were not looked up, it has none."""
+        return self.service_ids if self.services is None else self.service_ids or ()
+
     def contains(self, callback: Callback) -> bool:
+        within = self.within
         return (self.caller_ids is None or callback.request.caller_id in self.caller_ids) and (
-            self.service_ids is None or callback.service_id in self.service_ids
+            within is None or callback.service_id in within
         )
 
     def has_service(self, service: Service) -> bool:

@@ -148,7 +148,7 @@ def either(groups: Iterable[Sequence[str]]) -> str:
 
 def _services(wanted: CallbackFilter) -> Sequence[str] | None:
     """Return the ids of the services that a match can have; None: any."""
-    return _common(wanted.services or None, [area.service_ids for area in wanted.view.areas])
+    return _common(wanted.services or None, [area.within for area in wanted.view.areas])
 
 
 def _caller_ids(wanted: CallbackFilter) -> Sequence[str] | None:
@@ -165,8 +165,8 @@ def _common(named: Sequence[str] | None, seen: Sequence[Sequence[str] | None]) -
 
 
 def _within(area: Area) -> Iterator[OneOf]:
-    if area.service_ids is not None:
-        yield OneOf("service_id", area.service_ids)
+    if (within := area.within) is not None:
+        yield OneOf("service_id", within)
     if area.caller_ids is not None:
         yield OneOf("caller_id", area.caller_ids)
 

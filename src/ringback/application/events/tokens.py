@@ -117,7 +117,8 @@ def _canonical(wanted: CallbackFilter) -> str:
     )
     if wanted.service_sips:  # not the ids of them: they may change, and the token stays valid
         text += f" service_sips={wanted.service_sips!r}"
-    if wanted.view.areas != EVERYTHING.areas:  # as granted, for the same reason
+    view = wanted.view
+    if view.areas != EVERYTHING.areas or not view.shows_identities:  # as granted, for the same reason
         text += f" view={[(area.caller_ids, area.services, area.masked) for area in wanted.view.areas]!r}"
     # A label map has no order; everything else in a filter has.
     return f"({text}, {sorted(wanted.labels.items())!r})" if wanted.labels else text
