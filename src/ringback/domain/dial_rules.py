@@ -4,8 +4,8 @@ Two sets of rules hold for each call, the server's and the service's, and both m
 narrow what the server allows. Judged is what would be dialled (`dialled_number.py`), and where (`sip_hosts.py`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final
 
@@ -19,6 +19,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.quiet_hours import QuietHours
 from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_proper
 from ringback.domain.sip_uri import SipUri
+from ringback.domain.time_zone import zone_named
 
 MAX_ATTEMPTS_PER_DAY: Final = 10_000
 MAX_PATTERNS: Final = 1000
@@ -38,6 +39,14 @@ class Broken(Struct, frozen=True):
         return f"{self.rule}: {self.sentence}"
 
 
+Judge = Callable[[str], Broken | None]
+"""Returns the rule that a canonical target breaks, by the rules in force for a service; None when it breaks none."""
+
+
+def judge_nothing(_: str) -> None:
+    """Return None: no rules are in force."""
+
+
 class PhoneRules(Struct, frozen=True, omit_defaults=True, dict=True):
     """Rules for telephone numbers. By themselves they deny nothing."""
 
@@ -52,7 +61,7 @@ class PhoneRules(Struct, frozen=True, omit_defaults=True, dict=True):
 
     @cached_property
     def _longest(self) -> int:
-        return max(map(len, self._prefixes))
+        return max(map(len, self._prefixes), default=0)
 
     @cached_property
     def by_prefix(self) -> bool:
@@ -62,7 +71,7 @@ class PhoneRules(Struct, frozen=True, omit_defaults=True, dict=True):
     def by_number(self, number: str) -> Broken | None:
         for end in range(min(len(number), self._longest), 0, -1):
             if (allowed := self._prefixes.get(number[:end])) is not None:
-                return None if allowed else Broken("phone.deny", f"begins with {number[:end]}, which is denied")
+                return None if allowed else Broken("phone.deny", "begins with a prefix that is denied")
         return Broken("phone.allow", "begins with none of the prefixes that are allowed")
 
 
@@ -114,8 +123,8 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
 class DialRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What may be dialled, and how often. By themselves they deny nothing: so the rules of a service narrow nothing."""
 
-    phone: PhoneRules = field(default_factory=PhoneRules)
-    sip: SipRules = field(default_factory=SipRules)
+    phone: PhoneRules = PhoneRules()
+    sip: SipRules = SipRules()
     # Dial-outs that may begin within a day of the service's zone, over all callbacks and services; None: any number.
     attempts_per_number_and_day: int | None = None
     quiet_hours: QuietHours | None = None
@@ -229,8 +238,21 @@ def _by_user(rules: PhoneRules, user: str, region: str) -> Broken | None:
 
 def attempts_allowed(rules: Sequence[DialRules]) -> int | None:
     """Return how many dial-outs may begin in a day by all of these rules; None for any number."""
-    limits = [r.attempts_per_number_and_day for r in rules if r.attempts_per_number_and_day is not None]
-    return min(limits, default=None)
+    return min(
+        (r.attempts_per_number_and_day for r in rules if r.attempts_per_number_and_day is not None), default=None
+    )
+
+
+def used_up(rules: Sequence[DialRules], dialled: Sequence[datetime], at: datetime, zone: str) -> Broken | None:
+    """Return the rule that forbids a further dial-out on the day of `at`; `dialled` is when the earlier ones began."""
+    allowed = attempts_allowed(rules)
+    if allowed is None or len(dialled) < allowed:
+        return None
+    place = zone_named(zone) or UTC
+    day = at.astimezone(place).date()
+    if sum(begun.astimezone(place).date() == day for begun in dialled) < allowed:
+        return None
+    return Broken(ATTEMPTS, f"was dialled {allowed} times today, which is all that is allowed in a day")
 
 
 def waking_hours(rules: Sequence[DialRules], uri: str, region: str, zone: str) -> Sequence[OpeningHours]:
