@@ -16,12 +16,12 @@ from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
-from ringback.application.dispatch.recent_dials import RecentDials
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.limits import LimitRules
+from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules, judge
 from ringback.domain.dialled_number import EMERGENCY
-from ringback.domain.number_kinds import ITU_CODES, Kind, kinds_of
+from ringback.domain.number_kinds import ITU_CODES, NumberKind, kinds_of
 from ringback.domain.target import InvalidTarget, Target, phone_of
 
 DENIED = {
@@ -351,7 +351,7 @@ rules = st.builds(
         PhoneRules,
         allow=st.lists(st.sampled_from(["+", "+41", "+4179", "+1"]), min_size=1, max_size=3).map(tuple),
         deny=st.lists(st.sampled_from(["+", "+41", "+4190", "+1900"]), max_size=3).map(tuple),
-        deny_kinds=st.frozensets(st.sampled_from(list(Kind)), max_size=4),
+        deny_kinds=st.frozensets(st.sampled_from(list(NumberKind)), max_size=4),
     ),
     sip=st.builds(
         SipRules,
@@ -362,8 +362,8 @@ rules = st.builds(
 targets = st.sampled_from([*ALLOWED, *(text for texts in DENIED.values() for text in texts)])
 
 
-@given(targets, rules, st.sampled_from(list(Kind)), st.sampled_from(["+4178", "+1", "+41900"]))
-def test_a_rule_more_never_allows_more(text: str, before: DialRules, kind: Kind, prefix: str) -> None:
+@given(targets, rules, st.sampled_from(list(NumberKind)), st.sampled_from(["+4178", "+1", "+41900"]))
+def test_a_rule_more_never_allows_more(text: str, before: DialRules, kind: NumberKind, prefix: str) -> None:
     uri = Target.parse(text).uri
     phone = before.phone
     after = DialRules(
@@ -385,20 +385,20 @@ def test_rules_that_deny_nothing_refuse_only_what_is_no_plain_call(text: str) ->
 
 @pytest.mark.parametrize("code", sorted(ITU_CODES))
 def test_the_table_of_the_itu_comes_before_the_library(code: str) -> None:
-    assert kinds_of(f"{code}123456789"[:15]) >= {*kinds_of(code)} - {Kind.UNKNOWN}
+    assert kinds_of(f"{code}123456789"[:15]) >= {*kinds_of(code)} - {NumberKind.UNKNOWN}
 
 
 @pytest.mark.parametrize(
     ("number", "kind"),
     [
-        ("+41785556677", Kind.MOBILE),
-        ("+41441234567", Kind.FIXED_LINE),
-        ("+12025550123", Kind.MOBILE),
-        ("+12025550123", Kind.FIXED_LINE),
-        ("+41800123456", Kind.TOLL_FREE),
-        ("+447700900123", Kind.UNKNOWN),
-        ("+447640123456", Kind.PAGER),
+        ("+41785556677", NumberKind.MOBILE),
+        ("+41441234567", NumberKind.FIXED_LINE),
+        ("+12025550123", NumberKind.MOBILE),
+        ("+12025550123", NumberKind.FIXED_LINE),
+        ("+41800123456", NumberKind.TOLL_FREE),
+        ("+447700900123", NumberKind.UNKNOWN),
+        ("+447640123456", NumberKind.PAGER),
     ],
 )
-def test_kinds_of_the_numbers_of_a_country(number: str, kind: Kind) -> None:
+def test_kinds_of_the_numbers_of_a_country(number: str, kind: NumberKind) -> None:
     assert kind in kinds_of(number)

@@ -15,9 +15,9 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
-from ringback.application.dispatch.recent_dials import RecentDials
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
+from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop

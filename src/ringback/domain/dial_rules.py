@@ -4,6 +4,7 @@ Two sets of rules hold for each call, the server's and the service's, and both m
 narrow what the server allows. Judged is what would be dialled (`dialled_number.py`), and where (`sip_hosts.py`).
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,7 +14,7 @@ from msgspec import Struct, field
 
 from ringback.domain import dialled_number
 from ringback.domain.dialled_number import Dialled
-from ringback.domain.number_kinds import Kind, kinds_of
+from ringback.domain.number_kinds import NumberKind, kinds_of
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 from ringback.domain.quiet_hours import QuietHours
@@ -26,7 +27,8 @@ MAX_PATTERNS: Final = 1000
 EVERY_NUMBER: Final = "+"
 ATTEMPTS: Final = "attempts_per_number_and_day"
 
-_MAX_PREFIX_DIGITS: Final = 15
+_PREFIX: Final = re.compile(r"\+[0-9]{0,15}", re.ASCII)
+_KINDS: Final = tuple(kind.value for kind in NumberKind)
 
 
 class Broken(Struct, frozen=True):
@@ -53,7 +55,7 @@ class PhoneRules(Struct, frozen=True, omit_defaults=True, dict=True):
     # Prefixes such as "+41"; the longest match of both decides, and of equal ones `deny`.
     allow: tuple[str, ...] = (EVERY_NUMBER,)
     deny: tuple[str, ...] = ()
-    deny_kinds: frozenset[Kind] = frozenset()
+    deny_kinds: frozenset[NumberKind] = frozenset()
 
     @cached_property
     def _prefixes(self) -> Mapping[str, bool]:
@@ -132,23 +134,37 @@ class DialRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     min_seconds_between_retries: Mapping[Outcome, int] = field(default_factory=dict)
 
 
+def parse_prefix(text: str) -> str:
+    """Return a prefix of global numbers. Raise `ValueError`."""
+    if not _PREFIX.fullmatch(text):
+        raise ValueError('is not a prefix such as "+41", or "+" for every number')
+    return text
+
+
+def parse_kind(text: str) -> NumberKind:
+    """Return a kind of numbers by its name. Raise `ValueError`."""
+    if text not in _KINDS:
+        raise ValueError(f"{text!r} is none of the kinds {', '.join(_KINDS)}")
+    return NumberKind(text)
+
+
 NO_RULES: Final = DialRules()
 DEFAULT_RULES: Final = DialRules(
     phone=PhoneRules(
         deny_kinds=frozenset(
             {
                 # What a call costs, or whom it pays.
-                Kind.PREMIUM_RATE,
-                Kind.SHARED_COST,
-                Kind.SATELLITE,
-                Kind.INTERNATIONAL_NETWORK,
-                Kind.PERSONAL_NUMBER,
+                NumberKind.PREMIUM_RATE,
+                NumberKind.SHARED_COST,
+                NumberKind.SATELLITE,
+                NumberKind.INTERNATIONAL_NETWORK,
+                NumberKind.PERSONAL_NUMBER,
                 # Nobody who requested a callback is there.
-                Kind.SHORT_CODE,
-                Kind.EMERGENCY,
-                Kind.SERVICE_CODE,
-                Kind.PAGER,
-                Kind.VOICEMAIL,
+                NumberKind.SHORT_CODE,
+                NumberKind.EMERGENCY,
+                NumberKind.SERVICE_CODE,
+                NumberKind.PAGER,
+                NumberKind.VOICEMAIL,
             }
         )
     ),
@@ -197,7 +213,7 @@ def numbers_of(uri: str, region: str = "") -> Collection[str]:
 
 def _by_number(rules: PhoneRules, dialled: Dialled) -> Broken | None:
     kinds = dialled.kinds.union(*map(kinds_of, dialled.numbers)) if rules.deny_kinds else dialled.kinds
-    for kind in Kind:
+    for kind in NumberKind:
         if kind in kinds and kind in rules.deny_kinds:
             return Broken("phone.deny_kinds", f"is a number of a kind that is denied: {kind}")
     if not rules.by_prefix:

@@ -15,7 +15,7 @@ import phonenumbers
 from msgspec import Struct
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from ringback.domain.number_kinds import Kind, itu_kinds, kinds_of
+from ringback.domain.number_kinds import NumberKind, itu_kinds, kinds_of
 from ringback.domain.numbering import code_of, e164, type_of
 
 # Emergency numbers that are such in three countries or more, in the library's data of short numbers, and those that
@@ -61,7 +61,7 @@ class Dialled(Struct, frozen=True):
     # Global numbers, as "+" and digits.
     numbers: frozenset[str] = frozenset()
     # Kinds that follow from more than these numbers, such as codes and emergency numbers.
-    kinds: frozenset[Kind] = frozenset()
+    kinds: frozenset[NumberKind] = frozenset()
     # It is too long for an extension, and cannot be read as a global number.
     unreadable: bool = False
 
@@ -85,11 +85,11 @@ def of_user(user: str, region: str = "") -> Dialled:
     text = re.split("[@?&]", _PAUSE.sub("", text), maxsplit=1)[0]
     is_code = text[:1] in ("*", "#")
     if any(character.isalpha() for character in text) or not (is_code or any(map(str.isdigit, text))):
-        return Dialled(kinds=frozenset({Kind.SERVICE_CODE})) if is_code else NOTHING
+        return Dialled(kinds=frozenset({NumberKind.SERVICE_CODE})) if is_code else NOTHING
     dialled = _NOT_DIALLED.sub("", text)
     pieces = [piece for piece in _CODE.split(dialled) if piece]
     found = [_of_piece(piece, region) for piece in pieces]
-    kinds = {Kind.SERVICE_CODE} if _CODE.search(dialled) else set()
+    kinds = {NumberKind.SERVICE_CODE} if _CODE.search(dialled) else set()
     return Dialled(
         numbers=frozenset().union(*(each.numbers for each in found)),
         kinds=frozenset(kinds.union(*(each.kinds for each in found))),
@@ -114,7 +114,7 @@ def _of_piece(piece: str, region: str) -> Dialled:
     """Return what digits dial, with "+" in front or, after a dial-out code, within them."""
     digits, *global_ones = piece.split("+")
     numbers: set[str] = set()
-    kinds: set[Kind] = set()
+    kinds: set[NumberKind] = set()
     unreadable = False
     for number in (f"+{each}" for each in global_ones if each):
         numbers |= {number, _canonical(number)}
@@ -172,23 +172,23 @@ def _national(digits: str, region: str) -> str:
         return ""
 
 
-def _kinds_of_digits(digits: str, region: str) -> set[Kind]:
+def _kinds_of_digits(digits: str, region: str) -> set[NumberKind]:
     kinds = _emergency(digits, region)
     for rest in (digits.removeprefix(outside) for outside in _OUTSIDE if digits.startswith(outside)):
         if region and _is_short_code(rest, region):
-            kinds.add(Kind.SHORT_CODE)
+            kinds.add(NumberKind.SHORT_CODE)
         elif not region and _PREMIUM.fullmatch(rest):
-            kinds.add(Kind.PREMIUM_RATE)
+            kinds.add(NumberKind.PREMIUM_RATE)
     # A number of North America, where the gateway adds the 1.
-    if not region and len(digits) == 10 and Kind.PREMIUM_RATE in kinds_of(f"+1{digits}"):
-        kinds.add(Kind.PREMIUM_RATE)
+    if not region and len(digits) == 10 and NumberKind.PREMIUM_RATE in kinds_of(f"+1{digits}"):
+        kinds.add(NumberKind.PREMIUM_RATE)
     return kinds
 
 
 # --- Emergency numbers and short codes -----------------------------------------------------------------------------
 
 
-def _emergency(digits: str, region: str) -> set[Kind]:
+def _emergency(digits: str, region: str) -> set[NumberKind]:
     """Return the kind of an emergency number, with and without what is dialled before it."""
     for outside in _OUTSIDE_EMERGENCY:
         rest = digits.removeprefix(outside)
@@ -196,11 +196,11 @@ def _emergency(digits: str, region: str) -> set[Kind]:
             continue
         abroad = (rest.removeprefix(prefix) for prefix in _USUAL_PREFIXES if rest.startswith(prefix))
         if _is_emergency(rest, region) or any(_is_emergency(d, region) or _kinds_behind_code(f"+{d}") for d in abroad):
-            return {Kind.EMERGENCY}
-    return {Kind.EMERGENCY} if digits in _MORE_EMERGENCY else set()
+            return {NumberKind.EMERGENCY}
+    return {NumberKind.EMERGENCY} if digits in _MORE_EMERGENCY else set()
 
 
-def _kinds_behind_code(number: str) -> frozenset[Kind]:
+def _kinds_behind_code(number: str) -> frozenset[NumberKind]:
     """Return the kind of an emergency number that has a country code in front; none for any other number."""
     code = code_of(number)
     national = number[1 + len(str(code)) :] if code else ""
@@ -208,7 +208,7 @@ def _kinds_behind_code(number: str) -> frozenset[Kind]:
         return frozenset()
     region = phonenumbers.region_code_for_country_code(code) if code else ""
     found = national.lstrip("0") in EMERGENCY or _is_emergency(national, region)
-    return frozenset({Kind.EMERGENCY}) if found else frozenset()
+    return frozenset({NumberKind.EMERGENCY}) if found else frozenset()
 
 
 def _is_emergency(digits: str, region: str) -> bool:

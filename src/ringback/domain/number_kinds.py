@@ -17,7 +17,7 @@ from phonenumbers import PhoneMetadata, PhoneNumberType
 from ringback.domain.numbering import code_of, type_of
 
 
-class Kind(StrEnum):
+class NumberKind(StrEnum):
     """What a number is; rules deny some of them."""
 
     EMERGENCY = "emergency"
@@ -38,15 +38,15 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-_SATELLITE = frozenset({Kind.SATELLITE})
-_NETWORK = frozenset({Kind.INTERNATIONAL_NETWORK})
+_SATELLITE = frozenset({NumberKind.SATELLITE})
+_NETWORK = frozenset({NumberKind.INTERNATIONAL_NETWORK})
 _SATELLITE_NETWORK = _SATELLITE | _NETWORK
 
 # ITU-T E.164, annex: list of assigned country codes, and E.164.1 for what is behind +882 and +883. The longest prefix
 # decides. Of the codes that were withdrawn (+871 to +874, +991) and the spare ones nobody knows what a carrier does.
 ITU_CODES: Final = {
-    "+800": frozenset({Kind.TOLL_FREE}),
-    "+808": frozenset({Kind.SHARED_COST}),
+    "+800": frozenset({NumberKind.TOLL_FREE}),
+    "+808": frozenset({NumberKind.SHARED_COST}),
     "+870": _SATELLITE,
     "+871": _SATELLITE,
     "+872": _SATELLITE,
@@ -55,7 +55,7 @@ ITU_CODES: Final = {
     "+875": _SATELLITE,
     "+876": _SATELLITE,
     "+877": _SATELLITE,
-    "+878": frozenset({Kind.PERSONAL_NUMBER}),
+    "+878": frozenset({NumberKind.PERSONAL_NUMBER}),
     "+879": _NETWORK,
     "+881": _SATELLITE_NETWORK,
     "+882": _NETWORK,
@@ -63,7 +63,7 @@ ITU_CODES: Final = {
     "+88216": _SATELLITE_NETWORK,
     "+883": _NETWORK,
     "+888": _NETWORK,
-    "+979": frozenset({Kind.PREMIUM_RATE}),
+    "+979": frozenset({NumberKind.PREMIUM_RATE}),
     "+991": _NETWORK,
     "+999": _NETWORK,
     # Satellites within a country's plan.
@@ -75,27 +75,27 @@ _LONGEST_CODE: Final = max(map(len, ITU_CODES))
 _SHORTEST_CODE: Final = min(map(len, ITU_CODES))
 
 _KINDS: Final = {
-    PhoneNumberType.FIXED_LINE: frozenset({Kind.FIXED_LINE}),
-    PhoneNumberType.MOBILE: frozenset({Kind.MOBILE}),
+    PhoneNumberType.FIXED_LINE: frozenset({NumberKind.FIXED_LINE}),
+    PhoneNumberType.MOBILE: frozenset({NumberKind.MOBILE}),
     # Either: a rule against one of them cannot let it pass.
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: frozenset({Kind.FIXED_LINE, Kind.MOBILE}),
-    PhoneNumberType.TOLL_FREE: frozenset({Kind.TOLL_FREE}),
-    PhoneNumberType.PREMIUM_RATE: frozenset({Kind.PREMIUM_RATE}),
-    PhoneNumberType.SHARED_COST: frozenset({Kind.SHARED_COST}),
-    PhoneNumberType.VOIP: frozenset({Kind.VOIP}),
-    PhoneNumberType.PERSONAL_NUMBER: frozenset({Kind.PERSONAL_NUMBER}),
-    PhoneNumberType.PAGER: frozenset({Kind.PAGER}),
-    PhoneNumberType.UAN: frozenset({Kind.UAN}),
-    PhoneNumberType.VOICEMAIL: frozenset({Kind.VOICEMAIL}),
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: frozenset({NumberKind.FIXED_LINE, NumberKind.MOBILE}),
+    PhoneNumberType.TOLL_FREE: frozenset({NumberKind.TOLL_FREE}),
+    PhoneNumberType.PREMIUM_RATE: frozenset({NumberKind.PREMIUM_RATE}),
+    PhoneNumberType.SHARED_COST: frozenset({NumberKind.SHARED_COST}),
+    PhoneNumberType.VOIP: frozenset({NumberKind.VOIP}),
+    PhoneNumberType.PERSONAL_NUMBER: frozenset({NumberKind.PERSONAL_NUMBER}),
+    PhoneNumberType.PAGER: frozenset({NumberKind.PAGER}),
+    PhoneNumberType.UAN: frozenset({NumberKind.UAN}),
+    PhoneNumberType.VOICEMAIL: frozenset({NumberKind.VOICEMAIL}),
 }
-_UNKNOWN: Final = frozenset({Kind.UNKNOWN})
+_UNKNOWN: Final = frozenset({NumberKind.UNKNOWN})
 # The descriptions in a numbering plan of what a number may look like that is not valid.
 _COSTLY: Final = {
-    "premium_rate": Kind.PREMIUM_RATE,
-    "shared_cost": Kind.SHARED_COST,
-    "personal_number": Kind.PERSONAL_NUMBER,
-    "pager": Kind.PAGER,
-    "voicemail": Kind.VOICEMAIL,
+    "premium_rate": NumberKind.PREMIUM_RATE,
+    "shared_cost": NumberKind.SHARED_COST,
+    "personal_number": NumberKind.PERSONAL_NUMBER,
+    "pager": NumberKind.PAGER,
+    "voicemail": NumberKind.VOICEMAIL,
 }
 # So many digits of a national number say which range it is in.
 _RANGE_DIGITS: Final = 3
@@ -104,7 +104,7 @@ _MAX_PLANS: Final = 4
 
 
 @lru_cache(maxsize=4096)
-def kinds_of(number: str) -> frozenset[Kind]:
+def kinds_of(number: str) -> frozenset[NumberKind]:
     """Return the kinds of a global number, "+" and digits, valid or not."""
     if (assigned := itu_kinds(number)) is not None:
         return assigned
@@ -112,7 +112,7 @@ def kinds_of(number: str) -> frozenset[Kind]:
     return _UNKNOWN | _kinds_of_range(number) if kinds is None else kinds
 
 
-def itu_kinds(number: str) -> frozenset[Kind] | None:
+def itu_kinds(number: str) -> frozenset[NumberKind] | None:
     """Return the kinds of a number with a code of the ITU's own; None for one of a country."""
     for end in range(min(_LONGEST_CODE, len(number)), _SHORTEST_CODE - 1, -1):
         if (kinds := ITU_CODES.get(number[:end])) is not None:
@@ -120,7 +120,7 @@ def itu_kinds(number: str) -> frozenset[Kind] | None:
     return None
 
 
-def _kinds_of_range(number: str) -> frozenset[Kind]:
+def _kinds_of_range(number: str) -> frozenset[NumberKind]:
     code = code_of(number)
     # The zero that is dialled at home is often left in: +41 (0)900 …
     national = number[1 + len(str(code)) :].lstrip("0")

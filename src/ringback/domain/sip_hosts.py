@@ -123,6 +123,8 @@ def parse_pattern(text: str) -> str:
     """
     if text == EVERY_HOST:
         return text
+    if text in RANGES:
+        raise ValueError("is a word for hosts that are denied; name networks to allow, such as 127.0.0.0/8")
     if not text or len(text) > MAX_PATTERN_LENGTH:
         raise ValueError(f"is empty, or longer than {MAX_PATTERN_LENGTH} characters")
     if not text.isascii():

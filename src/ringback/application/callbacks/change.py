@@ -8,9 +8,9 @@ from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
-from ringback.application.dispatch.recent_dials import RecentDials
 from ringback.application.narrowing import selected_by
 from ringback.application.optimistic import change
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import judge_nothing
 from ringback.domain.errors import CallbackNotFound, EtagMismatch, StateRefused, TargetAlreadyPending

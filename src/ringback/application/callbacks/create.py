@@ -13,7 +13,7 @@ from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
-from ringback.application.dispatch.recent_dials import RecentDials
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import Callback, weight
 from ringback.domain.dial_rules import Judge
 from ringback.domain.errors import (

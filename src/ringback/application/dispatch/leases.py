@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
-from ringback.application.dispatch.recent_dials import RecentDials
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import change
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.closing import steps_back, steps_to_dialing
 from ringback.domain.errors import (
