@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation
 from ringback.application.callbacks.query import CallbackQueries
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
@@ -20,6 +21,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.limits import LimitRules
+from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
@@ -28,6 +30,7 @@ from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
 from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
+from ringback.domain.dial_rules import DialRules
 from ringback.identity.authenticator import Authenticator
 from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
@@ -76,16 +79,21 @@ class App:
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
         store.listen(TransitionLog(self.directory.find).tell)
-        self.scheduler = Scheduler(store, self.directory, settings.retention)
+        self.dial_policy = DialPolicy(settings.dial_rules)
+        self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
+        self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
+        self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.presence = DialerPresence(store, clock)
-        self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
+        self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence, self.dial_policy)
         clock.listen(self.assigner.look_at_all)
-        self.leases = Leases(store, self.directory, clock, self.feed)
-        self.callback_creation = CallbackCreation(store, self.directory, clock)
+        self.leases = Leases(store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        self.callback_creation = CallbackCreation(store, self.directory, clock, self.dial_policy, self.recent_dials)
         self.callback_queries = CallbackQueries(store, self.directory)
-        self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
-        self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
+        self.callback_changes = CallbackChanges(
+            store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
+        )
+        self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy)
         self.erasure = Erasure(store, self.directory, clock)
         self.directory_handlers = DirectoryHandlers(
             self.directory, self.callback_queries, self.queue_views, self.erasure
@@ -140,6 +148,7 @@ class App:
         await self._clock.start()
         await self.directory.start()
         await self.feed.start()
+        await self.recent_dials.start()
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
             # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
@@ -175,6 +184,10 @@ class App:
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""
         self.limits = limits
+
+    def replace_dial_rules(self, rules: DialRules) -> None:
+        """Judge by these rules from now on. What waits, or is leased, is judged by them before it is dialled."""
+        self.dial_policy.replace(rules)
 
     @property
     def port(self) -> int:

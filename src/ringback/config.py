@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ringback.application.limits import LimitRules
+from ringback.domain.dial_rules import DEFAULT_RULES, DialRules
 from ringback.identity.rules import AccessRules
 from ringback.ports.location import PostgresUrl, password_may_show, without_secrets
 from ringback.ports.values import Retention
@@ -141,6 +142,8 @@ class Settings:
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)
     retention: Retention = field(default_factory=Retention)
+    # What may be dialled at all; a service can only narrow it.
+    dial_rules: DialRules = DEFAULT_RULES
     # How long a stopping server still responds, with SERVER_DRAINING: calls of clients that back off meanwhile are not
     # among those that it loses when it closes its connections.
     lame_duck: timedelta = timedelta(seconds=0.5)

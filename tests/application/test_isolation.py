@@ -332,7 +332,7 @@ async def test_a_position_names_no_callback_of_others(world: World) -> None:
     theirs = await create(world, ERP, service)
     mine = await create(world, CRM, service)
     await lease(world, PBX)
-    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed))
+    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed), world.dial_policy)
     for caller, named in ((CRM, False), (OPS, True)):
         view = await views.look(caller, service, mine)
         assert view.standing is not None

@@ -32,6 +32,12 @@ WHOLE = """
   same_target_policy: return-existing
   caller_line_identity: tel:+41445556677
   default_region: CH
+  dial_rules:
+    phone: {allow: ["+41"], deny: ["+4190"], deny_kinds: [mobile]}
+    sip: {allow_hosts: ["*.example", 203.0.113.0/24], deny_hosts: [private]}
+    attempts_per_number_and_day: 3
+    quiet_hours: {from: "21:00", to: "08:00"}
+  keep_ended: 90d
 - sip_address: sip:sales@cc.example
 """
 
@@ -87,6 +93,13 @@ def test_every_setting() -> None:
         same_target_policy=pb.TARGET_POLICY_RETURN_EXISTING,
         caller_line_identity="tel:+41445556677",
         default_region="CH",
+        dial_rules=pb.DialRules(
+            phone=pb.PhoneRules(allow=["+41"], deny=["+4190"], deny_kinds=["mobile"]),
+            sip=pb.SipRules(allow_hosts=["*.example", "203.0.113.0/24"], deny_hosts=["private"]),
+            attempts_per_number_and_day=3,
+            quiet_hours=pb.QuietHours(to="08:00", zone="target", **{"from": "21:00"}),
+        ),
+        keep_ended=Duration(seconds=90 * 86400),
     )
     assert set(named) == {field.name for field in pb.Service.DESCRIPTOR.fields} - {
         "create_time",

@@ -90,7 +90,14 @@ class Scene:
         self.world = world
         self.dialer = HeldDialer()
         self.store = FailingStore(world)
-        self.leases = Leases(self.store, world.directory, world.clock, world.feed)  # type: ignore[arg-type]
+        self.leases = Leases(
+            self.store,  # type: ignore[arg-type]
+            world.directory,
+            world.clock,
+            world.feed,
+            world.dial_policy,
+            world.recent_dials,
+        )
         self.runner = DialerRunner(self.dialer, "test", world.assigner, self.leases, **options)
         self.run = asyncio.create_task(self.runner.run())
 

@@ -69,6 +69,8 @@ LEAVES_TO: Mapping[State, set[State]] = {
 }
 # "A retry that could only start after `expire_time` is not waited for: EXPIRED at once, the attempts kept."
 DELIBERATE = {(S.DIALING, S.EXPIRED), (S.CONNECTED, S.EXPIRED)}
+# "At the lease, the callback then fails as BLOCKED", and "again when DIALING is reported".
+DELIBERATE |= {(S.QUEUED, S.FAILED), (S.OFFERED, S.FAILED)}
 # What happens without leaving the state: `same` returns the very same callback, a repeat.
 STAYS: Mapping[State, Mapping[type[Event], str]] = {
     S.SCHEDULED: {OpeningMoved: "changed", Replanned: "changed", Redescribed: "changed"},

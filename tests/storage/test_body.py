@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ringback.domain.callback import Attempt, Callback, Lease
+from ringback.domain.dial_rules import DialRules
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
@@ -28,6 +29,8 @@ INFERRED: dict[Any, Any] = {
     datetime: TIMES,
     datetime | None: st.none() | TIMES,
     timedelta: DURATIONS,
+    timedelta | None: st.none() | DURATIONS,
+    Mapping[Outcome, int]: st.dictionaries(st.sampled_from(Outcome), st.integers(0, 604_800)),
     Mapping[str, str]: LABELS,
 }
 
@@ -57,6 +60,7 @@ SERVICES = any_of(
         closed_dates=st.frozensets(st.dates()),
     ),
     retry_rules=st.dictionaries(st.sampled_from(Outcome), any_of(RetryRule)),
+    dial_rules=any_of(DialRules),
 )
 
 

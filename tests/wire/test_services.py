@@ -8,9 +8,12 @@ from google.protobuf.duration_pb2 import Duration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringback.domain.dial_rules import DialRules, PhoneRules, SipRules
 from ringback.domain.faults import Faults
+from ringback.domain.number_kinds import NumberKind
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
+from ringback.domain.quiet_hours import QuietHours
 from ringback.domain.service import FirstLeg, RetryRule, Service, TargetPolicy
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
@@ -33,6 +36,25 @@ RULES = st.builds(
     min_delay=spans(timedelta(0), timedelta(days=7)),
     max_retries=st.none() | st.integers(0, 100),
 )
+PREFIXES = st.lists(st.sampled_from(["+", "+41", "+1900"]), unique=True, max_size=3).map(tuple)
+HOSTS = ["*", "h.example", "*.example", "203.0.113.0/24", "2001:db8::/32", "127.0.0.1/32"]
+DIAL_RULES = st.builds(
+    DialRules,
+    phone=st.builds(
+        PhoneRules,
+        allow=PREFIXES.filter(bool),
+        deny=PREFIXES,
+        deny_kinds=st.frozensets(st.sampled_from(NumberKind)),
+    ),
+    sip=st.builds(
+        SipRules,
+        allow_hosts=st.lists(st.sampled_from(HOSTS), unique=True, min_size=1).map(tuple),
+        deny_hosts=st.lists(st.sampled_from([*HOSTS, "loopback", "private"]), unique=True).map(tuple),
+    ),
+    attempts_per_number_and_day=st.none() | st.integers(1, 10_000),
+    quiet_hours=st.none()
+    | st.builds(QuietHours, st.integers(0, 719), st.integers(720, 1440), st.sampled_from(["target", "Europe/Zurich"])),
+).filter(lambda rules: rules.quiet_hours is None or rules.quiet_hours.to_minute - rules.quiet_hours.from_minute < 1440)
 SERVICES = st.builds(
     Service,
     service_id=st.uuids().map(str),
@@ -53,6 +75,8 @@ SERVICES = st.builds(
     first_leg=st.sampled_from(FirstLeg),
     priority_weights=st.tuples(*[st.integers(1, 100)] * 7),
     same_target_policy=st.sampled_from(TargetPolicy),
+    dial_rules=DIAL_RULES,
+    keep_ended=st.none() | spans(timedelta(hours=1), timedelta(days=3660)),
     create_time=TIMES,
     update_time=TIMES,
     revision=st.integers(1, 2**31),

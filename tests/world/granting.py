@@ -36,7 +36,7 @@ class CountingStore:
 @asynccontextmanager
 async def granting_of(world: World, store: Any) -> AsyncIterator[Assigner]:
     """Run the loops of an assigner on that store."""
-    granting = Assigner(store, world.directory, world.clock_jumps, world.feed, world.presence)
+    granting = Assigner(store, world.directory, world.clock_jumps, world.feed, world.presence, world.dial_policy)
     world.clock_jumps.listen(granting.look_at_all)
     await world.feed.start()
     await granting.start()

@@ -12,6 +12,7 @@ from ringback.domain.events import (
     Answered,
     AttemptEnded,
     BecameDue,
+    Blocked,
     CancelRequested,
     DialingStarted,
     Event,
@@ -92,6 +93,8 @@ def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str,
             expire_time=at + 30 * SECOND,
         )
         return {"lease": lease}
+    if kind is Blocked:
+        return {"detail": "phone.deny: begins with a prefix that is denied"}
     if kind is AttemptEnded:
         return {"outcome": RETRIED, "service": SERVICE}
     return {"service": SERVICE} if kind is LeaseLapsed else {}

@@ -10,17 +10,20 @@ from ringback.application.access import ANYBODY
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand
 from ringback.application.callbacks.query import CallbackQueries
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
+from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.domain.callback import Callback, State
+from ringback.domain.dial_rules import DEFAULT_RULES, DialRules
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
@@ -61,22 +64,30 @@ class World:
 
     store: Store
     clock: ManualClock = field(default_factory=ManualClock)
+    dial_rules: DialRules = DEFAULT_RULES
 
     def __post_init__(self) -> None:
         self.clock_jumps = clock = ClockJumps(self.store, self.clock)
         self.feed = EventFeed(self.store)
         self.directory = Directory(self.store, clock)
         self.leader_election = LeaderElection(self.store, clock)
-        self.scheduler = Scheduler(self.store, self.directory, Retention())
+        self.dial_policy = DialPolicy(self.dial_rules)
+        self.recent_dials = RecentDials(self.store, clock, self.feed, self.dial_policy)
+        self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy)
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.presence = DialerPresence(self.store, clock)
-        self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence)
+        self.dial_policy.listen(self.scheduler_loop.look_at_all)
+        self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence, self.dial_policy)
         clock.listen(self.assigner.look_at_all)
-        self.leases = Leases(self.store, self.directory, clock, self.feed)
-        self.callback_creation = CallbackCreation(self.store, self.directory, clock)
+        self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        self.callback_creation = CallbackCreation(
+            self.store, self.directory, clock, self.dial_policy, self.recent_dials
+        )
         self.callback_queries = CallbackQueries(self.store, self.directory)
         self.erasure = Erasure(self.store, self.directory, clock)
-        self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, clock)
+        self.callback_changes = CallbackChanges(
+            self.store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
+        )
 
     async def service(self, **settings: Any) -> Service:
         now = self.clock.now()

@@ -54,6 +54,7 @@ class Reload:
             _log.error("SIGHUP: nothing was changed, because of a bug", exc_info=True)
             return
         app.replace_limits(changed.settings.limits)
+        app.replace_dial_rules(changed.settings.dial_rules)
         self._configuration = changed
         warn(changed)
         _log.info("SIGHUP: read again: %s", ", ".join(_in_words(name, changed) for name in names))

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
 
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, format_span
 from ringback.v1 import directory_service_pb2 as pb
@@ -28,7 +29,18 @@ def settings_of(service: pb.Service) -> dict[str, Any]:
         "first_leg": FIRST_LEGS.of(service.first_leg),
         "priority_weights": list(service.priority_weights),
         "same_target_policy": TARGET_POLICIES.of(service.same_target_policy),
+        **_narrowing(service),
     }
+
+
+def _narrowing(service: pb.Service) -> dict[str, Any]:
+    """Return those that are no settings of most services."""
+    settings: dict[str, Any] = {}
+    if service.HasField("dial_rules"):
+        settings["dial_rules"] = MessageToDict(service.dial_rules, preserving_proto_field_name=True)
+    if service.HasField("keep_ended"):
+        settings["keep_ended"] = span_text(service.keep_ended)
+    return settings
 
 
 def _hours(periods: Iterable[pb.OpeningPeriod]) -> Iterator[tuple[str, str]]:

@@ -20,9 +20,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
+from ringback.cli.dial_rules_file import read_rules
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, Names, parse_span
 from ringback.cli.yaml_file import FaultyFileError, Place
+from ringback.domain.dial_rules import NO_RULES
 from ringback.v1 import directory_service_pb2 as pb
+from ringback.wire.dial_rules import write_dial_rules
 
 _NEVER: tuple[tuple[str, str], ...] = ()
 _HOURS = re.compile(r"\s*(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)\s*")
@@ -187,6 +190,12 @@ def _retry_rule(name: str, place: Place) -> pb.RetryRule:
         return pb.RetryRule()
 
 
+def _dial_rules(place: Place) -> pb.DialRules:
+    message = pb.DialRules()
+    write_dial_rules(read_rules(place, NO_RULES), message)
+    return message
+
+
 _RETRY_SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
     {"retry": Place.switch, "min_delay": _span, "max_retries": Place.whole}
 )
@@ -210,5 +219,7 @@ _SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
         "same_target_policy": _name_of(TARGET_POLICIES),
         "caller_line_identity": Place.text,
         "default_region": Place.text,
+        "dial_rules": _dial_rules,
+        "keep_ended": _span,
     }
 )

@@ -14,6 +14,8 @@ class Fault(Struct, frozen=True):
 
     field: str
     description: str
+    # The name of the dial rule that a target breaks; "" for everything else.
+    rule: str = ""
 
 
 class RingbackError(Exception):

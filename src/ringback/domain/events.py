@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from ringback.domain.callback import Lease
+from ringback.domain.dial_rules import NO_RULES, DialRules
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
 from ringback.domain.service import Service
@@ -61,10 +62,19 @@ class OfferWithdrawn(Event, frozen=True, kw_only=True, gc=False):
     """The service was closed or paused between the lease and DIALING: no call may be placed."""
 
 
+class Blocked(Event, frozen=True, kw_only=True, gc=False):
+    """The target may not be dialled, by a rule that has changed since it was accepted."""
+
+    # The name of the rule, and why.
+    detail: str
+
+
 class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
     """The dialer gave no sign of life until the lease ended."""
 
     service: Service
+    # The server's.
+    rules: DialRules = NO_RULES
 
 
 class DialingStarted(Event, frozen=True, kw_only=True, gc=False):
@@ -84,6 +94,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
 
     outcome: Outcome
     service: Service
+    # The server's.
+    rules: DialRules = NO_RULES
     sip_status: int = 0
     q850_cause: int = 0
     detail: str = ""

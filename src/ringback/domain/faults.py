@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ringback.domain.errors import Fault, InvalidRequest
+from ringback.domain.dial_rules import Broken
+from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest
 
 
 class Faults:
@@ -27,7 +28,15 @@ class Faults:
         for name, description in faults:
             self.add(name, description)
 
+    def add_broken(self, name: str, broken: Broken | None) -> None:
+        """Add the dial rule that the target in the field `name` breaks, if it breaks one."""
+        if broken is not None:
+            self.violations.append(Fault(self._path + name, str(broken), broken.rule))
+
     def refuse(self) -> None:
-        """Raise `InvalidRequest` if there are any faults."""
-        if self.violations:
-            raise InvalidRequest(self.violations)
+        """Raise `InvalidRequest` if there are any faults, and `DialRuleBroken` if all of them are broken dial rules."""
+        if not self.violations:
+            return
+        if all(fault.rule for fault in self.violations):
+            raise DialRuleBroken(self.violations, self.violations[0].rule)
+        raise InvalidRequest(self.violations)

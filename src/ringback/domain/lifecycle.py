@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ringback.domain.callback import TERMINAL, Attempt, Callback, Lease, State
+from ringback.domain.dial_times import first_dial_time
 from ringback.domain.errors import (
     AttemptNotStarted,
     CallbackConnected,
@@ -25,6 +26,7 @@ from ringback.domain.events import (
     Answered,
     AttemptEnded,
     BecameDue,
+    Blocked,
     CancelRequested,
     DialingStarted,
     Event,
@@ -40,7 +42,6 @@ from ringback.domain.events import (
 )
 from ringback.domain.outcome import UNSERVED, Outcome
 from ringback.domain.retry import next_attempt_time
-from ringback.domain.service import Service
 
 
 def after(callback: Callback, event: Event) -> Callback:
@@ -163,6 +164,24 @@ def _expire(callback: Callback, event: ExpireTimePassed) -> Callback:
     return _end(callback, State.EXPIRED, event.at)
 
 
+def _block(callback: Callback, event: Blocked) -> Callback:
+    """End it with an attempt that says why, although nothing was dialled. No retry rule of a service counts here."""
+    lease = callback.lease
+    attempt = Attempt(
+        number=len(callback.attempts) + 1,
+        dialer_id="" if lease is None else lease.dialer_id,
+        # Without a lease, one that no lease has had: a late report must not be taken for one of this attempt.
+        fencing_token=callback.fencing_token + 1 if lease is None else lease.fencing_token,
+        identity="" if lease is None else lease.identity,
+        start_time=event.at,
+        end_time=event.at,
+        outcome=Outcome.BLOCKED,
+        detail=event.detail,
+    )
+    blocked = replace(callback, attempts=(*callback.attempts, attempt), fencing_token=attempt.fencing_token)
+    return _end(blocked, State.FAILED, event.at)
+
+
 # --- With a dialer ---------------------------------------------------------------------------------------------
 
 
@@ -214,13 +233,13 @@ def _answer(callback: Callback, event: Answered) -> Callback:
 def _end_dialing(callback: Callback, event: AttemptEnded) -> Callback:
     if event.outcome is Outcome.ANSWERED:
         raise IllegalTransition("an answered call connects before it completes")  # see `steps_to_end`
-    return _retry_or_end(_close_attempt(callback, event), event.at, event.service)
+    return _retry_or_end(_close_attempt(callback, event), event)
 
 
 def _end_connected(callback: Callback, event: AttemptEnded) -> Callback:
     closed = _close_attempt(callback, event)
     if event.outcome in UNSERVED:
-        return _retry_or_end(closed, event.at, event.service)
+        return _retry_or_end(closed, event)
     if event.outcome in (Outcome.ANSWERED, Outcome.INTERRUPTED):
         return _end(closed, State.COMPLETED, event.at)  # never redial a target that was reached
     raise OutcomeConflict(
@@ -236,7 +255,7 @@ def _end_cancelling(callback: Callback, event: AttemptEnded) -> Callback:
 
 
 def _lapse_dialing(callback: Callback, event: LeaseLapsed) -> Callback:
-    return _retry_or_end(_interrupt_attempt(callback, event), event.at, event.service)
+    return _retry_or_end(_interrupt_attempt(callback, event), event)
 
 
 def _lapse_connected(callback: Callback, event: LeaseLapsed) -> Callback:
@@ -295,17 +314,19 @@ def _interrupt_attempt(callback: Callback, event: LeaseLapsed) -> Callback:
     )
 
 
-def _retry_or_end(callback: Callback, ended: datetime, service: Service) -> Callback:
+def _retry_or_end(callback: Callback, event: AttemptEnded | LeaseLapsed) -> Callback:
+    ended, service, rules = event.at, event.service, event.rules
     retry = next_attempt_time(
         outcomes=tuple(attempt.outcome for attempt in callback.attempts if attempt.outcome is not None),
         ended=ended,
         max_attempts=callback.max_attempts,
         seconds_between_retries=callback.request.seconds_between_retries or 0,
         service=service,
+        rules=rules,
     )
     if retry is None:
         return _end(callback, State.FAILED, ended)
-    opening = service.first_opening(retry, otherwise=callback.expire_time)
+    opening = first_dial_time(service, callback.dial_target, retry, callback.expire_time, rules)
     if opening >= callback.expire_time:
         return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise that cannot be kept
     return replace(
@@ -355,6 +376,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.QUEUED, Redescribed): _step(_redescribe, _S.QUEUED),
     (_S.QUEUED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.QUEUED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
+    (_S.QUEUED, Blocked): _step(_block, _S.FAILED),
     (_S.OFFERED, LeaseReleased): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, LeaseLapsed): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, OfferWithdrawn): _step(_requeue, _S.QUEUED),
@@ -362,6 +384,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.OFFERED, Redescribed): _step(_redescribe, _S.OFFERED),
     (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.OFFERED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
+    (_S.OFFERED, Blocked): _step(_block, _S.FAILED),
     (_S.DIALING, DialingStarted): _step(_unchanged, _S.DIALING),
     (_S.DIALING, Ringing): _step(_ring, _S.DIALING),
     (_S.DIALING, Answered): _step(_answer, _S.CONNECTED),

@@ -20,12 +20,15 @@ from phonenumbers import (
     PhoneMetadata,
     PhoneNumber,
     PhoneNumberFormat,
+    PhoneNumberType,
     ValidationResult,
 )
 
 from ringback.domain.masking import masked_number
 
 _MAX_CALLING_CODE_DIGITS = 3
+# As many as the library takes; none that is valid has more.
+_MAX_NATIONAL_DIGITS = 17
 
 # Prefixes that the library no longer has, by calling code; the group is the number without it.
 # Until 2019 a Mexican mobile was dialled with 1 from abroad, and with 044 or 045 at home, where 01 was the prefix.
@@ -64,7 +67,7 @@ def e164(number: str, region: str = "") -> str:
 # The same numbers recur: in retried requests, in ResolveCallbacks, in filters.
 @lru_cache(maxsize=4096)
 def _global(number: str) -> str:
-    calling_code = _calling_code(number)
+    calling_code = code_of(number)
     national = number[1 + len(str(calling_code)) :]
     region = phonenumbers.region_code_for_country_code(calling_code)
     return _valid(calling_code, national, region) or _likely(calling_code, national, _parsed(number))
@@ -89,9 +92,19 @@ def _national(number: str, region: str) -> str:
 def _valid(calling_code: int, national: str, region: str) -> str | None:
     """Return the number as it stands, or else without the trunk prefix of the region, where that is valid."""
     for digits in _with_and_without_prefix(national, region):
-        if phonenumbers.is_valid_number(_as_it_stands(calling_code, digits)):
-            return f"+{calling_code}{digits}"
+        if type_of(found := f"+{calling_code}{digits}") != PhoneNumberType.UNKNOWN:
+            return found
     return None
+
+
+@lru_cache(maxsize=4096)
+def type_of(number: str) -> int:
+    """Return the `PhoneNumberType` of a global number as it stands: UNKNOWN for one that is not valid."""
+    calling_code = code_of(number)
+    national = number[1 + len(str(calling_code)) :]
+    if not calling_code or not national or len(national) > _MAX_NATIONAL_DIGITS:
+        return int(PhoneNumberType.UNKNOWN)
+    return int(phonenumbers.number_type(_as_it_stands(calling_code, national)))
 
 
 def _abroad(number: str, region: str) -> str | None:
@@ -107,7 +120,7 @@ def _abroad(number: str, region: str) -> str | None:
     readings = [f"+{number[end:]}" for end in range(1, len(number)) if prefix.fullmatch(number, 0, end)]
     found: list[str] = []
     refusal: ValueError | None = None
-    for reading in filter(_calling_code, readings):
+    for reading in filter(code_of, readings):
         try:
             found.append(_global(reading))
         except ValueError as fault:
@@ -189,7 +202,7 @@ def _as_it_stands(calling_code: int, national: str) -> PhoneNumber:
     )
 
 
-def _calling_code(number: str) -> int:
+def code_of(number: str) -> int:
     """Return the code with which a global number begins, or 0. No code is the beginning of another one."""
     if number.startswith("+0"):  # which no code does: "07" is not 7
         return 0

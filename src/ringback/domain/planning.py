@@ -4,6 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.dial_rules import NO_RULES, DialRules, Judge, judge_nothing
+from ringback.domain.dial_times import first_dial_time
 from ringback.domain.errors import IllegalTransition
 from ringback.domain.events import Replanned
 from ringback.domain.faults import Faults
@@ -18,6 +20,7 @@ def plan(
     checked: CheckedRequest,
     *,
     service: Service,
+    rules: DialRules = NO_RULES,
     callback_id: str,
     request_id: str = "",
     identity: str = "",
@@ -27,7 +30,7 @@ def plan(
     request = checked.request
     due = max(request.due_date or now, now)
     expire = request.expire_time or due + service.max_queue_time
-    opening = min(service.first_opening(due, otherwise=expire), expire)
+    opening = min(first_dial_time(service, checked.target.uri, due, expire, rules), expire)
     is_due = opening <= now
     return Callback(
         callback_id=callback_id,
@@ -49,15 +52,25 @@ def plan(
     )
 
 
-def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: datetime) -> Replanned:
+def replan(
+    callback: Callback,
+    update: RequestUpdate,
+    *,
+    service: Service,
+    now: datetime,
+    rules: DialRules = NO_RULES,
+    judge: Judge = judge_nothing,
+) -> Replanned:
     """Return the event of an update whose values are valid in themselves.
+
+    `rules` are the server's; another target than before is judged.
 
     An update cannot shorten the minimum delay after an unsuccessful attempt, and the callback keeps its place unless
     it gets another time. Raise `InvalidRequest` when an expiry would come before the next attempt, or no further
     attempt would be allowed.
     """
     request = update.applied_to(callback.request)
-    ready = _ready_time(callback, request, update.names, service, now)
+    ready = _ready_time(callback, request, update.names, service, now, rules)
     due = ready if "due_date" in update.names else callback.due_date
     expire = callback.expire_time
     if "due_date" in update.names or "expire_time" in update.names:
@@ -73,12 +86,14 @@ def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: 
         if max_attempts <= len(callback.attempts):
             faults.add("max_retries", f"is less than the number of attempts made: {len(callback.attempts)}")
     dial_target, replaced_target = _targets(callback, update, service, faults)
+    if update.changes_target and dial_target:
+        faults.add_broken(update.name_of_dialled, judge(dial_target))
     faults.refuse()
     opening = callback.next_attempt_time
     keeps_place = "due_date" not in update.names and ready == callback.ready_time
-    # Without an opening, a callback waits until it expires.
-    if opening is None or not keeps_place or opening == callback.expire_time:
-        opening = service.first_opening(ready, otherwise=expire)
+    # Without an opening, a callback waits until it expires. It may be quiet for one target and not for another.
+    if opening is None or not keeps_place or opening == callback.expire_time or dial_target != callback.dial_target:
+        opening = first_dial_time(service, dial_target, ready, expire, rules)
     return Replanned(
         at=now,
         request=request,
@@ -94,16 +109,21 @@ def replan(callback: Callback, update: RequestUpdate, *, service: Service, now: 
 
 
 def _ready_time(
-    callback: Callback, request: CallbackRequest, names: Collection[str], service: Service, now: datetime
+    callback: Callback,
+    request: CallbackRequest,
+    names: Collection[str],
+    service: Service,
+    now: datetime,
+    rules: DialRules,
 ) -> datetime:
     """Return when the next attempt is due: not before the minimum delay after the last one is over."""
-    earliest = _end_of_retry_delay(callback, request, service)
+    earliest = _end_of_retry_delay(callback, request, service, rules)
     if "due_date" in names:
         return max(request.due_date or now, now, earliest or now)
     ready = callback.ready_time
     if earliest is None or "seconds_between_retries" not in names:
         return ready
-    waits_for_retry = ready == _end_of_retry_delay(callback, callback.request, service)
+    waits_for_retry = ready == _end_of_retry_delay(callback, callback.request, service, rules)
     if waits_for_retry and callback.state is State.SCHEDULED:
         return max(earliest, now)
     return max(ready, earliest)
@@ -150,7 +170,9 @@ def _max_attempts(request: CallbackRequest, service: Service) -> int:
     return 1 + (service.default_max_retries if request.max_retries is None else request.max_retries)
 
 
-def _end_of_retry_delay(callback: Callback, request: CallbackRequest, service: Service) -> datetime | None:
+def _end_of_retry_delay(
+    callback: Callback, request: CallbackRequest, service: Service, rules: DialRules
+) -> datetime | None:
     """Return the earliest time for an attempt after the last one, by this request; None when there was none yet."""
     if not callback.attempts:
         return None
@@ -158,5 +180,5 @@ def _end_of_retry_delay(callback: Callback, request: CallbackRequest, service: S
     if last.end_time is None or last.outcome is None:
         raise IllegalTransition(f"a new plan while attempt {last.number} of {callback.callback_id} is open")
     return last.end_time + least_delay(
-        last.outcome, seconds_between_retries=request.seconds_between_retries or 0, service=service
+        last.outcome, seconds_between_retries=request.seconds_between_retries or 0, service=service, rules=rules
     )

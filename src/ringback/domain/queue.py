@@ -31,6 +31,8 @@ class Queue(Struct, frozen=True):
     held: bool
     # Likewise: the first of the times until which the phones of skipped callbacks are kept; None when none is.
     held_until: datetime | None
+    # By id, for the heads whose phone was dialled within the last days: when those dial-outs began.
+    dialled: Mapping[str, Sequence[datetime]] = {}
 
 
 class Line(Struct, frozen=True):

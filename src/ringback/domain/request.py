@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from ringback.domain.control_characters import CONTROL, control_in_uri
+from ringback.domain.dial_rules import Judge, judge_nothing
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
 from ringback.domain.target import InvalidTarget, Target, normalise_sip
@@ -100,22 +101,31 @@ class CheckedRequest(Struct, frozen=True, kw_only=True):
 
 
 def check(
-    request: CallbackRequest, now: datetime, faults: Faults, *, service: ServiceName | None = None, region: str = ""
+    request: CallbackRequest,
+    now: datetime,
+    faults: Faults,
+    *,
+    service: ServiceName | None = None,
+    region: str = "",
+    judge: Judge = judge_nothing,
 ) -> CheckedRequest | None:
     """Add all faults of the request, in the order of its fields; return None when there is one.
 
-    `service` is given when it has been read already, and `region` is the default region of that service.
+    `service` is given when it has been read already, and `region` is the default region of that service. What would be
+    dialled is judged.
     """
     service = service or ServiceName.of(request, Faults())
     if not request.target:
         faults.add("target", "is required")
     target = read_target(request.target, "target", faults, region)
     alternative = read_target(request.alternative_target, "alternative_target", faults, region)
+    chosen = alternative if request.alternative_target else target
+    if chosen is not None:
+        faults.add_broken("alternative_target" if alternative else "target", judge(chosen.uri))
     for name in _RULES:
         # The service is no single field: it has faults when it could not be read.
         if name in _REQUIRED or getattr(request, name, service is None):
             check_field(name, request, now, faults)
-    chosen = alternative or target
     if faults.violations or chosen is None or service is None:
         return None
     return CheckedRequest(request=request, service=service, target=chosen, replaced=target if alternative else None)

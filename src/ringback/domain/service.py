@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from ringback.domain.defaults import written
+from ringback.domain.dial_rules import NO_RULES, DialRules
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 
@@ -62,6 +63,10 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     caller_line_identity: str = ""
     # The region of national numbers, by ISO 3166; "" refuses them.
     default_region: str = ""
+    # What may be dialled on its behalf, of what the server's own rules allow.
+    dial_rules: DialRules = NO_RULES
+    # How long its ended callbacks are kept; None: as long as the server keeps them by default.
+    keep_ended: timedelta | None = None
     create_time: datetime
     update_time: datetime
     revision: int = written(1)

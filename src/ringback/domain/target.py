@@ -88,6 +88,11 @@ def phone_of(dial_target: str) -> str:
     return _telephone_of(uri.user or "") or _address_of(uri)
 
 
+def number_of_phone(phone: str) -> str:
+    """Return the key of a phone without its extension: all extensions of a number are rung by dialling the number."""
+    return phone.partition(";ext=")[0]
+
+
 def _telephone_of(user: str) -> str | None:
     """Return the `tel:` URI of a telephone-subscriber (RFC 3261 section 19.1.6) with a global number, or None.
 

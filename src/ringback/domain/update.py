@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ringback.domain.dial_rules import Judge, judge_nothing
 from ringback.domain.events import Event, Redescribed, Replanned
 from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest, check_field, read_target
@@ -61,7 +62,14 @@ class RequestUpdate(Struct, frozen=True):
     def changes_target(self) -> bool:
         return any(name in self.names for name in _TARGETS)
 
-    def check(self, now: datetime, faults: Faults, region: str) -> None:
+    @property
+    def name_of_dialled(self) -> str:
+        """The field that decides what is dialled, of an update that changes the target."""
+        if "target" not in self.names or ("alternative_target" in self.names and self.request.alternative_target):
+            return "alternative_target"
+        return "target"
+
+    def check(self, now: datetime, faults: Faults, region: str, judge: Judge = judge_nothing) -> None:
         """Add all faults of the new values. `region` is the default region of the callback's service."""
         for name in self.names:
             if name not in _TARGETS:
@@ -70,7 +78,9 @@ class RequestUpdate(Struct, frozen=True):
             text = getattr(self.request, name)
             if name == "target" and not text:
                 faults.add(name, "is required")
-            read_target(text, name, faults, region)
+            target = read_target(text, name, faults, region)
+            if target is not None and name == self.name_of_dialled:
+                faults.add_broken(name, judge(target.uri))
 
     def applied_to(self, request: CallbackRequest) -> CallbackRequest:
         """Return the request with the new values."""

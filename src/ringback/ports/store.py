@@ -58,7 +58,8 @@ class CallbackStore(Protocol):
     async def apply(self, changes: Sequence[Change], turn: Turn | None = None) -> None:
         """Replace each `before` by its `after`, and the turn of a service, all or none. Logged as UPDATED.
 
-        A phone is kept from then on for as long as an `after` says (`phone_kept_until`), whatever becomes of it.
+        A phone is kept from then on for as long as an `after` says (`phone_kept_until`), whatever becomes of it. With
+        each that becomes DIALING it is noted that its phone is dialled, for two days, whatever becomes of it.
 
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
         `turn.revision` is not the one after the stored turn, or the service whose settings counted has been changed.
@@ -96,12 +97,20 @@ class QueueStore(Protocol):
     async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
         """Return what can be granted: per level up to `depth` callbacks by (`ready_time`, id); None: no such service.
 
-        Callbacks whose phone is in a call already, or kept beyond `now`, are skipped.
+        Callbacks whose phone is in a call already, or kept beyond `now`, are skipped. Of the others it is told when
+        their phones were dialled of late.
         """
         ...
 
     async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
         """Return what keeps a callback to this phone from being granted at this time."""
+        ...
+
+    async def dialled(self, since: datetime, limit: int) -> Sequence[tuple[str, datetime]]:
+        """Return which numbers were dialled after that time, and when: up to `limit` of the latest, in order.
+
+        A number is that of a phone without its extension.
+        """
         ...
 
     async def line(self, service_id: str) -> Line | None:
@@ -163,8 +172,8 @@ class ScheduleStore(Protocol):
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         """Delete ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
 
-        So are the rows of phones that are kept no longer. Return how many rows were deleted; fewer than `limit` of
-        all means that nothing is left to delete for now.
+        So are the rows of phones that are kept no longer, or were dialled more than two days ago. Return how many rows
+        were deleted; fewer than `limit` of all means that nothing is left to delete for now.
         """
         ...
 

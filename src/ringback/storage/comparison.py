@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ringback.domain.callback import IN_PROGRESS, Callback
+from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
+from ringback.domain.target import number_of_phone
 from ringback.ports.errors import DuplicateService, PhoneInUse, RevisionConflict
 from ringback.ports.values import Change
 from ringback.storage.body import time_us
@@ -164,6 +165,14 @@ def kept_phone(change: Change) -> tuple[str, int] | None:
     """Return the phone that the change keeps, and until when, in microseconds; or None."""
     until = change.after.phone_kept_until
     return None if until is None else (change.after.phone, time_us(until))
+
+
+def dialled_phone(change: Change) -> tuple[str, int] | None:
+    """Return the number of the phone that is dialled from this change on, and when, in microseconds; or None."""
+    before, after = change.before, change.after
+    if after.state is not State.DIALING or before.state is State.DIALING:
+        return None
+    return number_of_phone(after.phone), time_us(after.attempts[-1].start_time)
 
 
 def _called_phone(callback: Callback) -> str | None:

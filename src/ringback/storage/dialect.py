@@ -64,6 +64,8 @@ class Statements:
     queued: str
     # Takes a phone and the time; returns an id, or NULL, and a time, or NULL.
     phone_use: str
+    # Takes a time and a limit; returns phones and times after it, the latest first.
+    dialled: str
     # Takes the service, the priority, the time and the id of a callback; returns a count.
     ahead: str
     # Returns a count.

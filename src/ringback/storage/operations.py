@@ -13,6 +13,8 @@ from ringback.ports.values import Change, Retention
 PAGE_BYTES: Final = 2 * 1024 * 1024
 # A list that finds next to nothing among millions of rows is refused, so that it does not hold up others.
 READ_LIMIT_S: Final = 3.0
+# How long it is kept when a phone was dialled: a limit counts those of a day, of whatever time zone.
+DIALLED_KEPT: Final = timedelta(hours=48)
 # Reading connections. Lists and counts have their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2

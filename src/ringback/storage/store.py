@@ -141,6 +141,10 @@ class SqlStore(Generic[C, Op]):
         [(caller, until_us)] = await self._seek(self._statements.phone_use, phone, time_us(now))
         return PhoneUse(caller, None if until_us is None else time_of(until_us))
 
+    async def dialled(self, since: datetime, limit: int) -> Sequence[tuple[str, datetime]]:
+        rows = await self._seek(self._statements.dialled, time_us(since), limit)
+        return [(phone, time_of(at_us)) for phone, at_us in reversed(rows)]
+
     async def line(self, service_id: str) -> Line | None:
         return await self._listers.read(partial(self._reads.line, service_id=service_id))
 

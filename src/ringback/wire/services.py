@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from msgspec.structs import replace
 
 from ringback.domain import opening_hours
+from ringback.domain.dial_rules import NO_RULES
 from ringback.domain.faults import Faults
 from ringback.domain.numbering import is_region
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod, format_minute, parse_date, parse_minute
@@ -28,6 +29,7 @@ from ringback.domain.service import (
 )
 from ringback.v1 import callback_pb2
 from ringback.v1 import directory_service_pb2 as pb
+from ringback.wire.dial_rules import read_dial_rules, write_dial_rules
 from ringback.wire.enums import FIRST_LEGS, OUTCOMES, TARGET_POLICIES, WireEnum
 from ringback.wire.values import (
     EPOCH,
@@ -49,6 +51,7 @@ _CONCURRENT_CALLS = Range(0, MAX_CONCURRENT_CALLS, DEFAULT_MAX_CONCURRENT_CALLS)
 _RETRIES = Range(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
 _RING_TIMEOUT = Range(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
 _QUEUE_TIME = Range(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
+_KEEP_ENDED = Range(timedelta(hours=1), timedelta(days=3660), timedelta(hours=1))
 _MIN_DELAY = Range(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
 # A round of grants is simulated whenever the last empty level fills: it must not be long.
 _WEIGHT = Range(1, 100, 1)
@@ -86,6 +89,8 @@ def read_service(message: pb.Service, faults: Faults, stored_zone: str | None = 
         ),
         caller_line_identity=_read_caller_line_identity(message, faults),
         default_region=_read_default_region(message, faults),
+        dial_rules=read_dial_rules(message.dial_rules, faults.under("dial_rules")),
+        keep_ended=_read_keep_ended(message, faults),
         create_time=EPOCH,
         update_time=EPOCH,
     )
@@ -145,6 +150,11 @@ def _read_default_region(message: pb.Service, faults: Faults) -> str:
         faults.add("default_region", "is not a region of ISO 3166 with telephone numbers, such as CH")
         return ""
     return region
+
+
+def _read_keep_ended(message: pb.Service, faults: Faults) -> timedelta | None:
+    kept = read_duration(message, "keep_ended", faults)
+    return None if kept is None else _KEEP_ENDED.apply(kept, "keep_ended", faults)
 
 
 def _read_display_name(message: pb.Service, faults: Faults) -> str:
@@ -238,6 +248,10 @@ def write_service(service: Service, message: pb.Service) -> None:
     message.same_target_policy = TARGET_POLICIES.number(service.same_target_policy)
     message.caller_line_identity = service.caller_line_identity
     message.default_region = service.default_region
+    if service.dial_rules != NO_RULES:
+        write_dial_rules(service.dial_rules, message.dial_rules)
+    if service.keep_ended is not None:
+        message.keep_ended.FromTimedelta(service.keep_ended)
     write_time(service.create_time, message.create_time)
     write_time(service.update_time, message.update_time)
     message.etag = service.etag

@@ -26,7 +26,7 @@ async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None
     service = await world.directory.update(
         ANYBODY, service.service_id, "", lambda current: replace(current, **settings)
     )
-    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed))
+    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed), world.dial_policy)
     view = await views.look(ANYBODY, service, callback)
     assert callback.state is State.QUEUED
     assert view.standing is not None

@@ -236,7 +236,9 @@ async def test_what_another_server_plans_by_settings_that_are_out_of_date(
     assert await now_is(leading, created) == expected
 
     other = World(leading.store, leading.clock)
-    other.callback_creation = CallbackCreation(leading.store, behind, leading.clock)
+    other.callback_creation = CallbackCreation(
+        leading.store, behind, leading.clock, other.dial_policy, other.recent_dials
+    )
     today = await other.create(service)
     assert (today.state, today.next_attempt_time) == expected
 
@@ -262,7 +264,7 @@ class FailingStore:
 async def test_an_outage_while_a_service_closes_is_made_up_for(world: World, due_in: timedelta) -> None:
     service = await world.service(opening_hours=OFFICE_HOURS)
     callback = await world.create(service, due_date=MONDAY_9 + due_in)
-    failing = Scheduler(FailingStore(world.store), world.directory, Retention())
+    failing = Scheduler(FailingStore(world.store), world.directory, Retention(), world.dial_policy)
     world.directory.listen(failing.note_service)
     await set_hours(world, service, HOLIDAY)
     with pytest.raises(StorageUnavailable):

@@ -21,6 +21,7 @@ THREE = {
     "services": ("a.yaml", "b.yaml", "c.yaml"),
     "access": ("a.access", "b.access", "c.access"),
     "limits": ("a.limits", "off", "c.limits"),
+    "dial_rules": ("a.rules", "b.rules", "c.rules"),
     "tls_cert": ("a.pem", "b.pem", "c.pem"),
     "tls_key": ("a.key", "b.key", "c.key"),
     "tls_client_ca": ("a.pem", "b.pem", "c.pem"),
@@ -62,6 +63,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(f"{name}.yaml").write_text(f"- sip_address: sip:{name}@cc.example\n")
         Path(f"{name}.access").write_text(ACCESS.replace("crm", name))
         Path(f"{name}.limits").write_text("default: {polls: 1}")
+        Path(f"{name}.rules").write_text("attempts_per_number_and_day: 3")
 
 
 def faults_of(text: str, flags: dict[str, str | bool | None] | None = None) -> list[str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ringback.cli.access_file.limits import load_limits
 from ringback.cli.access_file.load import load_access
+from ringback.cli.dial_rules_file import load_rules
 from ringback.cli.settings.table import SETTINGS, of_server
 from ringback.cli.yaml_file import FaultyFileError
 from ringback.config import Listen, Settings, UnixSocket
@@ -19,6 +20,7 @@ from ringback.ports.values import Retention
 
 HERE = Path()
 ACCESS = Path(__file__).with_name("access.yaml")
+DIAL_RULES = Path(__file__).with_name("dial_rules.yaml")
 LIMITS = Path(__file__).with_name("limits.yaml")
 TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     "listen": [
@@ -35,6 +37,7 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     "dialer": [("none", "none"), ("simulated", "simulated")],
     "services": [("/dev/null", [])],
     "access": [(str(ACCESS), load_access(ACCESS))],
+    "dial_rules": [(str(DIAL_RULES), load_rules(DIAL_RULES))],
     "limits": [(str(LIMITS), load_limits(LIMITS)), ("off", "off")],
     "tls_cert": [("c.pem", Path("c.pem")), ("/etc/c.pem", Path("/etc/c.pem"))],
     "tls_key": [("c.key", Path("c.key"))],
@@ -57,6 +60,7 @@ REFUSED: Mapping[str, list[str]] = {
     "dialer": ["None", "sip", "simulated "],
     "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
     "access": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero", "/dev/null"],
+    "dial_rules": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero", "/dev/null", "off"],
     "limits": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero", "/dev/null", "no", "OFF"],
     "tls_cert": ["a\0b"],
     "tls_key": ["a\0b"],
@@ -130,6 +134,7 @@ def test_what_the_server_takes() -> None:
         insecure=True,
         access=load_access(ACCESS).rules,
         limits=load_limits(LIMITS).rules,
+        dial_rules=load_rules(DIAL_RULES).rules,
         simulated_ring=timedelta(0),
         simulated_talk=timedelta(minutes=10),
         retention=Retention(ended_callbacks=timedelta(hours=12), events=timedelta(hours=1)),

@@ -51,6 +51,7 @@ FILL = """
     INSERT INTO event SELECT n, 1, 'callback-' || n, n, NULL, NULL, NULL, '{}' FROM generate_series(1, %(rows)s) AS n;
     INSERT INTO service SELECT 'service-' || n, 'sip:' || n, 1, '{}' FROM generate_series(0, 4) AS n;
     INSERT INTO service_turn SELECT service_id, '[]', 0 FROM service;
+    INSERT INTO dialled SELECT 'phone-' || n % 1000, n FROM generate_series(1, %(rows)s) AS n;
     INSERT INTO kept_phone SELECT 'phone-' || n, n FROM generate_series(1, %(rows)s) AS n;
 """
 
@@ -71,6 +72,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "queued services": (reads.QUEUED_SERVICES, ()),
     "queued": (reads.QUEUED, ("service-1", LIMIT)),
     "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
+    "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),
+    "dialled long ago": (purge.DIALLED_LONG_AGO, (ROWS, LIMIT)),
     "phone use": (reads.PHONE_USE, ("target-100-100", ROWS // 2)),
     "phones": (transaction.PHONES, (["target-100-100", "phone-10"],)),
     "kept no longer": (purge.KEPT_NO_LONGER, (ROWS, LIMIT)),

@@ -31,6 +31,8 @@ QUESTIONS = {
     "queued_services": reads.QUEUED_SERVICES,
     "queued": reads.QUEUED,
     "queue": reads.QUEUE,
+    "dialled": reads.DIALLED,
+    "dialled long ago": purge.DIALLED_LONG_AGO,
     "phone use": reads.PHONE_USE,
     "phone": change.PHONE,
     "kept no longer": purge.KEPT_NO_LONGER,

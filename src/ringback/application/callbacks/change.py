@@ -6,10 +6,13 @@ from functools import partial
 
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import OPEN_STATES, CallbackQueries
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.narrowing import selected_by
 from ringback.application.optimistic import change
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import Callback, State
+from ringback.domain.dial_rules import judge_nothing
 from ringback.domain.errors import CallbackNotFound, EtagMismatch, StateRefused, TargetAlreadyPending
 from ringback.domain.events import CancelRequested, Event, Redescribed
 from ringback.domain.faults import Faults
@@ -42,11 +45,21 @@ class Resolved:
 class CallbackChanges:
     """The use cases that change created callbacks. They take values that are valid in themselves."""
 
-    def __init__(self, store: Store, directory: Directory, queries: CallbackQueries, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        queries: CallbackQueries,
+        clock: Clock,
+        policy: DialPolicy,
+        recent: RecentDials,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._queries = queries
         self._clock = clock
+        self._dial_policy = policy
+        self._recent = recent
 
     async def cancel(self, caller: Caller, key: Key, reason: str, etag: str) -> Callback:
         """Cancel at once before DIALING, by a signal to the dialer during it; a repetition is no error.
@@ -68,7 +81,7 @@ class CallbackChanges:
     async def update(self, caller: Caller, key: Key, update: RequestUpdate, faults: Faults, etag: str) -> Callback:
         """Change what the update names: whom, when and how often to dial while it waits, texts until it has ended.
 
-        `faults` are those found while the update was read. Raise `InvalidRequest` with all faults,
+        `faults` are those found while the update was read. Raise `InvalidRequest` with all faults, `DialRuleBroken`,
         `NotAllowed`, `CallbackNotFound`, `CallbackInProgress`, `CallbackConnected`, `CallbackEnded`, `EtagMismatch`,
         `TargetAlreadyPending`.
         """
@@ -81,7 +94,10 @@ class CallbackChanges:
         async def decide(callback: Callback) -> Sequence[Callback]:
             _check_etag(callback, etag)
             ensure_possible(callback, update.kind)
-            return (after(callback, await self._event_of(callback, update)),)
+            updated = after(callback, await self._event_of(callback, update))
+            if update.changes_target and (service := self._directory.find(updated.service_id)) is not None:
+                self._recent.check(service, updated)
+            return (updated,)
 
         try:
             return await change(self._store, read, decide, as_change=partial(self._as_change, caller))
@@ -100,16 +116,26 @@ class CallbackChanges:
         self._refuse(update, faults, service)
 
     def _refuse(self, update: RequestUpdate, faults: Faults, service: Service | None) -> None:
-        """Raise `InvalidRequest` with all faults of the update, if it has any."""
+        """Raise `InvalidRequest` with all faults of the update, or `DialRuleBroken`, if it has any."""
         region = "" if service is None else service.default_region
-        update.check(self._clock.now(), faults.under("callback_request"), region)
+        # Of a callback that is not there, no service is known, whose rules would tell more than the server's.
+        judge = judge_nothing if service is None else self._dial_policy.judge_for(service)
+        update.check(self._clock.now(), faults.under("callback_request"), region, judge)
         faults.refuse()
 
     async def _event_of(self, callback: Callback, update: RequestUpdate) -> Event:
         now = self._clock.now()
         if update.kind is Redescribed:
             return Redescribed(at=now, request=update.applied_to(callback.request))
-        return replan(callback, update, service=await self._directory.get(callback.service_id), now=now)
+        service = await self._directory.get(callback.service_id)
+        return replan(
+            callback,
+            update,
+            service=service,
+            now=now,
+            rules=self._dial_policy.rules,
+            judge=self._dial_policy.judge_for(service),
+        )
 
     def _as_change(self, caller: Caller, before: Callback, after: Callback) -> Change:
         service = self._directory.find(before.service_id)

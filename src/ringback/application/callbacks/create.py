@@ -11,10 +11,14 @@ from msgspec.structs import replace
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import Callback, weight
+from ringback.domain.dial_rules import Judge
 from ringback.domain.errors import (
     CallbackAlreadyExists,
+    DialRuleBroken,
     InvalidRequest,
     NotAllowed,
     RequestIdReused,
@@ -34,7 +38,7 @@ from ringback.ports.errors import RevisionConflict, UnknownService
 from ringback.ports.store import Store
 
 MAX_BATCH = 1000
-_REFUSALS: Final = (InvalidRequest, NotAllowed, ServiceNotFound)
+_REFUSALS: Final = (InvalidRequest, DialRuleBroken, NotAllowed, ServiceNotFound)
 # What one transaction takes of a batch: one of a thousand requests of usual length is not divided.
 _PORTION_BYTES = 4 * 1024 * 1024
 
@@ -59,13 +63,14 @@ class CreateCommand:
             return self
         return dataclasses.replace(self, request=replace(self.request, caller_id=caller_id))
 
-    def checked(self, now: datetime, name: ServiceName | None, region: str) -> CheckedRequest:
-        """Return the request if it is valid. Raise `InvalidRequest` with all faults.
+    def checked(self, now: datetime, name: ServiceName | None, region: str, judge: Judge) -> CheckedRequest:
+        """Return the request if it is valid, and breaks no dial rule. Raise `InvalidRequest`, `DialRuleBroken`.
 
         `name` is that of its service, if it can be read, and `region` the default region of the service.
         """
         faults = Faults(violations=[*self.faults.violations])
-        checked = check(self.request, now, faults.under("callback_request"), service=name, region=region)
+        within = faults.under("callback_request")
+        checked = check(self.request, now, within, service=name, region=region, judge=judge)
         if self.request_id and parse_guid(self.request_id) is None:
             faults.add("request_id", "is not a UUID")
         faults.refuse()
@@ -91,17 +96,21 @@ class _Origin(NamedTuple):
 class CallbackCreation:
     """The use cases that create callbacks; the store is the truth."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, recent: RecentDials
+    ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
+        self._dial_policy = policy
+        self._recent = recent
         self._ids = CallbackIds()
 
     async def create(self, caller: Caller, command: CreateCommand) -> Created:
         """Store the callback durably, or return the one that an equal request created before.
 
-        Raise `NotAllowed`, `InvalidRequest`, `ServiceNotFound`, `CallbackAlreadyExists`, `RequestIdReused`,
-        `TargetAlreadyPending`.
+        Raise `NotAllowed`, `InvalidRequest`, `DialRuleBroken`, `ServiceNotFound`, `CallbackAlreadyExists`,
+        `RequestIdReused`, `TargetAlreadyPending`.
         """
         now = self._clock.now()
         origin = await self._origin_of(caller)
@@ -249,18 +258,22 @@ class CallbackCreation:
         service, missing = await self._service_of(name)
         # Before anything else, so that no refusal tells what is there.
         _check_allowed(origin.view, command.request.caller_id, name, service)
-        checked = command.checked(now, name, "" if service is None else service.default_region)
+        region = "" if service is None else service.default_region
+        checked = command.checked(now, name, region, self._dial_policy.judge_for(service))
         if service is None:
             assert missing is not None
             raise missing
-        return plan(
+        planned = plan(
             checked,
             service=service,
+            rules=self._dial_policy.rules,
             callback_id=callback_id,
             request_id=command.request_id.lower(),
             identity=origin.identity,
             now=now,
         )
+        self._recent.check(service, planned)
+        return planned
 
     async def _service_of(self, name: ServiceName | None) -> tuple[Service | None, ServiceNotFound | None]:
         """Return the service, or why there is none: faults of the request come before that."""

@@ -9,11 +9,15 @@ service that was just paused or closed from a grant.
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from ringback.application.access import Caller, Right
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
+from ringback.application.dispatch.barring import barred
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import apply_each
@@ -40,6 +44,8 @@ DEFAULT_LEASE = timedelta(seconds=30)
 MAX_WAIT_S = 60.0
 DEFAULT_WAIT_S = 20.0
 _RETRY_S = 1.0
+# How many callbacks of each level are taken out of a queue at once that may not be dialled.
+_BARRING_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +83,20 @@ class Assigner:
     """The grants of leases to the polls of all dialers, the longest waiting first."""
 
     def __init__(
-        self, store: Store, directory: Directory, clock: Clock, feed: EventFeed, presence: DialerPresence
+        self,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        feed: EventFeed,
+        presence: DialerPresence,
+        policy: DialPolicy,
     ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
         self._feed = feed
         self._presence = presence
+        self._policy = policy
         self._polls: list[_Poll] = []
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
@@ -98,6 +111,7 @@ class Assigner:
         self._woken = asyncio.Event()
         self._closing = False
         directory.listen(self._on_service)
+        policy.listen(self.look_at_all)
         feed.listen(self._on_events)
 
     async def lease(self, caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
@@ -228,11 +242,12 @@ class Assigner:
         """Lease up to `count` callbacks of one service."""
         refused: set[str] = set()
         passed_over: set[str] = set()
+        depth = count
         while True:
             # Before reading: what is committed after this makes the service ready again.
             self._ready.pop(service_id, None)
             self._held.add(service_id)
-            queue = await self._store.queue(service_id, count + len(passed_over), self._clock.now())
+            queue = await self._store.queue(service_id, depth + len(passed_over), self._clock.now())
             if queue is None or not queue.held:
                 self._held.discard(service_id)
             if queue is None:
@@ -245,6 +260,11 @@ class Assigner:
             drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
                 return ()
+            if barred(self._policy, queue, drawn, now):
+                # Rarely one alone: all that are read go at once, and more are read the next time.
+                depth = _BARRING_DEPTH
+                await self._take_out(barred(self._policy, queue, chain(*queue.heads.values()), now))
+                continue
             changes = [
                 Change(c, _lease_to(c, request, queue.service, now), settings=queue.service, identity=request.identity)
                 for c in drawn
@@ -262,6 +282,11 @@ class Assigner:
                 continue
             self._ready[service_id] = None  # there may be more, or a callback that is held now
             return [c.after for c in changes]
+
+    async def _take_out(self, changes: Sequence[Change]) -> None:
+        """Store what takes callbacks out of the queue, unless one of them has changed: the next read tells more."""
+        with suppress(RevisionConflict):
+            await self._store.apply(changes)
 
     # --- What makes a service ready ----------------------------------------------------------------------------
 

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from ringback.application.access import Caller, Right
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import change
+from ringback.application.recent_dials import RecentDials
 from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.closing import steps_back, steps_to_dialing
 from ringback.domain.errors import (
@@ -50,10 +52,20 @@ class Extended:
 class Leases:
     """The application side of DialerService, without the polls (`assigner.py`). Built-in dialers use it in process."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, feed: EventFeed) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        feed: EventFeed,
+        policy: DialPolicy,
+        recent: RecentDials,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
+        self._policy = policy
+        self._recent = recent
         # The callbacks in progress, as the log last had them: most reports need no read of the store.
         self._calls: dict[str, Callback] = {}
         self._hang_ups: dict[str, asyncio.Event] = {}
@@ -65,8 +77,9 @@ class Leases:
         """Record that the dialer is about to place the call: the point of no return.
 
         Raise `NotAllowed` when the service is not granted, or no longer, and `LeaseRefused` when the call must not be
-        placed. So it is, too, when the service was closed or paused since the lease was granted, by whatever server:
-        then the callback goes back to its place, and no attempt is used.
+        placed. So it is, too, when the service was closed or paused since the lease was granted, by whatever server, or
+        it is quiet for the target by now: then the callback goes back to its place, and no attempt is used. When the
+        target breaks a dial rule by now, the callback fails.
         """
         view = caller.view_of(Right.DIAL)
         lease_token = _parse(token)
@@ -80,7 +93,7 @@ class Leases:
             service = await self._directory.get(callback.service_id)
             if not view.has_service(service):
                 raise not_granted(ServiceName("service_id", service.service_id))
-            return _dialed(callback, service, self._clock.now())
+            return self._dialed(callback, service, self._clock.now())
 
         def by_settings(before: Callback, after: Callback) -> Change:
             # Those that `decide` has just found: nothing is awaited in between.
@@ -97,6 +110,15 @@ class Leases:
                 state=callback.state.name,
             )
         return callback
+
+    def _dialed(self, callback: Callback, service: Service, now: datetime) -> Sequence[Callback]:
+        """Return the versions that a DIALING report makes of a callback; none when it is a repetition."""
+        broken = None
+        if callback.state is State.OFFERED:
+            broken = self._policy.broken(service, callback.dial_target)
+            broken = broken or self._recent.used_up(service, callback.phone, now)
+        steps = versions(callback, steps_to_dialing(callback, service, now, self._policy.rules, broken))
+        return () if steps[-1] is callback else [_renewed(step, now) for step in steps]
 
     async def ringing(self, caller: Caller, token: str) -> Callback:
         return await self._report(caller, token, Ringing)
@@ -134,6 +156,7 @@ class Leases:
             _check_held(caller, callback, lease_token)
             event = AttemptEnded(
                 service=await self._directory.get(callback.service_id),
+                rules=self._policy.rules,
                 at=self._clock.now(),
                 outcome=report.outcome,
                 sip_status=report.sip_status,
@@ -194,9 +217,12 @@ class Leases:
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
                 )
             service = await self._directory.get(callback.service_id)
-            return versions(callback, steps_back(callback, LeaseReleased(at=self._clock.now()), service))
+            return versions(callback, self._steps_back(callback, service))
 
         return await self._change(caller, lease_token, decide)
+
+    def _steps_back(self, callback: Callback, service: Service) -> Sequence[Event]:
+        return steps_back(callback, LeaseReleased(at=self._clock.now()), service, self._policy.rules)
 
     @contextmanager
     def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
@@ -234,12 +260,6 @@ class Leases:
                 self._calls.pop(callback.callback_id, None)
             if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
                 self._hang_ups[callback.callback_id].set()
-
-
-def _dialed(callback: Callback, service: Service, now: datetime) -> Sequence[Callback]:
-    """Return the versions that a DIALING report makes of a callback; none when it is a repetition."""
-    steps = versions(callback, steps_to_dialing(callback, service, now))
-    return () if steps[-1] is callback else [_renewed(step, now) for step in steps]
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from ringback.application.access import Caller, Right
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.domain.callback import Callback, State
+from ringback.domain.dial_times import quiet_until
 from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
 from ringback.domain.opening_hours import HORIZON
 from ringback.domain.priority import Priority, turns_until
@@ -87,12 +89,21 @@ class Pace:
 class QueueViews:
     """The use case behind GetQueue."""
 
-    def __init__(self, store: Store, directory: Directory, presence: DialerPresence, clock: Clock, pace: Pace) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        presence: DialerPresence,
+        clock: Clock,
+        pace: Pace,
+        policy: DialPolicy,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._presence = presence
         self._clock = clock
         self._pace = pace
+        self._policy = policy
 
     async def look(self, caller: Caller, service: Service, callback: Callback | None) -> QueueView:
         """Return the queue of a service and, if a callback of it is given, the position of that.
@@ -136,17 +147,38 @@ class QueueViews:
         self, caller: Caller, service: Service, line: Line, callback: Callback, now: datetime
     ) -> QueuePosition:
         if callback.state is State.SCHEDULED:
-            return _not_queued(service, callback, now)
+            return self._not_queued(service, callback, now)
         if callback.state is not State.QUEUED:
             return QueuePosition(0, None, f"it is {callback.state.name}")
         ahead = await self._store.ahead(callback)
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
-        if (held_up := _held_up(service, line, position, now)) is None:
+        held_up = _held_up(service, line, position, now) or self._quiet(service, callback, now)
+        if held_up is None:
             held_up = await self._why(caller, service, callback, position, now)
         reason, explanation = held_up
         return QueuePosition(position, reason, explanation)
+
+    def _not_queued(self, service: Service, callback: Callback, now: datetime) -> QueuePosition:
+        if callback.ready_time > now:
+            what = f"attempt {len(callback.attempts) + 1} is due" if callback.attempts else "it is due"
+            return QueuePosition(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
+        if not service.opening_hours.is_open(now):
+            return QueuePosition(0, WaitingReason.CLOSED, _closed_until(service, now))
+        if (quiet := self._quiet(service, callback, now)) is not None:
+            return QueuePosition(0, *quiet)
+        moment = callback.next_attempt_time or callback.ready_time
+        return QueuePosition(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
+
+    def _quiet(self, service: Service, callback: Callback, now: datetime) -> tuple[WaitingReason, str] | None:
+        """Return that it is quiet for the target; None when it is not. To the callback its service is as if closed."""
+        end = quiet_until(service, callback.dial_target, now, self._policy.rules)
+        if end == now:
+            return None
+        if end is None:
+            return WaitingReason.CLOSED, f"it is quiet for its target, at all times of the next {HORIZON.days} days"
+        return WaitingReason.CLOSED, f"it is quiet for its target until {_stamp(end)}"
 
     def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
@@ -180,16 +212,6 @@ def _held_up(service: Service, line: Line, position: int, now: datetime) -> tupl
         calls = f"{line.in_progress} of {service.capacity} calls are in progress"
         return WaitingReason.NO_CAPACITY, f"{calls}; it is number {position} in line"
     return None
-
-
-def _not_queued(service: Service, callback: Callback, now: datetime) -> QueuePosition:
-    moment = callback.next_attempt_time or callback.ready_time
-    if callback.ready_time > now:
-        what = f"attempt {len(callback.attempts) + 1} is due" if callback.attempts else "it is due"
-        return QueuePosition(0, WaitingReason.NOT_DUE, f"{what} at {_stamp(callback.ready_time)}")
-    if not service.opening_hours.is_open(now):
-        return QueuePosition(0, WaitingReason.CLOSED, _closed_until(service, now))
-    return QueuePosition(0, WaitingReason.NOT_DUE, f"it is about to be queued, due since {_stamp(moment)}")
 
 
 def _closed(service: Service) -> str:

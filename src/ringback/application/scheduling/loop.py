@@ -46,7 +46,7 @@ class SchedulerLoop:
         self._woken = asyncio.Event()
         # Set when the pass is over that begins next.
         self._next_pass = asyncio.Event()
-        election.listen(self._on_lead)
+        election.listen(self.look_at_all)
         directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
 
@@ -94,7 +94,8 @@ class SchedulerLoop:
             self._wake_time = moment
             self._woken.set()
 
-    def _on_lead(self) -> None:
+    def look_at_all(self) -> None:
+        """Let a pass, which begins at once, apply all settings again."""
         self._scheduler.note_all_services()
         self._wake_at(_NOW)
 
@@ -105,7 +106,7 @@ class SchedulerLoop:
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         """Wake earlier when a callback that was just committed is due before all known work."""
         if not self._election.leads:
-            return  # `_on_lead` makes up for it
+            return  # `look_at_all` makes up for it
         for event in events:
             for moment in self._scheduler.note_callback(event.callback):
                 self._wake_at(moment)

@@ -10,7 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
+from typing import NamedTuple
 
+from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
@@ -19,6 +21,7 @@ from ringback.domain.errors import ServiceNotFound
 from ringback.domain.events import BecameDue, ExpireTimePassed, LeaseLapsed, OpeningMoved
 from ringback.domain.lifecycle import after, versions
 from ringback.domain.opening_hours import OpeningHours
+from ringback.domain.quiet_hours import QuietHours
 from ringback.domain.service import Service
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Retention
@@ -33,9 +36,10 @@ PURGE_INTERVAL = timedelta(minutes=1)
 class Scheduler:
     """The work of a pass, which is one call of `run_once(now)`."""
 
-    def __init__(self, store: Store, directory: Directory, retention: Retention) -> None:
+    def __init__(self, store: Store, directory: Directory, retention: Retention, policy: DialPolicy) -> None:
         self._store = store
         self._directory = directory
+        self._policy = policy
         self._retention = retention
         self._next_purge: datetime | None = None
         # When each service that has opening hours will next be closed.
@@ -43,7 +47,7 @@ class Scheduler:
         # Services whose settings have changed since the last pass.
         self._changed: set[str] = set()
         # The hours by which the waiting callbacks of each service were planned, as far as is known.
-        self._planned_by: dict[str, OpeningHours] = {}
+        self._planned_by: dict[str, _Hours] = {}
         # Services whose SCHEDULED callbacks are being planned anew, and how far that has come.
         self._replanned: dict[str, _Replanned] = {}
         # Callbacks that some server has planned by settings that were out of date.
@@ -111,7 +115,9 @@ class Scheduler:
 
     def _lapse(self, callback: Callback, now: datetime) -> Sequence[Callback]:
         service = self._service_of(callback)
-        steps = versions(callback, steps_back(callback, LeaseLapsed(at=now, service=service), service))
+        rules = self._policy.rules
+        lapsed = LeaseLapsed(at=now, service=service, rules=rules)
+        steps = versions(callback, steps_back(callback, lapsed, service, rules))
         _log.warning(
             "dialer %s was lost with callback %s: %s becomes %s",
             callback.lease.dialer_id if callback.lease else "?",
@@ -122,13 +128,13 @@ class Scheduler:
         return steps
 
     def _promote(self, callback: Callback, now: datetime) -> Sequence[Callback]:
-        opening = attempt_time(callback, self._service_of(callback), now)
+        opening = attempt_time(callback, self._service_of(callback), now, self._policy.rules)
         event = BecameDue(at=now) if opening <= now else OpeningMoved(at=now, next_attempt_time=opening)
         return [after(callback, event)]
 
     def _place(self, callback: Callback, now: datetime) -> Sequence[Callback]:
         """Move a waiting callback to where it belongs by the settings as they are now."""
-        event = correction(callback, self._service_of(callback), now)
+        event = correction(callback, self._service_of(callback), now, self._policy.rules)
         return () if event is None else [after(callback, event)]
 
     # --- What the next pass checks besides ------------------------------------------------------------------------
@@ -148,7 +154,8 @@ class Scheduler:
         """Return the times at which a pass has something to do because of a callback that was just committed."""
         times = list(_times_of_interest(callback))
         service = self._directory.find(callback.service_id)
-        if service is not None and correction(callback, service, callback.update_time) is not None:
+        rules = self._policy.rules
+        if service is not None and correction(callback, service, callback.update_time, rules) is not None:
             self._misplaced.add(callback.callback_id)
             times.append(callback.update_time)
         return times
@@ -161,9 +168,9 @@ class Scheduler:
             service = self._directory.find(self._changed.pop())
             if service is None:
                 continue
-            hours = service.opening_hours
+            hours = _Hours(service.opening_hours, service.dial_rules.quiet_hours, self._policy.rules.quiet_hours)
             # Where the zone is lacking, nothing can be planned: it stays as the machines that have it have planned it.
-            if not hours.lacks_zone and hours != self._planned_by.get(service.service_id):
+            if not hours.opening.lacks_zone and hours != self._planned_by.get(service.service_id):
                 self._planned_by[service.service_id] = hours
                 self._replanned[service.service_id] = _Replanned(hours)
                 self._closings[service.service_id] = now
@@ -199,8 +206,8 @@ class Scheduler:
     async def _replan_some(self, now: datetime) -> None:
         """Plan one batch of SCHEDULED callbacks of each service anew, so that other work comes in between."""
         for service_id, progress in list(self._replanned.items()):
-            # Of a service that is always open, only those that wait for an opening can be wrong.
-            find = self._store.moved_by_hours if progress.hours.is_always_open else self._store.scheduled
+            # Of a service that may always dial, only those that wait for an opening can be wrong.
+            find = self._store.moved_by_hours if progress.hours.are_always else self._store.scheduled
             found = await find(service_id, progress.after_id, BATCH)
             await self._apply(found, lambda c: self._place(c, now))
             if len(found) < BATCH:
@@ -218,11 +225,24 @@ class Scheduler:
         return self._next_purge
 
 
+class _Hours(NamedTuple):
+    """When calls of a service may begin."""
+
+    opening: OpeningHours
+    # Of the service, and of the server's rules.
+    quiet: QuietHours | None
+    quiet_everywhere: QuietHours | None
+
+    @property
+    def are_always(self) -> bool:
+        return self.opening.is_always_open and self.quiet is None and self.quiet_everywhere is None
+
+
 @dataclass(slots=True)
 class _Replanned:
     """How far the SCHEDULED callbacks of a service have been planned anew, by id."""
 
-    hours: OpeningHours
+    hours: "_Hours"
     after_id: str = ""
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 
 from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
+from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, Kind, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
+from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.ports.values import Retention
 
 _NONE: Final = timedelta(0)
@@ -72,6 +74,12 @@ _ROWS: Final = (
         "A limits file, in place of the limits of the access file; or off, where nothing needs to be limited.",
     ),
     Setting(
+        "dial_rules",
+        DIAL_RULES,
+        None,
+        "A file of dial rules, in place of the default ones: which targets may be dialled, how often and when.",
+    ),
+    Setting(
         "tls_cert",
         FILE,
         None,
@@ -126,6 +134,7 @@ SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting
 def of_server(values: Mapping[str, Any]) -> Settings:
     """Return what the server itself takes of the values. Raise `SettingError`."""
     access = values.get("access") or None
+    dial_rules = values.get("dial_rules") or None
     return Settings(
         listen=values["listen"],
         database=values["database"],
@@ -136,6 +145,7 @@ def of_server(values: Mapping[str, Any]) -> Settings:
         insecure=values["insecure"],
         access=access.rules if access else None,
         limits=limit_rules(access, values.get("limits") or None),
+        dial_rules=dial_rules.rules if dial_rules else DEFAULT_RULES,
         open=values["open"],
         reflection=values["reflection"],
         simulated_ring=values["simulated_ring"],

@@ -11,7 +11,7 @@ from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import CALLBACK_COLUMNS, Row, row_of
-from ringback.storage.comparison import begun_call, compare
+from ringback.storage.comparison import begun_call, compare, dialled_phone
 from ringback.storage.operations import Changes, Shift
 from ringback.storage.postgres.labels import delete_labels, insert_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
@@ -36,12 +36,20 @@ _KEEP: Final = f"""
 """  # noqa: S608 - SQL of ours
 
 
+_DIALLED_COLUMNS: Final = ("phone", "at_us")
+_DIALLED: Final = f"""
+    INSERT INTO dialled (phone, at_us) SELECT phone, at_us FROM {recordset(_DIALLED_COLUMNS, "new")}
+        ON CONFLICT DO NOTHING
+"""  # noqa: S608 - SQL of ours
+
+
 async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> list[Exception | None]:
     results: list[Exception | None] = []
     rows: dict[str, Row] = {}
     relabelled: list[Change] = []
     turns: dict[str, Row] = {}
     kept: dict[str, int] = {}
+    dialled: list[Row] = []
     for call in calls:
         try:
             overlay = compare(transaction.locked, call)
@@ -57,6 +65,7 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         for change in changes:
             row = rows[change.after.callback_id] = row_of(change.after)
             transaction.entries.append(event_row.updated(change, row[-1]))
+        dialled += [row for row in map(dialled_phone, changes) if row is not None]
         relabelled += [c for c in changes if c.before.request.labels != c.after.request.labels]
         if turn is not None:
             turns[turn.service_id] = (turn.service_id, write_json(turn.credits), turn.revision)
@@ -67,6 +76,8 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         await insert_labels(transaction, [change.after])
     if kept:
         await transaction.send(_KEEP, rows_json(_KEPT_COLUMNS, sorted(kept.items())))
+    if dialled:
+        await transaction.send(_DIALLED, rows_json(_DIALLED_COLUMNS, dialled))
     if turns:
         await transaction.send(_UPDATE_TURNS, rows_json(_TURN_COLUMNS, turns.values()))
     return results

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
 from ringback.storage.comparison import changed_since
 from ringback.storage.operations import Erasing
@@ -46,6 +47,7 @@ async def _erase(transaction: PostgresTransaction, request: Erasing) -> int:
 async def _forget_phone(transaction: PostgresTransaction, phone: str) -> None:
     for statement in _FORGET:
         await transaction.send(statement, phone)
+    await transaction.send("DELETE FROM dialled WHERE phone = $1", number_of_phone(phone))
 
 
 redact: Final[PostgresOperation[Sequence[int], None]] = each(_redact)

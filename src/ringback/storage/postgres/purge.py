@@ -6,7 +6,7 @@ from typing import Final
 
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
-from ringback.storage.operations import Purge
+from ringback.storage.operations import DIALLED_KEPT, Purge
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
@@ -29,6 +29,12 @@ KEPT_NO_LONGER: Final = """
     ) AS over
      WHERE kept_phone.phone = over.phone RETURNING kept_phone.phone
 """
+DIALLED_LONG_AGO: Final = """
+    DELETE FROM dialled USING (
+        SELECT phone, at_us FROM dialled WHERE at_us <= $1 ORDER BY at_us LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) AS over
+     WHERE dialled.phone = over.phone AND dialled.at_us = over.at_us RETURNING dialled.phone
+"""
 
 
 async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
@@ -40,7 +46,8 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     [(start,)] = locked
     events = await _purge_events(transaction, start, time_us(now - retention.events), retention.min_events, limit)
     kept = await transaction.ask(KEPT_NO_LONGER, time_us(now), limit)
-    return callbacks + events + len(kept)
+    dialled = await transaction.ask(DIALLED_LONG_AGO, time_us(now - DIALLED_KEPT), limit)
+    return callbacks + events + len(kept) + len(dialled)
 
 
 async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, before_us: int, limit: int) -> int:

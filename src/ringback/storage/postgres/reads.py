@@ -8,7 +8,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
@@ -105,6 +105,14 @@ PHONE_USE: Final = """
         SELECT callback_id FROM callback WHERE coalesce(phone, dial_target) = $1 AND lease_dialer IS NOT NULL LIMIT 1
     ), (SELECT until_us FROM kept_phone WHERE phone = $1 AND until_us > $2)
 """
+DIALLED: Final = "SELECT phone, at_us FROM dialled WHERE at_us > $1 ORDER BY at_us DESC LIMIT $2"
+# As text, times with commas between; NULL when there are none. Of the number without its extension.
+_DIALLED: Final = """
+    (
+        SELECT string_agg(at_us::text, ',') FROM dialled
+         WHERE dialled.phone = split_part(coalesce(waiting.phone, waiting.dial_target), ';ext=', 1)
+    )
+"""
 _IN_PROGRESS: Final = """
     SELECT count(*) FROM callback
      WHERE callback.service_id = $1 AND state IN ('OFFERED', 'DIALING', 'CONNECTED', 'CANCELLING')
@@ -113,7 +121,7 @@ _IN_PROGRESS: Final = """
 # Held callbacks are looked for where the line is short: there are few in it that are not held. (With EXISTS, or
 # without an order, PostgreSQL may prefer to read all that are queued.)
 QUEUE: Final = f"""
-    SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies,
+    SELECT service.body, credits, service_turn.revision, ({_IN_PROGRESS}), level, line.bodies, line.dialled,
            line.short AND (
                SELECT true FROM callback AS waiting
                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = level AND {_IN_CALL}
@@ -128,9 +136,11 @@ QUEUE: Final = f"""
       FROM service JOIN service_turn USING (service_id)
      CROSS JOIN unnest($3::smallint[]) AS level
      CROSS JOIN LATERAL (
-        SELECT array_agg(body ORDER BY place) AS bodies, count(*) < $2 AS short FROM (
-            SELECT body, row_number() OVER () AS place FROM (
-                SELECT body FROM callback AS waiting
+        SELECT array_agg(body ORDER BY place) AS bodies, array_agg(dialled ORDER BY place) AS dialled,
+               count(*) < $2 AS short
+          FROM (
+            SELECT body, dialled, row_number() OVER () AS place FROM (
+                SELECT body, {_DIALLED} AS dialled FROM callback AS waiting
                  WHERE state = 'QUEUED' AND service_id = $1 AND priority = level
                    AND NOT {_IN_CALL} AND {_KEPT_UNTIL} IS NULL
                  ORDER BY ready_us, callback_id LIMIT $2
@@ -165,14 +175,21 @@ async def queue(connection: Connection, service_id: str, depth: int, now: dateti
     if not rows:
         return None
     body, credits_, revision, in_progress, *_ = rows[0]
+    heads: dict[Priority, Sequence[Callback]] = {}
+    dialled: dict[str, Sequence[datetime]] = {}
+    for *_, level, bodies, dialled_us, _, _ in rows:
+        if bodies:
+            heads[Priority(level)] = [read_callback(body, None) for body in bodies]  # none of them has a lease
+            begun = zip(heads[Priority(level)], dialled_us, strict=True)
+            dialled |= {callback.callback_id: times_of(times) for callback, times in begun if times is not None}
     return Queue(
         service=read_service(body),
         turn=Turn(service_id, tuple(read_json(credits_)), revision),
         in_progress=in_progress,
-        # No waiting callback has a lease.
-        heads={Priority(level): [read_callback(b, None) for b in bodies] for *_, level, bodies, _, _ in rows if bodies},
+        heads=heads,
         held=any(held for *_, held, _ in rows),
         held_until=min((time_of(until_us) for *_, until_us in rows if until_us is not None), default=None),
+        dialled=dialled,
     )
 
 
@@ -233,6 +250,7 @@ STATEMENTS: Final = Statements(
     queued_services=QUEUED_SERVICES,
     queued=QUEUED,
     phone_use=PHONE_USE,
+    dialled=DIALLED,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     search_callbacks=SEARCH_CALLBACKS,

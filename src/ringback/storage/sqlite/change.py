@@ -14,7 +14,7 @@ from ringback.ports.values import Change, Extension
 from ringback.storage import event_row
 from ringback.storage.body import duration_us, read_callback, time_us, write_json
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
-from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, kept_phone
+from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
 from ringback.storage.operations import Changes, Shift
 from ringback.storage.sqlite.transaction import LogEntry, Transaction, delete_labels, each, insert_labels
 
@@ -28,6 +28,7 @@ _KEEP: Final = """
     INSERT INTO kept_phone (phone, until_us) VALUES (?, ?)
         ON CONFLICT (phone) DO UPDATE SET until_us = max(until_us, excluded.until_us)
 """
+_DIALLED: Final = "INSERT INTO dialled (phone, at_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 class StoredRows(NamedTuple):
@@ -111,6 +112,8 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
         insert_labels(database, [after])
     if (kept := kept_phone(change)) is not None:
         database.execute(_KEEP, kept)
+    if (dialled := dialled_phone(change)) is not None:
+        database.execute(_DIALLED, dialled)
     return LogEntry(event_row.updated(change, row[-1]), before, after, change.identity)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ringback.domain.callback import Callback
+from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
 from ringback.storage.comparison import changed_since
 from ringback.storage.operations import Erasing
@@ -50,6 +51,7 @@ def _is_stored(database: sqlite3.Connection, callback: Callback) -> bool:
 def _forget_phone(transaction: Transaction, phone: str) -> None:
     for statement in _FORGET:
         transaction.database.execute(statement, (phone,))
+    transaction.database.execute("DELETE FROM dialled WHERE phone = ?", (number_of_phone(phone),))
 
 
 redact = each(_redact)

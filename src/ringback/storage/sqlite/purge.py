@@ -7,13 +7,18 @@ from typing import Final
 
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
-from ringback.storage.operations import Purge
+from ringback.storage.operations import DIALLED_KEPT, Purge
 from ringback.storage.sqlite.reads import NEWEST_EVENT
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
 KEPT_NO_LONGER: Final = """
     DELETE FROM kept_phone WHERE phone IN (
         SELECT phone FROM kept_phone INDEXED BY kept_phone_by_end WHERE until_us <= ? ORDER BY until_us LIMIT ?
+    )
+"""
+DIALLED_LONG_AGO: Final = """
+    DELETE FROM dialled WHERE (phone, at_us) IN (
+        SELECT phone, at_us FROM dialled INDEXED BY dialled_by_time WHERE at_us <= ? ORDER BY at_us LIMIT ?
     )
 """
 
@@ -23,7 +28,8 @@ def _purge(transaction: Transaction, request: Purge) -> int:
     callbacks = _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
     events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
     kept = transaction.database.execute(KEPT_NO_LONGER, (time_us(now), limit)).rowcount
-    return callbacks + events + kept
+    dialled = transaction.database.execute(DIALLED_LONG_AGO, (time_us(now - DIALLED_KEPT), limit)).rowcount
+    return callbacks + events + kept + dialled
 
 
 def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:

@@ -15,7 +15,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.ports.values import History, LoggedEvent, Services
-from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, write_json
+from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of, write_json
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
@@ -121,11 +121,25 @@ PHONE_USE: Final = """
         SELECT until_us FROM kept_phone WHERE kept_phone.phone = wanted.phone AND until_us > wanted.now_us
     ) FROM (SELECT ? AS phone, ? AS now_us) AS wanted
 """
+DIALLED: Final = """
+    SELECT phone, at_us FROM dialled INDEXED BY dialled_by_time WHERE at_us > ? ORDER BY at_us DESC LIMIT ?
+"""
+# As text, times with commas between; NULL when there are none. Of the number without its extension.
+_DIALLED: Final = """
+    (
+        SELECT group_concat(at_us) FROM dialled
+         WHERE dialled.phone = substr(
+             coalesce(waiting.phone, waiting.dial_target),
+             1, instr(coalesce(waiting.phone, waiting.dial_target) || ';ext=', ';ext=') - 1
+         )
+    )
+"""
 # One seek per level: a single query in the order of the levels would read all of the first to get to the second.
 _HEADS: Final = " UNION ALL ".join(
     f"""
     SELECT * FROM (
-        SELECT {level.value} AS level, body FROM callback AS waiting INDEXED BY callback_queue
+        SELECT {level.value} AS level, body, {_DIALLED} AS dialled
+          FROM callback AS waiting INDEXED BY callback_queue
          WHERE state = 'QUEUED' AND service_id = :service_id AND priority = {level.value}
            AND NOT {_IN_CALL} AND {_KEPT_UNTIL} IS NULL
          ORDER BY ready_us, callback_id LIMIT :depth
@@ -151,7 +165,7 @@ QUEUE: Final = f"""
     )
       FROM service JOIN service_turn USING (service_id) WHERE service_id = :service_id
     UNION ALL
-    SELECT level, body, NULL, NULL, NULL, NULL, NULL FROM head
+    SELECT level, body, dialled, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
 # The service, then its levels.
 LINE: Final = f"""
@@ -177,8 +191,11 @@ async def queue(connection: Connection, service_id: str, depth: int, now: dateti
         return None
     (_, body, credits_, revision, in_progress, held, held_until_us), *line_heads = rows
     heads: dict[Priority, list[Callback]] = {}
-    for level, waiting, *_ in line_heads:
-        heads.setdefault(Priority(level), []).append(read_callback(waiting, None))  # no waiting callback has a lease
+    dialled: dict[str, Sequence[datetime]] = {}
+    for level, waiting, dialled_us, *_ in line_heads:
+        heads.setdefault(Priority(level), []).append(callback := read_callback(waiting, None))  # it has no lease
+        if dialled_us is not None:
+            dialled[callback.callback_id] = times_of(dialled_us)
     for waiting_line in heads.values():  # sorted already; SQL does not promise the order of a UNION
         waiting_line.sort(key=attrgetter("ready_time", "callback_id"))
     return Queue(
@@ -188,6 +205,7 @@ async def queue(connection: Connection, service_id: str, depth: int, now: dateti
         heads=heads,
         held=bool(held),
         held_until=None if held_until_us is None else time_of(held_until_us),
+        dialled=dialled,
     )
 
 
@@ -254,6 +272,7 @@ STATEMENTS: Final = Statements(
     queued_services=QUEUED_SERVICES,
     queued=QUEUED,
     phone_use=PHONE_USE,
+    dialled=DIALLED,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     search_callbacks=SEARCH_CALLBACKS,

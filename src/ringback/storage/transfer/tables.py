@@ -35,9 +35,10 @@ _TURNS: Final = Table("turns", "service_turn", ("service_id", "credits", "revisi
 _LABELS: Final = Table("labels", "callback_label", LABEL_COLUMNS, LABEL_COLUMNS)
 
 _KEPT_PHONES: Final = Table("kept phones", "kept_phone", ("phone", "until_us"), ("phone",))
+_DIALLED: Final = Table("dial-outs", "dialled", ("phone", "at_us"), ("phone", "at_us"))
 
 # In the order in which they are filled: a turn refers to its service.
-TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, _KEPT_PHONES, EVENTS)
+TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, _KEPT_PHONES, _DIALLED, EVENTS)
 # A database with rows in any of these is not empty.
 CONTENT: Final = (CALLBACKS, EVENTS, SERVICES)
 

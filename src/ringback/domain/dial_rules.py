@@ -1,0 +1,288 @@
+"""Dial rules: which targets may be dialled, how often, and when.
+
+Two sets of rules hold for each call, the server's and the service's, and both must allow it: so a service can only
+narrow what the server allows. Judged is what would be dialled (`dialled_number.py`), and where (`sip_hosts.py`).
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Final
+
+from msgspec import Struct, field
+
+from ringback.domain import dialled_number
+from ringback.domain.dialled_number import Dialled
+from ringback.domain.number_kinds import NumberKind, kinds_of
+from ringback.domain.opening_hours import OpeningHours
+from ringback.domain.outcome import Outcome
+from ringback.domain.quiet_hours import QuietHours
+from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_proper
+from ringback.domain.sip_uri import SipUri
+from ringback.domain.time_zone import zone_named
+
+MAX_ATTEMPTS_PER_DAY: Final = 10_000
+MAX_PATTERNS: Final = 1000
+EVERY_NUMBER: Final = "+"
+ATTEMPTS: Final = "attempts_per_number_and_day"
+
+_PREFIX: Final = re.compile(r"\+[0-9]{0,15}", re.ASCII)
+_KINDS: Final = tuple(kind.value for kind in NumberKind)
+
+
+class Broken(Struct, frozen=True):
+    """A rule that forbids a call; the sentence continues one about the target, and has no number in it."""
+
+    rule: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.sentence}"
+
+
+Judge = Callable[[str], Broken | None]
+"""Returns the rule that a canonical target breaks, by the rules in force for a service; None when it breaks none."""
+
+
+def judge_nothing(_: str) -> None:
+    """Return None: no rules are in force."""
+
+
+class PhoneRules(Struct, frozen=True, omit_defaults=True, dict=True):
+    """Rules for telephone numbers. By themselves they deny nothing."""
+
+    # Prefixes such as "+41"; the longest match of both decides, and of equal ones `deny`.
+    allow: tuple[str, ...] = (EVERY_NUMBER,)
+    deny: tuple[str, ...] = ()
+    deny_kinds: frozenset[NumberKind] = frozenset()
+
+    @cached_property
+    def _prefixes(self) -> Mapping[str, bool]:
+        return dict.fromkeys(self.allow, True) | dict.fromkeys(self.deny, False)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(map(len, self._prefixes), default=0)
+
+    @cached_property
+    def by_prefix(self) -> bool:
+        """Whether it depends on the prefix of a number whether it is allowed."""
+        return self.allow != (EVERY_NUMBER,) or self.deny != ()
+
+    def by_number(self, number: str) -> Broken | None:
+        for end in range(min(len(number), self._longest), 0, -1):
+            if (allowed := self._prefixes.get(number[:end])) is not None:
+                return None if allowed else Broken("phone.deny", "begins with a prefix that is denied")
+        return Broken("phone.allow", "begins with none of the prefixes that are allowed")
+
+
+class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
+    """Rules for the hosts of SIP URIs. By themselves they deny none."""
+
+    # An address or a network among them comes before `deny_hosts`.
+    allow_hosts: tuple[str, ...] = (EVERY_HOST,)
+    deny_hosts: tuple[str, ...] = ()
+
+    @cached_property
+    def _allowed(self) -> Hosts:
+        return Hosts(self.allow_hosts)
+
+    @cached_property
+    def _denied(self) -> Hosts:
+        return Hosts(self.deny_hosts)
+
+    def by_host(self, host: str) -> Broken | None:
+        name = host.rstrip(".")
+        addresses = addresses_of(host)
+        # Of names, "localhost" alone has an address; who allows it by this name means it.
+        if addresses and not self._allowed.names(name):
+            return next(filter(None, map(self._by_written_address, addresses)), None)
+        if self._denied.has_every_host or self._denied.has_name(name):
+            return Broken("sip.deny_hosts", "has a host that is denied")
+        if not is_proper(name):
+            return Broken("sip.deny_hosts", "has a host with a label in punycode that stands for no name")
+        if not (self._allowed.has_every_host or self._allowed.has_name(name)):
+            return Broken("sip.allow_hosts", "has a host that is none of those that are allowed")
+        return None
+
+    def by_address(self, address: Address) -> Broken | None:
+        """Judge an address that an allowed host resolves to."""
+        for reached in addresses_of(str(address)):
+            denied = self._denied.has_every_host or self._denied.has_address(reached)
+            if denied and not self._allowed.has_address(reached):
+                return Broken("sip.deny_hosts", "has a host whose address is of a range that is denied")
+        return None
+
+    def _by_written_address(self, address: Address) -> Broken | None:
+        if (broken := self.by_address(address)) is not None:
+            return broken
+        if not (self._allowed.has_every_host or self._allowed.has_address(address)):
+            return Broken("sip.allow_hosts", "has a host whose address is none of those that are allowed")
+        return None
+
+
+class DialRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What may be dialled, and how often. By themselves they deny nothing: so the rules of a service narrow nothing."""
+
+    phone: PhoneRules = PhoneRules()
+    sip: SipRules = SipRules()
+    # Dial-outs that may begin within a day of the service's zone, over all callbacks and services; None: any number.
+    attempts_per_number_and_day: int | None = None
+    quiet_hours: QuietHours | None = None
+    # The least delay after an outcome. Of the server's rules only: a service has `retry_rules`.
+    min_seconds_between_retries: Mapping[Outcome, int] = field(default_factory=dict)
+
+
+def parse_prefix(text: str) -> str:
+    """Return a prefix of global numbers. Raise `ValueError`."""
+    if not _PREFIX.fullmatch(text):
+        raise ValueError('is not a prefix such as "+41", or "+" for every number')
+    return text
+
+
+def parse_kind(text: str) -> NumberKind:
+    """Return a kind of numbers by its name. Raise `ValueError`."""
+    if text not in _KINDS:
+        raise ValueError(f"{text!r} is none of the kinds {', '.join(_KINDS)}")
+    return NumberKind(text)
+
+
+NO_RULES: Final = DialRules()
+DEFAULT_RULES: Final = DialRules(
+    phone=PhoneRules(
+        deny_kinds=frozenset(
+            {
+                # What a call costs, or whom it pays.
+                NumberKind.PREMIUM_RATE,
+                NumberKind.SHARED_COST,
+                NumberKind.SATELLITE,
+                NumberKind.INTERNATIONAL_NETWORK,
+                NumberKind.PERSONAL_NUMBER,
+                # Nobody who requested a callback is there.
+                NumberKind.SHORT_CODE,
+                NumberKind.EMERGENCY,
+                NumberKind.SERVICE_CODE,
+                NumberKind.PAGER,
+                NumberKind.VOICEMAIL,
+            }
+        )
+    ),
+    sip=SipRules(deny_hosts=("loopback", "private", "link_local")),
+    attempts_per_number_and_day=20,
+)
+"""The rules of a server that has no others."""
+
+
+# --- What is judged ------------------------------------------------------------------------------------------------
+
+# Others could change where a request goes (maddr, route, received, tgrp), or what it is (method), or have a media
+# server fetch something (voicexml, play). There are more than a list can have, so the harmless ones are listed.
+_URI_PARAMETERS: Final = frozenset({"transport", "user", "lr", "ob", "gr", "comp", "sigcomp-id", "ttl"})
+_HEADERS: Final = frozenset({"subject", "priority", "organization", "accept-language", "user-to-user"})
+# Parameters of a telephone-subscriber: those that dial nothing, and those whose value is dialled.
+_NUMBER_PARAMETERS: Final = frozenset({"ext", "isub", "npdi", "enumdi", "rn-context"})
+_ROUTING_NUMBER: Final = "rn"
+_CONTEXT: Final = "phone-context"
+# What these request is no part of a name, either.
+_TRUNK_PARAMETERS: Final = frozenset({"cic", "tgrp", "trunk-context", "postd"})
+
+
+def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
+    """Return the first rule that a canonical target breaks; None when it may be dialled.
+
+    `region` is that of national numbers, where it is known: the service's.
+    """
+    if uri.startswith("tel:"):
+        number = uri.removeprefix("tel:").partition(";")[0]
+        return _by_number(rules.phone, dialled_number.of_number(number))
+    sip = SipUri.parse(uri)
+    return (
+        _by_parameters(sip)
+        or _by_user(rules.phone, "" if sip.user is None else sip.user, region)
+        or rules.sip.by_host(sip.host)
+    )
+
+
+def numbers_of(uri: str, region: str = "") -> Collection[str]:
+    """Return the global numbers that a canonical target may dial."""
+    if uri.startswith("tel:"):
+        return (uri.removeprefix("tel:").partition(";")[0],)
+    return dialled_number.of_user(SipUri.parse(uri).user or "", region).numbers
+
+
+def _by_number(rules: PhoneRules, dialled: Dialled) -> Broken | None:
+    kinds = dialled.kinds.union(*map(kinds_of, dialled.numbers)) if rules.deny_kinds else dialled.kinds
+    for kind in NumberKind:
+        if kind in kinds and kind in rules.deny_kinds:
+            return Broken("phone.deny_kinds", f"is a number of a kind that is denied: {kind}")
+    if not rules.by_prefix:
+        return None
+    if dialled.unreadable:
+        rule = "phone.deny" if rules.deny else "phone.allow"
+        return Broken(rule, "cannot be read as a number with a country code, so its prefix cannot be judged")
+    return next(filter(None, map(rules.by_number, sorted(dialled.numbers))), None)
+
+
+def _by_parameters(uri: SipUri) -> Broken | None:
+    for name, _ in uri.parameters:
+        if name not in _URI_PARAMETERS:
+            return Broken("sip.parameters", f"has the parameter {name!r}, which may change where or what the call is")
+    for name, _ in uri.headers:
+        if name not in _HEADERS:
+            return Broken("sip.headers", f"has the header {name!r}, which may change where or what the call is")
+    return None
+
+
+def _by_user(rules: PhoneRules, user: str, region: str) -> Broken | None:
+    number, *parameters = dialled_number.plain(user).split(";")
+    named = [(name.strip().lower(), value) for name, _, value in (each.partition("=") for each in parameters)]
+    dialled = [dialled_number.of_user(number, region)]
+    for name, value in named:
+        if name == _ROUTING_NUMBER:
+            dialled.append(dialled_number.of_user(value, region))
+        elif name == _CONTEXT:
+            # Of a domain nothing follows; a prefix is put in front.
+            dialled.append(dialled_number.of_user(f"{value}{number}" if value.startswith("+") else "", region))
+        elif name not in _NUMBER_PARAMETERS and (dialled[0] != dialled_number.NOTHING or name in _TRUNK_PARAMETERS):
+            return Broken("sip.parameters", f"has the parameter {name!r} in its user part, which was not judged")
+    return next(filter(None, (_by_number(rules, each) for each in dialled)), None)
+
+
+# --- How often, and when -------------------------------------------------------------------------------------------
+
+
+def attempts_allowed(rules: Sequence[DialRules]) -> int | None:
+    """Return how many dial-outs may begin in a day by all of these rules; None for any number."""
+    return min(
+        (r.attempts_per_number_and_day for r in rules if r.attempts_per_number_and_day is not None), default=None
+    )
+
+
+def used_up(rules: Sequence[DialRules], dialled: Sequence[datetime], at: datetime, zone: str) -> Broken | None:
+    """Return the rule that forbids a further dial-out on the day of `at`; `dialled` is when the earlier ones began."""
+    allowed = attempts_allowed(rules)
+    if allowed is None or len(dialled) < allowed:
+        return None
+    place = zone_named(zone) or UTC
+    day = at.astimezone(place).date()
+    if sum(begun.astimezone(place).date() == day for begun in dialled) < allowed:
+        return None
+    return Broken(ATTEMPTS, f"was dialled {allowed} times today, which is all that is allowed in a day")
+
+
+def waking_hours(rules: Sequence[DialRules], uri: str, region: str, zone: str) -> Sequence[OpeningHours]:
+    """Return hours that are all open when it is not quiet for the target, by any of these rules.
+
+    `zone` is that of the service, for a target without a number.
+    """
+    quiet = [r.quiet_hours for r in rules if r.quiet_hours is not None]
+    if not quiet:
+        return ()
+    numbers = sorted(numbers_of(uri, region)) or [""]
+    return [hours for each in quiet for number in numbers for hours in each.waking_hours(number, zone)]
+
+
+def least_pause(rules: DialRules, outcome: Outcome) -> timedelta:
+    """Return the least delay after an attempt with this outcome."""
+    return timedelta(seconds=rules.min_seconds_between_retries.get(outcome, 0))
