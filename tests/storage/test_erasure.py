@@ -217,5 +217,5 @@ async def test_the_number_of_a_time_is_found(store: Store) -> None:
         assert await store.number_before(NOW + seconds(minute * 60)) == minute
         assert await store.number_before(NOW + seconds(minute * 60 + 1)) == minute + 1
     assert await store.number_before(NOW - seconds(1)) == 0
-    await store.purge(NOW + seconds(600), Retention(seconds(10**9), seconds(0), min_events=10), 100)
+    await store.purge(NOW + seconds(600), Retention(seconds(10**9), events=seconds(0), min_events=10), 100)
     assert await store.number_before(NOW) == (await store.history()).oldest == 10
