@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ringback.application.access import ANYBODY
+from ringback.application.access import ANYBODY, Caller, Grant, Role, anybody
 from ringback.application.directory import Directory
 from ringback.domain.errors import EtagMismatch, ServiceNotFound
 from ringback.domain.service import Service
@@ -111,3 +111,20 @@ async def test_services_may_exchange_their_addresses(servers: Servers) -> None:
     await other.refresh()
     assert (await other.by_sip("sip:q@cc.example")).service_id == second.service_id
     assert (await other.by_sip("sip:r@cc.example")).service_id == first.service_id
+
+
+async def test_who_has_changed_a_service_is_in_the_log(servers: Servers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ringback")
+    directory, _ = servers
+    ops = Caller("ops", [Grant(role=Role.OPERATOR)])
+    service = await directory.create(ops, DRAFT)
+    await directory.update(ops, service.service_id, "", lambda current: replace(current, paused=True))
+    await directory.delete(ops, service.service_id, "")
+    of_address = await directory.create(anybody("192.0.2.7"), DRAFT)
+    await directory.delete(ANYBODY, of_address.service_id, "")
+    assert caplog.messages == [
+        f"ops has created service sip:q@cc.example ({service.service_id})",
+        f"ops has changed service sip:q@cc.example ({service.service_id})",
+        f"ops has deleted service sip:q@cc.example ({service.service_id})",
+        f"192.0.2.7 has created service sip:q@cc.example ({of_address.service_id})",
+    ]

@@ -83,3 +83,8 @@ def test_no_number_with_a_plus_sign_stays_in_a_text(number: str, before: str) ->
         assert not re.search("[0-9]{6}", re.sub(r"[ ().+-]", "", shown))
         assert digits not in shown
     assert len(hide_numbers(before + number)) <= len(before + number)
+
+
+@pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+def test_every_country_code_is_shown_whole(code: int) -> None:
+    assert masked(f"tel:+{code}123456789") == f"tel:+{code} 12 *** ** 89"

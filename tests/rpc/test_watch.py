@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.app import App
 from ringback.application.events.watch_batches import WatchEvent
@@ -297,3 +298,33 @@ async def test_what_many_are_sent_is_encoded_once(api: Api, monkeypatch: pytest.
         await far_ahead(api, 1)
         await asyncio.gather(*(until(stream, lambda events: len(events) == 1) for stream in streams))
         assert len(encoded) == 1500 + number
+
+
+async def test_a_watch_begins_at_a_time(api: Api, app: App) -> None:
+    first, second = await far_ahead(api, 1), await far_ahead(api, 1)
+    await app.feed.catch_up()
+
+    async def begun(token: str = "", **begin: Any) -> list[str]:
+        request = pb.WatchCallbacksRequest(
+            resume_token=token, snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED, begin_time=Timestamp(**begin)
+        )
+        stream: Any = api.callbacks.WatchCallbacks(request)
+        response = await stream.read()
+        stream.cancel()
+        assert not response.snapshot_started
+        return [event.callback.callback_id for event in response.events]
+
+    both = [callback.callback_id for callback in (*first, *second)]
+    assert await begun(nanos=1) == both
+    created = second[0].create_time
+    assert await begun(seconds=created.seconds, nanos=created.nanos) == both[1:]
+    assert await begun(seconds=created.seconds + 60) == []
+    token = (await watching(api, mode=pb.SNAPSHOT_MODE_NEVER).read()).resume_token
+    assert await begun(token, nanos=1) == []
+
+
+async def test_a_beginning_that_is_no_time_is_refused(api: Api) -> None:
+    request = pb.WatchCallbacksRequest(begin_time=Timestamp(nanos=-1))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await api.callbacks.WatchCallbacks(request).read()
+    assert refusal_of(caught.value).fields == ("begin_time",)

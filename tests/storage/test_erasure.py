@@ -13,9 +13,9 @@ from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change, EventKind, PhoneUse
+from ringback.ports.values import Change, EventKind, PhoneUse, Retention
 from tests.world.databases import Database
-from tests.world.samples import NOW, SERVICE, cancel, dial, ending, new, offer
+from tests.world.samples import NOW, SERVICE, cancel, dial, ending, new, offer, seconds
 
 PHONE: Final = "tel:+41785556677"
 TRACE: Final = trace_of(PHONE)
@@ -122,9 +122,11 @@ async def test_an_erased_callback_is_gone_with_its_names_and_labels(store: Store
 async def test_it_is_logged_who_has_erased_what_but_not_whom(store: Store) -> None:
     callback = ended(description="Anna")
     await store.create([callback])
-    await store.erase([callback], NOW, "ops")
+    later = NOW + seconds(5)
+    await store.erase([callback], later, "ops")
     [event] = await store.events(1, 10)
-    assert (event.kind, event.identity, event.callback) == (EventKind.PURGED, "ops", erased(callback))
+    assert (event.kind, event.identity) == (EventKind.PURGED, "ops")
+    assert event.callback == replace(erased(callback), update_time=later)
 
 
 async def test_one_that_is_not_stored_is_logged_and_not_counted(store: Store) -> None:
@@ -205,3 +207,15 @@ async def test_a_call_that_goes_on_is_not_touched(store: Store) -> None:
     await store.create([call, over := ended()])
     await store.erase([over], NOW, "")
     assert await store.get(call.callback_id) == call
+
+
+async def test_the_number_of_a_time_is_found(store: Store) -> None:
+    created = [new(now=NOW + seconds(minute * 60)) for minute in range(20)]
+    for callback in created:
+        await store.create([callback])
+    for minute in range(20):
+        assert await store.number_before(NOW + seconds(minute * 60)) == minute
+        assert await store.number_before(NOW + seconds(minute * 60 + 1)) == minute + 1
+    assert await store.number_before(NOW - seconds(1)) == 0
+    await store.purge(NOW + seconds(600), Retention(seconds(10**9), events=seconds(0), min_events=10), 100)
+    assert await store.number_before(NOW) == (await store.history()).oldest == 10

@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from ringback.domain.callback import Callback
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.ports.store import Store
 from ringback.ports.values import EventKind, History, Retention
 from tests.world.databases import Database
-from tests.world.samples import NOW, cancel, connect, every_state, new, offer, seconds
+from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, connect, every_state, new, offer, seconds
 
 KEEP_EVENTS = Retention(ended_callbacks=seconds(100), events=seconds(1_000_000))
 KEEP_NONE = Retention(ended_callbacks=seconds(100), events=seconds(10), min_events=0)
@@ -40,6 +42,31 @@ async def test_what_has_not_ended_is_kept_for_ever(store: Store) -> None:
     assert {callback.callback_id for callback in (await store.snapshot(MATCH_ALL, "", 100)).callbacks} == {
         callback.callback_id for callback in living
     }
+
+
+async def test_each_service_has_its_own_time(store: Store) -> None:
+    """Shorter or longer than the server's; one that is deleted has the server's again."""
+    deleted = replace(SERVICE, service_id="00000000-0000-4000-8000-000000000003", sip_address="sip:gone@cc.example")
+    await store.put_service(deleted)
+    kept = [ended(NOW - seconds(age), service=OTHER_SERVICE) for age in (20, 101, 150)]
+    over = [
+        *(ended(NOW - seconds(age)) for age in (20, 101, 150, 301)),
+        ended(NOW - seconds(301), service=OTHER_SERVICE),
+        ended(NOW - seconds(101), service=deleted),
+    ]
+    await store.create([*kept, *over])
+    await store.delete_service(deleted.service_id, 1)
+    own = Retention(
+        ended_callbacks=seconds(100),
+        events=seconds(1_000_000),
+        of_services={SERVICE.service_id: seconds(10), OTHER_SERVICE.service_id: seconds(300)},
+    )
+
+    assert await store.purge(NOW, own, 2) == 2
+    assert await store.purge(NOW, own, 100) == len(over) - 2
+
+    assert (await store.list(MATCH_ALL, "", 100)).callbacks == kept[::-1]
+    assert await store.purge(NOW, own, 100) == 0
 
 
 async def test_purging_is_logged(store: Store) -> None:

@@ -176,12 +176,13 @@ class Directory:
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
         )
-        await asyncio.shield(self._create(service))
+        await asyncio.shield(self._create(caller, service))
         return service
 
-    async def _create(self, service: Service) -> None:
+    async def _create(self, caller: Caller, service: Service) -> None:
         async with self._changing:
             await self._put(service)
+        _tell(caller, "created", service)
 
     async def update(self, caller: Caller, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
         """Store what `revise` makes of the service. A non-empty `etag` must be the current one.
@@ -190,12 +191,14 @@ class Directory:
         raises.
         """
         caller.view_of(Right.ADMINISTER)
-        service = await asyncio.shield(self._update(service_id, etag, revise))
+        service = await asyncio.shield(self._update(caller, service_id, etag, revise))
         for settle in self._settling:
             await settle()
         return service
 
-    async def _update(self, service_id: str, etag: str, revise: Callable[[Service], Service]) -> Service:
+    async def _update(
+        self, caller: Caller, service_id: str, etag: str, revise: Callable[[Service], Service]
+    ) -> Service:
         async with self._changing:
             while True:
                 current = await self._current(service_id, etag)
@@ -204,6 +207,7 @@ class Directory:
                     await self._put(revised)
                 except RevisionConflict:
                     continue  # another server was faster; without an etag the change is made all the same
+                _tell(caller, "changed", revised)
                 return revised
 
     async def delete(self, caller: Caller, service_id: str, etag: str) -> None:
@@ -212,9 +216,9 @@ class Directory:
         Raise `NotAllowed`, `ServiceNotFound`, `EtagMismatch`, or `ServiceInUse` if callbacks have not ended.
         """
         caller.view_of(Right.ADMINISTER)
-        await asyncio.shield(self._delete(service_id, etag))
+        await asyncio.shield(self._delete(caller, service_id, etag))
 
-    async def _delete(self, service_id: str, etag: str) -> None:
+    async def _delete(self, caller: Caller, service_id: str, etag: str) -> None:
         async with self._changing:
             while True:
                 service = await self._current(service_id, etag)
@@ -225,6 +229,7 @@ class Directory:
                 if not deleted:
                     raise ServiceInUse(service_id)
                 self._forget(service)
+                _tell(caller, "deleted", service)
                 return
 
     async def _current(self, service_id: str, etag: str) -> Service:
@@ -291,6 +296,12 @@ class Directory:
         self.changes += 1
         del self._by_id[service.service_id]
         del self._by_sip[service.sip_address]
+
+
+def _tell(caller: Caller, what: str, service: Service) -> None:
+    """Log who has done what. What the server does of its own accord has no account, and its own line."""
+    if caller.account:
+        _log.info("%s has %s service %s (%s)", caller.account, what, service.sip_address, service.service_id)
 
 
 def not_granted(name: ServiceName) -> NotAllowed:

@@ -28,6 +28,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cancel": ("ringback.cli.callbacks:cancel", "cli"),
         "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
         "update": ("ringback.cli.callbacks:update", "cli"),
+        "log": ("ringback.cli.audit:log", "cli"),
+        "erase": ("ringback.cli.erase:erase", "cli"),
         "watch": ("ringback.cli.watch:watch", "cli"),
         "queue": ("ringback.cli.queue:queue", "cli"),
         "explain": ("ringback.cli.queue:explain", "cli"),

@@ -18,6 +18,7 @@ from ringback.cli.values import (
     is_guid,
     parse_key,
     parse_moment,
+    parse_past,
     parse_states,
     parse_whole,
     timestamp,
@@ -63,6 +64,7 @@ def _parse_label(text: str) -> tuple[str, str]:
 
 KEY = Parsed("key", parse_key)
 MOMENT = Parsed("time", lambda text: timestamp(parse_moment(text, datetime.now(UTC))))
+PAST = Parsed("time", lambda text: timestamp(parse_past(text, datetime.now(UTC))))
 SERVICE = Parsed("service", _parse_service)
 LABEL = Parsed("label", _parse_label)
 WHOLE = Parsed("integer", parse_whole)

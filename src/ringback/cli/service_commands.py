@@ -1,7 +1,5 @@
 """`ringback services show`, `pause`, `resume` and `delete`: one service, named by its UUID or its SIP address."""
 
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +7,7 @@ import click
 from google.protobuf.field_mask_pb2 import FieldMask
 from rich.table import Table
 
+from ringback.cli.confirmation import confirm
 from ringback.cli.params import SERVICE
 from ringback.cli.service_settings import settings_of
 from ringback.cli.session import Session, client_command
@@ -100,24 +99,14 @@ async def delete(session: Session, *, service: str, yes: bool) -> None:
     """Delete a service that has no open callbacks. Its ended callbacks stay."""
     found = await find(session, service)
     if not yes:
-        _confirm(found)
+        confirm(f"delete the service {_name(found)}", "deleted")
     request = pb.DeleteServiceRequest(service_id=found.service_id)
     await session.directory.DeleteService(request, timeout=session.timeout_s)
     _print_change(session, "deleted", found)
 
 
-def _confirm(service: pb.Service) -> None:
-    name = f"{service.sip_address} ({service.display_name})" if service.display_name else service.sip_address
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"there is no terminal to ask whether to delete {name}: add --yes")
-    # asyncio's own handler would only note Ctrl-C, and leave the question open.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        is_confirmed = click.confirm(f"Delete the service {name}?", err=True)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if not is_confirmed:
-        raise click.ClickException("nothing was deleted")
+def _name(service: pb.Service) -> str:
+    return f"{service.sip_address} ({service.display_name})" if service.display_name else service.sip_address
 
 
 def _print_change(session: Session, change: str, service: pb.Service) -> None:

@@ -86,6 +86,11 @@ def parse_moment(text: str, now: datetime) -> datetime:
         ) from None
 
 
+def parse_past(text: str, now: datetime) -> datetime:
+    """Read a time as `parse_moment` does, or one before now such as -1h. Raise `ValueError`."""
+    return now - parse_span(text[1:]) if text.startswith("-") else parse_moment(text, now)
+
+
 def parse_key(text: str) -> cb.CallbackKey:
     """Read a callback id, or CALLER/EXTERNAL_ID as `format_key` writes it. Raise `ValueError`."""
     caller, slash, external_task_id = text.partition("/")

@@ -15,15 +15,18 @@ from ringback.cli.session import Session, client_command
 from ringback.v1 import callbacks_service_pb2 as pb
 
 
-def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Ctrl-C end the command without an error: it is how a watch is stopped, unless that waits for an end."""
+def stopped_by_ctrl_c(is_usual: Callable[..., bool]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let Ctrl-C end a command without an error where that is how it is stopped, by its options."""
 
-    @functools.wraps(command)
-    def run(*args: Any, until_ended: bool, **options: Any) -> None:
-        with nullcontext() if until_ended else suppress(KeyboardInterrupt):
-            command(*args, until_ended=until_ended, **options)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **options: Any) -> None:
+            with suppress(KeyboardInterrupt) if is_usual(**options) else nullcontext():
+                command(*args, **options)
 
-    return run
+        return run
+
+    return decorate
 
 
 @click.command()
@@ -35,7 +38,7 @@ def _until_interrupted(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Print JSON, and continue where the last run with this file stopped.",
 )
-@_until_interrupted
+@stopped_by_ctrl_c(lambda until_ended, **_: not until_ended)
 @client_command
 async def watch(
     session: Session, *, wanted: Wanted, until_ended: bool, changes_only: bool, resume_token_file: Path | None

@@ -9,8 +9,6 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
 _HIDDEN: Final = "*"
 # A user part without digits is hidden whole, and its length, too.
 _USER: Final = _HIDDEN * 3
@@ -35,6 +33,8 @@ _NUMBER: Final = re.compile(
 _MAYBE: Final = re.compile(r"\+[\s(]*[0-9]|%2B|tel:|sips?:[\s(]*[0-9]", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(bearer\s+)[^\s'\",)\]]+", re.IGNORECASE)
 _DIGIT: Final = re.compile("[0-9]")
+# ITU-T E.164: no code is the beginning of another one. Written out, since clients have no library of numbers.
+_COUNTRY_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}", re.ASCII)
 _LONG_RUN: Final = re.compile(r"[0-9](?:[.-]?[0-9]){5,}")
 _ADDRESS: Final = re.compile(r"\[[0-9a-f:.]+\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.IGNORECASE)
 
@@ -122,7 +122,6 @@ def _groups(hidden: int) -> Iterable[str]:
 
 
 def _country_code(digits: str) -> str:
-    for length in (1, 2, 3):
-        if int(digits[:length] or 0) in COUNTRY_CODE_TO_REGION_CODE:
-            return digits[:length]
-    return ""
+    """Return the country code of a global number; "" where nothing follows it."""
+    code = _COUNTRY_CODE.match(digits)
+    return code[0] if code is not None and len(code[0]) < len(digits) else ""

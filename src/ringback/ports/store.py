@@ -214,6 +214,13 @@ class EventLog(Protocol):
         """Return the events with a number above `after`, in order; ends early like `list`."""
         ...
 
+    async def number_before(self, time: datetime) -> int:
+        """Return the number after which the events since this time begin, as far as they are kept.
+
+        Where the clock was set back, some of them may come before, or earlier ones after.
+        """
+        ...
+
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         """Return the events with a number above `after` as they are committed, in order, in batches of at least one.
 

@@ -1,6 +1,6 @@
 """What a store takes and returns, besides the values of the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
@@ -106,5 +106,11 @@ class Retention(Struct, frozen=True):
     """How long ended callbacks and events are kept. An event is deleted when it is older *and* beyond the count."""
 
     ended_callbacks: timedelta = timedelta(days=30)
+    # Of services that have another retention time: theirs, by id.
+    of_services: Mapping[str, timedelta] = {}
     events: timedelta = timedelta(hours=24)
     min_events: int = 100_000
+
+    def of(self, service_id: str) -> timedelta:
+        """Return how long ended callbacks of this service are kept."""
+        return self.of_services.get(service_id, self.ended_callbacks)

@@ -76,6 +76,8 @@ class Statements:
     search_events: str
     # Takes the number after which to begin, and a limit; returns numbers and ids.
     event_owners: str
+    # Takes the number after which to look; returns the next number, and its time.
+    event_time: str
 
 
 class Reads(Protocol[C_contra]):

@@ -49,7 +49,8 @@ def purged(now: datetime, callback_id: str, state: str, body: str, identity: str
 
 
 def erased_row(callback: Callback, now: datetime, identity: str) -> Row:
-    return purged(now, callback.callback_id, callback.state.name, write_callback(erased(callback)), identity)
+    left = replace(erased(callback), update_time=now)
+    return purged(now, callback.callback_id, callback.state.name, write_callback(left), identity)
 
 
 def redacted(body: str, lease_expire_us: int | None, previous: str | None) -> tuple[str, str | None]:

@@ -212,6 +212,19 @@ class SqlStore(Generic[C, Op]):
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))
 
+    async def number_before(self, time: datetime) -> int:
+        history = await self.history()
+        # Every event up to `low` is earlier; none above `high` is.
+        low, high, since_us = history.oldest, history.newest, time_us(time)
+        while low < high:
+            middle = (low + high) // 2
+            rows = await self._seek(self._statements.event_time, middle)
+            if rows and rows[0][1] < since_us:
+                low = rows[0][0]
+            else:
+                high = middle
+        return low
+
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         return self._log_tail.follow(after)
 

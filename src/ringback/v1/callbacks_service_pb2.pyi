@@ -71,8 +71,9 @@ class _CallbackEventTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cal
     CALLBACK_EVENT_TYPE_UPDATED: _CallbackEventType.ValueType  # 3
     """The callback has changed. Also the first event of one that matches the filter only since this change."""
     CALLBACK_EVENT_TYPE_REMOVED: _CallbackEventType.ValueType  # 4
-    """The callback does not match the filter any more, or was deleted because the server's retention time for
-    ended callbacks is over. Sent once.
+    """The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+    over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+    state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
     """
 
 class CallbackEventType(_CallbackEventType, metaclass=_CallbackEventTypeEnumTypeWrapper):
@@ -87,8 +88,9 @@ CALLBACK_EVENT_TYPE_CREATED: CallbackEventType.ValueType  # 2
 CALLBACK_EVENT_TYPE_UPDATED: CallbackEventType.ValueType  # 3
 """The callback has changed. Also the first event of one that matches the filter only since this change."""
 CALLBACK_EVENT_TYPE_REMOVED: CallbackEventType.ValueType  # 4
-"""The callback does not match the filter any more, or was deleted because the server's retention time for
-ended callbacks is over. Sent once.
+"""The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
 """
 Global___CallbackEventType: _TypeAlias = CallbackEventType  # noqa: Y015
 
@@ -635,6 +637,7 @@ class WatchCallbacksRequest(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     SNAPSHOT_MODE_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """Where to continue: the last one of an earlier watch, or one of ListCallbacks, with the same filter. Also
     taken from the middle of a snapshot, which then continues there. Empty: see `snapshot_mode`.
@@ -649,6 +652,12 @@ class WatchCallbacksRequest(_message.Message):
     def heartbeat_interval(self) -> _duration_pb2.Duration:
         """The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s."""
 
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+        Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+        """
+
     def __init__(
         self,
         *,
@@ -656,10 +665,11 @@ class WatchCallbacksRequest(_message.Message):
         resume_token: _builtins.str = ...,
         snapshot_mode: Global___SnapshotMode.ValueType = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "resume_token", b"resume_token", "snapshot_mode", b"snapshot_mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "resume_token", b"resume_token", "snapshot_mode", b"snapshot_mode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -268,3 +268,21 @@ async def test_the_loop_wakes_for_what_is_committed_while_it_sleeps(
     for loop in loops:
         loop.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def test_ended_callbacks_are_kept_as_long_as_their_service_says(world: World) -> None:
+    short = await world.service(keep_ended=timedelta(days=1))
+    usual = await world.service(sip_address="sip:usual@cc.example")
+    over = await world.create(short)
+    kept = await world.create(usual)
+    for callback in (over, kept):
+        await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
+    await world.run_until(timedelta(hours=23))
+    assert len(await world.store.get_many([over.callback_id, kept.callback_id])) == 2
+    await world.run_until(timedelta(hours=2))
+    assert [c.callback_id for c in await world.store.get_many([over.callback_id, kept.callback_id])] == [
+        kept.callback_id
+    ]
+    await world.directory.update(ANYBODY, usual.service_id, "", lambda s: replace(s, keep_ended=timedelta(hours=1)))
+    await world.run_until(timedelta(minutes=2))
+    assert await world.store.get_many([kept.callback_id]) == []

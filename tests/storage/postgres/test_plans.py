@@ -81,7 +81,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "history": (reads.HISTORY, ()),
     "same name": (create.SAME_NAME, (["callback-000000010"], ["request-20"], ["caller-30"], ["task-30"])),
     "same target": (create.SAME_TARGET, (["service-1"], ["target-11"])),
-    "ended": (purge.ENDED, (ROWS, LIMIT)),
+    "ended": (purge.ENDED, ("service-1", ROWS, LIMIT)),
+    "services with ended": (purge.SERVICES_WITH_ENDED, ()),
     "oldest events": (purge.OLDEST_EVENTS, (0, ROWS // 2, LIMIT)),
 }
 FILTERS = {

@@ -94,8 +94,9 @@ const (
 	CallbackEventType_CALLBACK_EVENT_TYPE_CREATED CallbackEventType = 2
 	// The callback has changed. Also the first event of one that matches the filter only since this change.
 	CallbackEventType_CALLBACK_EVENT_TYPE_UPDATED CallbackEventType = 3
-	// The callback does not match the filter any more, or was deleted because the server's retention time for
-	// ended callbacks is over. Sent once.
+	// The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+	// over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+	// state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
 	CallbackEventType_CALLBACK_EVENT_TYPE_REMOVED CallbackEventType = 4
 )
 
@@ -1167,8 +1168,11 @@ type WatchCallbacksRequest struct {
 	SnapshotMode SnapshotMode `protobuf:"varint,3,opt,name=snapshot_mode,json=snapshotMode,proto3,enum=ringback.v1.SnapshotMode" json:"snapshot_mode,omitempty"`
 	// The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+	// Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+	BeginTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WatchCallbacksRequest) Reset() {
@@ -1225,6 +1229,13 @@ func (x *WatchCallbacksRequest) GetSnapshotMode() SnapshotMode {
 func (x *WatchCallbacksRequest) GetHeartbeatInterval() *durationpb.Duration {
 	if x != nil {
 		return x.HeartbeatInterval
+	}
+	return nil
+}
+
+func (x *WatchCallbacksRequest) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
 	}
 	return nil
 }
@@ -1463,12 +1474,14 @@ const file_ringback_v1_callbacks_service_proto_rawDesc = "" +
 	"\vcallback_id\x18\x01 \x01(\tR\n" +
 	"callbackId\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\x05state\x121\n" +
-	"\bcallback\x18\x03 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\"\xf9\x01\n" +
+	"\bcallback\x18\x03 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\"\xb4\x02\n" +
 	"\x15WatchCallbacksRequest\x123\n" +
 	"\x06filter\x18\x01 \x01(\v2\x1b.ringback.v1.CallbackFilterR\x06filter\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\tR\vresumeToken\x12>\n" +
 	"\rsnapshot_mode\x18\x03 \x01(\x0e2\x19.ringback.v1.SnapshotModeR\fsnapshotMode\x12H\n" +
-	"\x12heartbeat_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\"\x84\x02\n" +
+	"\x12heartbeat_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x129\n" +
+	"\n" +
+	"begin_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\"\x84\x02\n" +
 	"\x16WatchCallbacksResponse\x122\n" +
 	"\x06events\x18\x01 \x03(\v2\x1a.ringback.v1.CallbackEventR\x06events\x12!\n" +
 	"\fresume_token\x18\x02 \x01(\tR\vresumeToken\x12)\n" +
@@ -1576,33 +1589,34 @@ var file_ringback_v1_callbacks_service_proto_depIdxs = []int32{
 	27, // 21: ringback.v1.WatchCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
 	0,  // 22: ringback.v1.WatchCallbacksRequest.snapshot_mode:type_name -> ringback.v1.SnapshotMode
 	29, // 23: ringback.v1.WatchCallbacksRequest.heartbeat_interval:type_name -> google.protobuf.Duration
-	21, // 24: ringback.v1.WatchCallbacksResponse.events:type_name -> ringback.v1.CallbackEvent
-	30, // 25: ringback.v1.WatchCallbacksResponse.server_time:type_name -> google.protobuf.Timestamp
-	1,  // 26: ringback.v1.CallbackEvent.type:type_name -> ringback.v1.CallbackEventType
-	23, // 27: ringback.v1.CallbackEvent.callback:type_name -> ringback.v1.Callback
-	24, // 28: ringback.v1.CallbackEvent.previous_state:type_name -> ringback.v1.CallbackState
-	30, // 29: ringback.v1.CallbackEvent.event_time:type_name -> google.protobuf.Timestamp
-	2,  // 30: ringback.v1.CallbacksService.CreateCallback:input_type -> ringback.v1.CreateCallbackRequest
-	4,  // 31: ringback.v1.CallbacksService.BatchCreateCallbacks:input_type -> ringback.v1.BatchCreateCallbacksRequest
-	8,  // 32: ringback.v1.CallbacksService.GetCallback:input_type -> ringback.v1.GetCallbackRequest
-	10, // 33: ringback.v1.CallbacksService.ListCallbacks:input_type -> ringback.v1.ListCallbacksRequest
-	12, // 34: ringback.v1.CallbacksService.CancelCallback:input_type -> ringback.v1.CancelCallbackRequest
-	14, // 35: ringback.v1.CallbacksService.UpdateCallback:input_type -> ringback.v1.UpdateCallbackRequest
-	16, // 36: ringback.v1.CallbacksService.ResolveCallbacks:input_type -> ringback.v1.ResolveCallbacksRequest
-	19, // 37: ringback.v1.CallbacksService.WatchCallbacks:input_type -> ringback.v1.WatchCallbacksRequest
-	3,  // 38: ringback.v1.CallbacksService.CreateCallback:output_type -> ringback.v1.CreateCallbackResponse
-	5,  // 39: ringback.v1.CallbacksService.BatchCreateCallbacks:output_type -> ringback.v1.BatchCreateCallbacksResponse
-	9,  // 40: ringback.v1.CallbacksService.GetCallback:output_type -> ringback.v1.GetCallbackResponse
-	11, // 41: ringback.v1.CallbacksService.ListCallbacks:output_type -> ringback.v1.ListCallbacksResponse
-	13, // 42: ringback.v1.CallbacksService.CancelCallback:output_type -> ringback.v1.CancelCallbackResponse
-	15, // 43: ringback.v1.CallbacksService.UpdateCallback:output_type -> ringback.v1.UpdateCallbackResponse
-	17, // 44: ringback.v1.CallbacksService.ResolveCallbacks:output_type -> ringback.v1.ResolveCallbacksResponse
-	20, // 45: ringback.v1.CallbacksService.WatchCallbacks:output_type -> ringback.v1.WatchCallbacksResponse
-	38, // [38:46] is the sub-list for method output_type
-	30, // [30:38] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	30, // 24: ringback.v1.WatchCallbacksRequest.begin_time:type_name -> google.protobuf.Timestamp
+	21, // 25: ringback.v1.WatchCallbacksResponse.events:type_name -> ringback.v1.CallbackEvent
+	30, // 26: ringback.v1.WatchCallbacksResponse.server_time:type_name -> google.protobuf.Timestamp
+	1,  // 27: ringback.v1.CallbackEvent.type:type_name -> ringback.v1.CallbackEventType
+	23, // 28: ringback.v1.CallbackEvent.callback:type_name -> ringback.v1.Callback
+	24, // 29: ringback.v1.CallbackEvent.previous_state:type_name -> ringback.v1.CallbackState
+	30, // 30: ringback.v1.CallbackEvent.event_time:type_name -> google.protobuf.Timestamp
+	2,  // 31: ringback.v1.CallbacksService.CreateCallback:input_type -> ringback.v1.CreateCallbackRequest
+	4,  // 32: ringback.v1.CallbacksService.BatchCreateCallbacks:input_type -> ringback.v1.BatchCreateCallbacksRequest
+	8,  // 33: ringback.v1.CallbacksService.GetCallback:input_type -> ringback.v1.GetCallbackRequest
+	10, // 34: ringback.v1.CallbacksService.ListCallbacks:input_type -> ringback.v1.ListCallbacksRequest
+	12, // 35: ringback.v1.CallbacksService.CancelCallback:input_type -> ringback.v1.CancelCallbackRequest
+	14, // 36: ringback.v1.CallbacksService.UpdateCallback:input_type -> ringback.v1.UpdateCallbackRequest
+	16, // 37: ringback.v1.CallbacksService.ResolveCallbacks:input_type -> ringback.v1.ResolveCallbacksRequest
+	19, // 38: ringback.v1.CallbacksService.WatchCallbacks:input_type -> ringback.v1.WatchCallbacksRequest
+	3,  // 39: ringback.v1.CallbacksService.CreateCallback:output_type -> ringback.v1.CreateCallbackResponse
+	5,  // 40: ringback.v1.CallbacksService.BatchCreateCallbacks:output_type -> ringback.v1.BatchCreateCallbacksResponse
+	9,  // 41: ringback.v1.CallbacksService.GetCallback:output_type -> ringback.v1.GetCallbackResponse
+	11, // 42: ringback.v1.CallbacksService.ListCallbacks:output_type -> ringback.v1.ListCallbacksResponse
+	13, // 43: ringback.v1.CallbacksService.CancelCallback:output_type -> ringback.v1.CancelCallbackResponse
+	15, // 44: ringback.v1.CallbacksService.UpdateCallback:output_type -> ringback.v1.UpdateCallbackResponse
+	17, // 45: ringback.v1.CallbacksService.ResolveCallbacks:output_type -> ringback.v1.ResolveCallbacksResponse
+	20, // 46: ringback.v1.CallbacksService.WatchCallbacks:output_type -> ringback.v1.WatchCallbacksResponse
+	39, // [39:47] is the sub-list for method output_type
+	31, // [31:39] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_callbacks_service_proto_init() }

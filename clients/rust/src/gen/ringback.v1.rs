@@ -711,6 +711,10 @@ pub struct WatchCallbacksRequest {
     /// The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s.
     #[prost(message, optional, tag = "4")]
     pub heartbeat_interval: ::core::option::Option<::prost_types::Duration>,
+    /// Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+    /// Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+    #[prost(message, optional, tag = "5")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// One response in the stream of WatchCallbacks.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -800,8 +804,9 @@ pub enum CallbackEventType {
     Created = 2,
     /// The callback has changed. Also the first event of one that matches the filter only since this change.
     Updated = 3,
-    /// The callback does not match the filter any more, or was deleted because the server's retention time for
-    /// ended callbacks is over. Sent once.
+    /// The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+    /// over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+    /// state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
     Removed = 4,
 }
 impl CallbackEventType {

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from ringback.application.access import Caller
@@ -65,6 +65,7 @@ class Watches:
         wanted: CallbackFilter,
         resume_token: str,
         *,
+        begin: datetime | None = None,
         snapshot_when_needed: bool,
         heartbeat_s: float,
     ) -> AsyncGenerator[WatchBatch, None]:
@@ -81,7 +82,7 @@ class Watches:
         try:
             granted = _GrantedServices(self._directory, wanted.view)
             cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
-            yield await cursor.begin(resume_token)
+            yield await cursor.begin(resume_token, begin)
             age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
             end = self._clock.monotonic() + age
             silent_until = self._clock.monotonic() + heartbeat_s
@@ -148,8 +149,11 @@ class _Cursor:
     def number(self) -> int:
         return self._position.number
 
-    async def begin(self, resume_token: str) -> WatchBatch:
+    async def begin(self, resume_token: str, time: datetime | None) -> WatchBatch:
         history = await self._store.history()
+        if not resume_token and time is not None:
+            self._position = ResumeToken(await self._store.number_before(time))
+            return await self.advance() or self.heartbeat()
         if not resume_token:
             if self._snapshot_when_needed:
                 return self._start_snapshot(history.newest)

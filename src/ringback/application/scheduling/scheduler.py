@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
@@ -220,9 +222,13 @@ class Scheduler:
     async def _purge(self, now: datetime) -> datetime:
         """Delete what need not be kept, one batch per pass, so that other work comes in between."""
         if self._next_purge is None or now >= self._next_purge or self._next_purge > now + PURGE_INTERVAL:
-            more = await self._store.purge(now, self._retention, BATCH) >= BATCH
+            more = await self._store.purge(now, self._retention_now(), BATCH) >= BATCH
             self._next_purge = now if more else now + PURGE_INTERVAL
         return self._next_purge
+
+    def _retention_now(self) -> Retention:
+        own = {s.service_id: s.keep_ended for s in self._directory.all() if s.keep_ended is not None}
+        return replace(self._retention, of_services=own)
 
 
 class _Hours(NamedTuple):

@@ -4,6 +4,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
+from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import DIALLED_KEPT, Purge
@@ -14,8 +15,20 @@ from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransact
 _LOCK: Final = "SELECT number FROM log_start FOR UPDATE SKIP LOCKED"
 # A callback that another server is about to write is left for the next time.
 ENDED: Final = """
-    SELECT callback_id, state, body FROM callback WHERE end_us IS NOT NULL AND end_us < $1
-     ORDER BY end_us LIMIT $2 FOR UPDATE SKIP LOCKED
+    SELECT callback_id, state, body FROM callback WHERE service_id = $1 AND end_us IS NOT NULL AND end_us < $2
+     ORDER BY end_us LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+# Also those that are deleted by now. Each is one step in the index, however many callbacks it has.
+SERVICES_WITH_ENDED: Final = """
+    WITH RECURSIVE owner (service_id) AS (
+        (SELECT service_id FROM callback WHERE end_us IS NOT NULL ORDER BY service_id LIMIT 1)
+        UNION ALL
+        SELECT following.service_id FROM owner CROSS JOIN LATERAL (
+            SELECT service_id FROM callback WHERE end_us IS NOT NULL AND callback.service_id > owner.service_id
+             ORDER BY service_id LIMIT 1
+        ) AS following
+    )
+    SELECT service_id FROM owner
 """
 OLDEST_EVENTS: Final = f"""
     SELECT number, event_us FROM event WHERE number > $1 AND number <= {NEWEST_EVENT} - $2 ORDER BY number LIMIT $3
@@ -42,7 +55,7 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     locked = await transaction.ask(_LOCK)
     if not locked:
         return 0
-    callbacks = await _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
+    callbacks = await _purge_callbacks(transaction, now, retention, limit)
     [(start,)] = locked
     events = await _purge_events(transaction, start, time_us(now - retention.events), retention.min_events, limit)
     kept = await transaction.ask(KEPT_NO_LONGER, time_us(now), limit)
@@ -50,8 +63,11 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     return callbacks + events + len(kept) + len(dialled)
 
 
-async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, before_us: int, limit: int) -> int:
-    ended = await transaction.ask(ENDED, before_us, limit)
+async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, retention: Retention, limit: int) -> int:
+    ended: list[tuple[str, str, str]] = []
+    for (service_id,) in await transaction.ask(SERVICES_WITH_ENDED):
+        before_us = time_us(now - retention.of(service_id))
+        ended += await transaction.ask(ENDED, service_id, before_us, limit - len(ended))
     await delete_labels(transaction, [read_callback(body, None) for _, _, body in ended])
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", [row[0] for row in ended])
     for callback_id, _, _ in ended:

@@ -221,6 +221,8 @@ EVENTS: Final = f"""
      WHERE size - octet_length(body) < {PAGE_BYTES} ORDER BY number
 """  # noqa: S608 - SQL of ours
 
+EVENT_TIME: Final = "SELECT number, event_us FROM event WHERE number > $1 ORDER BY number LIMIT 1"
+
 
 async def services(connection: Connection) -> Services:
     rows = await ask(connection, SERVICES)
@@ -256,4 +258,5 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    event_time=EVENT_TIME,
 )

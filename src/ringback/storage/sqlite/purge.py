@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
+from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import DIALLED_KEPT, Purge
@@ -25,22 +26,37 @@ DIALLED_LONG_AGO: Final = """
 
 def _purge(transaction: Transaction, request: Purge) -> int:
     now, retention, limit = request
-    callbacks = _purge_callbacks(transaction, now, time_us(now - retention.ended_callbacks), limit)
+    callbacks = _purge_callbacks(transaction, now, retention, limit)
     events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
     kept = transaction.database.execute(KEPT_NO_LONGER, (time_us(now), limit)).rowcount
     dialled = transaction.database.execute(DIALLED_LONG_AGO, (time_us(now - DIALLED_KEPT), limit)).rowcount
     return callbacks + events + kept + dialled
 
 
-def _purge_callbacks(transaction: Transaction, now: datetime, before_us: int, limit: int) -> int:
+# Also those that are deleted by now. Each is one step in the index, however many callbacks it has.
+SERVICES_WITH_ENDED: Final = """
+    WITH RECURSIVE owner (service_id) AS (
+        SELECT min(service_id) FROM callback INDEXED BY callback_to_purge WHERE end_us IS NOT NULL
+        UNION ALL
+        SELECT (
+            SELECT min(service_id) FROM callback INDEXED BY callback_to_purge
+             WHERE end_us IS NOT NULL AND callback.service_id > owner.service_id
+        ) FROM owner WHERE owner.service_id IS NOT NULL
+    )
+    SELECT service_id FROM owner WHERE service_id IS NOT NULL
+"""
+ENDED: Final = """
+    SELECT callback_id, state, body FROM callback INDEXED BY callback_to_purge
+     WHERE service_id = ? AND end_us < ? ORDER BY end_us LIMIT ?
+"""
+
+
+def _purge_callbacks(transaction: Transaction, now: datetime, retention: Retention, limit: int) -> int:
     database = transaction.database
-    ended = database.execute(
-        """
-        SELECT callback_id, state, body FROM callback INDEXED BY callback_to_purge
-         WHERE end_us < ? ORDER BY end_us LIMIT ?
-        """,
-        (before_us, limit),
-    ).fetchall()
+    ended: list[tuple[str, str, str]] = []
+    for (service_id,) in database.execute(SERVICES_WITH_ENDED).fetchall():
+        place = (service_id, time_us(now - retention.of(service_id)), limit - len(ended))
+        ended += database.execute(ENDED, place).fetchall()
     delete_labels(database, [read_callback(body, None) for _, _, body in ended])
     database.executemany("DELETE FROM callback WHERE callback_id = ?", [row[:1] for row in ended])
     if ended:

@@ -241,6 +241,8 @@ EVENTS: Final = f"""
 SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
 SERVICES: Final = f"{SERVICES_VERSION} UNION ALL SELECT body FROM service"  # noqa: S608 - SQL of ours
 
+EVENT_TIME: Final = "SELECT number, event_us FROM event WHERE number > ? ORDER BY number LIMIT 1"
+
 
 async def services(connection: Connection) -> Services:
     (version,), *bodies = await ask(connection, SERVICES)
@@ -278,4 +280,5 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    event_time=EVENT_TIME,
 )

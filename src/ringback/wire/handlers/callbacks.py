@@ -20,7 +20,7 @@ from ringback.wire.callbacks import read_request, write_callback
 from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
 from ringback.wire.filters import find_filter, read_key
-from ringback.wire.values import Room, only, read_duration
+from ringback.wire.values import Room, only, read_duration, read_time
 
 MAX_REASON_LENGTH = 512
 DEFAULT_HEARTBEAT_S = 15.0
@@ -140,6 +140,7 @@ class CallbacksHandlers:
         faults = Faults()
         wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
         heartbeat = read_duration(request, "heartbeat_interval", faults)
+        begin = read_time(request, "begin_time", faults)
         if request.snapshot_mode not in pb.SnapshotMode.values():
             faults.add("snapshot_mode", f"{request.snapshot_mode} is not a known value")
         faults.refuse()
@@ -148,6 +149,7 @@ class CallbacksHandlers:
             caller,
             wanted,
             request.resume_token,
+            begin=begin,
             snapshot_when_needed=request.snapshot_mode == pb.SNAPSHOT_MODE_WHEN_NEEDED,
             heartbeat_s=min(max(seconds, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S),
         )

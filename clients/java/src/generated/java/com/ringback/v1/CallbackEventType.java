@@ -47,8 +47,9 @@ public enum CallbackEventType
   CALLBACK_EVENT_TYPE_UPDATED(3),
   /**
    * <pre>
-   * The callback does not match the filter any more, or was deleted because the server's retention time for
-   * ended callbacks is over. Sent once.
+   * The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+   * over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+   * state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
    * </pre>
    *
    * <code>CALLBACK_EVENT_TYPE_REMOVED = 4;</code>
@@ -91,8 +92,9 @@ public enum CallbackEventType
   public static final int CALLBACK_EVENT_TYPE_UPDATED_VALUE = 3;
   /**
    * <pre>
-   * The callback does not match the filter any more, or was deleted because the server's retention time for
-   * ended callbacks is over. Sent once.
+   * The callback does not match the filter any more, or was deleted because the retention time of ended callbacks is
+   * over: sent once. Or everything about its target was erased (EraseTarget): the callback then has ids, times and its
+   * state only, and its `dial_target` is empty. Whether it ever matched the filter may not be known by then.
    * </pre>
    *
    * <code>CALLBACK_EVENT_TYPE_REMOVED = 4;</code>

@@ -182,56 +182,58 @@ public final class CallbacksServiceOuterClass {
       "lveCallbackResult\022\037\n\013callback_id\030\001 \001(\tR\n" +
       "callbackId\0220\n\005state\030\002 \001(\0162\032.ringback.v1." +
       "CallbackStateR\005state\0221\n\010callback\030\003 \001(\0132\025" +
-      ".ringback.v1.CallbackR\010callback\"\371\001\n\025Watc" +
+      ".ringback.v1.CallbackR\010callback\"\264\002\n\025Watc" +
       "hCallbacksRequest\0223\n\006filter\030\001 \001(\0132\033.ring" +
       "back.v1.CallbackFilterR\006filter\022!\n\014resume" +
       "_token\030\002 \001(\tR\013resumeToken\022>\n\rsnapshot_mo" +
       "de\030\003 \001(\0162\031.ringback.v1.SnapshotModeR\014sna" +
       "pshotMode\022H\n\022heartbeat_interval\030\004 \001(\0132\031." +
       "google.protobuf.DurationR\021heartbeatInter" +
-      "val\"\204\002\n\026WatchCallbacksResponse\0222\n\006events" +
-      "\030\001 \003(\0132\032.ringback.v1.CallbackEventR\006even" +
-      "ts\022!\n\014resume_token\030\002 \001(\tR\013resumeToken\022)\n" +
-      "\020snapshot_started\030\003 \001(\010R\017snapshotStarted" +
-      "\022+\n\021snapshot_complete\030\004 \001(\010R\020snapshotCom" +
-      "plete\022;\n\013server_time\030\005 \001(\0132\032.google.prot" +
-      "obuf.TimestampR\nserverTime\"\220\002\n\rCallbackE" +
-      "vent\0222\n\004type\030\001 \001(\0162\036.ringback.v1.Callbac" +
-      "kEventTypeR\004type\0221\n\010callback\030\002 \001(\0132\025.rin" +
-      "gback.v1.CallbackR\010callback\022A\n\016previous_" +
-      "state\030\003 \001(\0162\032.ringback.v1.CallbackStateR" +
-      "\rpreviousState\0229\n\nevent_time\030\004 \001(\0132\032.goo" +
-      "gle.protobuf.TimestampR\teventTime\022\032\n\010ide" +
-      "ntity\030\005 \001(\tR\010identity*e\n\014SnapshotMode\022\035\n" +
-      "\031SNAPSHOT_MODE_UNSPECIFIED\020\000\022\027\n\023SNAPSHOT" +
-      "_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MODE_WHEN_NEED" +
-      "ED\020\002*\275\001\n\021CallbackEventType\022#\n\037CALLBACK_E" +
-      "VENT_TYPE_UNSPECIFIED\020\000\022 \n\034CALLBACK_EVEN" +
-      "T_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBACK_EVENT_TYPE" +
-      "_CREATED\020\002\022\037\n\033CALLBACK_EVENT_TYPE_UPDATE" +
-      "D\020\003\022\037\n\033CALLBACK_EVENT_TYPE_REMOVED\020\0042\370\005\n" +
-      "\020CallbacksService\022Y\n\016CreateCallback\022\".ri" +
-      "ngback.v1.CreateCallbackRequest\032#.ringba" +
-      "ck.v1.CreateCallbackResponse\022k\n\024BatchCre" +
-      "ateCallbacks\022(.ringback.v1.BatchCreateCa" +
-      "llbacksRequest\032).ringback.v1.BatchCreate" +
-      "CallbacksResponse\022P\n\013GetCallback\022\037.ringb" +
-      "ack.v1.GetCallbackRequest\032 .ringback.v1." +
-      "GetCallbackResponse\022V\n\rListCallbacks\022!.r" +
-      "ingback.v1.ListCallbacksRequest\032\".ringba" +
-      "ck.v1.ListCallbacksResponse\022Y\n\016CancelCal" +
-      "lback\022\".ringback.v1.CancelCallbackReques" +
-      "t\032#.ringback.v1.CancelCallbackResponse\022Y" +
-      "\n\016UpdateCallback\022\".ringback.v1.UpdateCal" +
-      "lbackRequest\032#.ringback.v1.UpdateCallbac" +
-      "kResponse\022_\n\020ResolveCallbacks\022$.ringback" +
-      ".v1.ResolveCallbacksRequest\032%.ringback.v" +
-      "1.ResolveCallbacksResponse\022[\n\016WatchCallb" +
-      "acks\022\".ringback.v1.WatchCallbacksRequest" +
-      "\032#.ringback.v1.WatchCallbacksResponse0\001B" +
-      "a\n\017com.ringback.v1P\001Z>github.com/ringbac" +
-      "k/ringback/clients/go/ringback/v1;ringba" +
-      "ckv1\252\002\013Ringback.V1b\006proto3"
+      "val\0229\n\nbegin_time\030\005 \001(\0132\032.google.protobu" +
+      "f.TimestampR\tbeginTime\"\204\002\n\026WatchCallback" +
+      "sResponse\0222\n\006events\030\001 \003(\0132\032.ringback.v1." +
+      "CallbackEventR\006events\022!\n\014resume_token\030\002 " +
+      "\001(\tR\013resumeToken\022)\n\020snapshot_started\030\003 \001" +
+      "(\010R\017snapshotStarted\022+\n\021snapshot_complete" +
+      "\030\004 \001(\010R\020snapshotComplete\022;\n\013server_time\030" +
+      "\005 \001(\0132\032.google.protobuf.TimestampR\nserve" +
+      "rTime\"\220\002\n\rCallbackEvent\0222\n\004type\030\001 \001(\0162\036." +
+      "ringback.v1.CallbackEventTypeR\004type\0221\n\010c" +
+      "allback\030\002 \001(\0132\025.ringback.v1.CallbackR\010ca" +
+      "llback\022A\n\016previous_state\030\003 \001(\0162\032.ringbac" +
+      "k.v1.CallbackStateR\rpreviousState\0229\n\neve" +
+      "nt_time\030\004 \001(\0132\032.google.protobuf.Timestam" +
+      "pR\teventTime\022\032\n\010identity\030\005 \001(\tR\010identity" +
+      "*e\n\014SnapshotMode\022\035\n\031SNAPSHOT_MODE_UNSPEC" +
+      "IFIED\020\000\022\027\n\023SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAP" +
+      "SHOT_MODE_WHEN_NEEDED\020\002*\275\001\n\021CallbackEven" +
+      "tType\022#\n\037CALLBACK_EVENT_TYPE_UNSPECIFIED" +
+      "\020\000\022 \n\034CALLBACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033" +
+      "CALLBACK_EVENT_TYPE_CREATED\020\002\022\037\n\033CALLBAC" +
+      "K_EVENT_TYPE_UPDATED\020\003\022\037\n\033CALLBACK_EVENT" +
+      "_TYPE_REMOVED\020\0042\370\005\n\020CallbacksService\022Y\n\016" +
+      "CreateCallback\022\".ringback.v1.CreateCallb" +
+      "ackRequest\032#.ringback.v1.CreateCallbackR" +
+      "esponse\022k\n\024BatchCreateCallbacks\022(.ringba" +
+      "ck.v1.BatchCreateCallbacksRequest\032).ring" +
+      "back.v1.BatchCreateCallbacksResponse\022P\n\013" +
+      "GetCallback\022\037.ringback.v1.GetCallbackReq" +
+      "uest\032 .ringback.v1.GetCallbackResponse\022V" +
+      "\n\rListCallbacks\022!.ringback.v1.ListCallba" +
+      "cksRequest\032\".ringback.v1.ListCallbacksRe" +
+      "sponse\022Y\n\016CancelCallback\022\".ringback.v1.C" +
+      "ancelCallbackRequest\032#.ringback.v1.Cance" +
+      "lCallbackResponse\022Y\n\016UpdateCallback\022\".ri" +
+      "ngback.v1.UpdateCallbackRequest\032#.ringba" +
+      "ck.v1.UpdateCallbackResponse\022_\n\020ResolveC" +
+      "allbacks\022$.ringback.v1.ResolveCallbacksR" +
+      "equest\032%.ringback.v1.ResolveCallbacksRes" +
+      "ponse\022[\n\016WatchCallbacks\022\".ringback.v1.Wa" +
+      "tchCallbacksRequest\032#.ringback.v1.WatchC" +
+      "allbacksResponse0\001Ba\n\017com.ringback.v1P\001Z" +
+      ">github.com/ringback/ringback/clients/go" +
+      "/ringback/v1;ringbackv1\252\002\013Ringback.V1b\006p" +
+      "roto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -349,7 +351,7 @@ public final class CallbacksServiceOuterClass {
     internal_static_ringback_v1_WatchCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_WatchCallbacksRequest_descriptor,
-        new java.lang.String[] { "Filter", "ResumeToken", "SnapshotMode", "HeartbeatInterval", });
+        new java.lang.String[] { "Filter", "ResumeToken", "SnapshotMode", "HeartbeatInterval", "BeginTime", });
     internal_static_ringback_v1_WatchCallbacksResponse_descriptor =
       getDescriptor().getMessageTypes().get(18);
     internal_static_ringback_v1_WatchCallbacksResponse_fieldAccessorTable = new

@@ -197,6 +197,47 @@ private static final long serialVersionUID = 0L;
     return heartbeatInterval_ == null ? com.google.protobuf.Duration.getDefaultInstance() : heartbeatInterval_;
   }
 
+  public static final int BEGIN_TIME_FIELD_NUMBER = 5;
+  private com.google.protobuf.Timestamp beginTime_;
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   * @return Whether the beginTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasBeginTime() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   * @return The beginTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getBeginTime() {
+    return beginTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : beginTime_;
+  }
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getBeginTimeOrBuilder() {
+    return beginTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : beginTime_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -223,6 +264,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       output.writeMessage(4, getHeartbeatInterval());
     }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(5, getBeginTime());
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -246,6 +290,10 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(4, getHeartbeatInterval());
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(5, getBeginTime());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -275,6 +323,11 @@ private static final long serialVersionUID = 0L;
       if (!getHeartbeatInterval()
           .equals(other.getHeartbeatInterval())) return false;
     }
+    if (hasBeginTime() != other.hasBeginTime()) return false;
+    if (hasBeginTime()) {
+      if (!getBeginTime()
+          .equals(other.getBeginTime())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -297,6 +350,10 @@ private static final long serialVersionUID = 0L;
     if (hasHeartbeatInterval()) {
       hash = (37 * hash) + HEARTBEAT_INTERVAL_FIELD_NUMBER;
       hash = (53 * hash) + getHeartbeatInterval().hashCode();
+    }
+    if (hasBeginTime()) {
+      hash = (37 * hash) + BEGIN_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getBeginTime().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -434,6 +491,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         getFilterFieldBuilder();
         getHeartbeatIntervalFieldBuilder();
+        getBeginTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -451,6 +509,11 @@ private static final long serialVersionUID = 0L;
       if (heartbeatIntervalBuilder_ != null) {
         heartbeatIntervalBuilder_.dispose();
         heartbeatIntervalBuilder_ = null;
+      }
+      beginTime_ = null;
+      if (beginTimeBuilder_ != null) {
+        beginTimeBuilder_.dispose();
+        beginTimeBuilder_ = null;
       }
       return this;
     }
@@ -503,6 +566,12 @@ private static final long serialVersionUID = 0L;
             ? heartbeatInterval_
             : heartbeatIntervalBuilder_.build();
         to_bitField0_ |= 0x00000002;
+      }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.beginTime_ = beginTimeBuilder_ == null
+            ? beginTime_
+            : beginTimeBuilder_.build();
+        to_bitField0_ |= 0x00000004;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -565,6 +634,9 @@ private static final long serialVersionUID = 0L;
       if (other.hasHeartbeatInterval()) {
         mergeHeartbeatInterval(other.getHeartbeatInterval());
       }
+      if (other.hasBeginTime()) {
+        mergeBeginTime(other.getBeginTime());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -615,6 +687,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 34
+            case 42: {
+              input.readMessage(
+                  getBeginTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 42
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1114,6 +1193,172 @@ private static final long serialVersionUID = 0L;
         heartbeatInterval_ = null;
       }
       return heartbeatIntervalBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp beginTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> beginTimeBuilder_;
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     * @return Whether the beginTime field is set.
+     */
+    public boolean hasBeginTime() {
+      return ((bitField0_ & 0x00000010) != 0);
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     * @return The beginTime.
+     */
+    public com.google.protobuf.Timestamp getBeginTime() {
+      if (beginTimeBuilder_ == null) {
+        return beginTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : beginTime_;
+      } else {
+        return beginTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public Builder setBeginTime(com.google.protobuf.Timestamp value) {
+      if (beginTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        beginTime_ = value;
+      } else {
+        beginTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public Builder setBeginTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (beginTimeBuilder_ == null) {
+        beginTime_ = builderForValue.build();
+      } else {
+        beginTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public Builder mergeBeginTime(com.google.protobuf.Timestamp value) {
+      if (beginTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000010) != 0) &&
+          beginTime_ != null &&
+          beginTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getBeginTimeBuilder().mergeFrom(value);
+        } else {
+          beginTime_ = value;
+        }
+      } else {
+        beginTimeBuilder_.mergeFrom(value);
+      }
+      if (beginTime_ != null) {
+        bitField0_ |= 0x00000010;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public Builder clearBeginTime() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      beginTime_ = null;
+      if (beginTimeBuilder_ != null) {
+        beginTimeBuilder_.dispose();
+        beginTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getBeginTimeBuilder() {
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return getBeginTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getBeginTimeOrBuilder() {
+      if (beginTimeBuilder_ != null) {
+        return beginTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return beginTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : beginTime_;
+      }
+    }
+    /**
+     * <pre>
+     * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+     * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getBeginTimeFieldBuilder() {
+      if (beginTimeBuilder_ == null) {
+        beginTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getBeginTime(),
+                getParentForChildren(),
+                isClean());
+        beginTime_ = null;
+      }
+      return beginTimeBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -102,4 +102,34 @@ public interface WatchCallbacksRequestOrBuilder extends
    * <code>.google.protobuf.Duration heartbeat_interval = 4 [json_name = "heartbeatInterval"];</code>
    */
   com.google.protobuf.DurationOrBuilder getHeartbeatIntervalOrBuilder();
+
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   * @return Whether the beginTime field is set.
+   */
+  boolean hasBeginTime();
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   * @return The beginTime.
+   */
+  com.google.protobuf.Timestamp getBeginTime();
+  /**
+   * <pre>
+   * Where to begin without a `resume_token`: with the first change since this time, as far as the history is kept.
+   * Nothing is sent first then, whatever `snapshot_mode` is. Ignored with a `resume_token`. Unset: see `snapshot_mode`.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp begin_time = 5 [json_name = "beginTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getBeginTimeOrBuilder();
 }
