@@ -5,14 +5,25 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
+
 from clients.python.dialer import dialer as example
 from ringback.app import App
+from ringback.client import insecure_channel
+from ringback.config import Settings
+from ringback.domain.errors import CredentialsInvalid
+from ringback.identity.rules import AccessRules
 from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import dialer_service_pb2 as dialer_pb
+from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
 from tests.world.api import Api
 from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer
+from tests.world.identities import GRANTED, OWN, RULES, STRANGER, Identities, token_of
 from tests.world.requests import cancel, create_many, update
 
 EXAMPLE = Path(example.__file__)
@@ -142,3 +153,76 @@ async def test_the_example_places_no_call_after_a_cancel(api: Api, dialer: Diale
     await cancel(api, callback)
     await example.Dialer(api.dialers, Silent(), "example", lines=1)._call(lease)
     assert (await api.get(callback.callback_id)).attempt_count == 0
+
+
+class _Conversation(example.Telephone):
+    """Talks until it is over."""
+
+    def __init__(self) -> None:
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
+
+    async def call(self, _: dialer_pb.Lease, progress: Any, __: asyncio.Event) -> dialer_pb.ReportOutcomeRequest:
+        await progress(dialer_pb.ATTEMPT_PROGRESS_CONNECTED)
+        self.begun.set()
+        await self.over.wait()
+        return dialer_pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_ANSWERED)
+
+
+# --- Credentials -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def guarded(settings: Settings) -> AsyncIterator[App]:
+    async with await App.start(replace(settings, access=RULES)) as app:
+        yield app
+
+
+async def test_the_example_has_a_token(guarded: App, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(token_of("dialer"))
+    async with Identities.at(f"127.0.0.1:{guarded.port}") as identities:
+        subject = await identities.subject(OWN, GRANTED)
+        async with example_dialer(guarded.port, "--token-file", str(token), "--plain-token") as process:
+            ended = await identities["operator"].until_ended(subject.callback_id)
+            assert ended.state == cb.CALLBACK_STATE_COMPLETED
+            await sigterm(process)
+
+
+async def test_the_example_finishes_its_call_when_it_gets_no_more_leases(guarded: App, tmp_path: Path) -> None:
+    """Its token is taken away during a call, and is back when the call is reported."""
+    token = tmp_path / "token"
+    token.write_text(token_of("dialer"))
+    async with Identities.at(f"127.0.0.1:{guarded.port}") as identities:
+        subject = await identities.subject(OWN, GRANTED)
+        telephone = _Conversation()
+        async with insecure_channel(f"127.0.0.1:{guarded.port}", token_file=token) as channel:
+            copied = example.Dialer(DialerServiceStub(channel), telephone, "example", lines=2)
+            running = asyncio.create_task(copied.run())
+            async with asyncio.timeout(PATIENCE_S):
+                await telephone.begun.wait()
+                guarded.replace_access(AccessRules(identities=()))
+                await copied.stopping.wait()
+                guarded.replace_access(RULES)
+                telephone.over.set()
+                with pytest.raises(grpc.aio.AioRpcError, match="valid credentials"):
+                    await running
+        ended = await identities["operator"].get(subject.callback_id)
+        assert ended.state == cb.CALLBACK_STATE_COMPLETED
+
+
+async def test_the_example_says_in_one_line_that_its_token_is_not_valid(guarded: App, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(token_of(STRANGER))
+    async with example_dialer(guarded.port, "--token-file", str(token), "--plain-token") as process:
+        async with asyncio.timeout(PATIENCE_S):
+            _, log = await process.communicate()
+    assert process.returncode == 1
+    [line] = log.decode().splitlines()
+    assert line.endswith("ERROR the server gives no more leases: " + str(CredentialsInvalid()))
+
+
+async def test_the_example_sends_no_token_in_plain_text_by_itself(guarded: App, tmp_path: Path) -> None:
+    async with example_dialer(guarded.port, "--token-file", str(tmp_path / "token")) as process:
+        _, log = await process.communicate()
+    assert process.returncode == 2
+    assert b"--plain-token" in log

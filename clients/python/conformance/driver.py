@@ -1,20 +1,22 @@
 """The conformance driver: does what the runner says, through the Python stubs and helpers.
 
-    python driver.py HOST:PORT
+    python driver.py HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]
 
 Commands and replies are JSON, one object per line: tests/conformance/README.md.
 """
 
+import argparse
 import asyncio
 import base64
 import json
 import sys
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import grpc
 
-from ringback.client import create, insecure_channel, reason_of, violations_of, watch
+from ringback.client import create, insecure_channel, reason_of, secure_channel, violations_of, watch
 from ringback.v1 import callbacks_service_pb2 as callbacks
 from ringback.v1 import dialer_service_pb2 as dialers
 from ringback.v1 import directory_service_pb2 as directory
@@ -129,10 +131,27 @@ def _reply(command_id: int, reply: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _channel() -> grpc.aio.Channel:
+    options = argparse.ArgumentParser()
+    options.add_argument("target")
+    for name in ("--ca", "--cert", "--key", "--token-file"):
+        options.add_argument(name, type=Path)
+    given = options.parse_args()
+    if given.ca is None:
+        return insecure_channel(given.target, token_file=given.token_file)
+    return secure_channel(
+        given.target,
+        root_certificates=given.ca.read_bytes(),
+        certificate_chain=None if given.cert is None else given.cert.read_bytes(),
+        private_key=None if given.key is None else given.key.read_bytes(),
+        token_file=given.token_file,
+    )
+
+
 async def main() -> None:
     commands = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    async with insecure_channel(sys.argv[1]) as channel:
+    async with _channel() as channel:
         driver = Driver(channel)
         async for line in commands:
             driver.begin(json.loads(line))

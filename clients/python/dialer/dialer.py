@@ -1,24 +1,27 @@
 """A complete dialer for Ringback, to copy: replace `Telephone`, keep the rest.
 
     python dialer.py --server 127.0.0.1:50051 --dialer-id my-dialer --lines 10
+    python dialer.py --server ringback.example:443 --tls-ca ca.pem --token-file token
 
-SIGTERM lets it finish the calls that it has begun.
+SIGTERM lets it finish the calls that it has begun. So does a server that gives it no more leases; then it exits with 1.
 """
 
 import argparse
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
-from ringback.client import insecure_channel
+from ringback.client import insecure_channel, secure_channel
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import dialer_service_pb2 as pb
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
@@ -64,7 +67,10 @@ class _Held:
 
 
 class Dialer:
-    """Takes leases for its free lines, and makes a call of each. After `stopping`, `run()` ends with the last call."""
+    """Takes leases for its free lines, and makes a call of each.
+
+    After `stopping`, `run()` ends with the last call. So it does after a poll that is refused, which it raises.
+    """
 
     def __init__(self, stub: Any, telephone: Telephone, dialer_id: str, lines: int, lease_s: int = 30) -> None:
         self._stub = stub
@@ -79,18 +85,25 @@ class Dialer:
         keeper = asyncio.create_task(self._keep_leases())
         stopped = asyncio.create_task(self.stopping.wait())
         calls: set[asyncio.Task[None]] = set()
+        refusal: grpc.aio.AioRpcError | None = None
         while not self.stopping.is_set():
             poll = asyncio.create_task(self._poll(self._lines - len(calls)))
             await asyncio.wait([poll, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not poll.done():
                 poll.cancel()  # the server takes back what it may just be granting
                 break
-            calls |= {asyncio.create_task(self._call(lease)) for lease in poll.result()}
+            try:
+                calls |= {asyncio.create_task(self._call(lease)) for lease in poll.result()}
+            except grpc.aio.AioRpcError as error:
+                refusal = error
+                self.stopping.set()
             if len(calls) >= self._lines:
                 await asyncio.wait([*calls, stopped], return_when=asyncio.FIRST_COMPLETED)
             calls = {call for call in calls if not call.done()}
         await asyncio.gather(*calls)
         keeper.cancel()
+        if refusal is not None:
+            raise refusal
 
     async def _poll(self, free_lines: int) -> list[pb.Lease]:
         request = pb.LeaseCallbacksRequest(
@@ -100,7 +113,16 @@ class Dialer:
             wait_duration=Duration(seconds=_WAIT_S),
             request_id=str(uuid4()),  # a repetition after a lost response gets the same leases
         )
-        return list((await _insist(self._stub.LeaseCallbacks, request, _WAIT_S + _TIMEOUT_S)).leases)
+        begin_s = asyncio.get_running_loop().time()
+        try:
+            response = await _insist(self._stub.LeaseCallbacks, request, _WAIT_S + _TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            # A poll ends with the token that began it. The file may have the next one by now.
+            lasted_s = asyncio.get_running_loop().time() - begin_s
+            if error.code() is not grpc.StatusCode.UNAUTHENTICATED or lasted_s < 1:
+                raise
+            response = await _insist(self._stub.LeaseCallbacks, request, _WAIT_S + _TIMEOUT_S)
+        return list(response.leases)
 
     async def _call(self, lease: pb.Lease) -> None:
         token = lease.lease_token
@@ -163,18 +185,42 @@ async def _insist(rpc: Any, request: Any, timeout_s: float = _TIMEOUT_S) -> Any:
             await asyncio.sleep(1)
 
 
-async def main() -> None:
+def _channel(options: argparse.Namespace) -> grpc.aio.Channel:
+    if options.tls_ca is None and options.cert is None:
+        return insecure_channel(options.server, token_file=options.token_file)
+    return secure_channel(
+        options.server,
+        root_certificates=options.tls_ca and options.tls_ca.read_bytes(),
+        certificate_chain=options.cert and options.cert.read_bytes(),
+        private_key=options.key and options.key.read_bytes(),
+        token_file=options.token_file,
+    )
+
+
+async def main() -> int:
     parser = argparse.ArgumentParser(description="An example dialer for Ringback.")
     parser.add_argument("--server", default="127.0.0.1:50051")
     parser.add_argument("--dialer-id", default="example")
     parser.add_argument("--lines", type=int, default=10, help="how many calls at once")
+    parser.add_argument("--tls-ca", type=Path, help="use TLS, with a server of the authorities in this file")
+    parser.add_argument("--cert", type=Path, help="the certificate of this dialer")
+    parser.add_argument("--key", type=Path, help="its key")
+    parser.add_argument("--token-file", type=Path, help="has the token of this dialer, and is read for each call")
+    parser.add_argument("--plain-token", action="store_true", help="send the token without TLS, too")
     options = parser.parse_args()
-    async with insecure_channel(options.server) as channel:
+    if options.token_file and not (options.tls_ca or options.cert or options.plain_token):
+        parser.error("the token would be sent in plain text: give --tls-ca, or allow it with --plain-token")
+    async with _channel(options) as channel:
         dialer = Dialer(DialerServiceStub(channel), Telephone(), options.dialer_id, options.lines)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dialer.stopping.set)
-        await dialer.run()
+        try:
+            await dialer.run()
+        except grpc.aio.AioRpcError as refusal:
+            _log.error("the server gives no more leases: %s", refusal.details())
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

@@ -18,10 +18,15 @@ class TokenUnreadable(Exception):  # noqa: N818 - named for what happened
 
 
 def source_of(token: str | None, token_file: str | Path | None) -> TokenSource | None:
-    """Return where the token of each call comes from, None for calls without one. Raise `ValueError` for two."""
+    """Return where the token of each call comes from, None for calls without one.
+
+    Raise `ValueError` for two, and for a token that cannot be sent.
+    """
     if token is not None and token_file is not None:
         raise ValueError("token and token_file exclude each other")
     if token is not None:
+        if not _is_one_token(token):
+            raise ValueError("the token is empty, or has characters that a token cannot have")
         return lambda: token
     return None if token_file is None else lambda: read_token(Path(token_file))
 
@@ -34,9 +39,13 @@ def read_token(path: Path) -> str:
         raise TokenUnreadable(f"cannot read the token file {path}: {fault.strerror}") from None
     except UnicodeDecodeError:
         raise TokenUnreadable(f"the token file {path} has other characters than a token can have") from None
-    if not token or not token.isprintable() or " " in token:
+    if not _is_one_token(token):
         raise TokenUnreadable(f"the token file {path} must have one token, and nothing else")
     return token
+
+
+def _is_one_token(text: str) -> bool:
+    return text.isascii() and text.isprintable() and text != "" and " " not in text
 
 
 class Plugin(grpc.AuthMetadataPlugin):
