@@ -24,6 +24,7 @@ from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
+from ringback.application.turns import Turns
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
@@ -82,7 +83,8 @@ class App:
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence)
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed)
-        self.callback_creation = CallbackCreation(store, self.directory, clock)
+        self.turns = Turns(clock.monotonic)
+        self.callback_creation = CallbackCreation(store, self.directory, clock, self.turns.portion)
         self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
@@ -163,6 +165,7 @@ class App:
         self.server.add_services(
             self.gate,
             self.admission,
+            self.turns,
             CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(self.directory_handlers),
@@ -191,6 +194,7 @@ class App:
         """Drain: report it, end the streams with their last token, let writes and calls finish, close the database."""
         await self.server.report_health(serving=False)
         self.gate.close()
+        self.turns.close()
         if self._dialer is not None:
             self._dialer.stop()
         self.feed.close()

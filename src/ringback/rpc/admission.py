@@ -10,7 +10,7 @@ from ringback.ports.clock import Clock
 from ringback.rpc.long_calls import LongCalls
 
 # What waits for something to happen, and so may outlast the credentials that it was opened with.
-_LONG: Final = frozenset({"WatchCallbacks", "LeaseCallbacks"})
+LONG: Final = frozenset({"WatchCallbacks", "LeaseCallbacks"})
 
 
 class Admission:
@@ -29,7 +29,7 @@ class Admission:
         if right is None:
             raise NotAllowed("nobody has a right to make this call")
         session.caller.view_of(right)
-        if rpc in _LONG:
+        if rpc in LONG:
             self.long_calls.enter(credentials, session, right)
         return session.caller
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from ringback.application.turns import Turns
 from ringback.config import Listen, UnixSocket
 from ringback.rpc.admission import Admission
 from ringback.rpc.connections import Address, close_connections, stop_listening
@@ -23,6 +24,9 @@ SERVICES = ("ringback.v1.CallbacksService", "ringback.v1.DialerService", "ringba
 # More than the largest request that the contract allows, a batch of 1000 with the longest texts. Larger messages are
 # refused by gRPC with RESOURCE_EXHAUSTED.
 MAX_RECEIVE_BYTES = 32 * 1024 * 1024
+# Calls at a time on one connection: as many watches and polls as one caller may have by default, and others beside.
+MAX_STREAMS = 1_500
+_NO_LIMIT = 2**31 - 1
 _HEALTH_UPDATE_S = 1.0
 _UNIX = "unix:"
 # The longest that clients which do not read hold up a stop, once their calls are over.
@@ -43,6 +47,13 @@ OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),  # else it is a minute, whatever the line above says
+    # More calls on one connection wait at the client. They would otherwise wait in one queue of gRPC, where others
+    # that come wait behind them; when that is full, gRPC cancels calls of all connections at random.
+    ("grpc.max_concurrent_streams", MAX_STREAMS),
+    ("grpc.server.max_pending_requests", _NO_LIMIT),
+    ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
+    # It counts calls that are over, as long as Python keeps anything of them, and refuses new ones for that.
+    ("grpc.http.overload_protection", 0),
     ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
     ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
 )
@@ -67,12 +78,13 @@ class Server:
         self,
         gate: Gate,
         admission: Admission,
+        turns: Turns,
         callbacks: CallbacksServiceServicer,
         dialers: DialerServiceServicer,
         directory: DirectoryServiceServicer,
     ) -> None:
         """Add our services, each of whose calls goes through the one entry."""
-        entry: Any = Entry(self.grpc, gate, admission)
+        entry: Any = Entry(self.grpc, gate, admission, turns)
         add_CallbacksServiceServicer_to_server(callbacks, entry)
         add_DialerServiceServicer_to_server(dialers, entry)
         add_DirectoryServiceServicer_to_server(directory, entry)

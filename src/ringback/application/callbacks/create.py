@@ -1,7 +1,7 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from ringback.application.access import Caller, Right
 from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.directory import Directory, not_granted
+from ringback.application.turns import give_way
 from ringback.domain.callback import Callback, weight
 from ringback.domain.errors import (
     CallbackAlreadyExists,
@@ -91,8 +92,12 @@ class _Origin(NamedTuple):
 class CallbackCreation:
     """The use cases that create callbacks; the store is the truth."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, clock: Clock, portion: Callable[[], int] = lambda: MAX_BATCH
+    ) -> None:
+        """`portion` returns how many callbacks of a batch are to be stored at a time."""
         self._store = store
+        self._portion = portion
         self._directory = directory
         self._clock = clock
         self._ids = CallbackIds()
@@ -132,6 +137,7 @@ class CallbackCreation:
         results: dict[int, Created | RingbackError] = {}
         planned: dict[int, Callback] = {}
         for index, command in enumerate(batch):
+            await give_way(index)
             try:
                 if command.validate_only:
                     # It must see the requests before it.
@@ -154,7 +160,8 @@ class CallbackCreation:
         origin = await self._origin_of(caller)
         results: list[Created | RingbackError] = []
         opened: dict[tuple[str, str], Created] = {}
-        for command in (command.of(caller) for command in batch):
+        for index, command in enumerate(command.of(caller) for command in batch):
+            await give_way(index)
             try:
                 result = await self._validate(origin, command, now)
             except _REFUSALS as refusal:
@@ -173,7 +180,7 @@ class CallbackCreation:
     ) -> dict[int, Created | RingbackError]:
         """Store them in portions: a transaction with a thousand of the longest requests would take seconds."""
         results: dict[int, Created | RingbackError] = {}
-        for portion in _portions(planned):
+        for portion in _portions(planned, self._portion):
             results |= await self._store_portion(origin, batch, portion, now)
         return results
 
@@ -291,12 +298,12 @@ class CallbackCreation:
         return earlier
 
 
-def _portions(planned: Mapping[int, Callback]) -> Iterator[Mapping[int, Callback]]:
+def _portions(planned: Mapping[int, Callback], most: Callable[[], int]) -> Iterator[Mapping[int, Callback]]:
     portion: dict[int, Callback] = {}
     room = _PORTION_BYTES
     for index, callback in planned.items():
         size = weight(callback)
-        if size > room:
+        if size > room or len(portion) >= most():
             yield portion
             portion, room = {}, _PORTION_BYTES
         portion[index] = callback
