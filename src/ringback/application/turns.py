@@ -15,18 +15,19 @@ from ringback.domain.errors import ServerDraining
 
 # Calls at a time while one sender is alone: with more, each takes longer, and all together are no faster.
 ALONE: Final = 256
-# The same while several send: the fewer there are, the sooner a call that comes is done.
-SHARED: Final = 8
+# The same beside a sender of single calls: the fewer there are, the sooner its next one is done.
+SHARED: Final = 4
 # A batch counts as so many calls: it leaves room for those of others.
 BULK_ALONE: Final = 64
 BULK_SHARED: Final = SHARED - 1
 # On a connection that has no other one, a call does not wait, up to so many of one account.
 NEW: Final = 8
-# For so long after calls of several senders, more of them are expected.
+# For so long after a call, more of its sender are expected.
 RECENT_S: Final = 5.0
+_MANY_SENDERS: Final = 1000
 # Those that wait give way to calls that arrive, for so many rounds of the loop: calls that have not arrived yet are in
 # one queue, inside gRPC.
-ARRIVALS: Final = 10
+ARRIVALS: Final = 50
 # Callbacks that a batch stores at a time: what others send is stored in between.
 PORTION_ALONE: Final = 1000
 PORTION_SHARED: Final = 25
@@ -71,6 +72,8 @@ class Turns:
         # Those with calls that wait, the one whose turn is next first.
         self._queue: OrderedDict[str, _Account] = OrderedDict()
         self._last_sender = ""
+        # Until when those that were not the last one have sent, of late.
+        self._senders: dict[str, float] = {}
         self._shared_until = 0.0
         self._is_scheduled = False
         self._has_arrived = False
@@ -79,12 +82,7 @@ class Turns:
 
     def turn(self, identity: str, account: str, connection: str, *, bulk: bool = False) -> "Turn":
         """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none."""
-        sender = identity or connection
-        if sender != self._last_sender:
-            if self._last_sender:
-                self._shared_until = self._monotonic() + RECENT_S
-            self._last_sender = sender
-        return Turn(self, account, connection, bulk=bulk)
+        return Turn(self, identity or connection, account, connection, bulk=bulk)
 
     def portion(self) -> int:
         """Return how many callbacks of a batch are to be stored at a time."""
@@ -106,8 +104,10 @@ class Turns:
         connection = account.connections.get(turn.connection)
         if connection is None:
             connection = account.connections[turn.connection] = _Connection(turn.connection)
-        is_new = connection.inside == 0 and not connection.waiting and account.inside < NEW
-        if is_new or (not self._queue and self._inside < self._limit()):
+        is_single = connection.inside == 0 and not connection.waiting
+        if turn.sender != self._last_sender:
+            self._note(turn.sender, is_single=is_single)
+        if (is_single and account.inside < NEW) or (not self._queue and self._inside < self._limit()):
             self._enter(turn, account, connection)
             return True
         if self._closed:
@@ -131,6 +131,18 @@ class Turns:
             else:
                 while self._inside < ALONE and self._let_one_in():
                     pass
+
+    # --- Who is there ------------------------------------------------------------------------------------------
+
+    def _note(self, sender: str, *, is_single: bool) -> None:
+        """Note that the sender is not the last one. It is one of several if it has been there before, of late."""
+        now = self._monotonic()
+        self._senders[self._last_sender] = now
+        self._last_sender = sender
+        if is_single and self._senders.get(sender, -RECENT_S) > now - RECENT_S:
+            self._shared_until = now + RECENT_S
+        if len(self._senders) > _MANY_SENDERS:
+            self._senders.clear()
 
     # --- Who is next -------------------------------------------------------------------------------------------
 
@@ -198,10 +210,11 @@ class Turns:
 class Turn:
     """The turn of one call: `async with turns.turn(…):` waits for it, and works on the call in the block."""
 
-    __slots__ = ("_come", "_turns", "account", "bulk", "connection", "weight")
+    __slots__ = ("_come", "_turns", "account", "bulk", "connection", "sender", "weight")
 
-    def __init__(self, turns: Turns, account: str, connection: str, *, bulk: bool) -> None:
+    def __init__(self, turns: Turns, sender: str, account: str, connection: str, *, bulk: bool) -> None:
         self._turns = turns
+        self.sender = sender
         self.account = account
         self.connection = connection
         self.bulk = bulk
