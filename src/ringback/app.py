@@ -25,6 +25,7 @@ from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
 from ringback.application.turns import Turns
+from ringback.application.usage import Usage
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
@@ -84,7 +85,9 @@ class App:
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed)
         self.turns = Turns(clock.monotonic)
-        self.callback_creation = CallbackCreation(store, self.directory, clock, self.turns.portion)
+        self.usage = Usage(settings.limits, clock.monotonic)
+        self.feed.listen(self.usage.open_callbacks.on_events)
+        self.callback_creation = CallbackCreation(store, self.directory, clock, self.usage, self.turns.portion)
         self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(store, self.directory, self.callback_queries, clock)
         self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed))
@@ -94,10 +97,9 @@ class App:
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.authenticator, tls = secured
-        self.admission = Admission(self.authenticator, clock)
+        self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
+        self.admission = Admission(self.authenticator, clock, self.usage, self.server.open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
-        self.limits = settings.limits
-        self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
@@ -142,6 +144,7 @@ class App:
         await self._clock.start()
         await self.directory.start()
         await self.feed.start()
+        await self.usage.open_callbacks.start(self.store)
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
             # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
@@ -177,7 +180,7 @@ class App:
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""
-        self.limits = limits
+        self.usage.replace(limits)
 
     @property
     def port(self) -> int:

@@ -16,6 +16,7 @@ from grpc import StatusCode
 from ringback.app import App
 from ringback.application.access import Right
 from ringback.application.turns import Turns
+from ringback.application.usage import Usage
 from ringback.clocks import SystemClock
 from ringback.config import Settings
 from ringback.domain import errors
@@ -56,7 +57,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
         "Stream": grpc.unary_stream_rpc_method_handler(servicer.Stream),
     }
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    admission = Admission(Authenticator(), SystemClock(), dict.fromkeys(handlers, Right.READ_CALLBACKS))
+    rights = dict.fromkeys(handlers, Right.READ_CALLBACKS)
+    admission = Admission(Authenticator(), SystemClock(), Usage(None, time.monotonic), set, rights)
     Entry(server, gate or Gate(), admission, Turns(time.monotonic)).add_registered_method_handlers(
         "test.Test", handlers
     )

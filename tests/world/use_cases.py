@@ -20,6 +20,7 @@ from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
+from ringback.application.usage import Usage
 from ringback.domain.callback import Callback, State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.priority import Priority
@@ -73,7 +74,8 @@ class World:
         self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence)
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed)
-        self.callback_creation = CallbackCreation(self.store, self.directory, clock)
+        self.usage = Usage(None, clock.monotonic)
+        self.callback_creation = CallbackCreation(self.store, self.directory, clock, self.usage)
         self.callback_queries = CallbackQueries(self.store, self.directory)
         self.erasure = Erasure(self.store, self.directory, clock)
         self.callback_changes = CallbackChanges(self.store, self.directory, self.callback_queries, clock)

@@ -1,6 +1,6 @@
 """What a store takes and returns, besides the values of the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
@@ -53,6 +53,13 @@ class History(Struct, frozen=True):
 
     oldest: int
     newest: int
+
+
+class OpenCounts(Struct, frozen=True):
+    """How many callbacks of each identity were open after event `number`."""
+
+    number: int
+    counts: Mapping[str, int]
 
 
 class Services(Struct, frozen=True):

@@ -48,6 +48,7 @@ class CallbacksHandlers:
         self._directory = directory
 
     async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
+        self._creation.take(caller, 1)
         created = await self._creation.create(caller, _read_command(request))
         response = pb.CreateCallbackResponse(created=created.created)
         write_callback(created.callback, response.callback)
@@ -59,6 +60,7 @@ class CallbacksHandlers:
         count = len(request.requests)
         if not 1 <= count <= MAX_BATCH:
             raise InvalidRequest([Fault("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
+        self._creation.take(caller, count)
         batch = []
         for index, item in enumerate(request.requests):
             await give_way(index)
