@@ -3,6 +3,7 @@
 //
 //	client load …   creates callbacks, so many calls in flight or so many a second
 //	client dial …   leases callbacks and answers each call at once, as a dialer without a telephone
+//	client flood …  sends very many at once, and goes on when it is refused
 //	client watch …  watches, as many streams as wanted
 //
 // Each prints one JSON object about what it measured, and fails on the first answer that is not OK. Its clock is that
@@ -17,6 +18,7 @@ import (
 
 // commands take the arguments after their name. They read flags of their own, and print their result with show.
 var commands = map[string]func(args []string) error{
+	"flood": flood,
 	"load":  load,
 	"dial":  dial,
 	"watch": watch,
@@ -24,7 +26,7 @@ var commands = map[string]func(args []string) error{
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fail(fmt.Errorf("usage: client load|dial|watch [FLAG…]; -h tells the flags"))
+		fail(fmt.Errorf("usage: client load|flood|dial|watch [FLAG…]; -h tells the flags"))
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fail(fmt.Errorf("%s: %w", os.Args[1], err))

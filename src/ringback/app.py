@@ -26,6 +26,8 @@ from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
+from ringback.application.turns import Turns
+from ringback.application.usage import Usage
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
 from ringback.dialers.runner import DialerRunner
@@ -88,7 +90,12 @@ class App:
         self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence, self.dial_policy)
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
-        self.callback_creation = CallbackCreation(store, self.directory, clock, self.dial_policy, self.recent_dials)
+        self.turns = Turns(clock.monotonic)
+        self.usage = Usage(settings.limits, clock.monotonic)
+        self.feed.listen(self.usage.open_callbacks.on_events)
+        self.callback_creation = CallbackCreation(
+            store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage, self.turns.portion
+        )
         self.callback_queries = CallbackQueries(store, self.directory)
         self.callback_changes = CallbackChanges(
             store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
@@ -100,10 +107,9 @@ class App:
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
         self.authenticator, tls = secured
-        self.admission = Admission(self.authenticator, clock)
+        self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
+        self.admission = Admission(self.authenticator, clock, self.usage, self.server.open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
-        self.limits = settings.limits
-        self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
@@ -149,6 +155,7 @@ class App:
         await self.directory.start()
         await self.feed.start()
         await self.recent_dials.start()
+        await self.usage.open_callbacks.start(self.store)
         if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
             # This process has the database for itself, so the dialer that held leases under this name is gone.
             orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
@@ -172,6 +179,7 @@ class App:
         self.server.add_services(
             self.gate,
             self.admission,
+            self.turns,
             CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(self.directory_handlers),
@@ -183,7 +191,7 @@ class App:
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""
-        self.limits = limits
+        self.usage.replace(limits)
 
     def replace_dial_rules(self, rules: DialRules) -> None:
         """Judge by these rules from now on. What waits, or is leased, is judged by them before it is dialled."""
@@ -204,6 +212,7 @@ class App:
         """Drain: report it, end the streams with their last token, let writes and calls finish, close the database."""
         await self.server.report_health(serving=False)
         self.gate.close()
+        self.turns.close()
         if self._dialer is not None:
             self._dialer.stop()
         self.feed.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from grpc import StatusCode
 
 from ringback.app import App
 from ringback.application.access import Right
+from ringback.application.turns import Turns
+from ringback.application.usage import Usage
 from ringback.clocks import SystemClock
 from ringback.config import Settings
 from ringback.domain import errors
@@ -54,8 +57,11 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
         "Stream": grpc.unary_stream_rpc_method_handler(servicer.Stream),
     }
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    admission = Admission(Authenticator(), SystemClock(), dict.fromkeys(handlers, Right.READ_CALLBACKS))
-    Entry(server, gate or Gate(), admission).add_registered_method_handlers("test.Test", handlers)
+    rights = dict.fromkeys(handlers, Right.READ_CALLBACKS)
+    admission = Admission(Authenticator(), SystemClock(), Usage(None, time.monotonic), set, rights)
+    Entry(server, gate or Gate(), admission, Turns(time.monotonic)).add_registered_method_handlers(
+        "test.Test", handlers
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -22,6 +22,7 @@ from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
 from ringback.application.scheduling.loop import SchedulerLoop
 from ringback.application.scheduling.scheduler import Scheduler
+from ringback.application.usage import Usage
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import DEFAULT_RULES, DialRules
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
@@ -80,8 +81,9 @@ class World:
         self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence, self.dial_policy)
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
+        self.usage = Usage(None, clock.monotonic)
         self.callback_creation = CallbackCreation(
-            self.store, self.directory, clock, self.dial_policy, self.recent_dials
+            self.store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage
         )
         self.callback_queries = CallbackQueries(self.store, self.directory)
         self.erasure = Erasure(self.store, self.directory, clock)

@@ -89,6 +89,8 @@ def _say_who_is_let_in(settings: Settings) -> None:
     """Say what is not protected: it is what was chosen, or the default on an address of this machine."""
     plain = settings.tls_cert is None
     level = logging.INFO if settings.listen.is_loopback else logging.WARNING
+    if settings.limits is None:
+        _log.info("no limits: one caller may send and keep open as much as it likes")
     if settings.access is None:
         lacking = "no identities, and no TLS" if plain else "no identities"
         _log.log(level, "every program that reaches %s may do everything: there are %s", settings.listen, lacking)

@@ -58,7 +58,7 @@ class RateLimited(RingbackError):
         self.subject = subject
         self.limit = limit
         self.retry_after_s = retry_after_s
-        super().__init__(f"at most {limit:g} {subject} are allowed; try again in {retry_after_s:.3g} s")
+        super().__init__(f"at most {limit:g} {_words(subject)} are allowed; try again in {retry_after_s:.3g} s")
 
 
 class PageTokenInvalid(RingbackError):
@@ -213,7 +213,7 @@ class QuotaExceeded(RingbackError):
     def __init__(self, quota: str, limit: int) -> None:
         self.quota = quota
         self.limit = limit
-        super().__init__(f"at most {limit} {quota} are allowed at the same time")
+        super().__init__(f"at most {limit} {_words(quota)} are allowed at the same time")
 
 
 class ServerDraining(RingbackError):
@@ -229,3 +229,7 @@ class StorageUnavailable(RingbackError):
 
 class IllegalTransition(Exception):
     """A bug: the code requested a step that the transition table does not have. Nothing was changed."""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

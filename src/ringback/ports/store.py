@@ -27,6 +27,7 @@ from ringback.ports.values import (
     Extension,
     History,
     LoggedEvent,
+    OpenCounts,
     PhoneUse,
     Retention,
     Services,
@@ -209,6 +210,8 @@ class EventLog(Protocol):
     """Every committed change, in commit order, as far as it is kept."""
 
     async def history(self) -> History: ...
+
+    async def open_by_identity(self) -> OpenCounts: ...
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         """Return the events with a number above `after`, in order; ends early like `list`."""

@@ -55,6 +55,13 @@ class History(Struct, frozen=True):
     newest: int
 
 
+class OpenCounts(Struct, frozen=True):
+    """How many callbacks of each identity were open after event `number`."""
+
+    number: int
+    counts: Mapping[str, int]
+
+
 class Services(Struct, frozen=True):
     """All services, by id, and a number that grows with every change of one."""
 

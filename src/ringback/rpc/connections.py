@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 # What is bound: a port, or the path of a Unix socket.
 Address: TypeAlias = int | str
@@ -54,6 +55,11 @@ async def close_connections(address: Address, limit_s: float) -> None:
         await asyncio.sleep(_PAUSE_S)
 
 
+def open_connections(address: Address) -> set[str]:
+    """Return the peers, as gRPC writes them, whose connections to the address are open."""
+    return {peer for found in _sockets(address) if not found.is_listening and (peer := _peer_of(found.duplicate))}
+
+
 def _shut_down(address: Address, how: int) -> int:
     """Shut the connections down, and return how many there are."""
     count = 0
@@ -93,6 +99,18 @@ def _address_of(found: socket.socket) -> Address | None:
         address: Address = name[1] if found.family in _INTERNET else name
         return address
     return None
+
+
+def _peer_of(found: socket.socket) -> str:
+    """Return the peer as gRPC writes it; empty when there is none any more."""
+    with suppress(OSError):
+        name = found.getpeername()
+        if found.family == socket.AF_INET:
+            return f"ipv4:{name[0]}:{name[1]}"
+        if found.family == socket.AF_INET6:
+            host = name[0].removeprefix("::ffff:") if "." in name[0] else name[0]
+            return f"ipv4:{host}:{name[1]}" if "." in host else f"ipv6:{quote(f'[{host}]', safe=':')}:{name[1]}"
+    return ""
 
 
 def _nothing() -> socket.socket:

@@ -15,8 +15,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ringback.application.access import Caller
+from ringback.application.turns import Turns
 from ringback.domain.errors import Fault, InvalidRequest, ServerDraining, StorageUnavailable
-from ringback.rpc.admission import Admission
+from ringback.rpc.admission import LONG, Admission
 from ringback.wire.errors import status_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ Behaviour: TypeAlias = Callable[[Any, "RpcCall"], Awaitable[Any]]
 DETAILS_KEY: Final = "grpc-status-details-bin"
 # How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
 _READS: Final = ("Get", "List", "Watch")
+# The same of RPCs that are as much work as many others.
+_BULK: Final = "Batch"
 # The longest that the refusals of calls that are given up take to be sent.
 _REFUSAL_S: Final = 0.5
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -92,8 +95,9 @@ class Gate:
 class Entry:
     """The server, as the generated code sees it when it registers the handlers of a service."""
 
-    def __init__(self, server: grpc.aio.Server, gate: Gate, admission: Admission) -> None:
+    def __init__(self, server: grpc.aio.Server, gate: Gate, admission: Admission, turns: Turns) -> None:
         self._server = server
+        self._turns = turns
         self._gate = gate
         self._admission = admission
 
@@ -119,6 +123,10 @@ class Entry:
         """Return a coroutine function, by which gRPC knows that a stream awaits its writes: that is back-pressure."""
         gate = self._gate
         admission = self._admission
+        turns = self._turns
+        # What waits for something to happen takes no turn: it would keep others from theirs.
+        lasts = name in LONG
+        bulk = name.startswith(_BULK)
         behaviour: Behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
         parse: Callable[[bytes], Any] = handler.request_deserializer or bytes
         # Makes the refusal of a call that the server has cut short.
@@ -128,7 +136,10 @@ class Entry:
             try:
                 gate.enter()
                 caller = admission.admit(name, context)
-                return await behaviour(_parsed(parse, request), RpcCall(caller, context))
+                if lasts:
+                    return await behaviour(_parsed(parse, request), RpcCall(caller, context))
+                async with turns.turn(caller.identity, caller.account, context.peer(), bulk=bulk):
+                    return await behaviour(_parsed(parse, request), RpcCall(caller, context))
             except asyncio.CancelledError as cancelled:
                 ended = admission.ended()
                 if ended is None and not gate.gave_up():

@@ -1,16 +1,18 @@
 """The grpc.aio server: what is served besides our own services, its limits, and how it stops."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from ringback.application.limits import LimitRules
+from ringback.application.turns import Turns
 from ringback.config import Listen, UnixSocket
 from ringback.rpc.admission import Admission
-from ringback.rpc.connections import Address, close_connections, stop_listening
+from ringback.rpc.connections import Address, close_connections, open_connections, stop_listening
 from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
@@ -23,6 +25,9 @@ SERVICES = ("ringback.v1.CallbacksService", "ringback.v1.DialerService", "ringba
 # More than the largest request that the contract allows, a batch of 1000 with the longest texts. Larger messages are
 # refused by gRPC with RESOURCE_EXHAUSTED.
 MAX_RECEIVE_BYTES = 32 * 1024 * 1024
+# Calls at a time on one connection, besides the watches and polls of one caller.
+_OTHER_CALLS = 300
+_NO_LIMIT = 2**31 - 1
 _HEALTH_UPDATE_S = 1.0
 _UNIX = "unix:"
 # The longest that clients which do not read hold up a stop, once their calls are over.
@@ -43,6 +48,11 @@ OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),  # else it is a minute, whatever the line above says
+    # Calls that Python has not taken yet wait in one queue. When it is full, gRPC cancels some, of whatever connection.
+    ("grpc.server.max_pending_requests", _NO_LIMIT),
+    ("grpc.server.max_pending_requests_hard_limit", _NO_LIMIT),
+    # It counts calls that are over, as long as Python keeps anything of them, and refuses new ones for that.
+    ("grpc.http.overload_protection", 0),
     ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
     ("grpc.max_connection_age_grace_ms", _CONNECTION_GRACE_MS),
 )
@@ -51,10 +61,10 @@ OPTIONS: Sequence[tuple[str, Any]] = (
 class Server:
     """A gRPC server with health and, if wanted, reflection; our services are added before `start`."""
 
-    def __init__(self, tls: Tls | None = None, *, reflection: bool = True) -> None:
+    def __init__(self, tls: Tls | None = None, *, reflection: bool = True, limits: LimitRules | None = None) -> None:
         """Without `tls` it serves plain text."""
         self._tls = tls
-        self.grpc = grpc.aio.server(options=OPTIONS)
+        self.grpc = grpc.aio.server(options=[*OPTIONS, ("grpc.max_concurrent_streams", _streams(limits))])
         self._health = health.aio.HealthServicer()
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
@@ -67,12 +77,13 @@ class Server:
         self,
         gate: Gate,
         admission: Admission,
+        turns: Turns,
         callbacks: CallbacksServiceServicer,
         dialers: DialerServiceServicer,
         directory: DirectoryServiceServicer,
     ) -> None:
         """Add our services, each of whose calls goes through the one entry."""
-        entry: Any = Entry(self.grpc, gate, admission)
+        entry: Any = Entry(self.grpc, gate, admission, turns)
         add_CallbacksServiceServicer_to_server(callbacks, entry)
         add_DialerServiceServicer_to_server(dialers, entry)
         add_DirectoryServiceServicer_to_server(directory, entry)
@@ -94,6 +105,10 @@ class Server:
             port = self.grpc.add_secure_port(target, self._tls.credentials())
         self._bound = unquote(target.removeprefix(_UNIX)) if target.startswith(_UNIX) else port
         return port
+
+    def open_connections(self) -> Collection[str]:
+        """Return the peers of the connections that are open."""
+        return open_connections(self._bound)
 
     async def start(self) -> None:
         # This name says that the process responds, and nothing about the database: a restart does not help that.
@@ -121,3 +136,16 @@ class Server:
         await self.grpc.stop(_CLOSE_S)
         if self._socket is not None:
             self._socket.remove()
+
+
+def _streams(limits: LimitRules | None) -> int:
+    """Return how many calls there may be at a time on one connection: what is beyond waits at the client.
+
+    Nobody's watches and polls may wait there, without a word, so there is room for as many as anybody may have.
+    """
+    if limits is None:
+        return _NO_LIMIT
+    held = [(each.watches, each.polls) for each in (limits.default, *limits.identities.values())]
+    if any(None in pair for pair in held):
+        return _NO_LIMIT
+    return _OTHER_CALLS + max((watches or 0) + (polls or 0) for watches, polls in held)

@@ -68,6 +68,8 @@ class Statements:
     dialled: str
     # Takes the service, the priority, the time and the id of a callback; returns a count.
     ahead: str
+    # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.
+    open_by_identity: str
     # Returns a count.
     clock_jumps: str
     # Take the id, or the number, after which to begin, a limit, and a trace. A row is the id, or the number, of what

@@ -20,6 +20,7 @@ from ringback.ports.values import (
     Extension,
     History,
     LoggedEvent,
+    OpenCounts,
     PhoneUse,
     Retention,
     Services,
@@ -208,6 +209,10 @@ class SqlStore(Generic[C, Op]):
 
     async def history(self) -> History:
         return await self._seekers.read(self._reads.history)
+
+    async def open_by_identity(self) -> OpenCounts:
+        rows = await self._read(self._listers, self._statements.open_by_identity)
+        return OpenCounts(rows[0][0], {identity: count for _, identity, count in rows if identity is not None})
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))

@@ -25,11 +25,11 @@ from ringback.domain.quiet_hours import (
 )
 from ringback.domain.sip_hosts import EVERY_HOST, parse_denied, parse_pattern
 from ringback.v1 import directory_service_pb2 as pb
-from ringback.wire.values import Limits, read_list
+from ringback.wire.values import Range, read_list
 
 _T = TypeVar("_T")
 
-_ATTEMPTS = Limits(1, MAX_ATTEMPTS_PER_DAY, 1)
+_ATTEMPTS = Range(1, MAX_ATTEMPTS_PER_DAY, 1)
 
 
 def read_dial_rules(message: pb.DialRules, faults: Faults) -> DialRules:

@@ -132,7 +132,7 @@ class Side:
         self._in_batch = in_batch
         self._store = StoreWithoutService(world.store)
         self._creation = CallbackCreation(
-            self._store, world.directory, world.clock, world.dial_policy, world.recent_dials
+            self._store, world.directory, world.clock, world.dial_policy, world.recent_dials, world.usage
         )
         # The ids of the callbacks, as they came up: the two ways draw others.
         self._ids: list[str] = []

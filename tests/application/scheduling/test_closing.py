@@ -237,7 +237,7 @@ async def test_what_another_server_plans_by_settings_that_are_out_of_date(
 
     other = World(leading.store, leading.clock)
     other.callback_creation = CallbackCreation(
-        leading.store, behind, leading.clock, other.dial_policy, other.recent_dials
+        leading.store, behind, leading.clock, other.dial_policy, other.recent_dials, leading.usage
     )
     today = await other.create(service)
     assert (today.state, today.next_attempt_time) == expected

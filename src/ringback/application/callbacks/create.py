@@ -1,7 +1,7 @@
 """Creation: a callback is stored durably, or the one that an equal request created before is found."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -14,6 +14,8 @@ from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
 from ringback.application.recent_dials import RecentDials
+from ringback.application.turns import give_way
+from ringback.application.usage import Usage
 from ringback.domain.callback import Callback, weight
 from ringback.domain.dial_rules import Judge
 from ringback.domain.errors import (
@@ -21,6 +23,7 @@ from ringback.domain.errors import (
     DialRuleBroken,
     InvalidRequest,
     NotAllowed,
+    QuotaExceeded,
     RequestIdReused,
     RingbackError,
     ServiceNotFound,
@@ -97,38 +100,58 @@ class CallbackCreation:
     """The use cases that create callbacks; the store is the truth."""
 
     def __init__(
-        self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, recent: RecentDials
+        self,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        policy: DialPolicy,
+        recent: RecentDials,
+        usage: Usage,
+        portion: Callable[[], int] = lambda: MAX_BATCH,
     ) -> None:
+        """`portion` returns how many callbacks of a batch are to be stored at a time."""
         self._store = store
+        self._usage = usage
+        self._portion = portion
         self._directory = directory
         self._clock = clock
         self._dial_policy = policy
         self._recent = recent
         self._ids = CallbackIds()
 
+    def take(self, caller: Caller, count: int) -> None:
+        """Note that so many callbacks are to be created, before anything is done for it. Raise `RateLimited`."""
+        self._usage.take_creates(caller, count)
+
     async def create(self, caller: Caller, command: CreateCommand) -> Created:
         """Store the callback durably, or return the one that an equal request created before.
 
         Raise `NotAllowed`, `InvalidRequest`, `DialRuleBroken`, `ServiceNotFound`, `CallbackAlreadyExists`,
-        `RequestIdReused`, `TargetAlreadyPending`.
+        `RequestIdReused`, `TargetAlreadyPending`, `QuotaExceeded`.
         """
         now = self._clock.now()
         origin = await self._origin_of(caller)
         command = command.of(caller)
+        callback_id = self._ids.next(now)
         try:
             if command.validate_only:
                 return _accepted(await self._validate(origin, command, now))
-            callback_id = self._ids.next(now)
             while True:
                 planned = await self._plan(origin, command, now, callback_id)
+                self._usage.reserve(caller, callback_id)
                 try:
                     settings = self._directory.find(planned.service_id)
                     earlier = await self._store.create_one(planned, alone=self._is_alone(planned), settings=settings)
                 except (UnknownService, RevisionConflict):  # see `_store_planned`
                     await self._directory.refresh()
                 else:
+                    if earlier is not None:
+                        self._usage.release(callback_id)
                     return _accepted(self._result(origin, command, planned, earlier))
+        except QuotaExceeded as full:
+            return _accepted(await self._existing(origin, command, now) or full)
         except _REFUSALS:
+            self._usage.release(callback_id)
             if (repeated := await self._repeated(origin, command)) is not None:
                 return repeated
             raise
@@ -141,6 +164,7 @@ class CallbackCreation:
         results: dict[int, Created | RingbackError] = {}
         planned: dict[int, Callback] = {}
         for index, command in enumerate(batch):
+            await give_way(index)
             try:
                 if command.validate_only:
                     # It must see the requests before it.
@@ -148,7 +172,14 @@ class CallbackCreation:
                     planned.clear()
                     results[index] = await self._validate(origin, command, now)
                 else:
-                    planned[index] = await self._plan(origin, command, now, self._ids.next(now))
+                    callback = await self._plan(origin, command, now, self._ids.next(now))
+                    self._usage.reserve(caller, callback.callback_id)
+                    planned[index] = callback
+            except QuotaExceeded as full:
+                # It may repeat one before it.
+                results |= await self._store_planned(origin, batch, planned, now)
+                planned.clear()
+                results[index] = await self._existing(origin, command, now) or full
             except _REFUSALS as refusal:
                 results[index] = await self._repeated(origin, command) or refusal
         results |= await self._store_planned(origin, batch, planned, now)
@@ -163,7 +194,8 @@ class CallbackCreation:
         origin = await self._origin_of(caller)
         results: list[Created | RingbackError] = []
         opened: dict[tuple[str, str], Created] = {}
-        for command in (command.of(caller) for command in batch):
+        for index, command in enumerate(command.of(caller) for command in batch):
+            await give_way(index)
             try:
                 result = await self._validate(origin, command, now)
             except _REFUSALS as refusal:
@@ -182,7 +214,7 @@ class CallbackCreation:
     ) -> dict[int, Created | RingbackError]:
         """Store them in portions: a transaction with a thousand of the longest requests would take seconds."""
         results: dict[int, Created | RingbackError] = {}
-        for portion in _portions(planned):
+        for portion in _portions(planned, self._portion):
             results |= await self._store_portion(origin, batch, portion, now)
         return results
 
@@ -203,10 +235,12 @@ class CallbackCreation:
                     try:
                         left[index] = await self._plan(origin, batch[index], now, left[index].callback_id)
                     except _REFUSALS as refusal:
-                        del left[index]
+                        self._usage.release(left.pop(index).callback_id)
                         results[index] = await self._repeated(origin, batch[index]) or refusal
                 continue
             for (index, callback), earlier in zip(left.items(), earlier_ones, strict=True):
+                if earlier is not None:
+                    self._usage.release(callback.callback_id)
                 results[index] = self._result(origin, batch[index], callback, earlier)
             break
         return results
@@ -252,6 +286,13 @@ class CallbackCreation:
     async def _origin_of(self, caller: Caller) -> "_Origin":
         """Raise `NotAllowed` for a caller that creates nothing at all."""
         return _Origin(caller.identity, await self._directory.resolve(caller.view_of(Right.CHANGE_CALLBACKS)))
+
+    async def _existing(
+        self, origin: "_Origin", command: CreateCommand, now: datetime
+    ) -> Created | RingbackError | None:
+        """Return what creating returns where there is no room for a new callback; None when it would be a new one."""
+        result = await self._validate(origin, command, now)
+        return None if isinstance(result, Created) and not result.callback.callback_id else result
 
     async def _plan(self, origin: "_Origin", command: CreateCommand, now: datetime, callback_id: str) -> Callback:
         name = ServiceName.of(command.request, Faults())
@@ -304,12 +345,12 @@ class CallbackCreation:
         return earlier
 
 
-def _portions(planned: Mapping[int, Callback]) -> Iterator[Mapping[int, Callback]]:
+def _portions(planned: Mapping[int, Callback], most: Callable[[], int]) -> Iterator[Mapping[int, Callback]]:
     portion: dict[int, Callback] = {}
     room = _PORTION_BYTES
     for index, callback in planned.items():
         size = weight(callback)
-        if size > room:
+        if size > room or len(portion) >= most():
             yield portion
             portion, room = {}, _PORTION_BYTES
         portion[index] = callback

@@ -29,7 +29,7 @@ from ringback.application.events.watch_batches import (
 )
 from ringback.application.narrowing import selected_by
 from ringback.domain.callback import Callback
-from ringback.domain.errors import QuotaExceeded, ResumeTokenExpired, ResumeTokenInvalid
+from ringback.domain.errors import ResumeTokenExpired, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.view import View
 from ringback.ports.clock import Clock
@@ -38,7 +38,6 @@ from ringback.ports.values import LoggedEvent, Snapshot
 
 STREAM_AGE = timedelta(minutes=30)
 STREAM_AGE_SPREAD = 0.1
-MAX_WATCHERS = 10_000
 # Batches that are kept for watchers that have not reached them yet: typically 5 MB, when all are full.
 _RECENT_BATCHES = 64
 
@@ -46,15 +45,11 @@ _RECENT_BATCHES = 64
 class Watches:
     """The use case behind WatchCallbacks."""
 
-    def __init__(
-        self, store: Store, feed: EventFeed, directory: Directory, clock: Clock, max_watchers: int = MAX_WATCHERS
-    ) -> None:
+    def __init__(self, store: Store, feed: EventFeed, directory: Directory, clock: Clock) -> None:
         self._store = store
         self._directory = directory
         self._feed = feed
         self._clock = clock
-        self._max_watchers = max_watchers
-        self._open = 0
         self._batches: WeakValueDictionary[CallbackFilter, WatchBatches] = WeakValueDictionary()
         self._recent: deque[WatchBatch] = deque(maxlen=_RECENT_BATCHES)
         feed.listen(self._on_events)
@@ -73,32 +68,26 @@ class Watches:
 
         End on drain, after half an hour, and when an address that the caller's grants name has become that of another
         service. Raise `NotAllowed`, `ResumeTokenInvalid`, `ResumeTokenExpired` (unless a
-        snapshot may be sent instead), `QuotaExceeded`, `StorageUnavailable`.
+        snapshot may be sent instead), `StorageUnavailable`.
         """
         wanted = await selected_by(caller, wanted, self._directory)
-        if self._open >= self._max_watchers:
-            raise QuotaExceeded("watches", self._max_watchers)
-        self._open += 1
-        try:
-            granted = _GrantedServices(self._directory, wanted.view)
-            cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
-            yield await cursor.begin(resume_token, begin)
-            age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
-            end = self._clock.monotonic() + age
-            silent_until = self._clock.monotonic() + heartbeat_s
-            while not self._feed.closing and self._clock.monotonic() < end and granted.are_the_same():
-                batch = await cursor.advance()
-                if not granted.are_the_same():
-                    return  # without the batch, and so without a token after it
-                patience_s = min(silent_until, end) - self._clock.monotonic()
-                if batch is None and patience_s > 0:
-                    await self._feed.wait_beyond(cursor.number, patience_s)
-                else:
-                    yield batch or cursor.heartbeat()
-                    silent_until = self._clock.monotonic() + heartbeat_s
-            yield cursor.heartbeat()
-        finally:
-            self._open -= 1
+        granted = _GrantedServices(self._directory, wanted.view)
+        cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
+        yield await cursor.begin(resume_token, begin)
+        age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
+        end = self._clock.monotonic() + age
+        silent_until = self._clock.monotonic() + heartbeat_s
+        while not self._feed.closing and self._clock.monotonic() < end and granted.are_the_same():
+            batch = await cursor.advance()
+            if not granted.are_the_same():
+                return  # without the batch, and so without a token after it
+            patience_s = min(silent_until, end) - self._clock.monotonic()
+            if batch is None and patience_s > 0:
+                await self._feed.wait_beyond(cursor.number, patience_s)
+            else:
+                yield batch or cursor.heartbeat()
+                silent_until = self._clock.monotonic() + heartbeat_s
+        yield cursor.heartbeat()
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         """Keep no batch that has what was erased."""

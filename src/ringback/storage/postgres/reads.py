@@ -212,6 +212,13 @@ async def line(connection: Connection, service_id: str) -> Line | None:
 SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
 SERVICES: Final = "SELECT services_version, body FROM ringback LEFT JOIN service ON true ORDER BY service_id"
 HISTORY: Final = f"SELECT (SELECT number FROM log_start), {NEWEST_EVENT}"  # noqa: S608 - SQL of ours
+OPEN_BY_IDENTITY: Final = f"""
+    SELECT newest.number, open.identity, open.callbacks FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest
+      LEFT JOIN (
+        SELECT identity, count(*) AS callbacks FROM callback
+         WHERE end_us IS NULL AND identity IS NOT NULL GROUP BY identity
+      ) AS open ON true
+"""  # noqa: S608 - SQL of ours
 # The bodies are the large part; their total size is computed before they are sent.
 EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
@@ -255,6 +262,7 @@ STATEMENTS: Final = Statements(
     dialled=DIALLED,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    open_by_identity=OPEN_BY_IDENTITY,
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,

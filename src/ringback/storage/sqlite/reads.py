@@ -227,6 +227,13 @@ async def line(connection: Connection, service_id: str) -> Line | None:
 # SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
 NEWEST_EVENT: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'"
 HISTORY: Final = f"SELECT (SELECT min(number) FROM event), ({NEWEST_EVENT})"  # noqa: S608 - SQL of ours
+OPEN_BY_IDENTITY: Final = f"""
+    SELECT newest.number, open.identity, open.callbacks FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest
+      LEFT JOIN (
+        SELECT identity, count(*) AS callbacks FROM callback INDEXED BY callback_open_by_identity
+         WHERE end_us IS NULL AND identity IS NOT NULL GROUP BY identity
+      ) AS open ON true
+"""  # noqa: S608 - SQL of ours
 # SQLite counts the characters of a text; its own octet_length() came with 3.43.
 OCTETS: Final = "length(CAST(body AS BLOB))"
 # The bodies are the large part. The sum has no ORDER BY, for which SQLite would sort the rows once more: it takes them
@@ -277,6 +284,7 @@ STATEMENTS: Final = Statements(
     dialled=DIALLED,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
+    open_by_identity=OPEN_BY_IDENTITY,
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,

@@ -9,6 +9,7 @@ from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.events.watch import Watches
 from ringback.application.events.watch_batches import WatchBatch
+from ringback.application.turns import give_way
 from ringback.domain.callback import MAX_RESPONSE_BYTES, weight
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.faults import Faults
@@ -47,6 +48,7 @@ class CallbacksHandlers:
         self._directory = directory
 
     async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
+        self._creation.take(caller, 1)
         created = await self._creation.create(caller, _read_command(request))
         response = pb.CreateCallbackResponse(created=created.created)
         write_callback(created.callback, response.callback)
@@ -58,12 +60,17 @@ class CallbacksHandlers:
         count = len(request.requests)
         if not 1 <= count <= MAX_BATCH:
             raise InvalidRequest([Fault("requests", f"has {count} items; 1 to {MAX_BATCH} are allowed")])
-        batch = [_read_command(item) for item in request.requests]
+        self._creation.take(caller, count)
+        batch = []
+        for index, item in enumerate(request.requests):
+            await give_way(index)
+            batch.append(_read_command(item))
         if request.include_callbacks:
             _check_room(await self._creation.preview(caller, batch))
         response = pb.BatchCreateCallbacksResponse()
         room = Room()
-        for result in await self._creation.create_many(caller, batch):
+        for index, result in enumerate(await self._creation.create_many(caller, batch)):
+            await give_way(index)
             # What was previewed fits; only a callback that has grown since may not.
             whole = request.include_callbacks and room.take(_size_of(result))
             _write_result(result, response.results.add(), whole=whole)
@@ -85,7 +92,8 @@ class CallbacksHandlers:
         faults.refuse()
         page = await self._queries.list(caller, wanted, request.page_size, request.page_token)
         response = pb.ListCallbacksResponse(next_page_token=page.next_page_token, resume_token=page.resume_token)
-        for callback in page.callbacks:
+        for index, callback in enumerate(page.callbacks):
+            await give_way(index)
             write_callback(callback, response.callbacks.add())
         return response
 
