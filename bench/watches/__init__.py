@@ -124,7 +124,7 @@ class _Watched:
 
     def _create(self) -> pb.CreateCallbackRequest:
         request = cb.CallbackRequest(
-            target=f"sip:{next(self._numbers)}@b.example",
+            target=f"sip:anna-{next(self._numbers)}@b.example",
             service_id=self._service_id,
             seconds_between_retries=60,
             priority=cb.PRIORITY_NORMAL,

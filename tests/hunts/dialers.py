@@ -200,7 +200,7 @@ class Hunt:
         )
         if self._dice.random() < _SHARED:
             return self._dice.choice(spellings)
-        return f"sip:{self._dice.getrandbits(48):x}@hunt.example"
+        return f"sip:anna-{self._dice.getrandbits(48):x}@hunt.example"
 
 
 async def _begin(group: asyncio.TaskGroup, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:

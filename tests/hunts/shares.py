@@ -60,7 +60,7 @@ class Backlog:
         return [callback for taken in await asyncio.gather(*hands) for callback in taken]
 
     def _request(self, priority: "cb.Priority.ValueType", number: int) -> callbacks_pb.CreateCallbackRequest:
-        target = f"sip:{number}@level-{priority}.example"
+        target = f"sip:anna-{number}@level-{priority}.example"
         return callbacks_pb.CreateCallbackRequest(
             callback_request=self._api.request(target, service_id=self._service_id, priority=priority)
         )

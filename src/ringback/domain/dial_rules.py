@@ -188,6 +188,10 @@ _CONTEXT: Final = "phone-context"
 _TRUNK_PARAMETERS: Final = frozenset({"cic", "tgrp", "trunk-context", "postd"})
 
 
+# Parameters, headers, or an IPv6 address.
+_HAS_MORE: Final = re.compile(r"[;?\[]")
+
+
 def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
     """Return the first rule that a canonical target breaks; None when it may be dialled.
 
@@ -196,12 +200,11 @@ def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
     if uri.startswith("tel:"):
         number = uri.removeprefix("tel:").partition(";")[0]
         return _by_number(rules.phone, dialled_number.of_number(number))
+    if not _HAS_MORE.search(uri):  # nearly all of them: it need not be parsed
+        user, _, place = uri.partition(":")[2].rpartition("@")
+        return _by_user(rules.phone, user, region) or rules.sip.by_host(place.partition(":")[0])
     sip = SipUri.parse(uri)
-    return (
-        _by_parameters(sip)
-        or _by_user(rules.phone, "" if sip.user is None else sip.user, region)
-        or rules.sip.by_host(sip.host)
-    )
+    return _by_parameters(sip) or _by_user(rules.phone, sip.user or "", region) or rules.sip.by_host(sip.host)
 
 
 def numbers_of(uri: str, region: str = "") -> Collection[str]:
@@ -235,6 +238,8 @@ def _by_parameters(uri: SipUri) -> Broken | None:
 
 
 def _by_user(rules: PhoneRules, user: str, region: str) -> Broken | None:
+    if dialled_number.is_name(user):
+        return None
     number, *parameters = dialled_number.plain(user).split(";")
     named = [(name.strip().lower(), value) for name, _, value in (each.partition("=") for each in parameters)]
     dialled = [dialled_number.of_user(number, region)]

@@ -31,6 +31,8 @@ _SCHEME: Final = re.compile(r"(?:(?:tel|sips?|callto|phone):)+", re.IGNORECASE)
 # Pauses of modems and of RFC 2806, within a row of digits.
 _PAUSE: Final = re.compile(r"(?<=[0-9*#])[pwPW]+(?=[0-9*#+])")
 _NOT_DIALLED: Final = re.compile(r"[^0-9*#+]")
+# It begins with a letter, so it is no row of digits with a pause in it, and it has no escape.
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _CODE: Final = re.compile(r"[*#]+")
 
 # To get a line to the outside, as company switches have it.
@@ -72,6 +74,11 @@ NOTHING: Final = Dialled()
 def of_number(number: str) -> Dialled:
     """Return what a global number in E.164 dials."""
     return Dialled(numbers=frozenset((number,)), kinds=_kinds_behind_code(number))
+
+
+def is_name(user: str) -> bool:
+    """Return whether a user part is a plain name, which dials no number whatever is done with it."""
+    return not user or _NAME.fullmatch(user) is not None
 
 
 @lru_cache(maxsize=4096)

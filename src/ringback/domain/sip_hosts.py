@@ -51,6 +51,10 @@ RANGES: Final[Mapping[str, Sequence[Network]]] = MappingProxyType(
 )
 # Names that every machine, or most, take for one of their own addresses (RFC 6761).
 _LOCAL_NAME: Final = re.compile(r"(?:.+\.)?localhost(?:[46]|\.localdomain[46]?)?|ip6-(?:localhost|loopback)|loopback")
+# What is an address ends in a number, a bracket, or one of these names.
+_MAY_BE_ADDRESS: Final = re.compile(
+    r"\]$|(?:^|\.)(?:0[xX][0-9a-fA-F]*|[0-9]+)\.*$|localhost[46]?\.*$|localdomain[46]?\.*$|loopback\.*$|:"
+)
 _LOCALHOST: Final = IPv4Address("127.0.0.1")
 
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
@@ -68,6 +72,8 @@ def addresses_of(host: str) -> frozenset[Address]:
 
     Of an IPv6 address that leads to an IPv4 address, both.
     """
+    if not _MAY_BE_ADDRESS.search(host):
+        return frozenset()
     text = host.strip("[]").rstrip(".")
     if _LOCAL_NAME.fullmatch(text):
         return frozenset((_LOCALHOST,))
@@ -149,6 +155,8 @@ def parse_denied(text: str) -> str:
 
 def is_proper(name: str) -> bool:
     """Return whether each label in punycode stands for the text that it says, by IDNA."""
+    if "xn--" not in name:
+        return True
     try:
         for label in name.split("."):
             if label.startswith("xn--"):

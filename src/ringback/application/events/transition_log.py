@@ -69,6 +69,11 @@ def _cancelled(_: Callback, after: Callback) -> str:
     return "cancelled, with a reason" if after.cancel_reason else "cancelled"
 
 
+def _blocked(_: Callback, after: Callback) -> str:
+    # It was not dialled: what its attempt says is of the server, and has no number.
+    return f"BLOCKED by dial rules, {after.attempts[-1].detail}"
+
+
 def _ended(*_: Callback) -> str:
     return "ended"
 
@@ -82,7 +87,7 @@ _REASONS: Final[Mapping[State, Callable[[Callback, Callback], str]]] = {
     State.CONNECTED: lambda *_: "answered",
     State.CANCELLING: _cancelled,
     State.COMPLETED: _ended,
-    State.FAILED: _ended,
+    State.FAILED: _blocked,
     State.CANCELLED: _cancelled,
     State.EXPIRED: lambda *_: "expire_time passed",
 }
