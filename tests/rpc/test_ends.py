@@ -1,6 +1,7 @@
 """What credentials have opened ends with them: watches and polls, at their end, and when the right is lost."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from msgspec.structs import replace as replaced
 
 from ringback.app import App
 from ringback.application.access import Grant, Role
+from ringback.application.turns import ALONE
 from ringback.config import Settings
 from ringback.identity.jwt import SKEW
 from ringback.identity.rules import AccessRules, Identity
@@ -25,7 +27,7 @@ from tests.world.api import Api, refusal_of
 from tests.world.certificates import Authority
 from tests.world.dialer import PATIENCE_S, Dialer, until, until_polling
 from tests.world.jwts import Signer, claims, write_jwks
-from tests.world.secured import BOARD, OPS, PBX, Files, bearer, identity, rules
+from tests.world.secured import BOARD, CRM, OPS, PBX, Files, bearer, identity, rules
 
 SIGNER: Final = Signer("EdDSA")
 SUPPORT: Final = "sip:support@cc.example"
@@ -310,3 +312,28 @@ async def test_a_watch_goes_on_while_authorities_change(settings: Settings, file
         request = directory_pb.ListServicesRequest()
         await Api.on(channel).directory.ListServices(request)
         assert not watch.done()
+
+
+# --- Calls that wait -------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_waits_for_its_turn_is_judged_when_it_is_its_turn(
+    app: App, ops: Api, channel: grpc.aio.Channel, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a revoked caller has piled up on the server is not done for the time that it takes to do it."""
+    create, go_on = app.store.create_one, asyncio.Event()
+
+    async def create_later(*args: Any, **options: Any) -> Any:
+        await go_on.wait()
+        return await create(*args, **options)
+
+    monkeypatch.setattr(app.store, "create_one", create_later)
+    crm = _api(channel, CRM)
+    request = pb.CreateCallbackRequest(callback_request=ops.request())
+    calls = [crm.callbacks.CreateCallback(request, timeout=PATIENCE_S) for _ in range(ALONE + 20)]
+    await until(lambda: len(app.gate._inside) == len(calls))
+    app.authenticator.replace(_rules(settings, identity("crm", Role.CALLER, "crm-token-2")))
+    go_on.set()
+    codes = Counter([await call.code() for call in calls])
+    assert codes[StatusCode.UNAUTHENTICATED] >= 20
+    assert codes.keys() == {StatusCode.OK, StatusCode.UNAUTHENTICATED}

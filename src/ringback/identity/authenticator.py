@@ -42,6 +42,8 @@ class Authenticator:
         self.jwks = _jwks_of(rules)
         self._known = Known(rules, _keys_in(self.jwks), authorities)
         self._listeners: list[Callable[[], None]] = []
+        # Grows with every change: who was let in before may be judged otherwise now.
+        self.generation = 0
 
     def authenticate(self, call: Credentials, now: datetime) -> Authenticated:
         """Return who a call comes from, and until when that is so. Raise `CredentialsInvalid`.
@@ -81,6 +83,7 @@ class Authenticator:
 
     def _know(self, known: Known) -> None:
         self._known = known
+        self.generation += 1
         for listener in self._listeners:
             listener()
 

@@ -48,6 +48,11 @@ class Admission:
             self.long_calls.enter(credentials, session, right)
         return session.caller
 
+    @property
+    def generation(self) -> int:
+        """What grows whenever those that were let in before may have to be judged again."""
+        return self._authenticator.generation
+
     def _hold(self, caller: Caller, held: Held) -> None:
         """Count the call of this task as long as it lasts. Raise `QuotaExceeded`."""
         release = self._usage.hold(caller, held)

@@ -138,7 +138,10 @@ class Entry:
                 caller = admission.admit(name, context)
                 if lasts:
                     return await behaviour(_parsed(parse, request), RpcCall(caller, context))
+                generation = admission.generation
                 async with turns.turn(caller.identity, caller.account, context.peer(), bulk=bulk):
+                    if admission.generation != generation:
+                        caller = admission.admit(name, context)
                     return await behaviour(_parsed(parse, request), RpcCall(caller, context))
             except asyncio.CancelledError as cancelled:
                 ended = admission.ended()
