@@ -28,6 +28,8 @@ from ringback.application.access import Role
 from ringback.config import Listen, SettingError, Settings, UnixSocket
 from ringback.identity.files import UnusableFileError
 from ringback.identity.rules import Identity
+from ringback.v1 import callbacks_service_pb2 as pb
+from tests.world.api import Api
 from tests.world.certificates import DAY, Authority, Issued
 from tests.world.command_line import run
 from tests.world.secured import CRM, OPS, PBX, Files, bearer, identity, list_services, rules
@@ -437,3 +439,20 @@ def test_which_settings_go_together(fields: dict[str, Any], refusal: str | None)
     else:
         with pytest.raises(SettingError, match=refusal):
             _settings(**fields)
+
+
+# --- The end of the server -------------------------------------------------------------------------------------------
+
+
+async def test_a_server_that_speaks_tls_drains_like_any_other(settings: Settings, files: Files) -> None:
+    """A watch ends with its last token, and without an error."""
+    app = await App.start(files.settings(settings, access=RULES))
+    async with files.channel(app) as channel:
+        watch: Any = Api.on(channel).callbacks.WatchCallbacks(pb.WatchCallbacksRequest(), metadata=[bearer(CRM)])
+        await watch.read()
+        stopping = asyncio.create_task(app.stop())
+        last = await watch.read()
+        assert last.resume_token
+        assert await watch.read() is grpc.aio.EOF
+        assert await watch.code() is StatusCode.OK
+        await stopping
