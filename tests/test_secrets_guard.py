@@ -31,7 +31,7 @@ _log = logging.getLogger("ringback.planted")
 @pytest.mark.parametrize("as_cause", [False, True], ids=["in the text", "in the traceback"])
 def test_a_planted_secret_is_found(text: str, as_cause: bool) -> None:
     fault = ValueError(text) if as_cause else None
-    with pytest.raises(AssertionError, match="^log of ringback"), GUARD.watching():
+    with pytest.raises(AssertionError, match=r"^log of ringback"), GUARD.watching():
         _log.warning("a bug" if as_cause else text, exc_info=fault)
     GUARD.found.clear()
 
