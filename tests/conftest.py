@@ -1,21 +1,47 @@
 """A real server on a real port with a real SQLite file, and what a client needs to talk to it."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from google.rpc.status_pb2 import Status
 from hypothesis import settings as hypothesis_settings
 
 from ringback.app import App
 from ringback.config import Listen, Settings
+from ringback.rpc import entry
 from ringback.storage.sqlite import SqliteStore
 from tests.world.api import Api
+from tests.world.secrets_guard import GUARD
 from tests.world.use_cases import World
 
 # A shared machine is slow at times; how long an example takes says nothing about it.
 hypothesis_settings.register_profile("ringback", deadline=None)
 hypothesis_settings.load_profile("ringback")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watched_secrets() -> Iterator[None]:
+    """Let the guard see what is logged, and what servers refuse with."""
+    as_sent = entry.trailing_metadata
+
+    def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
+        GUARD.look_at_status(status)
+        return as_sent(status)
+
+    logging.getLogger().addHandler(GUARD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entry, "trailing_metadata", trailing_metadata)
+        yield
+    logging.getLogger().removeHandler(GUARD)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_are_told() -> Iterator[None]:
+    with GUARD.watching():
+        yield
 
 
 @pytest.fixture

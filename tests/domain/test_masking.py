@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.masking import hide_numbers, mask_numbers, masked
+from ringback.domain.masking import hide_numbers, mask_numbers, mask_secrets, masked
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,13 @@ def test_no_name_is_shown(user: str) -> None:
         ("to=%2B41785556677&x=1", "to=+41 78 *** ** 77&x=1"),
         ("INVITE sip:+41785556677@gw;user=phone SIP/2.0", "INVITE sip:+41 78 *** ** 77@gw;user=phone SIP/2.0"),
         ("authorization: Bearer abc.def-123", "authorization: Bearer ***"),
+        ("this server needs valid credentials: a bearer token or a client certificate", None),
         ("2026-11-29 16:12:38,123 INFO port 50051, sip:127.0.0.1:5060, 1000000 rows", None),
         ("callback 01a2049c-3c71-70e2-a0d0-04c4547f0daf of sip:support@cc.example: tel:+41 78 *** ** 77", None),
     ],
 )
 def test_numbers_are_masked_in_whatever_text_they_are(text: str, shown: str | None) -> None:
-    assert mask_numbers(text) == (text if shown is None else shown)
+    assert mask_secrets(text) == (text if shown is None else shown)
 
 
 @given(st.from_regex(r"\+[1-9]([ ().-]?[0-9]){7,14}", fullmatch=True), st.sampled_from(["", "tel:", "a ", "'"]))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tests.world.command_line import start
+from tests.world.secrets_guard import GUARD
 
 _LISTENING = re.compile(r"listening on (\S+)")
 
@@ -54,6 +55,7 @@ class ServerProcess:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             self.log.append(line.decode().rstrip())
+            GUARD.look("log of a server process", self.log[-1])
             self._grown.set()
         self._grown.set()
 

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Final
 
-from ringback.domain.masking import mask_numbers
+from ringback.domain.masking import mask_secrets
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -35,7 +35,7 @@ class _Formatter(logging.Formatter):
     _text = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask_numbers(super().format(record))
+        return mask_secrets(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - its name
         second = int(record.created)

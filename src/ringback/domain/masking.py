@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(
 )
 # Every number above has one of these; most texts have none.
 _MAYBE: Final = re.compile(r"\+[\s(]*[0-9]|%2B|tel:|sips?:[\s(]*[0-9]", re.IGNORECASE)
-_BEARER: Final = re.compile(r"(bearer\s+)[^\s'\",)\]]+", re.IGNORECASE)
+_BEARER: Final = re.compile(r"(bearer\s+)(?!tokens?\b)[^\s'\",)\]]+", re.IGNORECASE)
 _DIGIT: Final = re.compile("[0-9]")
 # ITU-T E.164: no code is the beginning of another one. Written out, since clients have no library of numbers.
 _COUNTRY_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}", re.ASCII)
@@ -75,12 +75,16 @@ def masked_number(number: str) -> str:
 
 
 def mask_numbers(text: str) -> str:
-    """Return a text of any kind, such as a line of a log, with its telephone numbers masked, and without tokens.
+    """Return a text of any kind with its telephone numbers masked.
 
     A number is what begins with a plus sign or with the scheme of a URI. What is masked already stays as it is.
     """
-    if _MAYBE.search(text):
-        text = _NUMBER.sub(_masked_match, text)
+    return _NUMBER.sub(_masked_match, text) if _MAYBE.search(text) else text
+
+
+def mask_secrets(text: str) -> str:
+    """Return a text, such as a line of a log, without telephone numbers and bearer tokens."""
+    text = mask_numbers(text)
     return _BEARER.sub(rf"\1{_USER}", text) if "earer" in text.lower() else text
 
 

@@ -32,6 +32,7 @@ from ringback.domain.errors import (
     ServiceNotFound,
 )
 from ringback.domain.key import ExternalTaskKey
+from ringback.domain.masking import mask_numbers
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.error_reason_pb2 import ErrorReason
 
@@ -233,7 +234,9 @@ def _refusal_of(error: Exception) -> _Refusal:
         listed = _fitting(error.violations)
         return _Refusal(rule, _summary(listed, len(error.violations)), metadata, listed)
     retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_DELAY_S
-    return _Refusal(rule, _cut(str(error), _MAX_MESSAGE_BYTES), metadata, retry_after_s=retry_after_s)
+    # Texts go to logs of clients: numbers are masked in them, and whole only in what names the thing asked for.
+    text = _cut(mask_numbers(str(error)), _MAX_MESSAGE_BYTES)
+    return _Refusal(rule, text, metadata, retry_after_s=retry_after_s)
 
 
 def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
@@ -242,7 +245,7 @@ def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
     room = _MAX_VIOLATIONS_BYTES
     for violation in violations[:MAX_VIOLATIONS]:
         field = _cut(violation.field, _MAX_FIELD_BYTES)
-        description = _cut(violation.description, _MAX_DESCRIPTION_BYTES)
+        description = _cut(mask_numbers(violation.description), _MAX_DESCRIPTION_BYTES)
         room -= len(field.encode()) + len(description.encode()) + _VIOLATION_FRAME_BYTES
         if room < 0:
             break
