@@ -11,6 +11,7 @@ FOLDERS_OF_PARTS = [ROOT / "src/ringback", ROOT / "protos"]
 PAGES = [
     *ROOT.glob("*.md"),
     *ROOT.glob("docs/*.md"),
+    *ROOT.glob("docs/security/*.md"),
     *ROOT.glob("deploy/*.md"),
     *ROOT.glob("bench/**/*.md"),
     *ROOT.glob("tests/**/*.md"),

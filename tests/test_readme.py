@@ -33,8 +33,8 @@ def example_in(page: str, language: str) -> str:
         ("states.py", "README.md"),
         ("floors.py", "docs/architecture.md"),
         ("settings.py", "docs/configuration.md"),
-        ("roles.py", "docs/security.d/access.md"),
-        ("access_file.py", "docs/security.d/access.md"),
+        ("roles.py", "docs/security.md"),
+        ("access_file.py", "docs/security/access.md"),
     ],
 )
 def test_the_diagrams_and_tables_are_those_of_the_code(script: str, page: str) -> None:

@@ -2,8 +2,8 @@
 """Writes the tables of all keys of an access file from the tables that its reader uses.
 
 docs/diagrams/access_file.py                          print them
-docs/diagrams/access_file.py --check docs/security.md fail when the page shows others
-docs/diagrams/access_file.py --write docs/security.md put them into the page
+docs/diagrams/access_file.py --check docs/security/access.md fail when the page shows others
+docs/diagrams/access_file.py --write docs/security/access.md put them into the page
 """
 
 import sys
