@@ -143,7 +143,10 @@ async def measure(name: str, *options: str) -> Round:
     """Run a server with these options, one caller alone, and then that caller beside a flood."""
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'ringback.db'}"
-        async with serving(1, database, "--dialer", "none", *options) as [server]:
+        # Those of a server that says nothing about them.
+        limits = str(Path(folder) / "limits.yaml")
+        Path(limits).write_text("default: {watches: 1000}\n")
+        async with serving(1, database, "--dialer", "none", "--limits", limits, *options) as [server]:
             return await _measure_on(server, name)
 
 
