@@ -92,6 +92,10 @@ bench: $(BENCH)  ## Measure how fast it is beside what else there is, in a few m
 bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as docs/performance.md shows it
 	.venv/bin/python -m bench --full $(PARTS)
 
+.PHONY: bench-fairness
+bench-fairness: $(BENCH)  ## Measure how much one caller's flood slows another caller down
+	.venv/bin/python -m bench.fairness
+
 .PHONY: bench-scaling
 bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreSQL carry, for docs/scaling.md
 	.venv/bin/python -m bench.scaling --write docs/scaling.md

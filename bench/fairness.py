@@ -143,8 +143,16 @@ async def measure(name: str, *options: str) -> Round:
     """Run a server with these options, one caller alone, and then that caller beside a flood."""
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{Path(folder) / 'ringback.db'}"
-        async with serving(1, database, "--dialer", "none", *options) as [server]:
+        limits = _usual_limits(Path(folder))
+        async with serving(1, database, "--dialer", "none", "--limits", limits, *options) as [server]:
             return await _measure_on(server, name)
+
+
+def _usual_limits(folder: Path) -> str:
+    """Write a limits file with what is the default, and return its path."""
+    file = folder / "limits.yaml"
+    file.write_text("default: {watches: 1000}\n")
+    return str(file)
 
 
 async def _measure_on(server: ServerProcess, name: str) -> Round:

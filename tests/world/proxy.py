@@ -8,8 +8,10 @@ from typing import Self
 class Proxy:
     """Passes on what comes, until it is told to stop."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, source: str | None = None) -> None:
+        """Connect to the port from an address of this machine, such as 127.0.0.2."""
         self._port = port
+        self._source = None if source is None else (source, 0)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._swallowing = False
@@ -43,7 +45,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=self._source)
             self._writers |= {writer, inner_writer}
             silent = asyncio.Event()
             await asyncio.gather(
