@@ -97,7 +97,7 @@ def test_every_setting() -> None:
             phone=pb.PhoneRules(allow=["+41"], deny=["+4190"], deny_kinds=["mobile"]),
             sip=pb.SipRules(allow_hosts=["*.example", "203.0.113.0/24"], deny_hosts=["private"]),
             attempts_per_number_and_day=3,
-            quiet_hours=pb.QuietHours(to="08:00", zone="target", **{"from": "21:00"}),
+            quiet_hours=pb.QuietHours(to="08:00", **{"from": "21:00"}),
         ),
         keep_ended=Duration(seconds=90 * 86400),
     )

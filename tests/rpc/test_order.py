@@ -27,7 +27,7 @@ WEIGHTS = dict(zip(LEVELS, range(7, 0, -1), strict=True))
 @pytest.mark.parametrize("at_once", [1, 10])
 async def test_levels_get_their_exact_shares(api: Api, dialer: Dialer, at_once: int) -> None:
     await update_service(api, max_concurrent_calls=1000)
-    await create_many(api, (api.request(f"sip:{n}.{p}@b.example", priority=p) for n in range(60) for p in LEVELS))
+    await create_many(api, (api.request(f"sip:u{n}.{p}@b.example", priority=p) for n in range(60) for p in LEVELS))
     taken: list[Any] = []
     while len(taken) < 220:  # until then all seven levels wait
         taken += [lease.callback.callback_request.priority for lease in await dialer.lease(at_once)]
@@ -39,16 +39,16 @@ async def test_levels_get_their_exact_shares(api: Api, dialer: Dialer, at_once: 
 async def test_strict_goes_first_and_nothing_else_last(api: Api, dialer: Dialer) -> None:
     await update_service(api, max_concurrent_calls=100)
     last = await api.create("sip:1@b.example", priority=cb.PRIORITY_NOTHING_ELSE)
-    between = await create_many(api, (api.request(f"sip:{p}@c.example", priority=p) for p in reversed(LEVELS)))
+    between = await create_many(api, (api.request(f"sip:u{p}@c.example", priority=p) for p in reversed(LEVELS)))
     first = await create_many(
-        api, (api.request(f"sip:{n}@d.example", priority=cb.PRIORITY_STRICT_PRIORITY) for n in range(3))
+        api, (api.request(f"sip:u{n}@d.example", priority=cb.PRIORITY_STRICT_PRIORITY) for n in range(3))
     )
     order = ids([await dialer.lease_one() for _ in range(1 + len(between) + len(first))])
     assert order == [*ids(first), *ids(reversed(between)), last.callback_id]
 
 
 async def test_what_is_given_back_keeps_its_place(api: Api, dialer: Dialer) -> None:
-    callbacks = await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(4)))
+    callbacks = await create_many(api, (api.request(f"sip:u{n}@b.example") for n in range(4)))
     leases = await dialer.lease(3)
     results = await dialer.release(leases[2], leases[0])
     assert [result.released for result in results] == [True, True]
@@ -63,7 +63,7 @@ async def test_many_dialers_at_once_never_exceed_the_capacity(api: Api) -> None:
     await update_service(api, max_concurrent_calls=5)
     changes: Any = api.callbacks.WatchCallbacks(callbacks_pb.WatchCallbacksRequest())
     await changes.read()
-    await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(60)))
+    await create_many(api, (api.request(f"sip:u{n}@b.example") for n in range(60)))
     dialers = [asyncio.create_task(_work(Dialer(api, f"dialer-{n}"))) for n in range(20)]
     in_progress, counts, ended = set[str](), [], 0
     async with asyncio.timeout(3 * PATIENCE_S):
@@ -96,7 +96,7 @@ async def _work(dialer: Dialer) -> None:
 
 
 async def test_lowering_the_capacity_ends_no_call_and_lets_none_begin(api: Api, dialer: Dialer) -> None:
-    await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(4)))
+    await create_many(api, (api.request(f"sip:u{n}@b.example") for n in range(4)))
     leases = await dialer.lease(3)
     await update_service(api, max_concurrent_calls=1)
     for lease in leases[:2]:

@@ -156,7 +156,7 @@ async def test_a_service_in_use_cannot_be_deleted_and_one_that_is_not_is_gone(ap
 
 
 async def test_services_are_listed_in_pages_by_id(api: Api) -> None:
-    made = [api.service_id, *[await api.add_service(f"sip:{n}@cc.example") for n in range(4)]]
+    made = [api.service_id, *[await api.add_service(f"sip:u{n}@cc.example") for n in range(4)]]
     listed: list[str] = []
     token = ""
     while not listed or token:
@@ -170,7 +170,7 @@ async def test_services_are_listed_in_pages_by_id(api: Api) -> None:
 
 
 async def test_an_update_that_closes_a_service_has_taken_effect_when_it_returns(api: Api) -> None:
-    await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(600)))
+    await create_many(api, (api.request(f"sip:u{n}@b.example") for n in range(600)))
     today = datetime.now(UTC).date()
     await update_service(api, closed_dates=[str(today), str(today + timedelta(days=1))])
     assert {callback.state for callback in await api.list_all()} == {cb.CALLBACK_STATE_SCHEDULED}

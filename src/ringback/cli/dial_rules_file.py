@@ -1,4 +1,4 @@
-"""Dial rules as YAML: the file of `serve --dial-rules`, and the `dial_rules` of a service in a services file.
+"""Dial rules as YAML: the file of `serve --dial-rules`.
 
 phone:
   deny: ["+4190"]
@@ -7,7 +7,7 @@ sip:
 attempts_per_number_and_day: 20
 quiet_hours: {from: "21:00", to: "08:00", zone: target}
 
-What the server's file leaves out is as in the default rules; what a service leaves out narrows nothing.
+What the file leaves out is as in the default rules.
 """
 
 from collections.abc import Callable, Mapping
@@ -154,7 +154,7 @@ def _parse_seconds(text: str) -> int:
     return seconds
 
 
-_OF_SERVICE: Final[Keys] = MappingProxyType(
+_KEYS: Final[Keys] = MappingProxyType(
     {
         "phone": Key(read=_read_phone, form="phone rules", help="Rules for telephone numbers."),
         "sip": Key(read=_read_sip, form="sip rules", help="Rules for the hosts of SIP URIs."),
@@ -162,11 +162,6 @@ _OF_SERVICE: Final[Keys] = MappingProxyType(
             read=_read_attempts, form="a number, or off", help="Dial-outs to a number within a day, of all callbacks."
         ),
         "quiet_hours": Key(read=_read_quiet_hours, form="quiet hours", help="When nobody is called."),
-    }
-)
-_OF_SERVER: Final[Keys] = MappingProxyType(
-    {
-        **_OF_SERVICE,
         "min_seconds_between_retries": Key(
             read=_read_pauses, form="seconds by outcome", help="The least pause after an attempt with this outcome."
         ),
@@ -174,15 +169,14 @@ _OF_SERVER: Final[Keys] = MappingProxyType(
 )
 
 
-def read_rules(place: Place, base: DialRules, keys: Keys = _OF_SERVICE) -> DialRules:
-    """Read the rules that stand in a file; what is left out is as in `base`. Faults are added to those of the place."""
-    section = Section(place, keys)
+def _read_rules(place: Place) -> DialRules:
+    section = Section(place, _KEYS)
     if place.faults:
-        return base
+        return DEFAULT_RULES
     given = dict(section.values)
-    phone: PhoneRules = replace(base.phone, **given.pop("phone", {}))
-    sip: SipRules = replace(base.sip, **given.pop("sip", {}))
-    return replace(base, phone=phone, sip=sip, **given)
+    phone: PhoneRules = replace(DEFAULT_RULES.phone, **given.pop("phone", {}))
+    sip: SipRules = replace(DEFAULT_RULES.sip, **given.pop("sip", {}))
+    return replace(DEFAULT_RULES, phone=phone, sip=sip, **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +192,7 @@ def load_rules(path: Path) -> DialRulesFile:
     root = Place.load(path)
     if root is None:
         raise FaultyFileError([f'{path}:1: is empty; rules are expected, such as phone: {{deny: ["+4190"]}}'])
-    rules = read_rules(root, DEFAULT_RULES, _OF_SERVER)
+    rules = _read_rules(root)
     if root.faults:
         raise FaultyFileError(root.faults)
     return DialRulesFile(path, rules)

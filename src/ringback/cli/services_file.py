@@ -20,12 +20,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
-from ringback.cli.dial_rules_file import read_rules
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, Names, parse_span
 from ringback.cli.yaml_file import FaultyFileError, Place
-from ringback.domain.dial_rules import NO_RULES
 from ringback.v1 import directory_service_pb2 as pb
-from ringback.wire.dial_rules import write_dial_rules
 
 _NEVER: tuple[tuple[str, str], ...] = ()
 _HOURS = re.compile(r"\s*(\d\d?:\d\d)\s*-\s*(\d\d?:\d\d)\s*")
@@ -190,10 +187,26 @@ def _retry_rule(name: str, place: Place) -> pb.RetryRule:
         return pb.RetryRule()
 
 
+# What the texts mean, the server says.
+_PHONE_RULES: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
+    {"allow": _texts, "deny": _texts, "deny_kinds": _texts}
+)
+_SIP_RULES: Mapping[str, Callable[[Place], Any]] = MappingProxyType({"allow_hosts": _texts, "deny_hosts": _texts})
+_QUIET_HOURS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
+    {"from": Place.text, "to": Place.text, "zone": Place.text}
+)
+_DIAL_RULES: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
+    {
+        "phone": lambda place: pb.PhoneRules(**_read_settings(place.entries(), _PHONE_RULES)),
+        "sip": lambda place: pb.SipRules(**_read_settings(place.entries(), _SIP_RULES)),
+        "attempts_per_number_and_day": Place.whole,
+        "quiet_hours": lambda place: pb.QuietHours(**_read_settings(place.entries(), _QUIET_HOURS)),
+    }
+)
+
+
 def _dial_rules(place: Place) -> pb.DialRules:
-    message = pb.DialRules()
-    write_dial_rules(read_rules(place, NO_RULES), message)
-    return message
+    return pb.DialRules(**_read_settings(place.entries(), _DIAL_RULES))
 
 
 _RETRY_SETTINGS: Mapping[str, Callable[[Place], Any]] = MappingProxyType(
