@@ -16,7 +16,14 @@ from ringback.storage.body import duration_us, read_callback, time_us, write_jso
 from ringback.storage.callback_row import changed_columns, lease_expire_us, row_of
 from ringback.storage.comparison import Held, PhoneRow, changed_since, compare, dialled_phone, kept_phone
 from ringback.storage.operations import Changes, Shift
-from ringback.storage.sqlite.transaction import LogEntry, Transaction, delete_labels, each, insert_labels
+from ringback.storage.sqlite.transaction import (
+    ROWS_PER_INSERT,
+    LogEntry,
+    Transaction,
+    delete_labels,
+    each,
+    insert_labels,
+)
 
 PHONE: Final = """
     SELECT (
@@ -28,7 +35,6 @@ _KEEP: Final = """
     INSERT INTO kept_phone (phone, until_us) VALUES (?, ?)
         ON CONFLICT (phone) DO UPDATE SET until_us = max(until_us, excluded.until_us)
 """
-_DIALLED: Final = "INSERT INTO dialled (phone, at_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 class StoredRows(NamedTuple):
@@ -62,6 +68,7 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     database = transaction.database
     results: list[Exception | None] = []
     entries: list[LogEntry] = []
+    dialled: list[tuple[str, int]] = []
     for call in calls:
         try:
             # A single change is compared by the UPDATE that writes it.
@@ -71,10 +78,23 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
         except (RevisionConflict, TargetTaken) as refusal:
             results.append(refusal)
             continue
+        dialled += [row for row in map(dialled_phone, call.changes) if row is not None]
         _store_turn(database, call.turn)
         results.append(None)
+    _note_dialled(database, dialled)
     transaction.log(entries)
     return results
+
+
+def _note_dialled(database: sqlite3.Connection, dialled: Sequence[tuple[str, int]]) -> None:
+    """Store what is dialled from now on, many rows with one statement."""
+    for start in range(0, len(dialled), ROWS_PER_INSERT):
+        some = dialled[start : start + ROWS_PER_INSERT]
+        rows = ", ".join(["(?, ?)"] * len(some))
+        database.execute(
+            f"INSERT INTO dialled (phone, at_us) VALUES {rows} ON CONFLICT DO NOTHING",  # noqa: S608 - SQL of ours
+            [value for row in some for value in row],
+        )
 
 
 _RIVAL: Final = """
@@ -112,8 +132,6 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
         insert_labels(database, [after])
     if (kept := kept_phone(change)) is not None:
         database.execute(_KEEP, kept)
-    if (dialled := dialled_phone(change)) is not None:
-        database.execute(_DIALLED, dialled)
     return LogEntry(event_row.updated(change, row[-1]), before, after, change.identity)
 
 
