@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from ringback.application.limits import LimitRules, Limits
 from ringback.cli.access_file.load import load_access
 from ringback.identity.rules import AccessRules
 from tests.world.certificates import Authority
@@ -29,11 +30,15 @@ _SUBJECT: Final = "crm@clients"
 _GRANTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "caller": {"role": "caller", "caller_ids": ["crm"], "services": [_SERVICE]},
     "other-caller": {"role": "caller", "caller_ids": ["shop"], "services": ["*"]},
+    "limited-caller": {"role": "caller", "caller_ids": ["bot"], "services": [_SERVICE]},
     "dialer": {"role": "dialer", "services": [_SERVICE]},
     "other-dialer": {"role": "dialer", "services": ["*"]},
     "viewer": {"role": "viewer", "services": [_SERVICE]},
     OPERATOR: {"role": "operator"},
 }
+
+
+LIMITS: Final = LimitRules(identities={"limited-caller": Limits(creates_per_s=0.5, watches=1)})
 
 
 @dataclass

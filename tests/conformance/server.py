@@ -14,7 +14,7 @@ from ringback.domain.errors import StorageUnavailable
 from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
 from ringback.v1.directory_service_pb2 import CreateServiceRequest, Service
-from tests.conformance.identities import MUTUAL_TLS, PLAIN_TEXT, Identities
+from tests.conformance.identities import LIMITS, MUTUAL_TLS, PLAIN_TEXT, Identities
 
 SERVICE_ID: Final = "0b7c8e5e-0000-4000-8000-000000000001"
 SERVICE_SIP: Final = "sip:support@cc.example"
@@ -60,7 +60,7 @@ class ScenarioServer:
             lame_duck=timedelta(0),
         )
         if identities := self._identities:
-            settings = replace(settings, access=identities.rules())
+            settings = replace(settings, access=identities.rules(), limits=LIMITS)
             if identities.way != PLAIN_TEXT:
                 settings = replace(settings, tls_cert=identities.cert, tls_key=identities.key)
             if identities.way == MUTUAL_TLS:
