@@ -324,6 +324,19 @@ async def test_a_grant_that_is_gone_begins_no_call_and_cuts_none_off(world: Worl
     assert await world.state(offered) is State.OFFERED
 
 
+async def test_a_repeated_poll_hands_out_no_lease_whose_grant_is_gone(world: World) -> None:
+    service, other = await world.service(), await world.service(sip_address="sip:other@cc.example")
+    await create(world, CRM, service)
+    await create(world, CRM, service, target="tel:+41785556688")
+    offered, dialed = await lease(world, PBX, max_leases=2, request_id=ABSENT)
+    await world.leases.dialing(PBX, token_of(dialed))
+    reduced = within(other, Caller("pbx", []), Role.DIALER)
+    again = await lease(world, reduced, max_leases=2, request_id=ABSENT)
+    assert [c.callback_id for c in again] == [dialed.callback_id]
+    again = await lease(world, PBX, max_leases=2, request_id=ABSENT)
+    assert {c.callback_id for c in again} == {offered.callback_id, dialed.callback_id}
+
+
 # --- Queues ------------------------------------------------------------------------------------------------------
 
 
