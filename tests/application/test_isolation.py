@@ -280,6 +280,52 @@ async def test_anothers_lease_token_is_as_an_unknown_one(
         assert await world.callback_queries.get(OPS, leased.callback_id) == before
 
 
+async def dialed_by_both(world: World, service: Service) -> tuple[Callback, str]:
+    """Return a callback that first one dialer has dialled, and then another one; and the token of the first."""
+    made = await create(world, CRM, service)
+    tokens = []
+    for dialer in (PBX, OTHER_PBX):
+        [leased] = await lease(world, dialer)
+        tokens.append(token_of(leased))
+        await world.leases.dialing(dialer, tokens[-1])
+        await world.leases.ended(dialer, tokens[-1], REPORT)
+        await world.run_until(timedelta(minutes=5))
+    return await world.callback_queries.get(OPS, made.callback_id), tokens[0]
+
+
+@pytest.mark.parametrize("report", REPORTS)
+async def test_an_earlier_attempt_does_not_make_anothers_attempt_known(
+    world: World, report: Callable[[World, Caller, str], Awaitable[object]]
+) -> None:
+    callback, token = await dialed_by_both(world, await world.service())
+    assert [attempt.identity for attempt in callback.attempts] == ["pbx", "other-pbx"]
+    unknown = await refusal(report(world, PBX, LeaseToken.new(ABSENT, 1).text))
+    for fencing_token in (2, 3, 9):
+        refused = await refusal(report(world, PBX, LeaseToken.new(callback.callback_id, fencing_token).text))
+        assert said(refused, "") == said(unknown, "")
+    # Of its own attempt it may know how it ended.
+    assert (await world.leases.ended(PBX, token, REPORT))[1]
+
+
+@pytest.mark.parametrize("report", REPORTS)
+async def test_with_the_grant_for_its_service_a_callback_is_gone_once_another_dialer_has_it(
+    world: World, report: Callable[[World, Caller, str], Awaitable[object]]
+) -> None:
+    _, token = await dialed_by_both(world, await world.service())
+    reduced = within(await world.service(sip_address="sip:other@cc.example"), Caller("pbx", []), Role.DIALER)
+    unknown = await refusal(report(world, PBX, LeaseToken.new(ABSENT, 1).text))
+    assert said(await refusal(report(world, reduced, token)), "") == said(unknown, "")
+
+
+async def test_without_the_grant_for_its_service_the_last_outcome_can_be_repeated(world: World) -> None:
+    """Its response may have been lost."""
+    await create(world, CRM, await world.service())
+    [leased] = await lease(world, PBX)
+    await world.leases.dialing(PBX, token_of(leased))
+    reduced = within(await world.service(sip_address="sip:other@cc.example"), Caller("pbx", []), Role.DIALER)
+    assert [(await world.leases.ended(reduced, token_of(leased), REPORT))[1] for _ in range(2)] == [False, True]
+
+
 async def test_a_token_that_is_made_up_extends_nothing(world: World) -> None:
     """Also where there are no identities: the id of the callback and the number of the lease are no secret."""
     await create(world, CRM, await world.service())
@@ -322,6 +368,19 @@ async def test_a_grant_that_is_gone_begins_no_call_and_cuts_none_off(world: Worl
     ended, _ = await world.leases.ended(reduced, token_of(dialed), REPORT)
     assert ended.attempts[-1].outcome is Outcome.BUSY
     assert await world.state(offered) is State.OFFERED
+
+
+async def test_a_repeated_poll_hands_out_no_lease_whose_grant_is_gone(world: World) -> None:
+    service, other = await world.service(), await world.service(sip_address="sip:other@cc.example")
+    await create(world, CRM, service)
+    await create(world, CRM, service, target="tel:+41785556688")
+    offered, dialed = await lease(world, PBX, max_leases=2, request_id=ABSENT)
+    await world.leases.dialing(PBX, token_of(dialed))
+    reduced = within(other, Caller("pbx", []), Role.DIALER)
+    again = await lease(world, reduced, max_leases=2, request_id=ABSENT)
+    assert [c.callback_id for c in again] == [dialed.callback_id]
+    again = await lease(world, PBX, max_leases=2, request_id=ABSENT)
+    assert {c.callback_id for c in again} == {offered.callback_id, dialed.callback_id}
 
 
 # --- Queues ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """SIGHUP: what a running server reads again, and that it takes all of it or nothing."""
 
+import os
 import signal
 from hashlib import sha256
 from pathlib import Path
@@ -104,6 +105,24 @@ async def test_a_file_that_is_gone_changes_nothing(files: Files) -> None:
         hang_up(server)
         await server.line(rf"ERROR SIGHUP: {files.access}: No such file or directory$")
         await server.line(r"ERROR SIGHUP: nothing was changed")
+        assert await server.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["access", "limits"])
+async def test_a_pipe_in_the_place_of_a_file_changes_nothing_and_holds_nothing_up(files: Files, name: str) -> None:
+    path: Path = getattr(files, name)
+    async with serving(*files.options) as server:
+        await server.address()
+        rewrite(path, None)
+        os.mkfifo(path)
+        hang_up(server)
+        await server.line(rf"ERROR SIGHUP: {path}: is a pipe, which is read at the start only$")
+        await server.line(r"ERROR SIGHUP: nothing was changed")
+        rewrite(path, None)
+        files.limit("default: {polls: 1}")
+        files.allow(identity("crm", ONE) + identity("pbx", TWO))
+        hang_up(server)
+        await server.line(r"INFO SIGHUP: read again: access with 2 identities, limits$")
         assert await server.stop() == 0
 
 

@@ -251,6 +251,11 @@ def _expired(files: Files) -> None:
     files.cert.write_bytes(ended.chain)
 
 
+def _replaced(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
+
+
 BAD: Final[Mapping[str, Callable[[Files], object]]] = {
     "empty": lambda files: files.cert.write_bytes(b""),
     "blank": lambda files: files.key.write_bytes(b"\n"),
@@ -260,6 +265,10 @@ BAD: Final[Mapping[str, Callable[[Files], object]]] = {
     "expired": _expired,
     "no authorities": lambda files: files.client_ca.write_bytes(b"nothing"),
     "authorities gone": lambda files: files.client_ca.unlink(),
+    "a pipe": lambda files: _replaced(files.cert, os.mkfifo),
+    "authorities in a pipe": lambda files: _replaced(files.client_ca, os.mkfifo),
+    "endless": lambda files: _replaced(files.key, lambda path: path.symlink_to("/dev/zero")),
+    "large": lambda files: files.client_ca.write_bytes(files.client_ca.read_bytes() + bytes(2**20)),
 }
 
 

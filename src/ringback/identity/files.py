@@ -1,6 +1,9 @@
 """A value that is made of files, and made again when they change."""
 
+import errno
 import logging
+import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -8,6 +11,8 @@ from typing import Final, Generic, TypeAlias, TypeVar
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# More than the bundle of all authorities of the world.
+_MAX_BYTES: Final = 512 * 1024
 # Of each file its content, or the reason why there is none.
 Contents: TypeAlias = "tuple[bytes | OSError, ...]"
 
@@ -23,9 +28,20 @@ def read_files(paths: Sequence[Path]) -> Contents:
 
 def _read(path: Path) -> bytes | OSError:
     try:
-        return path.read_bytes()
+        # Without waiting for the other end of a pipe: nothing else would be read meanwhile, and the server not stop.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return OSError(errno.EINVAL, "it is no regular file")
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(_MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as fault:
         return fault
+    if len(content) > _MAX_BYTES:
+        return OSError(errno.EFBIG, f"it is larger than {_MAX_BYTES // 1024} KiB")
+    return content
 
 
 class FileValue(Generic[T]):

@@ -161,7 +161,14 @@ class Assigner:
             self._withdraw(poll)
             await asyncio.wait([poll.leased])
         leased = await self._store.leased_for(request.dialer_id, request.request_id)
-        return [c for c in leased if c.lease is not None and c.lease.identity == request.identity]
+        return [c for c in leased if self._may_have_again(request, c)]
+
+    def _may_have_again(self, request: LeaseRequest, leased: Callback) -> bool:
+        """Return whether it is the caller's. With the grant for its service only a call in progress is left to it."""
+        if leased.lease is None or leased.lease.identity != request.identity:
+            return False
+        service = self._directory.find(leased.service_id)
+        return leased.state is not State.OFFERED or (service is not None and request.view.has_service(service))
 
     def _withdraw(self, poll: "_Poll") -> None:
         """End a poll. When leases are just being written for it, it returns those."""

@@ -89,7 +89,7 @@ class Leases:
             return await self._find(lease_token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(caller, callback, lease_token)
+            self._check_held(caller, callback, lease_token)
             service = await self._directory.get(callback.service_id)
             if not view.has_service(service):
                 raise not_granted(ServiceName("service_id", service.service_id))
@@ -131,7 +131,7 @@ class Leases:
         lease_token = _parse(token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(caller, callback, lease_token)
+            self._check_held(caller, callback, lease_token)
             now = self._clock.now()
             reported = after(callback, kind(at=now))
             return () if reported is callback else (_renewed(reported, now),)
@@ -149,11 +149,11 @@ class Leases:
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             nonlocal replayed
-            _check_known(caller, callback, lease_token)
+            self._check_known(caller, callback, lease_token)
             replayed = _is_replay(callback, lease_token, report)
             if replayed:
                 return ()
-            _check_held(caller, callback, lease_token)
+            self._check_held(caller, callback, lease_token)
             event = AttemptEnded(
                 service=await self._directory.get(callback.service_id),
                 rules=self._policy.rules,
@@ -191,11 +191,31 @@ class Leases:
         # Lost since they were read.
         callbacks |= await self._read([token.callback_id for token in own if token.text not in held])
         return [
-            _extended(
+            self._extended(
                 caller, text, token, callbacks.get(token.callback_id) if token else None, text in held, expire_time
             )
             for text, token in zip(tokens, parsed, strict=True)
         ]
+
+    def _extended(
+        self,
+        caller: Caller,
+        text: str,
+        token: LeaseToken | None,
+        callback: Callback | None,
+        held: bool,
+        expire_time: datetime,
+    ) -> Extended:
+        if token is None or callback is None:
+            return Extended(text, lost=_unknown())
+        if not held:
+            return Extended(text, lost=self._lost(caller, callback, token))
+        return Extended(
+            text,
+            expire_time,
+            cancel_requested=callback.state is State.CANCELLING,
+            updated=callback if callback.redescribed else None,
+        )
 
     async def _read(self, callback_ids: Sequence[str]) -> dict[str, Callback]:
         if not callback_ids:
@@ -211,7 +231,7 @@ class Leases:
         lease_token = _parse(token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
-            _check_held(caller, callback, lease_token)
+            self._check_held(caller, callback, lease_token)
             if callback.state is not State.OFFERED:
                 raise CallbackInProgress(
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
@@ -250,6 +270,57 @@ class Leases:
         if callback is None:
             raise _unknown()
         return callback
+
+    # --- What a token tells ------------------------------------------------------------------------------------
+
+    def _check_known(self, caller: Caller, callback: Callback, token: LeaseToken) -> None:
+        """Raise `LeaseExpired` for a token of another identity, as for one that is unknown."""
+        if not self._is_known(caller, callback, token):
+            raise _unknown()
+
+    def _check_held(self, caller: Caller, callback: Callback, token: LeaseToken) -> None:
+        """Raise `LeaseRefused` for a lost lease. A late report counts until the next lease, or until it is closed."""
+        if not _is_held(caller, callback, token):
+            raise self._lost(caller, callback, token)
+
+    def _lost(self, caller: Caller, callback: Callback, token: LeaseToken) -> LeaseRefused:
+        if not self._is_known(caller, callback, token):
+            return _unknown()
+        if callback.fencing_token > token.fencing_token:
+            return LeaseSuperseded(
+                callback.callback_id,
+                f"callback {callback.callback_id} was leased again since; place no call",
+                state=callback.state.name,
+            )
+        return LeaseExpired(
+            callback.callback_id,
+            f"the lease is over, callback {callback.callback_id} is {callback.state.name}",
+            state=callback.state.name,
+        )
+
+    def _is_known(self, caller: Caller, callback: Callback, token: LeaseToken) -> bool:
+        """Return whether the caller may know what has become of the callback: it has it, or this attempt was its own.
+
+        The secret of a lease that is over is not kept, so a token for it can be made up. Without the grant, it is no
+        longer the caller's once there was another lease; until then its last report can be repeated.
+        """
+        if _is_held(caller, callback, token):
+            return True
+        lease = callback.lease
+        if caller.identity == "":
+            return lease is None or lease.identity == ""
+        own_lease = lease is not None and lease.identity == caller.identity
+        own_attempt = any(
+            attempt.fencing_token == token.fencing_token and attempt.identity == caller.identity
+            for attempt in callback.attempts
+        )
+        return (own_lease or own_attempt) and (
+            callback.fencing_token == token.fencing_token or self._is_granted(caller, callback)
+        )
+
+    def _is_granted(self, caller: Caller, callback: Callback) -> bool:
+        service = self._directory.find(callback.service_id)
+        return service is not None and caller.view_of(Right.DIAL).has_service(service)
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
@@ -290,45 +361,6 @@ def _is_held(caller: Caller, callback: Callback, token: LeaseToken) -> bool:
     return lease is not None and lease.token == token.text and lease.identity in ("", caller.identity)
 
 
-def _is_known(caller: Caller, callback: Callback, token: LeaseToken) -> bool:
-    """Return whether the caller may know what has become of the callback: its dialers have, or had, a call of it."""
-    if _is_held(caller, callback, token):
-        return True
-    lease = callback.lease
-    if caller.identity == "":
-        return lease is None or lease.identity == ""
-    own_lease = lease is not None and lease.identity == caller.identity
-    return own_lease or any(attempt.identity == caller.identity for attempt in callback.attempts)
-
-
-def _check_known(caller: Caller, callback: Callback, token: LeaseToken) -> None:
-    """Raise `LeaseExpired` for a token of another identity, as for one that is unknown."""
-    if not _is_known(caller, callback, token):
-        raise _unknown()
-
-
-def _check_held(caller: Caller, callback: Callback, token: LeaseToken) -> None:
-    """Raise `LeaseRefused` for a lost lease. A late report counts until the next lease, or until this one is closed."""
-    if not _is_held(caller, callback, token):
-        raise _lost(caller, callback, token)
-
-
-def _lost(caller: Caller, callback: Callback, token: LeaseToken) -> LeaseRefused:
-    if not _is_known(caller, callback, token):
-        return _unknown()
-    if callback.fencing_token > token.fencing_token:
-        return LeaseSuperseded(
-            callback.callback_id,
-            f"callback {callback.callback_id} was leased again since; place no call",
-            state=callback.state.name,
-        )
-    return LeaseExpired(
-        callback.callback_id,
-        f"the lease is over, callback {callback.callback_id} is {callback.state.name}",
-        state=callback.state.name,
-    )
-
-
 def _is_replay(callback: Callback, token: LeaseToken, report: OutcomeReport) -> bool:
     """Return whether the attempt of this lease is closed with this outcome. Raise `OutcomeConflict` for another one."""
     for attempt in callback.attempts:
@@ -344,23 +376,3 @@ def _is_replay(callback: Callback, token: LeaseToken, report: OutcomeReport) -> 
                 recorded_outcome=attempt.outcome.name,
             )
     return False
-
-
-def _extended(
-    caller: Caller,
-    text: str,
-    token: LeaseToken | None,
-    callback: Callback | None,
-    held: bool,
-    expire_time: datetime,
-) -> Extended:
-    if token is None or callback is None:
-        return Extended(text, lost=_unknown())
-    if not held:
-        return Extended(text, lost=_lost(caller, callback, token))
-    return Extended(
-        text,
-        expire_time,
-        cancel_requested=callback.state is State.CANCELLING,
-        updated=callback if callback.redescribed else None,
-    )

@@ -83,6 +83,9 @@ def read_again(configuration: Configuration) -> Configuration:
     resolved: dict[str, GivenValue | None] = {**configuration.resolved}
     for name in files_of(configuration):
         value, source = configuration.resolved[name]
+        if value.path.is_fifo():  # whose other end might never be opened
+            faults.append(f"{value.path}: is a pipe, which is read at the start only")
+            continue
         resolved[name] = _parsed(SETTINGS[name], str(value.path), source, faults)
     settings = _of_server(resolved, faults)
     if settings is None or faults:
