@@ -168,7 +168,7 @@ def _with_hidden(text: str, places: Iterable[tuple[int, int]]) -> str:
 
 def _readings(text: str) -> Iterable[Sequence[_Digit]]:
     """Return the digits of a text, as it stands and with its escapes decoded: which of them is meant is not known."""
-    plain = [(str(digit), place, place + 1) for place, sign in enumerate(text) if (digit := _digit(sign)) is not None]
+    plain = [(str(value), place, place + 1) for place, sign in enumerate(text) if (value := _digit(sign)) is not None]
     if len(plain) < _TELLING:
         return ()
     escapes = list(_ESCAPE.finditer(text))
@@ -176,7 +176,7 @@ def _readings(text: str) -> Iterable[Sequence[_Digit]]:
         return (plain,)
     within = {place for found in escapes for place in range(*found.span())}
     outside = [one for one in plain if one[1] not in within]
-    decoded = [(digit, *found.span()) for found in escapes if (digit := _escaped_digit(found)) is not None]
+    decoded = [(sign, *found.span()) for found in escapes if (sign := _escaped_digit(found)) is not None]
     return plain, sorted([*outside, *decoded], key=lambda one: one[1])
 
 
