@@ -123,6 +123,34 @@ def test_a_number_of_the_callback_is_hidden_in_every_text_however_it_is_spelled(
 
 
 @pytest.mark.parametrize(
+    "spelled",
+    [
+        "&#55;&#56;&#53;&#53;&#53;&#54;",
+        "&#x37;&#X38;&#0053;&#x0035;&#53&#54;",
+        r"\u0037\u0038\u0035\u0035\u0035\u0036",
+        r"\x37\x38\x35\u{35}\u{35}\u{36}",
+        "七八五五五六",
+        "⑦⑧⑤⑤⑤⑥",
+    ],
+)
+def test_a_number_is_hidden_in_the_escapes_and_signs_of_other_writers(spelled: str) -> None:
+    assert seen(with_texts(to(TARGET), f"call {spelled}")).callback_request.description == "call ******"
+
+
+def test_what_is_escaped_and_no_digit_stays() -> None:
+    text = r"a&#107;b &#0; \u0041 %2F 1%202 &amp; ½"
+    assert seen(with_texts(to(TARGET), text)).callback_request.description == text
+
+
+@pytest.mark.parametrize(
+    "text", ["%37%38%35%35%35%36" * 20_000, "785" * 20_000 + "556" * 20_000], ids=lambda text: text[:9]
+)
+def test_a_text_that_is_all_digits_is_read_a_few_times_however_long_it_is(text: str) -> None:
+    """It would not end otherwise: each row of six that is hidden may join up others."""
+    assert set(seen(to(TARGET, context_url=text)).callback_request.context_url) == {"*"}
+
+
+@pytest.mark.parametrize(
     ("target", "region", "shown"),
     [
         (TARGET, "", "tel:+41 78 *** ** 77"),

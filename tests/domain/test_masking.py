@@ -89,3 +89,23 @@ def test_no_number_with_a_plus_sign_stays_in_a_text(number: str, before: str) ->
 @pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 def test_every_country_code_is_shown_whole(code: int) -> None:
     assert masked(f"tel:+{code}123456789") == f"tel:+{code} 12 *** ** 89"
+
+
+# What a regular expression may try in as many ways as there are signs, and then in vain.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tel:" + " " * 300_000,
+        "tel:" + "%20" * 100_000,
+        "tel:" + "+ " * 100_000,
+        "tel: " * 60_000,
+        "+" + "( " * 150_000,
+        "sip:" + "1" * 300_000,
+        "sip:" + "1 " * 150_000,
+        "sip:123456" * 30_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_a_text_is_read_once_however_long_it_is(text: str) -> None:
+    """It would not end otherwise: an error has a text of the request, before its length is judged."""
+    assert mask_secrets(text) == hide_numbers(text) == text

@@ -21,8 +21,15 @@ _HIDDEN: Final = "*"
 _TELLING: Final = 6
 # Of a short number, such as an extension, all digits in a row are hidden, from so many on.
 _SHORTEST: Final = 3
-# A digit that is percent-escaped, once or more often, or any other escape.
-_ESCAPE: Final = re.compile("%(?:25)*(?:3([0-9])|[0-9A-Fa-f]{2})")
+_DIGITS: Final = range(10)
+# How often digits are hidden that have joined up.
+_PASSES: Final = 4
+# A digit that is escaped, in a URL (once or more often), in HTML, or in JSON; or anything else that is in a URL.
+_ESCAPE: Final = re.compile(
+    "%(?:25)*(?:3(?P<url>[0-9])|[0-9A-Fa-f]{2})"
+    "|&#0{0,6}+(?:[xX]0{0,6}+3(?P<entity>[0-9])|(?P<code>4[89]|5[0-7]))(?![0-9A-Fa-f]);?"
+    r"|\\[uUxX]\{?0{0,6}+3(?P<literal>[0-9])\}?"
+)
 _EXTENSION: Final = re.compile("ext=([0-9]+)", re.IGNORECASE)
 # A digit, with its place in the text.
 _Digit = tuple[str, int, int]
@@ -137,28 +144,51 @@ def _numbers_in(user: str) -> Iterable[str]:
 
 
 def _without_digits_of(needles: str, text: str) -> str:
-    """Hide every digit that is one of six or more in a row of one of the numbers, until there is none."""
-    while found := {place for digits in _readings(text) for place in _telling(needles, digits)}:
-        for start, end in sorted(found, reverse=True):
-            text = f"{text[:start]}{_HIDDEN}{text[end:]}"
-    return text
+    """Hide every digit that is one of six or more in a row of one of the numbers, until there is none.
+
+    In a text in which there is one time and again, since what is left joins up, all digits are hidden.
+    """
+    for _ in range(_PASSES):
+        found = {place for digits in _readings(text) for place in _telling(needles, digits)}
+        if not found:
+            return text
+        text = _with_hidden(text, found)
+    return _with_hidden(text, {(start, end) for digits in _readings(text) for _, start, end in digits})
+
+
+def _with_hidden(text: str, places: Iterable[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(places):
+        if start >= done:  # or else it is within an escape that is hidden
+            parts += text[done:start], _HIDDEN
+            done = end
+    return "".join([*parts, text[done:]])
 
 
 def _readings(text: str) -> Iterable[Sequence[_Digit]]:
     """Return the digits of a text, as it stands and with its escapes decoded: which of them is meant is not known."""
-    plain = [(str(digit), place, place + 1) for place, sign in enumerate(text) if (digit := _digit(sign)) is not None]
+    plain = [(str(value), place, place + 1) for place, sign in enumerate(text) if (value := _digit(sign)) is not None]
     if len(plain) < _TELLING:
         return ()
-    if "%" not in text:
+    escapes = list(_ESCAPE.finditer(text))
+    if not escapes:
         return (plain,)
-    escaped = [(found.start(), found.end(), found[1]) for found in _ESCAPE.finditer(text)]
-    outside = [one for one in plain if not any(start <= one[1] < end for start, end, _ in escaped)]
-    decoded = [(digit, start, end) for start, end, digit in escaped if digit is not None]
+    within = {place for found in escapes for place in range(*found.span())}
+    outside = [one for one in plain if one[1] not in within]
+    decoded = [(sign, *found.span()) for found in escapes if (sign := _escaped_digit(found)) is not None]
     return plain, sorted([*outside, *decoded], key=lambda one: one[1])
 
 
+def _escaped_digit(found: re.Match[str]) -> str | None:
+    return chr(int(found["code"])) if found["code"] else found["url"] or found["entity"] or found["literal"]
+
+
 def _digit(sign: str) -> int | None:
-    return ord(sign) - ord("0") if sign.isascii() and sign.isdecimal() else unicodedata.digit(sign, None)
+    if sign.isascii():
+        return ord(sign) - ord("0") if sign.isdecimal() else None
+    value = unicodedata.numeric(sign, None)  # also where words are written with one sign, as in Chinese
+    return int(value) if value is not None and value in _DIGITS else None
 
 
 def _telling(needles: str, digits: Sequence[_Digit]) -> Iterator[tuple[int, int]]:

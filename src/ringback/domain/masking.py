@@ -21,11 +21,12 @@ _MAX_LENGTH: Final = 255
 
 # What people and programs write between the digits of a number.
 _SEPARATOR: Final = r"(?:[\s().\-/]|%20|%2D|%2E|%28|%29)"
-_DIGITS: Final = rf"(?:\+|%2B)?{_SEPARATOR}*[0-9](?:{_SEPARATOR}{{0,3}}[0-9]){{5,}}"
+# Possessive, as all repetitions here: texts are as long as their senders like, and nothing is tried twice.
+_DIGITS: Final = rf"(?:\+|%2B)?+{_SEPARATOR}*+[0-9](?:{_SEPARATOR}{{0,3}}+[0-9]){{5,}}+"
 # What can only be a number: the user of a SIP URI, or digits after tel: or a plus sign.
 _NUMBER: Final = re.compile(
-    rf"(?P<scheme>\btel:{_SEPARATOR}*)(?P<tel>{_DIGITS})"
-    rf"|(?P<sip>\bsips?:)(?P<user>{_DIGITS})(?=[^\s@'\"<>]*@)"
+    rf"(?P<scheme>\btel:{_SEPARATOR}*+)(?P<tel>{_DIGITS})"
+    rf"|(?P<sip>\bsips?:)(?P<user>{_DIGITS})(?=[^\s@'\"<>]{{0,{_MAX_LENGTH}}}+@)"
     rf"|(?P<global>(?:\+|%2B){_DIGITS})",
     re.IGNORECASE,
 )

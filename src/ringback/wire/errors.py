@@ -235,7 +235,7 @@ def _refusal_of(error: Exception) -> _Refusal:
         return _Refusal(rule, _summary(listed, len(error.violations)), metadata, listed)
     retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_DELAY_S
     # Texts go to logs of clients: numbers are masked in them, and whole only in what names the thing asked for.
-    text = _cut(mask_numbers(str(error)), _MAX_MESSAGE_BYTES)
+    text = _masked(str(error), _MAX_MESSAGE_BYTES)
     return _Refusal(rule, text, metadata, retry_after_s=retry_after_s)
 
 
@@ -245,7 +245,7 @@ def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
     room = _MAX_VIOLATIONS_BYTES
     for violation in violations[:MAX_VIOLATIONS]:
         field = _cut(violation.field, _MAX_FIELD_BYTES)
-        description = _cut(mask_numbers(violation.description), _MAX_DESCRIPTION_BYTES)
+        description = _masked(violation.description, _MAX_DESCRIPTION_BYTES)
         room -= len(field.encode()) + len(description.encode()) + _VIOLATION_FRAME_BYTES
         if room < 0:
             break
@@ -260,8 +260,13 @@ def _summary(listed: Sequence[Fault], total: int) -> str:
     return _cut(text, _MAX_MESSAGE_BYTES - len(more)) + more
 
 
+def _masked(text: str, max_bytes: int) -> str:
+    """Mask and cut a text. It may be as long as a request: what is certainly cut off is not looked at."""
+    return _cut(mask_numbers(text[: max_bytes * 4]), max_bytes)
+
+
 def _cut(text: str, max_bytes: int) -> str:
-    encoded = text.encode(errors="replace")
+    encoded = text[: max_bytes + 1].encode(errors="replace")
     if len(encoded) <= max_bytes:
         return encoded.decode()
     return encoded[: max_bytes - len("…".encode())].decode(errors="ignore") + "…"

@@ -1,6 +1,7 @@
 """Nobody but its owner can read a database, whatever the mask of the process, and whoever has made it."""
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ringback.storage.errors import StoreCannotOpen
-from ringback.storage.sqlite import SqliteStore
+from ringback.storage.sqlite import SqliteStore, schema
 from ringback.storage.sqlite.backup import back_up
 from tests.world.samples import SERVICE, new
 
@@ -62,6 +63,40 @@ async def test_the_file_is_never_open_to_others(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StoreCannotOpen, match="looked"):
         await SqliteStore.open(tmp_path / "ringback.db")
     assert seen == [{"ringback.db": "0o600", "ringback.db.lock": "0o600"}]
+
+
+@pytest.mark.usefixtures("mask")
+async def test_the_files_beside_what_a_link_names_are_its_owners_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (real := tmp_path / "real").mkdir()
+    (link := tmp_path / "link.db").symlink_to(real / "ringback.db")
+    seen: list[dict[str, str]] = []
+    prepare = schema.prepare
+
+    def look(path: Path, database: sqlite3.Connection) -> str:
+        seen.append(modes(real))
+        return prepare(path, database)
+
+    monkeypatch.setattr("ringback.storage.sqlite.store.prepare", look)
+    await (await use(link)).close()
+    open_to_others(real)
+    (real / "ringback.db-wal").touch(0o666)
+    store = await SqliteStore.open(link)
+    await store.create([new()])
+    assert seen[0] == dict.fromkeys(["ringback.db", "ringback.db.lock"], "0o600")
+    assert modes(real) == dict.fromkeys(
+        ["ringback.db", "ringback.db-wal", "ringback.db-shm", "ringback.db.lock"], "0o600"
+    )
+    await store.close()
+
+
+async def test_a_database_in_use_is_not_opened_under_another_name(tmp_path: Path) -> None:
+    store = await use(tmp_path / "ringback.db")
+    (link := tmp_path / "link.db").symlink_to("ringback.db")
+    with pytest.raises(StoreCannotOpen, match="another server is using it"):
+        await SqliteStore.open(link)
+    await store.close()
 
 
 async def test_one_that_others_can_read_is_closed_to_them_and_it_is_said_once(

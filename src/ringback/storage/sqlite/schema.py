@@ -18,6 +18,11 @@ from ringback.storage.sqlite.private_files import OWNER_ONLY, make_private
 APPLICATION_ID: Final = 0x52494E47
 
 
+def real_path(path: Path) -> Path:
+    """Return the file that a symbolic link names: SQLite has its log beside that one, and the lock has to be there."""
+    return path.resolve() if path.is_symlink() else path
+
+
 @contextmanager
 def sole_use(path: Path) -> Iterator[None]:
     """Hold the lock file beside the database: two servers on one file would not see each other's commits.
@@ -25,7 +30,7 @@ def sole_use(path: Path) -> Iterator[None]:
     The kernel drops the lock when the process ends, however it ends. The file itself stays: removing it would let
     two processes lock two files of the same name.
     """
-    lock = path.with_name(path.name + ".lock")
+    lock = (file := real_path(path)).with_name(file.name + ".lock")
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
     except FileNotFoundError:
@@ -61,7 +66,7 @@ def prepare(path: Path, database: sqlite3.Connection) -> str:
     named = database.execute("UPDATE ringback SET database_id = ? WHERE database_id = ?", (new_database_id(), UNNAMED))
     if named.rowcount:
         tell_of_restore()
-    make_private(path)
+    make_private(real_path(path))
     (database_id,) = database.execute("SELECT database_id FROM ringback").fetchone()
     return str(database_id)
 

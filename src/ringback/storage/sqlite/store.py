@@ -22,7 +22,7 @@ from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
 from ringback.storage.sqlite import change, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
-from ringback.storage.sqlite.schema import prepare, refusals, sole_use
+from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.store import SqlStore
@@ -71,7 +71,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
             raise StoreCannotOpen(path, "a database in memory cannot be shared; name a file in a temporary folder")
         async with AsyncExitStack() as stack:
             stack.enter_context(sole_use(path))
-            create_private(path)
+            create_private(real_path(path))
             with refusals(path):
                 writing = await stack.enter_async_context(WritingConnection.open(path))
                 database_id, newest_event, version = await writing.run(partial(_begin, path))

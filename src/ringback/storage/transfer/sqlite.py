@@ -9,7 +9,7 @@ from typing import Final
 from ringback.storage.callback_row import Row
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite.private_files import create_private
-from ringback.storage.sqlite.schema import APPLICATION_ID, prepare, refusals, sole_use
+from ringback.storage.sqlite.schema import APPLICATION_ID, prepare, real_path, refusals, sole_use
 from ringback.storage.transfer.sides import NotMoved, check_empty, check_version
 from ringback.storage.transfer.tables import CONTENT, About, Table
 
@@ -59,7 +59,7 @@ def target(path: Path) -> Iterator["SqliteTarget"]:
 
 
 def _created(path: Path) -> sqlite3.Connection:
-    create_private(path)
+    create_private(real_path(path))
     return _connect(path)
 
 
