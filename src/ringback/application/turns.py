@@ -16,7 +16,7 @@ from ringback.domain.errors import ServerDraining
 # Calls at a time while one sender is alone: with more, each takes longer, and all together are no faster.
 ALONE: Final = 256
 # The same beside a sender of single calls: the fewer there are, the sooner its next one is done.
-SHARED: Final = 4
+SHARED: Final = 3
 # A batch counts as so many calls: it leaves room for those of others.
 BULK_ALONE: Final = 64
 BULK_SHARED: Final = SHARED - 1
@@ -30,7 +30,7 @@ _MANY_SENDERS: Final = 1000
 ARRIVALS: Final = 50
 # Callbacks that a batch stores at a time: what others send is stored in between.
 PORTION_ALONE: Final = 1000
-PORTION_SHARED: Final = 25
+PORTION_SHARED: Final = 8
 # Of a long loop over items: after so many, others have their turn.
 _STEPS: Final = 8
 

@@ -5,13 +5,17 @@ A server tells what it has written itself, once it is durable, so that each tran
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.masking import masked
+from ringback.domain.masking import mask_numbers, masked
 from ringback.domain.service import Service
 
 _log = logging.getLogger(__name__)
+
+# The address of a service may be a number. They are few, and recur in every line.
+_shown = lru_cache(maxsize=1024)(mask_numbers)
 
 FindService = Callable[[str], Service | None]
 
@@ -29,7 +33,7 @@ class TransitionLog:
         _log.info(
             "callback %s of %s: %s → %s (%s), %s",
             after.callback_id,
-            service.sip_address if service else after.service_id,
+            _shown(service.sip_address) if service else after.service_id,
             "new" if before is None else before.state.value,
             after.state.value,
             reason_of(before, after),
