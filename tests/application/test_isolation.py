@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ringback.application.access import ANYBODY, Caller, Grant, Role
+from ringback.application.access import ANYBODY, Caller, Grant, Right, Role
 from ringback.application.callbacks.create import CreateCommand
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.application.dispatch.queue_view import Pace, QueueViews
@@ -217,6 +218,96 @@ async def test_a_masked_viewer_searches_for_no_number_and_sees_none(world: World
     assert seen == listed
     assert "5556" not in repr(seen)
     assert (await world.callback_queries.get(VIEWER, made.callback_id)) == made
+
+
+TEXTS: dict[str, Any] = {
+    "external_task_id": "case 078 555 66 77",
+    "labels": {"team": "eu", "phone": "0785556677"},
+    "supervisor": "sip:785556677@cc.example",
+    "caller_id": "crm-41785556677",
+}
+BY_HIDDEN_TEXT = [
+    CallbackFilter(labels={"phone": "0785556677"}),
+    CallbackFilter(labels={"team": "eu", "phone": "0785556677"}),
+    CallbackFilter(supervisors=("sip:785556677@cc.example", "x")),
+    CallbackFilter(caller_ids=("crm-41785556677",)),
+    CallbackFilter(keys=(ExternalTaskKey(caller_id="crm-41785556677", external_task_id="case 078 555 66 77"),)),
+]
+
+
+async def seen_in_watch(world: World, caller: Caller, wanted: CallbackFilter) -> list[str]:
+    """Return the ids in the snapshot of a watch."""
+    ids: list[str] = []
+    async for batch in watch(world, caller, wanted):
+        ids += [event.callback.callback_id for event in batch.events]
+        if batch.snapshot_complete:
+            break
+    return ids
+
+
+@pytest.mark.parametrize("wanted", BY_HIDDEN_TEXT)
+async def test_a_masked_viewer_finds_nothing_by_a_text_that_it_does_not_see(
+    world: World, wanted: CallbackFilter
+) -> None:
+    """Guessed often enough, it would tell the digits that are hidden."""
+    service = await world.service()
+    made = await create(world, OPS, service, **TEXTS)
+    others = [
+        await create(
+            world,
+            OPS,
+            service,
+            **{
+                **TEXTS,
+                "target": f"tel:+4178555667{n}",
+                "external_task_id": "",
+            },
+        )
+        for n in range(3)
+    ]
+    queries, ids = world.callback_queries, {c.callback_id for c in (made, *others)}
+    assert made.callback_id in {c.callback_id for c in (await queries.list(VIEWER, wanted, 0, "")).callbacks}
+    hidden = await queries.list(MASKED, wanted, 2, "")
+    assert (hidden.callbacks, hidden.next_page_token) == ([], "")
+    assert await seen_in_watch(world, MASKED, wanted) == []
+    assert not any(wanted_by(MASKED, wanted).matches(c) for c in (made, *others))
+    # What is seen whole is found.
+    for seen in (CallbackFilter(labels={"team": "eu"}), CallbackFilter(keys=tuple(ids))):
+        assert {c.callback_id for c in (await queries.list(MASKED, seen, 0, "")).callbacks} == ids
+        assert set(await seen_in_watch(world, MASKED, seen)) == ids
+
+
+def wanted_by(caller: Caller, wanted: CallbackFilter) -> CallbackFilter:
+    return replace(wanted, view=caller.view_of(Right.READ_CALLBACKS))
+
+
+async def test_a_masked_viewer_gets_nothing_by_a_key_that_it_does_not_see(world: World) -> None:
+    made = await create(world, OPS, await world.service(), **TEXTS)
+    there, absent = (
+        ExternalTaskKey(caller_id="crm-41785556677", external_task_id=f"case 078 555 66 7{digit}") for digit in (7, 8)
+    )
+    assert await world.callback_queries.get(VIEWER, there) == made
+    hidden, missing = [await refusal(world.callback_queries.get(MASKED, key)) for key in (there, absent)]
+    assert said(hidden, there.external_task_id) == said(missing, absent.external_task_id)
+
+
+async def test_pages_pass_over_what_a_masked_viewer_does_not_find(world: World) -> None:
+    service = await world.service()
+    made = []
+    for n in range(8):
+        target = f"tel:+4178555660{n}" if n % 4 == 0 else f"sip:support{n}@example.com"
+        made.append(await create(world, OPS, service, target=target, labels={"note": "41785556600"}))
+    wanted = CallbackFilter(labels={"note": "41785556600"})
+    found, token = [], ""
+    while True:
+        page = await world.callback_queries.list(MASKED, wanted, 2, token)
+        found += [c.callback_id for c in page.callbacks]
+        if not (token := page.next_page_token):
+            break
+        assert len(page.callbacks) == 2
+    expected = [c.callback_id for n, c in enumerate(made) if n % 4]
+    assert found == expected[::-1]
+    assert await seen_in_watch(world, MASKED, wanted) == expected
 
 
 def watch(world: World, caller: Caller, wanted: CallbackFilter) -> Any:

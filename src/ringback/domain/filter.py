@@ -6,8 +6,9 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.key import Key
+from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
+from ringback.domain.request import CallbackRequest
 from ringback.domain.view import EVERYTHING, View
 
 # The id of no service.
@@ -58,8 +59,20 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
         ids = self.service_ids + self.ids_of_sips
         return ids or (_NO_SERVICE,) * bool(self.service_sips)
 
+    @property
+    def may_be_hidden(self) -> bool:
+        """Whether it names texts of which the caller may see a part only; then the store selects too much."""
+        if not self.view.masks:
+            return False
+        named = self.caller_ids or self.supervisors or self.labels
+        return bool(named) or any(isinstance(key, ExternalTaskKey) for key in self.keys)
+
     def matches(self, callback: Callback) -> bool:
-        request = callback.request
+        """Return whether the callback is selected: by its texts only as far as the caller sees them.
+
+        A text that is guessed until something matches would tell the digits that are hidden in it.
+        """
+        request = self.view.shown(callback).request if self.may_be_hidden else callback.request
         return (
             (not self.states or callback.state in self.states)
             and (not (self.service_ids or self.service_sips) or callback.service_id in self.services)
@@ -70,7 +83,7 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
             and (self.due_after is None or callback.due_date >= self.due_after)
             and (self.due_before is None or callback.due_date < self.due_before)
             and all(request.labels.get(key) == value for key, value in self.labels.items())
-            and (not self.keys or any(_is_named(callback, key) for key in self.keys))
+            and (not self.keys or any(_is_named(callback.callback_id, request, key) for key in self.keys))
             and (self.view is EVERYTHING or self.view.contains(callback))
         )
 
@@ -98,9 +111,8 @@ def _may_be_named(erased: Callback, key: Key) -> bool:
     return erased.request.caller_id == key.caller_id
 
 
-def _is_named(callback: Callback, key: Key) -> bool:
+def _is_named(callback_id: str, request: CallbackRequest, key: Key) -> bool:
     if isinstance(key, str):
-        return callback.callback_id == key
-    request = callback.request
+        return callback_id == key
     named = (request.caller_id, request.external_task_id) == (key.caller_id, key.external_task_id)
     return named and request.external_task_id != ""  # an empty external id names no callback

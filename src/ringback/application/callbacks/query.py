@@ -12,6 +12,7 @@ from ringback.domain.errors import CallbackNotFound
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.ports.store import Store
+from ringback.ports.values import Snapshot
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
@@ -43,7 +44,7 @@ class CallbackQueries:
         view = await self._directory.resolve(caller.view_of(right))
         key = caller.own_key(key)
         callback = await self._store.get(key)
-        if callback is None or not view.contains(callback):
+        if callback is None or not CallbackFilter(keys=(key,), view=view).matches(callback):
             raise CallbackNotFound(key)
         return view.shown(callback)
 
@@ -56,7 +57,7 @@ class CallbackQueries:
         tokens = Tokens(self._store.database_id, wanted)
         start = tokens.read_page(page_token) if page_token else None
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        found = await self._store.list(wanted, start.before_id if start else "", size)
+        found = await self._page(wanted, start.before_id if start else "", size)
         number = start.number if start else found.number
         return Page(
             callbacks=[wanted.view.shown(callback) for callback in found.callbacks],
@@ -65,3 +66,14 @@ class CallbackQueries:
             ),
             resume_token=tokens.write_resume(ResumeToken(number)),
         )
+
+    async def _page(self, wanted: CallbackFilter, before_id: str, size: int) -> Snapshot:
+        """Return a page of what is selected; where the store selects too much, pages are read until it is full."""
+        page = await self._store.list(wanted, before_id, size)
+        if not wanted.may_be_hidden:
+            return page
+        number, selected = page.number, [c for c in page.callbacks if wanted.matches(c)]
+        while page.more and len(selected) <= size:
+            page = await self._store.list(wanted, page.callbacks[-1].callback_id, size)
+            selected += [c for c in page.callbacks if wanted.matches(c)]
+        return Snapshot(number, selected[:size], more=len(selected) > size)

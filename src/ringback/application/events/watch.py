@@ -203,10 +203,14 @@ class _Cursor:
             self._page = page
             return self._batch(told.events)
         self._page = None
-        shown = self._batches.filter.view.shown
-        fitting = [callback for callback in page.callbacks if told.add_if_room(_as_snapshot(shown(callback)))]
-        complete = not page.more and len(fitting) == len(page.callbacks)
-        last = fitting[-1].callback_id if fitting else boundary
+        wanted = self._batches.filter
+        last, complete = boundary, not page.more
+        for callback in page.callbacks:
+            selected = not wanted.may_be_hidden or wanted.matches(callback)
+            if selected and not told.add_if_room(_as_snapshot(wanted.view.shown(callback))):
+                complete = False
+                break
+            last = callback.callback_id
         self._position = ResumeToken(page.number, None if complete else last)
         return self._batch(told.events, complete=complete)
 
