@@ -12,6 +12,7 @@ import pytest
 from ringback.v1 import directory_service_pb2 as directory
 from tests.world.api import Api
 from tests.world.command_line import run
+from tests.world.raw_call import raw_call
 from tests.world.server_process import ServerProcess, serving
 
 SERVICE = "sip:support@cc.example"
@@ -101,3 +102,15 @@ async def test_an_unknown_level_is_refused() -> None:
     ran = await run("serve", "--log-level", "loud")
     assert ran.code == 2
     assert "none of debug, info, warning, error" in ran.err
+
+
+async def test_metadata_that_is_no_text_is_not_logged(tmp_path: Path) -> None:
+    """Everybody who reaches the port could fill the log with what he likes."""
+    options = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
+    async with serving(*options) as server:
+        address = await server.address()
+        for key in (b"authorization", b"x-anything"):
+            await raw_call(address, "/ringback.v1.DirectoryService/ListServices", (key, b"a-secret \xff\xfe"))
+        assert await server.stop() == 0
+    assert "a-secret" not in "\n".join(server.log)
+    assert all(LINE.fullmatch(line) for line in server.log)

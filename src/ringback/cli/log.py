@@ -23,9 +23,19 @@ def set_up_log(level: str, *, libraries: bool) -> None:
     least = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[handler], level=least if libraries else max(least, logging.WARNING))
     logging.getLogger("ringback").setLevel(least)
+    if not libraries:
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_metadata)
     # What is not in the format need not be found out for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - the way that the manual of `logging` gives
+
+
+def _is_no_metadata(record: logging.LogRecord) -> bool:
+    """Return False for the lines, and the traceback, that gRPC writes of metadata that is not in UTF-8.
+
+    Everybody who reaches the port could fill the log with them. The call goes on, and is refused where it has to be.
+    """
+    return not str(record.msg).startswith("Invalid encoding on")
 
 
 class _Formatter(logging.Formatter):
