@@ -243,6 +243,29 @@ async def test_a_certificate_without_its_key_changes_nothing(
             assert await _serial_number(app) == issued.certificate.serial_number
 
 
+async def test_files_that_are_just_being_written_are_not_taken(
+    mutual: App, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One certificate of two is there, whole, at that moment."""
+    crm = files.clients.issue("crm.clients.example")
+    looked = asyncio.Event()
+    is_settled = mutual.credential_files._is_settled
+
+    async def written_meanwhile(*args: Any) -> bool:
+        files.trust(Authority("new"), files.clients)
+        looked.set()
+        return await is_settled(*args)
+
+    monkeypatch.setattr(mutual.credential_files, "_is_settled", written_meanwhile)
+    files.trust(Authority("new"))
+    await mutual.credential_files.look()
+    assert looked.is_set()
+    assert await _status(files, mutual, crm) is StatusCode.OK
+    monkeypatch.undo()
+    await mutual.credential_files.look()
+    assert await _status(files, mutual, crm) is StatusCode.OK
+
+
 def _expired(files: Files) -> None:
     """Replace the certificate by one of the same key."""
     key = load_pem_private_key(files.key.read_bytes(), password=None)
@@ -265,6 +288,8 @@ BAD: Final[Mapping[str, Callable[[Files], object]]] = {
     "expired": _expired,
     "no authorities": lambda files: files.client_ca.write_bytes(b"nothing"),
     "authorities gone": lambda files: files.client_ca.unlink(),
+    "authorities cut off": lambda files: files.client_ca.write_bytes(files.clients.pem + Authority("new").pem[:-40]),
+    "chain cut off": lambda files: files.cert.write_bytes(files.cert.read_bytes() + files.authority.pem[:200]),
     "a pipe": lambda files: _replaced(files.cert, os.mkfifo),
     "authorities in a pipe": lambda files: _replaced(files.client_ca, os.mkfifo),
     "endless": lambda files: _replaced(files.key, lambda path: path.symlink_to("/dev/zero")),

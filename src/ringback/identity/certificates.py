@@ -1,8 +1,10 @@
 """Client certificates: which names they have, who issued them, and until when they are valid."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -10,6 +12,7 @@ from cryptography.x509 import Certificate
 
 from ringback.identity.files import UnusableFileError
 
+_BEGIN: Final = re.compile(rb"^-----BEGIN (?:X509 )?CERTIFICATE-----", re.MULTILINE)
 # What the parser raises of extensions that are not as they should be.
 _FAULTY = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
 
@@ -17,9 +20,20 @@ _FAULTY = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGene
 def read_authorities(path: Path, content: bytes) -> tuple[Certificate, ...]:
     """Read the certificates of the authorities whose client certificates are accepted. Raise `UnusableFileError`."""
     try:
-        return tuple(x509.load_pem_x509_certificates(content))
+        return tuple(read_certificates(content))
     except ValueError:
         raise UnusableFileError(f"{path}: has no certificate in PEM, or one that cannot be read") from None
+
+
+def read_certificates(content: bytes) -> Sequence[Certificate]:
+    """Read all certificates of a file in PEM, at least one. Raise `ValueError`, also for one that is cut off.
+
+    The parser passes over one that has no end, as a file has that is just being written.
+    """
+    found = x509.load_pem_x509_certificates(content)
+    if len(found) != len(_BEGIN.findall(content)):
+        raise ValueError("a certificate has no end")
+    return found
 
 
 def names_of(certificate: Certificate) -> frozenset[str]:

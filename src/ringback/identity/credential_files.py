@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from ringback.identity.authenticator import Authenticator
-from ringback.identity.files import FileValue, read_files
+from ringback.identity.files import Contents, FileValue, are_equal, read_files
 from ringback.identity.server_files import WARNING, ServerFiles
 from ringback.ports.clock import Clock
 
@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 # What a change ends, ends within a second.
 _INTERVAL_S: Final = 0.4
+# What is written into a file follows at once.
+_SETTLED_S: Final = 0.05
 _DAY: Final = timedelta(days=1)
 
 
@@ -40,15 +42,27 @@ class CredentialFiles:
         async with self._lock:
             if self._tls is not None:
                 authorities = self._tls.value.authorities
-                contents = await asyncio.to_thread(read_files, self._tls.paths)
-                if self._tls.take(contents):
+                contents = await self._changed(self._tls)
+                if contents is not None and self._tls.take(contents):
                     self._on_certificate(self._tls.value, same_authorities=authorities == self._tls.value.authorities)
             jwks = self._authenticator.jwks
             if jwks is not None:
-                contents = await asyncio.to_thread(read_files, jwks.paths)
+                contents = await self._changed(jwks)
                 # Other rules may have come meanwhile, with another file.
-                if jwks is self._authenticator.jwks and jwks.take(contents):
+                if contents is not None and jwks is self._authenticator.jwks and jwks.take(contents):
                     self._authenticator.take_keys()
+
+    async def _changed(self, value: FileValue[Any]) -> Contents | None:
+        """Return what the files have, if it is something new and nobody is just writing it."""
+        contents = await asyncio.to_thread(read_files, value.paths)
+        if value.has_seen(contents) or not await self._is_settled(value, contents):
+            return None
+        return contents
+
+    async def _is_settled(self, value: FileValue[Any], contents: Contents) -> bool:
+        """Return whether the files have the same a moment later: half of a list may be a list, too."""
+        await asyncio.sleep(_SETTLED_S)
+        return are_equal(contents, await asyncio.to_thread(read_files, value.paths))
 
     def _on_certificate(self, files: ServerFiles, *, same_authorities: bool) -> None:
         _log.info("the certificate was read again, it is valid until %s", f"{files.ends_at:%F %T} UTC")

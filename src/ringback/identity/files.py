@@ -14,7 +14,7 @@ T = TypeVar("T")
 # More than the bundle of all authorities of the world.
 _MAX_BYTES: Final = 512 * 1024
 # Of each file its content, or the reason why there is none.
-Contents: TypeAlias = "tuple[bytes | OSError, ...]"
+Contents: TypeAlias = tuple[bytes | OSError, ...]
 
 
 class UnusableFileError(ValueError):
@@ -55,9 +55,13 @@ class FileValue(Generic[T]):
         self._seen = read_files(self.paths)
         self.value = self._made(self._seen)
 
+    def has_seen(self, contents: Contents) -> bool:
+        """Return whether they are what was read last."""
+        return are_equal(contents, self._seen)
+
     def take(self, contents: Contents) -> bool:
         """Take contents that were read again. Return whether there is a new value."""
-        if _comparable(contents) == _comparable(self._seen):
+        if self.has_seen(contents):
             return False
         self._seen = contents
         try:
@@ -74,6 +78,10 @@ class FileValue(Generic[T]):
             if not content.strip():
                 raise UnusableFileError(f"{path}: is empty")
         return self._make(*contents)
+
+
+def are_equal(one: Contents, other: Contents) -> bool:
+    return _comparable(one) == _comparable(other)
 
 
 def _comparable(contents: Contents) -> tuple[object, ...]:

@@ -4,14 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509 import Certificate
 from msgspec import Struct
 
-from ringback.identity.certificates import read_authorities
+from ringback.identity.certificates import read_authorities, read_certificates
 from ringback.identity.files import FileValue, UnusableFileError
 
 # Before the end of the server's certificate there is a warning every day.
@@ -54,7 +53,7 @@ def server_files(cert: Path, key: Path, client_ca: Path | None) -> FileValue[Ser
 def _end_of_pair(cert_path: Path, key_path: Path, chain: bytes, key: bytes) -> datetime:
     """Return when the server's certificate ends. Raise `UnusableFileError` unless TLS can be served with it now."""
     try:
-        certificate = x509.load_pem_x509_certificates(chain)[0]
+        certificate = read_certificates(chain)[0]
     except ValueError:
         raise UnusableFileError(f"{cert_path}: has no certificate in PEM, or one that cannot be read") from None
     try:
