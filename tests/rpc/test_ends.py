@@ -20,6 +20,7 @@ from ringback.application.turns import ALONE
 from ringback.config import Settings
 from ringback.identity.jwt import SKEW
 from ringback.identity.rules import AccessRules, Identity
+from ringback.rpc.entry import RpcCall
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
@@ -231,6 +232,29 @@ async def test_a_watcher_that_does_not_read_gets_nothing_that_is_newer(
     assert await watch.code() in {StatusCode.PERMISSION_DENIED, StatusCode.CANCELLED}
     assert seen
     assert late.callback_id not in seen
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2, 5])
+async def test_a_watch_ends_with_a_status_while_a_message_is_being_written_to_it(
+    app: App, channel: grpc.aio.Channel, settings: Settings, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """A client that was left without one would wait for ever."""
+    write = RpcCall.write
+
+    def reload_after(rounds: int) -> None:
+        if rounds == 0:
+            app.authenticator.replace(_rules(settings, _granted()))
+        else:
+            asyncio.get_running_loop().call_soon(reload_after, rounds - 1)
+
+    def write_and_reload(call: RpcCall, message: bytes) -> Any:
+        asyncio.get_running_loop().call_soon(reload_after, rounds)
+        return write(call, message)
+
+    monkeypatch.setattr(RpcCall, "write", write_and_reload)
+    for _ in range(5):
+        assert await _end_of(await _watch(channel)) == LOST
+        app.authenticator.replace(_rules(settings))
 
 
 # --- Credentials that end --------------------------------------------------------------------------------------------

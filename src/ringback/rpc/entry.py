@@ -18,6 +18,7 @@ from ringback.application.access import Caller
 from ringback.application.turns import Turns
 from ringback.domain.errors import Fault, InvalidRequest, ServerDraining, StorageUnavailable
 from ringback.rpc.admission import LONG, Admission
+from ringback.rpc.long_calls import Ending
 from ringback.wire.errors import status_of
 
 if TYPE_CHECKING:
@@ -43,15 +44,17 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 class RpcCall:
     """One call that has been let in, as its servicer has it: who calls, and where a stream writes to."""
 
-    __slots__ = ("_context", "caller")
+    __slots__ = ("_context", "_ending", "caller")
 
-    def __init__(self, caller: Caller, context: Context) -> None:
+    def __init__(self, caller: Caller, context: Context, ending: Ending | None = None) -> None:
         self.caller = caller
         self._context = context
+        self._ending = ending
 
     def write(self, message: bytes) -> Awaitable[None]:
         """Send a message of a stream."""
-        return self._context.write(message)
+        writing = self._context.write(message)
+        return writing if self._ending is None else self._ending.write(writing)
 
 
 class Gate:
@@ -137,7 +140,8 @@ class Entry:
                 gate.enter()
                 caller = admission.admit(name, context)
                 if lasts:
-                    return await behaviour(_parsed(parse, request), RpcCall(caller, context))
+                    call = RpcCall(caller, context, admission.long_calls.ending())
+                    return await behaviour(_parsed(parse, request), call)
                 generation = admission.generation
                 async with turns.turn(caller.identity, caller.account, context.peer(), bulk=bulk):
                     if admission.generation != generation:

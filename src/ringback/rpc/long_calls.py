@@ -1,6 +1,7 @@
 """Watches and polls, each of which ends with the credentials and with the right that opened it."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -13,9 +14,45 @@ from ringback.ports.clock import Clock
 
 # The most that a call outlasts its credentials.
 _INTERVAL_S: Final = 0.4
+# The longest that a message may take to be written whose call is to end.
+_WRITE_S: Final = 0.4
+
+
+class Ending:
+    """The end of a call, by the server. It waits for a message that is being written.
+
+    gRPC sends no status for a call whose write was cut short: its client would wait for ever.
+    """
+
+    __slots__ = ("_is_writing", "_late", "_task")
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+        self._is_writing = False
+        # Ends a call whose client does not read.
+        self._late: asyncio.TimerHandle | None = None
+
+    def end(self) -> None:
+        """Cancel the task of the call."""
+        if self._is_writing:
+            self._late = asyncio.get_running_loop().call_later(_WRITE_S, self._task.cancel)
+        else:
+            self._task.cancel()
+
+    async def write(self, writing: Awaitable[None]) -> None:
+        self._is_writing = True
+        try:
+            await writing
+        finally:
+            self._is_writing = False
+            if self._late is not None:
+                self._late.cancel()
+        if self._late is not None:
+            raise asyncio.CancelledError
 
 
 class _LongCall(Struct, eq=False):
+    ending: Ending
     credentials: Credentials
     session: Authenticated
     right: Right
@@ -35,12 +72,18 @@ class LongCalls:
         """Have the call of this task end in time."""
         task = asyncio.current_task()
         assert task is not None
-        self._open[task] = _LongCall(credentials, session, right)
+        self._open[task] = _LongCall(Ending(task), credentials, session, right)
         task.add_done_callback(self._leave)
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         self._open.pop(task, None)
         self._reasons.pop(task, None)
+
+    def ending(self) -> Ending:
+        """Return the end of the call of this task, which has just been entered."""
+        task = asyncio.current_task()
+        assert task is not None
+        return self._open[task].ending
 
     def reason(self) -> RingbackError | None:
         """Return why the call of this task was ended here, None if it was not."""
@@ -70,9 +113,9 @@ class LongCalls:
                 call.session = Authenticated(call.session.caller, session.ends_at)
 
     def _end(self, task: asyncio.Task[Any], reason: RingbackError) -> None:
-        del self._open[task]
+        call = self._open.pop(task)
         self._reasons[task] = reason
-        task.cancel()
+        call.ending.end()
 
 
 def _check_same_right(present: Caller, former: Caller, right: Right) -> None:
