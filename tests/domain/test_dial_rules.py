@@ -12,6 +12,7 @@ from phonenumbers import PhoneNumberType
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules, judge
 from ringback.domain.dialled_number import EMERGENCY
 from ringback.domain.number_kinds import ITU_CODES, NumberKind, kinds_of
+from ringback.domain.sip_hosts import parse_denied, parse_pattern
 from ringback.domain.target import InvalidTarget, Target, phone_of
 
 DENIED = {
@@ -192,6 +193,16 @@ DENIED = {
         "sip:anna@[fe80::1]",
         "sip:+41785556677@10.0.0.1;user=phone",
         "sip:anna@xn--a.example",
+        # Of ranges for special purposes, and what is written like an address and is none.
+        "sip:anna@[64:ff9b:1:7f00:0:100:808:808]",
+        "sip:anna@[100:0:0:1::1]",
+        "sip:anna@[2001:2::1]",
+        "sip:anna@[2001:10::1]",
+        "sip:anna@[5f00::1]",
+        "sip:anna@0x17f000001",
+        "sip:anna@08.0x1",
+        "sip:anna@1.2.3.0x100",
+        "sip:anna@a.b.0x7f",
     ],
 }
 ALLOWED = [
@@ -381,6 +392,12 @@ class TestHosts:
             (("*",), ("*",), "h.example", "sip.deny_hosts"),
             (("*.example",), (), "203.0.113.9", "sip.allow_hosts"),
             (("*",), (), "10.0.0.1", None),
+            (("*",), ("localhost",), "localhost", "sip.deny_hosts"),
+            (("*",), ("*.localhost",), "a.localhost.", "sip.deny_hosts"),
+            (("localhost",), ("localhost",), "localhost", None),
+            (("*",), (parse_denied("::ffff:203.0.113.9"),), "203.0.113.9", "sip.deny_hosts"),
+            (("*",), (parse_denied("::ffff:203.0.113.0/120"),), "[::ffff:203.0.113.9]", "sip.deny_hosts"),
+            ((parse_pattern("::ffff:127.0.0.0/104"),), ("loopback",), "127.0.0.1", None),
         ],
     )
     def test_the_patterns(self, allow: tuple[str, ...], deny: tuple[str, ...], host: str, rule: str | None) -> None:

@@ -18,7 +18,7 @@ from ringback.domain.number_kinds import NumberKind, kinds_of
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 from ringback.domain.quiet_hours import QuietHours
-from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_proper
+from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_like_address, is_proper
 from ringback.domain.sip_uri import SipUri
 from ringback.domain.time_zone import zone_named
 
@@ -96,12 +96,14 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
         name = host.rstrip(".")
         addresses = addresses_of(host)
         # Of names, "localhost" alone has an address; who allows it by this name means it.
-        if addresses and not self._allowed.names(name):
-            return next(filter(None, map(self._by_written_address, addresses)), None)
-        if self._denied.has_every_host or self._denied.has_name(name):
+        if addresses and self._allowed.names(name):
+            return None
+        if self._denied.has_name(name) or (self._denied.has_every_host and not addresses):
             return Broken("sip.deny_hosts", "has a host that is denied")
-        if not is_proper(name):
-            return Broken("sip.deny_hosts", "has a host with a label in punycode that stands for no name")
+        if addresses:
+            return next(filter(None, map(self._by_written_address, addresses)), None)
+        if is_like_address(name) or not is_proper(name):
+            return Broken("sip.deny_hosts", "has a host, in digits or in punycode, that stands for no address or name")
         if not (self._allowed.has_every_host or self._allowed.has_name(name)):
             return Broken("sip.allow_hosts", "has a host that is none of those that are allowed")
         return None
