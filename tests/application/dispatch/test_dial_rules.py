@@ -382,6 +382,21 @@ async def test_a_lower_number_holds_when_dialing_is_reported(limited: World) -> 
     check_blocked(await now(limited, leased), "attempts_per_number_and_day")
 
 
+async def test_when_dialing_is_reported_the_store_counts_not_what_this_server_has_heard(limited: World) -> None:
+    """Extensions of one number are phones of their own, so their calls may begin at the same time."""
+    service = await limited.service()
+    await limited.create(service, f"{PHONE};ext=9")
+    leased = await limited.lease()
+    assert leased.lease is not None
+    for _ in range(3):
+        await dial_once(limited, service)
+    deaf = World(limited.store, limited.clock, LIMITED)
+    await deaf.directory.start()
+    with pytest.raises(LeaseExpired):
+        await deaf.leases.dialing(ANYBODY, leased.lease.token)
+    check_blocked(await now(limited, leased), "attempts_per_number_and_day")
+
+
 # --- Quiet hours -----------------------------------------------------------------------------------------------------
 
 
