@@ -63,7 +63,7 @@ _WORLDWIDE: Final = ("00", "011")
 _MIN_ASSIGNED: Final = 11
 _MIN_GLOBAL: Final = 10
 # Fewer digits are an extension.
-_MIN_UNREADABLE: Final = 7
+MIN_NUMBER: Final = 7
 # With the zero that is dialled at home.
 _MAX_SHORT: Final = 7
 _AMERICAN: Final = 10
@@ -110,6 +110,12 @@ def of_user(user: str, region: str = "", *, is_phone: bool = False) -> Dialled:
     return _together(found, unreadable=found[0].unreadable)
 
 
+def digits_of(user: str) -> str:
+    """Return the digits of a user part that is a row of them, with what else is dialled, and no parameters."""
+    text = plain(user).partition(";")[0]
+    return "" if any(map(str.isalpha, text)) else _NOT_DIALLED.sub("", text)
+
+
 def plain(user: str) -> str:
     """Return a user part without escapes, with ASCII digits, and without a scheme."""
     for _ in range(_MAX_DECODINGS):
@@ -147,7 +153,7 @@ def _of_text(text: str, region: str, *, is_phone: bool) -> Dialled:
             ]
         )
     # A name that begins like a telephone number may be cut to one. It is no number, though, that has to be readable.
-    is_long = len(_NOT_DIALLED.sub("", digits)) >= _MIN_UNREADABLE
+    is_long = len(_NOT_DIALLED.sub("", digits)) >= MIN_NUMBER
     return replace(_of_digits(digits, region), unreadable=False) if is_long else NOTHING
 
 
@@ -182,7 +188,7 @@ def _of_piece(piece: str, region: str) -> Dialled:
         read = _readings(digits, region)
         numbers |= read
         kinds |= _kinds_of_digits(digits, region) | frozenset().union(*map(_kinds_behind_code, read))
-    unreadable = not numbers and len(digits) >= _MIN_UNREADABLE
+    unreadable = not numbers and len(digits) >= MIN_NUMBER
     return Dialled(numbers=frozenset(numbers), kinds=frozenset(kinds), unreadable=unreadable)
 
 
@@ -242,7 +248,7 @@ def _as_global(digits: str, *, surely: bool) -> str:
     """Return the number that begins with a country code, or "" for none."""
     number = f"+{digits}"
     if itu_kinds(number) is not None:
-        return number if len(digits) >= (_MIN_UNREADABLE if surely else _MIN_ASSIGNED) else ""
+        return number if len(digits) >= (MIN_NUMBER if surely else _MIN_ASSIGNED) else ""
     if type_of(number) != PhoneNumberType.UNKNOWN:
         return number
     return _canonical(number) if surely and code_of(number) else ""
@@ -341,7 +347,7 @@ def _is_emergency(digits: str, region: str) -> bool:
 
 
 def _is_short_code(digits: str, region: str) -> bool:
-    if not 0 < len(digits) < _MIN_UNREADABLE:
+    if not 0 < len(digits) < MIN_NUMBER:
         return False
     number = PhoneNumber(
         country_code=phonenumbers.country_code_for_region(region),
