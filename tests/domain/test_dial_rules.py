@@ -1,14 +1,18 @@
 """What may be dialled: a table of attempts to dial what must not be, and rules that hold for all targets."""
 
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import PhoneNumberType
 
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules, judge
 from ringback.domain.dialled_number import EMERGENCY
 from ringback.domain.number_kinds import ITU_CODES, NumberKind, kinds_of
+from ringback.domain.sip_hosts import parse_denied, parse_pattern
 from ringback.domain.target import InvalidTarget, Target, phone_of
 
 DENIED = {
@@ -45,6 +49,34 @@ DENIED = {
         "sip:sip%3Atel%3A+19005551234@h.example",
         "sip:+19005551234%40elsewhere@h.example",
         "sip:+1%E2%80%8B9005551234@h.example",
+        "sip:+1%C0%B9005551234@h.example",
+        "sip:%E0%80%AB%E0%80%B19005551234@h.example",
+        # What has the "+" of a number with country code, or is said to be one, has digits on its letters.
+        "sip:+1900CALLNOW@h.example",
+        "sip:1-900-CALL-NOW@h.example;user=phone",
+        "sip:+19005551234x99@h.example",
+        "sip:19005551234x99@h.example",
+        "sip:0019005551234%2500anna@h.example",
+        # A "+" in front of a dial-out code, which a gateway drops or does not look at.
+        "sip:+0019005551234@h.example",
+        "sip:+01119005551234@h.example",
+        "sip:+00881612345678@h.example",
+        "sip:+0900123456@h.example",
+        # Several numbers, one after the other or at once.
+        "sip:1001,,19005551234@h.example",
+        "sip:1001p19005551234@h.example",
+        "sip:1001%2F19005551234@h.example",
+        "sip:+41785556677%26+19005551234@h.example",
+        "sip:+41785556677&SIP%2F19005551234@h.example",
+        "sip:anna%7C19005551234@h.example",
+        # A digit more or less than the valid numbers of a range.
+        "sip:+9949002001231@h.example",
+        "sip:+12684061234123@h.example",
+        "sip:+601600123451@h.example",
+        # Codes that a country's directories and services have behind its country code.
+        "sip:+33118712@h.example",
+        "sip:0033118712@h.example",
+        "tel:+4911833",
         # Dial-out codes.
         "sip:0019005551234@h.example",
         "sip:01119005551234@h.example",
@@ -67,6 +99,11 @@ DENIED = {
         "sip:+41785556677%3Brn=+19005551234@h.example",
         "sip:alice;rn=+19005551234@h.example",
         "sip:5551234;phone-context=+1900@h.example",
+        "sip:5551234;phone-context=%2B1(900)@h.example",
+        "sip:5551234;phone-context=1900@h.example",
+        "sip:5551234;phone-context=001900@h.example",
+        "sip:+41785556677;rn=5551234;rn-context=+1900@h.example",
+        "sip:anna;rn-context=+1900;rn=5551234@h.example",
         # Feature codes, and what is behind them.
         "sip:*21*0785556677%23@h.example",
         "sip:%23%23@h.example",
@@ -94,6 +131,14 @@ DENIED = {
         "sip:0041117@h.example",
         "sip:9011911@h.example",
         "sip:911;phone-context=example.com@h.example;user=phone",
+        "sip:%C0%B9%C0%B1%C0%B1@h.example",
+        "sip:911w1234@h.example",
+        "sip:911w@h.example",
+        "sip:9+11@h.example",
+        "sip:anna%26911@h.example",
+        "sip:+19115551234@h.example",
+        "tel:+19115551234",
+        "sip:19115551234@h.example",
     ],
     "sip.parameters": [
         "sip:anna@h.example;maddr=10.0.0.1",
@@ -114,6 +159,8 @@ DENIED = {
         "sip:anna@h.example?Route=%3Csip:x%3E",
         "sip:anna@h.example?subject=x&%72oute=x",
         "sip:anna@h.example?body=x",
+        "sip:anna@h.example?priority=emergency",
+        "sip:anna@h.example?Priority=%45mergency",
         "sip:anna@h.example?P-Asserted-Identity=x",
     ],
     "sip.deny_hosts": [
@@ -146,6 +193,16 @@ DENIED = {
         "sip:anna@[fe80::1]",
         "sip:+41785556677@10.0.0.1;user=phone",
         "sip:anna@xn--a.example",
+        # Of ranges for special purposes, and what is written like an address and is none.
+        "sip:anna@[64:ff9b:1:7f00:0:100:808:808]",
+        "sip:anna@[100:0:0:1::1]",
+        "sip:anna@[2001:2::1]",
+        "sip:anna@[2001:10::1]",
+        "sip:anna@[5f00::1]",
+        "sip:anna@0x17f000001",
+        "sip:anna@08.0x1",
+        "sip:anna@1.2.3.0x100",
+        "sip:anna@a.b.0x7f",
     ],
 }
 ALLOWED = [
@@ -181,6 +238,15 @@ ALLOWED = [
     "sip:2025550123@h.example",
     "sip:030123456789@h.example",
     "sip:02079460000@h.example",
+    "sip:+41785556677x12@h.example",
+    "sip:anna@h.example?priority=urgent",
+    "sip:19045551234@h.example",
+    "sip:9045551234@h.example",
+    "sip:905012345678@h.example",
+    "sip:00905012345678@h.example",
+    "sip:00381601234567@h.example",
+    "sip:2024conference@h.example",
+    "sip:20240101anna@h.example",
 ]
 
 
@@ -205,7 +271,8 @@ def test_other_notations_of_an_address_are_no_targets_at_all(text: str) -> None:
 
 
 def test_no_sentence_has_the_number() -> None:
-    for text in DENIED["phone.deny_kinds"]:
+    numbered = ["sip:anna@h.example;+41785556677", "sip:+41785556677;41785556677=1@h.example", "sip:a@h.example?4178=5"]
+    for text in [*DENIED["phone.deny_kinds"], *numbered]:
         assert not any(digit in str(judge(DEFAULT_RULES, Target.parse(text).uri)) for digit in "0123456789")
 
 
@@ -229,6 +296,36 @@ class TestRegions:
         broken = judge(DEFAULT_RULES, f"sip:{user}@h.example", region)
         assert broken is not None
         assert broken.sentence.endswith(kind)
+
+    @pytest.mark.parametrize(
+        ("region", "user"),
+        [
+            ("IN", "8821234567"),
+            ("IN", "08821234567"),
+            ("IN", "919005551234"),
+            ("JM", "8765230123"),
+            ("JO", "790123456"),
+            ("JP", "09012345678"),
+            ("KZ", "87123456789"),
+            ("TR", "905012345678"),
+        ],
+    )
+    def test_a_number_of_the_region_is_not_taken_for_another_one(self, region: str, user: str) -> None:
+        assert judge(DEFAULT_RULES, f"sip:{user}@h.example", region) is None
+
+    @pytest.mark.parametrize(
+        ("region", "user"),
+        [
+            ("DE", "881612345678"),
+            ("AU", "91900654321"),
+            ("AU", "01900654321"),
+            ("CO", "00919005551234"),
+            ("GB", "909012345678"),
+            ("US", "19115551234"),
+        ],
+    )
+    def test_what_a_gateway_of_the_region_makes_of_it_is_judged(self, region: str, user: str) -> None:
+        assert judge(DEFAULT_RULES, f"sip:{user}@h.example", region) is not None
 
     def test_of_another_region_it_is_an_extension(self) -> None:
         assert judge(DEFAULT_RULES, "sip:17@h.example", "CH") is None
@@ -295,6 +392,12 @@ class TestHosts:
             (("*",), ("*",), "h.example", "sip.deny_hosts"),
             (("*.example",), (), "203.0.113.9", "sip.allow_hosts"),
             (("*",), (), "10.0.0.1", None),
+            (("*",), ("localhost",), "localhost", "sip.deny_hosts"),
+            (("*",), ("*.localhost",), "a.localhost.", "sip.deny_hosts"),
+            (("localhost",), ("localhost",), "localhost", None),
+            (("*",), (parse_denied("::ffff:203.0.113.9"),), "203.0.113.9", "sip.deny_hosts"),
+            (("*",), (parse_denied("::ffff:203.0.113.0/120"),), "[::ffff:203.0.113.9]", "sip.deny_hosts"),
+            ((parse_pattern("::ffff:127.0.0.0/104"),), ("loopback",), "127.0.0.1", None),
         ],
     )
     def test_the_patterns(self, allow: tuple[str, ...], deny: tuple[str, ...], host: str, rule: str | None) -> None:
@@ -378,6 +481,60 @@ def test_a_rule_more_never_allows_more(text: str, before: DialRules, kind: Numbe
 def test_rules_that_deny_nothing_refuse_only_what_is_no_plain_call(text: str) -> None:
     broken = judge(NO_RULES, Target.parse(text).uri)
     assert broken is None or broken.rule in ("sip.parameters", "sip.headers") or "punycode" in broken.sentence
+
+
+# --- Numbers of all regions ----------------------------------------------------------------------------------------
+
+ORDINARY = [PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.VOIP, PhoneNumberType.TOLL_FREE]
+COSTLY = [PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PERSONAL_NUMBER]
+# An Australian satellite, which the library has as the example of a VoIP number; and one that, behind 00, may as well
+# be one of Poland behind 002, which is a prefix in the Seychelles.
+NOT_ORDINARY = ("+61147101234", "+2486412345")
+
+
+def examples(region: str, types: Sequence[int]) -> Iterator[str]:
+    for of_type in types:
+        number = phonenumbers.example_number_for_type(region, of_type)
+        if number is not None:
+            yield phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def at_home(number: str) -> str:
+    """Return a number as it is dialled at home."""
+    written = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(filter(str.isdigit, written))
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_ordinary_numbers_are_dialled_however_they_are_written(region: str) -> None:
+    for number in examples(region, ORDINARY):
+        if number in NOT_ORDINARY:
+            continue
+        forms = [
+            f"tel:{number}",
+            f"sip:{number}@h.example",
+            f"sip:{number[1:]}@h.example",
+            f"sip:00{number[1:]}@h.example",
+        ]
+        for uri in (Target.parse(form).uri for form in forms):
+            for of_service in ("", region):
+                assert judge(DEFAULT_RULES, uri, of_service) is None, (uri, of_service)
+        for user in (at_home(number), phonenumbers.national_significant_number(phonenumbers.parse(number))):
+            assert judge(DEFAULT_RULES, f"sip:{user}@h.example", region) is None, user
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_costly_numbers_are_not_dialled_however_they_are_written(region: str) -> None:
+    for number in examples(region, COSTLY):
+        digits = number[1:]
+        users = [number, digits, f"00{digits}", f"011{digits}", f"9011{digits}", f"+00{digits}", f"+{digits}1"]
+        if phonenumbers.is_valid_number(phonenumbers.parse(users[-1])):
+            users.pop()
+        for user in users:
+            assert judge(DEFAULT_RULES, f"sip:{user}@h.example") is not None, user
+        for outside in ("", "0", "9", "00"):
+            user = f"{outside}{at_home(number)}"
+            assert judge(DEFAULT_RULES, f"sip:{user}@h.example", region) is not None, user
 
 
 # --- Kinds ---------------------------------------------------------------------------------------------------------

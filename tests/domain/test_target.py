@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.domain.target import MAX_TARGET_LENGTH, InvalidTarget, Target, normalise_sip, phone_of, user_part
+from ringback.domain.target import (
+    MAX_TARGET_LENGTH,
+    InvalidTarget,
+    Target,
+    normalise_sip,
+    number_of_phone,
+    phone_of,
+    user_part,
+)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +221,39 @@ def test_the_user_part(target: str, user: str) -> None:
 )
 def test_the_phone_is_not_the_spelling(phone: str, targets: list[str]) -> None:
     assert {Target.parse(target).phone for target in targets} == {phone}
+
+
+@pytest.mark.parametrize(
+    ("number", "targets"),
+    [
+        (
+            "tel:+41785556677",
+            [
+                "tel:+41785556677;ext=12",
+                "sip:+41785556677@a.example;user=phone",
+                "sip:%252B41785556677@a.example",
+                "sip:41785556677@a.example",
+                "sip:0041785556677@a.example",
+                "sip:0041-785_556677@b.example:5099",
+                "sip:0041%20785556677;ext=3@a.example",
+                "sip:01141785556677@a.example",
+                "sip:00041785556677@a.example",
+            ],
+        ),
+        ("0785556677", ["sip:0785556677@a.example", "sip:078-555.66!77@b.example", "sip:0785556677;ext=1@a.example"]),
+        ("sip:1001@a.example", ["sip:1001@a.example", "sips:10-01@A.example;lr", "sip:10!01@a.example"]),
+        ("sip:1001@b.example", ["sip:1001@b.example"]),
+        ("sip:anna.1@a.example", ["sip:anna.1@a.example"]),
+        ("sip:a.example", ["sip:a.example"]),
+    ],
+)
+def test_dial_outs_are_counted_by_number_however_it_is_written(number: str, targets: list[str]) -> None:
+    assert {number_of_phone(Target.parse(target).phone) for target in targets} == {number}
+
+
+@pytest.mark.parametrize("stored", ["tel:0785556677", "sip:anna:secret@a.example", "sip:1.2.3"])
+def test_those_of_an_earlier_version_are_counted_as_they_are(stored: str) -> None:
+    assert number_of_phone(stored) == stored
 
 
 def normalise_or_none(text: str, region: str = "") -> str | None:

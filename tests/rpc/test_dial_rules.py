@@ -1,5 +1,7 @@
 """Dial rules over a channel: the refusal of a create and an update, the rules of a service, and a blocked callback."""
 
+import asyncio
+
 import grpc
 import pytest
 
@@ -9,7 +11,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id, refusal_in, refusal_of
-from tests.world.dialer import Dialer
+from tests.world.dialer import DIALING, Dialer
 
 SWISS = "tel:+41785556677"
 
@@ -112,3 +114,16 @@ async def test_what_is_denied_by_now_fails_as_blocked_and_is_not_leased(app: App
     [attempt] = ended.attempts
     assert attempt.outcome == cb.CALL_OUTCOME_BLOCKED
     assert attempt.detail == "phone.deny: begins with a prefix that is denied"
+
+
+async def test_calls_that_begin_at_the_same_time_are_not_more_than_a_day_may_have(api: Api, dialer: Dialer) -> None:
+    """Each extension of a number is a phone of its own: nothing but the limit keeps them from being called at once."""
+    service_id = await api.add_service("sip:many@cc.example", max_concurrent_calls=100)
+    for extension in range(30):
+        await api.create(f"{SWISS};ext={extension}", service_id=service_id)
+    leases = await dialer.lease(30)
+    assert len(leases) == 30
+    results = await asyncio.gather(*(dialer.report(lease, DIALING) for lease in leases), return_exceptions=True)
+    assert sum(not isinstance(result, BaseException) for result in results) == 20
+    states = [callback.state for callback in await api.list_all(service_ids=[service_id])]
+    assert (states.count(cb.CALLBACK_STATE_DIALING), states.count(cb.CALLBACK_STATE_FAILED)) == (20, 10)

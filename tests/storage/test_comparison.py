@@ -1,16 +1,17 @@
 """What is compared before anything is written, over rows in memory. The contract suite has it in a database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.events import LeaseLapsed
 from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.errors import DuplicateService, RevisionConflict
-from ringback.ports.values import Change
+from ringback.ports.values import Change, DialOuts
 from ringback.storage.body import time_us
 from ringback.storage.comparison import Held, Overlay, PhoneRow, compare, compare_service, held
 from ringback.storage.operations import Changes
@@ -25,12 +26,16 @@ class Rows:
     phones: Mapping[str, PhoneRow] = field(default_factory=dict)
     turns: Mapping[str, int] = field(default_factory=dict)
     services: Mapping[str, int] = field(default_factory=dict)
+    dialled: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def callback(self, callback_id: str) -> Held | None:
         return self.callbacks.get(callback_id)
 
     def phone(self, phone: str) -> PhoneRow:
         return self.phones.get(phone, PhoneRow())
+
+    def dial_outs(self, number: str, since_us: int) -> int:
+        return sum(at_us > since_us for at_us in self.dialled.get(number, ()))
 
     def turn(self, service_id: str) -> int | None:
         return self.turns.get(service_id)
@@ -165,3 +170,20 @@ def test_a_service_and_the_stored_one(revision: int, stored: int | None, refusal
     else:
         with pytest.raises(refusal):
             compare_service(service, stored)
+
+
+def test_a_number_that_was_dialled_more_often_than_known_is_not_dialled() -> None:
+    one, two = (offer(new(target=f"tel:+41785556677;ext={n}")) for n in (1, 2))
+    rows = Rows(
+        {c.callback_id: held(c) for c in (one, two)},
+        dialled={"tel:+41785556677": [time_us(NOW - seconds(60)), time_us(NOW - seconds(7200))]},
+    )
+    known = DialOuts(NOW - seconds(3600), 1)
+    transaction = Overlay(rows)
+    transaction.update(compare(transaction, Changes([Change(one, dial(one), dial_outs=known)], None)))
+    rival = Change(two, dial(two), dial_outs=known)
+    with pytest.raises(RevisionConflict) as refusal:
+        compare(transaction, Changes([rival], None))
+    assert refusal.value.callback_ids == {two.callback_id}
+    compare(transaction, Changes([replace(rival, dial_outs=replace(known, count=2))], None))
+    compare(transaction, Changes([replace(rival, dial_outs=None)], None))

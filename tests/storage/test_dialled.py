@@ -1,15 +1,18 @@
 """Contract: when a number was dialled is kept for two days, whatever becomes of the callbacks."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain.callback import Callback
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
+from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change, Retention
+from ringback.ports.values import Change, DialOuts, Retention
 from tests.world.databases import Database
 from tests.world.samples import NOW, OTHER_SERVICE, cancel, changes, dial, ending, new, offer, seconds
 
@@ -113,3 +116,34 @@ async def test_they_survive_a_restart(store: Store, database: Database) -> None:
     again = await database.open()
     assert await again.dialled(NOW - DAY, 10) == [(PHONE, NOW)]
     await again.close()
+
+
+async def test_of_two_that_are_decided_by_the_same_dial_outs_one_is_stored(store: Store) -> None:
+    """At once, so that a writer that takes several in one transaction has both in it."""
+    await call(store, at=NOW - seconds(60))
+    await call(store, at=NOW - seconds(7200))
+    since = NOW - seconds(3600)
+    known = DialOuts(since, len(await store.dialled_of(PHONE, since)))
+    assert known.count == 1
+    created = [new(target=f"{PHONE};ext={n}") for n in range(5)]
+    offered = [offer(callback) for callback in created]
+    await store.create(created)
+    for pair in zip(created, offered, strict=True):
+        await store.apply(changes(*pair))
+    rivals = [Change(c, dial(c, NOW + seconds(n)), dial_outs=known) for n, c in enumerate(offered)]
+    results = await asyncio.gather(*(store.apply([rival]) for rival in rivals), return_exceptions=True)
+    assert [type(result) for result in results if result is not None] == [RevisionConflict] * 4
+    assert len(await store.dialled_of(PHONE, since)) == 2
+    lost = next(rival for rival, result in zip(rivals, results, strict=True) if result is not None)
+    await store.apply([replace(lost, dial_outs=replace(known, count=2))])
+    assert len(await store.dialled_of(PHONE, since)) == 3
+
+
+async def test_dial_outs_to_others_do_not_count(store: Store) -> None:
+    await call(store, "tel:+41785556678")
+    created = new(target=PHONE)
+    offered = offer(created)
+    await store.create([created])
+    await store.apply(changes(created, offered))
+    await store.apply([Change(offered, dial(offered), dial_outs=DialOuts(NOW - DAY, 0))])
+    assert await store.dialled_of(PHONE, NOW - DAY) == [NOW]

@@ -17,7 +17,7 @@ from ringback.ports.store import Store
 from ringback.ports.values import LoggedEvent
 
 # A local day has up to 25 hours.
-_SPAN: Final = timedelta(hours=25)
+SPAN: Final = timedelta(hours=25)
 # Phones beyond this are forgotten, the one dialled longest ago first: their limit is then seen only at the lease.
 _MAX_PHONES: Final = 100_000
 
@@ -34,13 +34,17 @@ class RecentDials:
 
     async def start(self) -> None:
         """Read what was dialled before this server started. Raise `StorageUnavailable`."""
-        for phone, at in await self._store.dialled(self._clock.now() - _SPAN, _MAX_PHONES):
+        for phone, at in await self._store.dialled(self._clock.now() - SPAN, _MAX_PHONES):
             self._add(phone, at)
 
     def used_up(self, service: Service, phone: str, at: datetime) -> Broken | None:
         """Return the rule that forbids one more dial-out to the phone on the day of `at`."""
         begun = self._begun.get(number_of_phone(phone))
         return None if begun is None else self._policy.used_up(service, begun, at)
+
+    def begun(self, phone: str, since: datetime) -> Sequence[datetime]:
+        """Return when dial-outs to the phone began after that time, as far as this server has heard of them."""
+        return [at for at in self._begun.get(number_of_phone(phone), ()) if at > since]
 
     def check(self, service: Service, callback: Callback) -> None:
         """Raise `DialRuleBroken` when its next dial-out would be on a day on which its phone has had all of its."""
@@ -57,7 +61,7 @@ class RecentDials:
                 self._add(number_of_phone(callback.phone), callback.attempts[-1].start_time)
 
     def _add(self, phone: str, at: datetime) -> None:
-        begun = [earlier for earlier in self._begun.pop(phone, ()) if earlier > at - _SPAN and earlier != at]
+        begun = [earlier for earlier in self._begun.pop(phone, ()) if earlier > at - SPAN and earlier != at]
         self._begun[phone] = [*begun, at]
         if len(self._begun) > _MAX_PHONES:
             self._begun.popitem(last=False)

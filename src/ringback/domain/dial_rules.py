@@ -18,7 +18,7 @@ from ringback.domain.number_kinds import NumberKind, kinds_of
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 from ringback.domain.quiet_hours import QuietHours
-from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_proper
+from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_like_address, is_proper
 from ringback.domain.sip_uri import SipUri
 from ringback.domain.time_zone import zone_named
 
@@ -96,12 +96,14 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
         name = host.rstrip(".")
         addresses = addresses_of(host)
         # Of names, "localhost" alone has an address; who allows it by this name means it.
-        if addresses and not self._allowed.names(name):
-            return next(filter(None, map(self._by_written_address, addresses)), None)
-        if self._denied.has_every_host or self._denied.has_name(name):
+        if addresses and self._allowed.names(name):
+            return None
+        if self._denied.has_name(name) or (self._denied.has_every_host and not addresses):
             return Broken("sip.deny_hosts", "has a host that is denied")
-        if not is_proper(name):
-            return Broken("sip.deny_hosts", "has a host with a label in punycode that stands for no name")
+        if addresses:
+            return next(filter(None, map(self._by_written_address, addresses)), None)
+        if is_like_address(name) or not is_proper(name):
+            return Broken("sip.deny_hosts", "has a host, in digits or in punycode, that stands for no address or name")
         if not (self._allowed.has_every_host or self._allowed.has_name(name)):
             return Broken("sip.allow_hosts", "has a host that is none of those that are allowed")
         return None
@@ -180,10 +182,16 @@ DEFAULT_RULES: Final = DialRules(
 # server fetch something (voicexml, play). There are more than a list can have, so the harmless ones are listed.
 _URI_PARAMETERS: Final = frozenset({"transport", "user", "lr", "ob", "gr", "comp", "sigcomp-id", "ttl"})
 _HEADERS: Final = frozenset({"subject", "priority", "organization", "accept-language", "user-to-user"})
+_PRIORITIES: Final = frozenset({"non-urgent", "normal", "urgent"})  # without "emergency"
+# The user part is a number, says the parameter `user`.
+_PHONE_USERS: Final = frozenset({"phone", "dialstring"})
 # Parameters of a telephone-subscriber: those that dial nothing, and those whose value is dialled.
-_NUMBER_PARAMETERS: Final = frozenset({"ext", "isub", "npdi", "enumdi", "rn-context"})
+_NUMBER_PARAMETERS: Final = frozenset({"ext", "isub", "npdi", "enumdi"})
 _ROUTING_NUMBER: Final = "rn"
-_CONTEXT: Final = "phone-context"
+_CONTEXTS: Final = frozenset({"phone-context", "rn-context"})
+# Of a domain nothing follows; any other context is put in front of a number.
+_PREFIX_CONTEXT: Final = re.compile(r"[+0-9][^A-Za-z]*", re.ASCII)
+_MAX_QUOTED: Final = 32
 # What these request is no part of a name, either.
 _TRUNK_PARAMETERS: Final = frozenset({"cic", "tgrp", "trunk-context", "postd"})
 
@@ -204,7 +212,12 @@ def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
         user, _, place = uri.partition(":")[2].rpartition("@")
         return _by_user(rules.phone, user, region) or rules.sip.by_host(place.partition(":")[0])
     sip = SipUri.parse(uri)
-    return _by_parameters(sip) or _by_user(rules.phone, sip.user or "", region) or rules.sip.by_host(sip.host)
+    is_phone = any(name == "user" and value in _PHONE_USERS for name, value in sip.parameters)
+    return (
+        _by_parameters(sip)
+        or _by_user(rules.phone, sip.user or "", region, is_phone=is_phone)
+        or rules.sip.by_host(sip.host)
+    )
 
 
 def numbers_of(uri: str, region: str = "") -> Collection[str]:
@@ -230,27 +243,35 @@ def _by_number(rules: PhoneRules, dialled: Dialled) -> Broken | None:
 def _by_parameters(uri: SipUri) -> Broken | None:
     for name, _ in uri.parameters:
         if name not in _URI_PARAMETERS:
-            return Broken("sip.parameters", f"has the parameter {name!r}, which may change where or what the call is")
-    for name, _ in uri.headers:
-        if name not in _HEADERS:
-            return Broken("sip.headers", f"has the header {name!r}, which may change where or what the call is")
+            return Broken("sip.parameters", f"has {_the(name)} parameter, which may change where or what the call is")
+    for name, value in uri.headers:
+        if name not in _HEADERS or (name == "priority" and dialled_number.plain(value).lower() not in _PRIORITIES):
+            return Broken("sip.headers", f"has {_the(name)} header, which may change where or what the call is")
     return None
 
 
-def _by_user(rules: PhoneRules, user: str, region: str) -> Broken | None:
+def _the(name: str) -> str:
+    """Return how a name is quoted in a sentence that may not have a number in it."""
+    return "a" if any(map(str.isdigit, name)) or len(name) > _MAX_QUOTED else f"the {name!r}"
+
+
+def _by_user(rules: PhoneRules, user: str, region: str, *, is_phone: bool = False) -> Broken | None:
     if dialled_number.is_name(user):
         return None
     number, *parameters = dialled_number.plain(user).split(";")
     named = [(name.strip().lower(), value) for name, _, value in (each.partition("=") for each in parameters)]
-    dialled = [dialled_number.of_user(number, region)]
-    for name, value in named:
-        if name == _ROUTING_NUMBER:
-            dialled.append(dialled_number.of_user(value, region))
-        elif name == _CONTEXT:
-            # Of a domain nothing follows; a prefix is put in front.
-            dialled.append(dialled_number.of_user(f"{value}{number}" if value.startswith("+") else "", region))
-        elif name not in _NUMBER_PARAMETERS and (dialled[0] != dialled_number.NOTHING or name in _TRUNK_PARAMETERS):
-            return Broken("sip.parameters", f"has the parameter {name!r} in its user part, which was not judged")
+    dialled = [dialled_number.of_user(number, region, is_phone=is_phone)]
+    for name, _ in named:
+        if name in _NUMBER_PARAMETERS or name in _CONTEXTS or name == _ROUTING_NUMBER:
+            continue
+        if dialled[0] != dialled_number.NOTHING or name in _TRUNK_PARAMETERS:
+            return Broken("sip.parameters", f"has {_the(name)} parameter in its user part, which was not judged")
+    routing = [value for name, value in named if name == _ROUTING_NUMBER]
+    contexts = [value for name, value in named if name in _CONTEXTS and _PREFIX_CONTEXT.fullmatch(value)]
+    dialled += [dialled_number.of_user(each, region) for each in routing]
+    dialled += [
+        dialled_number.of_user(f"{context}{each}", region) for context in contexts for each in (number, *routing)
+    ]
     return next(filter(None, (_by_number(rules, each) for each in dialled)), None)
 
 

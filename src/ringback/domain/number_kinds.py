@@ -6,7 +6,7 @@ billed all the same (a new range, a digit too many): it has the kinds of all val
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -122,30 +122,36 @@ def itu_kinds(number: str) -> frozenset[NumberKind] | None:
 
 def _kinds_of_range(number: str) -> frozenset[NumberKind]:
     code = code_of(number)
+    national = number[1 + len(str(code)) :]
     # The zero that is dialled at home is often left in: +41 (0)900 …
-    national = number[1 + len(str(code)) :].lstrip("0")
-    if not code or len(national) < _RANGE_DIGITS:
+    forms = [form for form in {national, national.lstrip("0")} if len(form) >= _RANGE_DIGITS]
+    if not code or not forms:
         return frozenset()
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code][:_MAX_PLANS]
     plans = [PhoneMetadata.metadata_for_region_or_calling_code(code, region) for region in regions]
     return frozenset(
         kind
         for plan in plans
-        if plan is not None
+        if plan is not None and plan.general_desc is not None
         for name, kind in _COSTLY.items()
-        if _has_range(getattr(plan, name), national[:_RANGE_DIGITS])
+        if any(_has_range(getattr(plan, name), plan.general_desc.possible_length, form) for form in forms)
     )
 
 
-def _has_range(description: phonenumbers.PhoneNumberDesc | None, beginning: str) -> bool:
+def _has_range(description: phonenumbers.PhoneNumberDesc | None, lengths: Sequence[int], national: str) -> bool:
     if description is None or description.national_number_pattern is None:
         return False
     pattern = re.compile(description.national_number_pattern)
-    return any(pattern.fullmatch(number) for number in _numbers(beginning, description.possible_length))
+    return any(
+        pattern.fullmatch(number)
+        for length in description.possible_length or lengths
+        # By the first digits, and by all of them: some ranges have more.
+        for beginning in (national[:_RANGE_DIGITS], national[:length])
+        for number in _numbers(beginning, length)
+    )
 
 
-def _numbers(beginning: str, lengths: tuple[int, ...]) -> Iterator[str]:
+def _numbers(beginning: str, length: int) -> Iterator[str]:
     """Yield numbers that begin so: one for each following digit."""
-    for length in lengths:
-        for digit in "0123456789":
-            yield beginning + digit * (length - len(beginning))
+    missing = length - len(beginning)
+    yield from (beginning + digit * missing for digit in "0123456789"[: 10 if missing > 0 else 1])

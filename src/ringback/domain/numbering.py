@@ -27,6 +27,7 @@ from phonenumbers import (
 from ringback.domain.masking import masked_number
 
 _MAX_CALLING_CODE_DIGITS = 3
+NORTH_AMERICA = 1
 # As many as the library takes; none that is valid has more.
 _MAX_NATIONAL_DIGITS = 17
 
@@ -105,6 +106,28 @@ def type_of(number: str) -> int:
     if not calling_code or not national or len(national) > _MAX_NATIONAL_DIGITS:
         return int(PhoneNumberType.UNKNOWN)
     return int(phonenumbers.number_type(_as_it_stands(calling_code, national)))
+
+
+def is_possible(number: str) -> bool:
+    """Return whether a global number, as it stands, has a length that numbers with its code have."""
+    calling_code = code_of(number)
+    national = number[1 + len(str(calling_code)) :]
+    if not calling_code or not national or len(national) > _MAX_NATIONAL_DIGITS:
+        return False
+    return bool(phonenumbers.is_possible_number(_as_it_stands(calling_code, national)))
+
+
+@lru_cache(maxsize=4096)
+def national_forms(number: str) -> frozenset[str]:
+    """Return the digits that are dialled for a global number in its own country, with the trunk prefix if it needs one.
+
+    In North America it does not.
+    """
+    calling_code = code_of(number)
+    national = number[1 + len(str(calling_code)) :]
+    written = phonenumbers.format_number(_as_it_stands(calling_code, national), PhoneNumberFormat.NATIONAL)
+    forms = {"".join(filter(str.isdigit, written))}
+    return frozenset(forms | {f"1{national}"} if calling_code == NORTH_AMERICA else forms)
 
 
 def _abroad(number: str, region: str) -> str | None:

@@ -45,6 +45,12 @@ RANGES: Final[Mapping[str, Sequence[Network]]] = MappingProxyType(
             "fec0::/10",
             "ff00::/8",
             "100::/64",
+            "100:0:0:1::/64",
+            "64:ff9b:1::/48",
+            "2001:2::/48",
+            "2001:10::/28",
+            "2001:20::/28",
+            "5f00::/16",
         ),
         "link_local": _networks("169.254.0.0/16", "fe80::/10"),
     }
@@ -62,6 +68,7 @@ _COMPATIBLE: Final = IPv6Network("::/96")
 _TRANSLATED: Final = IPv6Network("::ffff:0:0:0/96")
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 
+_MAPPED_BITS: Final = 96
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _NAME: Final = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 _LOW_32_BITS: Final = 0xFFFFFFFF
@@ -86,6 +93,11 @@ def addresses_of(host: str) -> frozenset[Address]:
         return frozenset((address,))
     # One that is mapped is the IPv4 address, and no other.
     return frozenset((address.ipv4_mapped,) if address.ipv4_mapped else (address, *_within(address)))
+
+
+def is_like_address(name: str) -> bool:
+    """Return whether a name ends like an address: a resolver takes it for one, or for nothing."""
+    return _NUMBER.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def _old_notation(text: str) -> IPv4Address | None:
@@ -136,7 +148,7 @@ def parse_pattern(text: str) -> str:
     if not text.isascii():
         raise ValueError("has a character outside ASCII: write the name in punycode (xn--…)")
     try:
-        return str(ip_network(text.strip("[]")))
+        return str(_unmapped(ip_network(text.strip("[]"))))
     except ValueError as fault:
         if "/" in text:
             raise ValueError(f"is not a network such as 203.0.113.0/24: {fault}") from None
@@ -146,6 +158,13 @@ def parse_pattern(text: str) -> str:
     if not _NAME.fullmatch(name) or not is_proper(name.removeprefix("*.")):
         raise ValueError('is not a host name, "*.example.com", an address, a network such as 203.0.113.0/24, or "*"')
     return name
+
+
+def _unmapped(network: Network) -> Network:
+    """Return a network of IPv4 addresses that are mapped into IPv6 as what it is: so its addresses are judged."""
+    if isinstance(network, IPv6Network) and (first := network.network_address.ipv4_mapped) is not None:
+        return IPv4Network((first, network.prefixlen - _MAPPED_BITS)) if network.prefixlen >= _MAPPED_BITS else network
+    return network
 
 
 def parse_denied(text: str) -> str:

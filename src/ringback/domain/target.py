@@ -7,13 +7,16 @@ ISDN subaddress, and dropping it would dial something else than what was request
 """
 
 import re
+from functools import lru_cache
 from typing import Self
 from urllib.parse import unquote
 
 from msgspec import Struct
+from phonenumbers import PhoneNumberType
 
+from ringback.domain import dialled_number
 from ringback.domain.control_characters import control_in_uri
-from ringback.domain.numbering import e164, is_region
+from ringback.domain.numbering import e164, is_region, type_of
 from ringback.domain.sip_uri import SipUri, canonical_sip
 
 MAX_TARGET_LENGTH = 255
@@ -88,9 +91,27 @@ def phone_of(dial_target: str) -> str:
     return _telephone_of(uri.user or "") or _address_of(uri)
 
 
+@lru_cache(maxsize=4096)
 def number_of_phone(phone: str) -> str:
-    """Return the key of a phone without its extension: all extensions of a number are rung by dialling the number."""
-    return phone.partition(";ext=")[0]
+    """Return what the dial-outs to a phone are counted by: its number, without the extension.
+
+    All extensions of a number are rung by dialling the number. A number without its country code is another phone for
+    each way to write it, since what a gateway makes of it is not known; what it is counted by is the same.
+    """
+    if phone.startswith("tel:"):
+        return phone.partition(";ext=")[0]
+    try:
+        uri = SipUri.parse(phone)
+    except ValueError:  # an earlier version accepted it
+        return phone
+    digits = dialled_number.digits_of(uri.user or "")
+    if not digits:
+        return phone
+    numbers = [n for n in dialled_number.of_user(digits).numbers if type_of(n) != PhoneNumberType.UNKNOWN]
+    if len(numbers) == 1:
+        return f"tel:{numbers[0]}"
+    # An extension is one of its host.
+    return digits if len(digits) >= dialled_number.MIN_NUMBER else _address_of(uri, digits)
 
 
 def _telephone_of(user: str) -> str | None:
@@ -109,9 +130,9 @@ def _telephone_of(user: str) -> str | None:
         return None
 
 
-def _address_of(uri: SipUri) -> str:
+def _address_of(uri: SipUri, digits: str = "") -> str:
     secure = uri.scheme == "sips" or ("transport", "tls") in uri.parameters
-    user = "" if uri.user is None else f"{uri.user}@"
+    user = "" if uri.user is None else f"{digits or uri.user}@"
     port = "" if uri.port in (None, 5061 if secure else 5060) else f":{uri.port}"
     return f"sip:{user}{uri.host.removesuffix('.')}{port}"
 

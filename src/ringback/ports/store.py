@@ -63,7 +63,8 @@ class CallbackStore(Protocol):
         each that becomes DIALING it is noted that its phone is dialled, for two days, whatever becomes of it.
 
         Raise `RevisionConflict` when one of them is not as it was read: the revision or the lease's end differs,
-        `turn.revision` is not the one after the stored turn, or the service whose settings counted has been changed.
+        `turn.revision` is not the one after the stored turn, the service whose settings counted has been changed, or
+        there are more dial-outs to its number than those by which it was decided.
         Raise `PhoneInUse`, which is one, when two callbacks to one phone would be in progress at once, or one would be
         leased whose phone is still kept when the lease begins. Raise `TargetTaken` when one that must be alone at its
         target is not.
@@ -112,6 +113,10 @@ class QueueStore(Protocol):
 
         A number is that of a phone without its extension.
         """
+        ...
+
+    async def dialled_of(self, number: str, since: datetime) -> Sequence[datetime]:
+        """Return when this number was dialled after that time, in no particular order."""
         ...
 
     async def line(self, service_id: str) -> Line | None:

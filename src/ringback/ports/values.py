@@ -23,6 +23,13 @@ class EventKind(IntEnum):
     PURGED = 3
 
 
+class DialOuts(Struct, frozen=True, gc=False):
+    """How many dial-outs to one number began after a time."""
+
+    since: datetime
+    count: int
+
+
 class Change(Struct, frozen=True, gc=False):
     """One step of one callback, as computed from what was read."""
 
@@ -32,6 +39,8 @@ class Change(Struct, frozen=True, gc=False):
     alone: bool = False
     # The service by whose settings this was decided: stored only while they are still the same.
     settings: Service | None = None
+    # The dial-outs to its number by which this was decided: stored only while there are no more of them.
+    dial_outs: DialOuts | None = None
     # The identity that requested it, for the log; "" for what the server does by itself.
     identity: str = ""
 

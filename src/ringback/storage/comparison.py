@@ -49,6 +49,10 @@ class Stored(Protocol):
 
     def phone(self, phone: str) -> PhoneRow: ...
 
+    def dial_outs(self, number: str, since_us: int) -> int:
+        """Return how many dial-outs to the number began after that time."""
+        ...
+
     def turn(self, service_id: str) -> int | None:
         """Return the revision of the service's turn; None: no such service."""
         ...
@@ -67,6 +71,8 @@ class Overlay:
     # By phone: the callback in a call to it, and the end of its keeping.
     callers: dict[str, str | None] = field(default_factory=dict)
     kept_us: dict[str, int] = field(default_factory=dict)
+    # By number: the dial-outs that were added.
+    added: dict[str, int] = field(default_factory=dict)
     turns: dict[str, int | None] = field(default_factory=dict)
     services: dict[str, int | None] = field(default_factory=dict)
 
@@ -80,6 +86,9 @@ class Overlay:
         kept_until_us = max(below.kept_until_us, self.kept_us.get(phone, 0))
         return PhoneRow(self.callers.get(phone, below.caller), kept_until_us)
 
+    def dial_outs(self, number: str, since_us: int) -> int:
+        return self.below.dial_outs(number, since_us) + self.added.get(number, 0)
+
     def turn(self, service_id: str) -> int | None:
         return self.turns[service_id] if service_id in self.turns else self.below.turn(service_id)
 
@@ -91,6 +100,8 @@ class Overlay:
         self.callbacks |= above.callbacks
         self.callers |= above.callers
         self.kept_us |= above.kept_us
+        for number, count in above.added.items():
+            self.added[number] = self.added.get(number, 0) + count
         self.turns |= above.turns
         self.services |= above.services
 
@@ -101,12 +112,13 @@ class Overlay:
 def compare(stored: Stored, call: Changes, *, revisions: bool = True) -> Overlay:
     """Return the rows that the call changes. Raise `RevisionConflict`: all of it is written, or none.
 
-    `revisions`: whether they are compared, too. The UPDATE of a single change can do so itself.
+    `revisions`: whether they are compared, too, and the dial-outs. The UPDATE of a single change can do so itself.
     """
     overlay = Overlay(stored)
     compare_settings(stored, call.changes)
     if revisions:
         compare_revisions(overlay, call.changes)
+        compare_dial_outs(overlay, call.changes)
     compare_phones(overlay, call.changes)
     if call.turn is not None:
         compare_turn(overlay, call.turn)
@@ -148,6 +160,17 @@ def compare_phones(overlay: Overlay, changes: Sequence[Change]) -> None:
             if stored.kept_until_us > _begin_us(change.after):
                 raise PhoneInUse("the phone is kept, since a dialer was lost", [callback_id])
             overlay.callers[begun] = callback_id
+
+
+def compare_dial_outs(overlay: Overlay, changes: Sequence[Change]) -> None:
+    """Refuse what was decided by fewer dial-outs to a number than there are."""
+    for change in changes:
+        if (dialled := dialled_phone(change)) is None:
+            continue
+        number, _ = dialled
+        if (known := change.dial_outs) is not None and overlay.dial_outs(number, time_us(known.since)) > known.count:
+            raise RevisionConflict("the number was dialled meanwhile", [change.before.callback_id])
+        overlay.added[number] = overlay.added.get(number, 0) + 1
 
 
 def begun_call(change: Change) -> str | None:

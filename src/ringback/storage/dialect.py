@@ -66,6 +66,8 @@ class Statements:
     phone_use: str
     # Takes a time and a limit; returns phones and times after it, the latest first.
     dialled: str
+    # Takes a number and a time; returns times after it.
+    dialled_of: str
     # Takes the service, the priority, the time and the id of a callback; returns a count.
     ahead: str
     # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.

@@ -146,6 +146,9 @@ class SqlStore(Generic[C, Op]):
         rows = await self._seek(self._statements.dialled, time_us(since), limit)
         return [(phone, time_of(at_us)) for phone, at_us in reversed(rows)]
 
+    async def dialled_of(self, number: str, since: datetime) -> Sequence[datetime]:
+        return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
+
     async def line(self, service_id: str) -> Line | None:
         return await self._listers.read(partial(self._reads.line, service_id=service_id))
 

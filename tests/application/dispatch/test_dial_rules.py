@@ -382,6 +382,35 @@ async def test_a_lower_number_holds_when_dialing_is_reported(limited: World) -> 
     check_blocked(await now(limited, leased), "attempts_per_number_and_day")
 
 
+async def test_a_number_without_its_country_code_is_one_number_however_it_is_written(limited: World) -> None:
+    service = await limited.service()
+    waiting = await limited.create(service, "sip:004-1785556677@gw.example", priority=Priority.NOTHING_ELSE)
+    for user in ("0041785556677", "0041-785556677", "00-41785556677"):
+        await dial_once(limited, service, f"sip:{user}@gw.example")
+    with pytest.raises(DialRuleBroken, match="attempts_per_number_and_day"):
+        await limited.create(service, "sip:0041785-556677@gw.example")
+    leased = await limited.lease()
+    assert leased.lease is not None
+    with pytest.raises(LeaseExpired):
+        await limited.leases.dialing(ANYBODY, leased.lease.token)
+    check_blocked(await now(limited, waiting), "attempts_per_number_and_day")
+
+
+async def test_when_dialing_is_reported_the_store_counts_not_what_this_server_has_heard(limited: World) -> None:
+    """Extensions of one number are phones of their own, so their calls may begin at the same time."""
+    service = await limited.service()
+    await limited.create(service, f"{PHONE};ext=9")
+    leased = await limited.lease()
+    assert leased.lease is not None
+    for _ in range(3):
+        await dial_once(limited, service)
+    deaf = World(limited.store, limited.clock, LIMITED)
+    await deaf.directory.start()
+    with pytest.raises(LeaseExpired):
+        await deaf.leases.dialing(ANYBODY, leased.lease.token)
+    check_blocked(await now(limited, leased), "attempts_per_number_and_day")
+
+
 # --- Quiet hours -----------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
 from ringback.application.events.feed import EventFeed
 from ringback.application.optimistic import change
-from ringback.application.recent_dials import RecentDials
+from ringback.application.recent_dials import SPAN, RecentDials
 from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.closing import steps_back, steps_to_dialing
 from ringback.domain.errors import (
@@ -29,10 +29,11 @@ from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
+from ringback.domain.target import number_of_phone
 from ringback.ports.clock import Clock
 from ringback.ports.dialer import OutcomeReport
 from ringback.ports.store import Store
-from ringback.ports.values import Change, Extension, LoggedEvent
+from ringback.ports.values import Change, DialOuts, Extension, LoggedEvent
 
 _log = logging.getLogger(__name__)
 
@@ -83,24 +84,34 @@ class Leases:
         """
         view = caller.view_of(Right.DIAL)
         lease_token = _parse(token)
+        since = self._clock.now() - SPAN
+        # What is stored, once this server is known to have heard of less.
+        stored: Sequence[datetime] | None = None
 
         async def read() -> Callback:
+            nonlocal stored
             await self._directory.refresh()
-            return await self._find(lease_token)
+            callback = await self._find(lease_token)
+            stored = await self._store.dialled_of(number_of_phone(callback.phone), since)
+            return callback
+
+        def dialled(callback: Callback) -> Sequence[datetime]:
+            return self._recent.begun(callback.phone, since) if stored is None else stored
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             self._check_held(caller, callback, lease_token)
             service = await self._directory.get(callback.service_id)
             if not view.has_service(service):
                 raise not_granted(ServiceName("service_id", service.service_id))
-            return self._dialed(callback, service, self._clock.now())
+            return self._dialed(callback, service, self._clock.now(), dialled(callback))
 
         def by_settings(before: Callback, after: Callback) -> Change:
             # Those that `decide` has just found: nothing is awaited in between.
             settings = self._directory.find(before.service_id)
-            return Change(before, after, settings=settings, identity=caller.identity)
+            dial_outs = DialOuts(since, len(dialled(before)))
+            return Change(before, after, settings=settings, dial_outs=dial_outs, identity=caller.identity)
 
-        # The settings may be out of date here; then the store refuses the change, and they are read again.
+        # The settings, and the dial-outs, may be out of date here; then the store refuses the change.
         remembered = self._calls.get(lease_token.callback_id)
         callback = await change(self._store, read, decide, remembered, by_settings)
         if callback.lease is None:
@@ -111,12 +122,14 @@ class Leases:
             )
         return callback
 
-    def _dialed(self, callback: Callback, service: Service, now: datetime) -> Sequence[Callback]:
+    def _dialed(
+        self, callback: Callback, service: Service, now: datetime, dialled: Sequence[datetime]
+    ) -> Sequence[Callback]:
         """Return the versions that a DIALING report makes of a callback; none when it is a repetition."""
         broken = None
         if callback.state is State.OFFERED:
             broken = self._policy.broken(service, callback.dial_target)
-            broken = broken or self._recent.used_up(service, callback.phone, now)
+            broken = broken or self._policy.used_up(service, dialled, now)
         steps = versions(callback, steps_to_dialing(callback, service, now, self._policy.rules, broken))
         return () if steps[-1] is callback else [_renewed(step, now) for step in steps]
 

@@ -124,6 +124,11 @@ def _locks(call: Changes) -> Locks:
         settings={change.settings.service_id for change in changes if change.settings is not None},
         polls={poll for change in changes if (poll := _granted_poll(change)) is not None},
         phones={phone for change in changes if (phone := begun_call(change)) is not None},
+        numbers={
+            (dialled[0], time_us(change.dial_outs.since))
+            for change in changes
+            if change.dial_outs is not None and (dialled := dialled_phone(change)) is not None
+        },
     )
 
 

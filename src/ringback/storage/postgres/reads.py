@@ -106,6 +106,7 @@ PHONE_USE: Final = """
     ), (SELECT until_us FROM kept_phone WHERE phone = $1 AND until_us > $2)
 """
 DIALLED: Final = "SELECT phone, at_us FROM dialled WHERE at_us > $1 ORDER BY at_us DESC LIMIT $2"
+DIALLED_OF: Final = "SELECT at_us FROM dialled WHERE phone = $1 AND at_us > $2"
 # As text, times with commas between; NULL when there are none. Of the number without its extension.
 _DIALLED: Final = """
     (
@@ -260,6 +261,7 @@ STATEMENTS: Final = Statements(
     queued=QUEUED,
     phone_use=PHONE_USE,
     dialled=DIALLED,
+    dialled_of=DIALLED_OF,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,

@@ -79,6 +79,12 @@ PHONES: Final = """
       FROM unnest($1::text[]) AS wanted (phone)
 """
 
+DIAL_OUTS: Final = """
+    SELECT wanted.phone, since_us, (
+        SELECT count(*) FROM dialled WHERE dialled.phone = wanted.phone AND at_us > since_us
+    ) FROM unnest($1::text[], $2::bigint[]) AS wanted (phone, since_us)
+"""
+
 # The order of the numbers is the order of the commits, as every reader sees it: PostgreSQL releases this lock
 # after the commit is visible to all, and the highest number is read by a separate statement after the lock is taken.
 _LOCK_LOG: Final = "SELECT lock FROM log_end FOR UPDATE"
@@ -114,11 +120,14 @@ class Locks:
     changed_settings: Collection[str] = ()
     # Those to be called; see `_LOCK_KEYS`.
     phones: Collection[str] = ()
+    # Numbers that are dialled, each with the time since when its dial-outs are counted.
+    numbers: Collection[tuple[str, int]] = ()
 
     @property
     def keys(self) -> Collection[int]:
         """The keys of advisory locks."""
-        return {*self.polls, *(_key(f"phone {phone}") for phone in self.phones)}
+        phones = {*self.phones, *(number for number, _ in self.numbers)}
+        return {*self.polls, *(_key(f"phone {phone}") for phone in phones)}
 
     @staticmethod
     def together(parts: Iterable["Locks"]) -> "Locks":
@@ -132,6 +141,7 @@ class Locks:
             settings={service_id for part in parts for service_id in part.settings},
             changed_settings={service_id for part in parts for service_id in part.changed_settings},
             phones={phone for part in parts for phone in part.phones},
+            numbers={number for part in parts for number in part.numbers},
         )
 
 
@@ -149,13 +159,20 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
 
 
+@dataclass(frozen=True, slots=True)
 class Unlocked:
-    """`Stored`, of what is not locked: no row is known."""
+    """`Stored`, of what is not locked: no row is known, but the counts of dial-outs to the numbers that are locked."""
+
+    # By number and time.
+    counts: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def callback(self, callback_id: str) -> None: ...
 
     def phone(self, phone: str) -> PhoneRow:  # noqa: ARG002
         return PhoneRow()
+
+    def dial_outs(self, number: str, since_us: int) -> int:
+        return self.counts[number, since_us]
 
     def turn(self, service_id: str) -> None: ...
 
@@ -170,10 +187,14 @@ class PostgresTransaction:
     pipeline: psycopg.AsyncPipeline
     # The revisions of the locked services.
     services: dict[str, int] = field(default_factory=dict)
-    locked: Overlay = field(default_factory=lambda: Overlay(Unlocked()))
+    unlocked: Unlocked = field(default_factory=Unlocked)
+    locked: Overlay = field(init=False)
     entries: list[Row] = field(default_factory=list)
     # The version of all services; 0 while it has not changed.
     services_version: int = 0
+
+    def __post_init__(self) -> None:
+        self.locked = Overlay(self.unlocked)
 
     async def send(self, statement: str, *values: object) -> psycopg.AsyncCursor[tuple[Any, ...]]:
         """Send the statement; its error is raised later. The rows are in the cursor after the next round trip."""
@@ -213,10 +234,14 @@ class PostgresTransaction:
                 (_SETTINGS_OF, locks.settings),
             )
         ]
+        numbers = sorted(locks.numbers)
+        columns = [list(column) for column in zip(*numbers, strict=True)]
+        wanted.append(await self.send(DIAL_OUTS, *columns) if numbers else None)
         await self._catch_up()
-        services, callbacks, turns, phones, settings = [
+        services, callbacks, turns, phones, settings, counts = [
             [] if cursor is None else await cursor.fetchall() for cursor in wanted
         ]
+        self.unlocked.counts.update({(number, since_us): count for number, since_us, count in counts})
         self.services = dict(services)
         self.locked.callbacks = {callback_id: Held(*columns) for callback_id, *columns in callbacks}
         self.locked.turns = dict(turns)

@@ -31,6 +31,7 @@ PHONE: Final = """
          WHERE coalesce(phone, dial_target) = :phone AND lease_dialer IS NOT NULL
     ), coalesce((SELECT until_us FROM kept_phone WHERE phone = :phone), 0)
 """
+DIAL_OUTS: Final = "(SELECT count(*) FROM dialled WHERE phone = ? AND at_us > ?)"
 _KEEP: Final = """
     INSERT INTO kept_phone (phone, until_us) VALUES (?, ?)
         ON CONFLICT (phone) DO UPDATE SET until_us = max(until_us, excluded.until_us)
@@ -43,6 +44,8 @@ class StoredRows(NamedTuple):
     database: sqlite3.Connection
     # Of services that were looked for, or written, before.
     revisions: dict[str, int | None]
+    # The dial-outs of this transaction, which are written last: numbers and times.
+    noted: Sequence[tuple[str, int]] = ()
 
     def callback(self, callback_id: str) -> Held | None:
         row = self.database.execute(
@@ -52,6 +55,10 @@ class StoredRows(NamedTuple):
 
     def phone(self, phone: str) -> PhoneRow:
         return PhoneRow(*self.database.execute(PHONE, {"phone": phone}).fetchone())
+
+    def dial_outs(self, number: str, since_us: int) -> int:
+        (count,) = self.database.execute(f"SELECT {DIAL_OUTS}", (number, since_us)).fetchone()
+        return int(count) + _noted(self.noted, number, since_us)
 
     def turn(self, service_id: str) -> int | None:
         row = self.database.execute("SELECT revision FROM service_turn WHERE service_id = ?", (service_id,)).fetchone()
@@ -72,9 +79,9 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     for call in calls:
         try:
             # A single change is compared by the UPDATE that writes it.
-            compare(StoredRows(database, transaction.revisions), call, revisions=len(call.changes) > 1)
+            compare(StoredRows(database, transaction.revisions, dialled), call, revisions=len(call.changes) > 1)
             _require_alone(database, call.changes)
-            entries += [_replace(database, change) for change in call.changes]
+            entries += [_replace(database, change, dialled) for change in call.changes]
         except (RevisionConflict, TargetTaken) as refusal:
             results.append(refusal)
             continue
@@ -84,6 +91,10 @@ def apply(transaction: Transaction, calls: Sequence[Changes]) -> list[Exception 
     _note_dialled(database, dialled)
     transaction.log(entries)
     return results
+
+
+def _noted(noted: Sequence[tuple[str, int]], number: str, since_us: int) -> int:
+    return sum(phone == number and at_us > since_us for phone, at_us in noted)
 
 
 def _note_dialled(database: sqlite3.Connection, dialled: Sequence[tuple[str, int]]) -> None:
@@ -119,13 +130,18 @@ def _store_turn(database: sqlite3.Connection, turn: Turn | None) -> None:
         )
 
 
-def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
-    """Store the change, and return its entry in the log."""
+def _replace(database: sqlite3.Connection, change: Change, noted: Sequence[tuple[str, int]]) -> LogEntry:
+    """Store the change, and return its entry in the log. `noted` are the dial-outs of this transaction."""
     before, after = change.before, change.after
     row = row_of(after)
     names, values = changed_columns(before, after, row)
     version = before.revision, lease_expire_us(before)
-    if database.execute(_update_of(names), (*values, before.callback_id, *version)).rowcount == 0:
+    dialled: tuple[str | int, ...] = ()
+    if (known := change.dial_outs) is not None and (begun := dialled_phone(change)) is not None:
+        since_us = time_us(known.since)
+        dialled = begun[0], since_us, known.count - _noted(noted, begun[0], since_us)
+    update = _update_of(names, is_counted=bool(dialled))
+    if database.execute(update, (*values, before.callback_id, *version, *dialled)).rowcount == 0:
         raise changed_since([before.callback_id])
     if before.request.labels != after.request.labels:
         delete_labels(database, [before])
@@ -136,9 +152,10 @@ def _replace(database: sqlite3.Connection, change: Change) -> LogEntry:
 
 
 @cache  # few sets of columns that change together
-def _update_of(names: tuple[str, ...]) -> str:
+def _update_of(names: tuple[str, ...], *, is_counted: bool) -> str:
     settings = ", ".join(f"{name} = ?" for name in names)
-    return f"UPDATE callback SET {settings} WHERE callback_id = ? AND revision = ? AND lease_expire_us IS ?"  # noqa: S608 - names of ours
+    update = f"UPDATE callback SET {settings} WHERE callback_id = ? AND revision = ? AND lease_expire_us IS ?"  # noqa: S608 - names of ours
+    return f"{update} AND {DIAL_OUTS} <= ?" if is_counted else update
 
 
 # --- Leases ----------------------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ PHONE_USE: Final = """
 DIALLED: Final = """
     SELECT phone, at_us FROM dialled INDEXED BY dialled_by_time WHERE at_us > ? ORDER BY at_us DESC LIMIT ?
 """
+DIALLED_OF: Final = "SELECT at_us FROM dialled WHERE phone = ? AND at_us > ?"
 # As text, times with commas between; NULL when there are none. Of the number without its extension.
 _DIALLED: Final = """
     (
@@ -282,6 +283,7 @@ STATEMENTS: Final = Statements(
     queued=QUEUED,
     phone_use=PHONE_USE,
     dialled=DIALLED,
+    dialled_of=DIALLED_OF,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
