@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ringback.application.turns import ALONE, ARRIVALS, BULK_ALONE, NEW, RECENT_S, SHARED, Turns
+from ringback.application.turns import ALONE, ARRIVALS, BULK_ALONE, NEW, RECENT_S, SHARED, Turn, Turns
 from ringback.domain.errors import ServerDraining
 
 
@@ -29,13 +29,22 @@ class Calls:
         return task
 
     async def _call(self, identity: str, account: str, sender: str, *, bulk: bool) -> None:
-        async with self.turns.turn(identity, account, sender, bulk=bulk):
+        await self._work(self.turns.turn(identity, account, sender, bulk=bulk), sender)
+
+    async def _work(self, turn: Turn, sender: str) -> None:
+        async with turn:
             self.inside.append(sender)
             self.entered.append(sender)
             end = asyncio.Event()
             self._ends.setdefault(sender, []).append(end)
             await end.wait()
             self.inside.remove(sender)
+
+    def refuse(self, connection: str) -> asyncio.Task[None]:
+        """Begin a call that is refused."""
+        task = asyncio.create_task(self._work(self.turns.refusal(connection), connection))
+        self._tasks.add(task)
+        return task
 
     def end(self, sender: str) -> None:
         """End the oldest call of the sender that is inside."""
@@ -207,3 +216,34 @@ async def test_a_call_that_is_cancelled_as_its_turn_comes_gives_it_back() -> Non
         calls.call("crm")
         await calls.settle()
         assert len(calls.inside) == ALONE
+
+
+async def test_calls_that_are_refused_wait_beside_a_sender_of_single_calls_on_however_many_connections() -> None:
+    async with some_calls() as calls:
+        for _ in range(3):
+            await calls.single("crm")
+            calls.refuse("stranger")
+            await calls.settle()
+            calls.end("stranger")
+            await calls.settle()
+        await calls.single("crm")
+        for number in range(50):
+            calls.refuse(f"stranger {number}")
+        await calls.settle()
+        assert len(calls.inside) <= SHARED
+        calls.call("crm")
+        await calls.settle()
+        assert calls.inside[-1] == "crm"
+
+
+async def test_a_sender_of_single_calls_that_are_refused_slows_no_one_down() -> None:
+    async with some_calls() as calls:
+        for _ in range(5):
+            calls.call("crm")
+            calls.refuse("stranger")
+            await calls.settle()
+            calls.end("stranger")
+        for _ in range(ALONE):
+            calls.call("crm")
+        await calls.settle()
+        assert len(calls.inside) > ALONE // 2

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # How much one part of a search reads, and how much one transaction writes: no other request shall wait long.
-_READ: Final = 2_000
-_WRITE: Final = 200
+_READ: Final = 500
+_WRITE: Final = 50
 _REASON: Final = "the target is erased"
 # The target has answered, or the dialer is hanging up already.
 _IN_CALL: Final = frozenset({State.CONNECTED, State.CANCELLING})

@@ -76,12 +76,12 @@ class OpenCallbacks:
         elif was_open and not is_open:
             account = callback.identity or self._accounts.pop(callback.callback_id, "")
             if account:
-                self._open[account] -= 1
+                _subtract(self._open, account)
 
     def _take(self, callback_id: str) -> _Reservation | None:
         reservation = self._reserved.pop(callback_id, None)
         if reservation is not None:
-            self._reserved_of[reservation.account] -= 1
+            _subtract(self._reserved_of, reservation.account)
         return reservation
 
     def _drop_old(self) -> None:
@@ -91,6 +91,13 @@ class OpenCallbacks:
             if reservation.until > now:
                 return
             self._take(callback_id)
+
+
+def _subtract(counts: Counter[str], account: str) -> None:
+    """Count one less. An account with nothing takes no memory: there may be any number of addresses."""
+    counts[account] -= 1
+    if not counts[account]:
+        del counts[account]
 
 
 def _is_open(callback: Callback | None) -> bool:

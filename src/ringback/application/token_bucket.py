@@ -2,6 +2,9 @@
 
 from typing import Final
 
+# Times are rounded: what is missing only by that is there.
+_ROUNDING: Final = 1e-6
+
 
 class TokenBucket:
     """A bucket that fills with `rate` tokens a second, up to those of one second, and at least one.
@@ -20,7 +23,7 @@ class TokenBucket:
         self._level = min(self.size, self._level + max(now - self._filled, 0.0) * self.rate)
         self._filled = now
         missing = min(tokens, self.size) - self._level
-        if missing > 0:
+        if missing > _ROUNDING:
             return missing / self.rate
         self._level -= tokens
         return 0.0

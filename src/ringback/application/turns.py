@@ -28,6 +28,8 @@ _MANY_SENDERS: Final = 1000
 # Those that wait give way to calls that arrive, for so many rounds of the loop: calls that have not arrived yet are in
 # one queue, inside gRPC.
 ARRIVALS: Final = 50
+# The account of the calls that are refused: an identity of this name shares its turns with them.
+_REFUSED: Final = "refused"
 # Callbacks that a batch stores at a time: what others send is stored in between.
 PORTION_ALONE: Final = 1000
 PORTION_SHARED: Final = 8
@@ -84,6 +86,13 @@ class Turns:
         """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none."""
         return Turn(self, identity or connection, account, connection, bulk=bulk)
 
+    def refusal(self, connection: str) -> "Turn":
+        """Return the turn of a call that is refused, whoever it comes from: those of strangers are work as well.
+
+        They are all of one account, and a sender of single calls that are refused gets no precedence.
+        """
+        return Turn(self, _REFUSED, _REFUSED, connection, bulk=False)
+
     def portion(self) -> int:
         """Return how many callbacks of a batch are to be stored at a time."""
         return PORTION_SHARED if self._is_shared() else PORTION_ALONE
@@ -104,7 +113,7 @@ class Turns:
         connection = account.connections.get(turn.connection)
         if connection is None:
             connection = account.connections[turn.connection] = _Connection(turn.connection)
-        is_single = connection.inside == 0 and not connection.waiting
+        is_single = turn.account != _REFUSED and connection.inside == 0 and not connection.waiting
         if turn.sender != self._last_sender:
             self._note(turn.sender, is_single=is_single)
         if (is_single and account.inside < NEW) or (not self._queue and self._inside < self._limit()):

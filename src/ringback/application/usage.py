@@ -14,10 +14,11 @@ from ringback.domain.errors import QuotaExceeded, RateLimited
 Held = Literal["watches", "polls"]
 
 _NO_LIMITS: Final = Limits(watches=None, polls=None)
-# Full buckets are thrown away when there are so many: an address that has sent long ago needs none.
-_MANY_BUCKETS: Final = 10_000
-# How long the list of open connections is good for.
+# From so many accounts on, it is looked through them for what is not needed any more: an address may come only once.
+_MANY: Final = 10_000
+# How long the list of open connections is good for: at least so long, and so many times as long as it takes to make.
 _LIST_S: Final = 0.1
+_LIST_COSTS: Final = 20
 
 
 class Usage:
@@ -28,10 +29,13 @@ class Usage:
         self._rules = rules
         self._monotonic = monotonic
         self._buckets: dict[str, TokenBucket] = {}
+        self._many_buckets = _MANY
         self._held: Counter[tuple[str, Held]] = Counter()
-        self._connections: defaultdict[str, set[str]] = defaultdict(set)
-        self._listed_at = -_LIST_S
+        # With the time since when each is known.
+        self._connections: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._many_connected = _MANY
         self._listed: Collection[str] = ()
+        self._listed_at = self._list_until = -_LIST_S
         self.open_callbacks: Final = OpenCallbacks(monotonic)
 
     def replace(self, rules: LimitRules | None) -> None:
@@ -46,12 +50,17 @@ class Usage:
         now = self._monotonic()
         bucket = self._buckets.get(caller.account)
         if bucket is None or bucket.rate != rate:
-            if len(self._buckets) >= _MANY_BUCKETS:
-                self._buckets = {name: some for name, some in self._buckets.items() if not some.is_full(now)}
+            self._throw_away_full_buckets(now)
             bucket = self._buckets[caller.account] = TokenBucket(rate, now)
         wait_s = bucket.take(count, now)
         if wait_s > 0:
             raise RateLimited("creates_per_s", rate, wait_s)
+
+    def _throw_away_full_buckets(self, now: float) -> None:
+        """Do it when there are twice as many as are needed, so that it costs little for each."""
+        if len(self._buckets) >= self._many_buckets:
+            self._buckets = {name: some for name, some in self._buckets.items() if not some.is_full(now)}
+            self._many_buckets = max(_MANY, 2 * len(self._buckets))
 
     def hold(self, caller: Caller, what: Held) -> Callable[[], None]:
         """Note one more of what a call holds; return what to call when it is over. Raise `QuotaExceeded`."""
@@ -86,17 +95,33 @@ class Usage:
         most = self._limits(caller).connections
         if most is None:
             return
-        mine = self._connections[caller.account]
-        if connection in mine:
+        if connection in self._connections.get(caller.account, ()):
             return
+        if len(self._connections) >= self._many_connected:
+            self._forget_all_closed(open_ones)
+        mine = self._connections[caller.account]
         if len(mine) >= most:
-            now = self._monotonic()
-            if now - self._listed_at >= _LIST_S:
-                self._listed, self._listed_at = open_ones(), now
-            mine.intersection_update(self._listed)
+            self._forget_closed(mine, open_ones)
             if len(mine) >= most:
                 raise QuotaExceeded("connections", most)
-        mine.add(connection)
+        mine[connection] = self._monotonic()
+
+    def _forget_all_closed(self, open_ones: Callable[[], Collection[str]]) -> None:
+        for account, connections in list(self._connections.items()):
+            self._forget_closed(connections, open_ones)
+            if not connections:
+                del self._connections[account]
+        self._many_connected = max(_MANY, 2 * len(self._connections))
+
+    def _forget_closed(self, connections: dict[str, float], open_ones: Callable[[], Collection[str]]) -> None:
+        now = self._monotonic()
+        if now >= self._list_until:
+            self._listed, self._listed_at = open_ones(), now
+            self._list_until = now + max(_LIST_S, _LIST_COSTS * (self._monotonic() - now))
+        for connection, since in list(connections.items()):
+            # One that is newer than the list is not in it.
+            if since < self._listed_at and connection not in self._listed:
+                del connections[connection]
 
     def _limits(self, caller: Caller) -> Limits:
         return _NO_LIMITS if self._rules is None else self._rules.of(caller.identity)

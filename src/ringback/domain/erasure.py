@@ -79,4 +79,6 @@ def erased(callback: Callback) -> Callback:
         queue_time=callback.queue_time,
         end_time=callback.end_time,
         cancel_time=callback.cancel_time,
+        # What counts the open callbacks of each has counted this one.
+        identity=callback.identity,
     )

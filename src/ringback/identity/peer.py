@@ -5,10 +5,14 @@ from typing import Final
 from urllib.parse import unquote
 
 _UNIX: Final = "unix"
+# The bits of an IPv6 address that are the network's (RFC 4291).
+_NETWORK: Final = 64
 
 
 def address_of(peer: str) -> str:
     """Return the IP address without the port; "unix" for a Unix socket. IPv4 within IPv6 is IPv4.
+
+    Of a global IPv6 address it is the network (/64): whoever has one of its addresses usually has all of them.
 
     gRPC writes ipv4:192.0.2.1:50000, ipv6:%5B2001:db8::1%5D:50000, and unix:.
     """
@@ -16,7 +20,11 @@ def address_of(peer: str) -> str:
     if scheme == _UNIX:
         return _UNIX
     host = unquote(rest).rpartition(":")[0].strip("[]")
-    if "." in host and ":" in host:
-        mapped = ipaddress.IPv6Address(host).ipv4_mapped
-        return host if mapped is None else str(mapped)
+    if ":" not in host:
+        return host
+    address = ipaddress.IPv6Address(host)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    if address.is_global:
+        return str(ipaddress.IPv6Network((address, _NETWORK), strict=False))
     return host

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from ringback.application.access import Caller
 from ringback.application.turns import Turns
-from ringback.domain.errors import Fault, InvalidRequest, ServerDraining, StorageUnavailable
+from ringback.domain.errors import Fault, InvalidRequest, RingbackError, ServerDraining, StorageUnavailable
 from ringback.rpc.admission import LONG, Admission
 from ringback.rpc.long_calls import Ending
 from ringback.wire.errors import status_of
@@ -35,7 +35,7 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 # How the names of RPCs begin that store nothing, so that cutting one short leaves nothing in doubt.
 _READS: Final = ("Get", "List", "Watch")
 # The same of RPCs that are as much work as many others.
-_BULK: Final = "Batch"
+_BULK: Final = ("Batch", "ListCallbacks")
 # The longest that the refusals of calls that are given up take to be sent.
 _REFUSAL_S: Final = 0.5
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
@@ -138,7 +138,11 @@ class Entry:
         async def respond(request: bytes, context: Context) -> Any:
             try:
                 gate.enter()
-                caller = admission.admit(name, context)
+                try:
+                    caller = admission.admit(name, context)
+                except RingbackError:
+                    async with turns.refusal(context.peer()):
+                        raise
                 if lasts:
                     call = RpcCall(caller, context, admission.long_calls.ending())
                     return await behaviour(_parsed(parse, request), call)

@@ -5,6 +5,7 @@ the table is a bug, and is returned as INTERNAL with nothing but an id that find
 """
 
 import logging
+import math
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,7 +137,8 @@ def _quota(refusal: _Refusal) -> QuotaFailure:
 
 def _retry(refusal: _Refusal) -> RetryInfo:
     info = RetryInfo()
-    info.retry_delay.FromNanoseconds(int(refusal.retry_after_s * 1e9))
+    # Up: a call that comes back after just that time is not to be refused again.
+    info.retry_delay.FromMilliseconds(math.ceil(refusal.retry_after_s * 1000))
     return info
 
 
