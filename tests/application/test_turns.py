@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ringback.application.turns import ALONE, ARRIVALS, BULK_ALONE, NEW, RECENT_S, SHARED, Turn, Turns
+from ringback.application.turns import ALONE, ARRIVALS, BULK_ALONE, NEW, RECENT_S, SHARED, CallTurn, Turns
 from ringback.domain.errors import ServerDraining
 
 
@@ -31,7 +31,7 @@ class Calls:
     async def _call(self, identity: str, account: str, sender: str, *, bulk: bool) -> None:
         await self._work(self.turns.turn(identity, account, sender, bulk=bulk), sender)
 
-    async def _work(self, turn: Turn, sender: str) -> None:
+    async def _work(self, turn: CallTurn, sender: str) -> None:
         async with turn:
             self.inside.append(sender)
             self.entered.append(sender)

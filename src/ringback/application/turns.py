@@ -49,7 +49,7 @@ class _Connection:
     def __init__(self, name: str) -> None:
         self.name = name
         self.inside = 0
-        self.waiting: deque[Turn] = deque()
+        self.waiting: deque[CallTurn] = deque()
 
 
 class _Account:
@@ -82,16 +82,16 @@ class Turns:
         self._rounds = 0
         self._closed = False
 
-    def turn(self, identity: str, account: str, connection: str, *, bulk: bool = False) -> "Turn":
+    def turn(self, identity: str, account: str, connection: str, *, bulk: bool = False) -> "CallTurn":
         """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none."""
-        return Turn(self, identity or connection, account, connection, bulk=bulk)
+        return CallTurn(self, identity or connection, account, connection, bulk=bulk)
 
-    def refusal(self, connection: str) -> "Turn":
+    def refusal(self, connection: str) -> "CallTurn":
         """Return the turn of a call that is refused, whoever it comes from: those of strangers are work as well.
 
         They are all of one account, and a sender of single calls that are refused gets no precedence.
         """
-        return Turn(self, _REFUSED, _REFUSED, connection, bulk=False)
+        return CallTurn(self, _REFUSED, _REFUSED, connection, bulk=False)
 
     def portion(self) -> int:
         """Return how many callbacks of a batch are to be stored at a time."""
@@ -105,7 +105,7 @@ class Turns:
 
     # --- For the turn ------------------------------------------------------------------------------------------
 
-    def take(self, turn: "Turn") -> bool:
+    def take(self, turn: "CallTurn") -> bool:
         """Take the call in, or let it wait; return whether it is in."""
         account = self._accounts.get(turn.account)
         if account is None:
@@ -127,7 +127,7 @@ class Turns:
         self._queue.setdefault(account.name, account)
         return False
 
-    def leave(self, turn: "Turn") -> None:
+    def leave(self, turn: "CallTurn") -> None:
         account = self._accounts[turn.account]
         connection = account.connections[turn.connection]
         self._inside -= turn.weight
@@ -161,7 +161,7 @@ class Turns:
     def _limit(self) -> int:
         return SHARED if self._is_shared() else ALONE
 
-    def _enter(self, turn: "Turn", account: _Account, connection: _Connection) -> None:
+    def _enter(self, turn: "CallTurn", account: _Account, connection: _Connection) -> None:
         if turn.bulk:
             turn.weight = BULK_SHARED if self._is_shared() else BULK_ALONE
         self._inside += turn.weight
@@ -194,7 +194,7 @@ class Turns:
         turn.let_in()
         return True
 
-    def _pop(self) -> "Turn | None":
+    def _pop(self) -> "CallTurn | None":
         """Take the next one out of the queue; None when nothing waits any more."""
         while self._queue:
             _, account = self._queue.popitem(last=False)
@@ -216,7 +216,7 @@ class Turns:
                 del self._accounts[account.name]
 
 
-class Turn:
+class CallTurn:
     """The turn of one call: `async with turns.turn(…):` waits for it, and works on the call in the block."""
 
     __slots__ = ("_come", "_turns", "account", "bulk", "connection", "sender", "weight")
