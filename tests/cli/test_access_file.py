@@ -228,7 +228,7 @@ def granting(grant: str) -> str:
         ),
         (
             "jwt: {jwks: keys, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"),
-            ":1: jwt.jwks: keys: cannot be read: Is a directory",
+            ":1: jwt.jwks: keys: cannot be read: it is no regular file",
         ),
         (
             "jwt: {jwks: access.yaml, issuer: a, audience: b}\n" + one("grants: [{role: operator}]"),
