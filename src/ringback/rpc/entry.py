@@ -16,7 +16,14 @@ from google.protobuf.message import DecodeError
 
 from ringback.application.access import Caller
 from ringback.application.turns import Turns
-from ringback.domain.errors import Fault, InvalidRequest, RingbackError, ServerDraining, StorageUnavailable
+from ringback.domain.errors import (
+    CredentialsInvalid,
+    Fault,
+    InvalidRequest,
+    RingbackError,
+    ServerDraining,
+    StorageUnavailable,
+)
 from ringback.rpc.admission import LONG, Admission
 from ringback.rpc.long_calls import Ending
 from ringback.wire.errors import status_of
@@ -38,6 +45,8 @@ _READS: Final = ("Get", "List", "Watch")
 _BULK: Final = ("Batch", "ListCallbacks")
 # The longest that the refusals of calls that are given up take to be sent.
 _REFUSAL_S: Final = 0.5
+# Before credentials are refused. It slows down a client that tries again at once, or guesses, and no other one.
+_PAUSE_S: Final = 0.05
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -140,9 +149,9 @@ class Entry:
                 gate.enter()
                 try:
                     caller = admission.admit(name, context)
-                except RingbackError:
-                    async with turns.refusal(context.peer()):
-                        raise
+                except RingbackError as refusal:
+                    await _wait_to_refuse(refusal, turns, context)
+                    raise
                 if lasts:
                     call = RpcCall(caller, context, admission.long_calls.ending())
                     return await behaviour(_parsed(parse, request), call)
@@ -168,6 +177,13 @@ class Entry:
                 await _abort(context, error)
 
         return respond
+
+
+async def _wait_to_refuse(refusal: RingbackError, turns: Turns, context: Context) -> None:
+    if isinstance(refusal, CredentialsInvalid):
+        await asyncio.sleep(_PAUSE_S)
+    async with turns.refusal(context.peer()):
+        pass
 
 
 def trailing_metadata(status: "Status") -> tuple[tuple[str, bytes]]:
