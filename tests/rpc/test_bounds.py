@@ -1,6 +1,7 @@
 """Every response stays below 4 MiB, and every request that the contract allows is accepted."""
 
 import asyncio
+import dataclasses
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.app import App
+from ringback.config import Settings
+from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.domain.opening_hours import OpeningHours
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -32,6 +35,12 @@ LARGEST: dict[str, Any] = {
     "incoming_service_sip_uri": "sip:" + "i" * 239 + "@in.example",
     "caller_id": "c" * 128,
 }
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Return settings with which a phone may be dialled as often as a callback may have attempts."""
+    return dataclasses.replace(settings, dial_rules=replace(DEFAULT_RULES, attempts_per_number_and_day=None))
 
 
 def largest(api: Api, number: int, target: str = "") -> pb.CreateCallbackRequest:
