@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,12 @@ class Load:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._grown = asyncio.Event()
+        self._numbers = count()
         self._creating = [asyncio.create_task(self._create()) for _ in range(AT_ONCE)]
         self.acknowledged: list[str] = []
 
-    async def reached(self, count: int) -> None:
-        while len(self.acknowledged) < count:
+    async def reached(self, number: int) -> None:
+        while len(self.acknowledged) < number:
             assert not any(task.done() for task in self._creating), "a create has failed"
             self._grown.clear()
             await self._grown.wait()
@@ -52,7 +54,9 @@ class Load:
     async def _create(self) -> None:
         while True:
             try:
-                callback = await self._api.create(service_sip=SERVICE, labels={"from": "load"})
+                # A phone each: one is dialled no more than twenty times a day.
+                target = f"sip:phone-{next(self._numbers)}@load.example"
+                callback = await self._api.create(target=target, service_sip=SERVICE, labels={"from": "load"})
                 self.acknowledged.append(callback.callback_id)
             finally:
                 self._grown.set()
