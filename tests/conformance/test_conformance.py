@@ -13,6 +13,7 @@ from tests.conformance.scenario import Scenario, load
 DRIVER: Final = Path(__file__).parents[2] / "clients/python/conformance/driver.py"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", load(), ids=str)
 async def test_in_python(scenario: Scenario, tmp_path: Path) -> None:
     assert (await played(scenario, tmp_path)).failure == ""

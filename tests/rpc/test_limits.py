@@ -325,6 +325,7 @@ async def test_by_default_a_thousand_watches_fit_one_connection_and_the_next_is_
             stream.cancel()
 
 
+@pytest.mark.long
 async def test_many_creates_at_once_are_all_done(settings: Settings) -> None:
     """gRPC has a queue of its own for calls that arrive, and cancelled most of those that it had no room for."""
     async with serving(settings, LimitRules(), identities=False) as server:

@@ -43,6 +43,7 @@ async def test_health_is_told_for_the_server_and_for_each_service(api: Api) -> N
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.long
 async def test_health_follows_the_database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program holds the database: requests are refused as UNAVAILABLE, health says so, and both recover."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.0)

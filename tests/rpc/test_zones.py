@@ -51,7 +51,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if "time zone" in record.message]
 
 
-@pytest.mark.parametrize("zone", [LACKING, "posix", "../../etc/passwd", "a\0b", "x" * 300], ids=repr)
+@pytest.mark.parametrize(
+    "zone",
+    [
+        LACKING,
+        *(pytest.param(zone, marks=pytest.mark.long) for zone in ("posix", "../../etc/passwd", "a\0b", "x" * 300)),
+    ],
+    ids=repr,
+)
 async def test_a_lacking_zone_closes_its_own_service_and_stops_nothing_else(
     settings: Settings, caplog: pytest.LogCaptureFixture, zone: str
 ) -> None:
