@@ -33,15 +33,16 @@ fn timeout_of(path: &str) -> Option<Duration> {
     match path.strip_prefix("/ringback.v1.")? {
         "CallbacksService/WatchCallbacks" => None,
         "DialerService/LeaseCallbacks" => Some(Duration::from_secs(75)),
+        "DirectoryService/EraseTarget" => Some(Duration::from_secs(300)),
         _ => Some(Duration::from_secs(10)),
     }
 }
 
 /// A connection to Ringback, for any of the generated clients. Cheap to clone; clones share the connection.
 ///
-/// Unary calls have a deadline of 10 s (`LeaseCallbacks`: 75 s) unless the request sets a shorter one, and are tried
-/// up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what may have been
-/// done already: give every create an `external_task_id` or a `request_id`, and repeating it is harmless.
+/// Unary calls have a deadline of 10 s (`LeaseCallbacks`: 75 s, `EraseTarget`: 300 s) unless the request sets a shorter
+/// one, and are tried up to five times while they end UNAVAILABLE, or CANCELLED by the other side. A retry repeats what
+/// may have been done already: give every create an `external_task_id` or a `request_id`, and repeating it is harmless.
 #[derive(Clone, Debug)]
 pub struct Channel {
     inner: transport::Channel,
