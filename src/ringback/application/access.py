@@ -129,12 +129,6 @@ class Caller:
             raise NotAllowed(f"this identity may not {right}")
         return view
 
-    def has_all_of(self, other: "Caller") -> bool:
-        """Return whether this caller may do everything that the other one may, and sees no less."""
-        return all(
-            (mine := self.views.get(right)) is not None and mine.covers(view) for right, view in other.views.items()
-        )
-
     def own(self, caller_id: str) -> str:
         """Return the caller id that a request means: an empty one is the caller's own."""
         return caller_id or (self.caller_ids[0] if self.caller_ids else "")

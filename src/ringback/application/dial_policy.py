@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, Broken, DialRules, Judge, judge, used_up
@@ -70,10 +69,6 @@ class DialPolicy:
         `dialled` is when the earlier ones began, those of the last two days at least.
         """
         return used_up((self._rules, service.dial_rules), dialled, at, service.opening_hours.time_zone)
-
-    def broken_by_address(self, service: Service, address: IPv4Address | IPv6Address) -> Broken | None:
-        """Return the rule that a call to this address breaks, to which the host of an allowed target resolves."""
-        return self._rules.sip.by_address(address) or service.dial_rules.sip.by_address(address)
 
 
 def _remembering(rules: DialRules) -> Callable[[str, str], Broken | None]:

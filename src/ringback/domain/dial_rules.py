@@ -108,8 +108,7 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
             return Broken("sip.allow_hosts", "has a host that is none of those that are allowed")
         return None
 
-    def by_address(self, address: Address) -> Broken | None:
-        """Judge an address that an allowed host resolves to."""
+    def _by_range(self, address: Address) -> Broken | None:
         for reached in addresses_of(str(address)):
             denied = self._denied.has_every_host or self._denied.has_address(reached)
             if denied and not self._allowed.has_address(reached):
@@ -117,7 +116,7 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
         return None
 
     def _by_written_address(self, address: Address) -> Broken | None:
-        if (broken := self.by_address(address)) is not None:
+        if (broken := self._by_range(address)) is not None:
             return broken
         if not (self._allowed.has_every_host or self._allowed.has_address(address)):
             return Broken("sip.allow_hosts", "has a host whose address is none of those that are allowed")
