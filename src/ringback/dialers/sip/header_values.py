@@ -27,7 +27,7 @@ _NAME_ADDR: Final = re.compile(
 )
 _ADDR_SPEC: Final = re.compile(r'[ \t]*+(?P<uri>[^\s;<>",]++)(?P<params>.*+)', re.DOTALL)
 # A scheme and something after it, without what would end a Request-URI or a name-addr.
-_ANY_URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++')
+_ANY_URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"\x00-\x1f\x7f]++')
 _VIA: Final = re.compile(
     r"""
     [ \t]*+ SIP [ \t]*+ / [ \t]*+ [0-9.]++ [ \t]*+ / [ \t]*+ (?P<transport> [^\s;,/"<>]++ ) [ \t]++

@@ -185,6 +185,8 @@ def _has_tag(value: str) -> bool:
 
 
 def _start(line: str) -> Message:
+    if _FORBIDDEN.search(line):
+        raise MalformedMessage("The first line has a bare CR or a NUL.")
     if line[:4].upper() == "SIP/":
         if (found := _STATUS_LINE.fullmatch(line)) is None:
             raise MalformedMessage("A status line is malformed.")
