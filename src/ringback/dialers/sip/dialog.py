@@ -67,7 +67,7 @@ class Dialog(Struct, omit_defaults=True, kw_only=True):
     def next_hop(self) -> str | None:
         """The URI of a strict router, to which requests go although it is not in their Route; else None."""
         router = _parsed(self.route_set[0]) if self.route_set else None
-        return None if router is None or router.is_loose else str(router)
+        return None if router is None or router.is_loose else _as_request_uri(router)
 
     def request(self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Request:
         """Return the next request of this dialog (section 12.2.1.1)."""
@@ -142,7 +142,7 @@ def _contact(message: Request | Response) -> str | None:
 
 def _parsed(route: str) -> SipUri | None:
     try:
-        return replace(SipUri.parse(NameAddr.parse(route).uri), headers="")
+        return SipUri.parse(NameAddr.parse(route).uri)
     except MalformedMessage:
         return None
 
