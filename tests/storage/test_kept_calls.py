@@ -212,8 +212,8 @@ async def test_an_erasure_leaves_what_a_process_still_has(store: Store) -> None:
     """It forgets that itself when the call is over; what nobody has is deleted."""
     callback = cancel(offer(new()))
     await store.create([callback])
-    living = kept(callback, fencing_token=1, kept_until=END)
-    left = kept(callback, fencing_token=2, kept_until=NOW)
+    living = kept(callback, fencing_token=1, kept_until=NOW - seconds(59))
+    left = kept(callback, fencing_token=2, kept_until=NOW - seconds(60))
     for call in (living, left):
         await store.keep_call(call)
     await store.erase([callback], NOW, "")

@@ -49,8 +49,8 @@ class CallStore(Protocol):
         """Delete the call; nothing happens when another owner has it by now, or when it is not stored."""
         ...
 
-    async def renew_calls(self, owner: str, until: datetime) -> None:
-        """Move `kept_until` of all calls of this owner."""
+    async def renew_calls(self, owner: str, until: datetime) -> Sequence[CallKey]:
+        """Move `kept_until` of all calls of this owner; return which these are."""
         ...
 
     async def leave_call(self, key: CallKey, owner: str, now: datetime) -> None:
@@ -62,7 +62,7 @@ class CallStore(Protocol):
         ...
 
     async def left_calls(self, dialer: str, now: datetime | None, limit: int) -> Sequence[KeptCall]:
-        """Return calls of dialers of this kind with `kept_until` <= now (None: all), the earliest first."""
+        """Return calls of dialers of this kind with `kept_until` <= now (None: whenever), the earliest first."""
         ...
 
     async def take_call(self, before: KeptCall, after: KeptCall, changes: Sequence[Change] = ()) -> None:

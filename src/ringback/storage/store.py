@@ -277,8 +277,9 @@ class SqlStore(Generic[C, Op]):
     async def forget_call(self, key: CallKey, owner: str) -> None:
         await self._write(self._operations.forget_call, Forgetting(key, owner))
 
-    async def renew_calls(self, owner: str, until: datetime) -> None:
-        await self._write(self._operations.renew_calls, Renewal(owner, until))
+    async def renew_calls(self, owner: str, until: datetime) -> Sequence[CallKey]:
+        keys: Sequence[CallKey] = await self._write(self._operations.renew_calls, Renewal(owner, until))
+        return keys
 
     async def leave_call(self, key: CallKey, owner: str, now: datetime) -> None:
         await self._write(self._operations.forget_call, Forgetting(key, owner, now))

@@ -34,7 +34,9 @@ _KEEP_AGAIN: Final = f"""
 _OWN: Final = "callback_id = $1 AND lease_fencing = $2 AND owner = $3"
 _FORGET: Final = f"DELETE FROM kept_call WHERE {_OWN}"  # noqa: S608 - SQL of ours
 _LEAVE: Final = f"UPDATE kept_call SET kept_until_us = $4 WHERE {_OWN}"  # noqa: S608 - SQL of ours
-_RENEW: Final = "UPDATE kept_call SET kept_until_us = $1 WHERE owner = $2"
+_RENEW: Final = """
+    UPDATE kept_call SET kept_until_us = $1 WHERE owner = $2 RETURNING callback_id, lease_fencing
+"""
 _AS_READ: Final = f"SELECT 1 FROM kept_call WHERE {_OWN} AND kept_until_us = $4 FOR UPDATE"  # noqa: S608 - SQL of ours
 _TAKE: Final = f"UPDATE kept_call SET lease_fencing = $4, owner = $5, kept_until_us = $6 WHERE {_OWN}"  # noqa: S608 - SQL of ours
 
@@ -58,8 +60,8 @@ async def _forget(transaction: PostgresTransaction, request: Forgetting) -> None
         await transaction.send(_LEAVE, *request.key, request.owner, time_us(request.left_at))
 
 
-async def _renew(transaction: PostgresTransaction, renewal: Renewal) -> None:
-    await transaction.send(_RENEW, time_us(renewal.until), renewal.owner)
+async def _renew(transaction: PostgresTransaction, renewal: Renewal) -> list[CallKey]:
+    return [CallKey(*row) for row in await transaction.ask(_RENEW, time_us(renewal.until), renewal.owner)]
 
 
 async def _take(transaction: PostgresTransaction, request: Taking) -> None:

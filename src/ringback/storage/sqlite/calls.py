@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ringback.ports.calls import KeptCall
+from ringback.ports.calls import CallKey, KeptCall
 from ringback.storage.body import time_us
 from ringback.storage.call_row import CALL_COLUMNS, call_row
 from ringback.storage.comparison import call_taken
@@ -26,6 +26,7 @@ _KEEP_AGAIN: Final = f"UPDATE kept_call SET body = ? WHERE {_OWN}"  # noqa: S608
 _FORGET: Final = f"DELETE FROM kept_call WHERE {_OWN}"  # noqa: S608 - SQL of ours
 _LEAVE: Final = f"UPDATE kept_call SET kept_until_us = ? WHERE {_OWN}"  # noqa: S608 - SQL of ours
 _RENEW: Final = "UPDATE kept_call SET kept_until_us = ? WHERE owner = ?"
+_KEYS_OF: Final = "SELECT callback_id, lease_fencing FROM kept_call WHERE owner = ?"
 _AS_READ: Final = f"SELECT 1 FROM kept_call WHERE {_OWN} AND kept_until_us = ?"  # noqa: S608 - SQL of ours
 _TAKE: Final = f"UPDATE kept_call SET lease_fencing = ?, owner = ?, kept_until_us = ? WHERE {_OWN}"  # noqa: S608 - SQL of ours
 
@@ -47,8 +48,9 @@ def _forget(transaction: Transaction, request: Forgetting) -> None:
         transaction.database.execute(_LEAVE, (time_us(request.left_at), *request.key, request.owner))
 
 
-def _renew(transaction: Transaction, renewal: Renewal) -> None:
+def _renew(transaction: Transaction, renewal: Renewal) -> list[CallKey]:
     transaction.database.execute(_RENEW, (time_us(renewal.until), renewal.owner))
+    return [CallKey(*row) for row in transaction.database.execute(_KEYS_OF, (renewal.owner,))]
 
 
 def _take(transaction: Transaction, request: Taking) -> None:

@@ -9,6 +9,6 @@ CREATE TABLE kept_call (
     body          TEXT    NOT NULL,
     PRIMARY KEY (callback_id, lease_fencing)
 ) WITHOUT ROWID;
-CREATE INDEX kept_call_by_owner ON kept_call (dialer, owner);
+CREATE INDEX kept_call_by_owner ON kept_call (owner, dialer);
 CREATE INDEX kept_call_by_end ON kept_call (dialer, kept_until_us);
 CREATE INDEX kept_call_to_purge ON kept_call (kept_until_us);
