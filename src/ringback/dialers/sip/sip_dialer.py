@@ -111,10 +111,14 @@ class SipDialer:
         keeper = Keeper(call, self._contact)
         keeper.connected_at = record.connected_at
         legs = self._legs(call, keeper, self._origin(), self._origin())
+        legs.joined = record.joined
         for side in Side:
             if (kept := record.of(side)) is not None:
                 legs.media.restore(side, kept.sent)
-                legs.open(side, Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials))
+                leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials)
+                legs.open(side, leg)
+                if leg.answered:
+                    legs.answered.add(side)
         going_on = self._go_on(callback, service, call, legs, record)
         ended = await self._carry_out(callback_id, call, legs, keeper, going_on)
         assert not isinstance(ended, NotDialled)
@@ -123,7 +127,7 @@ class SipDialer:
     async def _go_on(
         self, callback: Callback | None, service: Service | None, call: Call, legs: Legs, record: CallRecord
     ) -> OutcomeReport | HandedOver:
-        if not record.joined or not legs.are_answered(*Side) or record.connected_at is None:
+        if not record.joined or len(legs.answered) < len(Side) or record.connected_at is None:
             return _interrupted("the server was stopped while the call was set up")
         if callback is not None and callback.state is State.CANCELLING:
             return answered_report("the callback was cancelled; the target had answered first")
@@ -135,7 +139,6 @@ class SipDialer:
             legs,
             max_duration_s=self._max_duration_s(service) - (self._now() - record.connected_at),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
-            joined=True,
         )
         return await conversation.run()
 
