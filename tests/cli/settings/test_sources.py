@@ -67,6 +67,11 @@ THREE = {
     "sip_trace": ("yes", "no", "yes"),
     "sip_trace_redact": ("no", "yes", "no"),
     "sip_drain_timeout": ("1", "2", "3"),
+    "http_dialer_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_secret_file": ("a.secret", "b.secret", "c.secret"),
+    "http_dialer_listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http_dialer_report_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_timeout": ("1", "2", "3"),
 }
 
 # What else has to be given with it.
@@ -208,6 +213,25 @@ def test_a_setting_of_a_section_stands_in_it(monkeypatch: pytest.MonkeyPatch) ->
     assert faults_of("sip: 7") == ["c.yaml:1: sip: must be a mapping"]
     monkeypatch.setenv("RINGBACK_SIP_ORDER", "customer-first")
     assert faults_of("{}") == ["RINGBACK_SIP_ORDER: a service says it: its first_leg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("listen: 127.0.0.1:0", "http_dialer.url: orders have to go somewhere: give --http-dialer-url"),
+        ("url: http://a.example", "http_dialer.secret_file: orders and reports are signed: "),
+        (
+            "{url: http://a.example, secret_file: a.secret, listen: 0.0.0.0:80}",
+            "c.yaml:3: http_dialer.listen: the gateway cannot report to 0.0.0.0: ",
+        ),
+        (
+            "{url: http://a.example, secret_file: a.secret}",
+            "c.yaml:3: http_dialer.secret_file: a secret of less than 16 characters can be guessed",
+        ),
+    ],
+)
+def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: str) -> None:
+    assert faults_of(f"dialer: http\nhttp_dialer:\n  {text}")[0].startswith(fault)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.settings.kinds import FILE, SWITCH, choice, decimal, length, whole
+from ringback.cli.settings.secret_file import SECRET, SECRET_FILE
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip_kinds import (
     ADVERTISE,
@@ -16,8 +17,6 @@ from ringback.cli.settings.sip_kinds import (
     HEADERS,
     HOP,
     IDENTITY,
-    SECRET,
-    SECRET_FILE,
     TEXT,
     set_elsewhere,
 )

@@ -80,8 +80,8 @@ class SipSettings:
         """Yield what does not go together, the worst first."""
         if self.advertise is None and _is_every_address(self.listen[0]):
             yield Conflict(
-                f"peers cannot send to {self.listen[0]}: give the address that reaches this machine with --sip-advertise, "
-                "or listen on one address",
+                f"peers cannot send to {self.listen[0]}: give the address that reaches this machine "
+                "with --sip-advertise, or listen on one address",
                 ("advertise", "listen"),
             )
         if self.tls_cert is not None and self.tls_key is None:
