@@ -19,7 +19,7 @@ from ringback.domain.control_characters import CONTROL
 from ringback.domain.numbering import dialled_in
 from ringback.domain.service import Service
 
-_USER: Final = "ringback"
+USER: Final = "ringback"
 # RFC 3323 section 4.1.1.3, and the host of RFC 3261 section 20.20 that no call can be returned to.
 _ANONYMOUS: Final = NameAddr("sip:anonymous@anonymous.invalid", display="Anonymous")
 # The protocol discriminator of "user-specific" (ITU-T Q.931 section 4.5.30), which gateways to ISDN look for.
@@ -40,9 +40,9 @@ class Identities:
         self._settings = settings
         self._host = host
         self._domain = _domain(settings, host)
-        self._credentials = None
+        self.credentials = None
         if settings.username is not None:
-            self._credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+            self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
 
     def target(self, callback: Callback, service: Service, judge: Callable[[str], str]) -> LegPlan:
         """Return how the target is called. Raise `NoRoute`."""
@@ -53,11 +53,11 @@ class Identities:
             routes=self._routes(proxy),
             from_=self._caller(service),
             to=NameAddr(uri),
-            user=_USER,
+            user=USER,
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
-            credentials=self._credentials,
+            credentials=self.credentials,
             # A proxy is the operator's own choice; where a target points was chosen by somebody else.
             judge=None if proxy else judge,
         )
@@ -71,11 +71,11 @@ class Identities:
             routes=self._routes(proxy),
             from_=self._shown_target(callback, service),
             to=NameAddr(uri),
-            user=_USER,
+            user=USER,
             headers=tuple(_agent_headers(callback)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=self._settings.ring_timeout_service.total_seconds(),
-            credentials=self._credentials,
+            credentials=self.credentials,
         )
 
     def request_uri(self, address: str, region: str, proxy: str | None, whose: str) -> str:
@@ -108,7 +108,7 @@ class Identities:
         return NameAddr(self._identity(service), display=self._settings.display_name)
 
     def _identity(self, service: Service) -> str:
-        identity = service.caller_line_identity or self._settings.identity or f"sip:{_USER}@{self._host}"
+        identity = service.caller_line_identity or self._settings.identity or f"sip:{USER}@{self._host}"
         return self._identity_uri(identity, service.default_region)
 
     def _identity_uri(self, identity: str, region: str) -> str:
@@ -132,7 +132,7 @@ class Identities:
             display = f"{number} ext. {extension}" if extension else number
             return NameAddr(str(self._as_sip(target, service.default_region, self._domain)), display=display)
         uri = SipUri.parse(target)
-        shown = SipUri("sip", uri.user or _USER, self._domain)
+        shown = SipUri("sip", uri.user or USER, self._domain)
         return NameAddr(str(shown), display=f"{uri.user}@{uri.host}" if uri.user else uri.host)
 
     def _as_sip(self, tel: str, region: str, host: str) -> SipUri:

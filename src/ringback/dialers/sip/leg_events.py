@@ -1,6 +1,6 @@
 """What a leg is called with, and what happens to it: values that the leg and the bridge share."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ringback.dialers.sip.digest import Credentials
@@ -27,6 +27,9 @@ class LegPlan:
     credentials: Credentials | None = None
     # Return why an address must not be reached, "" when it may.
     judge: Callable[[str], str] | None = None
+    # Keep `Leg.state()` for a successor. Awaited before an INVITE leaves and before the 2xx is acknowledged, so that
+    # this process may be killed at any moment: what it had not kept yet, the peer sends again.
+    keep: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Failure:
     fault: FaultKind | None = None
     # What is known of the fault, such as the rule that an address breaks.
     fault_text: str = ""
-    # The other phone was alerted (180).
+    # The other phone was alerted: a 180, or a 183 with SDP, which is how a network rings in-band.
     rang: bool = False
     # No final response before the ring timeout; the leg was cancelled.
     ring_timed_out: bool = False
@@ -88,10 +91,17 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class HungUp:
-    """The call on this leg is over, after it was answered."""
+class Acknowledged:
+    """The ACK of a re-INVITE without SDP, with the answer to what `Leg.answer()` offered."""
 
-    # By a BYE; otherwise the dialog was found to be gone.
+    offered: Offered
+    sdp: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The leg is over: by a BYE, by `Leg.hang_up()`, or because its dialog was found to be gone."""
+
     by_peer: bool
     q850: int = 0
     reason: str = ""
@@ -115,4 +125,4 @@ class Dtmf:
     body: bytes
 
 
-LegEvent = Progress | Answered | Failed | Offered | HungUp | Notified | Dtmf
+LegEvent = Progress | Answered | Failed | Offered | Acknowledged | HungUp | Notified | Dtmf

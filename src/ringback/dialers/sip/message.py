@@ -25,6 +25,7 @@ __all__ = [
     "Request",
     "Response",
     "Via",
+    "body_length",
     "call_id",
     "contact_uri",
     "cseq",
@@ -47,7 +48,7 @@ MAX_HOPS: Final = 255  # section 20.22
 VERSION: Final = "SIP/2.0"
 # A datagram keeps bytes as they came; so does a stream.
 _CODEC: Final = ("utf-8", "surrogateescape")
-_END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
+END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
 _LINE_END: Final = re.compile("\r?\n")
 _STATUS_LINE: Final = re.compile(
     r"SIP/2\.0[ \t]++(?P<status>[1-6][0-9]{2})(?:[ \t]++(?P<reason>.*+))?+", re.ASCII | re.IGNORECASE | re.DOTALL
@@ -58,13 +59,13 @@ _HEADER: Final = re.compile(r"(?P<name>[^\s:]++)[ \t]*+:[ \t]*+(?P<value>.*+)", 
 _FORBIDDEN: Final = re.compile(r"\r|(?<!\\)\x00")
 _DIGITS: Final = re.compile("[0-9]{1,10}", re.ASCII)
 _WARNING: Final = re.compile(r'[0-9]{3} \S++ (?P<text>"(?:[^"\\]++|\\.)*+")', re.ASCII | re.DOTALL)
-_ONCE: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Length")
+_ONCE: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards")
 
 
 def parse(data: bytes) -> Message:
     """Read one whole message: a datagram, or what `StreamFramer` cut. Raise `MalformedMessage`."""
     data = data.lstrip(b"\r\n")  # section 7.5
-    end = _END_OF_HEADERS.search(data, 0, MAX_HEADER_BYTES)
+    end = END_OF_HEADERS.search(data, 0, MAX_HEADER_BYTES)
     head = data[: end.start() if end else MAX_HEADER_BYTES].decode(*_CODEC)
     start_line, *lines = _LINE_END.split(head)
     message = _start(start_line)
@@ -81,6 +82,14 @@ def parse(data: bytes) -> Message:
     except MalformedMessage as fault:
         raise MalformedMessage(str(fault), fault.status, _refusable(message)) from None
     return message
+
+
+def body_length(head: bytes) -> int | None:
+    """Return the Content-Length of a message whose headers these are; None without one. Raise `MalformedMessage`."""
+    _, *lines = _LINE_END.split(head.decode(*_CODEC))
+    if len(lines) > MAX_HEADERS:
+        raise MalformedMessage("The headers are too many.", 513)
+    return _content_length(_headers(lines))
 
 
 def encode(message: Message) -> bytes:
@@ -223,15 +232,20 @@ def _check_request(request: Request, start_line: str) -> None:
 
 
 def _body(headers: Headers, data: bytes, start: int) -> bytes:
-    length = headers.get("Content-Length")
-    if length is not None and not _DIGITS.fullmatch(length):
-        raise MalformedMessage("Content-Length is no number.")
-    end = len(data) if length is None else start + int(length)
+    length = _content_length(headers)
+    end = len(data) if length is None else start + length
     if end - start > MAX_BODY_BYTES:
         raise MalformedMessage(f"The body is larger than {MAX_BODY_BYTES} bytes.", 513)
     if end > len(data):
         raise MalformedMessage("The body is shorter than Content-Length.")
     return data[start:end]  # section 18.3: what follows in a datagram is left out
+
+
+def _content_length(headers: Headers) -> int | None:
+    lengths = headers.lines("Content-Length")
+    if not all(_DIGITS.fullmatch(length) for length in lengths) or len(set(lengths)) > 1:
+        raise MalformedMessage("Content-Length is not one number.")
+    return int(lengths[0]) if lengths else None
 
 
 def _refusable(message: Message) -> Request | None:

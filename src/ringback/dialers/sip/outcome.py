@@ -22,7 +22,7 @@ _MAX_QUOTED: Final = 160
 _MAX_Q850: Final = 127
 
 NORMAL_CLEARING: Final = 16
-NO_ANSWER: Final = 19
+_OK: Final = 200
 
 
 class Side(StrEnum):
@@ -176,3 +176,14 @@ def quoted(foreign: str) -> str:
 def text(detail: str) -> str:
     """Return a detail that is no longer than it may be."""
     return detail if len(detail) <= MAX_DETAIL_LENGTH else f"{detail[: MAX_DETAIL_LENGTH - 1]}…"
+
+
+def answered_report(detail: str, *, q850: int = 0) -> OutcomeReport:
+    """Return the report of a call that reached the target."""
+    cause = q850 if 0 < q850 <= _MAX_Q850 else NORMAL_CLEARING
+    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=_OK, q850_cause=cause, detail=text(detail))
+
+
+def unserved_report(detail: str) -> OutcomeReport:
+    """Return the report of a call for which the agent was gone."""
+    return OutcomeReport(outcome=Outcome.ABANDONED, detail=text(detail))
