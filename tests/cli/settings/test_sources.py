@@ -237,8 +237,6 @@ def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: s
 @pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        ({}, "sip.advertise: peers cannot send to 0.0.0.0: "),
-        ({"sip_listen": "[::]:5060"}, "--sip-listen: peers cannot send to ::: "),
         ({"sip_tls_cert": "c"}, "--sip-tls-cert: a certificate needs its key: give it with --sip-tls-key"),
         ({"sip_tls_key": "k"}, "--sip-tls-key: a key needs its certificate: give it with --sip-tls-cert"),
         ({"sip_username": "u"}, "--sip-username: a user needs a password: "),
@@ -254,9 +252,8 @@ def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: s
 )
 def test_settings_of_the_sip_dialer_that_do_not_go_together(flags: dict[str, str | bool | None], fault: str) -> None:
     """They are looked at when the SIP dialer is chosen."""
-    listen = {} if flags.keys() <= {"sip_listen"} else {"sip_listen": "127.0.0.1:5060"}
-    assert faults_of("{}", listen | flags | {"dialer": "sip"})[0].startswith(fault)
-    assert resolve({**listen, **flags}, None).settings.dialer == "simulated"
+    assert faults_of("{}", flags | {"dialer": "sip"})[0].startswith(fault)
+    assert resolve(flags, None).settings.dialer == "simulated"
 
 
 def test_a_flag_can_turn_off_what_another_source_turns_on(monkeypatch: pytest.MonkeyPatch) -> None:

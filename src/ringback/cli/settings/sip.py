@@ -43,7 +43,7 @@ SIP_ROWS: Final = (
         "sip_advertise",
         ADVERTISE,
         None,
-        "The address that peers are told in place of it: needed where it is 0.0.0.0 or [::].",
+        "The address that peers are told in place of it; for 0.0.0.0 it is that of the default route.",
     ),
     _setting("sip_transport", choice(*TRANSPORTS), "udp", "The transport to proxies and targets that name none."),
     _setting("sip_proxy", HOP, None, "The trunk, SBC or PBX that gets all calls, such as sip:sbc.example;lr."),

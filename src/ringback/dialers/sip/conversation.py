@@ -18,9 +18,7 @@ _CANCELLED: Final = "the callback was cancelled; the target had answered first"
 class Conversation:
     """From the answer of the second leg on, or from where another process left it."""
 
-    def __init__(
-        self, legs: Legs, *, max_duration_s: float, probe_interval_s: float, joined: bool = False
-    ) -> None:
+    def __init__(self, legs: Legs, *, max_duration_s: float, probe_interval_s: float, joined: bool = False) -> None:
         """`joined`: both sides were told of each other's media before."""
         self._inbox = legs.inbox
         self._legs = legs
