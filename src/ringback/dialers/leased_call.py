@@ -178,8 +178,10 @@ class LeasedCall:
             return
 
     def _has_work(self) -> bool:
-        return self.superseded or self._body is not self._stored or (
-            self._holds_lease() and bool(self._reports or self._is_over)
+        return (
+            self.superseded
+            or self._body is not self._stored
+            or (self._holds_lease() and bool(self._reports or self._is_over))
         )
 
     def _holds_lease(self) -> bool:
@@ -261,9 +263,7 @@ class LeasedCall:
             # DIALING was recorded, but the database was lost before it said so.
             self.has_dialled = True
             detail = "the database was away when the target was to be dialled; nobody was called"
-            await self.end(
-                OutcomeReport(outcome=Outcome.NETWORK_FAILURE, q850_cause=_TEMPORARY_FAILURE, detail=detail)
-            )
+            await self.end(OutcomeReport(outcome=Outcome.NETWORK_FAILURE, q850_cause=_TEMPORARY_FAILURE, detail=detail))
 
     async def hand_over(self) -> None:
         """Leave the call to another process, with as much of its lease as can be."""

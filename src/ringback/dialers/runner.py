@@ -178,9 +178,7 @@ class DialerRunner:
 
         return judge
 
-    async def _run_call(
-        self, call: LeasedCall, token: LeaseToken | None, work: Coroutine[Any, Any, _Result]
-    ) -> None:
+    async def _run_call(self, call: LeasedCall, token: LeaseToken | None, work: Coroutine[Any, Any, _Result]) -> None:
         with ExitStack() as stack:
             if token is not None:
                 stack.enter_context(self._watch.watch(token, call.on_news))

@@ -67,6 +67,11 @@ THREE = {
     "sip_trace": ("yes", "no", "yes"),
     "sip_trace_redact": ("no", "yes", "no"),
     "sip_drain_timeout": ("1", "2", "3"),
+    "http_dialer_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_secret_file": ("a.secret", "b.secret", "c.secret"),
+    "http_dialer_listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http_dialer_report_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_timeout": ("1", "2", "3"),
 }
 
 # What else has to be given with it.
@@ -211,10 +216,27 @@ def test_a_setting_of_a_section_stands_in_it(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("listen: 127.0.0.1:0", "http_dialer.url: orders have to go somewhere: give --http-dialer-url"),
+        ("url: http://a.example", "http_dialer.secret_file: orders and reports are signed: "),
+        (
+            "{url: http://a.example, secret_file: a.secret, listen: 0.0.0.0:80}",
+            "c.yaml:3: http_dialer.listen: the gateway cannot report to 0.0.0.0: ",
+        ),
+        (
+            "{url: http://a.example, secret_file: a.secret}",
+            "c.yaml:3: http_dialer.secret_file: a secret of less than 16 characters can be guessed",
+        ),
+    ],
+)
+def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: str) -> None:
+    assert faults_of(f"dialer: http\nhttp_dialer:\n  {text}")[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        ({}, "sip.advertise: peers cannot send to 0.0.0.0: "),
-        ({"sip_listen": "[::]:5060"}, "--sip-listen: peers cannot send to ::: "),
         ({"sip_tls_cert": "c"}, "--sip-tls-cert: a certificate needs its key: give it with --sip-tls-key"),
         ({"sip_tls_key": "k"}, "--sip-tls-key: a key needs its certificate: give it with --sip-tls-cert"),
         ({"sip_username": "u"}, "--sip-username: a user needs a password: "),
@@ -230,9 +252,8 @@ def test_a_setting_of_a_section_stands_in_it(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_settings_of_the_sip_dialer_that_do_not_go_together(flags: dict[str, str | bool | None], fault: str) -> None:
     """They are looked at when the SIP dialer is chosen."""
-    listen = {} if flags.keys() <= {"sip_listen"} else {"sip_listen": "127.0.0.1:5060"}
-    assert faults_of("{}", listen | flags | {"dialer": "sip"})[0].startswith(fault)
-    assert resolve({**listen, **flags}, None).settings.dialer == "simulated"
+    assert faults_of("{}", flags | {"dialer": "sip"})[0].startswith(fault)
+    assert resolve(flags, None).settings.dialer == "simulated"
 
 
 def test_a_flag_can_turn_off_what_another_source_turns_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from ringback.cli.dial_rules_file import load_rules
 from ringback.cli.settings.table import SETTINGS, of_server
 from ringback.cli.yaml_file import FaultyFileError
 from ringback.config import Listen, Settings, UnixSocket
+from ringback.dialers.http_settings import HttpDialerSettings
 from ringback.dialers.sip.settings import SipSettings
 from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
@@ -85,6 +86,11 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
     "sip_trace": [("yes", True)],
     "sip_trace_redact": [("no", False)],
     "sip_drain_timeout": [("0", timedelta(0)), ("5m", timedelta(minutes=5))],
+    "http_dialer_url": [("https://gateway.example/calls?tenant=7", "https://gateway.example/calls?tenant=7")],
+    "http_dialer_secret_file": [],
+    "http_dialer_listen": [("[::1]:0", ("::1", 0))],
+    "http_dialer_report_url": [("http://192.0.2.7:8093/", "http://192.0.2.7:8093/")],
+    "http_dialer_timeout": [("5", timedelta(seconds=5))],
 }
 NO_LENGTHS = ["nan", "inf", "-inf", "-1", "+1", "1e3", "1_0", "0x1", "1:30", "٣", "1 s", "s", "1y", "9" * 5000]
 REFUSED: Mapping[str, list[str]] = {
@@ -140,6 +146,19 @@ REFUSED: Mapping[str, list[str]] = {
     "sip_trace": ["maybe"],
     "sip_trace_redact": ["maybe"],
     "sip_drain_timeout": [*NO_LENGTHS, "2h"],
+    "http_dialer_url": [
+        "gateway.example",
+        "ftp://h/",
+        "http://",
+        "http://u:p@h/",
+        "http://h/#a",
+        "http://h:0/",
+        "http://ü/",
+    ],
+    "http_dialer_secret_file": ["/nowhere/at/all", "/tmp", "a\0b", "/dev/zero"],
+    "http_dialer_listen": ["h"],
+    "http_dialer_report_url": ["http://h:x/", "http://[::1/", "http://h/ a"],
+    "http_dialer_timeout": [*NO_LENGTHS, "0", "61"],
 }
 
 
@@ -236,6 +255,12 @@ def test_what_the_server_takes() -> None:
             trace=True,
             trace_redact=False,
             drain_timeout=timedelta(0),
+        ),
+        http_dialer=HttpDialerSettings(
+            url="https://gateway.example/calls?tenant=7",
+            listen=("::1", 0),
+            report_url="http://192.0.2.7:8093/",
+            timeout=timedelta(seconds=5),
         ),
     )
 

@@ -62,9 +62,7 @@ class TakenCall:
 class KeptCalls:
     """What this process keeps."""
 
-    def __init__(
-        self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, keeper: Keeper
-    ) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, keeper: Keeper) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock

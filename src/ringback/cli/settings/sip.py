@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.settings.kinds import FILE, SWITCH, choice, decimal, length, whole
+from ringback.cli.settings.secret_file import SECRET, SECRET_FILE
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip_kinds import (
     ADVERTISE,
@@ -16,8 +17,6 @@ from ringback.cli.settings.sip_kinds import (
     HEADERS,
     HOP,
     IDENTITY,
-    SECRET,
-    SECRET_FILE,
     TEXT,
     set_elsewhere,
 )
@@ -44,7 +43,7 @@ SIP_ROWS: Final = (
         "sip_advertise",
         ADVERTISE,
         None,
-        "The address that peers are told in place of it: needed where it is 0.0.0.0 or [::].",
+        "The address that peers are told in place of it; for 0.0.0.0 it is that of the default route.",
     ),
     _setting("sip_transport", choice(*TRANSPORTS), "udp", "The transport to proxies and targets that name none."),
     _setting("sip_proxy", HOP, None, "The trunk, SBC or PBX that gets all calls, such as sip:sbc.example;lr."),

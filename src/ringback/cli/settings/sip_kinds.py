@@ -1,9 +1,7 @@
 """The kinds of values that the settings of the SIP dialer have."""
 
 import re
-import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,8 +16,6 @@ from ringback.domain.target import InvalidTarget, Target
 
 _MAX_TEXT: Final = 255
 _MAX_HEADERS: Final = 20
-_MAX_SECRET_BYTES: Final = 4096
-_HIDDEN: Final = "***"
 # RFC 3261 section 25.1.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,64}")
 # What a request is routed and told apart by, and what other settings say.
@@ -176,50 +172,6 @@ HEADERS: Final = Kind(
     parse=_parse_headers,
     read=_read_headers,
     show=lambda headers: None if headers == () else [f"{name}: {value}" for name, value in headers.items()],
-)
-
-
-# --- Secrets ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SecretFile:
-    """A file with a secret in it. Only its path may be shown."""
-
-    path: Path
-    secret: str = field(repr=False)
-
-
-def _parse_secret(text: str, _: Path) -> str:
-    if CONTROL.search(text):
-        raise ValueError("has a control character")
-    return text
-
-
-SECRET: Final = Kind(form="TEXT", parse=_parse_secret, show=lambda secret: _HIDDEN if secret else None)
-
-
-def _parse_secret_file(text: str, folder: Path) -> SecretFile:
-    path = folder / text
-    try:
-        with path.open("rb") as file:
-            mode = path.stat().st_mode
-            content = file.read(_MAX_SECRET_BYTES + 1)
-    except (OSError, ValueError) as fault:  # a ValueError for a name with a NUL
-        raise ValueError(f"{text!r} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise ValueError(f"{text!r} can be read or changed by every user of this machine: chmod o-rw {path}")
-    try:
-        secret = content.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        secret = ""
-    if not secret or len(content) > _MAX_SECRET_BYTES or CONTROL.search(secret):
-        raise ValueError(f"{text!r} must have one line with the secret, and nothing else")
-    return SecretFile(path, secret)
-
-
-SECRET_FILE: Final = Kind(
-    form="FILE", parse=_parse_secret_file, show=lambda file: str(file.path) if file else None, is_path=True
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
+from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
 from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
@@ -103,10 +104,12 @@ _ROWS: Final = (
     ),
 )
 
-SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in (*_ROWS, *SIP_ROWS)})
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
+    {row.name: row for row in (*_ROWS, *SIP_ROWS, *HTTP_DIALER_ROWS)}
+)
 # Settings that are refused, with the place where what they would say is said.
 ELSEWHERE: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in SIP_ELSEWHERE})
-SECTION_OF_DIALER: Final[Mapping[str, str]] = MappingProxyType({"sip": "sip"})
+SECTION_OF_DIALER: Final[Mapping[str, str]] = MappingProxyType({"sip": "sip", "http": "http_dialer"})
 SECTIONS: Final = tuple(dict.fromkeys(row.section for row in SETTINGS.values() if row.section))
 
 
@@ -132,4 +135,5 @@ def of_server(values: Mapping[str, Any]) -> Settings:
         retention=Retention(ended_callbacks=values["keep_ended_days"], events=values["keep_events_hours"]),
         lame_duck=values["lame_duck"],
         sip=sip_settings(values),
+        http_dialer=http_dialer_settings(values),
     )

@@ -1,6 +1,5 @@
 """The settings of the SIP dialer, and which of them do not go together."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,8 +28,8 @@ class SipSettings:
     """All settings of the SIP dialer, as the section `sip` of the config file has them."""
 
     # Port 0: the system chooses one. The host is an address, or a name that has one.
-    listen: tuple[str, int] = ("0.0.0.0", 5060)  # noqa: S104 - which needs `advertise`
-    # What peers are told in place of it, HOST or HOST:PORT.
+    listen: tuple[str, int] = ("0.0.0.0", 5060)  # noqa: S104 - as PBXs do; only calls of its own are answered
+    # What peers are told in place of it, HOST or HOST:PORT. None: that address, or for 0.0.0.0 that of the default route.
     advertise: str | None = None
     # The one towards targets and proxies that name none.
     transport: str = "udp"
@@ -78,12 +77,6 @@ class SipSettings:
 
     def conflicts(self) -> Iterator[Conflict]:
         """Yield what does not go together, the worst first."""
-        if self.advertise is None and _is_every_address(self.listen[0]):
-            yield Conflict(
-                f"peers cannot send to {self.listen[0]}: give the address that reaches this machine with --sip-advertise, "
-                "or listen on one address",
-                ("advertise", "listen"),
-            )
         if self.tls_cert is not None and self.tls_key is None:
             yield Conflict("a certificate needs its key: give it with --sip-tls-key", ("tls_cert", "tls_key"))
         if self.tls_key is not None and self.tls_cert is None:
@@ -114,10 +107,3 @@ class SipSettings:
             yield Conflict("a password needs its user: give it with --sip-username", ("password", "username"))
         if self.username is None and self.auth_realm is not None:
             yield Conflict("there are no credentials for the realm: give --sip-username", ("auth_realm", "username"))
-
-
-def _is_every_address(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
