@@ -432,7 +432,9 @@ async def test_a_refused_offer_changes_nothing() -> None:
         assert not stage.result.done()
 
 
-@pytest.mark.parametrize(("status", "passed_on"), [(488, 488), (491, 491), (606, 606), (481, 488), (503, 488), (0, 488)])
+@pytest.mark.parametrize(
+    ("status", "passed_on"), [(488, 488), (491, 491), (606, 606), (481, 488), (503, 488), (0, 488)]
+)
 async def test_a_refusal_that_would_end_the_other_dialog_is_not_passed_on(status: int, passed_on: int) -> None:
     async with staged() as stage:
         await stage.talks()
@@ -580,7 +582,5 @@ async def test_each_leg_is_kept_before_it_is_called_and_the_media_once_joined() 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"format": 2, "contact": ""}', b"\xff"])
 def test_what_is_no_record_is_refused(body: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         CallRecord.decode(body)
-
-

@@ -62,7 +62,7 @@ class SipDialer:
         self._turn = asyncio.Lock()
         self._draining = asyncio.Event()
         self._drained = asyncio.Event()
-        self._closing: set[asyncio.Future[object]] = set()
+        self._closing: set[asyncio.Future[list[None]]] = set()
 
     @property
     def owner(self) -> str:
@@ -95,7 +95,9 @@ class SipDialer:
             max_duration_s=self._max_duration_s(service),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
         )
-        kind = Referral if self._settings.method == "refer" else Bridge
+        # Who calls the target itself cannot be referred to it.
+        refers = self._settings.method == "refer" and plan.first is Side.AGENT
+        kind = Referral if refers else Bridge
         bridge = kind(plan, call, legs, keeper, self._open_leg, self._now)
         return await self._carry_out(callback.callback_id, call, legs, keeper, bridge.run())
 
@@ -106,7 +108,7 @@ class SipDialer:
         try:
             record = CallRecord.decode(body)
         except ValueError as fault:
-            _log.error("the call of callback %s cannot be taken over: %s", callback_id, fault)  # noqa: TRY400 - no bug
+            _log.error("the call of callback %s cannot be taken over: %s", callback_id, fault)
             return _interrupted("what was kept of the call cannot be read")
         keeper = Keeper(call, self._contact)
         keeper.connected_at = record.connected_at
