@@ -6,9 +6,13 @@ from typing import Final
 from ringback.dialers.sip.message import Message
 
 SDP_TYPE: Final = "application/sdp"
-_BOUNDARY: Final = re.compile(r';\s*+boundary\s*+=\s*+(?:"(?P<quoted>[^"]{1,70})"|(?P<token>[^\s;"]{1,70}))', re.IGNORECASE)
+_BOUNDARY: Final = re.compile(
+    r';\s*+boundary\s*+=\s*+(?:"(?P<quoted>[^"]{1,70})"|(?P<token>[^\s;"]{1,70}))', re.IGNORECASE
+)
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
-_PART_TYPE: Final = re.compile(rb"^(?:content-type|c)[ \t]*+:[ \t]*+application/sdp[ \t]*+(?:;|\r?$)", re.IGNORECASE | re.MULTILINE)
+_PART_TYPE: Final = re.compile(
+    rb"^(?:content-type|c)[ \t]*+:[ \t]*+application/sdp[ \t]*+(?:;|\r?$)", re.IGNORECASE | re.MULTILINE
+)
 
 
 def content_type(message: Message) -> str:
