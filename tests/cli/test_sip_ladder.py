@@ -44,17 +44,17 @@ def test_a_call() -> None:
     ladder = Ladder()
     lines = [ladder.line(at, sent=sent, data=data) for at, sent, data in CALL]
     assert [ladder.heading, *lines, ladder.note(75.1, "answered")] == [
-        "           agent                    ringback                    target",
-        "    0.000  |<-------- INVITE sdp -------|                            |",
-        "    0.004  |-------- 100 Trying ------->|                            |",
-        "    2.310  |-------- 200 OK sdp ------->|                            |",
-        "    2.311  |<----------- ACK -----------|                            |",
-        "    2.320  |                            |-------- INVITE sdp ------->|",
-        "    2.400  |                            |<--- 183 Session P... sdp --|",
+        "           agent                      ringback                      target",
+        "    0.000  |<--------- INVITE sdp --------|                              |",
+        "    0.004  |--------- 100 Trying -------->|                              |",
+        "    2.310  |--------- 200 OK sdp -------->|                              |",
+        "    2.311  |<------------ ACK ------------|                              |",
+        "    2.320  |                              |--------- INVITE sdp -------->|",
+        "    2.400  |                              |<-- 183 Session Progr... sdp -|",
         None,
-        "   74.000  |                            |<--- 180 Call tel:+41 ... --|",
-        "   75.000  |                            |<----------- BYE -----------|",
-        "   75.001  |                            |--------- 200 BYE --------->|",
+        "   74.000  |                              |<-- 180 Call tel:+41 44 *... -|",
+        "   75.000  |                              |<------------ BYE ------------|",
+        "   75.001  |                              |---------- 200 BYE ---------->|",
         "   75.100  - answered",
     ]
 

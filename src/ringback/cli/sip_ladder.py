@@ -1,9 +1,9 @@
 """The messages of a call as a ladder, one line each: the agent on the left, the target on the right. Pure.
 
-           agent                     ringback                     target
-    0.000  |<------- INVITE sdp --------|                            |
-    0.004  |------- 100 Trying -------->|                            |
-    2.310  |                            |-------- INVITE sdp ------->|
+           agent                      ringback                      target
+    0.000  |<--------- INVITE sdp --------|                              |
+    0.004  |--------- 100 Trying -------->|                              |
+    2.320  |                              |--------- INVITE sdp -------->|
 
 It shows methods and statuses, and no address, so that nothing in it is secret or personal.
 """
@@ -14,9 +14,9 @@ from ringback.dialers.sip.header_values import printable
 from ringback.dialers.sip.message import MalformedMessage, Message, Request, Response, call_id, cseq, parse
 from ringback.domain.masking import mask_numbers
 
-_LANE: Final = 28
+_LANE: Final = 30
 # Of an arrow, beside its label and the blanks around that.
-_LEAST_SHAFT: Final = 3
+_LEAST_SHAFT: Final = 2
 _MAX_LABEL: Final = _LANE - 2 * _LEAST_SHAFT - 2
 _INDENT: Final = 11
 AGENT: Final = 0
