@@ -33,6 +33,7 @@ __all__ = [
     "from_",
     "number_of",
     "parse",
+    "read_headers",
     "reason_cause",
     "response_to",
     "to",
@@ -86,10 +87,15 @@ def parse(data: bytes) -> Message:
 
 def body_length(head: bytes) -> int | None:
     """Return the Content-Length of a message whose headers these are; None without one. Raise `MalformedMessage`."""
-    _, *lines = _LINE_END.split(head.decode(*_CODEC))
+    return _content_length(read_headers(head.partition(b"\n")[2]))
+
+
+def read_headers(head: bytes) -> Headers:
+    """Read the headers alone, such as those of a part of a body. Raise `MalformedMessage`."""
+    lines = _LINE_END.split(head.decode(*_CODEC))
     if len(lines) > MAX_HEADERS:
         raise MalformedMessage("The headers are too many.", 513)
-    return _content_length(_headers(lines))
+    return _headers(lines)
 
 
 def encode(message: Message) -> bytes:
