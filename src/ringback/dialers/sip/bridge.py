@@ -138,6 +138,7 @@ class Bridge:
         if side is Side.TARGET:
             self._keeper.connected_at = self._now()
             await self._call.connected()
+        self._legs.answered.add(side)
         if not self._legs.learn(side, sdp) or self._legs.media.of(side).is_refused:
             return self._over(Outcome.ABANDONED, f"{side}: {_NO_MEDIA}", agents_unavailable=True)
         return None
@@ -149,7 +150,7 @@ class Bridge:
         return self._over(Outcome.ABANDONED, detail, agents_unavailable=True)
 
     def _stopped_by(self, signal: Signal) -> Result | None:
-        if signal is Signal.HANG_UP and self._legs.are_answered(Side.TARGET):
+        if signal is Signal.HANG_UP and Side.TARGET in self._legs.answered:
             return self._over(Outcome.ABANDONED, _CANCELLED)
         if signal is Signal.HANG_UP:
             return self._over(Outcome.NO_ANSWER, _CANCELLED, sip_status=_REQUEST_TERMINATED)

@@ -18,18 +18,16 @@ _CANCELLED: Final = "the callback was cancelled; the target had answered first"
 class Conversation:
     """From the answer of the second leg on, or from where another process left it."""
 
-    def __init__(self, legs: Legs, *, max_duration_s: float, probe_interval_s: float, joined: bool = False) -> None:
-        """`joined`: both sides were told of each other's media before."""
+    def __init__(self, legs: Legs, *, max_duration_s: float, probe_interval_s: float) -> None:
         self._inbox = legs.inbox
         self._legs = legs
         self._max_duration_s = max_duration_s
         self._probe_interval_s = probe_interval_s
-        self._joined = joined
 
     async def run(self) -> OutcomeReport | HandedOver:
         self._inbox.put_later(self._max_duration_s, Signal.TOO_LONG)
         self._inbox.put_later(self._probe_interval_s, Signal.PROBE)
-        if not self._joined:
+        if not self._legs.joined:
             self._legs.join()
         while True:
             ended = self._react(await self._inbox.next())
@@ -54,10 +52,9 @@ class Conversation:
 
     def _on_joined(self, failed: tuple[Side, Failure] | None) -> OutcomeReport | None:
         if failed is None:
-            self._joined = self._joined or self._legs.joined
             return None
         side, failure = failed
-        if self._joined:
+        if self._legs.joined:
             # They go on talking as before, or hang up.
             _log.info("%s refused the other side's media: %s", side, detail_of(side, failure))
             return None
@@ -80,6 +77,6 @@ class Conversation:
         if (other := self._legs.by_side.get(side.other)) is not None:
             other.hang_up(q850=end.q850 or NORMAL_CLEARING, reason=end.reason)
         how = "hung up" if end.by_peer else "was lost"
-        if side is Side.AGENT and not self._joined:
+        if side is Side.AGENT and not self._legs.joined:
             return unserved_report(f"{side}: {how} before the target was connected")
         return answered_report(f"{side}: {how}", q850=end.q850)

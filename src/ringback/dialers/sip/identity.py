@@ -21,7 +21,7 @@ from ringback.domain.service import Service
 
 USER: Final = "ringback"
 # RFC 3323 section 4.1.1.3, and the host of RFC 3261 section 20.20 that no call can be returned to.
-_ANONYMOUS: Final = NameAddr("sip:anonymous@anonymous.invalid", display="Anonymous")
+_ANONYMOUS: Final = NameAddr(uri="sip:anonymous@anonymous.invalid", display="Anonymous")
 # The protocol discriminator of "user-specific" (ITU-T Q.931 section 4.5.30), which gateways to ISDN look for.
 _USER_SPECIFIC: Final = "00"
 # What would end the <> around a URI.
@@ -52,7 +52,7 @@ class Identities:
             uri=uri,
             routes=self._routes(proxy),
             from_=self._caller(service),
-            to=NameAddr(uri),
+            to=NameAddr("", uri),
             user=USER,
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
@@ -70,7 +70,7 @@ class Identities:
             uri=uri,
             routes=self._routes(proxy),
             from_=self._shown_target(callback, service),
-            to=NameAddr(uri),
+            to=NameAddr("", uri),
             user=USER,
             headers=tuple(_agent_headers(callback)),
             call_id=secrets.token_hex(16),
@@ -105,7 +105,7 @@ class Identities:
     def _caller(self, service: Service) -> NameAddr:
         if service.caller_line_restricted:
             return _ANONYMOUS
-        return NameAddr(self._identity(service), display=self._settings.display_name)
+        return NameAddr(uri=self._identity(service), display=self._settings.display_name)
 
     def _identity(self, service: Service) -> str:
         identity = service.caller_line_identity or self._settings.identity or f"sip:{USER}@{self._host}"
@@ -130,10 +130,10 @@ class Identities:
         if target.startswith("tel:"):
             number, _, extension = target.removeprefix("tel:").partition(";ext=")
             display = f"{number} ext. {extension}" if extension else number
-            return NameAddr(str(self._as_sip(target, service.default_region, self._domain)), display=display)
+            return NameAddr(uri=str(self._as_sip(target, service.default_region, self._domain)), display=display)
         uri = SipUri.parse(target)
         shown = SipUri("sip", uri.user or USER, self._domain)
-        return NameAddr(str(shown), display=f"{uri.user}@{uri.host}" if uri.user else uri.host)
+        return NameAddr(uri=str(shown), display=f"{uri.user}@{uri.host}" if uri.user else uri.host)
 
     def _as_sip(self, tel: str, region: str, host: str) -> SipUri:
         """Return a `tel:` URI as RFC 3261 section 19.1.6 writes it, with the number as the trunk takes it."""

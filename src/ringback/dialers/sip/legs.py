@@ -1,7 +1,8 @@
 """The two legs of a call: their media are joined, and what one side does reaches the other."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
 
 from ringback.dialers.sip.inbox import CallLeg, Inbox, Joined
 from ringback.dialers.sip.leg_events import Dtmf, Failure, Offered
@@ -27,9 +28,13 @@ class Legs:
         self.media = media
         self._keep = keep
         self.by_side: dict[Side, CallLeg] = {}
+        # The sides whose answer has been read.
+        self.answered: set[Side] = set()
         self._busy = False
         # A join is to follow what is under way.
         self._again = False
+        # Both sides have answered, and have taken each other's media; it stays so.
+        self.joined = False
 
     def open(self, side: Side, leg: CallLeg) -> None:
         self.by_side[side] = leg
@@ -39,9 +44,6 @@ class Legs:
     def call_ids(self) -> tuple[str, ...]:
         """Of the agent's leg first, whichever was called first."""
         return tuple(self.by_side[side].call_id for side in Side if side in self.by_side)
-
-    def are_answered(self, *sides: Side) -> bool:
-        return all(side in self.by_side and self.by_side[side].answered for side in sides)
 
     def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         for leg in self.by_side.values():
@@ -58,17 +60,12 @@ class Legs:
 
     # --- Joining --------------------------------------------------------------------------------------------------
 
-    @property
-    def joined(self) -> bool:
-        """Whether both sides are there, and each was told of the other's media."""
-        return self.are_answered(*Side) and not self._outdated()
-
     def learn(self, side: Side, sdp: bytes | None) -> bool:
         """Take the media that a side has told. Return whether any are known."""
         mine = self.media.of(side)
         if sdp:
             try:
-                mine.received = SessionDescription.parse(sdp)
+                self.media.answered(side, SessionDescription.parse(sdp))
             except MalformedMessage:
                 return False
         return mine.received is not None
@@ -78,7 +75,7 @@ class Legs:
         if self._busy:
             self._again = True
         else:
-            self._begin(self._join())
+            self._begin(self._join)
 
     def refresh(self) -> None:
         """Send each side again what it was told, with the Contact of this process."""
@@ -93,9 +90,10 @@ class Legs:
             if side is None:
                 break
             if failure := await self._tell(side):
-                self.media.of(side).told = None
                 failed = side, failure
                 break
+        if failed is None and len(self.answered) == len(Side):
+            self.joined = True
         await self._keep()
         if not self._again:
             self.inbox.put(Joined(failed))
@@ -107,7 +105,7 @@ class Legs:
         return None if self.learn(side, answer) else Failure(status=_NOT_ACCEPTABLE, reason="Its answer is malformed")
 
     def _outdated(self) -> list[Side]:
-        return [side for side, leg in self.by_side.items() if leg.answered and self.media.is_outdated(side)]
+        return [side for side in self.by_side if side in self.answered and self.media.is_outdated(side)]
 
     # --- From one side to the other ---------------------------------------------------------------------------------
 
@@ -128,7 +126,7 @@ class Legs:
             # It asks for an offer. `acknowledged` gets its answer, which may move what the other side was told.
             self.answer(side, offered)
         else:
-            self._begin(self._forward(side, offered))
+            self._begin(partial(self._forward, side, offered))
 
     def acknowledged(self, side: Side, sdp: bytes | None) -> None:
         """Take the answer to an offer that was ours in a 200 (RFC 3261 section 14.2)."""
@@ -154,7 +152,7 @@ class Legs:
             return
         answer = await self.by_side[side.other].reinvite(self.media.offer(side.other, None))
         if isinstance(answer, Failure) or not self.learn(side.other, answer):
-            mine.received = self.media.of(side.other).told = before
+            mine.received = before
             status = answer.status if isinstance(answer, Failure) else 0
             leg.refuse(offered, status if status in _PASSED_ON else _NOT_ACCEPTABLE)
             return
@@ -166,13 +164,13 @@ class Legs:
 
     # --- One at a time ------------------------------------------------------------------------------------------------
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
         self._busy = True
         self.inbox.do(self._alone(work))
 
-    async def _alone(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         finally:
             self._busy = False
         if self._again:

@@ -19,7 +19,8 @@ class SideMedia:
         self.received: SessionDescription | None = None
         # What we have sent it.
         self.sent: SessionDescription | None = None
-        # What of the other side that was made of.
+        # The media of the other side that it was offered, and those that it has taken.
+        self.offered: SessionDescription | None = None
         self.told: SessionDescription | None = None
 
     @property
@@ -47,7 +48,7 @@ class MediaExchange:
         """Take what a side was sent last, by another process. It was made of the other side's media."""
         mine, other = self._sides[side], self._sides[side.other]
         if sent:
-            mine.sent = mine.told = other.received = SessionDescription.parse(sent.encode())
+            mine.sent = mine.offered = mine.told = other.received = SessionDescription.parse(sent.encode())
             mine.origin = mine.sent.origin or mine.origin
 
     def held_offer(self, side: Side, codecs: Sequence[str]) -> bytes:
@@ -61,9 +62,14 @@ class MediaExchange:
         mine, other = self._sides[side], self._sides[side.other]
         if other.received is None:
             raise ValueError(f"nothing is known of the media of the {side.other}")
-        mine.told = other.received
+        mine.offered = other.received
         mine.sent = offer_from(other.received, mine.next_origin(), direction, previous=mine.sent)
         return mine.sent.encode()
+
+    def answered(self, side: Side, answer: SessionDescription) -> None:
+        """Take the answer to the last offer."""
+        mine = self._sides[side]
+        mine.received, mine.told = answer, mine.offered
 
     def answer(self, side: Side, offer: SessionDescription) -> bytes:
         """Return the other side's media, as they are known, as an answer to an offer of this one."""
@@ -81,7 +87,7 @@ class MediaExchange:
         source = other.received or mine.sent
         if source is None:
             raise ValueError(f"nothing is known of the media of the {side.other}")
-        mine.told = other.received
+        mine.offered = other.received
         mine.sent = offer_from(source, mine.next_origin(), None, previous=mine.sent)
         return mine.sent.encode()
 

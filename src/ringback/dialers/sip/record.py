@@ -28,7 +28,7 @@ class CallRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     contact: str
     # Seconds since 1970.
     connected_at: float | None = None
-    # Both sides were told of each other's media: the call can go on without this process.
+    # Both sides have taken each other's media: the call can go on without this process.
     joined: bool = False
     agent: SideRecord | None = None
     target: SideRecord | None = None

@@ -24,9 +24,7 @@ class Referral(Bridge):
     """Once the agent has answered, it is referred to the target."""
 
     async def _go_on(self, second: Side) -> Result:
-        if second is Side.AGENT:
-            return self._over(Outcome.NETWORK_FAILURE, "the method refer calls the agent first")
-        agent = self._legs.by_side[Side.AGENT]
+        agent = self._legs.by_side[second.other]
         if refused := await agent.refer(self._plan.target.uri):
             return self._over(Outcome.ABANDONED, f"REFER, {detail_of(Side.AGENT, refused)}")
         self._inbox.put_later(self._plan.target.ring_timeout_s + _GRACE_S, Signal.TOO_LONG)

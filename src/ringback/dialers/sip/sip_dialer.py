@@ -62,7 +62,7 @@ class SipDialer:
         self._turn = asyncio.Lock()
         self._draining = asyncio.Event()
         self._drained = asyncio.Event()
-        self._closing: set[asyncio.Future[object]] = set()
+        self._closing: set[asyncio.Future[list[None]]] = set()
 
     @property
     def owner(self) -> str:
@@ -95,7 +95,9 @@ class SipDialer:
             max_duration_s=self._max_duration_s(service),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
         )
-        kind = Referral if self._settings.method == "refer" else Bridge
+        # Who calls the target itself cannot be referred to it.
+        refers = self._settings.method == "refer" and plan.first is Side.AGENT
+        kind = Referral if refers else Bridge
         bridge = kind(plan, call, legs, keeper, self._open_leg, self._now)
         return await self._carry_out(callback.callback_id, call, legs, keeper, bridge.run())
 
@@ -106,15 +108,19 @@ class SipDialer:
         try:
             record = CallRecord.decode(body)
         except ValueError as fault:
-            _log.error("the call of callback %s cannot be taken over: %s", callback_id, fault)  # noqa: TRY400 - no bug
+            _log.error("the call of callback %s cannot be taken over: %s", callback_id, fault)
             return _interrupted("what was kept of the call cannot be read")
         keeper = Keeper(call, self._contact)
         keeper.connected_at = record.connected_at
         legs = self._legs(call, keeper, self._origin(), self._origin())
+        legs.joined = record.joined
         for side in Side:
             if (kept := record.of(side)) is not None:
                 legs.media.restore(side, kept.sent)
-                legs.open(side, Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials))
+                leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials)
+                legs.open(side, leg)
+                if leg.answered:
+                    legs.answered.add(side)
         going_on = self._go_on(callback, service, call, legs, record)
         ended = await self._carry_out(callback_id, call, legs, keeper, going_on)
         assert not isinstance(ended, NotDialled)
@@ -123,7 +129,7 @@ class SipDialer:
     async def _go_on(
         self, callback: Callback | None, service: Service | None, call: Call, legs: Legs, record: CallRecord
     ) -> OutcomeReport | HandedOver:
-        if not record.joined or not legs.are_answered(*Side) or record.connected_at is None:
+        if not record.joined or len(legs.answered) < len(Side) or record.connected_at is None:
             return _interrupted("the server was stopped while the call was set up")
         if callback is not None and callback.state is State.CANCELLING:
             return answered_report("the callback was cancelled; the target had answered first")
@@ -135,7 +141,6 @@ class SipDialer:
             legs,
             max_duration_s=self._max_duration_s(service) - (self._now() - record.connected_at),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
-            joined=True,
         )
         return await conversation.run()
 
