@@ -28,11 +28,16 @@ IN_PARALLEL := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: .venv/.installed  ## Run the tests, but those that take long
-	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long'
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip'
 
 .PHONY: test-long
 test-long: .venv/.installed  ## Run the tests that take long: every interleaving on PostgreSQL, outages, the largest messages, short hunts
 	.venv/bin/pytest $(IN_PARALLEL) --quiet -m long
+
+# Peers keep real time: while they ring, the machine is idle.
+.PHONY: test-sip
+test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kamailio (.ci/install brings them)
+	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip
 
 # --- Check it ------------------------------------------------------------------------------------------------
 
