@@ -21,6 +21,8 @@ class OutcomeReport:
     detail: str = ""
     agent: str = ""
     disposition: str = ""
+    # The SIP Call-IDs of the attempt, besides those that were reported with DIALING.
+    call_ids: tuple[str, ...] = ()
 
 
 class Call(Protocol):
