@@ -61,11 +61,19 @@ class Step:
 
 
 def receive(
-    method: str, *, named: str = "", within_ms: int = 0, optional: bool = False, checks: Sequence[str] = ()
+    method: str,
+    *,
+    named: str = "",
+    optional: bool = False,
+    then: int = 0,
+    checks: Sequence[str] = (),
+    digest: tuple[str, str] | None = None,
 ) -> Step:
-    """Wait for a request. `checks` are regular expressions that the message must match, or the scenario fails.
+    """Wait for a request, and go on at the label `then`. Another one may come in place of an optional one.
 
-    A name lets later steps tell it from the others of its method.
+    `checks` are regular expressions that the message must match, or the scenario fails. `digest` are the user and
+    password that its Authorization has to be of (SIPp never looks at Proxy-Authorization). A name lets later steps
+    tell it from the others of its method.
     """
     name = named or method.lower()
     variables = [f"{name}_{part}" for part in _REMEMBERED]
@@ -83,20 +91,30 @@ def receive(
         actions.append(
             f'<ereg regexp={quoteattr(check)} search_in="msg" check_it="true" assign_to="{name}_check_{number}"/>'
         )
-    timeout = f' timeout="{within_ms}"' if within_ms else ""
-    extra = ' optional="true"' if optional else ""
-    return Step(
-        f'<recv request="{method}" crlf="true"{timeout}{extra}>\n  <action>\n'
+    if digest:
+        variables.append(f"{name}_digest")
+        actions.append(f'<verifyauth assign_to="{name}_digest" username="{digest[0]}" password="{digest[1]}"/>')
+    where = f' next="{then}"' if then else ""
+    where += ' optional="true"' if optional else ""
+    xml = (
+        f'<recv request="{method}"{where}>\n  <action>\n'
         + indent("\n".join(actions), "    ")
-        + "\n  </action>\n</recv>",
-        tuple(variables),
+        + "\n  </action>\n</recv>"
     )
+    if digest:
+        xml += _unless(f"{name}_digest", f"the digest of the {name} is wrong")
+    return Step(xml, tuple(variables))
 
 
-def receive_response(status: int, *, optional: bool = False, authorise: bool = False) -> Step:
-    """Wait for a response to a request of the peer's own."""
-    extra = ' optional="true"' if optional else ""
-    return Step(f'<recv response="{status}"{extra}{" auth=" + quoteattr("true") if authorise else ""}></recv>')
+def receive_response(status: int, *, optional: bool = False, then: int = 0) -> Step:
+    """Wait for a response to a request of the peer's own, and go on at the label `then`."""
+    where = f' next="{then}"' if then else ""
+    where += ' optional="true"' if optional else ""
+    return Step(f'<recv response="{status}"{where}></recv>')
+
+
+def label(number: int) -> Step:
+    return Step(f'<label id="{number}"/>')
 
 
 def respond(
@@ -148,17 +166,6 @@ def pause(milliseconds: int) -> Step:
     return Step(f'<pause milliseconds="{milliseconds}"/>')
 
 
-def verify_digest(username: str, password: str, *, method: str = "invite") -> Step:
-    """Fail unless the last request had an Authorization for this password (SIPp never looks at Proxy-Authorization)."""
-    return Step(
-        "<nop>\n  <action>\n"
-        f'    <verifyauth assign_to="authorised" username="{username}" password="{password}"/>\n'
-        '    <test assign_to="refused" variable="authorised" compare="equal" value="0"/>\n'
-        "  </action>\n</nop>",
-        ("authorised", "refused"),
-    )
-
-
 def scenario(name: str, steps: Sequence[Step]) -> str:
     """Return the XML of a scenario."""
     # SIPp refuses a variable that is used once only.
@@ -168,6 +175,15 @@ def scenario(name: str, steps: Sequence[Step]) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
         f"<scenario name={quoteattr(name)}>\n{body}\n{references}\n</scenario>\n"
+    )
+
+
+def _unless(variable: str, error: str) -> str:
+    """Return steps that end the scenario with an error unless the variable is true."""
+    ok = f"{variable}_ok"
+    return (
+        f'\n<nop test="{variable}" next="{ok}"/>\n<nop><action><error message="{error}"/></action></nop>\n'
+        f'<label id="{ok}"/>'
     )
 
 
