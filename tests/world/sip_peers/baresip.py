@@ -99,18 +99,14 @@ class Baresip(Peer):
         self._control[1].write(f"{len(text)}:{text},".encode())
         await self._control[1].drain()
 
-    async def event(self, kind: str, *, after: int = 0) -> Mapping[str, Any]:
-        """Return the first event of a kind, of those after the first `after`; wait for it."""
-        seen = after
+    async def event(self, kind: str, number: int = 1) -> Mapping[str, Any]:
+        """Return the first event of a kind, or a later one by its number; wait for it."""
         async with asyncio.timeout(PATIENCE_S):
-            while True:
-                for event in self.events[seen:]:
-                    if event["type"] == kind:
-                        return event
-                seen = len(self.events)
+            while self.calls(kind) < number:
                 assert not self.ended, self.account()
                 self._told.clear()
                 await self._told.wait()
+        return [event for event in self.events if event["type"] == kind][number - 1]
 
     def calls(self, kind: str) -> int:
         """Return how many events of a kind there were, such as CALL_INCOMING."""
