@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import trustme
 
 from ringback.v1 import callback_pb2 as cb
+from tests.world.certificates import Authority
 from tests.world.sip_peers.baresip import Baresip, telephone
 from tests.world.sip_peers.kamailio import PASSWORD, USERNAME, Kamailio, kamailio
 from tests.world.sip_peers.peer import needed
@@ -71,7 +71,7 @@ async def site(
 @pytest.mark.parametrize("challenges", ["", "first", "every"])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_numbers_are_called_through_the_proxy(tmp_path: Path, transport: str, challenges: str) -> None:
-    """Every message of both calls goes through it (Record-Route), and its digest is answered wherever it is demanded."""
+    """All messages of both calls go through it (Record-Route), and its digest is answered wherever it is demanded."""
     async with site(tmp_path, transport=transport, challenges=challenges) as at:
         ended = await at.call()
         carried = {method: at.requests(method) for method in ("INVITE", "ACK", "BYE")}
@@ -121,34 +121,24 @@ async def test_a_wrong_password_is_no_fault_of_the_number(tmp_path: Path) -> Non
     assert back.attempt_count == 0
 
 
-class Authority(NamedTuple):
-    """The files of a certificate for `localhost`, and of the authority that issued it."""
-
-    certificate: Path
-    key: Path
-    authority: Path
-
-    @classmethod
-    def issue(cls, folder: Path, *names: str) -> "Authority":
-        ca = trustme.CA()
-        issued = ca.issue_cert(*names)
-        files = cls(folder / "proxy.pem", folder / "proxy.key", folder / "ca.pem")
-        issued.private_key_pem.write_to_path(files.key)
-        files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        ca.cert_pem.write_to_path(files.authority)
-        return files
+def trusting(authority: Authority, folder: Path) -> tuple[str, str]:
+    """Return the options of a server that trusts what the authority issues."""
+    path = folder / "authority.pem"
+    path.write_bytes(authority.pem)
+    return ("--sip-tls-ca", str(path))
 
 
 async def test_tls(tmp_path: Path) -> None:
-    files = Authority.issue(tmp_path, "localhost")
+    authority = Authority()
+    certificate, key = authority.issue("localhost").write(tmp_path)
     async with site(
         tmp_path,
-        *("--sip-tls-ca", str(files.authority)),
+        *trusting(authority, tmp_path),
         transport="tls",
         host="localhost",
         challenges="first",
-        certificate=files.certificate,
-        key=files.key,
+        certificate=certificate,
+        key=key,
     ) as at:
         ended = await at.call()
         over_tls = [line for line in at.proxy.log if "INVITE" in line and "over tls" in line]
@@ -156,20 +146,20 @@ async def test_tls(tmp_path: Path) -> None:
     assert over_tls
 
 
-@pytest.mark.parametrize("names", [["localhost"], ["sbc.example"]], ids=["unknown authority", "other name"])
-async def test_tls_with_a_certificate_that_proves_nothing(tmp_path: Path, names: list[str]) -> None:
-    """Nothing is sent, and the attempt is not used up: the phone has not rung."""
-    files = Authority.issue(tmp_path, *names)
-    other = tmp_path / "other"
-    other.mkdir()
-    trusted = files.authority if names == ["sbc.example"] else Authority.issue(other, "localhost").authority
+@pytest.mark.parametrize(
+    ("name", "is_trusted"), [("localhost", False), ("sbc.example", True)], ids=["unknown authority", "other name"]
+)
+async def test_tls_with_a_certificate_that_proves_nothing(tmp_path: Path, name: str, *, is_trusted: bool) -> None:
+    """Nothing is sent, and no attempt is used up: the phone has not rung."""
+    authority = Authority()
+    certificate, key = authority.issue(name).write(tmp_path)
     async with site(
         tmp_path,
-        *("--sip-tls-ca", str(trusted)),
+        *trusting(authority if is_trusted else Authority("other"), tmp_path),
         transport="tls",
         host="localhost",
-        certificate=files.certificate,
-        key=files.key,
+        certificate=certificate,
+        key=key,
     ) as at:
         callback_id = await at.server.callback(f"tel:{TARGET_NUMBER}", f"tel:{AGENT_NUMBER}")
         back = await at.server.api.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
