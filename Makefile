@@ -16,6 +16,10 @@ help:  ## List the targets
 demo: .venv/.installed  ## Show the main job: a dozen callbacks, live, until all have ended
 	.venv/bin/ringback demo
 
+.PHONY: demo-sip
+demo-sip: .venv/.installed  ## The same with real telephones on this machine, which hear each other
+	.venv/bin/python tests/sip/demo.py
+
 .PHONY: run
 run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
 	@echo 'When it listens, type in another terminal:'
