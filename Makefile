@@ -64,6 +64,10 @@ drain-hunt: .venv/.installed  ## Stop a loaded server thirty times, and look at 
 dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 callbacks: order, capacity, nothing doubled
 	.venv/bin/python tests/hunts/dialers.py
 
+.PHONY: sip-hunt
+sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, and look for what is left of these
+	.venv/bin/python tests/hunts/sip_calls.py --callbacks 200 --kills 20
+
 CALLBACKS := 1500
 
 .PHONY: hunts-postgres

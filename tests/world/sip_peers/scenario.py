@@ -66,11 +66,14 @@ def receive(
     named: str = "",
     optional: bool = False,
     then: int = 0,
+    within_ms: int = 0,
+    otherwise: int = 0,
     checks: Sequence[str] = (),
     digest: tuple[str, str] | None = None,
 ) -> Step:
     """Wait for a request, and go on at the label `then`. Another one may come in place of an optional one.
 
+    Go on at the label `otherwise` when none has come in time. That counts for the first of several in a row only.
     `checks` are regular expressions that the message must match, or the scenario fails. `digest` are the user and
     password that its Authorization has to be of (SIPp never looks at Proxy-Authorization). A name lets later steps
     tell it from the others of its method.
@@ -95,6 +98,7 @@ def receive(
         variables.append(f"{name}_digest")
         actions.append(f'<verifyauth assign_to="{name}_digest" username="{digest[0]}" password="{digest[1]}"/>')
     where = f' next="{then}"' if then else ""
+    where += f' timeout="{within_ms}" ontimeout="{otherwise}"' if otherwise else ""
     where += ' optional="true"' if optional else ""
     xml = (
         f'<recv request="{method}"{where}>\n  <action>\n'
@@ -115,6 +119,16 @@ def receive_response(status: int, *, optional: bool = False, then: int = 0) -> S
 
 def label(number: int) -> Step:
     return Step(f'<label id="{number}"/>')
+
+
+def jump(to: int, *, chance: float = 1) -> Step:
+    """Go on at a label, or only at times."""
+    return Step(f'<nop next="{to}" chance="{chance}"/>')
+
+
+def note(text: str) -> Step:
+    """Write a line into the log of the scenario."""
+    return Step(f'<nop><action><log message="[clock_tick] [call_id] {text}"/></action></nop>')
 
 
 def respond(
