@@ -81,7 +81,7 @@ def _row(row: Row, y: int) -> Iterator[str]:
         yield f'<text class="label" x="{x}" y="{y + 3}">{escape(row.text)}</text>'
         return
     start, end = _x(row.sender), _x(row.receiver)
-    kind = "media" if row.is_media else _kind(row.text)
+    kind = _kind(row.text)
     if row.is_media:
         yield f'<line class="media" x1="{start}" x2="{end}" y1="{y}" y2="{y}"/>'
         middle = (start + _x(RINGBACK)) // 2
