@@ -12,6 +12,7 @@ from ringback.application.callbacks.create import CallbackCreation
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
+from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
@@ -87,7 +88,10 @@ class App:
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.presence = DialerPresence(store, clock)
-        self.assigner = Assigner(store, self.directory, clock, self.feed, self.presence, self.dial_policy)
+        self.agent_rests = AgentRests(self.feed)
+        self.assigner = Assigner(
+            store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+        )
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
         self.turns = Turns(clock.monotonic)
@@ -100,7 +104,9 @@ class App:
         self.callback_changes = CallbackChanges(
             store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
         )
-        self.queue_views = QueueViews(store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy)
+        self.queue_views = QueueViews(
+            store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+        )
         self.erasure = Erasure(store, self.directory, clock)
         self.directory_handlers = DirectoryHandlers(
             self.directory, self.callback_queries, self.queue_views, self.erasure

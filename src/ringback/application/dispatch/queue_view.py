@@ -9,6 +9,7 @@ from enum import IntEnum
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
+from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.domain.callback import Callback, State
@@ -32,7 +33,7 @@ _MIN_CALLS = 3
 
 
 class WaitingReason(IntEnum):
-    """Why a callback has not been dialled yet: the first that applies. The numbers are those of the wire."""
+    """Why a callback has not been dialled yet. The numbers are those of the wire."""
 
     NOT_DUE = 1
     CLOSED = 2
@@ -41,6 +42,7 @@ class WaitingReason(IntEnum):
     NO_DIALER = 5
     TARGET_IN_CALL = 6
     BEHIND_OTHERS = 7
+    AGENTS_DO_NOT_ANSWER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class QueueView:
     estimated_wait: timedelta | None
     estimate_basis: str
     standing: QueuePosition | None
+    # No callback is handed out until then; None when the service does not rest.
+    agents_rest_until: datetime | None
 
 
 class Pace:
@@ -97,6 +101,7 @@ class QueueViews:
         clock: Clock,
         pace: Pace,
         policy: DialPolicy,
+        rests: AgentRests,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -104,6 +109,7 @@ class QueueViews:
         self._clock = clock
         self._pace = pace
         self._policy = policy
+        self._rests = rests
 
     async def look(self, caller: Caller, service: Service, callback: Callback | None) -> QueueView:
         """Return the queue of a service and, if a callback of it is given, the position of that.
@@ -120,7 +126,8 @@ class QueueViews:
         now = self._clock.now()
         wait, basis = self._estimate(service, line, now)
         standing = await self._standing(caller, service, line, callback, now) if callback is not None else None
-        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing)
+        rest_ends = self._rests.until(service.service_id, now)
+        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing, rest_ends)
 
     def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
         """Return how long a new callback of normal priority would wait, and how that was estimated."""
@@ -128,6 +135,8 @@ class QueueViews:
             return None, _closed(service)
         if service.capacity == 0:
             return None, "the service is paused"
+        if (rest_ends := self._rests.until(service.service_id, now)) is not None:
+            return None, _agents_do_not_answer(rest_ends)
         normal = line.waiting.get(Priority.NORMAL, 0)
         if not line.waiting and line.in_progress < service.capacity:
             return timedelta(0), "nobody is waiting and a call may begin"
@@ -189,6 +198,8 @@ class QueueViews:
         """Return why it is not dialled although its service may begin a call."""
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
+        if (rest_ends := self._rests.until(service.service_id, now)) is not None:
+            return WaitingReason.AGENTS_DO_NOT_ANSWER, _agents_do_not_answer(rest_ends)
         use = await self._store.phone_use(callback.phone, now)
         if use.caller is not None:
             other = await self._store.get(use.caller)
@@ -228,6 +239,10 @@ def _closed_until(service: Service, now: datetime) -> str:
     if opening is None:
         return f"the service is closed, and does not open within {HORIZON.days} days"
     return f"the service is closed until {_stamp(opening)}"
+
+
+def _agents_do_not_answer(rest_ends: datetime) -> str:
+    return f"the agents do not answer; they are called again at {_stamp(rest_ends)}"
 
 
 def _stamp(moment: datetime) -> str:
