@@ -13,8 +13,10 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from ringback.application.access import ANYBODY
+from ringback.application.dial_policy import DialPolicy
+from ringback.application.directory import Directory
 from ringback.application.dispatch.kept_calls import KeptCalls
-from ringback.application.dispatch.lease_watch import LeaseNews
+from ringback.application.dispatch.lease_watch import LeaseNews, LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.domain.callback import Callback
 from ringback.domain.errors import CallbackInProgress, LeaseExpired, LeaseRefused, LeaseSuperseded, StorageUnavailable
@@ -40,6 +42,9 @@ class CallTools:
     """What all calls of a dialer share."""
 
     leases: Leases
+    watch: LeaseWatch
+    directory: Directory
+    policy: DialPolicy
     # None: the dialer keeps nothing.
     kept_calls: KeptCalls | None
     lease: timedelta
@@ -249,16 +254,18 @@ class LeasedCall:
 
     async def give_back(self, result: NotDialled) -> None:
         """Release the lease: nobody was dialled. Raise `LeaseRefused`."""
-        if self._token is None or self.refusal is not None:
+        if self._token is None:
             return
+        if self.refusal is not None:
+            raise self.refusal
         if self.has_dialled:
             raise RuntimeError(f"callback {self.key.callback_id}: DIALING was reported, and an outcome was not")
         token, unavailable = self._token.text, result.agents_unavailable
-        _log.info("callback %s was not dialled: %s", self.key.callback_id, result.reason)
         try:
             await until_stored(
                 self.key, lambda: self._tools.leases.release(ANYBODY, token, agents_unavailable=unavailable)
             )
+            _log.info("callback %s was not dialled: %s", self.key.callback_id, result.reason)
         except CallbackInProgress:
             # DIALING was recorded, but the database was lost before it said so.
             self.has_dialled = True

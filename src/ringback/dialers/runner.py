@@ -11,11 +11,8 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from ringback.application.access import ANYBODY
-from ringback.application.dial_policy import DialPolicy
-from ringback.application.directory import Directory
 from ringback.application.dispatch.assigner import MAX_LEASES, Assigner, LeaseRequest
 from ringback.application.dispatch.kept_calls import TakenCall
-from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.dialers.leased_call import CallTools, LeasedCall, until_stored
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
@@ -45,9 +42,6 @@ class DialerRunner:
         dialer: Dialer,
         dialer_id: str,
         assigner: Assigner,
-        directory: Directory,
-        policy: DialPolicy,
-        watch: LeaseWatch,
         tools: CallTools,
         *,
         max_calls: int = MAX_CALLS,
@@ -57,9 +51,6 @@ class DialerRunner:
         self.dialer_id = dialer_id
         self._dialer = dialer
         self._assigner = assigner
-        self._directory = directory
-        self._policy = policy
-        self._watch = watch
         self._tools = tools
         self._free = max_calls
         self._freed = asyncio.Event()
@@ -167,13 +158,13 @@ class DialerRunner:
 
     async def _service_of(self, callback: Callback) -> Service:
         key = CallKey(callback.callback_id, callback.fencing_token)
-        return await until_stored(key, lambda: self._directory.get(callback.service_id))
+        return await until_stored(key, lambda: self._tools.directory.get(callback.service_id))
 
     def _judge(self, callback: Callback | None, service: Service | None) -> Callable[[str], str]:
         def judge(address: str) -> str:
             if callback is None or service is None:
                 return ""
-            broken = self._policy.refused_address(service, callback.dial_target, address)
+            broken = self._tools.policy.refused_address(service, callback.dial_target, address)
             return "" if broken is None else str(broken)
 
         return judge
@@ -181,11 +172,12 @@ class DialerRunner:
     async def _run_call(self, call: LeasedCall, token: LeaseToken | None, work: Coroutine[Any, Any, _Result]) -> None:
         with ExitStack() as stack:
             if token is not None:
-                stack.enter_context(self._watch.watch(token, call.on_news))
+                stack.enter_context(self._tools.watch.watch(token, call.on_news))
             try:
                 await self._finish(call, await self._result(call, work))
             except LeaseRefused as refusal:
-                _log.info("call of callback %s given up: %s", call.key.callback_id, refusal)
+                level = logging.INFO if call.has_dialled else logging.DEBUG  # else nobody has noticed anything
+                _log.log(level, "call of callback %s given up: %s", call.key.callback_id, refusal)
                 await call.forget()
 
     async def _finish(self, call: LeasedCall, result: _Result | None) -> None:

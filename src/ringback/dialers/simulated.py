@@ -17,8 +17,6 @@ from ringback.domain.service import Service
 from ringback.domain.target import user_part
 from ringback.ports.dialer import Call, OutcomeReport
 
-DIALER_ID = "ringback.simulated"
-
 ANSWER = OutcomeReport(outcome=Outcome.ANSWERED, sip_status=200, q850_cause=16)
 # The SIP response and Q.850 cause that a network would give.
 SCRIPT: Mapping[str, OutcomeReport] = MappingProxyType(
@@ -77,9 +75,7 @@ class SimulatedDialer:
             await _pass_time(self.talk, call.hang_up)
         return report
 
-    async def resume(
-        self, callback: Callback | None, service: Service | None, call: Call, body: bytes
-    ) -> OutcomeReport:
+    async def resume(self, *_: object) -> OutcomeReport:
         raise AssertionError("nothing is kept of a call that is only played")
 
     def drain(self) -> None:

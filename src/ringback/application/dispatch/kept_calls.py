@@ -103,22 +103,21 @@ class KeptCalls:
     async def run(self) -> None:
         """Renew what is kept, until cancelled."""
         while True:
-            await asyncio.sleep(_RENEW_S)
-            while not await self._renew():
-                await asyncio.sleep(_RETRY_S)
+            pause_s = _RENEW_S
+            try:
+                await self._renew()
+            except StorageUnavailable as fault:
+                _log.debug("kept calls cannot be renewed, trying again: %s", fault)
+                pause_s = _RETRY_S
+            await asyncio.sleep(pause_s)
 
-    async def _renew(self) -> bool:
+    async def _renew(self) -> None:
         if not (known := set(self._own)):
-            return True
-        try:
-            renewed = await self._store.renew_calls(self._keeper.owner, self._clock.now() + KEPT_FOR)
-        except StorageUnavailable as fault:
-            _log.debug("kept calls cannot be renewed, trying again: %s", fault)
-            return False
+            return
+        renewed = await self._store.renew_calls(self._keeper.owner, self._clock.now() + KEPT_FOR)
         for key in known.difference(renewed):
             if (on_taken := self._own.pop(key, None)) is not None:
                 on_taken()
-        return True
 
     # --- The calls of processes that are gone --------------------------------------------------------------------
 
