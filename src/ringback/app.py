@@ -169,7 +169,7 @@ class App:
         built_in = await self._open.enter_async_context(built_in_dialer(self._settings))
         if built_in is not None:
             loops += built_in.loops
-            self._dialer = await self._recovered(built_in.dialer)
+            self._dialer = await self._recovered(built_in.dialer, built_in.max_calls)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -179,7 +179,7 @@ class App:
         await self.server.start()
         self.address = address
 
-    async def _recovered(self, dialer: Dialer) -> DialerRunner:
+    async def _recovered(self, dialer: Dialer, max_calls: int) -> DialerRunner:
         """Return what runs the dialer, with the calls that an earlier process has left to it."""
         # This process has the database for itself, so an earlier dialer of this name is gone. Of many servers each has
         # its own dialer id: what one of them has lost must not be taken from the others.
@@ -197,7 +197,9 @@ class App:
             kept_calls=kept_calls if dialer.owner else None,
             lease=DEFAULT_LEASE,
         )
-        runner = DialerRunner(dialer, dialer_id, self.assigner, tools, looks_for_others=not is_alone)
+        runner = DialerRunner(
+            dialer, dialer_id, self.assigner, tools, max_calls=max_calls, looks_for_others=not is_alone
+        )
         taken = await runner.recover()
         if is_alone and (orphans := await self.scheduler.release_orphans(dialer_id, self._clock.now(), taken)):
             _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
 from ringback.config import Settings
+from ringback.dialers.runner import MAX_CALLS
 from ringback.dialers.simulated import SimulatedDialer
 from ringback.ports.dialer import Dialer
 
@@ -18,6 +19,8 @@ class Loop(Protocol):
 class BuiltIn(NamedTuple):
     dialer: Dialer
     loops: Sequence[Loop] = ()
+    # Calls at once, over all services.
+    max_calls: int = MAX_CALLS
 
 
 @asynccontextmanager
