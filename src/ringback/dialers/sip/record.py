@@ -68,7 +68,7 @@ class Keeper:
         self._contact = contact
         self._kept = b""
         self._lock = asyncio.Lock()
-        self.legs: "Legs | None" = None
+        self.legs: Legs | None = None
         self.connected_at: float | None = None
 
     def record(self) -> CallRecord:
