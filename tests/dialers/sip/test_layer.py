@@ -314,9 +314,15 @@ def test_an_invite_of_an_earlier_process_takes_its_responses_and_is_cancelled() 
     invite = with_via(request("INVITE", PEER), via="UDP 10.0.0.1:5060", branch="z9hG4bKearlier")
 
     async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
-        for destination in (Destination(Transport.UDP, "10.0.0.2", 5060), None):
+        destination = Destination(Transport.UDP, "10.0.0.2", 5060)
+        for sent, to, branch in (
+            (invite, destination, ""),
+            (invite, None, ""),
+            (request("INVITE", PEER), destination, "z9hG4bKearlier"),
+            (request("INVITE", PEER), None, "z9hG4bKearlier"),
+        ):
             peer.received.clear()
-            transaction = endpoint.restore(invite, destination)
+            transaction = endpoint.restore(sent, to, branch=branch)
             transaction.cancel()
             assert (await transaction.response()).status == 487
             await asyncio.sleep(1)
