@@ -1,1 +1,1 @@
-"""The SIP dialer: a call of two legs, whose media go directly between them. Only signalling passes through here."""
+"""The built-in SIP dialer: a third-party call controller that signals and carries no media (docs/sip.md)."""

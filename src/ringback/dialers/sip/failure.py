@@ -5,7 +5,15 @@ from typing import Final
 from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.header_values import printable
 from ringback.dialers.sip.leg_events import Failure
-from ringback.dialers.sip.message import MalformedMessage, NameAddr, Request, Response, number_of, reason_cause, warning_text
+from ringback.dialers.sip.message import (
+    MalformedMessage,
+    NameAddr,
+    Request,
+    Response,
+    number_of,
+    reason_cause,
+    warning_text,
+)
 
 # Of a redirection. They are reported, not called.
 _MAX_CONTACTS: Final = 5

@@ -1,6 +1,5 @@
 """The settings of the SIP dialer, and which of them do not go together."""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +14,6 @@ DEFAULT_CODECS: Final = ("PCMA", "PCMU", "telephone-event")
 # Names of payload types that are offered without a line of their own, or with one that has no parameters.
 AUDIO_CODECS: Final = ("PCMA", "PCMU", "G722", "G729", "opus")
 DTMF: Final = "telephone-event"
-NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Conflict(NamedTuple):
@@ -30,8 +28,8 @@ class SipSettings:
     """All settings of the SIP dialer, as the section `sip` of the config file has them."""
 
     # Port 0: the system chooses one. The host is an address, or a name that has one.
-    listen: tuple[str, int] = ("0.0.0.0", 5060)  # noqa: S104 - which needs `advertise`
-    # What peers are told in place of it, HOST or HOST:PORT.
+    listen: tuple[str, int] = ("0.0.0.0", 5060)  # noqa: S104 - as PBXs do; only calls of its own are answered
+    # What peers are told in place of it, HOST or HOST:PORT. None: that address, or for 0.0.0.0 that of the default route.
     advertise: str | None = None
     # The one towards targets and proxies that name none.
     transport: str = "udp"
@@ -53,7 +51,7 @@ class SipSettings:
     # P-Asserted-Identity of the target's leg, for networks that trust this server.
     asserted_identity: str | None = None
     # Further headers of the target's INVITE.
-    headers: Mapping[str, str] = NO_HEADERS
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     method: str = "bridge"
     early_media: bool = True
     # What the first offer has, the best first.
@@ -76,3 +74,36 @@ class SipSettings:
     trace_redact: bool = True
     # How long a server that stops waits for calls before it hands them over.
     drain_timeout: timedelta = timedelta(seconds=30)
+
+    def conflicts(self) -> Iterator[Conflict]:
+        """Yield what does not go together, the worst first."""
+        if self.tls_cert is not None and self.tls_key is None:
+            yield Conflict("a certificate needs its key: give it with --sip-tls-key", ("tls_cert", "tls_key"))
+        if self.tls_key is not None and self.tls_cert is None:
+            yield Conflict("a key needs its certificate: give it with --sip-tls-cert", ("tls_key", "tls_cert"))
+        yield from self._conflicts_of_credentials()
+        if self.register is not None and self.proxy is None:
+            yield Conflict(
+                "a trunk that wants a registration gets the calls, too: give it as proxy", ("register", "proxy")
+            )
+        if self.register is not None and self.username is None and self.identity is None:
+            yield Conflict("what is to be registered? give a username or an identity", ("register", "username"))
+        for name, uri in (
+            ("proxy", self.proxy),
+            ("service_proxy", self.service_proxy),
+            ("customer_proxy", self.customer_proxy),
+            ("register", self.register),
+        ):
+            if uri is not None and uri.startswith("sips:") and ";transport=udp" in uri:
+                yield Conflict(f"{uri} is to be secure, and UDP is not", (name,))
+
+    def _conflicts_of_credentials(self) -> Iterator[Conflict]:
+        if self.username is not None and self.password is None:
+            yield Conflict(
+                "a user needs a password: give it in a file with --sip-password-file, or in RINGBACK_SIP_PASSWORD",
+                ("username", "password"),
+            )
+        if self.username is None and self.password is not None:
+            yield Conflict("a password needs its user: give it with --sip-username", ("password", "username"))
+        if self.username is None and self.auth_realm is not None:
+            yield Conflict("there are no credentials for the realm: give --sip-username", ("auth_realm", "username"))
