@@ -54,7 +54,7 @@ class SipDialer:
         self._endpoint = endpoint
         self._now = now
         self._identities = Identities(settings, endpoint.sent_by)
-        self._contact = endpoint.contact(USER, Transport(settings.transport.upper()))
+        self._contact = endpoint.contact(USER, Transport(settings.transport))
         self._dialogs = Dialogs(endpoint, restoring=True)
         loop = asyncio.get_running_loop()
         loop.call_later(_RESTORING_S, self._dialogs.restored)
