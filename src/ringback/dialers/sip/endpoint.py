@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from ringback.dialers.sip.client_transaction import ClientTransaction, Judge, new_branch
 from ringback.dialers.sip.destination import Destination, Transport, bracketed
@@ -50,7 +50,9 @@ class CannotListen(Exception):  # noqa: N818 - named for what happened
 class Recorder(Protocol):
     """Takes all messages; `trace.Trace` is one."""
 
-    def record(self, direction: str, destination: str, data: bytes, now_text: str) -> None: ...
+    def record(
+        self, direction: Literal["sent", "received"], destination: Destination, data: bytes, now_text: str
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +151,21 @@ class Endpoint:
         return transaction
 
     def restore(
-        self, request: Request, destination: Destination | None, judge: Judge | None = None
+        self, request: Request, destination: Destination | None, *, branch: str = "", judge: Judge | None = None
     ) -> ClientTransaction:
-        """Take over an INVITE that an earlier process has sent, Via included: it is not sent again.
+        """Take over an INVITE that an earlier process has sent: it is not sent again.
 
-        Without a destination it is the one to which the INVITE goes today.
+        The request has its Via, or it gets the one that it had in a process with this address, with `branch`. Without a
+        destination it is the one to which the INVITE goes today.
         """
+        if branch:
+            request = replace(request, headers=request.headers.copy())
+            request.headers.remove("Via")
         transaction = ClientTransaction(self, self._layer, request, (), judge)
         if destination is not None:
-            transaction.resume(destination)
+            transaction.resume(destination, branch)
         else:
-            self.run(self._resume(transaction, judge))
+            self.run(self._resume(transaction, branch, judge))
         return transaction
 
     async def stop(self) -> None:
@@ -207,7 +213,7 @@ class Endpoint:
             via = top_via(message)
             destination = replace(destination, port=via.port or destination.transport.default_port)
         data = encode(message)
-        self._trace.record("sent", str(destination), data, _now_text())
+        self._trace.record("sent", destination, data, _now_text())
         self._network.send(data, destination)
 
     def note(self, destination: Destination, *, is_alive: bool) -> None:
@@ -231,7 +237,7 @@ class Endpoint:
             log.debug("A SIP message from %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
-        self._trace.record("received", str(source), data, _now_text())
+        self._trace.record("received", source, data, _now_text())
         self._layer.receive(message, source)
 
     def _refuse(self, fault: MalformedMessage, source: Destination) -> None:
@@ -268,9 +274,9 @@ class Endpoint:
             found.append(destination)
         return found
 
-    async def _resume(self, transaction: ClientTransaction, judge: Judge | None) -> None:
+    async def _resume(self, transaction: ClientTransaction, branch: str, judge: Judge | None) -> None:
         try:
-            transaction.resume((await self.destinations(transaction.request, None, judge))[0])
+            transaction.resume((await self.destinations(transaction.request, None, judge))[0], branch)
         except TransactionFailed as failure:
             transaction.fail(failure.kind, failure.text)
 
