@@ -1,7 +1,6 @@
 """What an endpoint does under messages of hostile peers: nothing raises, nothing stays, nothing is amplified."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from ringback.dialers.sip.destination import Destination, Transport
 from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.message import Response, parse
+from tests.world.logged_errors import logged_errors
 from tests.world.sip_mutations import MUTATIONS, TORTURES
 from tests.world.sip_network import SipNetwork
 from tests.world.skipping_loop import run_skipping
@@ -53,25 +53,10 @@ def outcome_of(datagrams: Sequence[bytes], *, apart_s: float = 0.0) -> Outcome:
     return run_skipping(scenario())
 
 
-class Errors(logging.Handler):
-    """Collects what is logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.found.append(self.format(record))
-
-
 def check(datagrams: Sequence[bytes]) -> Outcome:
-    errors = Errors()
-    logging.getLogger("ringback").addHandler(errors)
-    try:
+    with logged_errors() as errors:
         outcome = outcome_of(datagrams)
-    finally:
-        logging.getLogger("ringback").removeHandler(errors)
-    assert not errors.found
+    assert not errors
     assert not outcome.raised
     assert outcome.is_idle
     # Each datagram brings one response at most, whatever is lost: who has not sent it gets no more for it.
