@@ -182,7 +182,7 @@ class Process:
         lease: timedelta = DEFAULT_LEASE,
     ) -> None:
         self.store = ProcessStore(store)
-        self.world = world = World(self.store, clock)  # type: ignore[arg-type]
+        self.world = world = World(self.store, clock)
         self.dialer = KeepingDialer(owner, network)
         self.dialer_id = f"ringback.sip-{owner}"
         keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
