@@ -192,7 +192,7 @@ class Process:
                 world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials
             ),
             watch=LeaseWatch(world.feed),
-            directory=world.directory,
+            service_of=world.directory.get,
             policy=world.dial_policy,
             kept_calls=self.kept_calls,
             lease=lease,
