@@ -47,7 +47,7 @@ def _arrows() -> dict[tuple[State, State], list[str]]:
     """Return from and to, in the order of life, with what leads there, without repeats, which change nothing."""
     arrows: dict[tuple[State, State], list[str]] = {}
     for (old, kind), step in TRANSITIONS.items():
-        if step.take is lifecycle._unchanged:  # noqa: SLF001 - the one mark of a repeat
+        if step.take in (lifecycle._unchanged, lifecycle._note_call_ids):  # noqa: SLF001 - the marks of a repeat
             continue
         if kind is Redescribed:  # possible in every state but the last ones, and leads nowhere
             continue

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from ringback.application.access import ANYBODY, Caller, Grant, Right, Role
 from ringback.application.callbacks.create import CreateCommand
 from ringback.application.dispatch.assigner import LeaseRequest
-from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.events.watch import Watches
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import (
@@ -482,9 +481,8 @@ async def test_a_position_names_no_callback_of_others(world: World) -> None:
     theirs = await create(world, ERP, service)
     mine = await create(world, CRM, service)
     await lease(world, PBX)
-    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed), world.dial_policy)
     for caller, named in ((CRM, False), (OPS, True)):
-        view = await views.look(caller, service, mine)
+        view = await world.queue_views.look(caller, service, mine)
         assert view.standing is not None
         assert "its target is in a call" in view.standing.explanation
         assert (theirs.callback_id in view.standing.explanation) is named

@@ -247,3 +247,24 @@ async def test_a_sender_of_single_calls_that_are_refused_slows_no_one_down() -> 
             calls.call("crm")
         await calls.settle()
         assert len(calls.inside) > ALONE // 2
+
+
+async def test_listeners_are_told_whether_senders_share_the_loop() -> None:
+    told: list[bool] = []
+    async with some_calls() as calls:
+        calls.turns.listen(told.append)
+        for _ in range(2):
+            await calls.single("crm")
+        assert told == []
+        for sender in ("shop", "crm", "shop", "crm"):
+            await calls.single(sender)
+        assert told == [True]
+        calls.now += RECENT_S - 1
+        await calls.single("crm")
+        assert told == [True]
+        calls.now += 1
+        await calls.single("crm")
+        assert told == [True, False]
+        for sender in ("shop", "crm", "shop"):
+            await calls.single(sender)
+        assert told == [True, False, True]

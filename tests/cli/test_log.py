@@ -91,6 +91,37 @@ async def test_numbers_and_tokens_are_masked_whoever_logs_them_and_in_tracebacks
     assert "Bearer ***" in log
 
 
+_LINES = """
+import asyncio, logging, os, threading
+from ringback.cli.log import set_up_log
+set_up_log("info", libraries=False)
+log = logging.getLogger("ringback")
+async def main():
+    log.info("1 in a round")
+    log.info("2 in a round")
+    await asyncio.sleep(0)
+    await asyncio.to_thread(log.info, "3 in a thread")
+    log.info("4 %s", "is", "no line")
+    log.info("5 before a fault")
+    log.error("6 a fault")
+    if EXIT:
+        os._exit(1)
+    log.info("7 at the end")
+asyncio.run(main())
+log.info("8 without a loop")
+"""
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_lines_of_a_round_are_written_together_and_none_is_lost(at_once: bool) -> None:
+    program = f"EXIT = {at_once}\n{_LINES}"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
+    _, err = await process.communicate()
+    numbers = [line.split()[3] for line in err.decode().splitlines() if LINE.fullmatch(line)]
+    assert numbers == (["1", "2", "3", "5", "6"] if at_once else ["1", "2", "3", "5", "6", "7", "8"])
+    assert b"not all arguments converted" in err
+
+
 @pytest.mark.parametrize("level", ["warning", "error"])
 async def test_a_higher_level_leaves_the_normal_course_out(tmp_path: Path, level: str) -> None:
     async with a_life(tmp_path, "--log-level", level) as (server, _):

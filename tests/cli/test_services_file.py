@@ -30,7 +30,10 @@ WHOLE = """
   first_leg: target
   priority_weights: [9, 8, 7, 6, 5, 4, 3]
   same_target_policy: return-existing
+  agent_address: sip:support-agents@pbx.example
+  max_call_duration: 45m
   caller_line_identity: tel:+41445556677
+  caller_line_restricted: true
   default_region: CH
   dial_rules:
     phone: {allow: ["+41"], deny: ["+4190"], deny_kinds: [mobile]}
@@ -91,7 +94,10 @@ def test_every_setting() -> None:
         first_leg=pb.FIRST_LEG_TARGET,
         priority_weights=[9, 8, 7, 6, 5, 4, 3],
         same_target_policy=pb.TARGET_POLICY_RETURN_EXISTING,
+        agent_address="sip:support-agents@pbx.example",
+        max_call_duration=Duration(seconds=2700),
         caller_line_identity="tel:+41445556677",
+        caller_line_restricted=True,
         default_region="CH",
         dial_rules=pb.DialRules(
             phone=pb.PhoneRules(allow=["+41"], deny=["+4190"], deny_kinds=["mobile"]),

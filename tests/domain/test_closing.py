@@ -38,7 +38,7 @@ AT = OFFERED.update_time + SECOND
     ids=["open", "paused", "no calls", "closed", "closed and paused", "no zone"],
 )
 def test_a_report_of_dialing(service: Service, state: State, next_attempt: datetime | None) -> None:
-    result = versions(OFFERED, steps_to_dialing(OFFERED, service, AT))[-1]
+    result = versions(OFFERED, steps_to_dialing(OFFERED, service, DialingStarted(at=AT)))[-1]
     assert (result.state, result.next_attempt_time) == (state, next_attempt)
     assert (len(result.attempts), result.lease is None) == ((1, False) if state is State.DIALING else (0, True))
     assert result.ready_time == OFFERED.ready_time
@@ -46,8 +46,8 @@ def test_a_report_of_dialing(service: Service, state: State, next_attempt: datet
 
 def test_a_report_of_dialing_after_the_expiry() -> None:
     at = OFFERED.expire_time
-    assert versions(OFFERED, steps_to_dialing(OFFERED, SERVICE, at))[-1].state is State.EXPIRED
-    assert versions(OFFERED, steps_to_dialing(OFFERED, SERVICE, at - SECOND))[-1].state is State.DIALING
+    for event, state in ((DialingStarted(at=at - SECOND), State.DIALING), (DialingStarted(at=at), State.EXPIRED)):
+        assert versions(OFFERED, steps_to_dialing(OFFERED, SERVICE, event))[-1].state is state
 
 
 @pytest.mark.parametrize("state", [State.DIALING, State.CONNECTED, State.CANCELLING])
@@ -56,7 +56,7 @@ def test_a_report_of_dialing_after_the_expiry() -> None:
 )
 def test_a_repetition_is_accepted_whatever_has_become_of_the_service(state: State, service: Service) -> None:
     callback = in_state(state)
-    [event] = steps_to_dialing(callback, service, callback.expire_time + DAY)
+    [event] = steps_to_dialing(callback, service, DialingStarted(at=callback.expire_time + DAY))
     assert isinstance(event, DialingStarted)
     assert after(callback, event) is callback
 

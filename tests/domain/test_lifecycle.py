@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain import lifecycle
 from ringback.domain.callback import IN_PROGRESS, TERMINAL, WAITING, State
@@ -27,6 +28,7 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     LeaseReleased,
+    LeaseTaken,
     OpeningMoved,
     Redescribed,
     Replanned,
@@ -76,14 +78,21 @@ STAYS: Mapping[State, Mapping[type[Event], str]] = {
     S.SCHEDULED: {OpeningMoved: "changed", Replanned: "changed", Redescribed: "changed"},
     S.QUEUED: {Replanned: "changed", Redescribed: "changed"},
     S.OFFERED: {Redescribed: "changed"},
-    S.DIALING: {DialingStarted: "same", Ringing: "changed", Redescribed: "changed"},
-    S.CONNECTED: {DialingStarted: "same", Ringing: "same", Answered: "same", Redescribed: "changed"},
+    S.DIALING: {DialingStarted: "same", Ringing: "changed", Redescribed: "changed", LeaseTaken: "changed"},
+    S.CONNECTED: {
+        DialingStarted: "same",
+        Ringing: "same",
+        Answered: "same",
+        Redescribed: "changed",
+        LeaseTaken: "changed",
+    },
     S.CANCELLING: {
         DialingStarted: "same",
         Ringing: "changed",
         Answered: "changed",
         CancelRequested: "same",
         Redescribed: "changed",
+        LeaseTaken: "changed",
     },
     S.CANCELLED: {CancelRequested: "same"},
 }
@@ -324,6 +333,71 @@ def test_a_phone_is_kept_by_the_clock_also_when_it_was_set_back(kind: type[Event
     lost = after(dialing, event_of(kind, dialing, dialing.update_time - HOUR, **details))
     assert lost.attempts[-1].end_time == dialing.update_time
     assert lost.phone_kept_until == dialing.update_time - HOUR + 45 * SECOND
+
+
+@pytest.mark.parametrize("state", [S.DIALING, S.CONNECTED, S.CANCELLING], ids=name)
+def test_a_call_that_another_process_takes_over_is_the_same_attempt(state: State) -> None:
+    before = in_state(state)
+    taken = walked(before, LeaseTaken)
+    assert before.lease is not None
+    assert taken.lease is not None
+    assert (taken.lease.fencing_token, taken.fencing_token) == (2, 2)
+    assert taken.lease.token != before.lease.token
+    [attempt] = taken.attempts
+    assert attempt == replace(before.attempts[0], fencing_token=2)
+    assert (
+        replace(
+            taken,
+            lease=before.lease,
+            attempts=before.attempts,
+            fencing_token=before.fencing_token,
+            revision=before.revision,
+            update_time=before.update_time,
+        )
+        == before
+    )
+
+
+@pytest.mark.parametrize("kind", [DialingStarted, Ringing, Answered], ids=name)
+@pytest.mark.parametrize("state", [S.DIALING, S.CONNECTED, S.CANCELLING], ids=name)
+def test_every_report_may_bring_call_ids(state: State, kind: type[Event]) -> None:
+    """A repetition, too, for the legs come one after the other; with nothing new it changes nothing."""
+    first = in_state(state)
+    told = after(first, event_of(kind, first, NOW + HOUR, call_ids=("a", "b", "a")))
+    assert told.attempts[-1].call_ids == ("a", "b")
+    assert (told.revision, told.state) != (first.revision, S.SCHEDULED)
+    more = after(told, event_of(kind, told, NOW + 2 * HOUR, call_ids=("b", "c")))
+    assert more.attempts[-1].call_ids == ("a", "b", "c")
+    assert after(more, event_of(kind, more, NOW + 3 * HOUR, call_ids=("c", "a"))) is more
+    assert after(more, event_of(kind, more, NOW + 3 * HOUR)) is more
+
+
+def test_the_call_ids_of_an_attempt_are_its_own() -> None:
+    offered = in_state(S.OFFERED)
+    dialing = after(offered, event_of(DialingStarted, offered, NOW + HOUR, call_ids=("agent",)))
+    busy = after(dialing, event_of(AttemptEnded, dialing, NOW + HOUR, call_ids=("target", "agent")))
+    assert busy.attempts[-1].call_ids == ("agent", "target")
+    again = walked(busy, BecameDue, Leased, DialingStarted)
+    assert [attempt.call_ids for attempt in again.attempts] == [("agent", "target"), ()]
+
+
+def test_an_attempt_keeps_four_call_ids() -> None:
+    dialing = in_state(S.DIALING)
+    for call_ids in (("1", "2", "3"), ("4", "5"), ("6",)):
+        dialing = after(dialing, event_of(DialingStarted, dialing, NOW + HOUR, call_ids=call_ids))
+    assert dialing.attempts[-1].call_ids == ("1", "2", "3", "4")
+
+
+def test_that_agents_did_not_answer_is_in_one_version_by_the_clock() -> None:
+    """As with a phone that is kept: when it was is compared with the clock, which may have been set back."""
+    offered = in_state(S.OFFERED)
+    at = offered.update_time - HOUR
+    back = after(offered, LeaseReleased(at=at, agents_unavailable=True))
+    assert (back.state, back.agents_failed_at, back.attempts) == (S.QUEUED, at, ())
+    for kind in (Leased, Redescribed, CancelRequested, OpeningMoved):
+        assert walked(back, kind).agents_failed_at is None
+    for declined in (LeaseReleased(at=at), event_of(LeaseLapsed, offered, at)):
+        assert after(offered, declined).agents_failed_at is None
 
 
 @pytest.mark.parametrize(("retry_after_s", "state"), [(3599, S.SCHEDULED), (3600, S.EXPIRED), (3601, S.EXPIRED)])

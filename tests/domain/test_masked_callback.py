@@ -25,7 +25,14 @@ TARGET = f"tel:+{NUMBER}"
 def with_texts(callback: Callback, text: str) -> Callback:
     """Return the callback with this text wherever a text may be."""
     attempt = Attempt(
-        number=1, dialer_id=text, fencing_token=1, start_time=NOW, detail=text, agent=text, disposition=text
+        number=1,
+        dialer_id=text,
+        fencing_token=1,
+        start_time=NOW,
+        detail=text,
+        agent=text,
+        disposition=text,
+        call_ids=(text, f"1-{text}"),
     )
     return replace(
         callback,
@@ -82,7 +89,7 @@ def tells(text: str, number: str = NUMBER) -> bool:
 
 def strings(message: pb.Callback) -> list[str]:
     request = message.callback_request
-    attempts = [text for a in message.attempts for text in (a.dialer_id, a.detail, a.agent, a.disposition)]
+    attempts = [text for a in message.attempts for text in (a.dialer_id, a.detail, a.agent, a.disposition, *a.call_ids)]
     labels = [text for pair in request.labels.items() for text in pair]
     return [
         *(message.dial_target, message.cancel_reason, message.leased_by, *attempts, *labels),

@@ -287,6 +287,17 @@ def test_a_phone_is_a_target_and_its_own_phone(text: str) -> None:
 
 
 @given(
+    st.builds("{}:{}".format, st.sampled_from(["sip", "sips"]), SOUP | st.from_regex("[a-z0-9.+-]{1,6}@[a-z0-9.]{1,9}"))
+)
+def test_a_parameter_that_changes_nothing_leaves_the_phone_as_it_is(text: str) -> None:
+    # With a parameter the URI is always parsed.
+    canonical = normalise_or_none(text)
+    if canonical is not None and ";" not in canonical and "?" not in canonical:
+        assert phone_of(f"{canonical};user=ip") == phone_of(canonical)
+        assert number_of_phone(phone_of(f"{canonical};user=ip")) == number_of_phone(phone_of(canonical))
+
+
+@given(
     st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
     st.text("0123456789", min_size=3, max_size=13) | st.from_regex("0{1,3}[0-9]{5,9}", fullmatch=True),
 )

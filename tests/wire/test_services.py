@@ -55,6 +55,7 @@ DIAL_RULES = st.builds(
     quiet_hours=st.none()
     | st.builds(QuietHours, st.integers(0, 719), st.integers(720, 1440), st.sampled_from(["target", "Europe/Zurich"])),
 ).filter(lambda rules: rules.quiet_hours is None or rules.quiet_hours.to_minute - rules.quiet_hours.from_minute < 1440)
+ADDRESSES = st.sampled_from(["", "tel:+41445556677", "sip:a@b.example", "sips:+41445556677@b.example;user=phone"])
 SERVICES = st.builds(
     Service,
     service_id=st.uuids().map(str),
@@ -75,6 +76,11 @@ SERVICES = st.builds(
     first_leg=st.sampled_from(FirstLeg),
     priority_weights=st.tuples(*[st.integers(1, 100)] * 7),
     same_target_policy=st.sampled_from(TargetPolicy),
+    caller_line_identity=ADDRESSES,
+    caller_line_restricted=st.booleans(),
+    agent_address=ADDRESSES,
+    max_call_duration=st.none() | spans(timedelta(seconds=10), timedelta(days=1)),
+    default_region=st.sampled_from(["", "CH"]),
     dial_rules=DIAL_RULES,
     keep_ended=st.none() | spans(timedelta(hours=1), timedelta(days=3660)),
     create_time=TIMES,
@@ -144,6 +150,15 @@ def test_a_new_service_gets_its_defaults() -> None:
     assert written(draft) == expected
 
 
+def test_the_address_of_agents_is_normalised_like_a_target() -> None:
+    faults = Faults()
+    sent = directory_pb.Service(
+        sip_address="sip:s@example.com", agent_address="tel: 044 555 66 77", default_region="ch"
+    )
+    assert read_service(sent, faults).agent_address == "tel:+41445556677"
+    assert fields(faults) == []
+
+
 def test_zero_is_a_value_of_its_own() -> None:
     faults = Faults()
     draft = read_service(
@@ -186,6 +201,13 @@ BAD_SERVICES: Mapping[str, tuple[Spoil, list[str]]] = {
     "ring malformed": (lambda m: setattr(m.ring_timeout, "nanos", -1), ["ring_timeout"]),
     "queue short": (lambda m: m.max_queue_time.FromSeconds(59), ["max_queue_time"]),
     "queue long": (lambda m: m.max_queue_time.FromSeconds(366 * 86_400 + 1), ["max_queue_time"]),
+    "call short": (lambda m: m.max_call_duration.FromMilliseconds(9_999), ["max_call_duration"]),
+    "call long": (lambda m: m.max_call_duration.FromMilliseconds(86_400_001), ["max_call_duration"]),
+    "call of no time": (lambda m: m.max_call_duration.SetInParent(), ["max_call_duration"]),
+    "agents nowhere": (lambda m: setattr(m, "agent_address", "support"), ["agent_address"]),
+    "agents at a local number": (lambda m: setattr(m, "agent_address", "tel:0445556677"), ["agent_address"]),
+    "agents far away": (lambda m: setattr(m, "agent_address", "sip:" + "a" * 252), ["agent_address"]),
+    "agents with a control character": (lambda m: setattr(m, "agent_address", "sip:a%0D@b.ch"), ["agent_address"]),
     "zone": (lambda m: setattr(m, "time_zone", "Europe/Zuerich"), ["time_zone"]),
     "day": (lambda m: setattr(m.opening_hours[0], "day_of_week", 0), ["opening_hours[0].day_of_week"]),
     "open": (lambda m: setattr(m.opening_hours[0], "open_time", "8:00"), ["opening_hours[0].open_time"]),

@@ -14,6 +14,7 @@ from tests.world.wire import ID, SERVICE_ID, at
 
 WIDE = "\U0001f4de"
 TEXT = st.text(max_size=40)
+CALL_IDS = st.lists(st.text(st.characters(codec="ascii"), max_size=255), max_size=4).map(tuple)
 URI = st.just("sip:" + "a" * 251)
 
 
@@ -51,7 +52,7 @@ def callback_with(request: CallbackRequest, attempts: tuple[Attempt, ...], reaso
     )
 
 
-def attempt(detail: str, agent: str, disposition: str) -> Attempt:
+def attempt(detail: str, agent: str, disposition: str, call_ids: tuple[str, ...]) -> Attempt:
     return Attempt(
         number=101,
         dialer_id="d" * 64,
@@ -66,6 +67,7 @@ def attempt(detail: str, agent: str, disposition: str) -> Attempt:
         detail=detail,
         agent=agent,
         disposition=disposition,
+        call_ids=call_ids,
     )
 
 
@@ -89,7 +91,7 @@ def attempt(detail: str, agent: str, disposition: str) -> Attempt:
         expire_time=st.just(precisely(2)),
         labels=st.dictionaries(TEXT, TEXT, max_size=16),
     ),
-    st.lists(st.builds(attempt, TEXT, TEXT, TEXT), max_size=5).map(tuple),
+    st.lists(st.builds(attempt, TEXT, TEXT, TEXT, CALL_IDS), max_size=5).map(tuple),
     TEXT,
 )
 def test_no_callback_takes_more(request: CallbackRequest, attempts: tuple[Attempt, ...], reason: str) -> None:
@@ -115,5 +117,5 @@ def test_the_largest_callback() -> None:
         expire_time=precisely(2),
         labels={f"{n:02}" + WIDE * 61: WIDE * 128 for n in range(16)},
     )
-    callback = callback_with(request, (attempt(WIDE * 512, WIDE * 128, WIDE * 64),) * 101, WIDE * 512)
+    callback = callback_with(request, (attempt(WIDE * 512, WIDE * 128, WIDE * 64, ("a" * 255,) * 4),) * 101, WIDE * 512)
     assert size(callback) <= weight(callback) <= MAX_WEIGHT

@@ -12,9 +12,11 @@ from ringback.application.callbacks.create import CallbackCreation, CreateComman
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
+from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
+from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.recent_dials import RecentDials
@@ -78,7 +80,13 @@ class World:
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
         self.presence = DialerPresence(self.store, clock)
         self.dial_policy.listen(self.scheduler_loop.look_at_all)
-        self.assigner = Assigner(self.store, self.directory, clock, self.feed, self.presence, self.dial_policy)
+        self.agent_rests = AgentRests(self.feed)
+        self.assigner = Assigner(
+            self.store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
+        )
+        self.queue_views = QueueViews(
+            self.store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+        )
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
         self.usage = Usage(None, clock.monotonic)

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
 
-from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, Broken, DialRules, Judge, judge, used_up
+from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, Broken, DialRules, Judge, host_of, judge, used_up
 from ringback.domain.service import Service
 
 # The same targets recur: at the create, at each lease and report, at each retry.
@@ -62,6 +62,14 @@ class DialPolicy:
         if known is None or known[0] is not service.dial_rules:
             known = self._narrowed[service.service_id] = service.dial_rules, _remembering(service.dial_rules)
         return known[1]
+
+    def refused_address(self, service: Service, dial_target: str, address: str) -> Broken | None:
+        """Return the rule, of the server or of the service, that a target breaks if its host leads to this address.
+
+        What a name leads to is found out when it is dialled, and may be another address then than it was before.
+        """
+        host = host_of(dial_target)
+        return self._rules.refused_address(address, host) or service.dial_rules.refused_address(address, host)
 
     def used_up(self, service: Service, dialled: Sequence[datetime], at: datetime) -> Broken | None:
         """Return the rule that forbids one more dial-out to a number on the day of `at`.

@@ -77,10 +77,19 @@ class Turns:
         # Until when those that were not the last one have sent, of late.
         self._senders: dict[str, float] = {}
         self._shared_until = 0.0
+        self._listeners: list[Callable[[bool], None]] = []
+        self._was_shared = False
         self._is_scheduled = False
         self._has_arrived = False
         self._rounds = 0
         self._closed = False
+
+    def listen(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener` with True once several senders share the event loop, and with False once one has it alone.
+
+        That is with the first call that shows it.
+        """
+        self._listeners.append(listener)
 
     def turn(self, identity: str, account: str, connection: str, *, bulk: bool = False) -> "CallTurn":
         """Return the turn of one call, to be entered. A sender is an identity, or a connection where there is none."""
@@ -116,6 +125,8 @@ class Turns:
         is_single = turn.account != _REFUSED and connection.inside == 0 and not connection.waiting
         if turn.sender != self._last_sender:
             self._note(turn.sender, is_single=is_single)
+        if self._was_shared and not self._is_shared():
+            self._tell(shared=False)
         if (is_single and account.inside < NEW) or (not self._queue and self._inside < self._limit()):
             self._enter(turn, account, connection)
             return True
@@ -150,8 +161,15 @@ class Turns:
         self._last_sender = sender
         if is_single and self._senders.get(sender, -RECENT_S) > now - RECENT_S:
             self._shared_until = now + RECENT_S
+            if not self._was_shared:
+                self._tell(shared=True)
         if len(self._senders) > _MANY_SENDERS:
             self._senders.clear()
+
+    def _tell(self, *, shared: bool) -> None:
+        self._was_shared = shared
+        for listener in self._listeners:
+            listener(shared)
 
     # --- Who is next -------------------------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ def _facts(callback: cb.Callback, times: Times) -> Iterable[tuple[str, str | Tex
     yield "because", callback.cancel_reason
     yield "ended", times.write(callback.end_time)
     yield "etag", callback.etag
+    # Not in the table of the attempts: these are to be copied, and take a line each.
+    yield "Call-IDs", "\n".join(f"{a.number}: {call_id}" for a in callback.attempts for call_id in a.call_ids)
 
 
 def _dialled(callback: cb.Callback) -> str:

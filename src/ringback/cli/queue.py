@@ -33,6 +33,8 @@ async def queue(session: Session, *, service: str) -> None:
     session.console.print(f"in progress     {view.in_progress} of {view.capacity}")
     session.console.print(f"oldest since    {session.times.write(view.oldest_waiting_time) or 'nobody waits'}")
     session.console.print(f"estimated wait  {_estimate(view)}")
+    if rest_ends := session.times.write(view.agents_rest_until):
+        session.console.print(f"agents          do not answer, called again at {rest_ends}")
 
 
 @click.command()

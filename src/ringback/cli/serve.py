@@ -29,9 +29,11 @@ from ringback.wire.handlers.directory import DirectoryHandlers
 _log = logging.getLogger("ringback")
 
 # How long the store's thread waits at most for the interpreter while calls keep the event loop busy, each time that it
-# comes back from the database, which it does some twenty times for a create. With the usual 5 ms, a flood of work that
-# is the loop's alone, such as large batches with faults, held up the creates of others for half a second.
-_SWITCH_INTERVAL_S: Final = 0.000_1
+# comes back from the database, which it does some twenty times for a create. With Python's own 5 ms, a flood of work
+# that is the loop's alone, such as large batches with faults, held up the creates of others for half a second. One
+# sender alone is not held up by itself, and shorter turns would cost it a tenth.
+_ALONE_S: Final = sys.getswitchinterval()
+_SHARED_S: Final = 0.000_1
 
 
 @click.command()
@@ -79,7 +81,7 @@ async def _serve(configuration: Configuration) -> bool:
         if services:
             await _apply(services, app.directory_handlers)
         _collect_garbage_less_often()
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        app.turns.listen(_switch_threads)
         _log.info("listening on %s", app.address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
@@ -102,6 +104,10 @@ def _say_who_is_let_in(settings: Settings) -> None:
         _log.log(level, "every program that reaches %s may do everything: there are %s", settings.listen, lacking)
     elif plain and not settings.listen.is_loopback:
         _log.warning("serving plain text on %s: tokens and numbers can be read on their way", settings.listen)
+
+
+def _switch_threads(shared: bool) -> None:
+    sys.setswitchinterval(_SHARED_S if shared else _ALONE_S)
 
 
 def _collect_garbage_less_often() -> None:

@@ -50,6 +50,8 @@ def _facts(service: pb.Service, queue: pb.GetQueueResponse, times: Times) -> Ite
             yield name.replace("_", " "), _text(value)
     yield "waiting", str(sum(level.count for level in queue.waiting))
     yield "in progress", f"{queue.in_progress} of {queue.capacity}"
+    if rest_ends := times.write(queue.agents_rest_until):
+        yield "agents", f"do not answer, called again at {rest_ends}"
     yield "created", times.write(service.create_time)
     yield "changed", times.write(service.update_time)
 

@@ -10,6 +10,8 @@ from google.protobuf.json_format import MessageToDict
 from ringback.cli.values import DAYS, FIRST_LEGS, OUTCOMES, TARGET_POLICIES, format_span
 from ringback.v1 import directory_service_pb2 as pb
 
+_UNSET_BY_DEFAULT = ("agent_address", "caller_line_identity", "caller_line_restricted", "default_region")
+
 
 def settings_of(service: pb.Service) -> dict[str, Any]:
     """Return all settings under their names, each as a services file takes it."""
@@ -29,13 +31,15 @@ def settings_of(service: pb.Service) -> dict[str, Any]:
         "first_leg": FIRST_LEGS.of(service.first_leg),
         "priority_weights": list(service.priority_weights),
         "same_target_policy": TARGET_POLICIES.of(service.same_target_policy),
-        **_narrowing(service),
+        **_special(service),
     }
 
 
-def _narrowing(service: pb.Service) -> dict[str, Any]:
+def _special(service: pb.Service) -> dict[str, Any]:
     """Return those that are no settings of most services."""
-    settings: dict[str, Any] = {}
+    settings = {name: value for name in _UNSET_BY_DEFAULT if (value := getattr(service, name))}
+    if service.HasField("max_call_duration"):
+        settings["max_call_duration"] = span_text(service.max_call_duration)
     if service.HasField("dial_rules"):
         settings["dial_rules"] = MessageToDict(service.dial_rules, preserving_proto_field_name=True)
     if service.HasField("keep_ended"):

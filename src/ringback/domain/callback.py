@@ -51,6 +51,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     detail: str = ""
     agent: str = ""
     disposition: str = ""
+    # Of its legs, in the order in which they were reported.
+    call_ids: tuple[str, ...] = ()
     # Closed by the server because the lease lapsed, not by a report of the dialer.
     lapsed: bool = False
     # That of the lease.
@@ -114,6 +116,8 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     redescribed: bool = False
     # Only in the version that the loss of a dialer led to: its phone may still ring, and is kept from every callback.
     phone_kept_until: datetime | None = None
+    # Only in the version that a lease was given back to: when no agent of the service answered.
+    agents_failed_at: datetime | None = None
 
     @property
     def phone(self) -> str:
@@ -162,8 +166,10 @@ _BYTES_PER_CHARACTER = 4
 # What a callback takes without its texts: ids, numbers, times, and URIs of up to 255 ASCII characters, which are
 # not counted. The same for a label and for an attempt.
 _CALLBACK_BYTES, _LABEL_BYTES, _ATTEMPT_BYTES = 2048, 8, 256
+# A Call-ID has no character outside ASCII.
+_CALL_ID_BYTES = 4
 MAX_WEIGHT = 512 * 1024
-"""More than the largest callback: texts of 23 KiB, and 101 attempts with texts of 2.8 KiB."""
+"""More than the largest callback: texts of 23 KiB, and 101 attempts with texts of 3.8 KiB."""
 
 
 def weight(callback: Callback) -> int:
@@ -179,6 +185,10 @@ def weight(callback: Callback) -> int:
     )
     for key, value in request.labels.items():
         characters += len(key) + len(value) + _LABEL_BYTES // _BYTES_PER_CHARACTER
+    call_ids = 0
     for attempt in callback.attempts:
         characters += len(attempt.detail) + len(attempt.agent) + len(attempt.disposition)
-    return _CALLBACK_BYTES + _ATTEMPT_BYTES * len(callback.attempts) + _BYTES_PER_CHARACTER * characters
+        if attempt.call_ids:
+            call_ids += sum(map(len, attempt.call_ids)) + _CALL_ID_BYTES * len(attempt.call_ids)
+    attempts = _ATTEMPT_BYTES * len(callback.attempts) + call_ids
+    return _CALLBACK_BYTES + attempts + _BYTES_PER_CHARACTER * characters

@@ -54,18 +54,23 @@ def steps_back(callback: Callback, event: Event, service: Service, rules: DialRu
 
 
 def steps_to_dialing(
-    callback: Callback, service: Service, at: datetime, rules: DialRules = NO_RULES, broken: Broken | None = None
+    callback: Callback,
+    service: Service,
+    event: DialingStarted,
+    rules: DialRules = NO_RULES,
+    broken: Broken | None = None,
 ) -> Sequence[Event]:
     """Return the events of a DIALING report. Only one that leads to DIALING lets the dialer place the call.
 
     `rules` are the server's, and `broken` is the dial rule that the target breaks by now.
     """
+    at = event.at
     if callback.state is not State.OFFERED:
-        return (DialingStarted(at=at),)
+        return (event,)
     if callback.expire_time <= at:  # the scheduler is late
         return (ExpireTimePassed(at=at),)
     if broken is not None:
         return (Blocked(at=at, detail=str(broken)),)
     if not service.may_dial(at) or is_quiet(service, callback.dial_target, at, rules):
         return steps_back(callback, OfferWithdrawn(at=at), service, rules)
-    return (DialingStarted(at=at),)
+    return (event,)

@@ -108,6 +108,18 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
             return Broken("sip.allow_hosts", "has a host that is none of those that are allowed")
         return None
 
+    def refused_address(self, address: str, host: str = "") -> Broken | None:
+        """Return the rule that is broken if the host of a target leads to this address; None when it may be called.
+
+        A host that is allowed by its very name may lead to any address: who allows it by this name means it.
+        """
+        if self._allowed.names(host.rstrip(".")):
+            return None
+        addresses = addresses_of(address)
+        if not addresses:
+            return Broken("sip.deny_hosts", "has a host that leads to something else than an address")
+        return next(filter(None, map(self._by_range, addresses)), None)
+
     def _by_range(self, address: Address) -> Broken | None:
         for reached in addresses_of(str(address)):
             denied = self._denied.has_every_host or self._denied.has_address(reached)
@@ -133,6 +145,10 @@ class DialRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet_hours: QuietHours | None = None
     # The least delay after an outcome. Of the server's rules only: a service has `retry_rules`.
     min_seconds_between_retries: Mapping[Outcome, int] = field(default_factory=dict)
+
+    def refused_address(self, address: str, host: str = "") -> Broken | None:
+        """Return the rule that is broken if the host of a target leads to this address; see `SipRules`."""
+        return self.sip.refused_address(address, host)
 
 
 def parse_prefix(text: str) -> str:
@@ -217,6 +233,11 @@ def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
         or _by_user(rules.phone, sip.user or "", region, is_phone=is_phone)
         or rules.sip.by_host(sip.host)
     )
+
+
+def host_of(uri: str) -> str:
+    """Return the host of a canonical target; "" for a `tel:` URI, which has none."""
+    return "" if uri.startswith("tel:") else SipUri.parse(uri).host
 
 
 def numbers_of(uri: str, region: str = "") -> Collection[str]:

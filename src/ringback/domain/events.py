@@ -55,7 +55,10 @@ class Leased(Event, frozen=True, kw_only=True, gc=False):
 
 
 class LeaseReleased(Event, frozen=True, kw_only=True, gc=False):
-    """The dialer returned the lease unused: the agent declined, or the dialer stops."""
+    """The dialer returned the lease unused: the agent declined, no agent answers, or the dialer stops."""
+
+    # No agent of the service answered.
+    agents_unavailable: bool = False
 
 
 class OfferWithdrawn(Event, frozen=True, kw_only=True, gc=False):
@@ -77,16 +80,29 @@ class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
     rules: DialRules = NO_RULES
 
 
+class LeaseTaken(Event, frozen=True, kw_only=True, gc=False):
+    """Another process of a built-in dialer goes on with the call, since the one that began it is gone."""
+
+    # A new one, for the same attempt.
+    lease: Lease
+
+
 class DialingStarted(Event, frozen=True, kw_only=True, gc=False):
     """The dialer is about to place the call: the point of no return."""
+
+    call_ids: tuple[str, ...] = ()
 
 
 class Ringing(Event, frozen=True, kw_only=True, gc=False):
     """The target's phone rings."""
 
+    call_ids: tuple[str, ...] = ()
+
 
 class Answered(Event, frozen=True, kw_only=True, gc=False):
     """The target answered."""
+
+    call_ids: tuple[str, ...] = ()
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
@@ -101,6 +117,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True, gc=False):
     detail: str = ""
     agent: str = ""
     disposition: str = ""
+    call_ids: tuple[str, ...] = ()
 
 
 class CancelRequested(Event, frozen=True, kw_only=True, gc=False):

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ringback.domain.call_ids import joined
 from ringback.domain.callback import TERMINAL, Attempt, Callback, Lease, State
 from ringback.domain.dial_times import first_dial_time
 from ringback.domain.errors import (
@@ -34,6 +35,7 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     LeaseReleased,
+    LeaseTaken,
     OfferWithdrawn,
     OpeningMoved,
     Redescribed,
@@ -62,6 +64,7 @@ def after(callback: Callback, event: Event) -> Callback:
         revision=callback.revision + 1,
         update_time=at,
         phone_kept_until=_phone_kept_until(callback, event),
+        agents_failed_at=_agents_failed_at(event),
     )
 
 
@@ -83,6 +86,11 @@ def _phone_kept_until(callback: Callback, event: Event) -> datetime | None:
         # Whichever is longer: the setting may have changed since the dialer got it.
         ring_timeout = max(ring_timeout, callback.lease.ring_timeout)
     return event.at + ring_timeout
+
+
+def _agents_failed_at(event: Event) -> datetime | None:
+    """Return when no agent answered; None when that is not what happened. It is compared with the clock, too."""
+    return event.at if isinstance(event, LeaseReleased) and event.agents_unavailable else None
 
 
 def versions(callback: Callback, events: Iterable[Event]) -> Sequence[Callback]:
@@ -208,15 +216,31 @@ def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
         fencing_token=lease.fencing_token,
         identity=lease.identity,
         start_time=event.at,
+        call_ids=joined((), event.call_ids),
     )
     return replace(callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None)
+
+
+def _take(callback: Callback, event: LeaseTaken) -> Callback:
+    """Give the attempt a new lease: reports under the old one are refused from now on."""
+    lease = event.lease
+    taken = _with_last_attempt(callback, dialer_id=lease.dialer_id, fencing_token=lease.fencing_token)
+    return replace(taken, lease=lease, fencing_token=lease.fencing_token)
 
 
 def _unchanged(callback: Callback, _: Event) -> Callback:
     return callback
 
 
+def _note_call_ids(callback: Callback, event: DialingStarted | Ringing | Answered) -> Callback:
+    """Keep the Call-IDs of a report that tells nothing else that is new."""
+    known = callback.attempts[-1].call_ids
+    call_ids = joined(known, event.call_ids)
+    return callback if call_ids == known else _with_last_attempt(callback, call_ids=call_ids)
+
+
 def _ring(callback: Callback, event: Ringing) -> Callback:
+    callback = _note_call_ids(callback, event)
     if callback.attempts[-1].ring_time is not None:
         return callback
     return _with_last_attempt(callback, ring_time=event.at)
@@ -224,6 +248,7 @@ def _ring(callback: Callback, event: Ringing) -> Callback:
 
 def _answer(callback: Callback, event: Answered) -> Callback:
     """Record that the call was answered. In CANCELLING that is all, and the dialer still hangs up."""
+    callback = _note_call_ids(callback, event)
     if callback.attempts[-1].answer_time is not None:
         return callback
     answered = _with_last_attempt(callback, answer_time=event.at)
@@ -301,6 +326,7 @@ def _close_attempt(callback: Callback, event: AttemptEnded) -> Callback:
         detail=event.detail,
         agent=event.agent,
         disposition=event.disposition,
+        call_ids=joined(callback.attempts[-1].call_ids, event.call_ids),
     )
 
 
@@ -385,25 +411,28 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.OFFERED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.OFFERED, Blocked): _step(_block, _S.FAILED),
-    (_S.DIALING, DialingStarted): _step(_unchanged, _S.DIALING),
+    (_S.DIALING, DialingStarted): _step(_note_call_ids, _S.DIALING),
     (_S.DIALING, Ringing): _step(_ring, _S.DIALING),
     (_S.DIALING, Answered): _step(_answer, _S.CONNECTED),
     (_S.DIALING, AttemptEnded): _step(_end_dialing, *_AFTER_ATTEMPT),
     (_S.DIALING, LeaseLapsed): _step(_lapse_dialing, *_AFTER_ATTEMPT),
     (_S.DIALING, Redescribed): _step(_redescribe, _S.DIALING),
+    (_S.DIALING, LeaseTaken): _step(_take, _S.DIALING),
     (_S.DIALING, CancelRequested): _step(_hang_up, _S.CANCELLING),
-    (_S.CONNECTED, DialingStarted): _step(_unchanged, _S.CONNECTED),
-    (_S.CONNECTED, Ringing): _step(_unchanged, _S.CONNECTED),
-    (_S.CONNECTED, Answered): _step(_unchanged, _S.CONNECTED),
+    (_S.CONNECTED, DialingStarted): _step(_note_call_ids, _S.CONNECTED),
+    (_S.CONNECTED, Ringing): _step(_note_call_ids, _S.CONNECTED),
+    (_S.CONNECTED, Answered): _step(_note_call_ids, _S.CONNECTED),
     (_S.CONNECTED, AttemptEnded): _step(_end_connected, _S.COMPLETED, *_AFTER_ATTEMPT),
     (_S.CONNECTED, Redescribed): _step(_redescribe, _S.CONNECTED),
+    (_S.CONNECTED, LeaseTaken): _step(_take, _S.CONNECTED),
     (_S.CONNECTED, LeaseLapsed): _step(_lapse_connected, _S.COMPLETED),
-    (_S.CANCELLING, DialingStarted): _step(_unchanged, _S.CANCELLING),
+    (_S.CANCELLING, DialingStarted): _step(_note_call_ids, _S.CANCELLING),
     (_S.CANCELLING, Ringing): _step(_ring, _S.CANCELLING),
     (_S.CANCELLING, Answered): _step(_answer, _S.CANCELLING),
     (_S.CANCELLING, AttemptEnded): _step(_end_cancelling, _S.CANCELLED, _S.COMPLETED),
     (_S.CANCELLING, LeaseLapsed): _step(_lapse_cancelling, _S.CANCELLED),
     (_S.CANCELLING, Redescribed): _step(_redescribe, _S.CANCELLING),
+    (_S.CANCELLING, LeaseTaken): _step(_take, _S.CANCELLING),
     (_S.CANCELLING, CancelRequested): _step(_unchanged, _S.CANCELLING),
     (_S.CANCELLED, CancelRequested): _step(_unchanged, _S.CANCELLED),
 }

@@ -88,6 +88,8 @@ def _masked_attempt(attempt: Attempt, hide: Callable[[str], str]) -> Attempt:
         detail=hide(attempt.detail),
         agent=hide(attempt.agent),
         disposition=hide(attempt.disposition),
+        # Some dialers make them of the numbers of a call. Addresses of hosts stay, they lead to no person.
+        call_ids=tuple([hide(call_id) for call_id in attempt.call_ids]),
     )
 
 

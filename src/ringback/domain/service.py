@@ -61,6 +61,12 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     same_target_policy: TargetPolicy = written(TargetPolicy.ALLOW)
     # The number or SIP address that a target sees, as a canonical URI; "" leaves it to the dialer.
     caller_line_identity: str = ""
+    # The network withholds it from targets (CLIR).
+    caller_line_restricted: bool = False
+    # Where its agents are called, as a canonical URI; "" is its SIP address.
+    agent_address: str = ""
+    # How long a call may last once its target has answered; None leaves it to the dialer.
+    max_call_duration: timedelta | None = None
     # The region of national numbers, by ISO 3166; "" refuses them.
     default_region: str = ""
     # What may be dialled on its behalf, of what the server's own rules allow.

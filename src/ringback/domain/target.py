@@ -25,6 +25,9 @@ MAX_TARGET_LENGTH = 255
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")  # RFC 3966 section 5.1.1
 _NOT_A_DIGIT = re.compile("[^0-9]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+# A canonical URI of a name at a host, and nothing more, as most SIP addresses are: it need not be parsed to find its
+# phone.
+_NAME_AT_HOST = re.compile(r"sips?:([A-Za-z][A-Za-z0-9._-]*@[a-z0-9.-]*[a-z0-9])")
 
 
 class InvalidTarget(ValueError):  # noqa: N818 - named for what it refuses
@@ -87,6 +90,8 @@ def phone_of(dial_target: str) -> str:
     """
     if dial_target.startswith("tel:"):
         return dial_target
+    if (plain := _NAME_AT_HOST.fullmatch(dial_target)) is not None:
+        return f"sip:{plain[1]}"
     uri = SipUri.parse(dial_target)
     return _telephone_of(uri.user or "") or _address_of(uri)
 
@@ -100,6 +105,8 @@ def number_of_phone(phone: str) -> str:
     """
     if phone.startswith("tel:"):
         return phone.partition(";ext=")[0]
+    if _NAME_AT_HOST.fullmatch(phone) is not None:
+        return phone
     try:
         uri = SipUri.parse(phone)
     except ValueError:  # an earlier version accepted it

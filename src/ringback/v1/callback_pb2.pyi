@@ -546,6 +546,7 @@ class Attempt(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     DISPOSITION_FIELD_NUMBER: _builtins.int
+    CALL_IDS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 for the first."""
     dialer_id: _builtins.str
@@ -580,6 +581,13 @@ class Attempt(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended. Unset while it is running."""
 
+    @_builtins.property
+    def call_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+        reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+        reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+        """
+
     def __init__(
         self,
         *,
@@ -595,10 +603,11 @@ class Attempt(_message.Message):
         detail: _builtins.str = ...,
         agent: _builtins.str = ...,
         disposition: _builtins.str = ...,
+        call_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "ring_time", b"ring_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer_time", b"answer_time", "detail", b"detail", "dialer_id", b"dialer_id", "disposition", b"disposition", "end_time", b"end_time", "number", b"number", "outcome", b"outcome", "q850_cause", b"q850_cause", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer_time", b"answer_time", "call_ids", b"call_ids", "detail", b"detail", "dialer_id", b"dialer_id", "disposition", b"disposition", "end_time", b"end_time", "number", b"number", "outcome", b"outcome", "q850_cause", b"q850_cause", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -158,6 +158,9 @@ class Lease(_message.Message):
     FIRST_LEG_FIELD_NUMBER: _builtins.int
     RING_TIMEOUT_FIELD_NUMBER: _builtins.int
     CALLER_LINE_IDENTITY_FIELD_NUMBER: _builtins.int
+    AGENT_ADDRESS_FIELD_NUMBER: _builtins.int
+    MAX_CALL_DURATION_FIELD_NUMBER: _builtins.int
+    CALLER_LINE_RESTRICTED_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters."""
     fencing_token: _builtins.int
@@ -169,6 +172,14 @@ class Lease(_message.Message):
     caller_line_identity: _builtins.str
     """The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
     service. Empty: the dialer's own.
+    """
+    agent_address: _builtins.str
+    """Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+    `service_sip_address`.
+    """
+    caller_line_restricted: _builtins.bool
+    """Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+    service. Default: false.
     """
     @_builtins.property
     def callback(self) -> _callback_pb2.Callback:
@@ -186,6 +197,12 @@ class Lease(_message.Message):
     def ring_timeout(self) -> _duration_pb2.Duration:
         """How long to let the target's phone ring: a setting of the service. Report NO_ANSWER after that."""
 
+    @_builtins.property
+    def max_call_duration(self) -> _duration_pb2.Duration:
+        """How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+        Unset: as long as the dialer lets it.
+        """
+
     def __init__(
         self,
         *,
@@ -198,10 +215,13 @@ class Lease(_message.Message):
         first_leg: _directory_service_pb2.FirstLeg.ValueType = ...,
         ring_timeout: _duration_pb2.Duration | None = ...,
         caller_line_identity: _builtins.str = ...,
+        agent_address: _builtins.str = ...,
+        max_call_duration: _duration_pb2.Duration | None = ...,
+        caller_line_restricted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "ring_timeout", b"ring_timeout", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "max_call_duration", b"max_call_duration", "ring_timeout", b"ring_timeout", "time_to_live", b"time_to_live"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "caller_line_identity", b"caller_line_identity", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_address", b"agent_address", "callback", b"callback", "caller_line_identity", b"caller_line_identity", "caller_line_restricted", b"caller_line_restricted", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "max_call_duration", b"max_call_duration", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -321,19 +341,27 @@ class ReportProgressRequest(_message.Message):
 
     LEASE_TOKEN_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    CALL_IDS_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """Required. Which lease: `Lease.lease_token`."""
     progress: Global___AttemptProgress.ValueType
     """Required. How far the call has come."""
+    @_builtins.property
+    def call_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+        At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+        """
+
     def __init__(
         self,
         *,
         lease_token: _builtins.str = ...,
         progress: Global___AttemptProgress.ValueType = ...,
+        call_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_token", b"lease_token", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_ids", b"call_ids", "lease_token", b"lease_token", "progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,6 +408,7 @@ class ReportOutcomeRequest(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     AGENT_FIELD_NUMBER: _builtins.int
     DISPOSITION_FIELD_NUMBER: _builtins.int
+    CALL_IDS_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """Required. Which lease: `Lease.lease_token`."""
     outcome: _callback_pb2.CallOutcome.ValueType
@@ -396,6 +425,12 @@ class ReportOutcomeRequest(_message.Message):
     """What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
     characters. Empty: none.
     """
+    @_builtins.property
+    def call_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+        255 characters of ASCII without blanks. Empty: none is added.
+        """
+
     def __init__(
         self,
         *,
@@ -406,10 +441,11 @@ class ReportOutcomeRequest(_message.Message):
         detail: _builtins.str = ...,
         agent: _builtins.str = ...,
         disposition: _builtins.str = ...,
+        call_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "detail", b"detail", "disposition", b"disposition", "lease_token", b"lease_token", "outcome", b"outcome", "q850_cause", b"q850_cause", "sip_status", b"sip_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "call_ids", b"call_ids", "detail", b"detail", "disposition", b"disposition", "lease_token", b"lease_token", "outcome", b"outcome", "q850_cause", b"q850_cause", "sip_status", b"sip_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -451,8 +487,14 @@ class ReleaseLeasesRequest(_message.Message):
 
     LEASE_TOKENS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    AGENTS_UNAVAILABLE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """Why, for the log. At most 512 characters. Empty: not told."""
+    agents_unavailable: _builtins.bool
+    """No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+    leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+    over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+    """
     @_builtins.property
     def lease_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. 1 to 1000 tokens."""
@@ -462,10 +504,11 @@ class ReleaseLeasesRequest(_message.Message):
         *,
         lease_tokens: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
+        agents_unavailable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_tokens", b"lease_tokens", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents_unavailable", b"agents_unavailable", "lease_tokens", b"lease_tokens", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

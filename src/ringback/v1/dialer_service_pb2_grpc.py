@@ -37,6 +37,9 @@ class DialerServiceStub(object):
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
     the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -96,6 +99,9 @@ class DialerServiceServicer(object):
     then the report is refused, or after it.
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -162,8 +168,8 @@ class DialerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseLeases(self, request, context):
-        """Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-        QUEUED in its old place, and no attempt is used. Works before DIALING only.
+        """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+        back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +222,9 @@ class DialerService(object):
     then the report is refused, or after it.
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by

@@ -38,6 +38,9 @@ class DialerServiceStub:
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
     the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -91,8 +94,8 @@ class DialerServiceStub:
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
     """
     ReleaseLeases: _grpc.UnaryUnaryMultiCallable[_dialer_service_pb2.ReleaseLeasesRequest, _dialer_service_pb2.ReleaseLeasesResponse]
-    """Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-    QUEUED in its old place, and no attempt is used. Works before DIALING only.
+    """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+    back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
     """
 
 @_typing.type_check_only
@@ -107,6 +110,9 @@ class DialerServiceAsyncStub(DialerServiceStub):
        then the report is refused, or after it.
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -158,8 +164,8 @@ class DialerServiceAsyncStub(DialerServiceStub):
     LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
     """
     ReleaseLeases: _aio.UnaryUnaryMultiCallable[_dialer_service_pb2.ReleaseLeasesRequest, _dialer_service_pb2.ReleaseLeasesResponse]  # type: ignore[assignment]
-    """Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-    QUEUED in its old place, and no attempt is used. Works before DIALING only.
+    """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+    back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
     """
 
 class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -173,6 +179,9 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
        then the report is refused, or after it.
     3. ReportProgress RINGING, where known, and CONNECTED.
     4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+
+    A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
 
     Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -252,8 +261,8 @@ class DialerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dialer_service_pb2.ReleaseLeasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dialer_service_pb2.ReleaseLeasesResponse, _abc.Awaitable[_dialer_service_pb2.ReleaseLeasesResponse]]:
-        """Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-        QUEUED in its old place, and no attempt is used. Works before DIALING only.
+        """Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+        back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         """
 
 def add_DialerServiceServicer_to_server(servicer: DialerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

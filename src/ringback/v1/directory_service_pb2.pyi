@@ -153,6 +153,10 @@ class _WaitingReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Waiting
     """
     WAITING_REASON_BEHIND_OTHERS: _WaitingReason.ValueType  # 7
     """Others are in front of it."""
+    WAITING_REASON_AGENTS_DO_NOT_ANSWER: _WaitingReason.ValueType  # 8
+    """Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+    TARGET_IN_CALL.
+    """
 
 class WaitingReason(_WaitingReason, metaclass=_WaitingReasonEnumTypeWrapper):
     """Why a callback has not been dialled yet: the first of these that applies."""
@@ -175,6 +179,10 @@ lost.
 """
 WAITING_REASON_BEHIND_OTHERS: WaitingReason.ValueType  # 7
 """Others are in front of it."""
+WAITING_REASON_AGENTS_DO_NOT_ANSWER: WaitingReason.ValueType  # 8
+"""Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+TARGET_IN_CALL.
+"""
 Global___WaitingReason: _TypeAlias = WaitingReason  # noqa: Y015
 
 @_typing.final
@@ -207,6 +215,9 @@ class Service(_message.Message):
     DEFAULT_REGION_FIELD_NUMBER: _builtins.int
     DIAL_RULES_FIELD_NUMBER: _builtins.int
     KEEP_ENDED_FIELD_NUMBER: _builtins.int
+    AGENT_ADDRESS_FIELD_NUMBER: _builtins.int
+    MAX_CALL_DURATION_FIELD_NUMBER: _builtins.int
+    CALLER_LINE_RESTRICTED_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """A UUID. Empty on create: assigned by the server. Never changes."""
     sip_address: _builtins.str
@@ -243,6 +254,14 @@ class Service(_message.Message):
     default_region: _builtins.str
     """The region of national numbers: two letters of ISO 3166, such as "CH", in any case. In requests for this service
     `tel:0785556677` is then taken as a number of that region. Default: empty, national numbers are refused.
+    """
+    agent_address: _builtins.str
+    """Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+    normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+    """
+    caller_line_restricted: _builtins.bool
+    """Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+    `Privacy: id`). Handed to the dialer. Default: false.
     """
     @_builtins.property
     def ring_timeout(self) -> _duration_pb2.Duration:
@@ -295,6 +314,12 @@ class Service(_message.Message):
     def keep_ended(self) -> _duration_pb2.Duration:
         """How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default."""
 
+    @_builtins.property
+    def max_call_duration(self) -> _duration_pb2.Duration:
+        """How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+        Unset: as long as the dialer lets it.
+        """
+
     def __init__(
         self,
         *,
@@ -320,10 +345,13 @@ class Service(_message.Message):
         default_region: _builtins.str = ...,
         dial_rules: Global___DialRules | None = ...,
         keep_ended: _duration_pb2.Duration | None = ...,
+        agent_address: _builtins.str = ...,
+        max_call_duration: _duration_pb2.Duration | None = ...,
+        caller_line_restricted: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "dial_rules", b"dial_rules", "keep_ended", b"keep_ended", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "ring_timeout", b"ring_timeout", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "dial_rules", b"dial_rules", "keep_ended", b"keep_ended", "max_call_duration", b"max_call_duration", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "ring_timeout", b"ring_timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "caller_line_identity", b"caller_line_identity", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "default_region", b"default_region", "dial_rules", b"dial_rules", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "keep_ended", b"keep_ended", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries", "_max_concurrent_calls", b"_max_concurrent_calls", "agent_address", b"agent_address", "caller_line_identity", b"caller_line_identity", "caller_line_restricted", b"caller_line_restricted", "closed_dates", b"closed_dates", "create_time", b"create_time", "default_max_retries", b"default_max_retries", "default_region", b"default_region", "dial_rules", b"dial_rules", "display_name", b"display_name", "etag", b"etag", "first_leg", b"first_leg", "keep_ended", b"keep_ended", "max_call_duration", b"max_call_duration", "max_concurrent_calls", b"max_concurrent_calls", "max_queue_time", b"max_queue_time", "opening_hours", b"opening_hours", "paused", b"paused", "priority_weights", b"priority_weights", "retry_rules", b"retry_rules", "ring_timeout", b"ring_timeout", "same_target_policy", b"same_target_policy", "service_id", b"service_id", "sip_address", b"sip_address", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_max_retries: _TypeAlias = _typing.Literal["default_max_retries"]  # noqa: Y015
     _WhichOneofArgType__default_max_retries: _TypeAlias = _typing.Literal["_default_max_retries", b"_default_max_retries"]  # noqa: Y015
@@ -879,6 +907,7 @@ class GetQueueResponse(_message.Message):
     ESTIMATED_WAIT_FIELD_NUMBER: _builtins.int
     ESTIMATE_BASIS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    AGENTS_REST_UNTIL_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """The service's UUID."""
     in_progress: _builtins.int
@@ -905,6 +934,12 @@ class GetQueueResponse(_message.Message):
     def position(self) -> Global___QueuePosition:
         """Where the callback stands. Set when the request names one."""
 
+    @_builtins.property
+    def agents_rest_until(self) -> _timestamp_pb2.Timestamp:
+        """No callback is leased until then, because the service's agents did not answer: see
+        `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+        """
+
     def __init__(
         self,
         *,
@@ -916,10 +951,11 @@ class GetQueueResponse(_message.Message):
         estimated_wait: _duration_pb2.Duration | None = ...,
         estimate_basis: _builtins.str = ...,
         position: Global___QueuePosition | None = ...,
+        agents_rest_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_wait", b"estimated_wait", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "estimated_wait", b"estimated_wait", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "estimate_basis", b"estimate_basis", "estimated_wait", b"estimated_wait", "in_progress", b"in_progress", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position", "service_id", b"service_id", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "capacity", b"capacity", "estimate_basis", b"estimate_basis", "estimated_wait", b"estimated_wait", "in_progress", b"in_progress", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position", "service_id", b"service_id", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

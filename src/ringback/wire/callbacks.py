@@ -102,6 +102,8 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.detail = attempt.detail
     message.agent = attempt.agent
     message.disposition = attempt.disposition
+    if attempt.call_ids:
+        message.call_ids.extend(attempt.call_ids)
 
 
 def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:

@@ -51,6 +51,7 @@ _CONCURRENT_CALLS = Range(0, MAX_CONCURRENT_CALLS, DEFAULT_MAX_CONCURRENT_CALLS)
 _RETRIES = Range(0, MAX_RETRIES, DEFAULT_MAX_RETRIES)
 _RING_TIMEOUT = Range(timedelta(seconds=1), timedelta(minutes=5), DEFAULT_RING_TIMEOUT)
 _QUEUE_TIME = Range(timedelta(minutes=1), timedelta(days=366), DEFAULT_MAX_QUEUE_TIME)
+_CALL_DURATION = Range(timedelta(seconds=10), timedelta(hours=24), timedelta(seconds=10))
 _KEEP_ENDED = Range(timedelta(hours=1), timedelta(days=3660), timedelta(hours=1))
 _MIN_DELAY = Range(timedelta(0), timedelta(seconds=MAX_SECONDS_BETWEEN_RETRIES), timedelta(0))
 # A round of grants is simulated whenever the last empty level fills: it must not be long.
@@ -87,10 +88,13 @@ def read_service(message: pb.Service, faults: Faults, stored_zone: str | None = 
         same_target_policy=_read_choice(
             TARGET_POLICIES, TargetPolicy.ALLOW, message.same_target_policy, "same_target_policy", faults
         ),
-        caller_line_identity=_read_caller_line_identity(message, faults),
+        caller_line_identity=_read_address(message, "caller_line_identity", faults),
+        caller_line_restricted=message.caller_line_restricted,
+        agent_address=_read_address(message, "agent_address", faults),
+        max_call_duration=_read_optional_span(message, "max_call_duration", _CALL_DURATION, faults),
         default_region=_read_default_region(message, faults),
         dial_rules=read_dial_rules(message.dial_rules, faults.under("dial_rules")),
-        keep_ended=_read_keep_ended(message, faults),
+        keep_ended=_read_optional_span(message, "keep_ended", _KEEP_ENDED, faults),
         create_time=EPOCH,
         update_time=EPOCH,
     )
@@ -136,10 +140,10 @@ def _read_mask_path(path: str, _: str, faults: Faults) -> str:
     return path
 
 
-def _read_caller_line_identity(message: pb.Service, faults: Faults) -> str:
+def _read_address(message: pb.Service, name: str, faults: Faults) -> str:
     region = _read_default_region(message, Faults())  # its faults are those of its own field
-    identity = read_target(message.caller_line_identity, "caller_line_identity", faults, region)
-    return "" if identity is None else identity.uri
+    address = read_target(getattr(message, name), name, faults, region)
+    return "" if address is None else address.uri
 
 
 def _read_default_region(message: pb.Service, faults: Faults) -> str:
@@ -152,9 +156,9 @@ def _read_default_region(message: pb.Service, faults: Faults) -> str:
     return region
 
 
-def _read_keep_ended(message: pb.Service, faults: Faults) -> timedelta | None:
-    kept = read_duration(message, "keep_ended", faults)
-    return None if kept is None else _KEEP_ENDED.apply(kept, "keep_ended", faults)
+def _read_optional_span(message: pb.Service, name: str, limits: Range[timedelta], faults: Faults) -> timedelta | None:
+    span = read_duration(message, name, faults)
+    return None if span is None else limits.apply(span, name, faults)
 
 
 def _read_display_name(message: pb.Service, faults: Faults) -> str:
@@ -247,6 +251,10 @@ def write_service(service: Service, message: pb.Service) -> None:
     message.priority_weights.extend(service.priority_weights)
     message.same_target_policy = TARGET_POLICIES.number(service.same_target_policy)
     message.caller_line_identity = service.caller_line_identity
+    message.caller_line_restricted = service.caller_line_restricted
+    message.agent_address = service.agent_address
+    if service.max_call_duration is not None:
+        message.max_call_duration.FromTimedelta(service.max_call_duration)
     message.default_region = service.default_region
     if service.dial_rules != NO_RULES:
         write_dial_rules(service.dial_rules, message.dial_rules)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CreateCommand
-from ringback.application.dispatch.queue_view import Pace, QueueViews, WaitingReason
+from ringback.application.dispatch.queue_view import WaitingReason
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules
 from ringback.domain.errors import DialRuleBroken, InvalidRequest, LeaseExpired
@@ -489,15 +489,7 @@ async def test_the_queue_tells_that_it_is_quiet(listening: World) -> None:
     service = await listening.service()
     listening.dial_policy.replace(DialRules(quiet_hours=QUIET_NOW))
     callback = await listening.create(service, PHONE)
-    views = QueueViews(
-        listening.store,
-        listening.directory,
-        listening.presence,
-        listening.clock,
-        Pace(listening.feed),
-        listening.dial_policy,
-    )
-    standing = (await views.look(ANYBODY, service, callback)).standing
+    standing = (await listening.queue_views.look(ANYBODY, service, callback)).standing
     assert standing is not None
     assert standing.reason is WaitingReason.CLOSED
     assert standing.explanation == "it is quiet for its target until 2026-11-02T10:30:00Z"

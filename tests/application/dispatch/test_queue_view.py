@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch.queue_view import Pace, QueueViews, WaitingReason
+from ringback.application.dispatch.queue_view import WaitingReason
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours
 from tests.world.use_cases import OFFICE_HOURS, World
@@ -26,8 +26,7 @@ async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None
     service = await world.directory.update(
         ANYBODY, service.service_id, "", lambda current: replace(current, **settings)
     )
-    views = QueueViews(world.store, world.directory, world.presence, world.clock, Pace(world.feed), world.dial_policy)
-    view = await views.look(ANYBODY, service, callback)
+    view = await world.queue_views.look(ANYBODY, service, callback)
     assert callback.state is State.QUEUED
     assert view.standing is not None
     return view.estimate_basis, view.standing.reason, view.standing.explanation

@@ -285,7 +285,8 @@ class CallbackCreation:
 
     async def _origin_of(self, caller: Caller) -> "_Origin":
         """Raise `NotAllowed` for a caller that creates nothing at all."""
-        return _Origin(caller.identity, await self._directory.resolve(caller.view_of(Right.CHANGE_CALLBACKS)))
+        view = caller.view_of(Right.CHANGE_CALLBACKS)
+        return _Origin(caller.identity, view if view is EVERYTHING else await self._directory.resolve(view))
 
     async def _existing(
         self, origin: "_Origin", command: CreateCommand, now: datetime

@@ -17,6 +17,7 @@ from itertools import chain
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
+from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.barring import barred
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
@@ -27,7 +28,7 @@ from ringback.domain.errors import RequestIdReused, StorageUnavailable
 from ringback.domain.events import Leased, LeaseReleased
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after
-from ringback.domain.queue import Turn
+from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.domain.view import EVERYTHING, View
 from ringback.ports.clock import Clock
@@ -90,6 +91,7 @@ class Assigner:
         feed: EventFeed,
         presence: DialerPresence,
         policy: DialPolicy,
+        rests: AgentRests,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -97,6 +99,7 @@ class Assigner:
         self._feed = feed
         self._presence = presence
         self._policy = policy
+        self._rests = rests
         self._polls: list[_Poll] = []
         # The poll for which leases are being written.
         self._serving: _Poll | None = None
@@ -106,12 +109,13 @@ class Assigner:
         self._ready: dict[str, None] = {}
         # Services with a callback that only waits for another call to the same phone to end.
         self._held: set[str] = set()
-        # For each service with a callback whose phone is kept: the timer for the end of that.
+        # For each service that rests, or with a callback whose phone is kept: the timer for the end of that.
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
         self._closing = False
         directory.listen(self._on_service)
         policy.listen(self.look_at_all)
+        rests.listen(self._make_ready)
         feed.listen(self._on_events)
 
     async def lease(self, caller: Caller, request: LeaseRequest) -> Sequence[Callback]:
@@ -250,23 +254,11 @@ class Assigner:
         refused: set[str] = set()
         passed_over: set[str] = set()
         depth = count
-        while True:
-            # Before reading: what is committed after this makes the service ready again.
-            self._ready.pop(service_id, None)
-            self._held.add(service_id)
-            queue = await self._store.queue(service_id, depth + len(passed_over), self._clock.now())
-            if queue is None or not queue.held:
-                self._held.discard(service_id)
-            if queue is None:
-                return ()
-            if not request.may_have(queue.service):
-                self._ready[service_id] = None  # for others
-                return ()
-            self._look_again(service_id, queue.held_until)
+        while (queue := await self._read(service_id, request, depth + len(passed_over))) is not None:
             now = self._clock.now()
             drawn, credits_ = draw(queue, count, now, room, passed_over)
             if not drawn:
-                return ()
+                break
             if barred(self._policy, queue, drawn, now):
                 # Rarely one alone: all that are read go at once, and more are read the next time.
                 depth = _BARRING_DEPTH
@@ -289,6 +281,29 @@ class Assigner:
                 continue
             self._ready[service_id] = None  # there may be more, or a callback that is held now
             return [c.after for c in changes]
+        return ()
+
+    async def _read(self, service_id: str, request: LeaseRequest, depth: int) -> Queue | None:
+        """Return the queue of a service, as deep as this; None when there is nothing to grant to this poll."""
+        # Before reading: what is committed after this makes the service ready again.
+        self._ready.pop(service_id, None)
+        if self._is_resting(service_id):
+            return None
+        self._held.add(service_id)
+        queue = await self._store.queue(service_id, depth, self._clock.now())
+        if queue is None or not queue.held:
+            self._held.discard(service_id)
+        if queue is None:
+            return None
+        if not request.may_have(queue.service):
+            self._ready[service_id] = None  # for others
+            return None
+        if any(c.agents_failed_at is not None for c in chain(*queue.heads.values())):
+            await self._feed.catch_up()  # it was given back last, so the rest may not have been heard of yet
+        if self._is_resting(service_id):
+            return None
+        self._look_again(service_id, queue.held_until)
+        return queue
 
     async def _take_out(self, changes: Sequence[Change]) -> None:
         """Store what takes callbacks out of the queue, unless one of them has changed: the next read tells more."""
@@ -297,8 +312,15 @@ class Assigner:
 
     # --- What makes a service ready ----------------------------------------------------------------------------
 
+    def _is_resting(self, service_id: str) -> bool:
+        """Return whether the service rests, and make it ready at the end of that."""
+        end = self._rests.until(service_id, self._clock.now())
+        if end is not None:
+            self._look_again(service_id, end)
+        return end is not None
+
     def _look_again(self, service_id: str, at: datetime | None) -> None:
-        """Make the service ready at that time: no event tells when a phone is kept no longer."""
+        """Make the service ready at that time: no event tells when a rest is over, or a phone is kept no longer."""
         if (timer := self._timers.pop(service_id, None)) is not None:
             timer.cancel()
         if at is not None:

@@ -1,9 +1,7 @@
 """What a dialer does with a lease: extend it, report on its call, release it."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,7 +22,7 @@ from ringback.domain.errors import (
     LeaseSuperseded,
     OutcomeConflict,
 )
-from ringback.domain.events import Answered, AttemptEnded, Event, LeaseReleased, Ringing
+from ringback.domain.events import Answered, AttemptEnded, DialingStarted, LeaseReleased, Ringing
 from ringback.domain.ids import LeaseToken
 from ringback.domain.lifecycle import after, steps_to_end, versions
 from ringback.domain.request import ServiceName
@@ -69,12 +67,11 @@ class Leases:
         self._recent = recent
         # The callbacks in progress, as the log last had them: most reports need no read of the store.
         self._calls: dict[str, Callback] = {}
-        self._hang_ups: dict[str, asyncio.Event] = {}
         feed.listen(self._on_events)
 
     # --- Reports -----------------------------------------------------------------------------------------------
 
-    async def dialing(self, caller: Caller, token: str) -> Callback:
+    async def dialing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
         """Record that the dialer is about to place the call: the point of no return.
 
         Raise `NotAllowed` when the service is not granted, or no longer, and `LeaseRefused` when the call must not be
@@ -103,7 +100,8 @@ class Leases:
             service = await self._directory.get(callback.service_id)
             if not view.has_service(service):
                 raise not_granted(ServiceName("service_id", service.service_id))
-            return self._dialed(callback, service, self._clock.now(), dialled(callback))
+            event = DialingStarted(at=self._clock.now(), call_ids=call_ids)
+            return self._dialed(callback, service, event, dialled(callback))
 
         def by_settings(before: Callback, after: Callback) -> Change:
             # Those that `decide` has just found: nothing is awaited in between.
@@ -123,30 +121,32 @@ class Leases:
         return callback
 
     def _dialed(
-        self, callback: Callback, service: Service, now: datetime, dialled: Sequence[datetime]
+        self, callback: Callback, service: Service, event: DialingStarted, dialled: Sequence[datetime]
     ) -> Sequence[Callback]:
         """Return the versions that a DIALING report makes of a callback; none when it is a repetition."""
         broken = None
         if callback.state is State.OFFERED:
             broken = self._policy.broken(service, callback.dial_target)
-            broken = broken or self._policy.used_up(service, dialled, now)
-        steps = versions(callback, steps_to_dialing(callback, service, now, self._policy.rules, broken))
-        return () if steps[-1] is callback else [_renewed(step, now) for step in steps]
+            broken = broken or self._policy.used_up(service, dialled, event.at)
+        steps = versions(callback, steps_to_dialing(callback, service, event, self._policy.rules, broken))
+        return () if steps[-1] is callback else [_renewed(step, event.at) for step in steps]
 
-    async def ringing(self, caller: Caller, token: str) -> Callback:
-        return await self._report(caller, token, Ringing)
+    async def ringing(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
+        return await self._report(caller, token, Ringing, call_ids)
 
-    async def connected(self, caller: Caller, token: str) -> Callback:
-        return await self._report(caller, token, Answered)
+    async def connected(self, caller: Caller, token: str, call_ids: tuple[str, ...] = ()) -> Callback:
+        return await self._report(caller, token, Answered, call_ids)
 
-    async def _report(self, caller: Caller, token: str, kind: type[Event]) -> Callback:
+    async def _report(
+        self, caller: Caller, token: str, kind: type[Ringing | Answered], call_ids: tuple[str, ...]
+    ) -> Callback:
         caller.view_of(Right.DIAL)
         lease_token = _parse(token)
 
         async def decide(callback: Callback) -> Sequence[Callback]:
             self._check_held(caller, callback, lease_token)
             now = self._clock.now()
-            reported = after(callback, kind(at=now))
+            reported = after(callback, kind(at=now, call_ids=call_ids))
             return () if reported is callback else (_renewed(reported, now),)
 
         return await self._change(caller, lease_token, decide)
@@ -177,6 +177,7 @@ class Leases:
                 detail=report.detail,
                 agent=report.agent,
                 disposition=report.disposition,
+                call_ids=report.call_ids,
             )
             return versions(callback, steps_to_end(callback, event))
 
@@ -235,10 +236,11 @@ class Leases:
             return {}
         return {callback.callback_id: callback for callback in await self._store.get_many(callback_ids)}
 
-    async def release(self, caller: Caller, token: str) -> Callback:
+    async def release(self, caller: Caller, token: str, *, agents_unavailable: bool = False) -> Callback:
         """Release a lease unused: the callback keeps its place, and no attempt was made.
 
-        Raise `NotAllowed`, `LeaseRefused`, and `CallbackInProgress` once the call has begun.
+        When no agent of the service answered, it rests. Raise `NotAllowed`, `LeaseRefused`, and `CallbackInProgress`
+        once the call has begun.
         """
         caller.view_of(Right.DIAL)
         lease_token = _parse(token)
@@ -250,22 +252,10 @@ class Leases:
                     callback.callback_id, callback.state.name, "the call has begun: report its outcome"
                 )
             service = await self._directory.get(callback.service_id)
-            return versions(callback, self._steps_back(callback, service))
+            event = LeaseReleased(at=self._clock.now(), agents_unavailable=agents_unavailable)
+            return versions(callback, steps_back(callback, event, service, self._policy.rules))
 
         return await self._change(caller, lease_token, decide)
-
-    def _steps_back(self, callback: Callback, service: Service) -> Sequence[Event]:
-        return steps_back(callback, LeaseReleased(at=self._clock.now()), service, self._policy.rules)
-
-    @contextmanager
-    def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
-        """Yield an event for a built-in dialer, which is set as soon as the call is to be hung up."""
-        event = self._hang_ups[callback_id] = asyncio.Event()
-        try:
-            yield event
-        finally:
-            if self._hang_ups.get(callback_id) is event:
-                del self._hang_ups[callback_id]
 
     async def _change(
         self, caller: Caller, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]
@@ -342,8 +332,6 @@ class Leases:
                 self._calls[callback.callback_id] = callback
             else:
                 self._calls.pop(callback.callback_id, None)
-            if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
-                self._hang_ups[callback.callback_id].set()
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:

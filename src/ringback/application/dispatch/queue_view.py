@@ -9,6 +9,7 @@ from enum import IntEnum
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory, not_granted
+from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
 from ringback.domain.callback import Callback, State
@@ -29,10 +30,11 @@ MAX_POSITION = 10_000
 ESTIMATE_SPAN = timedelta(minutes=15)
 _ESTIMATE_CALLS = 1_000
 _MIN_CALLS = 3
+_SILENT_AGENTS = "the agents do not answer"
 
 
 class WaitingReason(IntEnum):
-    """Why a callback has not been dialled yet: the first that applies. The numbers are those of the wire."""
+    """Why a callback has not been dialled yet. The numbers are those of the wire."""
 
     NOT_DUE = 1
     CLOSED = 2
@@ -41,6 +43,7 @@ class WaitingReason(IntEnum):
     NO_DIALER = 5
     TARGET_IN_CALL = 6
     BEHIND_OTHERS = 7
+    AGENTS_DO_NOT_ANSWER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class QueueView:
     estimated_wait: timedelta | None
     estimate_basis: str
     standing: QueuePosition | None
+    # No callback is handed out until then; None when the service does not rest.
+    agents_rest_until: datetime | None
 
 
 class Pace:
@@ -97,6 +102,7 @@ class QueueViews:
         clock: Clock,
         pace: Pace,
         policy: DialPolicy,
+        rests: AgentRests,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -104,6 +110,7 @@ class QueueViews:
         self._clock = clock
         self._pace = pace
         self._policy = policy
+        self._rests = rests
 
     async def look(self, caller: Caller, service: Service, callback: Callback | None) -> QueueView:
         """Return the queue of a service and, if a callback of it is given, the position of that.
@@ -120,7 +127,8 @@ class QueueViews:
         now = self._clock.now()
         wait, basis = self._estimate(service, line, now)
         standing = await self._standing(caller, service, line, callback, now) if callback is not None else None
-        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing)
+        rest_ends = self._rests.until(service.service_id, now)
+        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing, rest_ends)
 
     def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
         """Return how long a new callback of normal priority would wait, and how that was estimated."""
@@ -128,6 +136,8 @@ class QueueViews:
             return None, _closed(service)
         if service.capacity == 0:
             return None, "the service is paused"
+        if self._rests.until(service.service_id, now) is not None:
+            return None, _SILENT_AGENTS
         normal = line.waiting.get(Priority.NORMAL, 0)
         if not line.waiting and line.in_progress < service.capacity:
             return timedelta(0), "nobody is waiting and a call may begin"
@@ -189,6 +199,9 @@ class QueueViews:
         """Return why it is not dialled although its service may begin a call."""
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
+        if (rest_ends := self._rests.until(service.service_id, now)) is not None:
+            why = f"{_SILENT_AGENTS}; they are called again at {_stamp(rest_ends)}"
+            return WaitingReason.AGENTS_DO_NOT_ANSWER, why
         use = await self._store.phone_use(callback.phone, now)
         if use.caller is not None:
             other = await self._store.get(use.caller)

@@ -53,6 +53,8 @@ def reason_of(before: Callback | None, after: Callback) -> str:
 def _queued(before: Callback, after: Callback) -> str:
     if before.lease is None:
         return "due"
+    if after.agents_failed_at is not None:
+        return "no agent answered"
     return "lease lapsed" if before.lease.expire_time <= after.update_time else "given back"
 
 

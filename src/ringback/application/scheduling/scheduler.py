@@ -5,7 +5,7 @@ decides when the next pass is made.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,10 +75,13 @@ class Scheduler:
             times.append(next_time)
         return min(times)
 
-    async def release_orphans(self, dialer_id: str, now: datetime) -> int:
-        """Close the leases of a dialer that is known to be gone, before they lapse; return how many there were."""
+    async def release_orphans(self, dialer_id: str, now: datetime, but: Collection[str] = ()) -> int:
+        """Close the leases of a dialer that is known to be gone, before they lapse; return how many there were.
+
+        `but` are the callbacks whose calls another dialer of this name goes on with.
+        """
+        held = [callback for callback in await self._store.held_by(dialer_id) if callback.callback_id not in but]
         # Another identity's dialer may have the same name.
-        held = await self._store.held_by(dialer_id)
         orphans = [callback for callback in held if callback.lease is not None and callback.lease.identity == ""]
         await self._learn(orphans)
         if orphans:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sources import CONFIG_FLAG, CONFIG_VARIABLE
-from ringback.cli.settings.table import SETTINGS, Setting
+from ringback.cli.settings.table import SETTINGS
 
 
 class _Flag(click.Option):
@@ -20,7 +21,8 @@ class _Flag(click.Option):
 def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add a flag for each setting, whose value is the text that was given, or None."""
     for setting in reversed([*SETTINGS.values()]):
-        command = _option(setting)(command)
+        if not setting.is_secret:
+            command = _option(setting)(command)
     return command
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "from_",
     "number_of",
     "parse",
+    "read_headers",
     "reason_cause",
     "response_to",
     "to",
@@ -86,10 +87,15 @@ def parse(data: bytes) -> Message:
 
 def body_length(head: bytes) -> int | None:
     """Return the Content-Length of a message whose headers these are; None without one. Raise `MalformedMessage`."""
-    _, *lines = _LINE_END.split(head.decode(*_CODEC))
+    return _content_length(read_headers(head.partition(b"\n")[2]))
+
+
+def read_headers(head: bytes) -> Headers:
+    """Read the headers alone, such as those of a part of a body. Raise `MalformedMessage`."""
+    lines = _LINE_END.split(head.decode(*_CODEC))
     if len(lines) > MAX_HEADERS:
         raise MalformedMessage("The headers are too many.", 513)
-    return _content_length(_headers(lines))
+    return _headers(lines)
 
 
 def encode(message: Message) -> bytes:
@@ -117,10 +123,10 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
     return Response(status, reason or phrase(status), headers)
 
 
-def top_via(message: Message) -> Via:
+def top_via(message: Message, *, strict: bool = False) -> Via:
     """Return the first Via. Raise `MalformedMessage`, as the functions below do."""
     vias = message.headers.values("Via")
-    return Via.parse(vias[0] if vias else "")
+    return Via.parse(vias[0] if vias else "", strict=strict)
 
 
 def cseq(message: Message) -> CSeq:
@@ -179,6 +185,8 @@ def _has_tag(value: str) -> bool:
 
 
 def _start(line: str) -> Message:
+    if _FORBIDDEN.search(line):
+        raise MalformedMessage("The first line has a bare CR or a NUL.")
     if line[:4].upper() == "SIP/":
         if (found := _STATUS_LINE.fullmatch(line)) is None:
             raise MalformedMessage("A status line is malformed.")
@@ -207,7 +215,7 @@ def _headers(lines: list[str]) -> Headers:
 
 def _check_heads(message: Message) -> None:
     """Raise `MalformedMessage` where a header that transactions rest on is missing, doubled or malformed."""
-    top_via(message), from_(message), to(message)
+    top_via(message, strict=True), from_(message), to(message)
     for name in _ONCE:
         if len(message.headers.lines(name)) > 1:
             raise MalformedMessage(f"There are two {name}.")

@@ -17,6 +17,7 @@ from ringback.application.dispatch.assigner import (
     LeaseRequest,
 )
 from ringback.application.dispatch.leases import Extended, Leases
+from ringback.domain.call_ids import MAX_CALL_IDS, call_id_violation
 from ringback.domain.callback import Callback, State, weight
 from ringback.domain.errors import CallbackInProgress, LeaseRefused
 from ringback.domain.faults import Faults
@@ -96,9 +97,10 @@ class DialerHandlers:
         _require_token(request.lease_token, faults)
         if (report := reports.get(request.progress)) is None:
             faults.add("progress", "is required" if request.progress == 0 else f"{request.progress} is not known")
+        call_ids = _read_call_ids(request.call_ids, faults)
         faults.refuse()
         assert report is not None
-        callback = await report(caller, request.lease_token)
+        callback = await report(caller, request.lease_token, call_ids)
         response = pb.ReportProgressResponse(cancel_requested=callback.state is State.CANCELLING)
         write_callback(callback, response.callback)
         return response
@@ -113,6 +115,7 @@ class DialerHandlers:
             detail=request.detail,
             agent=request.agent,
             disposition=request.disposition,
+            call_ids=_read_call_ids(request.call_ids, faults),
         )
         faults.extend(text_violation("detail", request.detail, MAX_TEXT_LENGTH))
         faults.extend(text_violation("agent", request.agent, MAX_AGENT_LENGTH))
@@ -132,7 +135,7 @@ class DialerHandlers:
         for token in tokens:
             result = response.results.add(lease_token=token)
             try:
-                released = await self._leases.release(caller, token)
+                released = await self._leases.release(caller, token, agents_unavailable=request.agents_unavailable)
             except (LeaseRefused, CallbackInProgress) as refusal:
                 result.refused_reason = reason_of(refusal)
                 continue
@@ -154,6 +157,10 @@ class DialerHandlers:
         message.first_leg = FIRST_LEGS.number(service.first_leg)
         message.ring_timeout.FromTimedelta(lease.ring_timeout or service.ring_timeout)
         message.caller_line_identity = service.caller_line_identity
+        message.caller_line_restricted = service.caller_line_restricted
+        message.agent_address = service.agent_address
+        if service.max_call_duration is not None:
+            message.max_call_duration.FromTimedelta(service.max_call_duration)
 
     def _write_extended(self, extended: Extended, room: Room, message: pb.ExtendLeaseResult) -> None:
         message.lease_token = extended.token
@@ -196,6 +203,16 @@ def _read_tokens(tokens: Sequence[str], faults: Faults) -> Sequence[str]:
         if len(token) > MAX_TOKEN_LENGTH:  # every token comes back in the response
             faults.add(f"lease_tokens[{index}]", f"is longer than {MAX_TOKEN_LENGTH} characters")
     return tokens[:MAX_TOKENS]
+
+
+def _read_call_ids(call_ids: Sequence[str], faults: Faults) -> tuple[str, ...]:
+    return read_list(MAX_CALL_IDS, _read_call_id, call_ids, "call_ids", faults)
+
+
+def _read_call_id(call_id: str, name: str, faults: Faults) -> str:
+    if (violation := call_id_violation(call_id)) is not None:
+        faults.add(name, violation)
+    return call_id
 
 
 def _require_token(token: str, faults: Faults) -> None:

@@ -161,6 +161,7 @@ def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:
     if view.estimated_wait is not None:
         message.estimated_wait.FromTimedelta(view.estimated_wait)
     message.estimate_basis = view.estimate_basis
+    write_time(view.agents_rest_until, message.agents_rest_until)
     if (standing := view.standing) is not None:
         message.position.position = standing.position
         message.position.explanation = standing.explanation
