@@ -209,6 +209,10 @@ class PlainServer:
         self._schedule.ends_at = now + self._timers.give_up_s
         return []
 
+    @property
+    def has_responded(self) -> bool:
+        return self._response is not None
+
     def receive(self) -> Actions:
         """Take a repetition of the request."""
         return [] if self._response is None else [SendMessage(self._response)]
