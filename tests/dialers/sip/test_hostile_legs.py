@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -136,7 +137,7 @@ class HostilePeer:
 
 async def use(table: Scene) -> None:
     """Do with a leg what a bridge does: take its events, and want something of it from time to time."""
-    tasks = [asyncio.ensure_future(take_events(table))]
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(take_events(table))]
     await table.leg.invite(OFFER)
     for wish in (table.leg.reinvite(OFFER), table.leg.probe(), table.leg.refer("sip:x@192.0.2.8"), table.leg.probe()):
         await asyncio.sleep(3)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +14,8 @@ from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.endpoint import MAX_REFUSALS_PER_S
 from ringback.dialers.sip.message import Response, parse
 from tests.world.logged_errors import logged_errors
-from tests.world.sip_mutations import MUTATIONS, TORTURES
+from tests.world.sip_endpoints import endpoint
+from tests.world.sip_mutations import MUTATIONS, PIECES, TORTURES
 from tests.world.sip_network import SipNetwork
 from tests.world.skipping_loop import run_skipping
 
@@ -42,16 +45,16 @@ def outcome_of(datagrams: Sequence[bytes], *, apart_s: float = 0.0) -> Outcome:
         network = SipNetwork()
         network.is_silent = True
         socket = network.socket("10.0.0.1")
-        endpoint = network.endpoint("10.0.0.1")
-        Dialogs(endpoint)
+        hit = network.endpoint("10.0.0.1")
+        Dialogs(hit)
         socket = network._sockets["10.0.0.1", 5060]
         for datagram in datagrams:
             socket.take(datagram, PEER)
             await asyncio.sleep(apart_s)
-        outcome.was_idle_at_once = endpoint.is_idle
+        outcome.was_idle_at_once = hit.is_idle
         await asyncio.sleep(LONGEST_S)
-        outcome.is_idle = endpoint.is_idle
-        await endpoint.stop()
+        outcome.is_idle = hit.is_idle
+        await hit.stop()
         outcome.sent = [data for _, data in network.sent]
         return outcome
 
@@ -136,6 +139,41 @@ def test_a_flood_takes_no_memory_and_keeps_nobody_out(name: str) -> None:
     assert outcome.was_idle_at_once
     assert outcome.sent[-1].startswith(b"SIP/2.0 200 ")
     assert len(outcome.sent) == (1 if name == "unreason" else 501)
+
+
+async def test_streams_of_anything_do_no_harm() -> None:
+    """Over real sockets: each connection is closed in the end, and the next one is served."""
+    raised: list[object] = []
+    random = Random(1)
+    pieces = [*TORTURES.values(), *PIECES]
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: raised.append(context))
+    try:
+        with logged_errors() as errors:
+            async with endpoint(transports=[Transport.TCP]) as (served, _):
+                Dialogs(served)
+                for _ in range(150):
+                    data = b"".join(random.choices(pieces, k=random.randint(1, 12)))
+                    await exchange(served.port, data[random.randint(0, 40) :])
+                received = await exchange(served.port, TORTURES["zeromf"])
+    finally:
+        loop.set_exception_handler(None)
+    assert received.startswith(b"SIP/2.0 200 ")
+    assert not errors
+    assert not raised
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """Send bytes on a connection, and return what comes until it is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    received = b""
+    with suppress(ConnectionError):
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            received = await reader.read()
+    writer.close()
+    return received
 
 
 def test_refusals_of_what_is_malformed_are_few() -> None:
