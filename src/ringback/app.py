@@ -192,7 +192,7 @@ class App:
         tools = CallTools(
             leases=self.leases,
             watch=self.lease_watch,
-            directory=self.directory,
+            service_of=self.directory.get,
             policy=self.dial_policy,
             kept_calls=kept_calls if dialer.owner else None,
             lease=DEFAULT_LEASE,
