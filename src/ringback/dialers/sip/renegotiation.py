@@ -11,7 +11,7 @@ from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.failure import refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.leg_events import Failure
-from ringback.dialers.sip.line import Line, final
+from ringback.dialers.sip.line import LegLine, final
 from ringback.dialers.sip.message import Request, Response
 from ringback.dialers.sip.responses import ALLOW
 
@@ -29,7 +29,7 @@ _LONGEST_PAUSE_S: Final = 10
 
 
 class Renegotiation:
-    def __init__(self, line: Line, dialog: Dialog, contact: str) -> None:
+    def __init__(self, line: LegLine, dialog: Dialog, contact: str) -> None:
         self._line = line
         self._dialog = dialog
         self._contact = contact
