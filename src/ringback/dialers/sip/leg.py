@@ -98,8 +98,8 @@ class Leg:
     async def reinvite(self, offer: bytes) -> bytes | Failure:
         """Return the answer to a new offer.
 
-        Where the peer offers something at the same time, the offer is made again after a pause. Fail with 491 at once
-        while an offer of the peer waits for `answer()`: to wait for each other would last forever.
+        Where the peer offers something at the same time, the offer is made again after a pause. Its own one is to be
+        answered meanwhile, by another task; if nobody does for some seconds, this offer fails with 491.
         """
         return await self._session.reinvite(offer) if self._session is not None else GONE
 
