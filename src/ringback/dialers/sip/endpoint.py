@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from ringback.dialers.sip.client_transaction import ClientTransaction, Judge, new_branch
 from ringback.dialers.sip.destination import Destination, Transport, bracketed
@@ -50,7 +50,9 @@ class CannotListen(Exception):  # noqa: N818 - named for what happened
 class Recorder(Protocol):
     """Takes all messages; `trace.Trace` is one."""
 
-    def record(self, direction: str, destination: str, data: bytes, now_text: str) -> None: ...
+    def record(
+        self, direction: Literal["sent", "received"], destination: Destination, data: bytes, now_text: str
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +213,7 @@ class Endpoint:
             via = top_via(message)
             destination = replace(destination, port=via.port or destination.transport.default_port)
         data = encode(message)
-        self._trace.record("sent", str(destination), data, _now_text())
+        self._trace.record("sent", destination, data, _now_text())
         self._network.send(data, destination)
 
     def note(self, destination: Destination, *, is_alive: bool) -> None:
@@ -235,7 +237,7 @@ class Endpoint:
             log.debug("A SIP message from %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
-        self._trace.record("received", str(source), data, _now_text())
+        self._trace.record("received", source, data, _now_text())
         self._layer.receive(message, source)
 
     def _refuse(self, fault: MalformedMessage, source: Destination) -> None:
