@@ -11,7 +11,7 @@ import pytest
 
 from ringback.dialers.sip import stream, streams
 from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.endpoint import CannotListen, Endpoint, EndpointSettings
+from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.message import encode, parse
 from ringback.dialers.sip.server_transaction import ServerTransaction
@@ -305,7 +305,7 @@ async def test_files_that_are_no_certificates_are_told_before_anything_is_served
     settings = EndpointSettings(
         host="127.0.0.1", port=0, transports=frozenset(TLS), tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_cert
     )
-    with pytest.raises(CannotListen):
+    with pytest.raises(EndpointCannotListen):
         await Endpoint.start(settings, trace=Recorded())
 
 
@@ -313,5 +313,5 @@ async def test_files_that_are_no_certificates_are_told_before_anything_is_served
 async def test_a_port_in_use_is_told(transport: Transport) -> None:
     async with endpoint(transports=[transport]) as (first, _):
         settings = EndpointSettings(host="127.0.0.1", port=first.port, transports=frozenset([transport]))
-        with pytest.raises(CannotListen, match="in use"):
+        with pytest.raises(EndpointCannotListen, match="in use"):
             await Endpoint.start(settings, trace=Recorded())

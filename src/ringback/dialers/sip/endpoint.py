@@ -43,7 +43,7 @@ MAX_REFUSALS_PER_S: Final = 20
 _KEEP_ALIVES: Final = b"\r\n \0"
 
 
-class CannotListen(Exception):  # noqa: N818 - named for what happened
+class EndpointCannotListen(Exception):  # noqa: N818 - named for what happened
     """The address is in use, or a file of TLS cannot be read."""
 
 
@@ -89,12 +89,12 @@ class Endpoint:
 
     @classmethod
     async def start(cls, settings: EndpointSettings, *, trace: Recorder, lookup: Lookup | None = None) -> "Endpoint":
-        """Listen. With port 0 the system chooses, the same for UDP and TCP. Raise `CannotListen`."""
+        """Listen. With port 0 the system chooses, the same for UDP and TCP. Raise `EndpointCannotListen`."""
         tls = TlsFiles(ca=settings.tls_ca, cert=settings.tls_cert, key=settings.tls_key)
         try:
             network = await Sockets.open(settings.host, settings.port, settings.transports, tls)
         except OSError as fault:
-            raise CannotListen(f"{settings.host}:{settings.port}: {fault.strerror or fault}") from fault
+            raise EndpointCannotListen(f"{settings.host}:{settings.port}: {fault.strerror or fault}") from fault
         return cls(settings, network, trace=trace, lookup=lookup)
 
     @property

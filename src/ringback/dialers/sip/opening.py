@@ -23,7 +23,7 @@ _STOP_S: Final = 2.0
 
 @asynccontextmanager
 async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration]]]:
-    """Open the SIP dialer, and what is to run beside it. Raise `CannotListen`."""
+    """Open the SIP dialer, and what is to run beside it. Raise `EndpointCannotListen`."""
     trace = Trace(numbers=not settings.trace_redact)
     if settings.trace:
         trace.listeners.append(_log_message)
@@ -43,7 +43,7 @@ async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequ
 
 @asynccontextmanager
 async def open_endpoint(settings: SipSettings, trace: Trace) -> AsyncIterator[Endpoint]:
-    """Open the endpoint alone. Raise `CannotListen`."""
+    """Open the endpoint alone. Raise `EndpointCannotListen`."""
     endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
     try:
         yield endpoint
