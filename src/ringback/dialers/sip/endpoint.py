@@ -62,9 +62,13 @@ class EndpointSettings:
     advertise: str = ""
     """What peers are told instead of the listening address: HOST or HOST:PORT, IPv6 in brackets."""
     transports: frozenset[Transport] = frozenset({Transport.UDP, Transport.TCP})
+    transport: Transport | None = None
+    """The one of what names none; None: UDP if it is used, else TCP, else TLS."""
     tls_ca: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_names: tuple[str, ...] = ()
+    """Names that a certificate may have where a URI has only an address, as Record-Route does: those of our proxies."""
     timers: Timers = field(default=Timers())
     user_agent: str = "ringback"
 
@@ -80,7 +84,8 @@ class Endpoint:
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._layer = TransactionLayer(settings.timers, self.send_message)
-        self._resolver = Resolver(lookup or DnsLookup(), settings.transports, network.can_reach, self._loop.time)
+        transports = [self.transport, *(transport for transport in Transport if transport in settings.transports)]
+        self._resolver = Resolver(lookup or DnsLookup(), transports, network.can_reach, self._loop.time)
         self._host, self._advertised_port = advertised(settings.host, settings.advertise)
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals = 0
@@ -90,7 +95,7 @@ class Endpoint:
     @classmethod
     async def start(cls, settings: EndpointSettings, *, trace: Recorder, lookup: Lookup | None = None) -> "Endpoint":
         """Listen. With port 0 the system chooses, the same for UDP and TCP. Raise `EndpointCannotListen`."""
-        tls = TlsFiles(ca=settings.tls_ca, cert=settings.tls_cert, key=settings.tls_key)
+        tls = TlsFiles(ca=settings.tls_ca, cert=settings.tls_cert, key=settings.tls_key, other_names=settings.tls_names)
         try:
             network = await Sockets.open(settings.host, settings.port, settings.transports, tls)
         except OSError as fault:
@@ -104,7 +109,7 @@ class Endpoint:
     @property
     def transport(self) -> Transport:
         """The transport of what names none."""
-        return next(transport for transport in Transport if transport in self._settings.transports)
+        return self._settings.transport or next(known for known in Transport if known in self._settings.transports)
 
     @property
     def port(self) -> int:

@@ -58,9 +58,11 @@ def endpoint_settings(settings: SipSettings) -> EndpointSettings:
         port=port,
         advertise=settings.advertise or "",
         transports=transports_of(settings),
+        transport=Transport(settings.transport),
         tls_ca=settings.tls_ca,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
+        tls_names=tuple(dict.fromkeys(SipUri.parse(proxy).host for proxy in settings.proxies)),
     )
 
 
@@ -79,7 +81,7 @@ def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> R
 
 
 def transports_of(settings: SipSettings) -> frozenset[Transport]:
-    """Return the transports to have: the one of the settings is the first, so that it is that of what names none.
+    """Return the transports to have: the one of the settings, and those that proxies name.
 
     With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
     """

@@ -64,15 +64,17 @@ class Resolver:
     def __init__(
         self,
         lookup: Lookup,
-        transports: Collection[Transport],
+        transports: Iterable[Transport],
         can_reach: Callable[[str], bool],
         now: Callable[[], float],
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """`can_reach` says whether there is a socket for an address; `draw` returns numbers from 0 to 1, without 1."""
+        """The first of the transports is the one of a URI that leaves it open.
+
+        `can_reach` says whether there is a socket for an address; `draw` returns numbers from 0 to 1, without 1.
+        """
         self._lookup = lookup
-        # UDP where a URI leaves it open, if it is used at all.
-        self._transports = [transport for transport in Transport if transport in transports]
+        self._transports = [*dict.fromkeys(transports)]
         self._can_reach = can_reach
         self._now = now
         self._draw = draw
