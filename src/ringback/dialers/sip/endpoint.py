@@ -12,7 +12,6 @@ from typing import Final, Literal, Protocol
 from ringback.dialers.sip.client_transaction import ClientTransaction, Judge, new_branch
 from ringback.dialers.sip.destination import Destination, Transport, bracketed
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
-from ringback.dialers.sip.headers import Headers, split
 from ringback.dialers.sip.layer import TransactionLayer
 from ringback.dialers.sip.lookup import DnsLookup
 from ringback.dialers.sip.message import (
@@ -29,6 +28,7 @@ from ringback.dialers.sip.message import (
 from ringback.dialers.sip.network import Network
 from ringback.dialers.sip.own_address import advertised
 from ringback.dialers.sip.resolve import Lookup, Resolver
+from ringback.dialers.sip.response_route import take_source
 from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.sockets import Sockets
 from ringback.dialers.sip.tls import TlsFiles
@@ -132,6 +132,10 @@ class Endpoint:
     @on_request.setter
     def on_request(self, handler: Callable[[ServerTransaction], None] | None) -> None:
         self._layer.on_request = handler
+
+    def know_dialogs(self, has_dialog: Callable[[Request], bool]) -> None:
+        """Let requests with a To tag count as those of a dialog only if they are: all others share what is left."""
+        self._layer.has_dialog = has_dialog
 
     def contact(self, user: str, transport: Transport | None = None) -> str:
         """Return the URI under which peers reach this endpoint. The user is escaped already."""
@@ -237,13 +241,13 @@ class Endpoint:
         try:
             message = parse(data)
             if isinstance(message, Request):
-                source = _take_source(message, source)
+                source = take_source(message, source)
         except MalformedMessage as fault:
             log.debug("A SIP message from %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
         self._trace.record("received", source, data, _now_text())
-        self._layer.receive(message, source)
+        self._layer.receive(message, source, len(data))
 
     def _refuse(self, fault: MalformedMessage, source: Destination) -> None:
         """Refuse a malformed request without a transaction, and only so often."""
@@ -257,7 +261,7 @@ class Endpoint:
             return
         try:
             response = response_to(fault.request, fault.status, to_tag=secrets.token_hex(8))
-            self._network.send(encode(response), _take_source(fault.request, source))
+            self._network.send(encode(response), take_source(fault.request, source))
         except ValueError:
             log.debug("A malformed SIP request has no way back.")
 
@@ -277,7 +281,7 @@ class Endpoint:
             if destination.transport is Transport.UDP:
                 found.append(replace(destination, transport=Transport.TCP))
             found.append(destination)
-        return found
+        return self._resolver.by_health(found)
 
     async def _resume(self, transaction: ClientTransaction, branch: str, judge: Judge | None) -> None:
         try:
@@ -292,31 +296,10 @@ class Endpoint:
 
 def _next_hop(request: Request) -> str:
     routes = request.headers.values("Route")
-    return NameAddr.parse(routes[0]).uri if routes else request.uri
-
-
-def _take_source(request: Request, source: Destination) -> Destination:
-    """Note in the topmost Via where a request came from; return where its responses go (section 18.2, RFC 3581)."""
-    via = top_via(request)
-    noted: dict[str, str | None] = {}
-    wants_port = "rport" in via.params
-    if wants_port:
-        noted["rport"] = str(source.port)
-    if wants_port or via.host.strip("[]").lower() != source.address.lower():
-        noted["received"] = source.address
-    if noted:
-        _replace_top_via(request, str(via.with_params(**noted)))
-    if source.transport.is_reliable or wants_port:
-        return source
-    return replace(source, port=via.port or source.transport.default_port)
-
-
-def _replace_top_via(request: Request, value: str) -> None:
-    items = request.headers.items()
-    place = next(place for place, (name, _) in enumerate(items) if name.lower() in ("via", "v"))
-    others = split(items[place][1])[1:]
-    items[place] = ("Via", ", ".join([value, *others]))
-    request.headers = Headers(items)
+    try:
+        return NameAddr.parse(routes[0]).uri if routes else request.uri
+    except MalformedMessage:
+        raise TransactionFailed(FaultKind.UNRESOLVED, "the Route leads nowhere, as it is malformed") from None
 
 
 def _now_text() -> str:

@@ -101,8 +101,11 @@ class Resolver:
         reachable = [destination for destination in found if self._can_reach(destination.address)]
         if not reachable:
             raise TransactionFailed(FaultKind.REFUSED, f"there is no socket for addresses such as {found[0].address}")
-        # Not a set: an order that DNS gave is kept.
-        return sorted(dict.fromkeys(reachable), key=self._is_avoided)[:MAX_DESTINATIONS]
+        return self.by_health(dict.fromkeys(reachable))[:MAX_DESTINATIONS]
+
+    def by_health(self, destinations: Iterable[Destination]) -> list[Destination]:
+        """Return those that responded lately first; apart from that, the order stays."""
+        return sorted(destinations, key=self._is_avoided)
 
     def note(self, destination: Destination, *, is_alive: bool) -> None:
         """Remember for a while that a destination did not respond."""
