@@ -35,7 +35,7 @@ test: .venv/.installed  ## Run the tests, but those that take long
 	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip'
 
 .PHONY: test-long
-test-long: .venv/.installed  ## Run the tests that take long: every interleaving on PostgreSQL, outages, the largest messages, short hunts
+test-long: .venv/.installed  ## Run the tests that take long: every interleaving, outages, moves from database to database, the largest messages, short hunts
 	.venv/bin/pytest $(IN_PARALLEL) --quiet -m long
 
 # Peers keep real time: while they ring, the machine is idle.

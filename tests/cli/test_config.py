@@ -72,6 +72,7 @@ async def test_flag_and_environment_go_before_the_file(file: Path) -> None:
     assert not file.with_name("data.db").exists()
 
 
+@pytest.mark.long
 async def test_what_cannot_be_used_starts_nothing(tmp_path: Path) -> None:
     """Each is refused with exit code 2 and one plain line with its place, by `serve` and by `config check`."""
     contents = {

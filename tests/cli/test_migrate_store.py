@@ -14,6 +14,8 @@ from ringback.storage.sqlite import SqliteStore
 from tests.world.command_line import run, run_without
 from tests.world.samples import SERVICE, new
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 async def source(tmp_path: Path) -> str:

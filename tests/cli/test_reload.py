@@ -14,6 +14,8 @@ from tests.world.api import Api
 from tests.world.pseudo_terminal import on_terminal
 from tests.world.server_process import ServerProcess, serving
 
+pytestmark = pytest.mark.long
+
 ONE, TWO = "1" * 64, "2" * 64
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import pytest
 
+from ringback.cli.services_file import parse
 from ringback.v1 import directory_service_pb2 as pb
 from tests.world.api import Api
 from tests.world.command_line import Ran, Run
@@ -28,6 +29,17 @@ SALES = """
   same_target_policy: refuse
 """
 
+
+SPECIAL = """
+- sip_address: sip:special@cc.example
+  agent_address: sip:agents@pbx.example
+  max_call_duration: 45m
+  caller_line_identity: tel:+41445556677
+  caller_line_restricted: yes
+  default_region: CH
+  keep_ended: 90d
+  dial_rules: {phone: {allow: ["+41"]}}
+"""
 
 Apply: TypeAlias = Callable[[str], Awaitable[Ran]]
 
@@ -75,6 +87,18 @@ async def test_what_get_prints_can_be_applied(ringback: Run, apply: Apply) -> No
     await apply(SUPPORT)
     printed = await ringback("services", "get", "sip:support@cc.example")
     assert changes((await apply(printed.out)).out) == ["unchanged sip:support@cc.example"]
+
+
+async def test_get_prints_every_setting(ringback: Run, apply: Apply, api: Api) -> None:
+    """So that the file makes the same service on another server."""
+    await apply(SPECIAL)
+    printed = (await ringback("services", "get", "sip:special@cc.example")).out
+    [(service, named)] = parse(printed, "printed.yaml")
+    found = (await api.directory.GetService(pb.GetServiceRequest(sip_address="sip:special@cc.example"))).service
+    for name in ("create_time", "update_time", "etag"):
+        found.ClearField(name)
+    assert service == found
+    assert {field.name for field, _ in found.ListFields()} <= set(named)
 
 
 async def test_a_faulty_file_changes_nothing(apply: Apply, api: Api) -> None:

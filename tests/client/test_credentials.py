@@ -55,6 +55,7 @@ async def test_a_token_file_is_read_for_each_call(app: App, token_file: Path) ->
         await _renew(channel, token_file)
 
 
+@pytest.mark.long
 async def test_a_token_file_is_read_for_each_call_over_tls(secured: App, files: Files, token_file: Path) -> None:
     target = f"localhost:{secured.port}"
     async with secure_channel(target, root_certificates=files.authority.pem, token_file=token_file) as channel:

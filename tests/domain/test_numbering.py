@@ -137,6 +137,7 @@ def exit_codes(pattern: str) -> list[str]:
 EXAMPLES = [number for region in REGIONS for number in examples(region) if phonenumbers.is_valid_number(number)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("region", REGIONS)
 def test_a_number_behind_an_exit_code_becomes_no_other_number(region: str) -> None:
     """Where one exit code begins with another one, digits may be two numbers, and are then refused."""

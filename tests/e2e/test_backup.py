@@ -17,6 +17,8 @@ from tests.world.api import Api, refusal_of
 from tests.world.command_line import run
 from tests.world.server_process import ServerProcess, serving
 
+pytestmark = pytest.mark.long
+
 SERVICE = "sip:support@cc.example"
 BEFORE, DURING, AT_ONCE = 200, 200, 16
 

@@ -14,6 +14,8 @@ from tests.world.dialer import DIALING, Dialer
 from tests.world.replicas import Replica
 from tests.world.requests import refused, update_service
 
+pytestmark = pytest.mark.long
+
 TODAY = datetime.now(UTC).date()
 # Today and the days beside it: midnight makes no difference.
 CLOSED_DATES = [TODAY.fromordinal(TODAY.toordinal() + n).isoformat() for n in (-1, 0, 1)]

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.long
 LIMIT = 4 * 1024 * 1024
 # The character that takes most bytes.
 WIDE = "\U0001f4de"
+CALL_IDS = [f"{n}" * 255 for n in range(4)]
 # The longest texts that a request may have.
 LARGEST: dict[str, Any] = {
     "context_url": "https://crm.example/" + WIDE * 2028,
@@ -115,7 +116,7 @@ async def test_a_repetition_counts_with_what_the_callback_has_become(api: Api, d
 
 async def attempt(dialer: Dialer, lease: dialer_pb.Lease) -> None:
     await dialer.report(lease, DIALING)
-    await dialer.end(lease, BUSY, detail=WIDE * 512, agent=WIDE * 128, disposition=WIDE * 64)
+    await dialer.end(lease, BUSY, detail=WIDE * 512, agent=WIDE * 128, disposition=WIDE * 64, call_ids=CALL_IDS)
 
 
 async def test_an_item_counts_with_the_callback_of_an_earlier_item_that_it_stands_for(api: Api) -> None:

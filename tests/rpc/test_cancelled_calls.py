@@ -45,6 +45,7 @@ async def test_a_cancel_while_dialing_tells_the_dialer(api: Api, dialer: Dialer,
     assert (ended.state, ended.cancel_reason) == (state, "served at the counter")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("retries", [0, 1])
 @pytest.mark.parametrize(
     ("before", "report"),

@@ -20,8 +20,9 @@ from ringback.domain.errors import CredentialsInvalid
 from ringback.identity.rules import AccessRules
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
+from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
-from tests.world.api import Api
+from tests.world.api import Api, by_id
 from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer
 from tests.world.identities import GRANTED, OWN, RULES, STRANGER, Identities, token_of
 from tests.world.requests import cancel, create_many, update
@@ -63,6 +64,7 @@ async def test_the_example_makes_calls_and_exits_0(api: Api, app: App) -> None:
             assert [attempt.dialer_id for attempt in ended.attempts] == ["example"]
             assert ended.attempts[0].HasField("ring_time")
             assert (ended.attempts[0].agent, ended.attempts[0].disposition) == ("example agent", "done")
+            assert ended.attempts[0].call_ids == ["agent@example", "target@example"]
         await sigterm(process)
 
 
@@ -131,6 +133,22 @@ async def test_the_example_shows_new_texts_as_they_come_with_a_report(api: Api, 
     await example.Dialer(api.dialers, screen, "example", lines=1)._call(lease)
     assert [screen.shown.get_nowait() for _ in range(screen.shown.qsize())] == ["old", "new"]
     assert lease.callback.state == cb.CALLBACK_STATE_CONNECTED
+
+
+class NobodyThere(example.Telephone):
+    async def agent(self, lease: Any, hang_up: asyncio.Event) -> str:
+        return "486 Busy Here"
+
+
+async def test_the_example_gives_back_what_no_agent_takes(api: Api, dialer: Dialer) -> None:
+    callback = await api.create()
+    lease = await dialer.lease_one()
+    await example.Dialer(api.dialers, NobodyThere(), "example", lines=1)._call(lease)
+    back = await api.get(callback.callback_id)
+    assert (back.state, back.attempt_count) == (cb.CALLBACK_STATE_QUEUED, 0)
+    look = directory_pb.GetQueueRequest(callback_key=by_id(callback.callback_id))
+    position = (await api.directory.GetQueue(look)).position
+    assert position.reason == directory_pb.WAITING_REASON_AGENTS_DO_NOT_ANSWER
 
 
 async def test_the_example_gives_back_what_it_has_not_dialled(api: Api, dialer: Dialer) -> None:

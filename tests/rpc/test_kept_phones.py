@@ -83,6 +83,7 @@ ENDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same service", "other service"])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
@@ -230,6 +231,7 @@ async def test_the_phone_is_called_as_soon_as_the_ring_has_ended(api: Api, diale
     assert begun.ToDatetime() - ended.attempts[-1].end_time.ToDatetime() >= timedelta(seconds=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("point", ["offered", "DIALING", "CONNECTED"])
 @pytest.mark.parametrize(("granted_s", "changed_s"), [(120, 1), (1, 120)], ids=["shorter", "longer"])

@@ -12,7 +12,7 @@ from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
-from tests.world.dialer import CONNECTED, DIALING, Dialer, until_polling
+from tests.world.dialer import CONNECTED, DIALING, PATIENCE_S, Dialer, until, until_polling
 from tests.world.requests import cancel, create_many, from_now, ids, refused, update_service
 
 PRIORITIES = range(cb.PRIORITY_STRICT_PRIORITY, cb.PRIORITY_NOTHING_ELSE + 1)
@@ -184,6 +184,24 @@ async def test_one_that_is_due_while_the_service_is_closed(api: Api) -> None:
     callback = await api.create()
     opening = callback.next_attempt_time.ToDatetime().isoformat("T", "seconds")
     assert await standing(api, callback) == (0, "CLOSED", f"the service is closed until {opening}Z")
+
+
+async def test_one_whose_agents_do_not_answer(app: App, api: Api, dialer: Dialer) -> None:
+    callback = await api.create()
+    lease = await dialer.lease_one()
+    [released] = await dialer.release(lease, reason="480 Temporarily Unavailable", agents_unavailable=True)
+    assert released.released
+    await until(lambda: app.agent_rests.until(api.service_id, datetime.now(UTC)) is not None)
+    queue = await look(api, callback)
+    assert 0 < queue.agents_rest_until.ToNanoseconds() - callback.create_time.ToNanoseconds() < 1e9 * (PATIENCE_S + 1)
+    assert queue.position.reason == pb.WAITING_REASON_AGENTS_DO_NOT_ANSWER
+    at = queue.agents_rest_until.ToDatetime().isoformat("T", "seconds")
+    assert queue.position.explanation == f"the agents do not answer; they are called again at {at}Z"
+    assert not queue.HasField("estimated_wait")
+    again = await dialer.lease_one(wait_s=PATIENCE_S)
+    assert (again.callback.callback_id, again.callback.attempt_count) == (callback.callback_id, 0)
+    await dialer.report(again, DIALING)
+    assert not (await look(api)).HasField("agents_rest_until")
 
 
 @pytest.mark.parametrize(

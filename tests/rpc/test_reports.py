@@ -9,7 +9,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from tests.world.api import Api
 from tests.world.dialer import ANSWERED, BUSY, CONNECTED, DIALING, PATIENCE_S, RINGING, Dialer
-from tests.world.requests import refused
+from tests.world.requests import cancel, refused
 
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 
@@ -61,6 +61,34 @@ async def test_an_outcome_before_dialing_is_refused_and_uses_nothing(api: Api, d
         refusal = await refused(dialer.end(lease, outcome))
         assert (refusal.code, refusal.reason) == (PRECONDITION, "ATTEMPT_NOT_STARTED")
     assert await api.get(lease.callback.callback_id) == lease.callback
+
+
+async def test_the_call_ids_of_the_legs_are_kept_with_the_attempt(api: Api, dialer: Dialer) -> None:
+    callback = await api.create(max_retries=1)
+    lease = await dialer.lease_one()
+    await dialer.report(lease, DIALING, call_ids=["agent@pbx.example"])
+    again = await dialer.report(lease, DIALING, call_ids=["agent@pbx.example"])
+    assert [list(attempt.call_ids) for attempt in again.callback.attempts] == [["agent@pbx.example"]]
+    await dialer.report(lease, RINGING, call_ids=["agent@pbx.example", "target@pbx.example"])
+    await dialer.report(lease, CONNECTED)
+    both = ["agent@pbx.example", "target@pbx.example"]
+    told = await dialer.end(lease, cb.CALL_OUTCOME_MACHINE, call_ids=["recorder"])
+    assert told.callback.attempts[0].call_ids == [*both, "recorder"]
+    replayed = await dialer.end(lease, cb.CALL_OUTCOME_MACHINE, call_ids=["another"])
+    assert (replayed.replayed, replayed.callback) == (True, told.callback)
+    retry = await dialer.lease_one(wait_s=PATIENCE_S)
+    await dialer.report(retry, DIALING)
+    kept = await api.get(callback.callback_id)
+    assert [list(attempt.call_ids) for attempt in kept.attempts] == [[*both, "recorder"], []]
+
+
+async def test_a_refused_report_of_dialing_leaves_no_call_id(api: Api, dialer: Dialer) -> None:
+    callback = await api.create()
+    lease = await dialer.lease_one()
+    await cancel(api, callback)
+    refusal = await refused(dialer.report(lease, DIALING, call_ids=["agent@pbx.example"]))
+    assert refusal.reason == "LEASE_EXPIRED"
+    assert (await api.get(callback.callback_id)).attempts == []
 
 
 async def test_a_repeated_outcome_is_replayed_and_another_one_conflicts(api: Api, dialer: Dialer) -> None:

@@ -32,6 +32,8 @@ from tests.world.samples import seconds
 from tests.world.stopping_store import StoppingStore
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, ManualClock, World
 
+pytestmark = pytest.mark.long
+
 # A cell is the state at the end. "-" before it: the callback was not granted. "x": it was, and DIALING was refused with
 # LEASE_EXPIRED and this state. Neither: DIALING was accepted.
 TABLE: Final = """
@@ -104,14 +106,7 @@ class Servers:
         await self.changing.scheduler.run_once(self.changing.clock.now())
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        "sqlite",
-        pytest.param("postgres", marks=pytest.mark.long),
-        pytest.param("two servers", marks=pytest.mark.long),
-    ],
-)
+@pytest.fixture(scope="session", params=["sqlite", "postgres", "two servers"])
 def place(request: pytest.FixtureRequest) -> tuple[Callable[[Path], Database], int]:
     """Return a function that makes a database, and how many servers there are on it."""
     if request.param == "sqlite":

@@ -50,12 +50,12 @@ class Dialer:
         [lease] = await self.lease(**fields)
         return lease
 
-    async def report(self, lease: pb.Lease, *steps: Any) -> pb.ReportProgressResponse:
+    async def report(self, lease: pb.Lease, *steps: Any, **fields: Any) -> pb.ReportProgressResponse:
         """Report one step after the other; return the last response."""
         response = pb.ReportProgressResponse()
         for step in steps:
             response = await self.api.dialers.ReportProgress(
-                pb.ReportProgressRequest(lease_token=lease.lease_token, progress=step)
+                pb.ReportProgressRequest(lease_token=lease.lease_token, progress=step, **fields)
             )
         return response
 
@@ -70,9 +70,9 @@ class Dialer:
         )
         return response.results
 
-    async def release(self, *leases: pb.Lease) -> Sequence[pb.ReleaseLeaseResult]:
+    async def release(self, *leases: pb.Lease, **fields: Any) -> Sequence[pb.ReleaseLeaseResult]:
         response = await self.api.dialers.ReleaseLeases(
-            pb.ReleaseLeasesRequest(lease_tokens=[lease.lease_token for lease in leases])
+            pb.ReleaseLeasesRequest(lease_tokens=[lease.lease_token for lease in leases], **fields)
         )
         return response.results
 

@@ -36,12 +36,20 @@ _UNCERTAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, gr
 class Telephone:
     """REPLACE THIS CLASS by the one that places your calls. This one rings and talks for a while and phones nobody."""
 
-    ring_s, talk_s = 0.3, 1.0
+    agent_rings_s, ring_s, talk_s = 0.1, 0.3, 1.0
 
     def show(self, lease: pb.Lease) -> None:
         """Show the agent `lease.callback`: before the call, and whenever its texts or labels have changed."""
         request = lease.callback.callback_request
         _log.info("for the agent: %s %s", request.description, request.context_url)
+
+    async def agent(self, lease: pb.Lease, hang_up: asyncio.Event) -> str:
+        """Call an agent first, where `lease.first_leg` says so; return why there is none, "" when one is there."""
+        _log.info("calling an agent: %s", lease.agent_address or lease.service_sip_address)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hang_up.wait(), self.agent_rings_s)
+            return "hung up"
+        return ""
 
     async def call(
         self, lease: pb.Lease, progress: Callable[[Any], Awaitable[None]], hang_up: asyncio.Event
@@ -55,7 +63,12 @@ class Telephone:
         await progress(pb.ATTEMPT_PROGRESS_CONNECTED)
         with suppress(TimeoutError):
             await asyncio.wait_for(hang_up.wait(), self.talk_s)
-        return pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_ANSWERED, agent="example agent", disposition="done")
+        return pb.ReportOutcomeRequest(
+            outcome=cb.CALL_OUTCOME_ANSWERED,
+            agent="example agent",
+            disposition="done",
+            call_ids=["agent@example", "target@example"],
+        )
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,10 @@ class Dialer:
                 await _insist(self._stub.ReleaseLeases, pb.ReleaseLeasesRequest(lease_tokens=[token]))
                 return
             self._telephone.show(lease)
+            if reason := await self._telephone.agent(lease, held.hang_up):
+                release = pb.ReleaseLeasesRequest(lease_tokens=[token], reason=reason, agents_unavailable=True)
+                await _insist(self._stub.ReleaseLeases, release)
+                return
             await progress(pb.ATTEMPT_PROGRESS_DIALING)  # if this is refused, no call may be placed
             report = pb.ReportOutcomeRequest(outcome=cb.CALL_OUTCOME_NO_ANSWER)
             if not held.hang_up.is_set():

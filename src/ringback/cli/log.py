@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Final, TextIO
 
 from ringback.domain.masking import mask_secrets
@@ -64,11 +64,13 @@ class _BatchHandler(logging.StreamHandler[TextIO]):
             asyncio.get_running_loop().call_soon(self.flush)
 
     def flush(self) -> None:
+        """Write what has been logged. Lines that cannot be written, as when the terminal has gone, are dropped."""
         with self.lock or nullcontext():
             lines, self._lines = self._lines, []
             if lines:
-                self.stream.write("".join(lines))
-                super().flush()
+                with suppress(OSError, ValueError):
+                    self.stream.write("".join(lines))
+                    super().flush()
 
 
 def _is_in_loop() -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -187,6 +188,7 @@ async def both(steps: Sequence[Step]) -> tuple[list[object], list[object]]:
         return await single.results(steps), await batch.results(steps)
 
 
+@pytest.mark.long
 @given(steps=STEPS)
 @settings(max_examples=50)
 def test_a_single_create_has_the_result_of_a_batch_of_one(steps: list[Step]) -> None:

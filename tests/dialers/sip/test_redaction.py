@@ -90,6 +90,7 @@ e=anna@x.example
 k=clear:SECRET
 m=audio 4000 RTP/SAVP 0
 a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRET|2^20
+a=crypto:SECRET
 a=ice-pwd:SECRET
 a=sendrecv"""
     assert text_of("c: application/sdp", body=body).splitlines()[2:] == [
@@ -101,6 +102,7 @@ a=sendrecv"""
         "k=***",
         "m=audio 4000 RTP/SAVP 0",
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:***",
+        "a=crypto:***",
         "a=ice-pwd:***",
         "a=sendrecv",
     ]

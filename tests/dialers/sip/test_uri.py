@@ -54,6 +54,9 @@ def test_a_uri_is_kept_as_it_was_written(text: str) -> None:
         "sip:a@x:٥",  # noqa: RUF001 - a digit, but none of SIP
         "sip:a@x\r\nRoute: <sip:y>",
         "<sip:a@x>",
+        "sip:a\0@x",
+        "sip:a@x;p=\x1f",
+        "sip:a@x?h=\x7f",
         "ſip:a@x",  # noqa: RUF001 - a long s
         "sip:a@müller.example",
     ],

@@ -21,6 +21,8 @@ from tests.world.postgres import Cluster
 from tests.world.proxy import Proxy
 from tests.world.samples import SERVICE, cancel, new
 
+pytestmark = pytest.mark.long
+
 R = TypeVar("R")
 
 STORM = 300

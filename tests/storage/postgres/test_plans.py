@@ -134,6 +134,7 @@ def connection(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[psy
         yield connection
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("statement", "values"), QUESTIONS.values(), ids=QUESTIONS)
 def test_a_plan_made_for_an_empty_database_is_good_for_a_full_one(
     empty: psycopg.Connection[tuple[Any, ...]], statement: str, values: tuple[Any, ...]

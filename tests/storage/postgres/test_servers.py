@@ -94,6 +94,7 @@ async def follow(store: PostgresStore, newest: int) -> list[LoggedEvent]:
     return seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 async def test_no_reader_ever_passes_over_an_event(servers: Servers, seed: int) -> None:
     """This holds however the commits of three servers fall together."""

@@ -48,6 +48,7 @@ async def look(end: End) -> tuple[object, ...]:
         await store.close()
 
 
+@pytest.mark.long
 async def test_an_emptied_log_goes_on_with_the_next_number(source: End, target: End) -> None:
     store = await source.open()
     await store.put_service(SERVICE)
@@ -67,6 +68,7 @@ async def test_an_emptied_log_goes_on_with_the_next_number(source: End, target: 
         await store.close()
 
 
+@pytest.mark.long
 async def test_nothing_moves_as_well(source: End, target: End) -> None:
     store = await source.open()
     await store.close()
@@ -77,6 +79,7 @@ async def test_nothing_moves_as_well(source: End, target: End) -> None:
     assert contents(target) == contents(source)
 
 
+@pytest.mark.long
 async def test_the_target_has_the_indexes_of_any_database(source: End, target: End, new_end: NewEnd) -> None:
     await fill(source)
     await moved(source, target)

@@ -10,6 +10,8 @@ import pytest
 from tests.world.transfer_content import fill
 from tests.world.transfer_ends import End, Rows, SqliteEnd, contents, moved, refusal
 
+pytestmark = pytest.mark.long
+
 
 def meddle(end: End, *, refuse: bool) -> None:
     """Have the database refuse services, or alter them silently."""

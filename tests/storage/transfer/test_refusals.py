@@ -11,6 +11,8 @@ from tests.world.samples import SERVICE
 from tests.world.transfer_content import fill
 from tests.world.transfer_ends import End, NewEnd, PostgresEnd, SqliteEnd, Steps, contents, moved, refusal
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_target_that_is_not_empty(filled: End, target: End) -> None:
     await fill(filled)

@@ -781,7 +781,11 @@ type Attempt struct {
 	Agent string `protobuf:"bytes,11,opt,name=agent,proto3" json:"agent,omitempty"`
 	// What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
 	// "call-again". At most 64 characters. Empty: none.
-	Disposition   string `protobuf:"bytes,12,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	Disposition string `protobuf:"bytes,12,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	// The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+	// reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+	// reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+	CallIds       []string `protobuf:"bytes,13,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -898,6 +902,13 @@ func (x *Attempt) GetDisposition() string {
 		return x.Disposition
 	}
 	return ""
+}
+
+func (x *Attempt) GetCallIds() []string {
+	if x != nil {
+		return x.CallIds
+	}
+	return nil
 }
 
 // Names one callback.
@@ -1252,7 +1263,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"expireTime\x12\x1a\n" +
 	"\brevision\x18\x10 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x1b\n" +
-	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\xe8\x03\n" +
+	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\x83\x04\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1b\n" +
 	"\tdialer_id\x18\x02 \x01(\tR\bdialerId\x129\n" +
@@ -1270,7 +1281,8 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x06detail\x18\n" +
 	" \x01(\tR\x06detail\x12\x14\n" +
 	"\x05agent\x18\v \x01(\tR\x05agent\x12 \n" +
-	"\vdisposition\x18\f \x01(\tR\vdisposition\"|\n" +
+	"\vdisposition\x18\f \x01(\tR\vdisposition\x12\x19\n" +
+	"\bcall_ids\x18\r \x03(\tR\acallIds\"|\n" +
 	"\vCallbackKey\x12!\n" +
 	"\vcallback_id\x18\x01 \x01(\tH\x00R\n" +
 	"callbackId\x12C\n" +

@@ -256,8 +256,17 @@ type Lease struct {
 	// The number or SIP address that the target is to see, as a `tel:`, `sip:` or `sips:` URI: a setting of the
 	// service. Empty: the dialer's own.
 	CallerLineIdentity string `protobuf:"bytes,9,opt,name=caller_line_identity,json=callerLineIdentity,proto3" json:"caller_line_identity,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+	// `service_sip_address`.
+	AgentAddress string `protobuf:"bytes,10,opt,name=agent_address,json=agentAddress,proto3" json:"agent_address,omitempty"`
+	// How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+	// Unset: as long as the dialer lets it.
+	MaxCallDuration *durationpb.Duration `protobuf:"bytes,11,opt,name=max_call_duration,json=maxCallDuration,proto3" json:"max_call_duration,omitempty"`
+	// Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+	// service. Default: false.
+	CallerLineRestricted bool `protobuf:"varint,12,opt,name=caller_line_restricted,json=callerLineRestricted,proto3" json:"caller_line_restricted,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Lease) Reset() {
@@ -351,6 +360,27 @@ func (x *Lease) GetCallerLineIdentity() string {
 		return x.CallerLineIdentity
 	}
 	return ""
+}
+
+func (x *Lease) GetAgentAddress() string {
+	if x != nil {
+		return x.AgentAddress
+	}
+	return ""
+}
+
+func (x *Lease) GetMaxCallDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MaxCallDuration
+	}
+	return nil
+}
+
+func (x *Lease) GetCallerLineRestricted() bool {
+	if x != nil {
+		return x.CallerLineRestricted
+	}
+	return false
 }
 
 // Request of ExtendLeases.
@@ -553,7 +583,10 @@ type ReportProgressRequest struct {
 	// Required. Which lease: `Lease.lease_token`.
 	LeaseToken string `protobuf:"bytes,1,opt,name=lease_token,json=leaseToken,proto3" json:"lease_token,omitempty"`
 	// Required. How far the call has come.
-	Progress      AttemptProgress `protobuf:"varint,2,opt,name=progress,proto3,enum=ringback.v1.AttemptProgress" json:"progress,omitempty"`
+	Progress AttemptProgress `protobuf:"varint,2,opt,name=progress,proto3,enum=ringback.v1.AttemptProgress" json:"progress,omitempty"`
+	// The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+	// At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+	CallIds       []string `protobuf:"bytes,3,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -600,6 +633,13 @@ func (x *ReportProgressRequest) GetProgress() AttemptProgress {
 		return x.Progress
 	}
 	return AttemptProgress_ATTEMPT_PROGRESS_UNSPECIFIED
+}
+
+func (x *ReportProgressRequest) GetCallIds() []string {
+	if x != nil {
+		return x.CallIds
+	}
+	return nil
 }
 
 // Response of ReportProgress.
@@ -674,7 +714,10 @@ type ReportOutcomeRequest struct {
 	Agent string `protobuf:"bytes,6,opt,name=agent,proto3" json:"agent,omitempty"`
 	// What the agent made of the call: a code of the contact centre. Kept as `Attempt.disposition`. At most 64
 	// characters. Empty: none.
-	Disposition   string `protobuf:"bytes,7,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	Disposition string `protobuf:"bytes,7,opt,name=disposition,proto3" json:"disposition,omitempty"`
+	// The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+	// 255 characters of ASCII without blanks. Empty: none is added.
+	CallIds       []string `protobuf:"bytes,8,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -758,6 +801,13 @@ func (x *ReportOutcomeRequest) GetDisposition() string {
 	return ""
 }
 
+func (x *ReportOutcomeRequest) GetCallIds() []string {
+	if x != nil {
+		return x.CallIds
+	}
+	return nil
+}
+
 // Response of ReportOutcome.
 type ReportOutcomeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -819,9 +869,13 @@ type ReleaseLeasesRequest struct {
 	// Required. 1 to 1000 tokens.
 	LeaseTokens []string `protobuf:"bytes,1,rep,name=lease_tokens,json=leaseTokens,proto3" json:"lease_tokens,omitempty"`
 	// Why, for the log. At most 512 characters. Empty: not told.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+	// leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+	// over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+	AgentsUnavailable bool `protobuf:"varint,3,opt,name=agents_unavailable,json=agentsUnavailable,proto3" json:"agents_unavailable,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ReleaseLeasesRequest) Reset() {
@@ -866,6 +920,13 @@ func (x *ReleaseLeasesRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ReleaseLeasesRequest) GetAgentsUnavailable() bool {
+	if x != nil {
+		return x.AgentsUnavailable
+	}
+	return false
 }
 
 // Response of ReleaseLeases.
@@ -997,7 +1058,7 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"request_id\x18\x06 \x01(\tR\trequestId\x12!\n" +
 	"\fservice_sips\x18\a \x03(\tR\vserviceSips\"D\n" +
 	"\x16LeaseCallbacksResponse\x12*\n" +
-	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\xce\x03\n" +
+	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\xf0\x04\n" +
 	"\x05Lease\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x121\n" +
@@ -1010,7 +1071,11 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\x13service_sip_address\x18\x06 \x01(\tR\x11serviceSipAddress\x122\n" +
 	"\tfirst_leg\x18\a \x01(\x0e2\x15.ringback.v1.FirstLegR\bfirstLeg\x12<\n" +
 	"\fring_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\vringTimeout\x120\n" +
-	"\x14caller_line_identity\x18\t \x01(\tR\x12callerLineIdentity\"z\n" +
+	"\x14caller_line_identity\x18\t \x01(\tR\x12callerLineIdentity\x12#\n" +
+	"\ragent_address\x18\n" +
+	" \x01(\tR\fagentAddress\x12E\n" +
+	"\x11max_call_duration\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0fmaxCallDuration\x124\n" +
+	"\x16caller_line_restricted\x18\f \x01(\bR\x14callerLineRestricted\"z\n" +
 	"\x13ExtendLeasesRequest\x12!\n" +
 	"\flease_tokens\x18\x01 \x03(\tR\vleaseTokens\x12@\n" +
 	"\x0elease_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\"P\n" +
@@ -1026,14 +1091,15 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\x10cancel_requested\x18\x04 \x01(\bR\x0fcancelRequested\x129\n" +
 	"\vlost_reason\x18\x05 \x01(\x0e2\x18.ringback.v1.ErrorReasonR\n" +
 	"lostReason\x121\n" +
-	"\bcallback\x18\x06 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\"r\n" +
+	"\bcallback\x18\x06 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\"\x8d\x01\n" +
 	"\x15ReportProgressRequest\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x128\n" +
-	"\bprogress\x18\x02 \x01(\x0e2\x1c.ringback.v1.AttemptProgressR\bprogress\"v\n" +
+	"\bprogress\x18\x02 \x01(\x0e2\x1c.ringback.v1.AttemptProgressR\bprogress\x12\x19\n" +
+	"\bcall_ids\x18\x03 \x03(\tR\acallIds\"v\n" +
 	"\x16ReportProgressResponse\x121\n" +
 	"\bcallback\x18\x01 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12)\n" +
-	"\x10cancel_requested\x18\x02 \x01(\bR\x0fcancelRequested\"\xf9\x01\n" +
+	"\x10cancel_requested\x18\x02 \x01(\bR\x0fcancelRequested\"\x94\x02\n" +
 	"\x14ReportOutcomeRequest\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x122\n" +
@@ -1044,13 +1110,15 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"q850_cause\x18\x04 \x01(\x05R\tq850Cause\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05agent\x18\x06 \x01(\tR\x05agent\x12 \n" +
-	"\vdisposition\x18\a \x01(\tR\vdisposition\"f\n" +
+	"\vdisposition\x18\a \x01(\tR\vdisposition\x12\x19\n" +
+	"\bcall_ids\x18\b \x03(\tR\acallIds\"f\n" +
 	"\x15ReportOutcomeResponse\x121\n" +
 	"\bcallback\x18\x01 \x01(\v2\x15.ringback.v1.CallbackR\bcallback\x12\x1a\n" +
-	"\breplayed\x18\x02 \x01(\bR\breplayed\"Q\n" +
+	"\breplayed\x18\x02 \x01(\bR\breplayed\"\x80\x01\n" +
 	"\x14ReleaseLeasesRequest\x12!\n" +
 	"\flease_tokens\x18\x01 \x03(\tR\vleaseTokens\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"R\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12-\n" +
+	"\x12agents_unavailable\x18\x03 \x01(\bR\x11agentsUnavailable\"R\n" +
 	"\x15ReleaseLeasesResponse\x129\n" +
 	"\aresults\x18\x01 \x03(\v2\x1f.ringback.v1.ReleaseLeaseResultR\aresults\"\x92\x01\n" +
 	"\x12ReleaseLeaseResult\x12\x1f\n" +
@@ -1116,33 +1184,34 @@ var file_ringback_v1_dialer_service_proto_depIdxs = []int32{
 	14, // 5: ringback.v1.Lease.time_to_live:type_name -> google.protobuf.Duration
 	17, // 6: ringback.v1.Lease.first_leg:type_name -> ringback.v1.FirstLeg
 	14, // 7: ringback.v1.Lease.ring_timeout:type_name -> google.protobuf.Duration
-	14, // 8: ringback.v1.ExtendLeasesRequest.lease_duration:type_name -> google.protobuf.Duration
-	6,  // 9: ringback.v1.ExtendLeasesResponse.results:type_name -> ringback.v1.ExtendLeaseResult
-	16, // 10: ringback.v1.ExtendLeaseResult.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 11: ringback.v1.ExtendLeaseResult.time_to_live:type_name -> google.protobuf.Duration
-	18, // 12: ringback.v1.ExtendLeaseResult.lost_reason:type_name -> ringback.v1.ErrorReason
-	15, // 13: ringback.v1.ExtendLeaseResult.callback:type_name -> ringback.v1.Callback
-	0,  // 14: ringback.v1.ReportProgressRequest.progress:type_name -> ringback.v1.AttemptProgress
-	15, // 15: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
-	19, // 16: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
-	15, // 17: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
-	13, // 18: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
-	18, // 19: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
-	1,  // 20: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
-	4,  // 21: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
-	7,  // 22: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
-	9,  // 23: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
-	11, // 24: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
-	2,  // 25: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
-	5,  // 26: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
-	8,  // 27: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
-	10, // 28: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
-	12, // 29: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
-	25, // [25:30] is the sub-list for method output_type
-	20, // [20:25] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 8: ringback.v1.Lease.max_call_duration:type_name -> google.protobuf.Duration
+	14, // 9: ringback.v1.ExtendLeasesRequest.lease_duration:type_name -> google.protobuf.Duration
+	6,  // 10: ringback.v1.ExtendLeasesResponse.results:type_name -> ringback.v1.ExtendLeaseResult
+	16, // 11: ringback.v1.ExtendLeaseResult.expire_time:type_name -> google.protobuf.Timestamp
+	14, // 12: ringback.v1.ExtendLeaseResult.time_to_live:type_name -> google.protobuf.Duration
+	18, // 13: ringback.v1.ExtendLeaseResult.lost_reason:type_name -> ringback.v1.ErrorReason
+	15, // 14: ringback.v1.ExtendLeaseResult.callback:type_name -> ringback.v1.Callback
+	0,  // 15: ringback.v1.ReportProgressRequest.progress:type_name -> ringback.v1.AttemptProgress
+	15, // 16: ringback.v1.ReportProgressResponse.callback:type_name -> ringback.v1.Callback
+	19, // 17: ringback.v1.ReportOutcomeRequest.outcome:type_name -> ringback.v1.CallOutcome
+	15, // 18: ringback.v1.ReportOutcomeResponse.callback:type_name -> ringback.v1.Callback
+	13, // 19: ringback.v1.ReleaseLeasesResponse.results:type_name -> ringback.v1.ReleaseLeaseResult
+	18, // 20: ringback.v1.ReleaseLeaseResult.refused_reason:type_name -> ringback.v1.ErrorReason
+	1,  // 21: ringback.v1.DialerService.LeaseCallbacks:input_type -> ringback.v1.LeaseCallbacksRequest
+	4,  // 22: ringback.v1.DialerService.ExtendLeases:input_type -> ringback.v1.ExtendLeasesRequest
+	7,  // 23: ringback.v1.DialerService.ReportProgress:input_type -> ringback.v1.ReportProgressRequest
+	9,  // 24: ringback.v1.DialerService.ReportOutcome:input_type -> ringback.v1.ReportOutcomeRequest
+	11, // 25: ringback.v1.DialerService.ReleaseLeases:input_type -> ringback.v1.ReleaseLeasesRequest
+	2,  // 26: ringback.v1.DialerService.LeaseCallbacks:output_type -> ringback.v1.LeaseCallbacksResponse
+	5,  // 27: ringback.v1.DialerService.ExtendLeases:output_type -> ringback.v1.ExtendLeasesResponse
+	8,  // 28: ringback.v1.DialerService.ReportProgress:output_type -> ringback.v1.ReportProgressResponse
+	10, // 29: ringback.v1.DialerService.ReportOutcome:output_type -> ringback.v1.ReportOutcomeResponse
+	12, // 30: ringback.v1.DialerService.ReleaseLeases:output_type -> ringback.v1.ReleaseLeasesResponse
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_dialer_service_proto_init() }

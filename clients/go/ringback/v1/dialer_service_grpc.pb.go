@@ -43,6 +43,9 @@ const (
 //  3. ReportProgress RINGING, where known, and CONNECTED.
 //  4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 //
+// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+//
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
 // lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
 // the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -86,8 +89,8 @@ type DialerServiceClient interface {
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
 	ReportOutcome(ctx context.Context, in *ReportOutcomeRequest, opts ...grpc.CallOption) (*ReportOutcomeResponse, error)
-	// Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-	// QUEUED in its old place, and no attempt is used. Works before DIALING only.
+	// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+	// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
 	ReleaseLeases(ctx context.Context, in *ReleaseLeasesRequest, opts ...grpc.CallOption) (*ReleaseLeasesResponse, error)
 }
 
@@ -164,6 +167,9 @@ func (c *dialerServiceClient) ReleaseLeases(ctx context.Context, in *ReleaseLeas
 //  3. ReportProgress RINGING, where known, and CONNECTED.
 //  4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
 //
+// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+//
 // Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
 // lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
 // the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -207,8 +213,8 @@ type DialerServiceServer interface {
 	//
 	// LEASE_EXPIRED, LEASE_SUPERSEDED, ATTEMPT_NOT_STARTED, OUTCOME_CONFLICT.
 	ReportOutcome(context.Context, *ReportOutcomeRequest) (*ReportOutcomeResponse, error)
-	// Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-	// QUEUED in its old place, and no attempt is used. Works before DIALING only.
+	// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+	// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
 	ReleaseLeases(context.Context, *ReleaseLeasesRequest) (*ReleaseLeasesResponse, error)
 	mustEmbedUnimplementedDialerServiceServer()
 }

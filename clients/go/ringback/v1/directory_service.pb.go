@@ -233,6 +233,9 @@ const (
 	WaitingReason_WAITING_REASON_TARGET_IN_CALL WaitingReason = 6
 	// Others are in front of it.
 	WaitingReason_WAITING_REASON_BEHIND_OTHERS WaitingReason = 7
+	// Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+	// TARGET_IN_CALL.
+	WaitingReason_WAITING_REASON_AGENTS_DO_NOT_ANSWER WaitingReason = 8
 )
 
 // Enum value maps for WaitingReason.
@@ -246,16 +249,18 @@ var (
 		5: "WAITING_REASON_NO_DIALER",
 		6: "WAITING_REASON_TARGET_IN_CALL",
 		7: "WAITING_REASON_BEHIND_OTHERS",
+		8: "WAITING_REASON_AGENTS_DO_NOT_ANSWER",
 	}
 	WaitingReason_value = map[string]int32{
-		"WAITING_REASON_UNSPECIFIED":    0,
-		"WAITING_REASON_NOT_DUE":        1,
-		"WAITING_REASON_CLOSED":         2,
-		"WAITING_REASON_PAUSED":         3,
-		"WAITING_REASON_NO_CAPACITY":    4,
-		"WAITING_REASON_NO_DIALER":      5,
-		"WAITING_REASON_TARGET_IN_CALL": 6,
-		"WAITING_REASON_BEHIND_OTHERS":  7,
+		"WAITING_REASON_UNSPECIFIED":          0,
+		"WAITING_REASON_NOT_DUE":              1,
+		"WAITING_REASON_CLOSED":               2,
+		"WAITING_REASON_PAUSED":               3,
+		"WAITING_REASON_NO_CAPACITY":          4,
+		"WAITING_REASON_NO_DIALER":            5,
+		"WAITING_REASON_TARGET_IN_CALL":       6,
+		"WAITING_REASON_BEHIND_OTHERS":        7,
+		"WAITING_REASON_AGENTS_DO_NOT_ANSWER": 8,
 	}
 )
 
@@ -346,9 +351,18 @@ type Service struct {
 	// Default: nothing more is refused.
 	DialRules *DialRules `protobuf:"bytes,21,opt,name=dial_rules,json=dialRules,proto3" json:"dial_rules,omitempty"`
 	// How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
-	KeepEnded     *durationpb.Duration `protobuf:"bytes,22,opt,name=keep_ended,json=keepEnded,proto3" json:"keep_ended,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	KeepEnded *durationpb.Duration `protobuf:"bytes,22,opt,name=keep_ended,json=keepEnded,proto3" json:"keep_ended,omitempty"`
+	// Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+	// normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+	AgentAddress string `protobuf:"bytes,23,opt,name=agent_address,json=agentAddress,proto3" json:"agent_address,omitempty"`
+	// How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+	// Unset: as long as the dialer lets it.
+	MaxCallDuration *durationpb.Duration `protobuf:"bytes,24,opt,name=max_call_duration,json=maxCallDuration,proto3" json:"max_call_duration,omitempty"`
+	// Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+	// `Privacy: id`). Handed to the dialer. Default: false.
+	CallerLineRestricted bool `protobuf:"varint,25,opt,name=caller_line_restricted,json=callerLineRestricted,proto3" json:"caller_line_restricted,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Service) Reset() {
@@ -533,6 +547,27 @@ func (x *Service) GetKeepEnded() *durationpb.Duration {
 		return x.KeepEnded
 	}
 	return nil
+}
+
+func (x *Service) GetAgentAddress() string {
+	if x != nil {
+		return x.AgentAddress
+	}
+	return ""
+}
+
+func (x *Service) GetMaxCallDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MaxCallDuration
+	}
+	return nil
+}
+
+func (x *Service) GetCallerLineRestricted() bool {
+	if x != nil {
+		return x.CallerLineRestricted
+	}
+	return false
 }
 
 // What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
@@ -1630,9 +1665,12 @@ type GetQueueResponse struct {
 	// How `estimated_wait` was worked out, or why it could not be. For people.
 	EstimateBasis string `protobuf:"bytes,7,opt,name=estimate_basis,json=estimateBasis,proto3" json:"estimate_basis,omitempty"`
 	// Where the callback stands. Set when the request names one.
-	Position      *QueuePosition `protobuf:"bytes,8,opt,name=position,proto3" json:"position,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Position *QueuePosition `protobuf:"bytes,8,opt,name=position,proto3" json:"position,omitempty"`
+	// No callback is leased until then, because the service's agents did not answer: see
+	// `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+	AgentsRestUntil *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=agents_rest_until,json=agentsRestUntil,proto3" json:"agents_rest_until,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GetQueueResponse) Reset() {
@@ -1717,6 +1755,13 @@ func (x *GetQueueResponse) GetEstimateBasis() string {
 func (x *GetQueueResponse) GetPosition() *QueuePosition {
 	if x != nil {
 		return x.Position
+	}
+	return nil
+}
+
+func (x *GetQueueResponse) GetAgentsRestUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AgentsRestUntil
 	}
 	return nil
 }
@@ -1947,7 +1992,7 @@ var File_ringback_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xda\b\n" +
+	"#ringback/v1/directory_service.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aringback/v1/callback.proto\"\xfc\t\n" +
 	"\aService\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x12\x1f\n" +
@@ -1978,7 +2023,10 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
 	"dial_rules\x18\x15 \x01(\v2\x16.ringback.v1.DialRulesR\tdialRules\x128\n" +
 	"\n" +
-	"keep_ended\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\tkeepEndedB\x17\n" +
+	"keep_ended\x18\x16 \x01(\v2\x19.google.protobuf.DurationR\tkeepEnded\x12#\n" +
+	"\ragent_address\x18\x17 \x01(\tR\fagentAddress\x12E\n" +
+	"\x11max_call_duration\x18\x18 \x01(\v2\x19.google.protobuf.DurationR\x0fmaxCallDuration\x124\n" +
+	"\x16caller_line_restricted\x18\x19 \x01(\bR\x14callerLineRestrictedB\x17\n" +
 	"\x15_max_concurrent_callsB\x16\n" +
 	"\x14_default_max_retries\"\x80\x02\n" +
 	"\tDialRules\x12-\n" +
@@ -2056,7 +2104,7 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\vsip_address\x18\x02 \x01(\tH\x00R\n" +
 	"sipAddress\x12;\n" +
 	"\fcallback_key\x18\x03 \x01(\v2\x18.ringback.v1.CallbackKeyR\vcallbackKeyB\t\n" +
-	"\aservice\"\x91\x03\n" +
+	"\aservice\"\xd9\x03\n" +
 	"\x10GetQueueResponse\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x124\n" +
@@ -2067,7 +2115,8 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\bcapacity\x18\x05 \x01(\x05R\bcapacity\x12@\n" +
 	"\x0eestimated_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\restimatedWait\x12%\n" +
 	"\x0eestimate_basis\x18\a \x01(\tR\restimateBasis\x126\n" +
-	"\bposition\x18\b \x01(\v2\x1a.ringback.v1.QueuePositionR\bposition\"X\n" +
+	"\bposition\x18\b \x01(\v2\x1a.ringback.v1.QueuePositionR\bposition\x12F\n" +
+	"\x11agents_rest_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0fagentsRestUntil\"X\n" +
 	"\rPriorityCount\x121\n" +
 	"\bpriority\x18\x01 \x01(\x0e2\x15.ringback.v1.PriorityR\bpriority\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x05R\x05count\"\x81\x01\n" +
@@ -2098,7 +2147,7 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x19TARGET_POLICY_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13TARGET_POLICY_ALLOW\x10\x01\x12\x18\n" +
 	"\x14TARGET_POLICY_REFUSE\x10\x02\x12!\n" +
-	"\x1dTARGET_POLICY_RETURN_EXISTING\x10\x03*\x84\x02\n" +
+	"\x1dTARGET_POLICY_RETURN_EXISTING\x10\x03*\xad\x02\n" +
 	"\rWaitingReason\x12\x1e\n" +
 	"\x1aWAITING_REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16WAITING_REASON_NOT_DUE\x10\x01\x12\x19\n" +
@@ -2107,7 +2156,8 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x1aWAITING_REASON_NO_CAPACITY\x10\x04\x12\x1c\n" +
 	"\x18WAITING_REASON_NO_DIALER\x10\x05\x12!\n" +
 	"\x1dWAITING_REASON_TARGET_IN_CALL\x10\x06\x12 \n" +
-	"\x1cWAITING_REASON_BEHIND_OTHERS\x10\a2\xd9\x04\n" +
+	"\x1cWAITING_REASON_BEHIND_OTHERS\x10\a\x12'\n" +
+	"#WAITING_REASON_AGENTS_DO_NOT_ANSWER\x10\b2\xd9\x04\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fListServices\x12 .ringback.v1.ListServicesRequest\x1a!.ringback.v1.ListServicesResponse\x12M\n" +
 	"\n" +
@@ -2179,45 +2229,47 @@ var file_ringback_v1_directory_service_proto_depIdxs = []int32{
 	28, // 7: ringback.v1.Service.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 8: ringback.v1.Service.dial_rules:type_name -> ringback.v1.DialRules
 	27, // 9: ringback.v1.Service.keep_ended:type_name -> google.protobuf.Duration
-	6,  // 10: ringback.v1.DialRules.phone:type_name -> ringback.v1.PhoneRules
-	7,  // 11: ringback.v1.DialRules.sip:type_name -> ringback.v1.SipRules
-	8,  // 12: ringback.v1.DialRules.quiet_hours:type_name -> ringback.v1.QuietHours
-	0,  // 13: ringback.v1.OpeningPeriod.day_of_week:type_name -> ringback.v1.DayOfWeek
-	29, // 14: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
-	27, // 15: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
-	4,  // 16: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
-	4,  // 17: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 18: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
-	4,  // 19: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 20: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
-	30, // 21: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 22: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
-	31, // 23: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
-	23, // 24: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
-	28, // 25: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	27, // 26: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
-	24, // 27: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
-	32, // 28: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
-	3,  // 29: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
-	11, // 30: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
-	13, // 31: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
-	15, // 32: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
-	17, // 33: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
-	19, // 34: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
-	21, // 35: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
-	25, // 36: ringback.v1.DirectoryService.EraseTarget:input_type -> ringback.v1.EraseTargetRequest
-	12, // 37: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
-	14, // 38: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
-	16, // 39: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
-	18, // 40: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
-	20, // 41: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
-	22, // 42: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
-	26, // 43: ringback.v1.DirectoryService.EraseTarget:output_type -> ringback.v1.EraseTargetResponse
-	37, // [37:44] is the sub-list for method output_type
-	30, // [30:37] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	27, // 10: ringback.v1.Service.max_call_duration:type_name -> google.protobuf.Duration
+	6,  // 11: ringback.v1.DialRules.phone:type_name -> ringback.v1.PhoneRules
+	7,  // 12: ringback.v1.DialRules.sip:type_name -> ringback.v1.SipRules
+	8,  // 13: ringback.v1.DialRules.quiet_hours:type_name -> ringback.v1.QuietHours
+	0,  // 14: ringback.v1.OpeningPeriod.day_of_week:type_name -> ringback.v1.DayOfWeek
+	29, // 15: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
+	27, // 16: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
+	4,  // 17: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
+	4,  // 18: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
+	4,  // 19: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
+	4,  // 20: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
+	4,  // 21: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
+	30, // 22: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 23: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
+	31, // 24: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
+	23, // 25: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
+	28, // 26: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	27, // 27: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
+	24, // 28: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
+	28, // 29: ringback.v1.GetQueueResponse.agents_rest_until:type_name -> google.protobuf.Timestamp
+	32, // 30: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
+	3,  // 31: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
+	11, // 32: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
+	13, // 33: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
+	15, // 34: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
+	17, // 35: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
+	19, // 36: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
+	21, // 37: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
+	25, // 38: ringback.v1.DirectoryService.EraseTarget:input_type -> ringback.v1.EraseTargetRequest
+	12, // 39: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
+	14, // 40: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
+	16, // 41: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
+	18, // 42: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
+	20, // 43: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
+	22, // 44: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
+	26, // 45: ringback.v1.DirectoryService.EraseTarget:output_type -> ringback.v1.EraseTargetResponse
+	39, // [39:46] is the sub-list for method output_type
+	32, // [32:39] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_directory_service_proto_init() }

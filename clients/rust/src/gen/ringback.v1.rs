@@ -190,6 +190,11 @@ pub struct Attempt {
     /// "call-again". At most 64 characters. Empty: none.
     #[prost(string, tag = "12")]
     pub disposition: ::prost::alloc::string::String,
+    /// The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+    /// reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+    /// reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+    #[prost(string, repeated, tag = "13")]
+    pub call_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Names one callback.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1958,6 +1963,18 @@ pub struct Service {
     /// How long its ended callbacks are kept. 1 h to 10 years. Unset: as long as the server keeps them by default.
     #[prost(message, optional, tag = "22")]
     pub keep_ended: ::core::option::Option<::prost_types::Duration>,
+    /// Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+    /// normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+    #[prost(string, tag = "23")]
+    pub agent_address: ::prost::alloc::string::String,
+    /// How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+    /// Unset: as long as the dialer lets it.
+    #[prost(message, optional, tag = "24")]
+    pub max_call_duration: ::core::option::Option<::prost_types::Duration>,
+    /// Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+    /// `Privacy: id`). Handed to the dialer. Default: false.
+    #[prost(bool, tag = "25")]
+    pub caller_line_restricted: bool,
 }
 /// What may be dialled, and how often. A target that breaks a rule is refused by CreateCallback and UpdateCallback with
 /// DIAL_RULE. Where the rules have changed since, the callback is not handed out: it fails with CALL_OUTCOME_BLOCKED
@@ -2214,6 +2231,10 @@ pub struct GetQueueResponse {
     /// Where the callback stands. Set when the request names one.
     #[prost(message, optional, tag = "8")]
     pub position: ::core::option::Option<QueuePosition>,
+    /// No callback is leased until then, because the service's agents did not answer: see
+    /// `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+    #[prost(message, optional, tag = "9")]
+    pub agents_rest_until: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// How many callbacks of one priority are waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2404,6 +2425,9 @@ pub enum WaitingReason {
     TargetInCall = 6,
     /// Others are in front of it.
     BehindOthers = 7,
+    /// Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+    /// TARGET_IN_CALL.
+    AgentsDoNotAnswer = 8,
 }
 impl WaitingReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2420,6 +2444,7 @@ impl WaitingReason {
             Self::NoDialer => "WAITING_REASON_NO_DIALER",
             Self::TargetInCall => "WAITING_REASON_TARGET_IN_CALL",
             Self::BehindOthers => "WAITING_REASON_BEHIND_OTHERS",
+            Self::AgentsDoNotAnswer => "WAITING_REASON_AGENTS_DO_NOT_ANSWER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2433,6 +2458,7 @@ impl WaitingReason {
             "WAITING_REASON_NO_DIALER" => Some(Self::NoDialer),
             "WAITING_REASON_TARGET_IN_CALL" => Some(Self::TargetInCall),
             "WAITING_REASON_BEHIND_OTHERS" => Some(Self::BehindOthers),
+            "WAITING_REASON_AGENTS_DO_NOT_ANSWER" => Some(Self::AgentsDoNotAnswer),
             _ => None,
         }
     }
@@ -3495,6 +3521,18 @@ pub struct Lease {
     /// service. Empty: the dialer's own.
     #[prost(string, tag = "9")]
     pub caller_line_identity: ::prost::alloc::string::String,
+    /// Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+    /// `service_sip_address`.
+    #[prost(string, tag = "10")]
+    pub agent_address: ::prost::alloc::string::String,
+    /// How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+    /// Unset: as long as the dialer lets it.
+    #[prost(message, optional, tag = "11")]
+    pub max_call_duration: ::core::option::Option<::prost_types::Duration>,
+    /// Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+    /// service. Default: false.
+    #[prost(bool, tag = "12")]
+    pub caller_line_restricted: bool,
 }
 /// Request of ExtendLeases.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3546,6 +3584,10 @@ pub struct ReportProgressRequest {
     /// Required. How far the call has come.
     #[prost(enumeration = "AttemptProgress", tag = "2")]
     pub progress: i32,
+    /// The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+    /// At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+    #[prost(string, repeated, tag = "3")]
+    pub call_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Response of ReportProgress.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3582,6 +3624,10 @@ pub struct ReportOutcomeRequest {
     /// characters. Empty: none.
     #[prost(string, tag = "7")]
     pub disposition: ::prost::alloc::string::String,
+    /// The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+    /// 255 characters of ASCII without blanks. Empty: none is added.
+    #[prost(string, repeated, tag = "8")]
+    pub call_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Response of ReportOutcome.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3602,6 +3648,11 @@ pub struct ReleaseLeasesRequest {
     /// Why, for the log. At most 512 characters. Empty: not told.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+    /// leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+    /// over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+    #[prost(bool, tag = "3")]
+    pub agents_unavailable: bool,
 }
 /// Response of ReleaseLeases.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3684,6 +3735,9 @@ pub mod dialer_service_client {
     ///    then the report is refused, or after it.
     /// 3. ReportProgress RINGING, where known, and CONNECTED.
     /// 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+    ///
+    /// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    /// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
     ///
     /// Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     /// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
@@ -3888,8 +3942,8 @@ pub mod dialer_service_client {
                 .insert(GrpcMethod::new("ringback.v1.DialerService", "ReportOutcome"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-        /// QUEUED in its old place, and no attempt is used. Works before DIALING only.
+        /// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+        /// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         pub async fn release_leases(
             &mut self,
             request: impl tonic::IntoRequest<super::ReleaseLeasesRequest>,
@@ -3990,8 +4044,8 @@ pub mod dialer_service_server {
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
         }
-        /// Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-        /// QUEUED in its old place, and no attempt is used. Works before DIALING only.
+        /// Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+        /// back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
         async fn release_leases(
             &self,
             request: tonic::Request<super::ReleaseLeasesRequest>,
@@ -4012,6 +4066,9 @@ pub mod dialer_service_server {
     ///    then the report is refused, or after it.
     /// 3. ReportProgress RINGING, where known, and CONNECTED.
     /// 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+    ///
+    /// A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+    /// no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
     ///
     /// Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
     /// lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by

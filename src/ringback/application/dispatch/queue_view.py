@@ -30,6 +30,7 @@ MAX_POSITION = 10_000
 ESTIMATE_SPAN = timedelta(minutes=15)
 _ESTIMATE_CALLS = 1_000
 _MIN_CALLS = 3
+_SILENT_AGENTS = "the agents do not answer"
 
 
 class WaitingReason(IntEnum):
@@ -135,8 +136,8 @@ class QueueViews:
             return None, _closed(service)
         if service.capacity == 0:
             return None, "the service is paused"
-        if (rest_ends := self._rests.until(service.service_id, now)) is not None:
-            return None, _agents_do_not_answer(rest_ends)
+        if self._rests.until(service.service_id, now) is not None:
+            return None, _SILENT_AGENTS
         normal = line.waiting.get(Priority.NORMAL, 0)
         if not line.waiting and line.in_progress < service.capacity:
             return timedelta(0), "nobody is waiting and a call may begin"
@@ -199,7 +200,8 @@ class QueueViews:
         if not await self._presence.has_dialer(service.service_id):
             return WaitingReason.NO_DIALER, "no dialer asks for callbacks of this service"
         if (rest_ends := self._rests.until(service.service_id, now)) is not None:
-            return WaitingReason.AGENTS_DO_NOT_ANSWER, _agents_do_not_answer(rest_ends)
+            why = f"{_SILENT_AGENTS}; they are called again at {_stamp(rest_ends)}"
+            return WaitingReason.AGENTS_DO_NOT_ANSWER, why
         use = await self._store.phone_use(callback.phone, now)
         if use.caller is not None:
             other = await self._store.get(use.caller)
@@ -239,10 +241,6 @@ def _closed_until(service: Service, now: datetime) -> str:
     if opening is None:
         return f"the service is closed, and does not open within {HORIZON.days} days"
     return f"the service is closed until {_stamp(opening)}"
-
-
-def _agents_do_not_answer(rest_ends: datetime) -> str:
-    return f"the agents do not answer; they are called again at {_stamp(rest_ends)}"
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,48 +1,75 @@
-"""The SDP in a message's body, which a network may have wrapped together with its own signalling (multipart, RFC 5621)."""
+"""The SDP in a message, which a network may have wrapped together with its own signalling (multipart, RFC 5621)."""
 
 import re
 from typing import Final
 
-from ringback.dialers.sip.message import Message
+from ringback.dialers.sip.header_values import parse_params, unquoted
+from ringback.dialers.sip.headers import Headers
+from ringback.dialers.sip.message import END_OF_HEADERS, read_headers
+from ringback.dialers.sip.message_types import MalformedMessage, Message
 
+# Parts within parts: a signed mixture has two levels.
+MAX_DEPTH: Final = 3
 SDP_TYPE: Final = "application/sdp"
-_BOUNDARY: Final = re.compile(
-    r';\s*+boundary\s*+=\s*+(?:"(?P<quoted>[^"]{1,70})"|(?P<token>[^\s;"]{1,70}))', re.IGNORECASE
-)
-_END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
-_PART_TYPE: Final = re.compile(
-    rb"^(?:content-type|c)[ \t]*+:[ \t]*+application/sdp[ \t]*+(?:;|\r?$)", re.IGNORECASE | re.MULTILINE
-)
+
+_TYPE: Final = re.compile(r"[ \t]*+([^\s;/]++)[ \t]*+/[ \t]*+([^\s;/]++)[ \t]*+(;.*+)?", re.DOTALL)
 
 
 def content_type(message: Message) -> str:
     """Return the type of the body in lower case, without parameters; "" where there is none."""
-    return (message.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return _type(message.headers)[0]
 
 
 def sdp_of(message: Message) -> bytes | None:
-    """Return the SDP of a message; None where it has none. A body without a type is one (RFC 3261 section 20.15)."""
-    if not message.body:
-        return None
-    kind = content_type(message)
-    if kind in ("", SDP_TYPE):
-        return message.body
-    return _part(message) if kind.startswith("multipart/") else None
+    """Return the SDP of a message; None where there is none that can be read."""
+    return _sdp_in(message.headers, message.body, MAX_DEPTH)
 
 
 def is_readable(message: Message) -> bool:
     """Return whether a body, if there is one, can be an offer or an answer: what cannot is refused with 415."""
-    encoding = (message.headers.get("Content-Encoding") or "identity").strip().lower()
-    return not message.body or (encoding == "identity" and sdp_of(message) is not None)
+    return not message.body or sdp_of(message) is not None
 
 
-def _part(message: Message) -> bytes | None:
-    found = _BOUNDARY.search(message.headers.get("Content-Type") or "")
-    if found is None:
+def _sdp_in(headers: Headers, body: bytes, depth: int) -> bytes | None:
+    kind, boundary = _type(headers)
+    # Nothing encoded is accepted, and no request of ours says otherwise (RFC 3261 section 20.12).
+    if not body.strip() or (headers.get("Content-Encoding") or "identity").strip().lower() != "identity":
         return None
-    boundary = b"--" + (found["quoted"] or found["token"]).encode("utf-8", "surrogateescape")
-    for part in (b"\r\n" + message.body).split(b"\n" + boundary)[1:]:
-        end = _END_OF_HEADERS.search(part)
-        if end is not None and _PART_TYPE.search(part, 0, end.start()):
-            return part[end.end() :].removesuffix(b"\r")
+    if kind == SDP_TYPE or (not kind and body.startswith(b"v=")):
+        return body
+    if not kind.startswith("multipart/") or not boundary or not depth:
+        return None
+    for head, content in _parts(body, boundary):
+        if (found := _sdp_in(head, content, depth - 1)) is not None:
+            return found
     return None
+
+
+def _parts(body: bytes, boundary: str) -> list[tuple[Headers, bytes]]:
+    """Split a multipart body (RFC 2046 section 5.1.1): what is before the first boundary and after the last is left."""
+    delimiter = b"\n--" + boundary.encode("utf-8", "surrogateescape")
+    parts = []
+    for piece in (b"\n" + body).split(delimiter)[1:]:
+        if piece.startswith(b"--"):
+            break
+        end = END_OF_HEADERS.search(piece)
+        if end is None:
+            continue
+        try:
+            headers = read_headers(piece[: end.start()])
+        except MalformedMessage:
+            continue
+        parts.append((headers, piece[end.end() :].removesuffix(b"\r")))
+    return parts
+
+
+def _type(headers: Headers) -> tuple[str, str]:
+    """Return the media type and the boundary."""
+    found = _TYPE.fullmatch(headers.get("Content-Type") or "")
+    if found is None:
+        return "", ""
+    try:
+        params = parse_params(found[3] or "")
+    except MalformedMessage:
+        params = {}
+    return f"{found[1]}/{found[2]}".lower(), unquoted(params.get("boundary") or "")

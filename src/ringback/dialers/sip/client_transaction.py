@@ -229,8 +229,10 @@ class ClientTransaction:
         self._try = ClientTry(self._table, self.request, destination, self)
         self._try.start()
 
-    def resume(self, destination: Destination) -> None:
-        """Go on with an INVITE that an earlier process sent as it is here."""
+    def resume(self, destination: Destination, branch: str = "") -> None:
+        """Go on with an INVITE that an earlier process sent, with the Via that it has, or with this branch."""
+        if branch:
+            self.request = self._sender.prepared(self._unsent, destination, branch)
         self.branch = top_via(self.request).branch
         self._try = ClientTry(self._table, self.request, destination, self)
         self._try.resume()

@@ -151,17 +151,21 @@ class Endpoint:
         return transaction
 
     def restore(
-        self, request: Request, destination: Destination | None, judge: Judge | None = None
+        self, request: Request, destination: Destination | None, *, branch: str = "", judge: Judge | None = None
     ) -> ClientTransaction:
-        """Take over an INVITE that an earlier process has sent, Via included: it is not sent again.
+        """Take over an INVITE that an earlier process has sent: it is not sent again.
 
-        Without a destination it is the one to which the INVITE goes today.
+        The request has its Via, or it gets the one that it had in a process with this address, with `branch`. Without a
+        destination it is the one to which the INVITE goes today.
         """
+        if branch:
+            request = replace(request, headers=request.headers.copy())
+            request.headers.remove("Via")
         transaction = ClientTransaction(self, self._layer, request, (), judge)
         if destination is not None:
-            transaction.resume(destination)
+            transaction.resume(destination, branch)
         else:
-            self.run(self._resume(transaction, judge))
+            self.run(self._resume(transaction, branch, judge))
         return transaction
 
     async def stop(self) -> None:
@@ -270,9 +274,9 @@ class Endpoint:
             found.append(destination)
         return found
 
-    async def _resume(self, transaction: ClientTransaction, judge: Judge | None) -> None:
+    async def _resume(self, transaction: ClientTransaction, branch: str, judge: Judge | None) -> None:
         try:
-            transaction.resume((await self.destinations(transaction.request, None, judge))[0])
+            transaction.resume((await self.destinations(transaction.request, None, judge))[0], branch)
         except TransactionFailed as failure:
             transaction.fail(failure.kind, failure.text)
 

@@ -27,10 +27,10 @@ _NAME_ADDR: Final = re.compile(
 )
 _ADDR_SPEC: Final = re.compile(r'[ \t]*+(?P<uri>[^\s;<>",]++)(?P<params>.*+)', re.DOTALL)
 # A scheme and something after it, without what would end a Request-URI or a name-addr.
-_ANY_URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"]++')
+_ANY_URI: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.\-]*+:[^\s<>"\x00-\x1f\x7f]++')
 _VIA: Final = re.compile(
     r"""
-    [ \t]*+ SIP [ \t]*+ / [ \t]*+ 2\.0 [ \t]*+ / [ \t]*+ (?P<transport> [^\s;,/"<>]++ ) [ \t]++
+    [ \t]*+ SIP [ \t]*+ / [ \t]*+ [0-9.]++ [ \t]*+ / [ \t]*+ (?P<transport> [^\s;,/"<>]++ ) [ \t]++
     (?P<host> \[ [0-9A-Fa-f:.]++ \] | [A-Za-z0-9\-._]++ ) (?: [ \t]*+ : [ \t]*+ (?P<port> [0-9]{1,10} ) )?+
     (?P<params> [ \t]*+ (?: ; .*+ )?+ )
     """,
@@ -88,15 +88,15 @@ class Via:
     params: Params = field(default_factory=lambda: NO_PARAMS)
 
     @classmethod
-    def parse(cls, text: str) -> "Via":
-        """Read one value. Raise `MalformedMessage`, also for an empty parameter: responses go where a Via points."""
+    def parse(cls, text: str, *, strict: bool = False) -> "Via":
+        """Read one value, of whatever version. Raise `MalformedMessage`; `strict`: also for an empty parameter."""
         parts = _VIA.fullmatch(text)
         if parts is None:
             raise MalformedMessage("A Via is malformed.")
         port = None if parts["port"] is None else int(parts["port"])
         if port is not None and not 1 <= port <= MAX_PORT:
             raise MalformedMessage(f"A Via has a port that is not from 1 to {MAX_PORT}.")
-        params = parse_params(parts["params"], strict=True)
+        params = parse_params(parts["params"], strict=strict)
         return cls(transport=parts["transport"].upper(), host=parts["host"], port=port, params=params)
 
     def __str__(self) -> str:

@@ -123,10 +123,10 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
     return Response(status, reason or phrase(status), headers)
 
 
-def top_via(message: Message) -> Via:
+def top_via(message: Message, *, strict: bool = False) -> Via:
     """Return the first Via. Raise `MalformedMessage`, as the functions below do."""
     vias = message.headers.values("Via")
-    return Via.parse(vias[0] if vias else "")
+    return Via.parse(vias[0] if vias else "", strict=strict)
 
 
 def cseq(message: Message) -> CSeq:
@@ -185,6 +185,8 @@ def _has_tag(value: str) -> bool:
 
 
 def _start(line: str) -> Message:
+    if _FORBIDDEN.search(line):
+        raise MalformedMessage("The first line has a bare CR or a NUL.")
     if line[:4].upper() == "SIP/":
         if (found := _STATUS_LINE.fullmatch(line)) is None:
             raise MalformedMessage("A status line is malformed.")
@@ -213,7 +215,7 @@ def _headers(lines: list[str]) -> Headers:
 
 def _check_heads(message: Message) -> None:
     """Raise `MalformedMessage` where a header that transactions rest on is missing, doubled or malformed."""
-    top_via(message), from_(message), to(message)
+    top_via(message, strict=True), from_(message), to(message)
     for name in _ONCE:
         if len(message.headers.lines(name)) > 1:
             raise MalformedMessage(f"There are two {name}.")

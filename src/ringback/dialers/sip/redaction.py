@@ -28,7 +28,6 @@ _SECRET_HEADERS: Final = frozenset(
 _SHOWN_BODIES: Final = ("application/sdp", "message/sipfrag")
 # Here a bare CR ends a line, too: what another program takes for a header must not be shown.
 _LINE_END: Final = re.compile("\r\n|\n|\r")
-_SIP: Final = re.compile(r"SIP/[0-9]|[!-~]{1,64} [^\r\n]* SIP/[0-9.]+[ \t]*\Z", re.IGNORECASE)
 # The user of a URI that only dials: `*31#0785556677`, also escaped. What begins like a number is masked as one.
 _DIALLED: Final = re.compile(
     r"(?P<scheme>\bsips?:)(?P<user>(?:[0-9*#+().\-]|%[0-9A-Fa-f]{2}){6,255}+)(?=[;:@])", re.IGNORECASE
@@ -37,17 +36,15 @@ _PASSWORD: Final = re.compile(r"(\bsips?:[^@\s:<>\"]{0,255}+:)[^@\s<>\"]{1,255}+
 # A number in place of a name, ahead of the URI.
 _NAME: Final = re.compile(r"(?<![0-9A-Za-z.:@\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=\"?[ \t]{0,8}<)")
 _IN_URI: Final = re.compile(r"(authorization=)[^&>\s]++", re.IGNORECASE)
-_SDP: Final = re.compile(
-    r"\A(?:(?P<crypto>a=crypto:.*?inline:).*+|(?P<key>k=|a=key-mgmt:|a=ice-pwd:|[ep]=).++"
-    r"|(?P<origin>o=)(?=[^ ]*[0-9]{6})[^ ]++(?= ))"
-)
+# In a session: keys, and who called in person.
+_SECRET_LINES: Final = ("k=", "e=", "p=", "a=key-mgmt:", "a=ice-pwd:")
 _MIN_DIGITS: Final = 6
 
 
 def redacted(data: bytes, *, numbers: bool = False) -> str:
     """Return a message as text; with `numbers` telephone numbers are left as they are."""
     lines = _unfolded(_LINE_END.split(data.decode("utf-8", "surrogateescape")))
-    if not _SIP.match(lines[0]):
+    if not lines[0].upper().startswith("SIP/") and " SIP/" not in lines[0].upper():
         return f"({len(data)} bytes that are not SIP)"
     end = lines.index("") if "" in lines else len(lines)
     shown = [_line(lines[0], numbers=numbers), *(_header(line, numbers=numbers) for line in lines[1:end])]
@@ -96,12 +93,20 @@ def _body(kind: str, lines: list[str], *, numbers: bool) -> list[str]:
     if kind not in _SHOWN_BODIES:  # an INFO may have the digits of a PIN
         return [f"(a body of {sum(map(len, lines))} characters: {kind or 'of no type'})"]
     if kind == _SHOWN_BODIES[0]:
-        return [_line(_SDP.sub(_hide_in_sdp, line), numbers=numbers) for line in lines]
+        return [_line(_hide_in_sdp(line), numbers=numbers) for line in lines]
     return [_header(line, numbers=numbers) for line in lines]
 
 
-def _hide_in_sdp(found: re.Match[str]) -> str:
-    return f"{found['crypto'] or found['key'] or found['origin']}{HIDDEN}"
+def _hide_in_sdp(line: str) -> str:
+    if line.startswith("a=crypto:"):
+        method, inline, _ = line.partition("inline:")
+        return f"{method if inline else 'a=crypto:'}{inline}{HIDDEN}"
+    if (name := next((name for name in _SECRET_LINES if line.startswith(name)), None)) is not None:
+        return f"{name}{HIDDEN}"
+    username, space, rest = line.partition(" ")
+    if line.startswith("o=") and sum(sign.isdigit() for sign in username) >= _MIN_DIGITS:
+        return f"o={HIDDEN}{space}{rest}"
+    return line
 
 
 def _line(line: str, *, numbers: bool) -> str:

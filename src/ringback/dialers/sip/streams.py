@@ -10,6 +10,7 @@ is a wildcard.
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections import Counter
@@ -178,4 +179,5 @@ def _fault(fault: OSError) -> tuple[FaultKind, str]:
         return FaultKind.TIMEOUT, f"no connection within {CONNECT_S:g} s"
     if isinstance(fault, ConnectionAbortedError) and "SSL" in str(fault):
         return FaultKind.TLS, "the TLS handshake was not completed"
-    return FaultKind.REFUSED, (fault.strerror or str(fault) or "the connection was closed").lower()
+    # By its number: the loops have texts of their own.
+    return FaultKind.REFUSED, os.strerror(fault.errno).lower() if fault.errno else "the connection was closed"

@@ -14,7 +14,7 @@ MAX_CALLS: Final = 256
 # Of all that is kept. A peer that sends large messages pushes out older calls, and nothing else.
 MAX_BYTES: Final = 8 * 2**20
 
-_CALL_ID: Final = re.compile(rb"\n(?:Call-ID|i)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]{1,255})", re.IGNORECASE)
+_CALL_ID: Final = re.compile(rb"\n(?:Call-ID|i)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]{1,255}+)", re.IGNORECASE)
 
 Direction = Literal["sent", "received"]
 

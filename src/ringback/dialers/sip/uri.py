@@ -18,11 +18,11 @@ MAX_PORT: Final = 65_535
 _URI: Final = re.compile(
     r"""
     (?P<scheme> sips? ) :
-    (?: (?P<user> [^@\s<>"]++ ) @ )?
+    (?: (?P<user> [^@\s<>"\x00-\x1f\x7f]++ ) @ )?
     (?P<host> \[ [0-9A-Fa-f:.]++ \] | [A-Za-z0-9\-._]++ )
     (?: : (?P<port> [0-9]{1,10} ) )?
-    (?P<params> (?: ; [^;?\s<>"]*+ )*+ )
-    (?: \? (?P<headers> [^\s<>"]*+ ) )?
+    (?P<params> (?: ; [^;?\s<>"\x00-\x1f\x7f]*+ )*+ )
+    (?: \? (?P<headers> [^\s<>"\x00-\x1f\x7f]*+ ) )?
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )

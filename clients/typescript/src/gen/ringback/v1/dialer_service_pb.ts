@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/dialer_service.proto.
  */
 export const file_ringback_v1_dialer_service: GenFile = /*@__PURE__*/
-  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi4gEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV9zaXBzGAcgAygJIjwKFkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIucmluZ2JhY2sudjEuTGVhc2Ui1AIKBUxlYXNlEhMKC2xlYXNlX3Rva2VuGAEgASgJEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhsKE3NlcnZpY2Vfc2lwX2FkZHJlc3MYBiABKAkSKAoJZmlyc3RfbGVnGAcgASgOMhUucmluZ2JhY2sudjEuRmlyc3RMZWcSLwoMcmluZ190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGNhbGxlcl9saW5lX2lkZW50aXR5GAkgASgJIl4KE0V4dGVuZExlYXNlc1JlcXVlc3QSFAoMbGVhc2VfdG9rZW5zGAEgAygJEjEKDmxlYXNlX2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkcKFEV4dGVuZExlYXNlc1Jlc3BvbnNlEi8KB3Jlc3VsdHMYASADKAsyHi5yaW5nYmFjay52MS5FeHRlbmRMZWFzZVJlc3VsdCL8AQoRRXh0ZW5kTGVhc2VSZXN1bHQSEwoLbGVhc2VfdG9rZW4YASABKAkSLwoLZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYChBjYW5jZWxfcmVxdWVzdGVkGAQgASgIEi0KC2xvc3RfcmVhc29uGAUgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24SJwoIY2FsbGJhY2sYBiABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjayJcChVSZXBvcnRQcm9ncmVzc1JlcXVlc3QSEwoLbGVhc2VfdG9rZW4YASABKAkSLgoIcHJvZ3Jlc3MYAiABKA4yHC5yaW5nYmFjay52MS5BdHRlbXB0UHJvZ3Jlc3MiWwoWUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYAiABKAgisgEKFFJlcG9ydE91dGNvbWVSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEikKB291dGNvbWUYAiABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRISCgpzaXBfc3RhdHVzGAMgASgFEhIKCnE4NTBfY2F1c2UYBCABKAUSDgoGZGV0YWlsGAUgASgJEg0KBWFnZW50GAYgASgJEhMKC2Rpc3Bvc2l0aW9uGAcgASgJIlIKFVJlcG9ydE91dGNvbWVSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrEhAKCHJlcGxheWVkGAIgASgIIjwKFFJlbGVhc2VMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIOCgZyZWFzb24YAiABKAkiSQoVUmVsZWFzZUxlYXNlc1Jlc3BvbnNlEjAKB3Jlc3VsdHMYASADKAsyHy5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VSZXN1bHQibQoSUmVsZWFzZUxlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEhAKCHJlbGVhc2VkGAIgASgIEjAKDnJlZnVzZWRfcmVhc29uGAMgASgOMhgucmluZ2JhY2sudjEuRXJyb3JSZWFzb24qjwEKD0F0dGVtcHRQcm9ncmVzcxIgChxBVFRFTVBUX1BST0dSRVNTX1VOU1BFQ0lGSUVEEAASHAoYQVRURU1QVF9QUk9HUkVTU19ESUFMSU5HEAESHAoYQVRURU1QVF9QUk9HUkVTU19SSU5HSU5HEAISHgoaQVRURU1QVF9QUk9HUkVTU19DT05ORUNURUQQAzLKAwoNRGlhbGVyU2VydmljZRJZCg5MZWFzZUNhbGxiYWNrcxIiLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVxdWVzdBojLnJpbmdiYWNrLnYxLkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USUwoMRXh0ZW5kTGVhc2VzEiAucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkV4dGVuZExlYXNlc1Jlc3BvbnNlElkKDlJlcG9ydFByb2dyZXNzEiIucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuUmVwb3J0UHJvZ3Jlc3NSZXNwb25zZRJWCg1SZXBvcnRPdXRjb21lEiEucmluZ2JhY2sudjEuUmVwb3J0T3V0Y29tZVJlcXVlc3QaIi5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVzcG9uc2USVgoNUmVsZWFzZUxlYXNlcxIhLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZXNSZXF1ZXN0GiIucmluZ2JhY2sudjEuUmVsZWFzZUxlYXNlc1Jlc3BvbnNlQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
+  fileDesc("CiByaW5nYmFjay92MS9kaWFsZXJfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEi4gEKFUxlYXNlQ2FsbGJhY2tzUmVxdWVzdBIRCglkaWFsZXJfaWQYASABKAkSEwoLc2VydmljZV9pZHMYAiADKAkSEgoKbWF4X2xlYXNlcxgDIAEoBRIxCg5sZWFzZV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg13YWl0X2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnJlcXVlc3RfaWQYBiABKAkSFAoMc2VydmljZV9zaXBzGAcgAygJIjwKFkxlYXNlQ2FsbGJhY2tzUmVzcG9uc2USIgoGbGVhc2VzGAEgAygLMhIucmluZ2JhY2sudjEuTGVhc2UiwQMKBUxlYXNlEhMKC2xlYXNlX3Rva2VuGAEgASgJEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KDHRpbWVfdG9fbGl2ZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhsKE3NlcnZpY2Vfc2lwX2FkZHJlc3MYBiABKAkSKAoJZmlyc3RfbGVnGAcgASgOMhUucmluZ2JhY2sudjEuRmlyc3RMZWcSLwoMcmluZ190aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhwKFGNhbGxlcl9saW5lX2lkZW50aXR5GAkgASgJEhUKDWFnZW50X2FkZHJlc3MYCiABKAkSNAoRbWF4X2NhbGxfZHVyYXRpb24YCyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWY2FsbGVyX2xpbmVfcmVzdHJpY3RlZBgMIAEoCCJeChNFeHRlbmRMZWFzZXNSZXF1ZXN0EhQKDGxlYXNlX3Rva2VucxgBIAMoCRIxCg5sZWFzZV9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJHChRFeHRlbmRMZWFzZXNSZXNwb25zZRIvCgdyZXN1bHRzGAEgAygLMh4ucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VSZXN1bHQi/AEKEUV4dGVuZExlYXNlUmVzdWx0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgx0aW1lX3RvX2xpdmUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoQY2FuY2VsX3JlcXVlc3RlZBgEIAEoCBItCgtsb3N0X3JlYXNvbhgFIAEoDjIYLnJpbmdiYWNrLnYxLkVycm9yUmVhc29uEicKCGNhbGxiYWNrGAYgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sibgoVUmVwb3J0UHJvZ3Jlc3NSZXF1ZXN0EhMKC2xlYXNlX3Rva2VuGAEgASgJEi4KCHByb2dyZXNzGAIgASgOMhwucmluZ2JhY2sudjEuQXR0ZW1wdFByb2dyZXNzEhAKCGNhbGxfaWRzGAMgAygJIlsKFlJlcG9ydFByb2dyZXNzUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIYChBjYW5jZWxfcmVxdWVzdGVkGAIgASgIIsQBChRSZXBvcnRPdXRjb21lUmVxdWVzdBITCgtsZWFzZV90b2tlbhgBIAEoCRIpCgdvdXRjb21lGAIgASgOMhgucmluZ2JhY2sudjEuQ2FsbE91dGNvbWUSEgoKc2lwX3N0YXR1cxgDIAEoBRISCgpxODUwX2NhdXNlGAQgASgFEg4KBmRldGFpbBgFIAEoCRINCgVhZ2VudBgGIAEoCRITCgtkaXNwb3NpdGlvbhgHIAEoCRIQCghjYWxsX2lkcxgIIAMoCSJSChVSZXBvcnRPdXRjb21lUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIQCghyZXBsYXllZBgCIAEoCCJYChRSZWxlYXNlTGVhc2VzUmVxdWVzdBIUCgxsZWFzZV90b2tlbnMYASADKAkSDgoGcmVhc29uGAIgASgJEhoKEmFnZW50c191bmF2YWlsYWJsZRgDIAEoCCJJChVSZWxlYXNlTGVhc2VzUmVzcG9uc2USMAoHcmVzdWx0cxgBIAMoCzIfLnJpbmdiYWNrLnYxLlJlbGVhc2VMZWFzZVJlc3VsdCJtChJSZWxlYXNlTGVhc2VSZXN1bHQSEwoLbGVhc2VfdG9rZW4YASABKAkSEAoIcmVsZWFzZWQYAiABKAgSMAoOcmVmdXNlZF9yZWFzb24YAyABKA4yGC5yaW5nYmFjay52MS5FcnJvclJlYXNvbiqPAQoPQXR0ZW1wdFByb2dyZXNzEiAKHEFUVEVNUFRfUFJPR1JFU1NfVU5TUEVDSUZJRUQQABIcChhBVFRFTVBUX1BST0dSRVNTX0RJQUxJTkcQARIcChhBVFRFTVBUX1BST0dSRVNTX1JJTkdJTkcQAhIeChpBVFRFTVBUX1BST0dSRVNTX0NPTk5FQ1RFRBADMsoDCg1EaWFsZXJTZXJ2aWNlElkKDkxlYXNlQ2FsbGJhY2tzEiIucmluZ2JhY2sudjEuTGVhc2VDYWxsYmFja3NSZXF1ZXN0GiMucmluZ2JhY2sudjEuTGVhc2VDYWxsYmFja3NSZXNwb25zZRJTCgxFeHRlbmRMZWFzZXMSIC5yaW5nYmFjay52MS5FeHRlbmRMZWFzZXNSZXF1ZXN0GiEucmluZ2JhY2sudjEuRXh0ZW5kTGVhc2VzUmVzcG9uc2USWQoOUmVwb3J0UHJvZ3Jlc3MSIi5yaW5nYmFjay52MS5SZXBvcnRQcm9ncmVzc1JlcXVlc3QaIy5yaW5nYmFjay52MS5SZXBvcnRQcm9ncmVzc1Jlc3BvbnNlElYKDVJlcG9ydE91dGNvbWUSIS5yaW5nYmFjay52MS5SZXBvcnRPdXRjb21lUmVxdWVzdBoiLnJpbmdiYWNrLnYxLlJlcG9ydE91dGNvbWVSZXNwb25zZRJWCg1SZWxlYXNlTGVhc2VzEiEucmluZ2JhY2sudjEuUmVsZWFzZUxlYXNlc1JlcXVlc3QaIi5yaW5nYmFjay52MS5SZWxlYXNlTGVhc2VzUmVzcG9uc2VCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_ringback_v1_callback, file_ringback_v1_directory_service, file_ringback_v1_error_reason]);
 
 /**
  * Request of LeaseCallbacks.
@@ -180,6 +180,30 @@ export type Lease = Message<"ringback.v1.Lease"> & {
    * @generated from field: string caller_line_identity = 9;
    */
   callerLineIdentity: string;
+
+  /**
+   * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+   * `service_sip_address`.
+   *
+   * @generated from field: string agent_address = 10;
+   */
+  agentAddress: string;
+
+  /**
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   *
+   * @generated from field: google.protobuf.Duration max_call_duration = 11;
+   */
+  maxCallDuration?: Duration | undefined;
+
+  /**
+   * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+   * service. Default: false.
+   *
+   * @generated from field: bool caller_line_restricted = 12;
+   */
+  callerLineRestricted: boolean;
 };
 
 /**
@@ -315,6 +339,14 @@ export type ReportProgressRequest = Message<"ringback.v1.ReportProgressRequest">
    * @generated from field: ringback.v1.AttemptProgress progress = 2;
    */
   progress: AttemptProgress;
+
+  /**
+   * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+   * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+   *
+   * @generated from field: repeated string call_ids = 3;
+   */
+  callIds: string[];
 };
 
 /**
@@ -407,6 +439,14 @@ export type ReportOutcomeRequest = Message<"ringback.v1.ReportOutcomeRequest"> &
    * @generated from field: string disposition = 7;
    */
   disposition: string;
+
+  /**
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   *
+   * @generated from field: repeated string call_ids = 8;
+   */
+  callIds: string[];
 };
 
 /**
@@ -463,6 +503,15 @@ export type ReleaseLeasesRequest = Message<"ringback.v1.ReleaseLeasesRequest"> &
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+   * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+   * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+   *
+   * @generated from field: bool agents_unavailable = 3;
+   */
+  agentsUnavailable: boolean;
 };
 
 /**
@@ -584,6 +633,9 @@ export const AttemptProgressSchema: GenEnum<AttemptProgress> = /*@__PURE__*/
  * 3. ReportProgress RINGING, where known, and CONNECTED.
  * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
  *
+ * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+ * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
+ *
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
  * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
  * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -663,8 +715,8 @@ export const DialerService: GenService<{
     output: typeof ReportOutcomeResponseSchema;
   },
   /**
-   * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-   * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+   * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+   * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
    *
    * @generated from rpc ringback.v1.DialerService.ReleaseLeases
    */

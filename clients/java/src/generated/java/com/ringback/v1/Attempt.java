@@ -26,6 +26,8 @@ private static final long serialVersionUID = 0L;
     detail_ = "";
     agent_ = "";
     disposition_ = "";
+    callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -462,6 +464,67 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int CALL_IDS_FIELD_NUMBER = 13;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList callIds_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @return A list containing the callIds.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getCallIdsList() {
+    return callIds_;
+  }
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @return The count of callIds.
+   */
+  public int getCallIdsCount() {
+    return callIds_.size();
+  }
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @param index The index of the element to return.
+   * @return The callIds at the given index.
+   */
+  public java.lang.String getCallIds(int index) {
+    return callIds_.get(index);
+  }
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the callIds at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getCallIdsBytes(int index) {
+    return callIds_.getByteString(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -511,6 +574,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 12, disposition_);
+    }
+    for (int i = 0; i < callIds_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 13, callIds_.getRaw(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -565,6 +631,14 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(12, disposition_);
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < callIds_.size(); i++) {
+        dataSize += computeStringSizeNoTag(callIds_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getCallIdsList().size();
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -615,6 +689,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getAgent())) return false;
     if (!getDisposition()
         .equals(other.getDisposition())) return false;
+    if (!getCallIdsList()
+        .equals(other.getCallIdsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -658,6 +734,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getAgent().hashCode();
     hash = (37 * hash) + DISPOSITION_FIELD_NUMBER;
     hash = (53 * hash) + getDisposition().hashCode();
+    if (getCallIdsCount() > 0) {
+      hash = (37 * hash) + CALL_IDS_FIELD_NUMBER;
+      hash = (53 * hash) + getCallIdsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -830,6 +910,8 @@ private static final long serialVersionUID = 0L;
       detail_ = "";
       agent_ = "";
       disposition_ = "";
+      callIds_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -911,6 +993,10 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000800) != 0)) {
         result.disposition_ = disposition_;
+      }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        callIds_.makeImmutable();
+        result.callIds_ = callIds_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1001,6 +1087,16 @@ private static final long serialVersionUID = 0L;
       if (!other.getDisposition().isEmpty()) {
         disposition_ = other.disposition_;
         bitField0_ |= 0x00000800;
+        onChanged();
+      }
+      if (!other.callIds_.isEmpty()) {
+        if (callIds_.isEmpty()) {
+          callIds_ = other.callIds_;
+          bitField0_ |= 0x00001000;
+        } else {
+          ensureCallIdsIsMutable();
+          callIds_.addAll(other.callIds_);
+        }
         onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -1097,6 +1193,12 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000800;
               break;
             } // case 98
+            case 106: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureCallIdsIsMutable();
+              callIds_.add(s);
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2316,6 +2418,171 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       disposition_ = value;
       bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureCallIdsIsMutable() {
+      if (!callIds_.isModifiable()) {
+        callIds_ = new com.google.protobuf.LazyStringArrayList(callIds_);
+      }
+      bitField0_ |= 0x00001000;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @return A list containing the callIds.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getCallIdsList() {
+      callIds_.makeImmutable();
+      return callIds_;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @return The count of callIds.
+     */
+    public int getCallIdsCount() {
+      return callIds_.size();
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param index The index of the element to return.
+     * @return The callIds at the given index.
+     */
+    public java.lang.String getCallIds(int index) {
+      return callIds_.get(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the callIds at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getCallIdsBytes(int index) {
+      return callIds_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param index The index to set the value at.
+     * @param value The callIds to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallIds(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.set(index, value);
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param value The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIds(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param values The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllCallIds(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureCallIdsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, callIds_);
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallIds() {
+      callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00001000);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+     * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+     * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+     * @param value The bytes of the callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIdsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00001000;
       onChanged();
       return this;
     }

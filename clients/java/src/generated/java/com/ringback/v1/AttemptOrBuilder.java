@@ -246,4 +246,53 @@ public interface AttemptOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDispositionBytes();
+
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @return A list containing the callIds.
+   */
+  java.util.List<java.lang.String>
+      getCallIdsList();
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @return The count of callIds.
+   */
+  int getCallIdsCount();
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @param index The index of the element to return.
+   * @return The callIds at the given index.
+   */
+  java.lang.String getCallIds(int index);
+  /**
+   * <pre>
+   * The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
+   * reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
+   * reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 13 [json_name = "callIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the callIds at the given index.
+   */
+  com.google.protobuf.ByteString
+      getCallIdsBytes(int index);
 }

@@ -108,7 +108,7 @@ public final class CallbackOuterClass {
       "re_time\030\017 \001(\0132\032.google.protobuf.Timestam" +
       "pR\nexpireTime\022\032\n\010revision\030\020 \001(\003R\010revisio" +
       "n\022\022\n\004etag\030\021 \001(\tR\004etag\022\033\n\tleased_by\030\022 \001(\t" +
-      "R\010leasedBy\"\350\003\n\007Attempt\022\026\n\006number\030\001 \001(\005R\006" +
+      "R\010leasedBy\"\203\004\n\007Attempt\022\026\n\006number\030\001 \001(\005R\006" +
       "number\022\033\n\tdialer_id\030\002 \001(\tR\010dialerId\0229\n\ns" +
       "tart_time\030\003 \001(\0132\032.google.protobuf.Timest" +
       "ampR\tstartTime\0227\n\tring_time\030\004 \001(\0132\032.goog" +
@@ -120,54 +120,55 @@ public final class CallbackOuterClass {
       "\035\n\nsip_status\030\010 \001(\005R\tsipStatus\022\035\n\nq850_c" +
       "ause\030\t \001(\005R\tq850Cause\022\026\n\006detail\030\n \001(\tR\006d" +
       "etail\022\024\n\005agent\030\013 \001(\tR\005agent\022 \n\013dispositi" +
-      "on\030\014 \001(\tR\013disposition\"|\n\013CallbackKey\022!\n\013" +
-      "callback_id\030\001 \001(\tH\000R\ncallbackId\022C\n\rexter" +
-      "nal_task\030\002 \001(\0132\034.ringback.v1.ExternalTas" +
-      "kKeyH\000R\014externalTaskB\005\n\003key\"X\n\017ExternalT" +
-      "askKey\022\033\n\tcaller_id\030\001 \001(\tR\010callerId\022(\n\020e" +
-      "xternal_task_id\030\002 \001(\tR\016externalTaskId\"\277\004" +
-      "\n\016CallbackFilter\022,\n\004keys\030\001 \003(\0132\030.ringbac" +
-      "k.v1.CallbackKeyR\004keys\022\035\n\ncaller_ids\030\002 \003" +
-      "(\tR\tcallerIds\022\037\n\013service_ids\030\003 \003(\tR\nserv" +
-      "iceIds\0222\n\006states\030\004 \003(\0162\032.ringback.v1.Cal" +
-      "lbackStateR\006states\0225\n\npriorities\030\005 \003(\0162\025" +
-      ".ringback.v1.PriorityR\npriorities\022 \n\013sup" +
-      "ervisors\030\006 \003(\tR\013supervisors\022?\n\006labels\030\007 " +
-      "\003(\0132\'.ringback.v1.CallbackFilter.LabelsE" +
-      "ntryR\006labels\0227\n\tdue_after\030\010 \001(\0132\032.google" +
-      ".protobuf.TimestampR\010dueAfter\0229\n\ndue_bef" +
-      "ore\030\t \001(\0132\032.google.protobuf.TimestampR\td" +
-      "ueBefore\022\037\n\013dial_target\030\n \001(\tR\ndialTarge" +
-      "t\022!\n\014service_sips\030\013 \003(\tR\013serviceSips\0329\n\013" +
-      "LabelsEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002" +
-      " \001(\tR\005value:\0028\001*\361\001\n\010Priority\022\030\n\024PRIORITY" +
-      "_UNSPECIFIED\020\000\022\034\n\030PRIORITY_STRICT_PRIORI" +
-      "TY\020\001\022\024\n\020PRIORITY_HIGHEST\020\002\022\026\n\022PRIORITY_V" +
-      "ERY_HIGH\020\003\022\021\n\rPRIORITY_HIGH\020\004\022\023\n\017PRIORIT" +
-      "Y_NORMAL\020\005\022\020\n\014PRIORITY_LOW\020\006\022\025\n\021PRIORITY" +
-      "_VERY_LOW\020\007\022\023\n\017PRIORITY_LOWEST\020\010\022\031\n\025PRIO" +
-      "RITY_NOTHING_ELSE\020\t*\320\002\n\rCallbackState\022\036\n" +
-      "\032CALLBACK_STATE_UNSPECIFIED\020\000\022\034\n\030CALLBAC" +
-      "K_STATE_SCHEDULED\020\001\022\031\n\025CALLBACK_STATE_QU" +
-      "EUED\020\002\022\032\n\026CALLBACK_STATE_OFFERED\020\003\022\032\n\026CA" +
-      "LLBACK_STATE_DIALING\020\004\022\034\n\030CALLBACK_STATE" +
-      "_CONNECTED\020\005\022\035\n\031CALLBACK_STATE_CANCELLIN" +
-      "G\020\006\022\034\n\030CALLBACK_STATE_COMPLETED\020\007\022\031\n\025CAL" +
-      "LBACK_STATE_FAILED\020\010\022\034\n\030CALLBACK_STATE_C" +
-      "ANCELLED\020\t\022\032\n\026CALLBACK_STATE_EXPIRED\020\n*\204" +
-      "\003\n\013CallOutcome\022\034\n\030CALL_OUTCOME_UNSPECIFI" +
-      "ED\020\000\022\031\n\025CALL_OUTCOME_ANSWERED\020\001\022\025\n\021CALL_" +
-      "OUTCOME_BUSY\020\002\022\032\n\026CALL_OUTCOME_NO_ANSWER" +
-      "\020\003\022\034\n\030CALL_OUTCOME_UNREACHABLE\020\004\022\031\n\025CALL" +
-      "_OUTCOME_DECLINED\020\005\022 \n\034CALL_OUTCOME_NETW" +
-      "ORK_FAILURE\020\006\022\030\n\024CALL_OUTCOME_MACHINE\020\007\022" +
-      "\032\n\026CALL_OUTCOME_ABANDONED\020\010\022\034\n\030CALL_OUTC" +
-      "OME_INTERRUPTED\020\t\022\037\n\033CALL_OUTCOME_INVALI" +
-      "D_NUMBER\020\n\022\030\n\024CALL_OUTCOME_BLOCKED\020\013\022\037\n\033" +
-      "CALL_OUTCOME_NOT_AUTHORIZED\020\014Ba\n\017com.rin" +
-      "gback.v1P\001Z>github.com/ringback/ringback" +
-      "/clients/go/ringback/v1;ringbackv1\252\002\013Rin" +
-      "gback.V1b\006proto3"
+      "on\030\014 \001(\tR\013disposition\022\031\n\010call_ids\030\r \003(\tR" +
+      "\007callIds\"|\n\013CallbackKey\022!\n\013callback_id\030\001" +
+      " \001(\tH\000R\ncallbackId\022C\n\rexternal_task\030\002 \001(" +
+      "\0132\034.ringback.v1.ExternalTaskKeyH\000R\014exter" +
+      "nalTaskB\005\n\003key\"X\n\017ExternalTaskKey\022\033\n\tcal" +
+      "ler_id\030\001 \001(\tR\010callerId\022(\n\020external_task_" +
+      "id\030\002 \001(\tR\016externalTaskId\"\277\004\n\016CallbackFil" +
+      "ter\022,\n\004keys\030\001 \003(\0132\030.ringback.v1.Callback" +
+      "KeyR\004keys\022\035\n\ncaller_ids\030\002 \003(\tR\tcallerIds" +
+      "\022\037\n\013service_ids\030\003 \003(\tR\nserviceIds\0222\n\006sta" +
+      "tes\030\004 \003(\0162\032.ringback.v1.CallbackStateR\006s" +
+      "tates\0225\n\npriorities\030\005 \003(\0162\025.ringback.v1." +
+      "PriorityR\npriorities\022 \n\013supervisors\030\006 \003(" +
+      "\tR\013supervisors\022?\n\006labels\030\007 \003(\0132\'.ringbac" +
+      "k.v1.CallbackFilter.LabelsEntryR\006labels\022" +
+      "7\n\tdue_after\030\010 \001(\0132\032.google.protobuf.Tim" +
+      "estampR\010dueAfter\0229\n\ndue_before\030\t \001(\0132\032.g" +
+      "oogle.protobuf.TimestampR\tdueBefore\022\037\n\013d" +
+      "ial_target\030\n \001(\tR\ndialTarget\022!\n\014service_" +
+      "sips\030\013 \003(\tR\013serviceSips\0329\n\013LabelsEntry\022\020" +
+      "\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005value:\002" +
+      "8\001*\361\001\n\010Priority\022\030\n\024PRIORITY_UNSPECIFIED\020" +
+      "\000\022\034\n\030PRIORITY_STRICT_PRIORITY\020\001\022\024\n\020PRIOR" +
+      "ITY_HIGHEST\020\002\022\026\n\022PRIORITY_VERY_HIGH\020\003\022\021\n" +
+      "\rPRIORITY_HIGH\020\004\022\023\n\017PRIORITY_NORMAL\020\005\022\020\n" +
+      "\014PRIORITY_LOW\020\006\022\025\n\021PRIORITY_VERY_LOW\020\007\022\023" +
+      "\n\017PRIORITY_LOWEST\020\010\022\031\n\025PRIORITY_NOTHING_" +
+      "ELSE\020\t*\320\002\n\rCallbackState\022\036\n\032CALLBACK_STA" +
+      "TE_UNSPECIFIED\020\000\022\034\n\030CALLBACK_STATE_SCHED" +
+      "ULED\020\001\022\031\n\025CALLBACK_STATE_QUEUED\020\002\022\032\n\026CAL" +
+      "LBACK_STATE_OFFERED\020\003\022\032\n\026CALLBACK_STATE_" +
+      "DIALING\020\004\022\034\n\030CALLBACK_STATE_CONNECTED\020\005\022" +
+      "\035\n\031CALLBACK_STATE_CANCELLING\020\006\022\034\n\030CALLBA" +
+      "CK_STATE_COMPLETED\020\007\022\031\n\025CALLBACK_STATE_F" +
+      "AILED\020\010\022\034\n\030CALLBACK_STATE_CANCELLED\020\t\022\032\n" +
+      "\026CALLBACK_STATE_EXPIRED\020\n*\204\003\n\013CallOutcom" +
+      "e\022\034\n\030CALL_OUTCOME_UNSPECIFIED\020\000\022\031\n\025CALL_" +
+      "OUTCOME_ANSWERED\020\001\022\025\n\021CALL_OUTCOME_BUSY\020" +
+      "\002\022\032\n\026CALL_OUTCOME_NO_ANSWER\020\003\022\034\n\030CALL_OU" +
+      "TCOME_UNREACHABLE\020\004\022\031\n\025CALL_OUTCOME_DECL" +
+      "INED\020\005\022 \n\034CALL_OUTCOME_NETWORK_FAILURE\020\006" +
+      "\022\030\n\024CALL_OUTCOME_MACHINE\020\007\022\032\n\026CALL_OUTCO" +
+      "ME_ABANDONED\020\010\022\034\n\030CALL_OUTCOME_INTERRUPT" +
+      "ED\020\t\022\037\n\033CALL_OUTCOME_INVALID_NUMBER\020\n\022\030\n" +
+      "\024CALL_OUTCOME_BLOCKED\020\013\022\037\n\033CALL_OUTCOME_" +
+      "NOT_AUTHORIZED\020\014Ba\n\017com.ringback.v1P\001Z>g" +
+      "ithub.com/ringback/ringback/clients/go/r" +
+      "ingback/v1;ringbackv1\252\002\013Ringback.V1b\006pro" +
+      "to3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -197,7 +198,7 @@ public final class CallbackOuterClass {
     internal_static_ringback_v1_Attempt_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Attempt_descriptor,
-        new java.lang.String[] { "Number", "DialerId", "StartTime", "RingTime", "AnswerTime", "EndTime", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", });
+        new java.lang.String[] { "Number", "DialerId", "StartTime", "RingTime", "AnswerTime", "EndTime", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", "CallIds", });
     internal_static_ringback_v1_CallbackKey_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_CallbackKey_fieldAccessorTable = new

@@ -12,6 +12,8 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  *    then the report is refused, or after it.
  * 3. ReportProgress RINGING, where known, and CONNECTED.
  * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+ * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+ * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
  * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
  * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
  * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -256,6 +258,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -328,8 +332,8 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
-     * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-     * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+     * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+     * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
      */
     default void releaseLeases(com.ringback.v1.ReleaseLeasesRequest request,
@@ -349,6 +353,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -380,6 +386,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -467,8 +475,8 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
-     * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-     * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+     * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+     * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
      */
     public void releaseLeases(com.ringback.v1.ReleaseLeasesRequest request,
@@ -489,6 +497,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -572,8 +582,8 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
-     * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-     * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+     * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+     * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
      */
     public com.ringback.v1.ReleaseLeasesResponse releaseLeases(com.ringback.v1.ReleaseLeasesRequest request) throws io.grpc.StatusException {
@@ -593,6 +603,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -676,8 +688,8 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
-     * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-     * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+     * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+     * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
      */
     public com.ringback.v1.ReleaseLeasesResponse releaseLeases(com.ringback.v1.ReleaseLeasesRequest request) {
@@ -697,6 +709,8 @@ public final class DialerServiceGrpc {
    *    then the report is refused, or after it.
    * 3. ReportProgress RINGING, where known, and CONNECTED.
    * 4. ReportOutcome ends the attempt and the lease. ReleaseLeases, before step 2, gives the lease back unused.
+   * A dialer that calls the agent first reports DIALING when the agent has answered, just before it calls the target. When
+   * no agent answers it gives the lease back with `agents_unavailable`: no attempt is used, and the service rests.
    * Meanwhile ExtendLeases keeps the lease alive, also during the conversation. A good rhythm is a third of the
    * lease's duration. An accepted progress report counts as a sign of life, too. A lease that runs out is closed by
    * the server: in OFFERED the callback goes back to its place in the queue; in DIALING the attempt ends as INTERRUPTED
@@ -784,8 +798,8 @@ public final class DialerServiceGrpc {
 
     /**
      * <pre>
-     * Gives back leases unused, because an agent has declined or the dialer stops. Each callback goes back to
-     * QUEUED in its old place, and no attempt is used. Works before DIALING only.
+     * Gives back leases unused, because an agent has declined, no agent answers or the dialer stops. Each callback goes
+     * back to QUEUED in its old place, and no attempt is used. Works before DIALING only.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.ReleaseLeasesResponse> releaseLeases(

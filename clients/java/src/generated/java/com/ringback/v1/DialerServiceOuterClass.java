@@ -103,7 +103,7 @@ public final class DialerServiceOuterClass {
       "tionR\014waitDuration\022\035\n\nrequest_id\030\006 \001(\tR\t" +
       "requestId\022!\n\014service_sips\030\007 \003(\tR\013service" +
       "Sips\"D\n\026LeaseCallbacksResponse\022*\n\006leases" +
-      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\316\003\n\005L" +
+      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\360\004\n\005L" +
       "ease\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0221\n" +
       "\010callback\030\002 \001(\0132\025.ringback.v1.CallbackR\010" +
       "callback\022;\n\013expire_time\030\003 \001(\0132\032.google.p" +
@@ -115,61 +115,68 @@ public final class DialerServiceOuterClass {
       "gback.v1.FirstLegR\010firstLeg\022<\n\014ring_time" +
       "out\030\010 \001(\0132\031.google.protobuf.DurationR\013ri" +
       "ngTimeout\0220\n\024caller_line_identity\030\t \001(\tR" +
-      "\022callerLineIdentity\"z\n\023ExtendLeasesReque" +
-      "st\022!\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022@\n" +
-      "\016lease_duration\030\002 \001(\0132\031.google.protobuf." +
-      "DurationR\rleaseDuration\"P\n\024ExtendLeasesR" +
-      "esponse\0228\n\007results\030\001 \003(\0132\036.ringback.v1.E" +
-      "xtendLeaseResultR\007results\"\307\002\n\021ExtendLeas" +
-      "eResult\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken" +
-      "\022;\n\013expire_time\030\002 \001(\0132\032.google.protobuf." +
-      "TimestampR\nexpireTime\022;\n\014time_to_live\030\003 " +
-      "\001(\0132\031.google.protobuf.DurationR\ntimeToLi" +
-      "ve\022)\n\020cancel_requested\030\004 \001(\010R\017cancelRequ" +
-      "ested\0229\n\013lost_reason\030\005 \001(\0162\030.ringback.v1" +
-      ".ErrorReasonR\nlostReason\0221\n\010callback\030\006 \001" +
-      "(\0132\025.ringback.v1.CallbackR\010callback\"r\n\025R" +
-      "eportProgressRequest\022\037\n\013lease_token\030\001 \001(" +
-      "\tR\nleaseToken\0228\n\010progress\030\002 \001(\0162\034.ringba" +
-      "ck.v1.AttemptProgressR\010progress\"v\n\026Repor" +
-      "tProgressResponse\0221\n\010callback\030\001 \001(\0132\025.ri" +
-      "ngback.v1.CallbackR\010callback\022)\n\020cancel_r" +
-      "equested\030\002 \001(\010R\017cancelRequested\"\371\001\n\024Repo" +
-      "rtOutcomeRequest\022\037\n\013lease_token\030\001 \001(\tR\nl" +
-      "easeToken\0222\n\007outcome\030\002 \001(\0162\030.ringback.v1" +
-      ".CallOutcomeR\007outcome\022\035\n\nsip_status\030\003 \001(" +
-      "\005R\tsipStatus\022\035\n\nq850_cause\030\004 \001(\005R\tq850Ca" +
-      "use\022\026\n\006detail\030\005 \001(\tR\006detail\022\024\n\005agent\030\006 \001" +
-      "(\tR\005agent\022 \n\013disposition\030\007 \001(\tR\013disposit" +
-      "ion\"f\n\025ReportOutcomeResponse\0221\n\010callback" +
-      "\030\001 \001(\0132\025.ringback.v1.CallbackR\010callback\022" +
-      "\032\n\010replayed\030\002 \001(\010R\010replayed\"Q\n\024ReleaseLe" +
-      "asesRequest\022!\n\014lease_tokens\030\001 \003(\tR\013lease" +
-      "Tokens\022\026\n\006reason\030\002 \001(\tR\006reason\"R\n\025Releas" +
-      "eLeasesResponse\0229\n\007results\030\001 \003(\0132\037.ringb" +
-      "ack.v1.ReleaseLeaseResultR\007results\"\222\001\n\022R" +
-      "eleaseLeaseResult\022\037\n\013lease_token\030\001 \001(\tR\n" +
-      "leaseToken\022\032\n\010released\030\002 \001(\010R\010released\022?" +
-      "\n\016refused_reason\030\003 \001(\0162\030.ringback.v1.Err" +
-      "orReasonR\rrefusedReason*\217\001\n\017AttemptProgr" +
-      "ess\022 \n\034ATTEMPT_PROGRESS_UNSPECIFIED\020\000\022\034\n" +
-      "\030ATTEMPT_PROGRESS_DIALING\020\001\022\034\n\030ATTEMPT_P" +
-      "ROGRESS_RINGING\020\002\022\036\n\032ATTEMPT_PROGRESS_CO" +
-      "NNECTED\020\0032\312\003\n\rDialerService\022Y\n\016LeaseCall" +
-      "backs\022\".ringback.v1.LeaseCallbacksReques" +
-      "t\032#.ringback.v1.LeaseCallbacksResponse\022S" +
-      "\n\014ExtendLeases\022 .ringback.v1.ExtendLease" +
-      "sRequest\032!.ringback.v1.ExtendLeasesRespo" +
-      "nse\022Y\n\016ReportProgress\022\".ringback.v1.Repo" +
-      "rtProgressRequest\032#.ringback.v1.ReportPr" +
-      "ogressResponse\022V\n\rReportOutcome\022!.ringba" +
-      "ck.v1.ReportOutcomeRequest\032\".ringback.v1" +
-      ".ReportOutcomeResponse\022V\n\rReleaseLeases\022" +
-      "!.ringback.v1.ReleaseLeasesRequest\032\".rin" +
-      "gback.v1.ReleaseLeasesResponseBa\n\017com.ri" +
-      "ngback.v1P\001Z>github.com/ringback/ringbac" +
-      "k/clients/go/ringback/v1;ringbackv1\252\002\013Ri" +
-      "ngback.V1b\006proto3"
+      "\022callerLineIdentity\022#\n\ragent_address\030\n \001" +
+      "(\tR\014agentAddress\022E\n\021max_call_duration\030\013 " +
+      "\001(\0132\031.google.protobuf.DurationR\017maxCallD" +
+      "uration\0224\n\026caller_line_restricted\030\014 \001(\010R" +
+      "\024callerLineRestricted\"z\n\023ExtendLeasesReq" +
+      "uest\022!\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022" +
+      "@\n\016lease_duration\030\002 \001(\0132\031.google.protobu" +
+      "f.DurationR\rleaseDuration\"P\n\024ExtendLease" +
+      "sResponse\0228\n\007results\030\001 \003(\0132\036.ringback.v1" +
+      ".ExtendLeaseResultR\007results\"\307\002\n\021ExtendLe" +
+      "aseResult\022\037\n\013lease_token\030\001 \001(\tR\nleaseTok" +
+      "en\022;\n\013expire_time\030\002 \001(\0132\032.google.protobu" +
+      "f.TimestampR\nexpireTime\022;\n\014time_to_live\030" +
+      "\003 \001(\0132\031.google.protobuf.DurationR\ntimeTo" +
+      "Live\022)\n\020cancel_requested\030\004 \001(\010R\017cancelRe" +
+      "quested\0229\n\013lost_reason\030\005 \001(\0162\030.ringback." +
+      "v1.ErrorReasonR\nlostReason\0221\n\010callback\030\006" +
+      " \001(\0132\025.ringback.v1.CallbackR\010callback\"\215\001" +
+      "\n\025ReportProgressRequest\022\037\n\013lease_token\030\001" +
+      " \001(\tR\nleaseToken\0228\n\010progress\030\002 \001(\0162\034.rin" +
+      "gback.v1.AttemptProgressR\010progress\022\031\n\010ca" +
+      "ll_ids\030\003 \003(\tR\007callIds\"v\n\026ReportProgressR" +
+      "esponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1." +
+      "CallbackR\010callback\022)\n\020cancel_requested\030\002" +
+      " \001(\010R\017cancelRequested\"\224\002\n\024ReportOutcomeR" +
+      "equest\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022" +
+      "2\n\007outcome\030\002 \001(\0162\030.ringback.v1.CallOutco" +
+      "meR\007outcome\022\035\n\nsip_status\030\003 \001(\005R\tsipStat" +
+      "us\022\035\n\nq850_cause\030\004 \001(\005R\tq850Cause\022\026\n\006det" +
+      "ail\030\005 \001(\tR\006detail\022\024\n\005agent\030\006 \001(\tR\005agent\022" +
+      " \n\013disposition\030\007 \001(\tR\013disposition\022\031\n\010cal" +
+      "l_ids\030\010 \003(\tR\007callIds\"f\n\025ReportOutcomeRes" +
+      "ponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Ca" +
+      "llbackR\010callback\022\032\n\010replayed\030\002 \001(\010R\010repl" +
+      "ayed\"\200\001\n\024ReleaseLeasesRequest\022!\n\014lease_t" +
+      "okens\030\001 \003(\tR\013leaseTokens\022\026\n\006reason\030\002 \001(\t" +
+      "R\006reason\022-\n\022agents_unavailable\030\003 \001(\010R\021ag" +
+      "entsUnavailable\"R\n\025ReleaseLeasesResponse" +
+      "\0229\n\007results\030\001 \003(\0132\037.ringback.v1.ReleaseL" +
+      "easeResultR\007results\"\222\001\n\022ReleaseLeaseResu" +
+      "lt\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022\032\n\010r" +
+      "eleased\030\002 \001(\010R\010released\022?\n\016refused_reaso" +
+      "n\030\003 \001(\0162\030.ringback.v1.ErrorReasonR\rrefus" +
+      "edReason*\217\001\n\017AttemptProgress\022 \n\034ATTEMPT_" +
+      "PROGRESS_UNSPECIFIED\020\000\022\034\n\030ATTEMPT_PROGRE" +
+      "SS_DIALING\020\001\022\034\n\030ATTEMPT_PROGRESS_RINGING" +
+      "\020\002\022\036\n\032ATTEMPT_PROGRESS_CONNECTED\020\0032\312\003\n\rD" +
+      "ialerService\022Y\n\016LeaseCallbacks\022\".ringbac" +
+      "k.v1.LeaseCallbacksRequest\032#.ringback.v1" +
+      ".LeaseCallbacksResponse\022S\n\014ExtendLeases\022" +
+      " .ringback.v1.ExtendLeasesRequest\032!.ring" +
+      "back.v1.ExtendLeasesResponse\022Y\n\016ReportPr" +
+      "ogress\022\".ringback.v1.ReportProgressReque" +
+      "st\032#.ringback.v1.ReportProgressResponse\022" +
+      "V\n\rReportOutcome\022!.ringback.v1.ReportOut" +
+      "comeRequest\032\".ringback.v1.ReportOutcomeR" +
+      "esponse\022V\n\rReleaseLeases\022!.ringback.v1.R" +
+      "eleaseLeasesRequest\032\".ringback.v1.Releas" +
+      "eLeasesResponseBa\n\017com.ringback.v1P\001Z>gi" +
+      "thub.com/ringback/ringback/clients/go/ri" +
+      "ngback/v1;ringbackv1\252\002\013Ringback.V1b\006prot" +
+      "o3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -197,7 +204,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_Lease_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Lease_descriptor,
-        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", "CallerLineIdentity", });
+        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", "CallerLineIdentity", "AgentAddress", "MaxCallDuration", "CallerLineRestricted", });
     internal_static_ringback_v1_ExtendLeasesRequest_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_ExtendLeasesRequest_fieldAccessorTable = new
@@ -221,7 +228,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_ReportProgressRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReportProgressRequest_descriptor,
-        new java.lang.String[] { "LeaseToken", "Progress", });
+        new java.lang.String[] { "LeaseToken", "Progress", "CallIds", });
     internal_static_ringback_v1_ReportProgressResponse_descriptor =
       getDescriptor().getMessageTypes().get(7);
     internal_static_ringback_v1_ReportProgressResponse_fieldAccessorTable = new
@@ -233,7 +240,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_ReportOutcomeRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReportOutcomeRequest_descriptor,
-        new java.lang.String[] { "LeaseToken", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", });
+        new java.lang.String[] { "LeaseToken", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", "CallIds", });
     internal_static_ringback_v1_ReportOutcomeResponse_descriptor =
       getDescriptor().getMessageTypes().get(9);
     internal_static_ringback_v1_ReportOutcomeResponse_fieldAccessorTable = new
@@ -245,7 +252,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_ReleaseLeasesRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ReleaseLeasesRequest_descriptor,
-        new java.lang.String[] { "LeaseTokens", "Reason", });
+        new java.lang.String[] { "LeaseTokens", "Reason", "AgentsUnavailable", });
     internal_static_ringback_v1_ReleaseLeasesResponse_descriptor =
       getDescriptor().getMessageTypes().get(11);
     internal_static_ringback_v1_ReleaseLeasesResponse_fieldAccessorTable = new

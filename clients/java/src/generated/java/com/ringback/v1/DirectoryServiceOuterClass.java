@@ -143,7 +143,7 @@ public final class DirectoryServiceOuterClass {
       "ingback.v1\032\036google/protobuf/duration.pro" +
       "to\032 google/protobuf/field_mask.proto\032\037go" +
       "ogle/protobuf/timestamp.proto\032\032ringback/" +
-      "v1/callback.proto\"\332\010\n\007Service\022\035\n\nservice" +
+      "v1/callback.proto\"\374\t\n\007Service\022\035\n\nservice" +
       "_id\030\001 \001(\tR\tserviceId\022\037\n\013sip_address\030\002 \001(" +
       "\tR\nsipAddress\022!\n\014display_name\030\003 \001(\tR\013dis" +
       "playName\0225\n\024max_concurrent_calls\030\004 \001(\005H\000" +
@@ -170,108 +170,115 @@ public final class DirectoryServiceOuterClass {
       "efaultRegion\0225\n\ndial_rules\030\025 \001(\0132\026.ringb" +
       "ack.v1.DialRulesR\tdialRules\0228\n\nkeep_ende" +
       "d\030\026 \001(\0132\031.google.protobuf.DurationR\tkeep" +
-      "EndedB\027\n\025_max_concurrent_callsB\026\n\024_defau" +
-      "lt_max_retries\"\200\002\n\tDialRules\022-\n\005phone\030\001 " +
-      "\001(\0132\027.ringback.v1.PhoneRulesR\005phone\022\'\n\003s" +
-      "ip\030\002 \001(\0132\025.ringback.v1.SipRulesR\003sip\022A\n\033" +
-      "attempts_per_number_and_day\030\003 \001(\005H\000R\027att" +
-      "emptsPerNumberAndDay\210\001\001\0228\n\013quiet_hours\030\004" +
-      " \001(\0132\027.ringback.v1.QuietHoursR\nquietHour" +
-      "sB\036\n\034_attempts_per_number_and_day\"U\n\nPho" +
-      "neRules\022\024\n\005allow\030\001 \003(\tR\005allow\022\022\n\004deny\030\002 " +
-      "\003(\tR\004deny\022\035\n\ndeny_kinds\030\003 \003(\tR\tdenyKinds" +
-      "\"J\n\010SipRules\022\037\n\013allow_hosts\030\001 \003(\tR\nallow" +
-      "Hosts\022\035\n\ndeny_hosts\030\002 \003(\tR\tdenyHosts\"D\n\n" +
-      "QuietHours\022\022\n\004from\030\001 \001(\tR\004from\022\016\n\002to\030\002 \001" +
-      "(\tR\002to\022\022\n\004zone\030\003 \001(\tR\004zone\"\203\001\n\rOpeningPe" +
-      "riod\0226\n\013day_of_week\030\001 \001(\0162\026.ringback.v1." +
-      "DayOfWeekR\tdayOfWeek\022\033\n\topen_time\030\002 \001(\tR" +
-      "\010openTime\022\035\n\nclose_time\030\003 \001(\tR\tcloseTime" +
-      "\"\322\001\n\tRetryRule\0222\n\007outcome\030\001 \001(\0162\030.ringba" +
-      "ck.v1.CallOutcomeR\007outcome\022\031\n\005retry\030\002 \001(" +
-      "\010H\000R\005retry\210\001\001\0226\n\tmin_delay\030\003 \001(\0132\031.googl" +
-      "e.protobuf.DurationR\010minDelay\022$\n\013max_ret" +
-      "ries\030\004 \001(\005H\001R\nmaxRetries\210\001\001B\010\n\006_retryB\016\n" +
-      "\014_max_retries\"Q\n\023ListServicesRequest\022\033\n\t" +
-      "page_size\030\001 \001(\005R\010pageSize\022\035\n\npage_token\030" +
-      "\002 \001(\tR\tpageToken\"p\n\024ListServicesResponse" +
-      "\0220\n\010services\030\001 \003(\0132\024.ringback.v1.Service" +
-      "R\010services\022&\n\017next_page_token\030\002 \001(\tR\rnex" +
-      "tPageToken\"^\n\021GetServiceRequest\022\037\n\nservi" +
-      "ce_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address\030" +
-      "\002 \001(\tH\000R\nsipAddressB\005\n\003key\"D\n\022GetService" +
-      "Response\022.\n\007service\030\001 \001(\0132\024.ringback.v1." +
-      "ServiceR\007service\"F\n\024CreateServiceRequest" +
-      "\022.\n\007service\030\001 \001(\0132\024.ringback.v1.ServiceR" +
-      "\007service\"G\n\025CreateServiceResponse\022.\n\007ser" +
-      "vice\030\001 \001(\0132\024.ringback.v1.ServiceR\007servic" +
-      "e\"\203\001\n\024UpdateServiceRequest\022.\n\007service\030\001 " +
-      "\001(\0132\024.ringback.v1.ServiceR\007service\022;\n\013up" +
-      "date_mask\030\002 \001(\0132\032.google.protobuf.FieldM" +
-      "askR\nupdateMask\"G\n\025UpdateServiceResponse" +
-      "\022.\n\007service\030\001 \001(\0132\024.ringback.v1.ServiceR" +
-      "\007service\"y\n\024DeleteServiceRequest\022\037\n\nserv" +
-      "ice_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_address" +
-      "\030\003 \001(\tH\000R\nsipAddress\022\022\n\004etag\030\002 \001(\tR\004etag" +
-      "B\t\n\007service\"\027\n\025DeleteServiceResponse\"\235\001\n" +
-      "\017GetQueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000R\t" +
-      "serviceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipAdd" +
-      "ress\022;\n\014callback_key\030\003 \001(\0132\030.ringback.v1" +
-      ".CallbackKeyR\013callbackKeyB\t\n\007service\"\221\003\n" +
-      "\020GetQueueResponse\022\035\n\nservice_id\030\001 \001(\tR\ts" +
-      "erviceId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v1." +
-      "PriorityCountR\007waiting\022J\n\023oldest_waiting" +
-      "_time\030\003 \001(\0132\032.google.protobuf.TimestampR" +
-      "\021oldestWaitingTime\022\037\n\013in_progress\030\004 \001(\005R" +
-      "\ninProgress\022\032\n\010capacity\030\005 \001(\005R\010capacity\022" +
-      "@\n\016estimated_wait\030\006 \001(\0132\031.google.protobu" +
-      "f.DurationR\restimatedWait\022%\n\016estimate_ba" +
-      "sis\030\007 \001(\tR\restimateBasis\0226\n\010position\030\010 \001" +
-      "(\0132\032.ringback.v1.QueuePositionR\010position" +
-      "\"X\n\rPriorityCount\0221\n\010priority\030\001 \001(\0162\025.ri" +
-      "ngback.v1.PriorityR\010priority\022\024\n\005count\030\002 " +
-      "\001(\005R\005count\"\201\001\n\rQueuePosition\022\032\n\010position" +
-      "\030\001 \001(\005R\010position\0222\n\006reason\030\002 \001(\0162\032.ringb" +
-      "ack.v1.WaitingReasonR\006reason\022 \n\013explanat" +
-      "ion\030\003 \001(\tR\013explanation\",\n\022EraseTargetReq" +
-      "uest\022\026\n\006target\030\001 \001(\tR\006target\"N\n\023EraseTar" +
-      "getResponse\022\026\n\006erased\030\001 \001(\005R\006erased\022\037\n\013i" +
-      "n_progress\030\002 \001(\005R\ninProgress*\330\001\n\tDayOfWe" +
-      "ek\022\033\n\027DAY_OF_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_O" +
-      "F_WEEK_MONDAY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002" +
-      "\022\031\n\025DAY_OF_WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WE" +
-      "EK_THURSDAY\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n" +
-      "\024DAY_OF_WEEK_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_S" +
-      "UNDAY\020\007*P\n\010FirstLeg\022\031\n\025FIRST_LEG_UNSPECI" +
-      "FIED\020\000\022\023\n\017FIRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG" +
-      "_TARGET\020\002*\203\001\n\014TargetPolicy\022\035\n\031TARGET_POL" +
-      "ICY_UNSPECIFIED\020\000\022\027\n\023TARGET_POLICY_ALLOW" +
-      "\020\001\022\030\n\024TARGET_POLICY_REFUSE\020\002\022!\n\035TARGET_P" +
-      "OLICY_RETURN_EXISTING\020\003*\204\002\n\rWaitingReaso" +
-      "n\022\036\n\032WAITING_REASON_UNSPECIFIED\020\000\022\032\n\026WAI" +
-      "TING_REASON_NOT_DUE\020\001\022\031\n\025WAITING_REASON_" +
-      "CLOSED\020\002\022\031\n\025WAITING_REASON_PAUSED\020\003\022\036\n\032W" +
-      "AITING_REASON_NO_CAPACITY\020\004\022\034\n\030WAITING_R" +
-      "EASON_NO_DIALER\020\005\022!\n\035WAITING_REASON_TARG" +
-      "ET_IN_CALL\020\006\022 \n\034WAITING_REASON_BEHIND_OT" +
-      "HERS\020\0072\331\004\n\020DirectoryService\022S\n\014ListServi" +
-      "ces\022 .ringback.v1.ListServicesRequest\032!." +
-      "ringback.v1.ListServicesResponse\022M\n\nGetS" +
-      "ervice\022\036.ringback.v1.GetServiceRequest\032\037" +
-      ".ringback.v1.GetServiceResponse\022V\n\rCreat" +
-      "eService\022!.ringback.v1.CreateServiceRequ" +
-      "est\032\".ringback.v1.CreateServiceResponse\022" +
-      "V\n\rUpdateService\022!.ringback.v1.UpdateSer" +
-      "viceRequest\032\".ringback.v1.UpdateServiceR" +
-      "esponse\022V\n\rDeleteService\022!.ringback.v1.D" +
-      "eleteServiceRequest\032\".ringback.v1.Delete" +
-      "ServiceResponse\022G\n\010GetQueue\022\034.ringback.v" +
-      "1.GetQueueRequest\032\035.ringback.v1.GetQueue" +
-      "Response\022P\n\013EraseTarget\022\037.ringback.v1.Er" +
-      "aseTargetRequest\032 .ringback.v1.EraseTarg" +
-      "etResponseBa\n\017com.ringback.v1P\001Z>github." +
-      "com/ringback/ringback/clients/go/ringbac" +
-      "k/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
+      "Ended\022#\n\ragent_address\030\027 \001(\tR\014agentAddre" +
+      "ss\022E\n\021max_call_duration\030\030 \001(\0132\031.google.p" +
+      "rotobuf.DurationR\017maxCallDuration\0224\n\026cal" +
+      "ler_line_restricted\030\031 \001(\010R\024callerLineRes" +
+      "trictedB\027\n\025_max_concurrent_callsB\026\n\024_def" +
+      "ault_max_retries\"\200\002\n\tDialRules\022-\n\005phone\030" +
+      "\001 \001(\0132\027.ringback.v1.PhoneRulesR\005phone\022\'\n" +
+      "\003sip\030\002 \001(\0132\025.ringback.v1.SipRulesR\003sip\022A" +
+      "\n\033attempts_per_number_and_day\030\003 \001(\005H\000R\027a" +
+      "ttemptsPerNumberAndDay\210\001\001\0228\n\013quiet_hours" +
+      "\030\004 \001(\0132\027.ringback.v1.QuietHoursR\nquietHo" +
+      "ursB\036\n\034_attempts_per_number_and_day\"U\n\nP" +
+      "honeRules\022\024\n\005allow\030\001 \003(\tR\005allow\022\022\n\004deny\030" +
+      "\002 \003(\tR\004deny\022\035\n\ndeny_kinds\030\003 \003(\tR\tdenyKin" +
+      "ds\"J\n\010SipRules\022\037\n\013allow_hosts\030\001 \003(\tR\nall" +
+      "owHosts\022\035\n\ndeny_hosts\030\002 \003(\tR\tdenyHosts\"D" +
+      "\n\nQuietHours\022\022\n\004from\030\001 \001(\tR\004from\022\016\n\002to\030\002" +
+      " \001(\tR\002to\022\022\n\004zone\030\003 \001(\tR\004zone\"\203\001\n\rOpening" +
+      "Period\0226\n\013day_of_week\030\001 \001(\0162\026.ringback.v" +
+      "1.DayOfWeekR\tdayOfWeek\022\033\n\topen_time\030\002 \001(" +
+      "\tR\010openTime\022\035\n\nclose_time\030\003 \001(\tR\tcloseTi" +
+      "me\"\322\001\n\tRetryRule\0222\n\007outcome\030\001 \001(\0162\030.ring" +
+      "back.v1.CallOutcomeR\007outcome\022\031\n\005retry\030\002 " +
+      "\001(\010H\000R\005retry\210\001\001\0226\n\tmin_delay\030\003 \001(\0132\031.goo" +
+      "gle.protobuf.DurationR\010minDelay\022$\n\013max_r" +
+      "etries\030\004 \001(\005H\001R\nmaxRetries\210\001\001B\010\n\006_retryB" +
+      "\016\n\014_max_retries\"Q\n\023ListServicesRequest\022\033" +
+      "\n\tpage_size\030\001 \001(\005R\010pageSize\022\035\n\npage_toke" +
+      "n\030\002 \001(\tR\tpageToken\"p\n\024ListServicesRespon" +
+      "se\0220\n\010services\030\001 \003(\0132\024.ringback.v1.Servi" +
+      "ceR\010services\022&\n\017next_page_token\030\002 \001(\tR\rn" +
+      "extPageToken\"^\n\021GetServiceRequest\022\037\n\nser" +
+      "vice_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_addres" +
+      "s\030\002 \001(\tH\000R\nsipAddressB\005\n\003key\"D\n\022GetServi" +
+      "ceResponse\022.\n\007service\030\001 \001(\0132\024.ringback.v" +
+      "1.ServiceR\007service\"F\n\024CreateServiceReque" +
+      "st\022.\n\007service\030\001 \001(\0132\024.ringback.v1.Servic" +
+      "eR\007service\"G\n\025CreateServiceResponse\022.\n\007s" +
+      "ervice\030\001 \001(\0132\024.ringback.v1.ServiceR\007serv" +
+      "ice\"\203\001\n\024UpdateServiceRequest\022.\n\007service\030" +
+      "\001 \001(\0132\024.ringback.v1.ServiceR\007service\022;\n\013" +
+      "update_mask\030\002 \001(\0132\032.google.protobuf.Fiel" +
+      "dMaskR\nupdateMask\"G\n\025UpdateServiceRespon" +
+      "se\022.\n\007service\030\001 \001(\0132\024.ringback.v1.Servic" +
+      "eR\007service\"y\n\024DeleteServiceRequest\022\037\n\nse" +
+      "rvice_id\030\001 \001(\tH\000R\tserviceId\022!\n\013sip_addre" +
+      "ss\030\003 \001(\tH\000R\nsipAddress\022\022\n\004etag\030\002 \001(\tR\004et" +
+      "agB\t\n\007service\"\027\n\025DeleteServiceResponse\"\235" +
+      "\001\n\017GetQueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000" +
+      "R\tserviceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipA" +
+      "ddress\022;\n\014callback_key\030\003 \001(\0132\030.ringback." +
+      "v1.CallbackKeyR\013callbackKeyB\t\n\007service\"\331" +
+      "\003\n\020GetQueueResponse\022\035\n\nservice_id\030\001 \001(\tR" +
+      "\tserviceId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v" +
+      "1.PriorityCountR\007waiting\022J\n\023oldest_waiti" +
+      "ng_time\030\003 \001(\0132\032.google.protobuf.Timestam" +
+      "pR\021oldestWaitingTime\022\037\n\013in_progress\030\004 \001(" +
+      "\005R\ninProgress\022\032\n\010capacity\030\005 \001(\005R\010capacit" +
+      "y\022@\n\016estimated_wait\030\006 \001(\0132\031.google.proto" +
+      "buf.DurationR\restimatedWait\022%\n\016estimate_" +
+      "basis\030\007 \001(\tR\restimateBasis\0226\n\010position\030\010" +
+      " \001(\0132\032.ringback.v1.QueuePositionR\010positi" +
+      "on\022F\n\021agents_rest_until\030\t \001(\0132\032.google.p" +
+      "rotobuf.TimestampR\017agentsRestUntil\"X\n\rPr" +
+      "iorityCount\0221\n\010priority\030\001 \001(\0162\025.ringback" +
+      ".v1.PriorityR\010priority\022\024\n\005count\030\002 \001(\005R\005c" +
+      "ount\"\201\001\n\rQueuePosition\022\032\n\010position\030\001 \001(\005" +
+      "R\010position\0222\n\006reason\030\002 \001(\0162\032.ringback.v1" +
+      ".WaitingReasonR\006reason\022 \n\013explanation\030\003 " +
+      "\001(\tR\013explanation\",\n\022EraseTargetRequest\022\026" +
+      "\n\006target\030\001 \001(\tR\006target\"N\n\023EraseTargetRes" +
+      "ponse\022\026\n\006erased\030\001 \001(\005R\006erased\022\037\n\013in_prog" +
+      "ress\030\002 \001(\005R\ninProgress*\330\001\n\tDayOfWeek\022\033\n\027" +
+      "DAY_OF_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_OF_WEEK" +
+      "_MONDAY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002\022\031\n\025DA" +
+      "Y_OF_WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WEEK_THU" +
+      "RSDAY\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n\024DAY_O" +
+      "F_WEEK_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_SUNDAY\020" +
+      "\007*P\n\010FirstLeg\022\031\n\025FIRST_LEG_UNSPECIFIED\020\000" +
+      "\022\023\n\017FIRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG_TARGE" +
+      "T\020\002*\203\001\n\014TargetPolicy\022\035\n\031TARGET_POLICY_UN" +
+      "SPECIFIED\020\000\022\027\n\023TARGET_POLICY_ALLOW\020\001\022\030\n\024" +
+      "TARGET_POLICY_REFUSE\020\002\022!\n\035TARGET_POLICY_" +
+      "RETURN_EXISTING\020\003*\255\002\n\rWaitingReason\022\036\n\032W" +
+      "AITING_REASON_UNSPECIFIED\020\000\022\032\n\026WAITING_R" +
+      "EASON_NOT_DUE\020\001\022\031\n\025WAITING_REASON_CLOSED" +
+      "\020\002\022\031\n\025WAITING_REASON_PAUSED\020\003\022\036\n\032WAITING" +
+      "_REASON_NO_CAPACITY\020\004\022\034\n\030WAITING_REASON_" +
+      "NO_DIALER\020\005\022!\n\035WAITING_REASON_TARGET_IN_" +
+      "CALL\020\006\022 \n\034WAITING_REASON_BEHIND_OTHERS\020\007" +
+      "\022\'\n#WAITING_REASON_AGENTS_DO_NOT_ANSWER\020" +
+      "\0102\331\004\n\020DirectoryService\022S\n\014ListServices\022 " +
+      ".ringback.v1.ListServicesRequest\032!.ringb" +
+      "ack.v1.ListServicesResponse\022M\n\nGetServic" +
+      "e\022\036.ringback.v1.GetServiceRequest\032\037.ring" +
+      "back.v1.GetServiceResponse\022V\n\rCreateServ" +
+      "ice\022!.ringback.v1.CreateServiceRequest\032\"" +
+      ".ringback.v1.CreateServiceResponse\022V\n\rUp" +
+      "dateService\022!.ringback.v1.UpdateServiceR" +
+      "equest\032\".ringback.v1.UpdateServiceRespon" +
+      "se\022V\n\rDeleteService\022!.ringback.v1.Delete" +
+      "ServiceRequest\032\".ringback.v1.DeleteServi" +
+      "ceResponse\022G\n\010GetQueue\022\034.ringback.v1.Get" +
+      "QueueRequest\032\035.ringback.v1.GetQueueRespo" +
+      "nse\022P\n\013EraseTarget\022\037.ringback.v1.EraseTa" +
+      "rgetRequest\032 .ringback.v1.EraseTargetRes" +
+      "ponseBa\n\017com.ringback.v1P\001Z>github.com/r" +
+      "ingback/ringback/clients/go/ringback/v1;" +
+      "ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -286,7 +293,7 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_Service_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Service_descriptor,
-        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", "CallerLineIdentity", "DefaultRegion", "DialRules", "KeepEnded", });
+        new java.lang.String[] { "ServiceId", "SipAddress", "DisplayName", "MaxConcurrentCalls", "Paused", "DefaultMaxRetries", "RingTimeout", "MaxQueueTime", "TimeZone", "OpeningHours", "ClosedDates", "RetryRules", "FirstLeg", "PriorityWeights", "SameTargetPolicy", "CreateTime", "UpdateTime", "Etag", "CallerLineIdentity", "DefaultRegion", "DialRules", "KeepEnded", "AgentAddress", "MaxCallDuration", "CallerLineRestricted", });
     internal_static_ringback_v1_DialRules_descriptor =
       getDescriptor().getMessageTypes().get(1);
     internal_static_ringback_v1_DialRules_fieldAccessorTable = new
@@ -394,7 +401,7 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_GetQueueResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetQueueResponse_descriptor,
-        new java.lang.String[] { "ServiceId", "Waiting", "OldestWaitingTime", "InProgress", "Capacity", "EstimatedWait", "EstimateBasis", "Position", });
+        new java.lang.String[] { "ServiceId", "Waiting", "OldestWaitingTime", "InProgress", "Capacity", "EstimatedWait", "EstimateBasis", "Position", "AgentsRestUntil", });
     internal_static_ringback_v1_PriorityCount_descriptor =
       getDescriptor().getMessageTypes().get(19);
     internal_static_ringback_v1_PriorityCount_fieldAccessorTable = new

@@ -349,6 +349,47 @@ private static final long serialVersionUID = 0L;
     return position_ == null ? com.ringback.v1.QueuePosition.getDefaultInstance() : position_;
   }
 
+  public static final int AGENTS_REST_UNTIL_FIELD_NUMBER = 9;
+  private com.google.protobuf.Timestamp agentsRestUntil_;
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   * @return Whether the agentsRestUntil field is set.
+   */
+  @java.lang.Override
+  public boolean hasAgentsRestUntil() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   * @return The agentsRestUntil.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getAgentsRestUntil() {
+    return agentsRestUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : agentsRestUntil_;
+  }
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getAgentsRestUntilOrBuilder() {
+    return agentsRestUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : agentsRestUntil_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -386,6 +427,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000004) != 0)) {
       output.writeMessage(8, getPosition());
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      output.writeMessage(9, getAgentsRestUntil());
     }
     getUnknownFields().writeTo(output);
   }
@@ -425,6 +469,10 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000004) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(8, getPosition());
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(9, getAgentsRestUntil());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -466,6 +514,11 @@ private static final long serialVersionUID = 0L;
       if (!getPosition()
           .equals(other.getPosition())) return false;
     }
+    if (hasAgentsRestUntil() != other.hasAgentsRestUntil()) return false;
+    if (hasAgentsRestUntil()) {
+      if (!getAgentsRestUntil()
+          .equals(other.getAgentsRestUntil())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -500,6 +553,10 @@ private static final long serialVersionUID = 0L;
     if (hasPosition()) {
       hash = (37 * hash) + POSITION_FIELD_NUMBER;
       hash = (53 * hash) + getPosition().hashCode();
+    }
+    if (hasAgentsRestUntil()) {
+      hash = (37 * hash) + AGENTS_REST_UNTIL_FIELD_NUMBER;
+      hash = (53 * hash) + getAgentsRestUntil().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -639,6 +696,7 @@ private static final long serialVersionUID = 0L;
         getOldestWaitingTimeFieldBuilder();
         getEstimatedWaitFieldBuilder();
         getPositionFieldBuilder();
+        getAgentsRestUntilFieldBuilder();
       }
     }
     @java.lang.Override
@@ -670,6 +728,11 @@ private static final long serialVersionUID = 0L;
       if (positionBuilder_ != null) {
         positionBuilder_.dispose();
         positionBuilder_ = null;
+      }
+      agentsRestUntil_ = null;
+      if (agentsRestUntilBuilder_ != null) {
+        agentsRestUntilBuilder_.dispose();
+        agentsRestUntilBuilder_ = null;
       }
       return this;
     }
@@ -747,6 +810,12 @@ private static final long serialVersionUID = 0L;
             ? position_
             : positionBuilder_.build();
         to_bitField0_ |= 0x00000004;
+      }
+      if (((from_bitField0_ & 0x00000100) != 0)) {
+        result.agentsRestUntil_ = agentsRestUntilBuilder_ == null
+            ? agentsRestUntil_
+            : agentsRestUntilBuilder_.build();
+        to_bitField0_ |= 0x00000008;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -846,6 +915,9 @@ private static final long serialVersionUID = 0L;
       if (other.hasPosition()) {
         mergePosition(other.getPosition());
       }
+      if (other.hasAgentsRestUntil()) {
+        mergeAgentsRestUntil(other.getAgentsRestUntil());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -926,6 +998,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000080;
               break;
             } // case 66
+            case 74: {
+              input.readMessage(
+                  getAgentsRestUntilFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000100;
+              break;
+            } // case 74
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2005,6 +2084,172 @@ private static final long serialVersionUID = 0L;
         position_ = null;
       }
       return positionBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp agentsRestUntil_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> agentsRestUntilBuilder_;
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     * @return Whether the agentsRestUntil field is set.
+     */
+    public boolean hasAgentsRestUntil() {
+      return ((bitField0_ & 0x00000100) != 0);
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     * @return The agentsRestUntil.
+     */
+    public com.google.protobuf.Timestamp getAgentsRestUntil() {
+      if (agentsRestUntilBuilder_ == null) {
+        return agentsRestUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : agentsRestUntil_;
+      } else {
+        return agentsRestUntilBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public Builder setAgentsRestUntil(com.google.protobuf.Timestamp value) {
+      if (agentsRestUntilBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        agentsRestUntil_ = value;
+      } else {
+        agentsRestUntilBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public Builder setAgentsRestUntil(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (agentsRestUntilBuilder_ == null) {
+        agentsRestUntil_ = builderForValue.build();
+      } else {
+        agentsRestUntilBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public Builder mergeAgentsRestUntil(com.google.protobuf.Timestamp value) {
+      if (agentsRestUntilBuilder_ == null) {
+        if (((bitField0_ & 0x00000100) != 0) &&
+          agentsRestUntil_ != null &&
+          agentsRestUntil_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getAgentsRestUntilBuilder().mergeFrom(value);
+        } else {
+          agentsRestUntil_ = value;
+        }
+      } else {
+        agentsRestUntilBuilder_.mergeFrom(value);
+      }
+      if (agentsRestUntil_ != null) {
+        bitField0_ |= 0x00000100;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public Builder clearAgentsRestUntil() {
+      bitField0_ = (bitField0_ & ~0x00000100);
+      agentsRestUntil_ = null;
+      if (agentsRestUntilBuilder_ != null) {
+        agentsRestUntilBuilder_.dispose();
+        agentsRestUntilBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getAgentsRestUntilBuilder() {
+      bitField0_ |= 0x00000100;
+      onChanged();
+      return getAgentsRestUntilFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getAgentsRestUntilOrBuilder() {
+      if (agentsRestUntilBuilder_ != null) {
+        return agentsRestUntilBuilder_.getMessageOrBuilder();
+      } else {
+        return agentsRestUntil_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : agentsRestUntil_;
+      }
+    }
+    /**
+     * <pre>
+     * No callback is leased until then, because the service's agents did not answer: see
+     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getAgentsRestUntilFieldBuilder() {
+      if (agentsRestUntilBuilder_ == null) {
+        agentsRestUntilBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getAgentsRestUntil(),
+                getParentForChildren(),
+                isClean());
+        agentsRestUntil_ = null;
+      }
+      return agentsRestUntilBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

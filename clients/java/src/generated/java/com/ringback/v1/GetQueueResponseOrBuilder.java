@@ -195,4 +195,34 @@ public interface GetQueueResponseOrBuilder extends
    * <code>.ringback.v1.QueuePosition position = 8 [json_name = "position"];</code>
    */
   com.ringback.v1.QueuePositionOrBuilder getPositionOrBuilder();
+
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   * @return Whether the agentsRestUntil field is set.
+   */
+  boolean hasAgentsRestUntil();
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   * @return The agentsRestUntil.
+   */
+  com.google.protobuf.Timestamp getAgentsRestUntil();
+  /**
+   * <pre>
+   * No callback is leased until then, because the service's agents did not answer: see
+   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getAgentsRestUntilOrBuilder();
 }

@@ -25,6 +25,7 @@ private static final long serialVersionUID = 0L;
     serviceSipAddress_ = "";
     firstLeg_ = 0;
     callerLineIdentity_ = "";
+    agentAddress_ = "";
   }
 
   @java.lang.Override
@@ -384,6 +385,112 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int AGENT_ADDRESS_FIELD_NUMBER = 10;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object agentAddress_ = "";
+  /**
+   * <pre>
+   * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+   * `service_sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+   * @return The agentAddress.
+   */
+  @java.lang.Override
+  public java.lang.String getAgentAddress() {
+    java.lang.Object ref = agentAddress_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      agentAddress_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+   * `service_sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+   * @return The bytes for agentAddress.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getAgentAddressBytes() {
+    java.lang.Object ref = agentAddress_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      agentAddress_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int MAX_CALL_DURATION_FIELD_NUMBER = 11;
+  private com.google.protobuf.Duration maxCallDuration_;
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   * @return Whether the maxCallDuration field is set.
+   */
+  @java.lang.Override
+  public boolean hasMaxCallDuration() {
+    return ((bitField0_ & 0x00000010) != 0);
+  }
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   * @return The maxCallDuration.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getMaxCallDuration() {
+    return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+  }
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder() {
+    return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+  }
+
+  public static final int CALLER_LINE_RESTRICTED_FIELD_NUMBER = 12;
+  private boolean callerLineRestricted_ = false;
+  /**
+   * <pre>
+   * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+   * service. Default: false.
+   * </pre>
+   *
+   * <code>bool caller_line_restricted = 12 [json_name = "callerLineRestricted"];</code>
+   * @return The callerLineRestricted.
+   */
+  @java.lang.Override
+  public boolean getCallerLineRestricted() {
+    return callerLineRestricted_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -424,6 +531,15 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 9, callerLineIdentity_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agentAddress_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 10, agentAddress_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      output.writeMessage(11, getMaxCallDuration());
+    }
+    if (callerLineRestricted_ != false) {
+      output.writeBool(12, callerLineRestricted_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -466,6 +582,17 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(callerLineIdentity_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(9, callerLineIdentity_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agentAddress_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(10, agentAddress_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(11, getMaxCallDuration());
+    }
+    if (callerLineRestricted_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(12, callerLineRestricted_);
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -511,6 +638,15 @@ private static final long serialVersionUID = 0L;
     }
     if (!getCallerLineIdentity()
         .equals(other.getCallerLineIdentity())) return false;
+    if (!getAgentAddress()
+        .equals(other.getAgentAddress())) return false;
+    if (hasMaxCallDuration() != other.hasMaxCallDuration()) return false;
+    if (hasMaxCallDuration()) {
+      if (!getMaxCallDuration()
+          .equals(other.getMaxCallDuration())) return false;
+    }
+    if (getCallerLineRestricted()
+        != other.getCallerLineRestricted()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -549,6 +685,15 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + CALLER_LINE_IDENTITY_FIELD_NUMBER;
     hash = (53 * hash) + getCallerLineIdentity().hashCode();
+    hash = (37 * hash) + AGENT_ADDRESS_FIELD_NUMBER;
+    hash = (53 * hash) + getAgentAddress().hashCode();
+    if (hasMaxCallDuration()) {
+      hash = (37 * hash) + MAX_CALL_DURATION_FIELD_NUMBER;
+      hash = (53 * hash) + getMaxCallDuration().hashCode();
+    }
+    hash = (37 * hash) + CALLER_LINE_RESTRICTED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getCallerLineRestricted());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -687,6 +832,7 @@ private static final long serialVersionUID = 0L;
         getExpireTimeFieldBuilder();
         getTimeToLiveFieldBuilder();
         getRingTimeoutFieldBuilder();
+        getMaxCallDurationFieldBuilder();
       }
     }
     @java.lang.Override
@@ -718,6 +864,13 @@ private static final long serialVersionUID = 0L;
         ringTimeoutBuilder_ = null;
       }
       callerLineIdentity_ = "";
+      agentAddress_ = "";
+      maxCallDuration_ = null;
+      if (maxCallDurationBuilder_ != null) {
+        maxCallDurationBuilder_.dispose();
+        maxCallDurationBuilder_ = null;
+      }
+      callerLineRestricted_ = false;
       return this;
     }
 
@@ -790,6 +943,18 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000100) != 0)) {
         result.callerLineIdentity_ = callerLineIdentity_;
+      }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.agentAddress_ = agentAddress_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.maxCallDuration_ = maxCallDurationBuilder_ == null
+            ? maxCallDuration_
+            : maxCallDurationBuilder_.build();
+        to_bitField0_ |= 0x00000010;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.callerLineRestricted_ = callerLineRestricted_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -871,6 +1036,17 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000100;
         onChanged();
       }
+      if (!other.getAgentAddress().isEmpty()) {
+        agentAddress_ = other.agentAddress_;
+        bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      if (other.hasMaxCallDuration()) {
+        mergeMaxCallDuration(other.getMaxCallDuration());
+      }
+      if (other.getCallerLineRestricted() != false) {
+        setCallerLineRestricted(other.getCallerLineRestricted());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -950,6 +1126,23 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000100;
               break;
             } // case 74
+            case 82: {
+              agentAddress_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 82
+            case 90: {
+              input.readMessage(
+                  getMaxCallDurationFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 90
+            case 96: {
+              callerLineRestricted_ = input.readBool();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 96
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1989,6 +2182,316 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       callerLineIdentity_ = value;
       bitField0_ |= 0x00000100;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object agentAddress_ = "";
+    /**
+     * <pre>
+     * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+     * `service_sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+     * @return The agentAddress.
+     */
+    public java.lang.String getAgentAddress() {
+      java.lang.Object ref = agentAddress_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        agentAddress_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+     * `service_sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+     * @return The bytes for agentAddress.
+     */
+    public com.google.protobuf.ByteString
+        getAgentAddressBytes() {
+      java.lang.Object ref = agentAddress_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        agentAddress_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+     * `service_sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+     * @param value The agentAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentAddress(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      agentAddress_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+     * `service_sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAgentAddress() {
+      agentAddress_ = getDefaultInstance().getAgentAddress();
+      bitField0_ = (bitField0_ & ~0x00000200);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+     * `service_sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+     * @param value The bytes for agentAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentAddressBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      agentAddress_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Duration maxCallDuration_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> maxCallDurationBuilder_;
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     * @return Whether the maxCallDuration field is set.
+     */
+    public boolean hasMaxCallDuration() {
+      return ((bitField0_ & 0x00000400) != 0);
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     * @return The maxCallDuration.
+     */
+    public com.google.protobuf.Duration getMaxCallDuration() {
+      if (maxCallDurationBuilder_ == null) {
+        return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+      } else {
+        return maxCallDurationBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder setMaxCallDuration(com.google.protobuf.Duration value) {
+      if (maxCallDurationBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        maxCallDuration_ = value;
+      } else {
+        maxCallDurationBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder setMaxCallDuration(
+        com.google.protobuf.Duration.Builder builderForValue) {
+      if (maxCallDurationBuilder_ == null) {
+        maxCallDuration_ = builderForValue.build();
+      } else {
+        maxCallDurationBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder mergeMaxCallDuration(com.google.protobuf.Duration value) {
+      if (maxCallDurationBuilder_ == null) {
+        if (((bitField0_ & 0x00000400) != 0) &&
+          maxCallDuration_ != null &&
+          maxCallDuration_ != com.google.protobuf.Duration.getDefaultInstance()) {
+          getMaxCallDurationBuilder().mergeFrom(value);
+        } else {
+          maxCallDuration_ = value;
+        }
+      } else {
+        maxCallDurationBuilder_.mergeFrom(value);
+      }
+      if (maxCallDuration_ != null) {
+        bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder clearMaxCallDuration() {
+      bitField0_ = (bitField0_ & ~0x00000400);
+      maxCallDuration_ = null;
+      if (maxCallDurationBuilder_ != null) {
+        maxCallDurationBuilder_.dispose();
+        maxCallDurationBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public com.google.protobuf.Duration.Builder getMaxCallDurationBuilder() {
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return getMaxCallDurationFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    public com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder() {
+      if (maxCallDurationBuilder_ != null) {
+        return maxCallDurationBuilder_.getMessageOrBuilder();
+      } else {
+        return maxCallDuration_ == null ?
+            com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+      }
+    }
+    /**
+     * <pre>
+     * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> 
+        getMaxCallDurationFieldBuilder() {
+      if (maxCallDurationBuilder_ == null) {
+        maxCallDurationBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder>(
+                getMaxCallDuration(),
+                getParentForChildren(),
+                isClean());
+        maxCallDuration_ = null;
+      }
+      return maxCallDurationBuilder_;
+    }
+
+    private boolean callerLineRestricted_ ;
+    /**
+     * <pre>
+     * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+     * service. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 12 [json_name = "callerLineRestricted"];</code>
+     * @return The callerLineRestricted.
+     */
+    @java.lang.Override
+    public boolean getCallerLineRestricted() {
+      return callerLineRestricted_;
+    }
+    /**
+     * <pre>
+     * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+     * service. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 12 [json_name = "callerLineRestricted"];</code>
+     * @param value The callerLineRestricted to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineRestricted(boolean value) {
+
+      callerLineRestricted_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+     * service. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 12 [json_name = "callerLineRestricted"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallerLineRestricted() {
+      bitField0_ = (bitField0_ & ~0x00000800);
+      callerLineRestricted_ = false;
       onChanged();
       return this;
     }

@@ -206,4 +206,67 @@ public interface LeaseOrBuilder extends
    */
   com.google.protobuf.ByteString
       getCallerLineIdentityBytes();
+
+  /**
+   * <pre>
+   * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+   * `service_sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+   * @return The agentAddress.
+   */
+  java.lang.String getAgentAddress();
+  /**
+   * <pre>
+   * Where to call the agents, as a `tel:`, `sip:` or `sips:` URI: a setting of the service. Empty: at
+   * `service_sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 10 [json_name = "agentAddress"];</code>
+   * @return The bytes for agentAddress.
+   */
+  com.google.protobuf.ByteString
+      getAgentAddressBytes();
+
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   * @return Whether the maxCallDuration field is set.
+   */
+  boolean hasMaxCallDuration();
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   * @return The maxCallDuration.
+   */
+  com.google.protobuf.Duration getMaxCallDuration();
+  /**
+   * <pre>
+   * How long the call may last once the target has answered; hang up after that: a setting of the service. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 11 [json_name = "maxCallDuration"];</code>
+   */
+  com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder();
+
+  /**
+   * <pre>
+   * Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
+   * service. Default: false.
+   * </pre>
+   *
+   * <code>bool caller_line_restricted = 12 [json_name = "callerLineRestricted"];</code>
+   * @return The callerLineRestricted.
+   */
+  boolean getCallerLineRestricted();
 }

@@ -146,6 +146,23 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int AGENTS_UNAVAILABLE_FIELD_NUMBER = 3;
+  private boolean agentsUnavailable_ = false;
+  /**
+   * <pre>
+   * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+   * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+   * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+   * </pre>
+   *
+   * <code>bool agents_unavailable = 3 [json_name = "agentsUnavailable"];</code>
+   * @return The agentsUnavailable.
+   */
+  @java.lang.Override
+  public boolean getAgentsUnavailable() {
+    return agentsUnavailable_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -165,6 +182,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(reason_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 2, reason_);
+    }
+    if (agentsUnavailable_ != false) {
+      output.writeBool(3, agentsUnavailable_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -186,6 +206,10 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(reason_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(2, reason_);
     }
+    if (agentsUnavailable_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(3, agentsUnavailable_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -205,6 +229,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getLeaseTokensList())) return false;
     if (!getReason()
         .equals(other.getReason())) return false;
+    if (getAgentsUnavailable()
+        != other.getAgentsUnavailable()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -222,6 +248,9 @@ private static final long serialVersionUID = 0L;
     }
     hash = (37 * hash) + REASON_FIELD_NUMBER;
     hash = (53 * hash) + getReason().hashCode();
+    hash = (37 * hash) + AGENTS_UNAVAILABLE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getAgentsUnavailable());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -360,6 +389,7 @@ private static final long serialVersionUID = 0L;
       leaseTokens_ =
           com.google.protobuf.LazyStringArrayList.emptyList();
       reason_ = "";
+      agentsUnavailable_ = false;
       return this;
     }
 
@@ -399,6 +429,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.reason_ = reason_;
+      }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.agentsUnavailable_ = agentsUnavailable_;
       }
     }
 
@@ -461,6 +494,9 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000002;
         onChanged();
       }
+      if (other.getAgentsUnavailable() != false) {
+        setAgentsUnavailable(other.getAgentsUnavailable());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -498,6 +534,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 18
+            case 24: {
+              agentsUnavailable_ = input.readBool();
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 24
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -750,6 +791,56 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       reason_ = value;
       bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+
+    private boolean agentsUnavailable_ ;
+    /**
+     * <pre>
+     * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+     * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+     * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+     * </pre>
+     *
+     * <code>bool agents_unavailable = 3 [json_name = "agentsUnavailable"];</code>
+     * @return The agentsUnavailable.
+     */
+    @java.lang.Override
+    public boolean getAgentsUnavailable() {
+      return agentsUnavailable_;
+    }
+    /**
+     * <pre>
+     * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+     * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+     * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+     * </pre>
+     *
+     * <code>bool agents_unavailable = 3 [json_name = "agentsUnavailable"];</code>
+     * @param value The agentsUnavailable to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentsUnavailable(boolean value) {
+
+      agentsUnavailable_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+     * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+     * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+     * </pre>
+     *
+     * <code>bool agents_unavailable = 3 [json_name = "agentsUnavailable"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAgentsUnavailable() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      agentsUnavailable_ = false;
       onChanged();
       return this;
     }

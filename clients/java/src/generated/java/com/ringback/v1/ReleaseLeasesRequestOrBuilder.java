@@ -68,4 +68,16 @@ public interface ReleaseLeasesRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getReasonBytes();
+
+  /**
+   * <pre>
+   * No agent of the services answers: the targets were not called. Each of the services then rests, no callback of it is
+   * leased meanwhile: 1 s after the first such release, and twice as long after each one that comes when a rest is
+   * over, up to 60 s. A DIALING report for the service ends the rest. Default: false.
+   * </pre>
+   *
+   * <code>bool agents_unavailable = 3 [json_name = "agentsUnavailable"];</code>
+   * @return The agentsUnavailable.
+   */
+  boolean getAgentsUnavailable();
 }

@@ -26,6 +26,8 @@ private static final long serialVersionUID = 0L;
     detail_ = "";
     agent_ = "";
     disposition_ = "";
+    callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -294,6 +296,63 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int CALL_IDS_FIELD_NUMBER = 8;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList callIds_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @return A list containing the callIds.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getCallIdsList() {
+    return callIds_;
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @return The count of callIds.
+   */
+  public int getCallIdsCount() {
+    return callIds_.size();
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @param index The index of the element to return.
+   * @return The callIds at the given index.
+   */
+  public java.lang.String getCallIds(int index) {
+    return callIds_.get(index);
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the callIds at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getCallIdsBytes(int index) {
+    return callIds_.getByteString(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -329,6 +388,9 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 7, disposition_);
     }
+    for (int i = 0; i < callIds_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 8, callIds_.getRaw(i));
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -362,6 +424,14 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(disposition_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(7, disposition_);
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < callIds_.size(); i++) {
+        dataSize += computeStringSizeNoTag(callIds_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getCallIdsList().size();
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -390,6 +460,8 @@ private static final long serialVersionUID = 0L;
         .equals(other.getAgent())) return false;
     if (!getDisposition()
         .equals(other.getDisposition())) return false;
+    if (!getCallIdsList()
+        .equals(other.getCallIdsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -415,6 +487,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getAgent().hashCode();
     hash = (37 * hash) + DISPOSITION_FIELD_NUMBER;
     hash = (53 * hash) + getDisposition().hashCode();
+    if (getCallIdsCount() > 0) {
+      hash = (37 * hash) + CALL_IDS_FIELD_NUMBER;
+      hash = (53 * hash) + getCallIdsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -557,6 +633,8 @@ private static final long serialVersionUID = 0L;
       detail_ = "";
       agent_ = "";
       disposition_ = "";
+      callIds_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -610,6 +688,10 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000040) != 0)) {
         result.disposition_ = disposition_;
+      }
+      if (((from_bitField0_ & 0x00000080) != 0)) {
+        callIds_.makeImmutable();
+        result.callIds_ = callIds_;
       }
     }
 
@@ -686,6 +768,16 @@ private static final long serialVersionUID = 0L;
         bitField0_ |= 0x00000040;
         onChanged();
       }
+      if (!other.callIds_.isEmpty()) {
+        if (callIds_.isEmpty()) {
+          callIds_ = other.callIds_;
+          bitField0_ |= 0x00000080;
+        } else {
+          ensureCallIdsIsMutable();
+          callIds_.addAll(other.callIds_);
+        }
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -747,6 +839,12 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000040;
               break;
             } // case 58
+            case 66: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureCallIdsIsMutable();
+              callIds_.add(s);
+              break;
+            } // case 66
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1294,6 +1392,162 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       disposition_ = value;
       bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureCallIdsIsMutable() {
+      if (!callIds_.isModifiable()) {
+        callIds_ = new com.google.protobuf.LazyStringArrayList(callIds_);
+      }
+      bitField0_ |= 0x00000080;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @return A list containing the callIds.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getCallIdsList() {
+      callIds_.makeImmutable();
+      return callIds_;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @return The count of callIds.
+     */
+    public int getCallIdsCount() {
+      return callIds_.size();
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param index The index of the element to return.
+     * @return The callIds at the given index.
+     */
+    public java.lang.String getCallIds(int index) {
+      return callIds_.get(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the callIds at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getCallIdsBytes(int index) {
+      return callIds_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param index The index to set the value at.
+     * @param value The callIds to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallIds(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.set(index, value);
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param value The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIds(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param values The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllCallIds(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureCallIdsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, callIds_);
+      bitField0_ |= 0x00000080;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallIds() {
+      callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000080);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+     * 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+     * @param value The bytes of the callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIdsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00000080;
       onChanged();
       return this;
     }

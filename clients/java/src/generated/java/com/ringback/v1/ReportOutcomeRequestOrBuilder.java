@@ -128,4 +128,49 @@ public interface ReportOutcomeRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getDispositionBytes();
+
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @return A list containing the callIds.
+   */
+  java.util.List<java.lang.String>
+      getCallIdsList();
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @return The count of callIds.
+   */
+  int getCallIdsCount();
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @param index The index of the element to return.
+   * @return The callIds at the given index.
+   */
+  java.lang.String getCallIds(int index);
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call; added to `Attempt.call_ids`, which keeps the first 4. At most 4, each of 1 to
+   * 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 8 [json_name = "callIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the callIds at the given index.
+   */
+  com.google.protobuf.ByteString
+      getCallIdsBytes(int index);
 }

@@ -23,6 +23,8 @@ private static final long serialVersionUID = 0L;
   private ReportProgressRequest() {
     leaseToken_ = "";
     progress_ = 0;
+    callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -118,6 +120,63 @@ private static final long serialVersionUID = 0L;
     return result == null ? com.ringback.v1.AttemptProgress.UNRECOGNIZED : result;
   }
 
+  public static final int CALL_IDS_FIELD_NUMBER = 3;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList callIds_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+   * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+   * @return A list containing the callIds.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getCallIdsList() {
+    return callIds_;
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+   * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+   * @return The count of callIds.
+   */
+  public int getCallIdsCount() {
+    return callIds_.size();
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+   * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+   * @param index The index of the element to return.
+   * @return The callIds at the given index.
+   */
+  public java.lang.String getCallIds(int index) {
+    return callIds_.get(index);
+  }
+  /**
+   * <pre>
+   * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+   * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+   * </pre>
+   *
+   * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the callIds at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getCallIdsBytes(int index) {
+    return callIds_.getByteString(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -138,6 +197,9 @@ private static final long serialVersionUID = 0L;
     if (progress_ != com.ringback.v1.AttemptProgress.ATTEMPT_PROGRESS_UNSPECIFIED.getNumber()) {
       output.writeEnum(2, progress_);
     }
+    for (int i = 0; i < callIds_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 3, callIds_.getRaw(i));
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -153,6 +215,14 @@ private static final long serialVersionUID = 0L;
     if (progress_ != com.ringback.v1.AttemptProgress.ATTEMPT_PROGRESS_UNSPECIFIED.getNumber()) {
       size += com.google.protobuf.CodedOutputStream
         .computeEnumSize(2, progress_);
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < callIds_.size(); i++) {
+        dataSize += computeStringSizeNoTag(callIds_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getCallIdsList().size();
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -172,6 +242,8 @@ private static final long serialVersionUID = 0L;
     if (!getLeaseToken()
         .equals(other.getLeaseToken())) return false;
     if (progress_ != other.progress_) return false;
+    if (!getCallIdsList()
+        .equals(other.getCallIdsList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -187,6 +259,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getLeaseToken().hashCode();
     hash = (37 * hash) + PROGRESS_FIELD_NUMBER;
     hash = (53 * hash) + progress_;
+    if (getCallIdsCount() > 0) {
+      hash = (37 * hash) + CALL_IDS_FIELD_NUMBER;
+      hash = (53 * hash) + getCallIdsList().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -324,6 +400,8 @@ private static final long serialVersionUID = 0L;
       bitField0_ = 0;
       leaseToken_ = "";
       progress_ = 0;
+      callIds_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -362,6 +440,10 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.progress_ = progress_;
+      }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        callIds_.makeImmutable();
+        result.callIds_ = callIds_;
       }
     }
 
@@ -417,6 +499,16 @@ private static final long serialVersionUID = 0L;
       if (other.progress_ != 0) {
         setProgressValue(other.getProgressValue());
       }
+      if (!other.callIds_.isEmpty()) {
+        if (callIds_.isEmpty()) {
+          callIds_ = other.callIds_;
+          bitField0_ |= 0x00000004;
+        } else {
+          ensureCallIdsIsMutable();
+          callIds_.addAll(other.callIds_);
+        }
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -453,6 +545,12 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 16
+            case 26: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureCallIdsIsMutable();
+              callIds_.add(s);
+              break;
+            } // case 26
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -631,6 +729,162 @@ private static final long serialVersionUID = 0L;
     public Builder clearProgress() {
       bitField0_ = (bitField0_ & ~0x00000002);
       progress_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureCallIdsIsMutable() {
+      if (!callIds_.isModifiable()) {
+        callIds_ = new com.google.protobuf.LazyStringArrayList(callIds_);
+      }
+      bitField0_ |= 0x00000004;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @return A list containing the callIds.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getCallIdsList() {
+      callIds_.makeImmutable();
+      return callIds_;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @return The count of callIds.
+     */
+    public int getCallIdsCount() {
+      return callIds_.size();
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param index The index of the element to return.
+     * @return The callIds at the given index.
+     */
+    public java.lang.String getCallIds(int index) {
+      return callIds_.get(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the callIds at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getCallIdsBytes(int index) {
+      return callIds_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param index The index to set the value at.
+     * @param value The callIds to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallIds(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.set(index, value);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param value The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIds(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param values The callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllCallIds(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureCallIdsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, callIds_);
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallIds() {
+      callIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000004);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The Call-IDs of the legs of the call that are known by now; added to `Attempt.call_ids`, which keeps the first 4.
+     * At most 4, each of 1 to 255 characters of ASCII without blanks. Empty: none is added.
+     * </pre>
+     *
+     * <code>repeated string call_ids = 3 [json_name = "callIds"];</code>
+     * @param value The bytes of the callIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addCallIdsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureCallIdsIsMutable();
+      callIds_.add(value);
+      bitField0_ |= 0x00000004;
       onChanged();
       return this;
     }

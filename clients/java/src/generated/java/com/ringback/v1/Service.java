@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     etag_ = "";
     callerLineIdentity_ = "";
     defaultRegion_ = "";
+    agentAddress_ = "";
   }
 
   @java.lang.Override
@@ -991,6 +992,112 @@ private static final long serialVersionUID = 0L;
     return keepEnded_ == null ? com.google.protobuf.Duration.getDefaultInstance() : keepEnded_;
   }
 
+  public static final int AGENT_ADDRESS_FIELD_NUMBER = 23;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object agentAddress_ = "";
+  /**
+   * <pre>
+   * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+   * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+   * @return The agentAddress.
+   */
+  @java.lang.Override
+  public java.lang.String getAgentAddress() {
+    java.lang.Object ref = agentAddress_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      agentAddress_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+   * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+   * @return The bytes for agentAddress.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getAgentAddressBytes() {
+    java.lang.Object ref = agentAddress_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      agentAddress_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int MAX_CALL_DURATION_FIELD_NUMBER = 24;
+  private com.google.protobuf.Duration maxCallDuration_;
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   * @return Whether the maxCallDuration field is set.
+   */
+  @java.lang.Override
+  public boolean hasMaxCallDuration() {
+    return ((bitField0_ & 0x00000100) != 0);
+  }
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   * @return The maxCallDuration.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getMaxCallDuration() {
+    return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+  }
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder() {
+    return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+  }
+
+  public static final int CALLER_LINE_RESTRICTED_FIELD_NUMBER = 25;
+  private boolean callerLineRestricted_ = false;
+  /**
+   * <pre>
+   * Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+   * `Privacy: id`). Handed to the dialer. Default: false.
+   * </pre>
+   *
+   * <code>bool caller_line_restricted = 25 [json_name = "callerLineRestricted"];</code>
+   * @return The callerLineRestricted.
+   */
+  @java.lang.Override
+  public boolean getCallerLineRestricted() {
+    return callerLineRestricted_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1075,6 +1182,15 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000080) != 0)) {
       output.writeMessage(22, getKeepEnded());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agentAddress_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 23, agentAddress_);
+    }
+    if (((bitField0_ & 0x00000100) != 0)) {
+      output.writeMessage(24, getMaxCallDuration());
+    }
+    if (callerLineRestricted_ != false) {
+      output.writeBool(25, callerLineRestricted_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -1180,6 +1296,17 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(22, getKeepEnded());
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(agentAddress_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(23, agentAddress_);
+    }
+    if (((bitField0_ & 0x00000100) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(24, getMaxCallDuration());
+    }
+    if (callerLineRestricted_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(25, callerLineRestricted_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -1261,6 +1388,15 @@ private static final long serialVersionUID = 0L;
       if (!getKeepEnded()
           .equals(other.getKeepEnded())) return false;
     }
+    if (!getAgentAddress()
+        .equals(other.getAgentAddress())) return false;
+    if (hasMaxCallDuration() != other.hasMaxCallDuration()) return false;
+    if (hasMaxCallDuration()) {
+      if (!getMaxCallDuration()
+          .equals(other.getMaxCallDuration())) return false;
+    }
+    if (getCallerLineRestricted()
+        != other.getCallerLineRestricted()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1341,6 +1477,15 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + KEEP_ENDED_FIELD_NUMBER;
       hash = (53 * hash) + getKeepEnded().hashCode();
     }
+    hash = (37 * hash) + AGENT_ADDRESS_FIELD_NUMBER;
+    hash = (53 * hash) + getAgentAddress().hashCode();
+    if (hasMaxCallDuration()) {
+      hash = (37 * hash) + MAX_CALL_DURATION_FIELD_NUMBER;
+      hash = (53 * hash) + getMaxCallDuration().hashCode();
+    }
+    hash = (37 * hash) + CALLER_LINE_RESTRICTED_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getCallerLineRestricted());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1484,6 +1629,7 @@ private static final long serialVersionUID = 0L;
         getUpdateTimeFieldBuilder();
         getDialRulesFieldBuilder();
         getKeepEndedFieldBuilder();
+        getMaxCallDurationFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1549,6 +1695,13 @@ private static final long serialVersionUID = 0L;
         keepEndedBuilder_.dispose();
         keepEndedBuilder_ = null;
       }
+      agentAddress_ = "";
+      maxCallDuration_ = null;
+      if (maxCallDurationBuilder_ != null) {
+        maxCallDurationBuilder_.dispose();
+        maxCallDurationBuilder_ = null;
+      }
+      callerLineRestricted_ = false;
       return this;
     }
 
@@ -1686,6 +1839,18 @@ private static final long serialVersionUID = 0L;
             ? keepEnded_
             : keepEndedBuilder_.build();
         to_bitField0_ |= 0x00000080;
+      }
+      if (((from_bitField0_ & 0x00400000) != 0)) {
+        result.agentAddress_ = agentAddress_;
+      }
+      if (((from_bitField0_ & 0x00800000) != 0)) {
+        result.maxCallDuration_ = maxCallDurationBuilder_ == null
+            ? maxCallDuration_
+            : maxCallDurationBuilder_.build();
+        to_bitField0_ |= 0x00000100;
+      }
+      if (((from_bitField0_ & 0x01000000) != 0)) {
+        result.callerLineRestricted_ = callerLineRestricted_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1875,6 +2040,17 @@ private static final long serialVersionUID = 0L;
       if (other.hasKeepEnded()) {
         mergeKeepEnded(other.getKeepEnded());
       }
+      if (!other.getAgentAddress().isEmpty()) {
+        agentAddress_ = other.agentAddress_;
+        bitField0_ |= 0x00400000;
+        onChanged();
+      }
+      if (other.hasMaxCallDuration()) {
+        mergeMaxCallDuration(other.getMaxCallDuration());
+      }
+      if (other.getCallerLineRestricted() != false) {
+        setCallerLineRestricted(other.getCallerLineRestricted());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -2051,6 +2227,23 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00200000;
               break;
             } // case 178
+            case 186: {
+              agentAddress_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00400000;
+              break;
+            } // case 186
+            case 194: {
+              input.readMessage(
+                  getMaxCallDurationFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00800000;
+              break;
+            } // case 194
+            case 200: {
+              callerLineRestricted_ = input.readBool();
+              bitField0_ |= 0x01000000;
+              break;
+            } // case 200
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -4941,6 +5134,316 @@ private static final long serialVersionUID = 0L;
         keepEnded_ = null;
       }
       return keepEndedBuilder_;
+    }
+
+    private java.lang.Object agentAddress_ = "";
+    /**
+     * <pre>
+     * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+     * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+     * @return The agentAddress.
+     */
+    public java.lang.String getAgentAddress() {
+      java.lang.Object ref = agentAddress_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        agentAddress_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+     * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+     * @return The bytes for agentAddress.
+     */
+    public com.google.protobuf.ByteString
+        getAgentAddressBytes() {
+      java.lang.Object ref = agentAddress_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        agentAddress_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+     * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+     * @param value The agentAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentAddress(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      agentAddress_ = value;
+      bitField0_ |= 0x00400000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+     * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearAgentAddress() {
+      agentAddress_ = getDefaultInstance().getAgentAddress();
+      bitField0_ = (bitField0_ & ~0x00400000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+     * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+     * </pre>
+     *
+     * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+     * @param value The bytes for agentAddress to set.
+     * @return This builder for chaining.
+     */
+    public Builder setAgentAddressBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      agentAddress_ = value;
+      bitField0_ |= 0x00400000;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Duration maxCallDuration_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> maxCallDurationBuilder_;
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     * @return Whether the maxCallDuration field is set.
+     */
+    public boolean hasMaxCallDuration() {
+      return ((bitField0_ & 0x00800000) != 0);
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     * @return The maxCallDuration.
+     */
+    public com.google.protobuf.Duration getMaxCallDuration() {
+      if (maxCallDurationBuilder_ == null) {
+        return maxCallDuration_ == null ? com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+      } else {
+        return maxCallDurationBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder setMaxCallDuration(com.google.protobuf.Duration value) {
+      if (maxCallDurationBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        maxCallDuration_ = value;
+      } else {
+        maxCallDurationBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00800000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder setMaxCallDuration(
+        com.google.protobuf.Duration.Builder builderForValue) {
+      if (maxCallDurationBuilder_ == null) {
+        maxCallDuration_ = builderForValue.build();
+      } else {
+        maxCallDurationBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00800000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder mergeMaxCallDuration(com.google.protobuf.Duration value) {
+      if (maxCallDurationBuilder_ == null) {
+        if (((bitField0_ & 0x00800000) != 0) &&
+          maxCallDuration_ != null &&
+          maxCallDuration_ != com.google.protobuf.Duration.getDefaultInstance()) {
+          getMaxCallDurationBuilder().mergeFrom(value);
+        } else {
+          maxCallDuration_ = value;
+        }
+      } else {
+        maxCallDurationBuilder_.mergeFrom(value);
+      }
+      if (maxCallDuration_ != null) {
+        bitField0_ |= 0x00800000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public Builder clearMaxCallDuration() {
+      bitField0_ = (bitField0_ & ~0x00800000);
+      maxCallDuration_ = null;
+      if (maxCallDurationBuilder_ != null) {
+        maxCallDurationBuilder_.dispose();
+        maxCallDurationBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public com.google.protobuf.Duration.Builder getMaxCallDurationBuilder() {
+      bitField0_ |= 0x00800000;
+      onChanged();
+      return getMaxCallDurationFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    public com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder() {
+      if (maxCallDurationBuilder_ != null) {
+        return maxCallDurationBuilder_.getMessageOrBuilder();
+      } else {
+        return maxCallDuration_ == null ?
+            com.google.protobuf.Duration.getDefaultInstance() : maxCallDuration_;
+      }
+    }
+    /**
+     * <pre>
+     * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+     * Unset: as long as the dialer lets it.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> 
+        getMaxCallDurationFieldBuilder() {
+      if (maxCallDurationBuilder_ == null) {
+        maxCallDurationBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder>(
+                getMaxCallDuration(),
+                getParentForChildren(),
+                isClean());
+        maxCallDuration_ = null;
+      }
+      return maxCallDurationBuilder_;
+    }
+
+    private boolean callerLineRestricted_ ;
+    /**
+     * <pre>
+     * Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+     * `Privacy: id`). Handed to the dialer. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 25 [json_name = "callerLineRestricted"];</code>
+     * @return The callerLineRestricted.
+     */
+    @java.lang.Override
+    public boolean getCallerLineRestricted() {
+      return callerLineRestricted_;
+    }
+    /**
+     * <pre>
+     * Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+     * `Privacy: id`). Handed to the dialer. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 25 [json_name = "callerLineRestricted"];</code>
+     * @param value The callerLineRestricted to set.
+     * @return This builder for chaining.
+     */
+    public Builder setCallerLineRestricted(boolean value) {
+
+      callerLineRestricted_ = value;
+      bitField0_ |= 0x01000000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+     * `Privacy: id`). Handed to the dialer. Default: false.
+     * </pre>
+     *
+     * <code>bool caller_line_restricted = 25 [json_name = "callerLineRestricted"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearCallerLineRestricted() {
+      bitField0_ = (bitField0_ & ~0x01000000);
+      callerLineRestricted_ = false;
+      onChanged();
+      return this;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

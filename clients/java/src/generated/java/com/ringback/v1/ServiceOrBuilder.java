@@ -590,4 +590,67 @@ public interface ServiceOrBuilder extends
    * <code>.google.protobuf.Duration keep_ended = 22 [json_name = "keepEnded"];</code>
    */
   com.google.protobuf.DurationOrBuilder getKeepEndedOrBuilder();
+
+  /**
+   * <pre>
+   * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+   * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+   * @return The agentAddress.
+   */
+  java.lang.String getAgentAddress();
+  /**
+   * <pre>
+   * Where a dialer calls the agents: a `tel:`, `sip:` or `sips:` URI in any form that `CallbackRequest.target` takes, and
+   * normalised. Handed to the dialer. At most 255 characters. Default: empty, at `sip_address`.
+   * </pre>
+   *
+   * <code>string agent_address = 23 [json_name = "agentAddress"];</code>
+   * @return The bytes for agentAddress.
+   */
+  com.google.protobuf.ByteString
+      getAgentAddressBytes();
+
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   * @return Whether the maxCallDuration field is set.
+   */
+  boolean hasMaxCallDuration();
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   * @return The maxCallDuration.
+   */
+  com.google.protobuf.Duration getMaxCallDuration();
+  /**
+   * <pre>
+   * How long a call may last once the target has answered; then the dialer hangs up. Handed to the dialer. 10 s to 24 h.
+   * Unset: as long as the dialer lets it.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration max_call_duration = 24 [json_name = "maxCallDuration"];</code>
+   */
+  com.google.protobuf.DurationOrBuilder getMaxCallDurationOrBuilder();
+
+  /**
+   * <pre>
+   * Whether targets are not to see who calls them: the network withholds `caller_line_identity` (CLIR; in SIP
+   * `Privacy: id`). Handed to the dialer. Default: false.
+   * </pre>
+   *
+   * <code>bool caller_line_restricted = 25 [json_name = "callerLineRestricted"];</code>
+   * @return The callerLineRestricted.
+   */
+  boolean getCallerLineRestricted();
 }

@@ -78,6 +78,15 @@ public enum WaitingReason
    * <code>WAITING_REASON_BEHIND_OTHERS = 7;</code>
    */
   WAITING_REASON_BEHIND_OTHERS(7),
+  /**
+   * <pre>
+   * Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+   * TARGET_IN_CALL.
+   * </pre>
+   *
+   * <code>WAITING_REASON_AGENTS_DO_NOT_ANSWER = 8;</code>
+   */
+  WAITING_REASON_AGENTS_DO_NOT_ANSWER(8),
   UNRECOGNIZED(-1),
   ;
 
@@ -146,6 +155,15 @@ public enum WaitingReason
    * <code>WAITING_REASON_BEHIND_OTHERS = 7;</code>
    */
   public static final int WAITING_REASON_BEHIND_OTHERS_VALUE = 7;
+  /**
+   * <pre>
+   * Its service rests, because its agents did not answer: see `GetQueueResponse.agents_rest_until`. Comes before
+   * TARGET_IN_CALL.
+   * </pre>
+   *
+   * <code>WAITING_REASON_AGENTS_DO_NOT_ANSWER = 8;</code>
+   */
+  public static final int WAITING_REASON_AGENTS_DO_NOT_ANSWER_VALUE = 8;
 
 
   public final int getNumber() {
@@ -180,6 +198,7 @@ public enum WaitingReason
       case 5: return WAITING_REASON_NO_DIALER;
       case 6: return WAITING_REASON_TARGET_IN_CALL;
       case 7: return WAITING_REASON_BEHIND_OTHERS;
+      case 8: return WAITING_REASON_AGENTS_DO_NOT_ANSWER;
       default: return null;
     }
   }
