@@ -58,12 +58,7 @@ class ServerTransaction:
         For what belongs to no dialog. A flood of it takes no memory, and a forged source is sent one response for each
         request. A client that has had a provisional response does not repeat its request, so that one is kept.
         """
-        if self._machine.has_responded:
-            self.respond(response)
-            return
-        self._send(response, self.source)
-        self.stop()
-        self._on_end()
+        self._driver.carry_out(self._machine.respond_once(response, self._driver.now))
 
     async def acknowledged(self) -> Request | None:
         """Return the ACK of the 2xx to an INVITE; None when none has come within 64*T1, or there was no 2xx."""

@@ -209,10 +209,6 @@ class PlainServer:
         self._schedule.ends_at = now + self._timers.give_up_s
         return []
 
-    @property
-    def has_responded(self) -> bool:
-        return self._response is not None
-
     def receive(self) -> Actions:
         """Take a repetition of the request."""
         return [] if self._response is None else [SendMessage(self._response)]
@@ -229,6 +225,12 @@ class PlainServer:
         self.state = TransactionState.COMPLETED
         self._schedule.end(now + self._timers.give_up_s)  # timer J
         return [SendMessage(response)]
+
+    def respond_once(self, response: Response, now: float) -> Actions:
+        """Respond and forget the request, unless the client has had a response and so does not repeat it."""
+        if self._response is not None:
+            return self.respond(response, now)
+        return [SendMessage(response), *self._terminate()]
 
     def wake(self, now: float) -> Actions:
         return self._terminate() if self._schedule.has_ended(now) else []
