@@ -16,6 +16,10 @@ help:  ## List the targets
 demo: .venv/.installed  ## Show the main job: a dozen callbacks, live, until all have ended
 	.venv/bin/ringback demo
 
+.PHONY: demo-sip
+demo-sip: .venv/.installed  ## The same with real telephones on this machine, which hear each other
+	.venv/bin/python tests/sip/demo.py
+
 .PHONY: run
 run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
 	@echo 'When it listens, type in another terminal:'
@@ -28,11 +32,16 @@ IN_PARALLEL := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: .venv/.installed  ## Run the tests, but those that take long
-	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long'
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip'
 
 .PHONY: test-long
 test-long: .venv/.installed  ## Run the tests that take long: every interleaving, outages, moves from database to database, the largest messages, short hunts
 	.venv/bin/pytest $(IN_PARALLEL) --quiet -m long
+
+# Peers keep real time: while they ring, the machine is idle.
+.PHONY: test-sip
+test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kamailio (.ci/install brings them)
+	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip
 
 # --- Check it ------------------------------------------------------------------------------------------------
 
@@ -54,6 +63,10 @@ drain-hunt: .venv/.installed  ## Stop a loaded server thirty times, and look at 
 .PHONY: dialer-hunt
 dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 callbacks: order, capacity, nothing doubled
 	.venv/bin/python tests/hunts/dialers.py
+
+.PHONY: sip-hunt
+sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, and look for what is left of these
+	.venv/bin/python tests/hunts/sip_calls.py --callbacks 200 --kills 20
 
 CALLBACKS := 1500
 

@@ -24,7 +24,7 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "clocks": {"domain", "ports"},
     "application": {"domain", "ports", "clocks"},
     "identity": {"domain", "ports", "clocks", "application"},
-    "config": {"domain", "ports", "clocks", "application", "identity"},
+    "config": {"domain", "ports", "clocks", "application", "identity", "dialers"},
     "storage": {"domain", "ports"},
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},

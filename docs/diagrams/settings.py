@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import page
 
-from ringback.cli.settings.table import SETTINGS, Setting
+from ringback.cli.settings.setting import Setting
+from ringback.cli.settings.table import SETTINGS
 
 
 def table() -> str:
@@ -22,11 +23,13 @@ def _lines() -> Iterator[str]:
     yield "| key in the file | flag | environment variable | value | default | |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for setting in SETTINGS.values():
-        cells = [f"`{setting.name}`", _flags(setting), f"`{setting.variable}`", _value(setting), _default(setting)]
+        cells = [f"`{setting.key}`", _flags(setting), f"`{setting.variable}`", _value(setting), _default(setting)]
         yield f"| {' | '.join(cells)} | {setting.help} |"
 
 
 def _flags(setting: Setting) -> str:
+    if setting.is_secret:
+        return "none"
     names = [setting.flag, f"--no-{setting.flag.removeprefix('--')}"] if setting.kind.is_switch else [setting.flag]
     return ", ".join(f"`{name}`" for name in names)
 

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Self
 
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation
@@ -13,8 +14,10 @@ from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
-from ringback.application.dispatch.assigner import Assigner
+from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
+from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.erasure import Erasure
@@ -31,8 +34,9 @@ from ringback.application.turns import Turns
 from ringback.application.usage import Usage
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
+from ringback.dialers.built_in import BuiltIn, Loop, built_in_dialer
+from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
-from ringback.dialers.simulated import DIALER_ID, SimulatedDialer
 from ringback.domain.dial_rules import DialRules
 from ringback.identity.authenticator import Authenticator
 from ringback.identity.credential_files import CredentialFiles
@@ -56,16 +60,12 @@ from ringback.wire.handlers.directory import DirectoryHandlers
 
 _log = logging.getLogger(__name__)
 
-# All of a stop takes less than ten seconds: orchestrators kill what takes longer than thirty, people sooner.
+# Without calls, all of a stop takes less than ten seconds: orchestrators kill what takes longer than thirty, people
+# sooner.
 _GRACE_S = 4.0
+# Beyond the time that the dialer has for its calls, so that it can record what became of them.
 _DIALER_GRACE_S = 3.0
 _HEALTH_CHECK_S = 1.0
-
-
-class _Loop(Protocol):
-    """A loop that goes on until it is cancelled."""
-
-    async def run(self) -> None: ...
 
 
 class App:
@@ -119,7 +119,10 @@ class App:
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
-        self._dialer = _dialer(settings, self.assigner, self.leases)
+        self.lease_watch = LeaseWatch(self.feed)
+        self._dialer: DialerRunner | None = None
+        # What the dialer has open.
+        self._open = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._dialer_task: asyncio.Task[None] | None = None
         # Set when a loop has died, which is a bug: the process ends, so that its supervisor restarts it.
@@ -129,7 +132,7 @@ class App:
     async def start(cls, settings: Settings) -> Self:
         """Open the database, continue from its state, and serve.
 
-        Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`.
+        Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
         store = await open_store(settings.database)
@@ -144,7 +147,7 @@ class App:
     async def _start(self) -> None:
         # First of all: no call may be placed by a server that then cannot serve.
         address = self.server.bind(self._settings.listen)
-        loops: list[_Loop] = [
+        loops: list[Loop] = [
             self.feed,
             self.directory,
             self.leader_election,
@@ -162,11 +165,10 @@ class App:
         await self.feed.start()
         await self.recent_dials.start()
         await self.usage.open_callbacks.start(self.store)
-        if self._dialer is not None and self._dialer.dialer_id == DIALER_ID:
-            # This process has the database for itself, so the dialer that held leases under this name is gone.
-            orphans = await self.scheduler.release_orphans(DIALER_ID, self._clock.now())
-            if orphans:
-                _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
+        built_in = await self._open.enter_async_context(built_in_dialer(self._settings))
+        if built_in is not None:
+            loops += built_in.loops
+            self._dialer = await self._recovered(built_in)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -175,6 +177,38 @@ class App:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
         self.address = address
+
+    async def _recovered(self, built_in: BuiltIn) -> DialerRunner:
+        """Return what runs the dialer, with the calls that an earlier process has left to it."""
+        dialer = built_in.dialer
+        # This process has the database for itself, so an earlier dialer of this name is gone. Of many servers each has
+        # its own dialer id: what one of them has lost must not be taken from the others.
+        is_alone = isinstance(self._settings.database, Path)
+        dialer_id = f"ringback.{dialer.name}" if is_alone else f"ringback.{dialer.name}-{secrets.token_hex(4)}"
+        keeper = Keeper(
+            dialer=dialer.name, owner=dialer.owner, dialer_id=dialer_id, lease=DEFAULT_LEASE, is_alone=is_alone
+        )
+        kept_calls = KeptCalls(self.store, self.directory, self._clock, self.dial_policy, keeper)
+        tools = CallTools(
+            leases=self.leases,
+            watch=self.lease_watch,
+            service_of=self.directory.get,
+            policy=self.dial_policy,
+            kept_calls=kept_calls if dialer.owner else None,
+            lease=DEFAULT_LEASE,
+        )
+        runner = DialerRunner(
+            dialer,
+            dialer_id,
+            self.assigner,
+            tools,
+            max_calls=built_in.max_calls,
+            looks_for_others=not is_alone,
+        )
+        taken = await runner.recover()
+        if is_alone and (orphans := await self.scheduler.release_orphans(dialer_id, self._clock.now(), taken)):
+            _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)
+        return runner
 
     def _add_services(self) -> None:
         clock = self._clock
@@ -227,12 +261,13 @@ class App:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.gate.empty(_GRACE_S)
         await self.server.stop()
-        if self._dialer_task is not None:
-            await asyncio.wait([self._dialer_task], timeout=_DIALER_GRACE_S)
+        if self._dialer is not None and self._dialer_task is not None:
+            await asyncio.wait([self._dialer_task], timeout=self._dialer.drain_timeout_s + _DIALER_GRACE_S)
             self._tasks.append(self._dialer_task)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._open.aclose()
         await self.leader_election.stop()
         await self.store.close()
 
@@ -276,16 +311,3 @@ def _secured(settings: Settings) -> _Secured:
 def _clock_for(store: Store) -> SystemClock | SharedClock:
     """Return the clock to use: that of the database for servers that share one."""
     return SharedClock(store.read_clock) if isinstance(store, SharedTime) else SystemClock()
-
-
-def _dialer(settings: Settings, assigner: Assigner, leases: Leases) -> DialerRunner | None:
-    if settings.dialer == "none":
-        return None
-    # Of many servers, each has its own dialer id: what one of them has lost must not be taken from the others.
-    shared = not isinstance(settings.database, Path)
-    return DialerRunner(
-        SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk),
-        f"{DIALER_ID}-{secrets.token_hex(4)}" if shared else DIALER_ID,
-        assigner,
-        leases,
-    )

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from ringback.application.limits import LimitRules
+from ringback.dialers.http_settings import HttpDialerSettings
+from ringback.dialers.sip.settings import SipSettings
 from ringback.domain.dial_rules import DEFAULT_RULES, DialRules
 from ringback.identity.rules import AccessRules
 from ringback.ports.location import PostgresUrl, password_may_show, without_secrets
@@ -16,7 +18,7 @@ from ringback.ports.values import Retention
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_DATABASE = "sqlite:///ringback.db"
-DIALERS = ("simulated", "none")
+DIALERS = ("sip", "http", "simulated", "none")
 MIN_RETENTION = timedelta(hours=1)
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT = 65535
@@ -141,6 +143,8 @@ class Settings:
     # How long a simulated phone rings and a simulated conversation lasts.
     simulated_ring: timedelta = timedelta(seconds=0.5)
     simulated_talk: timedelta = timedelta(seconds=1)
+    sip: SipSettings = field(default_factory=SipSettings)
+    http_dialer: HttpDialerSettings = field(default_factory=HttpDialerSettings)
     retention: Retention = field(default_factory=Retention)
     # What may be dialled at all; a service can only narrow it.
     dial_rules: DialRules = DEFAULT_RULES
@@ -154,6 +158,7 @@ class Settings:
         self._check_tls()
         if not self.listen.is_loopback:
             self._check_reachable()
+        self._check_dialer()
         for name, kept in (("ended_callbacks", "keep_ended_days"), ("events", "keep_events_hours")):
             if getattr(self.retention, name) < MIN_RETENTION:
                 raise SettingError(f"{name} are kept for at least an hour", kept)
@@ -169,6 +174,17 @@ class Settings:
                 "tls_client_ca",
                 "tls_cert",
             )
+
+    def _check_dialer(self) -> None:
+        match self.dialer:
+            case "sip":
+                conflicts, section = self.sip.conflicts(), "sip"
+            case "http":
+                conflicts, section = self.http_dialer.conflicts(), "http_dialer"
+            case _:
+                return
+        for reason, names in conflicts:
+            raise SettingError(reason, *(f"{section}_{name}" for name in names))
 
     def _check_reachable(self) -> None:
         if self.tls_cert is None and not self.insecure:

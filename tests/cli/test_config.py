@@ -136,13 +136,31 @@ async def test_show_says_where_each_value_comes_from(file: Path) -> None:
     ran = await run("config", "show", "--config", str(file), "--simulated-talk", "10m", RINGBACK_DIALER="simulated")
     assert (ran.code, ran.err) == (0, "")
     rows = {line.split()[0]: re.split(" {2,}", line.strip())[1:] for line in ran.out.splitlines()[1:]}
-    assert rows.keys() == {"config", *SETTINGS}
+    assert rows.keys() == {"config", *(name for name, setting in SETTINGS.items() if not setting.section)}
     assert rows["config"] == [str(file), "flag --config"]
     assert rows["listen"] == ["127.0.0.1:0", f"file {file}:2"]
     assert rows["dialer"] == ["simulated", "environment RINGBACK_DIALER"]
     assert rows["services"] == ["sip:support@cc.example", f"file {file}:5"]
     assert rows["simulated_talk"] == ["600 seconds", "flag --simulated-talk"]
     assert rows["insecure"] == ["no", "default"]
+
+
+async def test_the_section_of_a_dialer_is_shown_when_it_is_used_and_its_password_never(tmp_path: Path) -> None:
+    file = tmp_path / "ringback.yaml"
+    file.write_text("dialer: sip\nsip: {listen: '127.0.0.1:0', username: pbx}")
+    table, objects, unused = await asyncio.gather(
+        run("config", "show", "--config", str(file), RINGBACK_SIP_PASSWORD="S3CR3T"),
+        run("config", "show", "--json", "--config", str(file), RINGBACK_SIP_PASSWORD="S3CR3T"),
+        run("config", "show", "--dialer", "none"),
+    )
+    rows = {line.split()[0]: re.split(" {2,}", line.strip())[1:] for line in table.out.splitlines()[1:]}
+    assert rows["sip.username"] == ["pbx", f"file {file}:2"]
+    assert rows["sip.password"] == ["***", "environment RINGBACK_SIP_PASSWORD"]
+    shown = json.loads(objects.out)
+    assert shown["sip.password"] == {"value": "***", "from": "environment", "where": "RINGBACK_SIP_PASSWORD"}
+    assert shown.keys() == {"config", *(setting.key for setting in SETTINGS.values())}
+    assert "S3CR3T" not in table.out + objects.out
+    assert "sip." not in unused.out
 
 
 async def test_show_as_json_loses_nothing_where_stdout_is_not_unicode(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The one runner of all built-in dialers, on a real SQLite file. The dialer waits for the test, never for a clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,15 +10,19 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller
-from ringback.application.dispatch.assigner import LeaseRequest
+from ringback.application.dispatch.assigner import DEFAULT_LEASE, LeaseRequest
+from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
+from ringback.dialers import leased_call
 from ringback.dialers import runner as runner_module
+from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.callback import Callback, State
-from ringback.domain.errors import StorageUnavailable
+from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
-from ringback.ports.dialer import Call, OutcomeReport
+from ringback.domain.service import Service
+from ringback.ports.dialer import Call, NotDialled, OutcomeReport
 from ringback.ports.values import Extension
 from tests.world.samples import seconds
 from tests.world.use_cases import World
@@ -38,19 +42,36 @@ class PlacedCall:
 
 
 class HeldDialer:
-    """Ends each call when and how the test says."""
+    """Dials at once, and ends each call when and how the test says."""
+
+    name = "test"
+    owner = ""
+    drain_timeout_s = 0.0
 
     def __init__(self) -> None:
         self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
+        self.refused: asyncio.Queue[LeaseRefused] = asyncio.Queue()
+        self.drains = False
 
-    async def place(self, callback: Callback, call: Call) -> OutcomeReport:
-        placed = PlacedCall(callback, call)
+    async def place(self, callback: Callback, service: Service, call: Call) -> OutcomeReport | NotDialled:
+        assert service.service_id == callback.service_id
+        try:
+            placed = PlacedCall(await call.dialing(), call)
+        except LeaseRefused as refused:
+            self.refused.put_nowait(refused)
+            return NotDialled(str(refused))
         self.placed.put_nowait(placed)
         try:
             return OutcomeReport(outcome=await placed.outcome)
         except asyncio.CancelledError:
             placed.cut_off.set()
             raise
+
+    async def resume(self, *_: object) -> OutcomeReport:
+        raise AssertionError("nothing was kept")
+
+    def drain(self) -> None:
+        self.drains = True
 
 
 class FailingStore:
@@ -59,15 +80,36 @@ class FailingStore:
     def __init__(self, world: World) -> None:
         self._store = world.store
         self.failing: set[str] = set()
+        # Those that are stored, although they seem to fail.
+        self.losing: set[str] = set()
+        self._failures = 0
+        self._failed = asyncio.Event()
         self.extended = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         if name in self.failing:
             return self._fail
-        return getattr(self._store, name)
+        call = getattr(self._store, name)
+        return self._losing(call) if name in self.losing else call
 
     async def _fail(self, *_: object) -> None:
+        self._failures += 1
+        self._failed.set()
         raise StorageUnavailable("the disk is full")
+
+    def _losing(self, call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[None]]:
+        async def lose(*args: object) -> None:
+            await call(*args)
+            await self._fail()
+
+        return lose
+
+    async def fail_again(self, times: int) -> None:
+        """Wait for so many failures."""
+        enough = self._failures + times
+        while self._failures < enough:
+            self._failed.clear()
+            await self._failed.wait()
 
     async def extend(self, extensions: Sequence[Extension]) -> Sequence[bool]:
         if "extend" in self.failing:
@@ -86,7 +128,7 @@ class FailingStore:
 class Scene:
     """A runner at work, with its dialer and its store."""
 
-    def __init__(self, world: World, **options: Any) -> None:
+    def __init__(self, world: World, *, lease: timedelta = DEFAULT_LEASE, **options: Any) -> None:
         self.world = world
         self.dialer = HeldDialer()
         self.store = FailingStore(world)
@@ -98,7 +140,15 @@ class Scene:
             world.dial_policy,
             world.recent_dials,
         )
-        self.runner = DialerRunner(self.dialer, "test", world.assigner, self.leases, **options)
+        tools = CallTools(
+            leases=self.leases,
+            watch=LeaseWatch(world.feed),
+            service_of=world.directory.get,
+            policy=world.dial_policy,
+            kept_calls=None,
+            lease=lease,
+        )
+        self.runner = DialerRunner(self.dialer, "test", world.assigner, tools, **options)
         self.run = asyncio.create_task(self.runner.run())
 
     async def next_call(self) -> PlacedCall:
@@ -151,11 +201,10 @@ async def test_what_the_dialer_reports_on_the_way(world: World) -> None:
         callback = await world.create(await world.service())
         placed = await scene.next_call()
         await placed.call.ringing()
-        assert (await world.callback_queries.get(ANYBODY, callback.callback_id)).attempts[
-            0
-        ].ring_time == world.clock.now()
+        ringing = await scene.until(callback, lambda c: c.attempts[0].ring_time is not None)
+        assert ringing.attempts[0].ring_time == world.clock.now()
         await placed.call.connected()
-        assert await world.state(callback) is State.CONNECTED
+        await scene.until(callback, lambda c: c.state is State.CONNECTED)
         placed.outcome.set_result(Outcome.ANSWERED)
         await scene.until(callback, lambda c: c.state is State.COMPLETED)
 
@@ -179,10 +228,10 @@ async def test_the_lease_is_kept_during_a_long_call(world: World) -> None:
         assert (ended.state, len(ended.attempts)) == (State.COMPLETED, 1)
 
 
-async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is reported of it, and the dialer goes on with other calls."""
+async def test_a_lost_lease_hangs_the_call_up(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """What became of it is not recorded any more, and the dialer goes on with other calls."""
     caplog.set_level("INFO", "ringback.dialers.runner")
-    async with running(world, lease=LEASE) as scene:
+    async with running(world, lease=LEASE, max_calls=1) as scene:
         service = await world.service()
         callback = await world.create(service, max_retries=0)
         placed = await scene.next_call()
@@ -190,7 +239,9 @@ async def test_a_lost_lease_cuts_the_call_off(world: World, caplog: pytest.LogCa
         while (lapsed := await world.callback_queries.get(ANYBODY, callback.callback_id)).lease is not None:
             await world.run_until(seconds(60))
         assert lapsed.attempts[0].outcome is Outcome.INTERRUPTED
-        await placed.cut_off.wait()
+        await placed.call.hang_up.wait()
+        assert not placed.call.superseded
+        placed.outcome.set_result(Outcome.NO_ANSWER)
         await world.create(service, "sip:next@b.example")
         await scene.next_call()
         assert await world.callback_queries.get(ANYBODY, callback.callback_id) == lapsed
@@ -343,18 +394,13 @@ async def test_a_call_that_its_dialer_cancels_itself_is_a_bug_too(world: World) 
 
 
 @pytest.fixture
-def given_up(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Return an event that is set once the runner logs that a call could not be recorded."""
-    said = asyncio.Event()
-
-    def warning(message: str, *details: object) -> None:
-        assert (message % details).endswith("its lease will lapse: the disk is full")
-        said.set()
-
-    monkeypatch.setattr(runner_module._log, "warning", warning)
-    return said
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what failed be tried again at once."""
+    monkeypatch.setattr(leased_call, "RETRY_S", 0)
+    monkeypatch.setattr(runner_module, "_RETRY_S", 0)
 
 
+@pytest.mark.usefixtures("at_once")
 async def test_an_outage_during_the_polls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     polls: list[int] = []
     lease = world.assigner.lease
@@ -365,7 +411,6 @@ async def test_an_outage_during_the_polls(world: World, monkeypatch: pytest.Monk
             raise StorageUnavailable("the disk is full")
         return await lease(caller, request)
 
-    monkeypatch.setattr(runner_module, "_RETRY_S", 0)
     monkeypatch.setattr(world.assigner, "lease", lease_later)
     async with running(world) as scene:
         await world.create(await world.service())
@@ -373,39 +418,85 @@ async def test_an_outage_during_the_polls(world: World, monkeypatch: pytest.Monk
         assert len(polls) >= 3
 
 
-@pytest.mark.parametrize(
-    ("failing", "lease"), [("apply", seconds(30)), ("extend", LEASE)], ids=["at the outcome", "at an extension"]
-)
-async def test_an_outage_during_a_call_leaves_its_lease_to_lapse(
-    world: World, given_up: asyncio.Event, failing: str, lease: timedelta
-) -> None:
-    async with running(world, lease=lease) as scene:
-        service = await world.service()
-        callback = await world.create(service, max_retries=0)
+@pytest.mark.usefixtures("at_once")
+async def test_a_call_goes_on_during_an_outage(world: World) -> None:
+    """Neither extensions nor reports can be stored. They are, in order, when the database is back."""
+    async with running(world, lease=LEASE) as scene:
+        callback = await world.create(await world.service(), max_retries=0)
         placed = await scene.next_call()
-        scene.store.failing = {failing}
-        if failing == "apply":
-            placed.outcome.set_result(Outcome.ANSWERED)
-        await given_up.wait()
-        assert placed.cut_off.is_set() is (failing == "extend")
-        scene.store.failing = set()
+        scene.store.failing = {"apply", "extend"}
+        await placed.call.ringing()
+        await placed.call.connected()
+        await scene.store.fail_again(5)
         assert await world.state(callback) is State.DIALING
-        await world.run_until(seconds(60))
-        assert (await world.callback_queries.get(ANYBODY, callback.callback_id)).attempts[
-            0
-        ].outcome is Outcome.INTERRUPTED
-        await world.create(service, "sip:next@b.example")
-        await scene.next_call()
+        assert not placed.cut_off.is_set()
+        assert not placed.call.hang_up.is_set()
+        scene.store.failing = set()
+        connected = await scene.until(callback, lambda c: c.state is State.CONNECTED)
+        assert connected.attempts[0].ring_time is not None
+        await scene.store.extend_again()
+        placed.outcome.set_result(Outcome.ANSWERED)
+        ended = await scene.until(callback, lambda c: c.ended)
+        assert (ended.state, ended.attempts[0].outcome) == (State.COMPLETED, Outcome.ANSWERED)
 
 
-async def test_an_outage_before_the_call_is_placed(world: World, given_up: asyncio.Event) -> None:
-    async with running(world) as scene:
-        scene.store.failing = {"apply"}
+@pytest.mark.usefixtures("at_once")
+async def test_an_outcome_waits_for_the_end_of_an_outage(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """So do the reports that came before it, and the call holds its place meanwhile."""
+    async with running(world, max_calls=1) as scene:
         service = await world.service()
         callback = await world.create(service)
-        await given_up.wait()
+        placed = await scene.next_call()
+        scene.store.failing = {"apply"}
+        await placed.call.connected()
+        placed.outcome.set_result(Outcome.ANSWERED)
+        await scene.store.fail_again(5)
+        await world.create(service, "sip:next@b.example")
+        await world.feed.catch_up()
+        assert scene.dialer.placed.empty()
         scene.store.failing = set()
+        ended = await scene.until(callback, lambda c: c.ended)
+        assert (ended.state, ended.attempts[0].outcome) == (State.COMPLETED, Outcome.ANSWERED)
+        assert ended.attempts[0].answer_time is not None
+        await scene.next_call()
+    assert "the database is away, trying again" in caplog.text
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_nothing_is_dialled_before_the_report_is_stored(world: World) -> None:
+    async with running(world) as scene:
+        scene.store.failing = {"apply"}
+        callback = await world.create(await world.service())
+        await scene.store.fail_again(3)
+        assert scene.dialer.placed.empty()
         assert await world.state(callback) is State.OFFERED
-        await world.run_until(seconds(60))
-        again = await scene.next_call()
-        assert (again.callback.callback_id, len(again.callback.attempts)) == (callback.callback_id, 1)
+        scene.store.failing = set()
+        placed = await scene.next_call()
+        assert [attempt.number for attempt in placed.callback.attempts] == [1]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_an_outage_that_outlasts_the_lease_gives_it_back(world: World) -> None:
+    """The dialer gives up, and nobody was called: as soon as the database is back the callback is in its place."""
+    async with running(world, lease=LEASE) as scene:
+        scene.store.failing = {"apply", "extend"}
+        callback = await world.create(await world.service())
+        refused = await scene.dialer.refused.get()
+        assert "the database was away" in str(refused)
+        scene.store.failing = set()
+        placed = await scene.next_call()
+        assert placed.callback.callback_id == callback.callback_id
+        assert [attempt.number for attempt in placed.callback.attempts] == [1]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_an_outage_that_hides_that_dialing_was_stored(world: World) -> None:
+    """The report was stored, but its dialer was told otherwise until it gave up: the attempt is used, nobody called."""
+    async with running(world, lease=LEASE) as scene:
+        scene.store.losing, scene.store.failing = {"apply"}, {"get", "dialled_of", "extend"}
+        callback = await world.create(await world.service())
+        await scene.dialer.refused.get()
+        scene.store.losing, scene.store.failing = set(), set()
+        ended = await scene.until(callback, lambda c: c.lease is None and bool(c.attempts))
+        [attempt] = ended.attempts
+        assert (ended.state, attempt.outcome, attempt.q850_cause) == (State.SCHEDULED, Outcome.NETWORK_FAILURE, 41)

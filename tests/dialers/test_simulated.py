@@ -1,6 +1,7 @@
 """What the simulated dialer does for a target, without leases or a store."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.events import BecameDue
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import OutcomeReport
 from tests.world import samples
 
 NEVER = timedelta(hours=1)
@@ -19,10 +21,28 @@ AT_ONCE = timedelta(0)
 class NotedCall:
     """A call that notes what is reported, and is hung up after the named report."""
 
-    def __init__(self, hang_up_after: str = "") -> None:
+    superseded = False
+
+    def __init__(self, target: str, hang_up_after: str = "") -> None:
         self.hang_up = asyncio.Event()
         self.reports: list[str] = []
+        self.offered = samples.offer(samples.new(target=target, max_retries=3))
         self._last = hang_up_after
+
+    async def place(self, dialer: SimulatedDialer) -> OutcomeReport:
+        async with asyncio.timeout(5):
+            return await dialer.place(self.offered, samples.SERVICE, self)
+
+    async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:
+        assert not call_ids
+        self._note("dialing")
+        return samples.dial(self.offered)
+
+    async def keep(self, body: bytes) -> None:
+        raise AssertionError(body)
+
+    def judge_address(self, address: str) -> str:
+        raise AssertionError(address)
 
     async def ringing(self) -> None:
         self._note("ringing")
@@ -49,29 +69,27 @@ def dialed_again(callback: Callback) -> Callback:
 
 @pytest.mark.parametrize("word", SCRIPT)
 async def test_a_word_of_the_script(word: str) -> None:
-    call = NotedCall()
-    report = await SimulatedDialer(ring=AT_ONCE, talk=AT_ONCE).place(dialed(f"sip:{word}@sim.example"), call)
+    call = NotedCall(f"sip:{word}@sim.example")
+    report = await call.place(SimulatedDialer(ring=AT_ONCE, talk=AT_ONCE))
     assert report == SCRIPT[word]
     assert call.reports == {
-        "answer": ["ringing", "connected"],
-        "machine": ["ringing", "connected"],
-        "no-answer": ["ringing"],
-        "declined": ["ringing"],
-    }.get(word, [])
+        "answer": ["dialing", "ringing", "connected"],
+        "machine": ["dialing", "ringing", "connected"],
+        "no-answer": ["dialing", "ringing"],
+        "declined": ["dialing", "ringing"],
+    }.get(word, ["dialing"])
 
 
 async def test_a_hang_up_while_the_phone_rings() -> None:
-    call = NotedCall(hang_up_after="ringing")
-    async with asyncio.timeout(5):
-        report = await SimulatedDialer(ring=NEVER, talk=NEVER).place(dialed("sip:answer@sim.example"), call)
-    assert (report.outcome, call.reports) == (Outcome.NO_ANSWER, ["ringing"])
+    call = NotedCall("sip:answer@sim.example", hang_up_after="ringing")
+    report = await call.place(SimulatedDialer(ring=NEVER, talk=NEVER))
+    assert (report.outcome, call.reports) == (Outcome.NO_ANSWER, ["dialing", "ringing"])
 
 
 async def test_a_hang_up_that_comes_too_late() -> None:
-    call = NotedCall(hang_up_after="connected")
-    async with asyncio.timeout(5):
-        report = await SimulatedDialer(ring=AT_ONCE, talk=NEVER).place(dialed("sip:answer@sim.example"), call)
-    assert (report.outcome, call.reports) == (Outcome.ANSWERED, ["ringing", "connected"])
+    call = NotedCall("sip:answer@sim.example", hang_up_after="connected")
+    report = await call.place(SimulatedDialer(ring=AT_ONCE, talk=NEVER))
+    assert (report.outcome, call.reports) == (Outcome.ANSWERED, ["dialing", "ringing", "connected"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.domain import lifecycle
 from ringback.domain.callback import IN_PROGRESS, TERMINAL, WAITING, State
@@ -27,6 +28,7 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     LeaseReleased,
+    LeaseTaken,
     OpeningMoved,
     Redescribed,
     Replanned,
@@ -76,14 +78,21 @@ STAYS: Mapping[State, Mapping[type[Event], str]] = {
     S.SCHEDULED: {OpeningMoved: "changed", Replanned: "changed", Redescribed: "changed"},
     S.QUEUED: {Replanned: "changed", Redescribed: "changed"},
     S.OFFERED: {Redescribed: "changed"},
-    S.DIALING: {DialingStarted: "same", Ringing: "changed", Redescribed: "changed"},
-    S.CONNECTED: {DialingStarted: "same", Ringing: "same", Answered: "same", Redescribed: "changed"},
+    S.DIALING: {DialingStarted: "same", Ringing: "changed", Redescribed: "changed", LeaseTaken: "changed"},
+    S.CONNECTED: {
+        DialingStarted: "same",
+        Ringing: "same",
+        Answered: "same",
+        Redescribed: "changed",
+        LeaseTaken: "changed",
+    },
     S.CANCELLING: {
         DialingStarted: "same",
         Ringing: "changed",
         Answered: "changed",
         CancelRequested: "same",
         Redescribed: "changed",
+        LeaseTaken: "changed",
     },
     S.CANCELLED: {CancelRequested: "same"},
 }
@@ -324,6 +333,29 @@ def test_a_phone_is_kept_by_the_clock_also_when_it_was_set_back(kind: type[Event
     lost = after(dialing, event_of(kind, dialing, dialing.update_time - HOUR, **details))
     assert lost.attempts[-1].end_time == dialing.update_time
     assert lost.phone_kept_until == dialing.update_time - HOUR + 45 * SECOND
+
+
+@pytest.mark.parametrize("state", [S.DIALING, S.CONNECTED, S.CANCELLING], ids=name)
+def test_a_call_that_another_process_takes_over_is_the_same_attempt(state: State) -> None:
+    before = in_state(state)
+    taken = walked(before, LeaseTaken)
+    assert before.lease is not None
+    assert taken.lease is not None
+    assert (taken.lease.fencing_token, taken.fencing_token) == (2, 2)
+    assert taken.lease.token != before.lease.token
+    [attempt] = taken.attempts
+    assert attempt == replace(before.attempts[0], fencing_token=2)
+    assert (
+        replace(
+            taken,
+            lease=before.lease,
+            attempts=before.attempts,
+            fencing_token=before.fencing_token,
+            revision=before.revision,
+            update_time=before.update_time,
+        )
+        == before
+    )
 
 
 @pytest.mark.parametrize("kind", [DialingStarted, Ringing, Answered], ids=name)

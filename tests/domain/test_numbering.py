@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from ringback.domain.numbering import is_region
+from ringback.domain.numbering import dialled_in, is_region
 from ringback.domain.target import InvalidTarget, Target
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -409,3 +409,22 @@ def test_no_region(text: str) -> None:
 
 def test_regions() -> None:
     assert all(map(is_region, ["CH", "DE", "US", "GG", "VA", "XK"]))
+
+
+@pytest.mark.parametrize(
+    ("region", "number", "digits"),
+    [
+        ("CH", "+41785556677", "0785556677"),
+        ("DE", "+41785556677", "0041785556677"),
+        ("US", "+12015550123", "12015550123"),
+        ("US", "+41785556677", "01141785556677"),
+        ("IT", "+390612345678", "0612345678"),
+        ("JP", "+41785556677", "01041785556677"),
+        # Brazil has a prefix for calls abroad for each carrier.
+        ("BR", "+41785556677", "+41785556677"),
+        ("", "+41785556677", "+41785556677"),
+        ("CH", "+", "+"),
+    ],
+)
+def test_what_is_dialled_in_a_region(region: str, number: str, digits: str) -> None:
+    assert dialled_in(region, number) == digits

@@ -36,7 +36,7 @@ LEGAL: Final[Mapping[int, frozenset[int]]] = MappingProxyType(
         QUEUED: frozenset({OFFERED, SCHEDULED, CANCELLED, EXPIRED}),
         OFFERED: frozenset({DIALING, QUEUED, CANCELLED, EXPIRED}),
         DIALING: frozenset({DIALING, CONNECTED, SCHEDULED, FAILED, EXPIRED, CANCELLING}),  # it rings
-        CONNECTED: frozenset({COMPLETED, SCHEDULED, FAILED, EXPIRED}),
+        CONNECTED: frozenset({CONNECTED, COMPLETED, SCHEDULED, FAILED, EXPIRED}),  # another server goes on with it
         CANCELLING: frozenset({CANCELLING, CANCELLED, COMPLETED}),  # it rings, or was answered meanwhile
         COMPLETED: frozenset(),
         FAILED: frozenset(),

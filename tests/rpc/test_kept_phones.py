@@ -11,7 +11,6 @@ from google.protobuf.duration_pb2 import Duration
 
 from ringback.app import App
 from ringback.config import Settings
-from ringback.dialers.simulated import DIALER_ID
 from ringback.ports.values import Retention
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -112,7 +111,7 @@ async def test_a_lease_that_lapses_before_it_is_dialled_keeps_nothing(app: App, 
 async def test_the_calls_of_a_built_in_dialer_that_the_last_stop_cut_off(settings: Settings) -> None:
     async with await App.start(settings) as app, Api.connect(app.port) as api:
         service_id = await api.add_service()
-        await call(api, Dialer(api, DIALER_ID))
+        await call(api, Dialer(api, "ringback.simulated"))
         waiting = await api.create(SPELLINGS[2])
         after_it = await api.create("sip:answer@sim.example")
     async with await App.start(replace(settings, dialer="simulated")) as app, Api.connect(app.port) as api:

@@ -19,6 +19,7 @@ from ringback.domain.events import (
     ExpireTimePassed,
     Leased,
     LeaseLapsed,
+    LeaseTaken,
     OpeningMoved,
     Redescribed,
     Replanned,
@@ -83,7 +84,7 @@ def details_of(kind: type[Event], callback: Callback, at: datetime) -> dict[str,
             "expire_time": at + DAY,
             "keeps_place": False,
         }
-    if kind is Leased:
+    if kind in (Leased, LeaseTaken):
         number = callback.fencing_token + 1
         lease = Lease(
             token=f"lease-{number}",

@@ -21,3 +21,22 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports in a row that are free for UDP and for TCP."""
+    while True:
+        first = random.choice(_PORTS[: len(_PORTS) - count])
+        ports = list(range(first, first + count))
+        if all(_is_free(port) for port in ports):
+            return ports
+
+
+def _is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True

@@ -10,6 +10,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Turn
+from ringback.ports.calls import KeptCall
 from ringback.ports.store import Store
 from ringback.ports.values import Change, Retention
 from tests.world.samples import (
@@ -43,6 +44,7 @@ async def fill(end: End, seed: int = 0) -> None:
         for number in range(30):
             await live(store, chance, number)
         await store.apply([], Turn(SERVICE.service_id, (3, -1, 0, 7, 0, 0, -9), 1))
+        await store.keep_call(KeptCall("callback-1", 3, "sip", "192.0.2.1:5060;udp", NOW, '{"ä":"\\\\n"}'.encode()))
         await store.shift_leases(seconds(1), 0)
         await store.create([cancel(new(now=NOW - seconds(100), labels={"gone": "yes"}), NOW - seconds(100))])
         await store.purge(NOW, FORGET_ENDED, 3)

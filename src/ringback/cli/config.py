@@ -12,7 +12,7 @@ from ringback.cli.connection import StrictGroup, json_option
 from ringback.cli.session import open_console
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import CONFIG_VARIABLE, BadSettings, Configuration, GivenValue, resolve
-from ringback.cli.settings.table import SETTINGS
+from ringback.cli.settings.table import SECTION_OF_DIALER, SECTIONS, SETTINGS
 from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
 from ringback.config import Settings
@@ -58,15 +58,26 @@ def _check_files(settings: Settings) -> None:
 @setting_options
 @json_option
 def show(config: str | None, *, as_json: bool, **flags: str | bool | None) -> None:
-    """Show each setting, its value, and what it comes from. What is secret is hidden."""
+    """Show each setting, its value, and what it comes from. What is secret is hidden.
+
+    The section of a dialer is left out of the table when it is neither used nor given.
+    """
     configuration = resolve(flags, config)
     if as_json:
         click.echo(json.dumps(dict(_objects(configuration)), ensure_ascii=not stdout_is_unicode()), file=sys.stdout)
         return
     table = plain_table("setting", "value", "from")
+    unused = _unused_sections(configuration)
     for name, shown in _objects(configuration):
-        table.add_row(name, _in_words(shown), " ".join(filter(None, (shown["from"], shown.get("where")))))
+        if name.partition(".")[0] not in unused:
+            table.add_row(name, _in_words(shown), " ".join(filter(None, (shown["from"], shown.get("where")))))
     open_console().print(table)
+
+
+def _unused_sections(configuration: Configuration) -> set[str]:
+    """Return the sections of dialers that are not chosen, and of which nothing is given."""
+    given = {SETTINGS[name].section for name, each in configuration.resolved.items() if each.source.kind != "default"}
+    return {*SECTIONS} - given - {SECTION_OF_DIALER.get(configuration["dialer"], "")}
 
 
 def _objects(configuration: Configuration) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,7 +87,7 @@ def _objects(configuration: Configuration) -> Iterator[tuple[str, dict[str, Any]
         shown: dict[str, Any] = {"value": setting.kind.show(resolved.value)}
         if setting.kind.unit:
             shown["unit"] = setting.kind.unit
-        yield name, shown | _source(resolved)
+        yield setting.key, shown | _source(resolved)
 
 
 def _source(resolved: GivenValue) -> dict[str, str]:
@@ -89,7 +100,7 @@ def _in_words(shown: dict[str, Any]) -> str:
         case bool(switch):
             return "yes" if switch else "no"
         case float(number):
-            return f"{number:g} {shown['unit']}"
+            return f"{number:g} {shown.get('unit', '')}".rstrip()
         case list(several):
             return ", ".join(several)
         case None:

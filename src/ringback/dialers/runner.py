@@ -1,28 +1,37 @@
-"""What is common to all built-in dialers: polls, leases and reports. The call itself is the `Dialer`'s.
+"""What is common to all built-in dialers: polls, leases, reports, and calls that are taken over.
 
-The runner uses the same leases and reports as the user's own dialers, without the wire between them.
+The call itself is the `Dialer`'s. The runner uses the same leases and reports as the user's own dialers, without the
+wire between them.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch.assigner import DEFAULT_LEASE, MAX_LEASES, Assigner, LeaseRequest
-from ringback.application.dispatch.leases import Leases
-from ringback.domain.callback import Callback
+from ringback.application.dispatch.assigner import MAX_LEASES, Assigner, LeaseRequest
+from ringback.application.dispatch.kept_calls import TakenCall
+from ringback.dialers.leased_call import CallTools, LeasedCall, until_stored
+from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
-from ringback.ports.dialer import Call, Dialer, OutcomeReport
+from ringback.domain.ids import LeaseToken
+from ringback.domain.outcome import Outcome
+from ringback.domain.service import Service
+from ringback.ports.calls import CallKey
+from ringback.ports.dialer import Dialer, HandedOver, NotDialled, OutcomeReport
 
 _log = logging.getLogger(__name__)
 
 # Calls at once, over all services: two coroutines each.
 MAX_CALLS = 1000
-# Of three extensions within one lease two may come late.
-_EXTENSIONS_PER_LEASE = 3
 _POLL_S = 20.0
 _RETRY_S = 1.0
+# How often it is looked whether another process is gone.
+_LOOK_S: Final = 2.0
+
+_Result = OutcomeReport | NotDialled | HandedOver
 
 
 class DialerRunner:
@@ -33,110 +42,180 @@ class DialerRunner:
         dialer: Dialer,
         dialer_id: str,
         assigner: Assigner,
-        leases: Leases,
+        tools: CallTools,
         *,
-        lease: timedelta = DEFAULT_LEASE,
         max_calls: int = MAX_CALLS,
+        looks_for_others: bool = False,
     ) -> None:
+        """`looks_for_others`: other processes use the database, whose calls are taken over when they are gone."""
         self.dialer_id = dialer_id
         self._dialer = dialer
         self._assigner = assigner
-        self._leases = leases
-        self._lease = lease
+        self._tools = tools
         self._free = max_calls
         self._freed = asyncio.Event()
         self._stopping = False
+        self._looks_for_others = looks_for_others
+        self._taken: Sequence[TakenCall] = ()
+
+    @property
+    def drain_timeout_s(self) -> float:
+        return self._dialer.drain_timeout_s
 
     def stop(self) -> None:
         """Begin no new poll; `run()` ends with the last call. A poll under way ends with `Assigner.close()`."""
-        self._stopping = True
-        self._freed.set()
+        if not self._stopping:
+            self._stopping = True
+            self._freed.set()
+            self._dialer.drain()
+
+    async def recover(self) -> Collection[str]:
+        """Take the calls that an earlier process at this address has left; return the ids of their callbacks.
+
+        To be called before the scheduler can let their leases lapse. Raise `StorageUnavailable`.
+        """
+        if self._tools.kept_calls is not None:
+            self._taken = await self._tools.kept_calls.take_own()
+        return {taken.kept.callback_id for taken in self._taken}
 
     async def run(self) -> None:
         """Place calls until `stop()`. Raise an exception that is a bug, and cut off all calls then."""
-        async with asyncio.TaskGroup() as calls:
-            while max_leases := await self._max_leases():
-                for callback in await self._poll(max_leases):
-                    self._free -= 1
-                    calls.create_task(self._run_call(callback))
+        async with asyncio.TaskGroup() as group:
+            loops: list[asyncio.Task[None]] = []
+            if self._tools.kept_calls is not None:
+                loops.append(group.create_task(self._tools.kept_calls.run()))
+            async with asyncio.TaskGroup() as calls:
+                self._resume(calls, self._taken)
+                looking = calls.create_task(self._look_for_left(calls))
+                while max_leases := await self._max_leases():
+                    for callback in await self._poll(max_leases):
+                        self._begin(calls, self._place(callback))
+                looking.cancel()
+            for loop in loops:
+                loop.cancel()
+
+    def _begin(self, calls: asyncio.TaskGroup, call: Coroutine[Any, Any, None]) -> None:
+        self._free -= 1
+        calls.create_task(call).add_done_callback(self._on_done)
+
+    def _on_done(self, _: object) -> None:
+        self._free += 1
+        self._freed.set()
 
     async def _max_leases(self) -> int:
         """Wait until there is room for a call; return how many to request at once, 0 to stop."""
-        while self._free == 0 and not self._stopping:
+        while self._free <= 0 and not self._stopping:
             self._freed.clear()
             await self._freed.wait()
         return 0 if self._stopping else min(self._free, MAX_LEASES)
 
     async def _poll(self, max_leases: int) -> Sequence[Callback]:
-        request = LeaseRequest(dialer_id=self.dialer_id, max_leases=max_leases, duration=self._lease, wait_s=_POLL_S)
+        request = LeaseRequest(
+            dialer_id=self.dialer_id, max_leases=max_leases, duration=self._tools.lease, wait_s=_POLL_S
+        )
         try:
             return await self._assigner.lease(ANYBODY, request)
         except StorageUnavailable:
             await asyncio.sleep(_RETRY_S)
             return ()
 
-    async def _run_call(self, callback: Callback) -> None:
-        try:
-            await self._place(callback.callback_id, callback.lease.token if callback.lease else "")
-        except* LeaseRefused as refusals:
-            _log.info("call of callback %s given up: %s", callback.callback_id, _text(refusals))
-        except* StorageUnavailable as faults:
-            _log.warning(
-                "call of callback %s not recorded, its lease will lapse: %s", callback.callback_id, _text(faults)
-            )
-        finally:
-            self._free += 1
-            self._freed.set()
+    # --- Calls of other processes ----------------------------------------------------------------------------------
 
-    async def _place(self, callback_id: str, token: str) -> None:
-        with self._leases.hang_up_signal(callback_id) as hang_up:
+    def _resume(self, calls: asyncio.TaskGroup, taken: Sequence[TakenCall]) -> None:
+        for call in taken:
+            self._begin(calls, self._go_on(call))
+
+    async def _look_for_left(self, calls: asyncio.TaskGroup) -> None:
+        """Take the calls of processes that are gone, until cancelled."""
+        kept_calls = self._tools.kept_calls
+        while kept_calls is not None and self._looks_for_others and not self._stopping:
+            await asyncio.sleep(_LOOK_S)
             try:
-                callback = await self._leases.dialing(ANYBODY, token)
-            except LeaseRefused as refusal:  # cancelled, closed or paused since it was leased: no call was begun
-                _log.debug("callback %s is not called: %s", callback_id, refusal)
-                return
-            call = _LeasedCall(self._leases, token, hang_up)
-            async with asyncio.TaskGroup() as group:  # a lost lease cancels the call, the end of the call its keeper
-                keeper = group.create_task(self._keep(token))
-                report = await self._call(callback, call)
-                keeper.cancel()
-            await self._leases.ended(ANYBODY, token, report)
+                self._resume(calls, await kept_calls.take_left())
+            except StorageUnavailable as fault:
+                _log.debug("cannot look for the calls of other processes, trying again: %s", fault)
 
-    async def _call(self, callback: Callback, call: Call) -> OutcomeReport:
+    async def _go_on(self, taken: TakenCall) -> None:
+        callback, kept = taken.callback, taken.kept
+        token = None if callback is None or callback.lease is None else LeaseToken.parse(callback.lease.token)
+        service = None if callback is None else await self._service_of(callback)
+        judge = self._judge(callback, service)
+        call = LeasedCall(self._tools, kept.key, token, judge, is_kept=True, has_dialled=callback is not None)
+        if self._tools.kept_calls is not None:
+            self._tools.kept_calls.watch(kept.key, call.on_taken)
+        if callback is not None and callback.state is State.CANCELLING:
+            call.hang_up.set()
+        await self._run_call(call, token, self._dialer.resume(callback, service, call, kept.body))
+
+    # --- One call --------------------------------------------------------------------------------------------------
+
+    async def _place(self, callback: Callback) -> None:
+        token = LeaseToken.parse(callback.lease.token) if callback.lease else None
+        key = CallKey(callback.callback_id, callback.fencing_token)
+        service = await self._service_of(callback)
+        call = LeasedCall(self._tools, key, token, self._judge(callback, service))
+        await self._run_call(call, token, self._dialer.place(callback, service, call))
+
+    async def _service_of(self, callback: Callback) -> Service:
+        key = CallKey(callback.callback_id, callback.fencing_token)
+        return await until_stored(key, lambda: self._tools.service_of(callback.service_id))
+
+    def _judge(self, callback: Callback | None, service: Service | None) -> Callable[[str], str]:
+        def judge(address: str) -> str:
+            if callback is None or service is None:
+                return ""
+            broken = self._tools.policy.refused_address(service, callback.dial_target, address)
+            return "" if broken is None else str(broken)
+
+        return judge
+
+    async def _run_call(self, call: LeasedCall, token: LeaseToken | None, work: Coroutine[Any, Any, _Result]) -> None:
+        with ExitStack() as stack:
+            if token is not None:
+                stack.enter_context(self._tools.watch.watch(token, call.on_news))
+            try:
+                await self._finish(call, await self._result(call, work))
+            except LeaseRefused as refusal:
+                level = logging.INFO if call.has_dialled else logging.DEBUG  # else nobody has noticed anything
+                _log.log(level, "call of callback %s given up: %s", call.key.callback_id, refusal)
+                await call.forget()
+
+    async def _finish(self, call: LeasedCall, result: _Result | None) -> None:
+        """Record how the call ended; None: another process has it."""
+        if result is None:
+            _log.warning("the call of callback %s goes on in another process", call.key.callback_id)
+        elif isinstance(result, HandedOver):
+            await call.hand_over()
+            return
+        elif isinstance(result, NotDialled):
+            await call.give_back(result)
+        else:
+            await call.end(result)
+        await call.forget()
+
+    async def _result(self, call: LeasedCall, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+        """Return what the dialer returns; None when another process has taken the call."""
+        dialer = asyncio.create_task(work)
+        tending = asyncio.create_task(call.tend())
         try:
-            return await self._dialer.place(callback, call)
-        except asyncio.CancelledError as cancelled:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling() > 0:
-                raise
-            # Something that the dialer waited for was cancelled. A task group would pass over it without a word, and
-            # the call would be neither ended nor reported.
-            raise RuntimeError(f"callback {callback.callback_id}: cancelled by the dialer itself") from cancelled
-
-    async def _keep(self, token: str) -> None:
-        """Extend the lease until cancelled. Raise `LeaseRefused` when it is lost."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / _EXTENSIONS_PER_LEASE)
-            [extended] = await self._leases.extend(ANYBODY, [token], self._lease)
-            if extended.lost is not None:
-                raise extended.lost
+            await asyncio.wait([dialer, tending], return_when=asyncio.FIRST_COMPLETED)
+            if not dialer.done():
+                tending.result()  # a bug
+                return None
+            return _returned(call, dialer)
+        finally:
+            for task in (dialer, tending):
+                task.cancel()
+            await asyncio.gather(dialer, tending, return_exceptions=True)
 
 
-class _LeasedCall:
-    """The `Call` of one lease."""
-
-    def __init__(self, leases: Leases, token: str, hang_up: asyncio.Event) -> None:
-        self.hang_up = hang_up
-        self._leases = leases
-        self._token = token
-
-    async def ringing(self) -> None:
-        await self._leases.ringing(ANYBODY, self._token)
-
-    async def connected(self) -> None:
-        await self._leases.connected(ANYBODY, self._token)
-
-
-def _text(group: BaseExceptionGroup[BaseException]) -> str:
-    """Return the messages of the exceptions in a group, however deep they are."""
-    return "; ".join(_text(e) if isinstance(e, BaseExceptionGroup) else str(e) for e in group.exceptions)
+def _returned(call: LeasedCall, dialer: "asyncio.Task[_Result]") -> _Result:
+    if dialer.cancelled():
+        # Something that the dialer waited for was cancelled. The call would be neither ended nor reported.
+        raise RuntimeError(f"callback {call.key.callback_id}: cancelled by the dialer itself")
+    try:
+        return dialer.result()
+    except StorageUnavailable as fault:  # nothing could be kept, so that it was given up
+        if not call.has_dialled:
+            return NotDialled(f"nothing could be kept of the call: {fault}")
+        return OutcomeReport(outcome=Outcome.INTERRUPTED, detail="nothing could be kept of the call")

@@ -13,10 +13,9 @@ from types import MappingProxyType
 
 from ringback.domain.callback import Callback
 from ringback.domain.outcome import UNSERVED, Outcome
+from ringback.domain.service import Service
 from ringback.domain.target import user_part
 from ringback.ports.dialer import Call, OutcomeReport
-
-DIALER_ID = "ringback.simulated"
 
 ANSWER = OutcomeReport(outcome=Outcome.ANSWERED, sip_status=200, q850_cause=16)
 # The SIP response and Q.850 cause that a network would give.
@@ -59,9 +58,12 @@ class SimulatedDialer:
 
     ring: timedelta
     talk: timedelta
+    name: str = "simulated"
+    owner: str = ""
+    drain_timeout_s: float = 0.0
 
-    async def place(self, callback: Callback, call: Call) -> OutcomeReport:
-        report = scripted(callback)
+    async def place(self, callback: Callback, service: Service, call: Call) -> OutcomeReport:  # noqa: ARG002
+        report = scripted(await call.dialing())
         if report.outcome in _SILENT:
             return report
         await call.ringing()
@@ -72,6 +74,12 @@ class SimulatedDialer:
             await call.connected()
             await _pass_time(self.talk, call.hang_up)
         return report
+
+    async def resume(self, *_: object) -> OutcomeReport:
+        raise AssertionError("nothing is kept of a call that is only played")
+
+    def drain(self) -> None:
+        """Let the scripts end."""
 
 
 async def _pass_time(span: timedelta, hang_up: asyncio.Event) -> None:

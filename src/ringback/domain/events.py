@@ -80,6 +80,13 @@ class LeaseLapsed(Event, frozen=True, kw_only=True, gc=False):
     rules: DialRules = NO_RULES
 
 
+class LeaseTaken(Event, frozen=True, kw_only=True, gc=False):
+    """Another process of a built-in dialer goes on with the call, since the one that began it is gone."""
+
+    # A new one, for the same attempt.
+    lease: Lease
+
+
 class DialingStarted(Event, frozen=True, kw_only=True, gc=False):
     """The dialer is about to place the call: the point of no return."""
 

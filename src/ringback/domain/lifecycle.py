@@ -35,6 +35,7 @@ from ringback.domain.events import (
     Leased,
     LeaseLapsed,
     LeaseReleased,
+    LeaseTaken,
     OfferWithdrawn,
     OpeningMoved,
     Redescribed,
@@ -218,6 +219,13 @@ def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
         call_ids=joined((), event.call_ids),
     )
     return replace(callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None)
+
+
+def _take(callback: Callback, event: LeaseTaken) -> Callback:
+    """Give the attempt a new lease: reports under the old one are refused from now on."""
+    lease = event.lease
+    taken = _with_last_attempt(callback, dialer_id=lease.dialer_id, fencing_token=lease.fencing_token)
+    return replace(taken, lease=lease, fencing_token=lease.fencing_token)
 
 
 def _unchanged(callback: Callback, _: Event) -> Callback:
@@ -409,12 +417,14 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.DIALING, AttemptEnded): _step(_end_dialing, *_AFTER_ATTEMPT),
     (_S.DIALING, LeaseLapsed): _step(_lapse_dialing, *_AFTER_ATTEMPT),
     (_S.DIALING, Redescribed): _step(_redescribe, _S.DIALING),
+    (_S.DIALING, LeaseTaken): _step(_take, _S.DIALING),
     (_S.DIALING, CancelRequested): _step(_hang_up, _S.CANCELLING),
     (_S.CONNECTED, DialingStarted): _step(_note_call_ids, _S.CONNECTED),
     (_S.CONNECTED, Ringing): _step(_note_call_ids, _S.CONNECTED),
     (_S.CONNECTED, Answered): _step(_note_call_ids, _S.CONNECTED),
     (_S.CONNECTED, AttemptEnded): _step(_end_connected, _S.COMPLETED, *_AFTER_ATTEMPT),
     (_S.CONNECTED, Redescribed): _step(_redescribe, _S.CONNECTED),
+    (_S.CONNECTED, LeaseTaken): _step(_take, _S.CONNECTED),
     (_S.CONNECTED, LeaseLapsed): _step(_lapse_connected, _S.COMPLETED),
     (_S.CANCELLING, DialingStarted): _step(_note_call_ids, _S.CANCELLING),
     (_S.CANCELLING, Ringing): _step(_ring, _S.CANCELLING),
@@ -422,6 +432,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.CANCELLING, AttemptEnded): _step(_end_cancelling, _S.CANCELLED, _S.COMPLETED),
     (_S.CANCELLING, LeaseLapsed): _step(_lapse_cancelling, _S.CANCELLED),
     (_S.CANCELLING, Redescribed): _step(_redescribe, _S.CANCELLING),
+    (_S.CANCELLING, LeaseTaken): _step(_take, _S.CANCELLING),
     (_S.CANCELLING, CancelRequested): _step(_unchanged, _S.CANCELLING),
     (_S.CANCELLED, CancelRequested): _step(_unchanged, _S.CANCELLED),
 }

@@ -130,6 +130,21 @@ def national_forms(number: str) -> frozenset[str]:
     return frozenset(forms | {f"1{national}"} if calling_code == NORTH_AMERICA else forms)
 
 
+@lru_cache(maxsize=4096)
+def dialled_in(region: str, number: str) -> str:
+    """Return the digits that are dialled in a region for a global number: with its trunk prefix, or that for abroad.
+
+    A region that has more than one prefix for calls abroad has none that is right everywhere: the number is returned
+    as it is, as it is where the region is not known.
+    """
+    calling_code = code_of(number)
+    national = number[1 + len(str(calling_code)) :]
+    if not calling_code or not national or not is_region(region):
+        return number
+    written = phonenumbers.format_out_of_country_calling_number(_as_it_stands(calling_code, national), region)
+    return number if written.startswith("+") else "".join(filter(str.isdigit, written))
+
+
 def _abroad(number: str, region: str) -> str | None:
     """Return the number that follows a prefix for calls abroad, or None where there is none.
 

@@ -20,6 +20,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
+from ringback.ports.calls import CallStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
@@ -178,7 +179,8 @@ class ScheduleStore(Protocol):
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         """Delete ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
 
-        So are the rows of phones that are kept no longer, or were dialled more than two days ago. Return how many rows
+        So are the rows of phones that are kept no longer, or were dialled more than two days ago, and of calls that
+        nobody went on with for a day. Return how many rows
         were deleted; fewer than `limit` of all means that nothing is left to delete for now.
         """
         ...
@@ -267,6 +269,7 @@ class ErasureStore(Protocol):
         """Delete those of the callbacks that are stored, at these revisions; return how many.
 
         Each of them, stored or not, is logged as PURGED with what stays of it, and the identity that requested it.
+        With it goes what is kept of its calls, but where a process has one: that forgets it when it is over.
         Raise `RevisionConflict`.
         """
         ...
@@ -297,8 +300,8 @@ class Coordination(Protocol):
     async def shift_leases(self, by: timedelta, jumps: int) -> int | None:
         """Move the end of every lease, because the clock jumped; return how many. Not logged.
 
-        The ends of kept phones move with them. What is submitted before this call is written before it, and moved,
-        too; what is submitted after it is written after it.
+        The ends of kept phones and calls move with them. What is submitted before this call is written before it, and
+        moved, too; what is submitted after it is written after it.
 
         `jumps` is how many jumps the caller knows of. Return None, and move nothing, when there were more: another
         server has seen this jump, too, and was first.
@@ -317,7 +320,9 @@ class Coordination(Protocol):
         ...
 
 
-class Store(CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, Protocol):
+class Store(
+    CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, CallStore, Protocol
+):
     """One database in all its roles."""
 
     @property

@@ -12,6 +12,7 @@ from ringback.domain.callback import IN_PROGRESS, Callback, State
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.domain.target import number_of_phone
+from ringback.ports.calls import KeptCall
 from ringback.ports.errors import DuplicateService, PhoneInUse, RevisionConflict
 from ringback.ports.values import Change
 from ringback.storage.body import time_us
@@ -218,6 +219,10 @@ def compare_settings(stored: Stored, changes: Sequence[Change]) -> None:
     for service in (change.settings for change in changes if change.settings is not None):
         if stored.service(service.service_id) != service.revision:
             raise service_changed_since(service.service_id)
+
+
+def call_taken(call: KeptCall) -> RevisionConflict:
+    return RevisionConflict(f"the call of callback {call.callback_id} is not kept any more as it was")
 
 
 # --- Services ----------------------------------------------------------------------------------------------------

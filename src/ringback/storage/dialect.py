@@ -82,6 +82,9 @@ class Statements:
     event_owners: str
     # Takes the number after which to look; returns the next number, and its time.
     event_time: str
+    # Take a dialer, and an owner or a time and a limit. A row is a kept call.
+    calls_of: str
+    calls_left: str
 
 
 class Reads(Protocol[C_contra]):
@@ -114,6 +117,11 @@ class Operations(Generic[Op]):
     redact: Op
     erase: Op
     forget_phone: Op
+    keep_call: Op
+    keep_again: Op
+    forget_call: Op
+    renew_calls: Op
+    take_call: Op
     probe: Op
 
 

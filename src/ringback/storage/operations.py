@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from ringback.domain.callback import Callback
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
+from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import Change, Retention
 
 # A page ends early at about this size, so that no response outgrows a message (4 MiB in gRPC).
@@ -15,6 +16,10 @@ PAGE_BYTES: Final = 2 * 1024 * 1024
 READ_LIMIT_S: Final = 3.0
 # How long it is kept when a phone was dialled: a limit counts those of a day, of whatever time zone.
 DIALLED_KEPT: Final = timedelta(hours=48)
+# A call that no process has gone on with for so long is none any more.
+LEFT_CALLS_KEPT: Final = timedelta(hours=24)
+# Another process would have gone on with a call by then, so that an erasure may delete it.
+LEFT_CALLS_ERASED: Final = timedelta(minutes=1)
 # Reading connections. Lists and counts have their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2
@@ -56,6 +61,29 @@ class Erasing(NamedTuple):
     callbacks: Sequence[Callback]
     now: datetime
     identity: str
+
+
+class Forgetting(NamedTuple):
+    """A call of this owner that is kept no longer; or still, but without an owner from a time on."""
+
+    key: CallKey
+    owner: str
+    left_at: datetime | None = None
+
+
+class Renewal(NamedTuple):
+    """A sign of life of the owner of calls."""
+
+    owner: str
+    until: datetime
+
+
+class Taking(NamedTuple):
+    """A call that gets another owner, and what becomes of its callback."""
+
+    before: KeptCall
+    after: KeptCall
+    changes: Sequence[Change]
 
 
 class ServiceRevision(NamedTuple):

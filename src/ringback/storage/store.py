@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.errors import StorageUnavailable
@@ -13,6 +13,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.queue import Line, Queue, Turn
 from ringback.domain.service import Service
+from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
     CallbackSearch,
     Change,
@@ -27,15 +28,17 @@ from ringback.ports.values import (
     Snapshot,
 )
 from ringback.storage.body import read_callback, time_of, time_us
+from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Rows
 from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
-from ringback.storage.operations import Changes, Creation, Erasing, Purge, Shift
+from ringback.storage.operations import Changes, Creation, Erasing, Forgetting, Purge, Renewal, Shift, Taking
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
+_END_OF_TIME_US: Final = 2**62
 C = TypeVar("C")
 Op = TypeVar("Op")
 
@@ -263,6 +266,34 @@ class SqlStore(Generic[C, Op]):
     async def forget_phone(self, phone: str) -> None:
         await self._write(self._operations.forget_phone, phone)
 
+    # --- Kept calls --------------------------------------------------------------------------------------------
+
+    async def keep_call(self, call: KeptCall) -> None:
+        await self._write(self._operations.keep_call, call)
+
+    async def keep_again(self, call: KeptCall) -> None:
+        await self._write(self._operations.keep_again, call)
+
+    async def forget_call(self, key: CallKey, owner: str) -> None:
+        await self._write(self._operations.forget_call, Forgetting(key, owner))
+
+    async def renew_calls(self, owner: str, until: datetime) -> Sequence[CallKey]:
+        keys: Sequence[CallKey] = await self._write(self._operations.renew_calls, Renewal(owner, until))
+        return keys
+
+    async def leave_call(self, key: CallKey, owner: str, now: datetime) -> None:
+        await self._write(self._operations.forget_call, Forgetting(key, owner, now))
+
+    async def kept_calls(self, dialer: str, owner: str) -> Sequence[KeptCall]:
+        return [kept_call(*row) for row in await self._seek(self._statements.calls_of, dialer, owner)]
+
+    async def left_calls(self, dialer: str, now: datetime | None, limit: int) -> Sequence[KeptCall]:
+        until_us = _END_OF_TIME_US if now is None else time_us(now)
+        return [kept_call(*row) for row in await self._seek(self._statements.calls_left, dialer, until_us, limit)]
+
+    async def take_call(self, before: KeptCall, after: KeptCall, changes: Sequence[Change] = ()) -> None:
+        await self._write(self._operations.take_call, Taking(before, after, changes), rows=1 + len(changes))
+
     # --- For the adapters --------------------------------------------------------------------------------------
 
     async def _write(self, operation: Op, request: object, *, rows: int = 1, apart: bool = False) -> Any:
@@ -286,6 +317,6 @@ def _report(listener: Callable[[Callback | None, Callback], None], written: Sequ
             for new, existing in zip(request.new, result, strict=True):
                 if existing is None:
                     listener(None, new)
-        elif isinstance(request, Changes):
+        elif isinstance(request, Changes | Taking):
             for change in request.changes:
                 listener(change.before, change.after)

@@ -35,6 +35,43 @@ THREE = {
     "lame_duck": ("1", "2", "3"),
     "log_level": ("debug", "error", "warning"),
     "log_libraries": ("yes", "no", "yes"),
+    "sip_listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "sip_advertise": ("a.example", "b.example", "c.example:5080"),
+    "sip_transport": ("tcp", "tls", "tcp"),
+    "sip_proxy": ("sip:a.example", "sip:b.example", "sip:c.example"),
+    "sip_service_proxy": ("sip:a.example", "sip:b.example", "sip:c.example"),
+    "sip_customer_proxy": ("sip:a.example", "sip:b.example", "sip:c.example"),
+    "sip_username": ("a", "b", "c"),
+    "sip_password": ("a", "b", "c"),
+    "sip_password_file": ("a.secret", "b.secret", "c.secret"),
+    "sip_auth_realm": ("a", "b", "c"),
+    "sip_tls_ca": ("a.pem", "b.pem", "c.pem"),
+    "sip_tls_cert": ("a.pem", "b.pem", "c.pem"),
+    "sip_tls_key": ("a.key", "b.key", "c.key"),
+    "sip_identity": ("sip:a@cc.example", "sip:b@cc.example", "tel:+41445556677"),
+    "sip_display_name": ("a", "b", "c"),
+    "sip_asserted_identity": ("sip:a@cc.example", "sip:b@cc.example", "tel:+41445556677"),
+    "sip_headers": ("{X-A: 1}", "{X-B: 2}", "{X-C: 3}"),
+    "sip_method": ("refer", "refer", "refer"),
+    "sip_early_media": ("no", "yes", "no"),
+    "sip_codecs": ("PCMA", "PCMU", "G722,telephone-event"),
+    "sip_ring_timeout_service": ("1", "2", "3"),
+    "sip_max_call_duration": ("60", "120", "180"),
+    "sip_probe_interval": ("60", "120", "180"),
+    "sip_options_interval": ("10", "20", "30"),
+    "sip_max_concurrent_calls": ("1", "2", "3"),
+    "sip_calls_per_second": ("1", "3", "4"),
+    "sip_number_format": ("e164_no_plus", "national", "national"),
+    "sip_register": ("sip:a.example", "sip:b.example", "sip:c.example"),
+    "sip_register_expires": ("60", "120", "180"),
+    "sip_trace": ("yes", "no", "yes"),
+    "sip_trace_redact": ("no", "yes", "no"),
+    "sip_drain_timeout": ("1", "2", "3"),
+    "http_dialer_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_secret_file": ("a.secret", "b.secret", "c.secret"),
+    "http_dialer_listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http_dialer_report_url": ("http://a.example/", "http://b.example/", "https://c.example/x"),
+    "http_dialer_timeout": ("1", "2", "3"),
 }
 
 # What else has to be given with it.
@@ -64,6 +101,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(f"{name}.access").write_text(ACCESS.replace("crm", name))
         Path(f"{name}.limits").write_text("default: {polls: 1}")
         Path(f"{name}.rules").write_text("attempts_per_number_and_day: 3")
+        Path(f"{name}.secret").write_text(f"{name}\n")
+        Path(f"{name}.secret").chmod(0o600)
 
 
 def faults_of(text: str, flags: dict[str, str | bool | None] | None = None) -> list[str]:
@@ -86,6 +125,8 @@ def test_each_setting_is_tested() -> None:
 def test_flag_before_environment_before_file_before_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = SETTINGS[name]
     for flag, variable, in_file in itertools.product((True, False), repeat=3):
+        if setting.is_secret and (flag or in_file):
+            continue  # it has neither
         sources = []
         if flag:
             sources.append((THREE[name][0], Source("flag", setting.flag)))
@@ -94,13 +135,125 @@ def test_flag_before_environment_before_file_before_default(name: str, monkeypat
         if in_file:
             sources.append((THREE[name][2], Source("file", "config.yaml:2")))
         monkeypatch.setenv(setting.variable, THREE[name][1] if variable else "")
-        Path("config.yaml").write_text(f"# of a test\n{name}: {THREE[name][2]}\n" if in_file else "{}")
+        entry = f"{setting.key_in_section}: {THREE[name][2]}"
+        text = f"{setting.section}:\n  {entry}" if setting.section else f"# of a test\n{entry}"
+        Path("config.yaml").write_text(f"{text}\n" if in_file else "{}")
         flags = {name: THREE[name][0]} if flag else {}
         given = WITH.get(name, {}) if sources else {}
         resolved = resolve({**given, **flags}, "config.yaml").resolved[name]
-        text, source = (*sources, (setting.default, Source("default", "")))[0]
+        written, source = (*sources, (setting.default, Source("default", "")))[0]
         assert resolved.source == source
-        assert resolved.value == (() if text is None else setting.parse(text, Path()))
+        assert resolved.value == (() if written is None else setting.parse(written, Path()))
+
+
+def test_a_password_is_taken_from_its_variable_or_its_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag would be seen by every user of the machine. What is refused is not repeated."""
+    assert faults_of("sip: {username: u, password: hush}") == [
+        "c.yaml:1: sip.password: is not taken from this file: give it in RINGBACK_SIP_PASSWORD, or in a file of its own"
+    ]
+    monkeypatch.setenv("RINGBACK_SIP_PASSWORD", "hush")
+    settings = resolve({"sip_username": "u"}, None).settings
+    assert settings.sip.password == "hush"
+    assert "hush" not in repr(settings)
+    assert faults_of("sip: {username: u, password_file: a.secret}") == [
+        "c.yaml:1: sip.password_file: there is a password in RINGBACK_SIP_PASSWORD, too: give one"
+    ]
+    monkeypatch.delenv("RINGBACK_SIP_PASSWORD")
+    from_file = resolve({"sip_username": "u", "sip_password_file": "a.secret"}, None)
+    assert from_file.settings.sip.password == "a"
+    assert "'a'" not in repr(from_file["sip_password_file"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "fault"),
+    [
+        (0o644, b"hush", "can be read or changed by every user of this machine: chmod o-rw "),
+        (0o602, b"hush", "can be read or changed by every user of this machine: chmod o-rw "),
+        (0o600, b"", "must have one line with the secret, and nothing else"),
+        (0o600, b"hush\nhush\n", "must have one line with the secret, and nothing else"),
+        (0o600, b"hush" * 2000, "must have one line with the secret, and nothing else"),
+        (0o600, b"\xff", "must have one line with the secret, and nothing else"),
+    ],
+)
+def test_a_file_with_a_secret(mode: int, content: bytes, fault: str) -> None:
+    Path("secret").write_bytes(content)
+    Path("secret").chmod(mode)
+    [line] = faults_of("sip: {username: u, password_file: secret}")
+    assert line.startswith(f"c.yaml:1: sip.password_file: 'secret' {fault}")
+    assert "hush" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("listen: 127.0.0.1", "sip.listen: '127.0.0.1' is not HOST:PORT, such as 192.0.2.7:5060 or [2001:db8::7]:5060"),
+        ("host: a", "sip.host: unknown; there are listen, advertise, "),
+        ("password-file: a", "sip.password-file: is written password_file, with _ and not -"),
+        ("order: customer-first", "sip.order: a service says it: its first_leg"),
+        ("ring_timeout_customer: 45", "sip.ring_timeout_customer: a service says it: its ring_timeout"),
+        ("allowed_prefixes: '+41'", "sip.allowed_prefixes: the dial rules say it: --dial-rules FILE, "),
+        ("proxy: sbc.example:5061", "sip.proxy: 'sbc.example:5061' must start with sip: or sips:; such as sip:"),
+        ("proxy: 'sip:u@sbc.example'", "sip.proxy: 'sip:u@sbc.example' has more than a host, a port and parameters"),
+        ("headers: {X-A: 1, From: x}", "sip.headers.From: is set by the dialer itself"),
+        ("headers: {v: x}", "sip.headers.v: is set by the dialer itself"),
+        ("headers: {'X A': x}", "sip.headers.X A: is no name of a header"),
+        ('headers: {X-A: "a\\r\\nVia: b"}', "sip.headers.X-A: has a control character, or a blank at an end"),
+        ("headers: {X-A: 1, x-a: 1}", "sip.headers: has a header twice"),
+        ("codecs: [PCMA, AMR]", "sip.codecs: 'AMR' is none of PCMA, PCMU, "),
+        ("codecs: [telephone-event]", "sip.codecs: has no codec for speech, such as PCMA, "),
+    ],
+)
+def test_faults_of_the_section_of_the_sip_dialer(text: str, fault: str) -> None:
+    [line] = faults_of(f"dialer: none\nsip:\n  {text}")
+    assert line.startswith(f"c.yaml:3: {fault}")
+
+
+def test_a_setting_of_a_section_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults_of("sip_listen: 127.0.0.1:5060") == ["c.yaml:1: sip_listen: stands in a section: sip: {listen: …}"]
+    assert faults_of("sip: 7") == ["c.yaml:1: sip: must be a mapping"]
+    monkeypatch.setenv("RINGBACK_SIP_ORDER", "customer-first")
+    assert faults_of("{}") == ["RINGBACK_SIP_ORDER: a service says it: its first_leg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("listen: 127.0.0.1:0", "http_dialer.url: orders have to go somewhere: give --http-dialer-url"),
+        ("url: http://a.example", "http_dialer.secret_file: orders and reports are signed: "),
+        (
+            "{url: http://a.example, secret_file: a.secret, listen: 0.0.0.0:80}",
+            "c.yaml:3: http_dialer.listen: the gateway cannot report to 0.0.0.0: ",
+        ),
+        (
+            "{url: http://a.example, secret_file: a.secret}",
+            "c.yaml:3: http_dialer.secret_file: a secret of less than 16 characters can be guessed",
+        ),
+    ],
+)
+def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: str) -> None:
+    assert faults_of(f"dialer: http\nhttp_dialer:\n  {text}")[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        ({"sip_tls_cert": "c"}, "--sip-tls-cert: a certificate needs its key: give it with --sip-tls-key"),
+        ({"sip_tls_key": "k"}, "--sip-tls-key: a key needs its certificate: give it with --sip-tls-cert"),
+        ({"sip_username": "u"}, "--sip-username: a user needs a password: "),
+        ({"sip_password_file": "a.secret"}, "sip.password: a password needs its user: "),
+        ({"sip_auth_realm": "r"}, "--sip-auth-realm: there are no credentials for the realm: "),
+        ({"sip_register": "sip:r.example"}, "--sip-register: a trunk that wants a registration gets the calls, too: "),
+        (
+            {"sip_register": "sip:r.example", "sip_proxy": "sip:r.example"},
+            "--sip-register: what is to be registered? give a username or an identity",
+        ),
+        ({"sip_proxy": "sips:p.example;transport=udp"}, "--sip-proxy: sips:p.example;transport=udp is to be secure, "),
+    ],
+)
+def test_settings_of_the_sip_dialer_that_do_not_go_together(flags: dict[str, str | bool | None], fault: str) -> None:
+    """They are looked at when the SIP dialer is chosen."""
+    assert faults_of("{}", flags | {"dialer": "sip"})[0].startswith(fault)
+    assert resolve(flags, None).settings.dialer == "simulated"
 
 
 def test_a_flag_can_turn_off_what_another_source_turns_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +291,7 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("listen", "c.yaml:1: must be a mapping"),
         ("lisen: h:1", "c.yaml:1: lisen: unknown; is listen meant?"),
         ("tls: {cert: a}", "c.yaml:1: tls: unknown; is tls_key meant?"),
-        ("sip: {host: a}", "c.yaml:1: sip: unknown; there are listen, database, "),
+        ("rest: {host: a}", "c.yaml:1: rest: unknown; there are listen, database, "),
         ("lame-duck: 1", "c.yaml:1: lame-duck: is written lame_duck, with _ and not -"),
         ("config: a.yaml", "c.yaml:1: config: unknown; "),
         ("dialer: none\n\ndialer: none", "c.yaml:3: dialer: is here twice"),
@@ -207,7 +360,7 @@ def test_all_faults_of_all_sources_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("RINGBACK_LAME_DUCK", "long")
     text = """
 listen: 0.0.0.0:1
-dialer: sip
+dialer: pigeon
 keep_ended_days: 0
 services:
   - sip_address: sip:a@cc.example
@@ -293,7 +446,7 @@ def test_limits_of_an_identity_that_there_is_not(access: dict[str, str]) -> None
 
 def test_all_faults_of_an_access_file_that_a_config_file_names() -> None:
     Path("a.access").write_text("identities:\n  crm: {grants: [{role: boss}], tokens_sha256: [x]}")
-    assert [fault.split(": ")[0] for fault in faults_of("access: a.access\ndialer: sip")] == [
+    assert [fault.split(": ")[0] for fault in faults_of("access: a.access\ndialer: pigeon")] == [
         "a.access:2",
         "a.access:2",
         "c.yaml:2",

@@ -19,7 +19,7 @@ from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, ListPage, access_paths, named_keys
 from ringback.storage.migrations import scripts
-from ringback.storage.postgres import create, lists, purge, reads, transaction
+from ringback.storage.postgres import calls, create, lists, purge, reads, transaction
 from ringback.storage.postgres.connection import HINTS
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW
@@ -52,6 +52,8 @@ FILL = """
     INSERT INTO service SELECT 'service-' || n, 'sip:' || n, 1, '{}' FROM generate_series(0, 4) AS n;
     INSERT INTO service_turn SELECT service_id, '[]', 0 FROM service;
     INSERT INTO dialled SELECT 'phone-' || n % 1000, n FROM generate_series(1, %(rows)s) AS n;
+    INSERT INTO kept_call SELECT 'callback-' || n, 1, 'sip', 'owner-' || n % 1000, n, '{}'
+      FROM generate_series(1, %(rows)s) AS n;
     INSERT INTO kept_phone SELECT 'phone-' || n, n FROM generate_series(1, %(rows)s) AS n;
 """
 
@@ -74,6 +76,9 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
     "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),
     "dialled long ago": (purge.DIALLED_LONG_AGO, (ROWS, LIMIT)),
+    "calls of": (calls.CALLS_OF, ("sip", "owner-10")),
+    "calls left": (calls.CALLS_LEFT, ("sip", ROWS, LIMIT)),
+    "calls left long ago": (purge.CALLS_LEFT_LONG_AGO, (ROWS, LIMIT)),
     "phone use": (reads.PHONE_USE, ("target-100-100", ROWS // 2)),
     "phones": (transaction.PHONES, (["target-100-100", "phone-10"],)),
     "kept no longer": (purge.KEPT_NO_LONGER, (ROWS, LIMIT)),

@@ -11,7 +11,7 @@ from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
 from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, ListPage, access_paths, named_keys
-from ringback.storage.sqlite import change, create, lists, purge, reads
+from ringback.storage.sqlite import calls, change, create, lists, purge, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
 
@@ -33,6 +33,9 @@ QUESTIONS = {
     "queue": reads.QUEUE,
     "dialled": reads.DIALLED,
     "dialled long ago": purge.DIALLED_LONG_AGO,
+    "calls of": calls.CALLS_OF,
+    "calls left": calls.CALLS_LEFT,
+    "calls left long ago": purge.CALLS_LEFT_LONG_AGO,
     "phone use": reads.PHONE_USE,
     "phone": change.PHONE,
     "kept no longer": purge.KEPT_NO_LONGER,

@@ -1,9 +1,7 @@
 """What a dialer does with a lease: extend it, report on its call, release it."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,7 +67,6 @@ class Leases:
         self._recent = recent
         # The callbacks in progress, as the log last had them: most reports need no read of the store.
         self._calls: dict[str, Callback] = {}
-        self._hang_ups: dict[str, asyncio.Event] = {}
         feed.listen(self._on_events)
 
     # --- Reports -----------------------------------------------------------------------------------------------
@@ -260,16 +257,6 @@ class Leases:
 
         return await self._change(caller, lease_token, decide)
 
-    @contextmanager
-    def hang_up_signal(self, callback_id: str) -> Iterator[asyncio.Event]:
-        """Yield an event for a built-in dialer, which is set as soon as the call is to be hung up."""
-        event = self._hang_ups[callback_id] = asyncio.Event()
-        try:
-            yield event
-        finally:
-            if self._hang_ups.get(callback_id) is event:
-                del self._hang_ups[callback_id]
-
     async def _change(
         self, caller: Caller, token: LeaseToken, decide: Callable[[Callback], Awaitable[Sequence[Callback]]]
     ) -> Callback:
@@ -345,8 +332,6 @@ class Leases:
                 self._calls[callback.callback_id] = callback
             else:
                 self._calls.pop(callback.callback_id, None)
-            if callback.state is State.CANCELLING and callback.callback_id in self._hang_ups:
-                self._hang_ups[callback.callback_id].set()
 
 
 def _renewed(callback: Callback, now: datetime) -> Callback:

@@ -1,13 +1,14 @@
 """The settings as options of a command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import click
 
+from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sources import CONFIG_FLAG, CONFIG_VARIABLE
-from ringback.cli.settings.table import SETTINGS, Setting
+from ringback.cli.settings.table import SETTINGS
 
 
 class _Flag(click.Option):
@@ -19,8 +20,20 @@ class _Flag(click.Option):
 
 def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add a flag for each setting, whose value is the text that was given, or None."""
-    for setting in reversed([*SETTINGS.values()]):
-        command = _option(setting)(command)
+    return _with_flags(command, SETTINGS.values())
+
+
+def sip_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add a flag for each setting of the SIP dialer, and for the dial rules, which bind whoever dials."""
+    return _with_flags(
+        command, [each for each in SETTINGS.values() if each.section == "sip" or each.name == "dial_rules"]
+    )
+
+
+def _with_flags(command: Callable[..., Any], settings: Iterable[Setting]) -> Callable[..., Any]:
+    for setting in reversed([*settings]):
+        if not setting.is_secret:
+            command = _option(setting)(command)
     return command
 
 

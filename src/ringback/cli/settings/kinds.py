@@ -16,6 +16,7 @@ from ringback.config import parse_database, parse_listen
 from ringback.ports.location import PostgresUrl, without_secrets
 
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}")
+_WHOLE: Final = re.compile("[0-9]{1,9}")
 _UNIT_NAMES: Final = {"s": "seconds", "h": "hours", "d": "days"}
 
 
@@ -76,6 +77,25 @@ def length(unit: str, *, least: timedelta, most: timedelta) -> Kind:
 SWITCH: Final = Kind(
     form="yes|no", parse=lambda text, _: parse_switch(text), show=bool, choices=("yes", "no"), is_switch=True
 )
+
+
+def whole(*, least: int, most: int) -> Kind:
+    def parse(text: str, _: Path) -> int:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return Kind(form="NUMBER", parse=parse, show=int, limits=f"{least} to {most}")
+
+
+def decimal(*, least: float, most: float) -> Kind:
+    def parse(text: str, _: Path) -> float:
+        if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
+            raise ValueError(f"{text!r} is no number from {least:g} to {most:g}")
+        return float(text)
+
+    return Kind(form="NUMBER", parse=parse, show=float, limits=f"{least:g} to {most:g}")
+
 
 ADDRESS: Final = Kind(form="HOST:PORT|unix:PATH", parse=parse_listen)
 

@@ -8,7 +8,8 @@ from typing import IO, Any, Final, Literal, NamedTuple
 
 import click
 
-from ringback.cli.settings.table import SETTINGS, Setting, of_server
+from ringback.cli.settings.setting import Setting
+from ringback.cli.settings.table import ELSEWHERE, SECTIONS, SETTINGS, of_server
 from ringback.cli.yaml_file import FaultyFileError, Place, shortened
 from ringback.config import DEFAULT_LISTEN, SettingError, Settings
 
@@ -71,6 +72,8 @@ def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Confi
     if in_file is None:
         raise BadSettings(faults)
     resolved = {name: _first(setting, flags.get(name), in_file, faults) for name, setting in SETTINGS.items()}
+    for setting in ELSEWHERE.values():
+        _first(setting, None, {}, faults)
     settings = _of_server(resolved, faults)
     if settings is None or faults:
         raise BadSettings(faults)
@@ -132,10 +135,12 @@ def _of_server(resolved: Mapping[str, GivenValue | None], faults: list[str]) -> 
     try:
         return of_server(values)
     except SettingError as fault:
-        involved = [resolved[name] for name in fault.settings]
-        if None not in involved:
-            where = next((each.source.where for each in involved if each), "")
-            named = "" if where.startswith("--") else fault.settings[0]
+        involved = [(SETTINGS[name], resolved[name]) for name in fault.settings]
+        if all(each for _, each in involved):
+            # The place of the first that is given at all: a default has none.
+            given = [(setting, each.source.where) for setting, each in involved if each and each.source.where]
+            setting, where = (*given, (involved[0][0], ""))[0]
+            named = "" if where.startswith("--") else setting.key
             faults.append(": ".join(part for part in (where, named, str(fault)) if part))
         return None
 
@@ -165,20 +170,38 @@ def _read_file(path: Path, faults: list[str]) -> dict[str, GivenValue | None] | 
         return None
     found: dict[str, GivenValue | None] = {}
     for name, place in root.entries():
-        if setting := SETTINGS.get(name):
-            before = len(root.faults)
-            value = GivenValue(_read(setting, place, path.parent), Source("file", f"{path}:{place.line}"))
-            found[name] = value if len(root.faults) == before else None
+        if name in SECTIONS:
+            for key, inner in place.entries():
+                _read_entry(inner, key, name, found)
         else:
-            place.fail_as_unknown(name, SETTINGS)
+            _read_entry(place, name, "", found)
     faults.extend(root.faults)
     return found
+
+
+def _read_entry(place: Place, key: str, section: str, found: dict[str, GivenValue | None]) -> None:
+    """Read one setting of the file, or of a section of it."""
+    name = f"{section}_{key}" if section else key
+    setting = SETTINGS.get(name) or ELSEWHERE.get(name)
+    if setting is None:
+        known = [each.key_in_section for each in SETTINGS.values() if each.section == section]
+        place.fail_as_unknown(key, known if section else [*known, *SECTIONS])
+        return
+    if setting.section != section:
+        place.fail(f"stands in a section: {setting.section}: {{{setting.key_in_section}: …}}")
+        return
+    before = len(place.faults)
+    value = GivenValue(_read(setting, place, Path(place.file).parent), Source("file", f"{place.file}:{place.line}"))
+    found[name] = value if len(place.faults) == before else None
 
 
 def _read(setting: Setting, place: Place, folder: Path) -> Any:
     """Read the value of a setting. A relative path in a file starts at the folder of the file."""
     if place.is_empty:
         place.fail("is empty; leave it out for its default")
+        return None
+    if setting.is_secret:
+        place.fail(f"is not taken from this file: give it in {setting.variable}, or in a file of its own")
         return None
     if setting.kind.read is not None:
         return setting.kind.read(place, folder)

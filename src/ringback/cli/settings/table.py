@@ -1,48 +1,24 @@
 """The table of all settings of `ringback serve`. A new setting is one row here, and one line in `of_server`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
-from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, Kind, choice, length
+from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
+from ringback.cli.settings.setting import Setting
+from ringback.cli.settings.sip import SIP_ELSEWHERE, SIP_ROWS, sip_settings
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
 from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.ports.values import Retention
 
 _NONE: Final = timedelta(0)
 _TEN_YEARS: Final = timedelta(days=3660)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: its key in a file, and from that its flag and its environment variable."""
-
-    name: str
-    kind: Kind
-    # As it would be written; None for a setting that has no value unless one is given.
-    default: str | None
-    help: str
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        return "RINGBACK_" + self.name.upper()
-
-    def parse(self, text: str, folder: Path) -> Any:
-        """Parse a value; a relative path in it starts at the folder. Raise `ValueError` or `FaultyFileError`."""
-        if not text:
-            raise ValueError("is empty")
-        return self.kind.parse(text, folder)
 
 
 _ROWS: Final = (
@@ -128,7 +104,13 @@ _ROWS: Final = (
     ),
 )
 
-SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({setting.name: setting for setting in _ROWS})
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
+    {row.name: row for row in (*_ROWS, *SIP_ROWS, *HTTP_DIALER_ROWS)}
+)
+# Settings that are refused, with the place where what they would say is said.
+ELSEWHERE: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in SIP_ELSEWHERE})
+SECTION_OF_DIALER: Final[Mapping[str, str]] = MappingProxyType({"sip": "sip", "http": "http_dialer"})
+SECTIONS: Final = tuple(dict.fromkeys(row.section for row in SETTINGS.values() if row.section))
 
 
 def of_server(values: Mapping[str, Any]) -> Settings:
@@ -152,4 +134,6 @@ def of_server(values: Mapping[str, Any]) -> Settings:
         simulated_talk=values["simulated_talk"],
         retention=Retention(ended_callbacks=values["keep_ended_days"], events=values["keep_events_hours"]),
         lame_duck=values["lame_duck"],
+        sip=sip_settings(values),
+        http_dialer=http_dialer_settings(values),
     )

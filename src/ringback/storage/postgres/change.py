@@ -186,6 +186,7 @@ async def _shift_leases(transaction: PostgresTransaction, shift: Shift) -> int |
         return None
     by_us = duration_us(shift.by)
     await transaction.send("UPDATE kept_phone SET until_us = until_us + $1", by_us)
+    await transaction.send("UPDATE kept_call SET kept_until_us = kept_until_us + $1", by_us)
     [(count,)] = await transaction.ask(_SHIFT, by_us)
     for callback_id, held in transaction.locked.callbacks.items():
         if held is not None and held.lease_expire_us is not None:

@@ -7,7 +7,7 @@ from typing import Final
 from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
-from ringback.storage.operations import DIALLED_KEPT, Purge
+from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
@@ -48,6 +48,14 @@ DIALLED_LONG_AGO: Final = """
     ) AS over
      WHERE dialled.phone = over.phone AND dialled.at_us = over.at_us RETURNING dialled.phone
 """
+CALLS_LEFT_LONG_AGO: Final = """
+    DELETE FROM kept_call USING (
+        SELECT callback_id, lease_fencing FROM kept_call
+         WHERE kept_until_us <= $1 ORDER BY kept_until_us LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) AS over
+     WHERE kept_call.callback_id = over.callback_id AND kept_call.lease_fencing = over.lease_fencing
+    RETURNING kept_call.callback_id
+"""
 
 
 async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
@@ -60,7 +68,8 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     events = await _purge_events(transaction, start, time_us(now - retention.events), retention.min_events, limit)
     kept = await transaction.ask(KEPT_NO_LONGER, time_us(now), limit)
     dialled = await transaction.ask(DIALLED_LONG_AGO, time_us(now - DIALLED_KEPT), limit)
-    return callbacks + events + len(kept) + len(dialled)
+    left = await transaction.ask(CALLS_LEFT_LONG_AGO, time_us(now - LEFT_CALLS_KEPT), limit)
+    return callbacks + events + len(kept) + len(dialled) + len(left)
 
 
 async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, retention: Retention, limit: int) -> int:

@@ -13,6 +13,7 @@ from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
+from ringback.storage.postgres.calls import CALLS_LEFT, CALLS_OF
 from ringback.storage.postgres.connection import Connection, ask
 from ringback.storage.postgres.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
@@ -269,4 +270,6 @@ STATEMENTS: Final = Statements(
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
     event_time=EVENT_TIME,
+    calls_of=CALLS_OF,
+    calls_left=CALLS_LEFT,
 )

@@ -15,7 +15,7 @@ from ringback.ports.values import History
 from ringback.storage.dialect import Dialect, Operations
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
-from ringback.storage.postgres import change, coordination, create, erasure, lists, purge, reads, services
+from ringback.storage.postgres import calls, change, coordination, create, erasure, lists, purge, reads, services
 from ringback.storage.postgres.connection import Connection, Link, LinkPool, ask
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
@@ -39,6 +39,11 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
         redact=erasure.redact,
         erase=erasure.erase,
         forget_phone=erasure.forget_phone,
+        keep_call=calls.keep_call,
+        keep_again=calls.keep_again,
+        forget_call=calls.forget_call,
+        renew_calls=calls.renew_calls,
+        take_call=calls.take_call,
         probe=probe,
     ),
 )

@@ -26,6 +26,8 @@ from ringback.storage.sqlite.schema import APPLICATION_ID, refusals
 _COMPANIONS: Final = ("-wal", "-shm", "-journal", ".lock")
 # One that is beside a file belongs to what stands there, and would be applied to what takes its place.
 _LEFT_OVERS: Final = ("-wal", "-journal")
+# A table that no backup has rows of.
+_CALLS: Final = "kept_call"
 
 
 class NotBackedUp(Exception):  # noqa: N818 - named for what happened
@@ -144,6 +146,11 @@ def _copy(source: sqlite3.Connection, copy: Path) -> dict[str, int]:
         target.execute("PRAGMA journal_mode = DELETE")
         # What is acknowledged from now on is not in the copy, so resume tokens must not count in it.
         target.execute("UPDATE ringback SET database_id = ?", (UNNAMED,))
+        if _CALLS in counts:
+            # Whose server goes on has its calls; one that begins with the copy must not end them.
+            target.execute("PRAGMA secure_delete = ON")
+            target.execute(f"DELETE FROM {_CALLS}")  # noqa: S608 - ours
+            counts[_CALLS] = 0
     return counts
 
 

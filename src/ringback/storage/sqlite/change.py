@@ -181,6 +181,7 @@ def _shift_leases(transaction: Transaction, shift: Shift) -> int | None:
         return None
     by_us = (duration_us(shift.by),)
     transaction.database.execute("UPDATE kept_phone SET until_us = until_us + ?", by_us)
+    transaction.database.execute("UPDATE kept_call SET kept_until_us = kept_until_us + ?", by_us)
     return transaction.database.execute(
         """
         UPDATE callback INDEXED BY callback_by_lease SET lease_expire_us = lease_expire_us + ?

@@ -8,7 +8,7 @@ from typing import Final
 from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
-from ringback.storage.operations import DIALLED_KEPT, Purge
+from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
 from ringback.storage.sqlite.reads import NEWEST_EVENT
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
@@ -22,6 +22,12 @@ DIALLED_LONG_AGO: Final = """
         SELECT phone, at_us FROM dialled INDEXED BY dialled_by_time WHERE at_us <= ? ORDER BY at_us LIMIT ?
     )
 """
+CALLS_LEFT_LONG_AGO: Final = """
+    DELETE FROM kept_call WHERE (callback_id, lease_fencing) IN (
+        SELECT callback_id, lease_fencing FROM kept_call INDEXED BY kept_call_to_purge
+         WHERE kept_until_us <= ? ORDER BY kept_until_us LIMIT ?
+    )
+"""
 
 
 def _purge(transaction: Transaction, request: Purge) -> int:
@@ -30,7 +36,8 @@ def _purge(transaction: Transaction, request: Purge) -> int:
     events = _purge_events(transaction.database, time_us(now - retention.events), retention.min_events, limit)
     kept = transaction.database.execute(KEPT_NO_LONGER, (time_us(now), limit)).rowcount
     dialled = transaction.database.execute(DIALLED_LONG_AGO, (time_us(now - DIALLED_KEPT), limit)).rowcount
-    return callbacks + events + kept + dialled
+    left = transaction.database.execute(CALLS_LEFT_LONG_AGO, (time_us(now - LEFT_CALLS_KEPT), limit)).rowcount
+    return callbacks + events + kept + dialled + left
 
 
 # Also those that are deleted by now. Each is one step in the index, however many callbacks it has.

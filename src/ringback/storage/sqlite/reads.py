@@ -20,6 +20,7 @@ from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
+from ringback.storage.sqlite.calls import CALLS_LEFT, CALLS_OF
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 
@@ -291,4 +292,6 @@ STATEMENTS: Final = Statements(
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
     event_time=EVENT_TIME,
+    calls_of=CALLS_OF,
+    calls_left=CALLS_LEFT,
 )

@@ -19,7 +19,7 @@ from ringback.storage.dialect import Dialect, Operations
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
-from ringback.storage.sqlite import change, create, erasure, lists, purge, reads, services
+from ringback.storage.sqlite import calls, change, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
@@ -47,6 +47,11 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
         redact=erasure.redact,
         erase=erasure.erase,
         forget_phone=erasure.forget_phone,
+        keep_call=calls.keep_call,
+        keep_again=calls.keep_again,
+        forget_call=calls.forget_call,
+        renew_calls=calls.renew_calls,
+        take_call=calls.take_call,
         probe=probe,
     ),
 )

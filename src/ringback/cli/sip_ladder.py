@@ -1,0 +1,78 @@
+"""The messages of a call as a ladder, one line each: the agent on the left, the target on the right. Pure.
+
+           agent                      ringback                      target
+    0.000  |<--------- INVITE sdp --------|                              |
+    0.004  |--------- 100 Trying -------->|                              |
+    2.320  |                              |--------- INVITE sdp -------->|
+
+It shows methods and statuses, and no address, so that nothing in it is secret or personal.
+"""
+
+from typing import Final
+
+from ringback.dialers.sip.header_values import printable
+from ringback.dialers.sip.message import MalformedMessage, Message, Request, Response, call_id, cseq, parse
+from ringback.domain.masking import mask_numbers
+
+_LANE: Final = 30
+# Of an arrow, beside its label and the blanks around that.
+_LEAST_SHAFT: Final = 2
+_MAX_LABEL: Final = _LANE - 2 * _LEAST_SHAFT - 2
+_INDENT: Final = 11
+AGENT: Final = 0
+TARGET: Final = 1
+
+
+class Ladder:
+    """The lines of the two legs of one call. What belongs to neither, such as REGISTER, has no line."""
+
+    def __init__(self, *, first: int = AGENT) -> None:
+        """`first` is the side that is called first: its INVITE is what comes first."""
+        self._order = (first, 1 - first)
+        self._lanes: dict[str, int] = {}
+
+    @property
+    def heading(self) -> str:
+        return f"{'':{_INDENT}}{'agent':<{_LANE - 3}}ringback{'target':>{_LANE - 2}}"
+
+    def line(self, elapsed_s: float, *, sent: bool, data: bytes) -> str | None:
+        """Return the line of a message; None for one that belongs to no leg, or cannot be read."""
+        try:
+            message = parse(data)
+            lane, label = self._lane_of(message), _label_of(message)
+        except MalformedMessage:
+            return None
+        if lane is None:
+            return None
+        arrow, idle = _arrow(label, to_right=sent is (lane == TARGET)), " " * _LANE
+        left, right = (arrow, idle) if lane == AGENT else (idle, arrow)
+        return f"{elapsed_s:>{_INDENT - 2}.3f}  |{left}|{right}|"
+
+    def note(self, elapsed_s: float, text: str) -> str:
+        """Return a line about the call itself."""
+        return f"{elapsed_s:>{_INDENT - 2}.3f}  - {text}"
+
+    def _lane_of(self, message: Message) -> int | None:
+        identifier = call_id(message)
+        is_invite = isinstance(message, Request) and message.method == "INVITE"
+        if is_invite and identifier not in self._lanes and len(self._lanes) < len(self._order):
+            self._lanes[identifier] = self._order[len(self._lanes)]
+        return self._lanes.get(identifier)
+
+
+def _label_of(message: Message) -> str:
+    if isinstance(message, Response):
+        method = cseq(message).method
+        # Of a response it is only the INVITE that goes without saying.
+        text = f"{message.status} {message.reason}" if method == "INVITE" else f"{message.status} {method}"
+    else:
+        text = message.method
+    text = mask_numbers(printable(text))
+    body = " sdp" if message.body and "sdp" in (message.headers.get("Content-Type") or "").lower() else ""
+    room = _MAX_LABEL - len(body)
+    return (text if len(text) <= room else f"{text[: room - 3]}...") + body
+
+
+def _arrow(label: str, *, to_right: bool) -> str:
+    shaft = f" {label} ".center(_LANE - 1, "-")
+    return f"{shaft}>" if to_right else f"<{shaft}"

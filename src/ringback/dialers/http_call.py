@@ -1,0 +1,82 @@
+"""One call of the HTTP dialer: what its gateway has reported, and what is recorded of it."""
+
+import asyncio
+
+from ringback.dialers.http_messages import Event, Report
+from ringback.domain.errors import LeaseRefused, StorageUnavailable
+from ringback.domain.outcome import Outcome
+from ringback.ports.dialer import Call, NotDialled, OutcomeReport
+
+
+class GatewayCall:
+    """One call at the gateway, as far as it was reported."""
+
+    def __init__(self, call: Call, *, dialled: bool = False, connected: bool = False) -> None:
+        self.call = call
+        self.dialled = dialled
+        self.connected = connected
+        # Set at the last report, at the refusal of the target, and when no report is waited for any more (None).
+        self.end: asyncio.Future[Report | None] = asyncio.get_running_loop().create_future()
+        self.reported = asyncio.Event()
+        # Reports come on connections of their own, and each is taken whole.
+        self._lock = asyncio.Lock()
+
+    async def take(self, report: Report) -> tuple[int, str]:
+        """Take a report, and return the status and a word for the gateway."""
+        async with self._lock:
+            self.reported.set()
+            if report.event is Event.NOT_DIALLED and self.dialled:
+                return 409, "DIALING was reported: report how the call ended"
+            if self.end.done():
+                return ended_already(report)
+            try:
+                await self._progress(report)
+            except LeaseRefused as refusal:
+                self.end.set_exception(refusal)
+                self.end.exception()  # looked at here, if nobody else does
+                return 409, "place no call, and end what was placed"
+            except StorageUnavailable:
+                return 503, "not recorded, report it again"
+            if report.event in (Event.ENDED, Event.NOT_DIALLED):
+                self.end.set_result(report)
+            return 200, "taken"
+
+    async def _progress(self, report: Report) -> None:
+        """Record how far the call is; what was not reported before it is implied."""
+        if report.event is not Event.NOT_DIALLED and not self.dialled:
+            await self.call.dialing(report.call_ids)
+            self.dialled = True
+        if report.event is Event.RINGING:
+            await self.call.ringing()
+        elif (report.event is Event.CONNECTED or report.outcome is Outcome.ANSWERED) and not self.connected:
+            await self.call.connected()
+            self.connected = True
+
+    async def result(self, otherwise: str = "") -> OutcomeReport | NotDialled:
+        """Return what was reported at the end; without an end what is known, after which no report is taken.
+
+        Raise `LeaseRefused` when the target must not be dialled.
+        """
+        async with self._lock:  # a report may just be taken
+            if not self.end.done():
+                self.end.set_result(None)
+            report = self.end.result()
+        if report is None:
+            outcome = Outcome.ANSWERED if self.connected else Outcome.INTERRUPTED
+            return OutcomeReport(outcome=outcome, detail=otherwise) if self.dialled else NotDialled(otherwise, True)
+        if report.outcome is None:
+            return NotDialled(report.reason or "not dialled", report.agents_unavailable)
+        return OutcomeReport(
+            outcome=report.outcome,
+            sip_status=report.sip_status,
+            q850_cause=report.q850_cause,
+            detail=report.detail,
+            agent=report.agent,
+            disposition=report.disposition,
+            call_ids=report.call_ids,
+        )
+
+
+def ended_already(report: Report) -> tuple[int, str]:
+    """Return the status and the word for a report of a call that has ended."""
+    return (409, "place no call") if report.event is Event.DIALING else (200, "ended already")

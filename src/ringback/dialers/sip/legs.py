@@ -1,0 +1,182 @@
+"""The two legs of a call: their media are joined, and what one side does reaches the other."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from ringback.dialers.sip.inbox import CallLeg, Inbox, Joined
+from ringback.dialers.sip.leg_events import Dtmf, Failure, Offered
+from ringback.dialers.sip.media import MediaExchange
+from ringback.dialers.sip.message import MalformedMessage
+from ringback.dialers.sip.outcome import NORMAL_CLEARING, Side
+from ringback.dialers.sip.sdp import SessionDescription
+
+# A side whose media move whenever it is told of the other's would go on for ever.
+_MAX_ROUNDS: Final = 4
+# With these a side refuses an offer, and nothing else. Others, of the other dialog, could end this one.
+_PASSED_ON: Final = frozenset({415, 488, 491, 606})
+_BAD_REQUEST: Final = 400
+_NOT_ACCEPTABLE: Final = 488
+_PENDING: Final = 491
+
+
+class Legs:
+    """Both legs and their media. At most one offer of ours is under way at a time."""
+
+    def __init__(self, inbox: Inbox, media: MediaExchange, keep: Callable[[], Awaitable[None]]) -> None:
+        self.inbox = inbox
+        self.media = media
+        self._keep = keep
+        self.by_side: dict[Side, CallLeg] = {}
+        # The sides whose answer has been read.
+        self.answered: set[Side] = set()
+        self._busy = False
+        # A join is to follow what is under way.
+        self._again = False
+        # Both sides have answered, and have taken each other's media; it stays so.
+        self.joined = False
+
+    def open(self, side: Side, leg: CallLeg) -> None:
+        self.by_side[side] = leg
+        self.inbox.follow(side, leg)
+
+    @property
+    def call_ids(self) -> tuple[str, ...]:
+        """Of the agent's leg first, whichever was called first."""
+        return tuple(self.by_side[side].call_id for side in Side if side in self.by_side)
+
+    def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
+        for leg in self.by_side.values():
+            leg.hang_up(q850=q850, reason=reason)
+
+    def forget(self) -> None:
+        for leg in self.by_side.values():
+            leg.forget()
+
+    def probe(self) -> None:
+        """Test both legs in the background; one that is gone says so by its own event."""
+        for leg in self.by_side.values():
+            self.inbox.do(_probe(leg))
+
+    # --- Joining --------------------------------------------------------------------------------------------------
+
+    def learn(self, side: Side, sdp: bytes | None) -> bool:
+        """Take the media that a side has told. Return whether any are known."""
+        mine = self.media.of(side)
+        if sdp:
+            try:
+                self.media.answered(side, SessionDescription.parse(sdp))
+            except MalformedMessage:
+                return False
+        return mine.received is not None
+
+    def join(self) -> None:
+        """Tell each answered side of the other's media, in the background. `Joined` follows."""
+        if self._busy:
+            self._again = True
+        else:
+            self._begin(self._join)
+
+    def refresh(self) -> None:
+        """Send each side again what it was told, with the Contact of this process."""
+        for side in self.by_side:
+            self.media.of(side).told = None
+        self.join()
+
+    async def _join(self) -> None:
+        failed: tuple[Side, Failure] | None = None
+        for _ in range(_MAX_ROUNDS):
+            side = next(iter(self._outdated()), None)
+            if side is None:
+                break
+            if failure := await self._tell(side):
+                failed = side, failure
+                break
+        if failed is None and len(self.answered) == len(Side):
+            self.joined = True
+        await self._keep()
+        if not self._again:
+            self.inbox.put(Joined(failed))
+
+    async def _tell(self, side: Side) -> Failure | None:
+        answer = await self.by_side[side].reinvite(self.media.offer(side))
+        if isinstance(answer, Failure):
+            return answer
+        return None if self.learn(side, answer) else Failure(status=_NOT_ACCEPTABLE, reason="Its answer is malformed")
+
+    def _outdated(self) -> list[Side]:
+        return [side for side in self.by_side if side in self.answered and self.media.is_outdated(side)]
+
+    # --- From one side to the other ---------------------------------------------------------------------------------
+
+    def answer(self, side: Side, offered: Offered) -> None:
+        """Answer an offer of a side by what is known of the other one, which is not there yet."""
+        try:
+            answer = self._local_answer(side, offered)
+        except MalformedMessage:
+            self.by_side[side].refuse(offered, _BAD_REQUEST)
+        else:
+            self.by_side[side].answer(offered, answer)
+
+    def forward(self, side: Side, offered: Offered) -> None:
+        """Pass an offer of one side (hold, another codec, a refreshed session) on to the other, and its answer back."""
+        if self._busy:
+            self.by_side[side].refuse(offered, _PENDING)
+        elif offered.sdp is None:
+            # It asks for an offer. `acknowledged` gets its answer, which may move what the other side was told.
+            self.answer(side, offered)
+        else:
+            self._begin(partial(self._forward, side, offered))
+
+    def acknowledged(self, side: Side, sdp: bytes | None) -> None:
+        """Take the answer to an offer that was ours in a 200 (RFC 3261 section 14.2)."""
+        if sdp and self.learn(side, sdp):
+            self.join()
+
+    def digits(self, side: Side, dtmf: Dtmf) -> None:
+        if (other := self.by_side.get(side.other)) is not None:
+            other.send_info(dtmf.content_type, dtmf.body)
+
+    def _local_answer(self, side: Side, offered: Offered) -> bytes:
+        if offered.sdp is None:
+            return self.media.repeat(side)
+        return self.media.answer(side, SessionDescription.parse(offered.sdp))
+
+    async def _forward(self, side: Side, offered: Offered) -> None:
+        leg, mine = self.by_side[side], self.media.of(side)
+        before = mine.received
+        try:
+            mine.received = offer = SessionDescription.parse(offered.sdp or b"")
+        except MalformedMessage:
+            leg.refuse(offered, _BAD_REQUEST)
+            return
+        answer = await self.by_side[side.other].reinvite(self.media.offer(side.other, None))
+        if isinstance(answer, Failure) or not self.learn(side.other, answer):
+            mine.received = before
+            status = answer.status if isinstance(answer, Failure) else 0
+            leg.refuse(offered, status if status in _PASSED_ON else _NOT_ACCEPTABLE)
+            return
+        if not leg.answer(offered, self.media.answer(side, offer)):
+            # It has withdrawn its offer (CANCEL), and goes on as before: so does the other side.
+            mine.received = before
+            self._again = True
+        await self._keep()
+
+    # --- One at a time ------------------------------------------------------------------------------------------------
+
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._busy = True
+        self.inbox.do(self._alone(work))
+
+    async def _alone(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        finally:
+            self._busy = False
+        if self._again:
+            self._again = False
+            self.join()
+
+
+async def _probe(leg: CallLeg) -> None:
+    await leg.probe()

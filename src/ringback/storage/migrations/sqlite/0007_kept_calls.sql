@@ -1,0 +1,14 @@
+-- What is kept of a call that a dialer of the server's own places, for as long as it has something on the network:
+-- another process goes on with it by the body, when its own is gone. Under the fencing token of the lease.
+CREATE TABLE kept_call (
+    callback_id   TEXT    NOT NULL,
+    lease_fencing INTEGER NOT NULL,
+    dialer        TEXT    NOT NULL,
+    owner         TEXT    NOT NULL,
+    kept_until_us INTEGER NOT NULL,
+    body          TEXT    NOT NULL,
+    PRIMARY KEY (callback_id, lease_fencing)
+) WITHOUT ROWID;
+CREATE INDEX kept_call_by_owner ON kept_call (owner, dialer);
+CREATE INDEX kept_call_by_end ON kept_call (dialer, kept_until_us);
+CREATE INDEX kept_call_to_purge ON kept_call (kept_until_us);
