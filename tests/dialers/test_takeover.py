@@ -13,8 +13,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
-from tests.dialers.conftest import OpenStore
-from tests.world.dialer_process import Network, PlacedCall, Point, Process, process
+from tests.world.dialer_process import Network, OpenStore, PlacedCall, Point, Process, process
 from tests.world.samples import seconds
 from tests.world.use_cases import ManualClock, World
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ringback.application.dispatch.assigner import DEFAULT_LEASE
-from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools
@@ -22,6 +22,8 @@ from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
 from tests.world.use_cases import ManualClock, World
 
+# Opens the database for one more process.
+OpenStore = Callable[[], Awaitable[Store]]
 Result = OutcomeReport | NotDialled | HandedOver
 
 
@@ -185,8 +187,8 @@ class Process:
         self.world = world = World(self.store, clock)
         self.dialer = KeepingDialer(owner, network)
         self.dialer_id = f"ringback.sip-{owner}"
-        keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
-        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, keeper)
+        me = CallOwner(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
+        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, me)
         tools = CallTools(
             leases=Leases(
                 world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials
