@@ -108,6 +108,11 @@ class KeepingDialer:
         self.killed = False
         # How the next calls of the agents' side end, instead of being answered.
         self.agents: list[NotDialled] = []
+        # The agents' side rings until it is hung up.
+        self.agent_rings = False
+        self.ringing: asyncio.Queue[Call] = asyncio.Queue()
+        # Nothing can be taken over.
+        self.has_bug = False
         self.drains = asyncio.Event()
         self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
         self.resumed: asyncio.Queue[PlacedCall] = asyncio.Queue()
@@ -116,6 +121,11 @@ class KeepingDialer:
         callback_id = callback.callback_id
         await call.keep(b'{"agent":"%s"}' % callback_id.encode())
         self.network.calls[callback_id] = self.owner
+        if self.agent_rings:
+            self.ringing.put_nowait(call)
+            await call.hang_up.wait()
+            self._end(callback_id)
+            return NotDialled("hung up")
         if self.agents:
             self._end(callback_id)
             return self.agents.pop()
@@ -133,6 +143,8 @@ class KeepingDialer:
         assert (callback is None) is (service is None)
         callback_id = body.decode().split('"')[3]
         self.network.calls[callback_id] = self.owner
+        if self.has_bug:
+            raise ZeroDivisionError("a bug")
         result = await self._tend(PlacedCall(callback_id, call, callback), self.resumed)
         assert not isinstance(result, NotDialled)
         return result
