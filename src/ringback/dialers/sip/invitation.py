@@ -58,6 +58,7 @@ class Invitation:
         self._branch = ""
         self._keep = keep
         self._answered = answered
+        self._sending: asyncio.Task[ClientTransaction] | None = None
         self._transaction: ClientTransaction | None = None
         self._ring_timer: asyncio.TimerHandle | None = None
         self._is_pending = True
@@ -107,6 +108,8 @@ class Invitation:
         self._is_withdrawn = True
         if self._transaction is not None:
             self._transaction.cancel()
+        elif self._sending is not None:
+            self._sending.cancel()
 
     def has_met(self, tag: str) -> bool:
         """Return whether a dialog with this peer was answered by us, and ended."""
@@ -133,11 +136,16 @@ class Invitation:
         """Send an INVITE. Return the next one, if the peer wants it otherwise."""
         self._request, self._branch, self._transaction = request, new_branch(), None
         await self._have_kept()
-        if self._is_withdrawn:
-            return None
-        transaction = await self._line.endpoint.send(request, judge=self._line.judge, branch=self._branch)
+        transaction = None if self._is_withdrawn else await self._send(request)
         self.sent.set()
-        return await self._follow(request, transaction)
+        return None if transaction is None else await self._follow(request, transaction)
+
+    async def _send(self, request: Request) -> ClientTransaction | None:
+        """Send the INVITE, unless the leg is hung up while its destination is looked up."""
+        endpoint, judge = self._line.endpoint, self._line.judge
+        self._sending = self._line.start(endpoint.send(request, judge=judge, branch=self._branch))
+        await asyncio.wait({self._sending})
+        return None if self._sending.cancelled() else self._sending.result()
 
     async def _follow(self, request: Request, transaction: ClientTransaction) -> Request | None:
         self._transaction = transaction
