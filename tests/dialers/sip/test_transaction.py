@@ -52,7 +52,7 @@ def name(message: Message) -> str:
     return message.method if isinstance(message, Request) else str(message.status)
 
 
-def played(machine: Machine, script: list[tuple[float, Step]], *, until: float = 400.0) -> list[tuple[float, str]]:
+def played(machine: Machine, script: list[tuple[float, Step]], *, until: float = 4000.0) -> list[tuple[float, str]]:
     """Start a machine at time 0, take the steps of a script when their times come, and let timers fire in between."""
     happened = [(0.0, word) for word in told(machine.start(0.0))]
     left = list(script)
@@ -81,10 +81,20 @@ INVITE_CLIENT: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
             "32 end",
         ],
     ),
-    "a 100 ends repetitions, and all waiting": ([(0.1, "100")], ["0 send INVITE", "0.1 deliver 100"]),
+    "a 100 ends repetitions": (
+        [(0.1, "100")],
+        ["0 send INVITE", "0.1 deliver 100", "3600.1 fault TIMEOUT", "3600.1 end"],
+    ),
     "a late 180 after repetitions": (
         [(2.0, "180")],
-        ["0 send INVITE", "0.5 send INVITE", "1.5 send INVITE", "2 deliver 180"],
+        [
+            "0 send INVITE",
+            "0.5 send INVITE",
+            "1.5 send INVITE",
+            "2 deliver 180",
+            "3602 fault TIMEOUT",
+            "3602 end",
+        ],
     ),
     "a refusal, and two more copies of it": (
         [(1.0, "486"), (2.0, "486"), (30.0, "486")],
@@ -234,8 +244,7 @@ def test_invite_client_over_a_connection_differs_in_its_repetitions_only(
 
 def test_an_invite_of_an_earlier_process_is_cancelled_at_once_and_never_sent() -> None:
     machine = InviteClient(INVITE, Timers(), reliable=False)
-    machine.resume()
-    assert machine.wake_at is None
+    assert machine.resume(0.0) == []
     assert told(machine.cancel(10.0)) == ["send CANCEL"]
     assert machine.wake_at == 42.0
     assert told(machine.receive(response(INVITE, 200), 11.0)) == ["deliver 200"]
@@ -335,6 +344,11 @@ INVITE_SERVER: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
             "32.1 end",
         ],
     ),
+    "a refusal of what is of no dialog": ([(0.1, "once 481"), (0.2, "486")], ["0.1 send 481", "0.1 end"]),
+    "a refusal of what is of no dialog, after a provisional response": (
+        [(0.3, "once 481"), (0.4, "ack")],
+        ["0.2 send 100", "0.3 send 481", "5.4 end"],
+    ),
     "responses after a final one": (
         [(0.1, "486"), (0.2, "200"), (0.3, "180"), (0.4, "ack")],
         ["0.1 send 486", "5.4 end"],
@@ -348,6 +362,8 @@ def server_step(machine: InviteServer | PlainServer, word: str) -> Step:
         return lambda _: machine.receive()
     if word == "ack" and isinstance(machine, InviteServer):
         return lambda now: machine.acknowledge(ACK, now)
+    if word.startswith("once "):
+        return lambda now: machine.respond_once(response(INVITE, int(word.removeprefix("once "))), now)
     return lambda now: machine.respond(response(INVITE, int(word)), now)
 
 
@@ -382,6 +398,11 @@ PLAIN_SERVER: dict[str, tuple[list[tuple[float, str]], list[str], list[str]]] = 
         [(0.1, "again"), (0.2, "100"), (0.5, "again"), (0.6, "200")],
         ["0.2 send 100", "0.5 send 100", "0.6 send 200", "32.6 end"],
         ["0.2 send 100", "0.5 send 100", "0.6 send 200", "0.6 end"],
+    ),
+    "a response to what is of no dialog": (
+        [(0.1, "once 481"), (0.2, "200")],
+        ["0.1 send 481", "0.1 end"],
+        ["0.1 send 481", "0.1 end"],
     ),
 }
 

@@ -4,8 +4,8 @@ from collections import deque
 from typing import Final, Protocol
 
 from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.message import MalformedMessage, call_id, to
-from ringback.dialers.sip.responses import refuse_extensions, respond, respond_outside
+from ringback.dialers.sip.message import MalformedMessage, Request, call_id, to
+from ringback.dialers.sip.responses import refuse_extensions, respond_once, respond_outside
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Requests that wait for their leg after a start. A peer sends each again.
@@ -32,6 +32,7 @@ class Dialogs:
         self._legs: dict[tuple[str, str], InDialog] = {}
         self._waiting: deque[ServerTransaction] | None = deque(maxlen=_MAX_WAITING) if restoring else None
         endpoint.on_request = self._on_request
+        endpoint.know_dialogs(self._has)
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -52,17 +53,21 @@ class Dialogs:
         for transaction in waiting or ():
             self._on_request(transaction)
 
+    def _has(self, request: Request) -> bool:
+        """Return whether a request is of a dialog, so far as that is known."""
+        return self._waiting is not None or (call_id(request), to(request).tag) in self._legs
+
     def _on_request(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         try:
             tag = to(request).tag
         except MalformedMessage:
-            respond(transaction, 400)
+            respond_once(transaction, 400)
             return
         leg = self._legs.get((call_id(request), tag)) if tag else None
         if tag and leg is None:
             self._take_unknown(transaction)
-        elif request.method != "BYE" and refuse_extensions(transaction):  # what ends a call ends it
+        elif request.method != "BYE" and refuse_extensions(transaction, in_dialog=leg is not None):
             return
         elif leg is None:
             respond_outside(transaction)
@@ -71,6 +76,6 @@ class Dialogs:
 
     def _take_unknown(self, transaction: ServerTransaction) -> None:
         if self._waiting is None:
-            respond(transaction, 481)
+            respond_once(transaction, 481)
         else:
             self._waiting.append(transaction)

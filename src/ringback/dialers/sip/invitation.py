@@ -15,11 +15,11 @@ from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegProgress
 from ringback.dialers.sip.leg_state import PendingInvite
 from ringback.dialers.sip.line import LegLine, is_challenge
-from ringback.dialers.sip.message import CSeq, Request, Response, cseq, from_, number_of
+from ringback.dialers.sip.message import CSeq, Request, Response, call_id, cseq, from_, number_of
 from ringback.dialers.sip.responses import respond, respond_options
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A caller that lets a proxy fork its call gets one dialog per phone. More come of no real network, and each 2xx costs
 # an ACK and a BYE to wherever it points.
@@ -226,7 +226,7 @@ class Invitation:
         try:
             await self._line.transact(dialog, prack)
         except TransactionFailed as failed:
-            log.info("A PRACK got no response: %s", failed.text)
+            _log.info("the PRACK of call %s got no response: %s", dialog.call_id, failed.text)
 
     def _again(self, request: Request, response: Response) -> Request | None:
         """Return the INVITE as the peer wants it: with credentials, or with 100rel; None for any other refusal."""
@@ -247,7 +247,7 @@ class Invitation:
             async with asyncio.timeout(KEEP_TIMEOUT_S):
                 await self._keep()
         except Exception as fault:  # noqa: BLE001 - a call that is not kept is better than one that is not ended
-            log.warning("A leg goes on without being kept: %r", fault)
+            _log.warning("call %s goes on without being kept: %r", call_id(self._request), fault)
 
     def _stop_ringing(self) -> None:
         """Report at the deadline. The peer may take as long again until the CANCEL has ended the INVITE."""

@@ -16,7 +16,7 @@ from ringback.dialers.sip.header_values import Reason
 from ringback.dialers.sip.leg_events import Failed, HungUp, LegEvent
 from ringback.dialers.sip.message import Request, Response
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 NORMAL_CLEARING: Final = 16
 # Faults that may pass, and how long to wait before the first repetition; then twice as long each time.
@@ -153,14 +153,14 @@ class LegLine:
         try:
             await self.insist(dialog, "BYE", headers)
         except TransactionFailed as failed:
-            log.warning("A BYE got no response: %s", failed.text)
+            _log.warning("the BYE of call %s got no response: %s", dialog.call_id, failed.text)
 
     def _finished(self, task: "asyncio.Task[object]") -> None:
         self._tasks.discard(task)
         self._endings.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None and not isinstance(fault, TransactionFailed):  # of which an event tells
-            log.error("A leg's task failed.", exc_info=fault)
+            _log.error("a step of a call failed", exc_info=fault)
         self._settle()
 
     def _settle(self) -> None:
