@@ -34,7 +34,7 @@ from ringback.application.turns import Turns
 from ringback.application.usage import Usage
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
-from ringback.dialers.built_in import Loop, built_in_dialer
+from ringback.dialers.built_in import BuiltIn, Loop, built_in_dialer
 from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.dial_rules import DialRules
@@ -44,7 +44,6 @@ from ringback.identity.files import FileValue
 from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
 from ringback.ports.clock import SharedTime
-from ringback.ports.dialer import Dialer
 from ringback.ports.store import Store
 from ringback.rpc.admission import Admission
 from ringback.rpc.callbacks_servicer import CallbacksServicer
@@ -133,7 +132,7 @@ class App:
     async def start(cls, settings: Settings) -> Self:
         """Open the database, continue from its state, and serve.
 
-        Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`.
+        Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
         store = await open_store(settings.database)
@@ -169,7 +168,7 @@ class App:
         built_in = await self._open.enter_async_context(built_in_dialer(self._settings))
         if built_in is not None:
             loops += built_in.loops
-            self._dialer = await self._recovered(built_in.dialer)
+            self._dialer = await self._recovered(built_in)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -179,8 +178,9 @@ class App:
         await self.server.start()
         self.address = address
 
-    async def _recovered(self, dialer: Dialer) -> DialerRunner:
+    async def _recovered(self, built_in: BuiltIn) -> DialerRunner:
         """Return what runs the dialer, with the calls that an earlier process has left to it."""
+        dialer = built_in.dialer
         # This process has the database for itself, so an earlier dialer of this name is gone. Of many servers each has
         # its own dialer id: what one of them has lost must not be taken from the others.
         is_alone = isinstance(self._settings.database, Path)
@@ -192,12 +192,19 @@ class App:
         tools = CallTools(
             leases=self.leases,
             watch=self.lease_watch,
-            directory=self.directory,
+            service_of=self.directory.get,
             policy=self.dial_policy,
             kept_calls=kept_calls if dialer.owner else None,
             lease=DEFAULT_LEASE,
         )
-        runner = DialerRunner(dialer, dialer_id, self.assigner, tools, looks_for_others=not is_alone)
+        runner = DialerRunner(
+            dialer,
+            dialer_id,
+            self.assigner,
+            tools,
+            max_calls=built_in.max_calls,
+            looks_for_others=not is_alone,
+        )
         taken = await runner.recover()
         if is_alone and (orphans := await self.scheduler.release_orphans(dialer_id, self._clock.now(), taken)):
             _log.warning("%d calls of the built-in dialer were cut off by the last stop", orphans)

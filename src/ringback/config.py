@@ -176,9 +176,14 @@ class Settings:
             )
 
     def _check_dialer(self) -> None:
-        dialer = {"sip": self.sip, "http": self.http_dialer}.get(self.dialer)
-        section = {"sip": "sip", "http": "http_dialer"}.get(self.dialer)
-        for reason, names in dialer.conflicts() if dialer else ():
+        match self.dialer:
+            case "sip":
+                conflicts, section = self.sip.conflicts(), "sip"
+            case "http":
+                conflicts, section = self.http_dialer.conflicts(), "http_dialer"
+            case _:
+                return
+        for reason, names in conflicts:
             raise SettingError(reason, *(f"{section}_{name}" for name in names))
 
     def _check_reachable(self) -> None:

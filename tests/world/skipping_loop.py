@@ -5,10 +5,12 @@ For tests whose network is in memory (`sip_network`). Sockets and threads would 
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 Result = TypeVar("Result")
+Params = ParamSpec("Params")
 
 
 class StuckError(AssertionError):
@@ -44,3 +46,13 @@ def run_skipping(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine on a loop of its own, from a test that is not a coroutine itself."""
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         return runner.run(work)
+
+
+def skipping(test: Callable[Params, Coroutine[Any, Any, None]]) -> Callable[Params, None]:
+    """Make a test of a coroutine, on a loop of its own."""
+
+    @wraps(test)
+    def run_test(*args: Params.args, **kwargs: Params.kwargs) -> None:
+        run_skipping(test(*args, **kwargs))
+
+    return run_test

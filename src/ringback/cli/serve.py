@@ -19,6 +19,7 @@ from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import BadSettings, Configuration, resolve
 from ringback.config import Settings
+from ringback.dialers.built_in import DialerCannotOpen
 from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
 from ringback.identity.files import UnusableFileError
 from ringback.rpc.listening import CannotListen
@@ -50,7 +51,7 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
         failed = _run(_serve(configuration))
     except UnusableFileError as fault:
         raise BadSettings([str(fault)]) from None
-    except (StoreCannotOpen, CannotListen, StorageUnavailable) as fault:
+    except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except RingbackError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal}") from None

@@ -1,12 +1,22 @@
 """Which built-in dialer the settings name, and what it has to have open while it is at work."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from ringback.config import Settings
+from ringback.dialers.http import HttpDialer
+from ringback.dialers.http_settings import HttpDialerSettings
+from ringback.dialers.runner import MAX_CALLS
 from ringback.dialers.simulated import SimulatedDialer
+from ringback.dialers.sip.endpoint import CannotListen
+from ringback.dialers.sip.opening import open_sip
+from ringback.dialers.sip.settings import SipSettings
 from ringback.ports.dialer import Dialer
+
+
+class DialerCannotOpen(Exception):  # noqa: N818 - named for what happened
+    """The dialer cannot work with its settings on this machine. `str()` is a sentence for the operator."""
 
 
 class Loop(Protocol):
@@ -18,12 +28,49 @@ class Loop(Protocol):
 class BuiltIn(NamedTuple):
     dialer: Dialer
     loops: Sequence[Loop] = ()
+    # At once, over all services.
+    max_calls: int = MAX_CALLS
+
+
+class DialerSettings(Protocol):
+    """What the settings of a server say of its dialer."""
+
+    @property
+    def dialer(self) -> str: ...
+    @property
+    def simulated_ring(self) -> timedelta: ...
+    @property
+    def simulated_talk(self) -> timedelta: ...
+    @property
+    def sip(self) -> SipSettings: ...
+    @property
+    def http_dialer(self) -> HttpDialerSettings: ...
 
 
 @asynccontextmanager
-async def built_in_dialer(settings: Settings) -> AsyncIterator[BuiltIn | None]:
-    """Open the dialer of the settings; None: only the user's own dialers place calls."""
-    if settings.dialer == "none":
-        yield None
-    else:
-        yield BuiltIn(SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk))
+async def built_in_dialer(settings: DialerSettings) -> AsyncIterator[BuiltIn | None]:
+    """Open the dialer of the settings; None: only the user's own dialers place calls. Raise `DialerCannotOpen`."""
+    async with AsyncExitStack() as stack:
+        yield await _opened(settings, stack)
+
+
+async def _opened(settings: DialerSettings, stack: AsyncExitStack) -> BuiltIn | None:
+    match settings.dialer:
+        case "none":
+            return None
+        case "sip":
+            try:
+                dialer, loops = await stack.enter_async_context(open_sip(settings.sip))
+            except CannotListen as fault:
+                raise DialerCannotOpen(f"SIP: cannot listen on {fault}") from None
+            return BuiltIn(dialer, loops, settings.sip.max_concurrent_calls)
+        case "http":
+            try:
+                http = await HttpDialer.start(settings.http_dialer)
+            except OSError as fault:
+                where = ":".join(map(str, settings.http_dialer.listen))
+                raise DialerCannotOpen(f"reports: cannot listen on {where}: {fault.strerror or fault}") from None
+            stack.callback(http.stop)
+            return BuiltIn(http)
+        case _:
+            return BuiltIn(SimulatedDialer(ring=settings.simulated_ring, talk=settings.simulated_talk))

@@ -1,11 +1,12 @@
-"""All dialogs of an endpoint: which leg a request of a peer belongs to, and what becomes of those that belong to none."""
+"""All dialogs of an endpoint: which leg a request belongs to, and what becomes of one that belongs to none."""
 
 from collections import deque
 from typing import Final, Protocol
 
-from ringback.dialers.sip.endpoint import Endpoint, ServerTransaction
+from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.message import MalformedMessage, call_id, to
 from ringback.dialers.sip.responses import refuse_extensions, respond, respond_outside
+from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Requests that wait for their leg after a start. A peer sends each again.
 _MAX_WAITING: Final = 256
@@ -23,8 +24,8 @@ class InDialog(Protocol):
 class Dialogs:
     """The registry of legs, and all that the endpoint receives.
 
-    While `restoring`, a request of an unknown dialog waits: its leg may be one of an earlier process. Until its dialog is
-    restored, or `restored()` is called, it is not answered, and the peer sends it again.
+    While `restoring`, a request of an unknown dialog waits: its leg may be one of an earlier process. Until that is
+    restored, or `restored()` is called, it is not answered.
     """
 
     def __init__(self, endpoint: Endpoint, *, restoring: bool = False) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from ringback.dialers.sip.bodies import content_type
-from ringback.dialers.sip.endpoint import ServerTransaction
+from ringback.dialers.sip.body import content_type
 from ringback.dialers.sip.leg_events import Dtmf, Notified
 from ringback.dialers.sip.responses import respond
+from ringback.dialers.sip.server_transaction import ServerTransaction
 
 REFER_EVENT: Final = "refer"
 # What phones and networks send for a digit.
@@ -15,7 +15,7 @@ _DIGITS: Final = ("application/dtmf-relay", "application/dtmf", "audio/telephone
 def take_info(transaction: ServerTransaction) -> Dtmf | None:
     """Respond to an INFO. Return the digits that it has."""
     request = transaction.request
-    kind = content_type(request)
+    kind = content_type(request.headers)
     if "Info-Package" in request.headers:
         respond(transaction, 469, [("Recv-Info", "")])  # RFC 6086 section 4.2.2: none was agreed on
         return None

@@ -1,4 +1,4 @@
-"""The INVITE that begins a leg, from its first transmission to the last 2xx that it may bring (RFC 3261 section 13.2)."""
+"""The INVITE that begins a leg, from its first transmission to the last 2xx (RFC 3261 section 13.2)."""
 
 import asyncio
 import logging
@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from ringback.dialers.sip.bodies import sdp_of
-from ringback.dialers.sip.client_transaction import new_branch
+from ringback.dialers.sip.body import session_of
+from ringback.dialers.sip.client_transaction import ClientTransaction, new_branch
 from ringback.dialers.sip.dialog import Dialog, remote_tag
-from ringback.dialers.sip.endpoint import ClientTransaction, ServerTransaction
 from ringback.dialers.sip.failure import is_authorized, q850_of, refused, unanswered
 from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, Progress
 from ringback.dialers.sip.leg_state import PendingInvite
 from ringback.dialers.sip.line import Line, is_challenge
 from ringback.dialers.sip.message import CSeq, Request, Response, cseq, from_, number_of
-from ringback.dialers.sip.responses import respond
+from ringback.dialers.sip.responses import respond, respond_options
+from ringback.dialers.sip.server_transaction import ServerTransaction
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +92,11 @@ class Invitation:
     async def resume(self, pending: PendingInvite) -> None:
         """Go on with an INVITE that an earlier process may have sent."""
         self._branch = pending.branch
+        restored = self._line.endpoint.restore(
+            self._request, pending.destination, branch="" if pending.via else pending.branch, judge=self._line.judge
+        )
         try:
-            transaction = self._line.endpoint.restore(self._request, pending.destination, branch=pending.branch)
-            await self._follow(self._request, transaction)
+            await self._follow(self._request, restored)
         except TransactionFailed as failed:
             self._fail(unanswered(self._request, failed, rang=self.rang))
         finally:
@@ -122,6 +124,8 @@ class Invitation:
                 self._transaction.cancel()
         elif request.method in ("INVITE", "UPDATE"):
             respond(transaction, 491)  # our offer has no answer yet (RFC 3311 section 5.2)
+        elif request.method == "OPTIONS":
+            respond_options(transaction)
         else:
             respond(transaction, 481)
 
@@ -180,14 +184,14 @@ class Invitation:
             self._line.bye(dialog)
             return
         self._is_pending = False
-        self._answered(dialog, sdp_of(response) or (fork.sdp if fork else None))
+        self._answered(dialog, session_of(response) or (fork.sdp if fork else None))
         if tag in self._left:
             self._line.emit(self._left[tag])
 
     def _provisional(self, response: Response) -> None:
         if response.status == 100:
             return
-        sdp, tag = sdp_of(response), remote_tag(response)
+        sdp, tag = session_of(response), remote_tag(response)
         if tag not in self._forks and len(self._forks) < MAX_FORKS:
             self._forks[tag] = _Fork(Dialog.begin(self._request, response))
         fork = self._forks.get(tag)

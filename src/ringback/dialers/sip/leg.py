@@ -5,12 +5,12 @@ from copy import copy
 from math import inf
 from typing import Final
 
-from ringback.dialers.sip.bodies import SDP_TYPE
+from ringback.dialers.sip.body import SDP
 from ringback.dialers.sip.destination import Transport
 from ringback.dialers.sip.dialog import MAX_FORWARDS, Dialog
 from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.digest import Credentials
-from ringback.dialers.sip.endpoint import Endpoint, ServerTransaction
+from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.invitation import Invitation
 from ringback.dialers.sip.leg_events import Answered, Failure, HungUp, LegEvent, LegPlan, Offered
 from ringback.dialers.sip.leg_state import CSEQ_GAP, LegState, PendingInvite
@@ -18,6 +18,7 @@ from ringback.dialers.sip.line import NORMAL_CLEARING, Line
 from ringback.dialers.sip.message import CSeq, Headers, MalformedMessage, NameAddr, Request, from_
 from ringback.dialers.sip.renegotiation import GONE
 from ringback.dialers.sip.responses import ALLOW, respond
+from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.session import Session
 from ringback.dialers.sip.uri import SipUri
 
@@ -27,8 +28,8 @@ _FIRST_SEQ: Final = 1
 class Leg:
     """A call to one side. Made, then begun by `invite()`.
 
-    Its events are Progress, then Answered or Failed, then what the peer does, and at last HungUp. After Failed or HungUp
-    nothing more comes, and what is left on the network is ended in the background.
+    Its events are Progress, then Answered or Failed, then what the peer does, and at last HungUp. After Failed or
+    HungUp nothing more comes, and what is left on the network is ended in the background.
     """
 
     def __init__(self, endpoint: Endpoint, dialogs: Dialogs, plan: LegPlan) -> None:
@@ -39,7 +40,7 @@ class Leg:
         self._plan = plan
         self._local = str(local)
         self._dialogs = dialogs
-        self._contact = endpoint.contact(plan.user, _transport(plan))
+        self._contact = f"<{endpoint.contact(plan.user, _transport(plan))}>"
         self._line = Line(
             endpoint,
             user=plan.user,
@@ -124,7 +125,7 @@ class Leg:
         return self._session is not None and not self._line.over.is_set() and await self._session.probe()
 
     def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
-        """End the leg, in whatever state it is: the INVITE gets CANCEL, each answer ACK and BYE. More than once is once."""
+        """End the leg in whatever state it is: the INVITE gets CANCEL, each answer ACK and BYE. Again: nothing."""
         if self._line.over.is_set():
             return
         if self._session is not None:
@@ -206,7 +207,7 @@ class Leg:
             ("Contact", self._contact),
             ("Allow", ALLOW),
             *plan.headers,
-            ("Content-Type", SDP_TYPE),
+            ("Content-Type", SDP),
         ]
         return Request("INVITE", plan.uri, Headers(headers), offer)
 

@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import Final, TypeVar
 
+from ringback.dialers.sip.client_transaction import ClientTransaction
 from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.digest import Credentials, DigestClient
-from ringback.dialers.sip.endpoint import ClientTransaction, Endpoint
+from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.header_values import Reason
 from ringback.dialers.sip.leg_events import Failed, HungUp, LegEvent

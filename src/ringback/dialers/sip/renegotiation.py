@@ -5,9 +5,9 @@ import secrets
 from contextlib import suppress
 from typing import Final
 
-from ringback.dialers.sip.bodies import SDP_TYPE, sdp_of
+from ringback.dialers.sip.body import SDP, session_of
+from ringback.dialers.sip.client_transaction import ClientTransaction
 from ringback.dialers.sip.dialog import Dialog
-from ringback.dialers.sip.endpoint import ClientTransaction
 from ringback.dialers.sip.failure import refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.leg_events import Failure
@@ -75,7 +75,7 @@ class Renegotiation:
             return outcome
 
     async def _offer_once(self, offer: bytes) -> bytes | Failure:
-        headers = [("Contact", self._contact), ("Allow", ALLOW), ("Content-Type", SDP_TYPE)]
+        headers = [("Contact", self._contact), ("Allow", ALLOW), ("Content-Type", SDP)]
         request = self._dialog.request("INVITE", headers, offer)
         self._line.digest.authorize(request)
         self._is_offering = True
@@ -106,7 +106,7 @@ class Renegotiation:
     def _acknowledge(self, request: Request, transaction: ClientTransaction, response: Response) -> bytes | Failure:
         self._dialog.refresh(response)
         transaction.acknowledge(response, self._dialog.ack(request), next_hop=self._dialog.next_hop)
-        answer = sdp_of(response)
+        answer = session_of(response)
         return Failure(status=response.status, reason="An answer has no SDP") if answer is None else answer
 
     async def _acknowledge_late(self, request: Request, transaction: ClientTransaction) -> None:

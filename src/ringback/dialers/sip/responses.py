@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from ringback.dialers.sip.bodies import SDP_TYPE
-from ringback.dialers.sip.endpoint import ServerTransaction
+from ringback.dialers.sip.body import SDP
 from ringback.dialers.sip.message import Request, response_to
+from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Within a dialog. No call is taken: outside of one there is OPTIONS only.
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY"
@@ -43,7 +43,7 @@ def respond_outside(transaction: ServerTransaction) -> None:
 
 
 def respond_options(transaction: ServerTransaction) -> None:
-    respond(transaction, 200, [("Allow", ALLOW), ("Accept", SDP_TYPE), ("Supported", "")])
+    respond(transaction, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", "")])
 
 
 def refuse_method(transaction: ServerTransaction) -> None:
@@ -63,7 +63,7 @@ def refuse_extensions(transaction: ServerTransaction) -> bool:
 def session_interval(request: Request) -> list[tuple[str, str]]:
     """Return what a refresh that requires a session timer is answered with: the peer goes on to refresh (RFC 4028).
 
-    No timer is offered here. A peer that keeps one without requiring it gets no such header, and refreshes all the same.
+    No timer is offered here. A peer that has one without requiring it gets no such header, and refreshes all the same.
     """
     interval = (request.headers.get("Session-Expires") or "").partition(";")[0].strip()
     if not interval or TIMER not in _lowered(request.headers.values("Require")):

@@ -4,9 +4,8 @@ import asyncio
 import secrets
 from typing import Final
 
-from ringback.dialers.sip.bodies import SDP_TYPE, is_readable, sdp_of
+from ringback.dialers.sip.body import SDP, session_of
 from ringback.dialers.sip.dialog import Dialog
-from ringback.dialers.sip.endpoint import ServerTransaction
 from ringback.dialers.sip.failure import q850_of, refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.inquiry import take_info, take_notify
@@ -15,6 +14,7 @@ from ringback.dialers.sip.line import NORMAL_CLEARING, Line
 from ringback.dialers.sip.message import Request, Response, reason_cause
 from ringback.dialers.sip.renegotiation import GONE, Renegotiation
 from ringback.dialers.sip.responses import ALLOW, refuse_method, respond, respond_options, session_interval
+from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Section 14.2: when a second offer may be tried, which came before the first was answered.
 _RETRY_AFTER_S: Final = 10
@@ -52,7 +52,7 @@ class Session:
         request = transaction.request
         self.dialog.refresh(request)
         self._line.note_origin(sdp)
-        respond(transaction, 200, [*self._refreshing(request), ("Content-Type", SDP_TYPE)], sdp)
+        respond(transaction, 200, [*self._refreshing(request), ("Content-Type", SDP)], sdp)
         if request.method == "INVITE":
             acknowledged = self._line.start(self._await_ack(transaction, offered))
             self._ours.wait_for(acknowledged, with_answer=offered.sdp is None)
@@ -72,7 +72,7 @@ class Session:
             await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             over.cancel()
-        if not work.done():
+        if not work.done() or work.cancelled():
             return GONE
         answer = work.result()
         if isinstance(answer, Failure):
@@ -88,7 +88,7 @@ class Session:
 
     async def probe(self) -> bool:
         """Return whether the peer responds and has this dialog."""
-        response = await self._request("OPTIONS", [("Accept", SDP_TYPE)])
+        response = await self._request("OPTIONS", [("Accept", SDP)])
         return not isinstance(response, Failure) or (response.fault is None and response.status not in _GONE)
 
     def send_info(self, content_type: str, body: bytes) -> None:
@@ -116,9 +116,9 @@ class Session:
 
     def _take_offer(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        if not is_readable(request):
-            respond(transaction, 415, [("Accept", SDP_TYPE)])
-        elif request.method == "UPDATE" and sdp_of(request) is None:
+        if request.body and session_of(request) is None:
+            respond(transaction, 415, [("Accept", SDP)])
+        elif request.method == "UPDATE" and session_of(request) is None:
             self.dialog.refresh(request)
             respond(transaction, 200, self._refreshing(request))
         elif self._is_offered:
@@ -126,7 +126,7 @@ class Session:
         elif self._ours.is_offering:
             respond(transaction, 491)
         else:
-            self._offered, self._transaction = Offered(sdp_of(request), transaction), transaction
+            self._offered, self._transaction = Offered(session_of(request), transaction), transaction
             self._ours.yield_to_peer()
             self._line.emit(self._offered)
 
@@ -165,7 +165,7 @@ class Session:
         if ack is None:
             self._give_up("no ACK of a re-INVITE")
         elif offered.sdp is None:
-            self._line.emit(Acknowledged(offered, sdp_of(ack)))
+            self._line.emit(Acknowledged(offered, session_of(ack)))
 
     async def _request(self, method: str, headers: list[tuple[str, str]], body: bytes = b"") -> Response | Failure:
         """Return the 2xx to a request; else the failure, which may mean that the dialog is gone."""

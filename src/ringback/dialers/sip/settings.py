@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 TRANSPORTS: Final = ("udp", "tcp", "tls")
 METHODS: Final = ("bridge", "refer")
@@ -14,13 +14,8 @@ DEFAULT_CODECS: Final = ("PCMA", "PCMU", "telephone-event")
 # Names of payload types that are offered without a line of their own, or with one that has no parameters.
 AUDIO_CODECS: Final = ("PCMA", "PCMU", "G722", "G729", "opus")
 DTMF: Final = "telephone-event"
-
-
-class Conflict(NamedTuple):
-    """Settings that do not go together: the reason, and their names, first the one to mend."""
-
-    reason: str
-    settings: tuple[str, ...]
+# The log of messages, which are redacted as the settings say.
+TRACE_LOG: Final = "ringback.dialers.sip.messages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +24,7 @@ class SipSettings:
 
     # Port 0: the system chooses one. The host is an address, or a name that has one.
     listen: tuple[str, int] = ("0.0.0.0", 5060)  # noqa: S104 - as PBXs do; only calls of its own are answered
-    # What peers are told in place of it, HOST or HOST:PORT. None: that address, or for 0.0.0.0 that of the default route.
+    # What peers are told in place of it, HOST or HOST:PORT. None: that address; for 0.0.0.0 that of the default route.
     advertise: str | None = None
     # The one towards targets and proxies that name none.
     transport: str = "udp"
@@ -75,19 +70,23 @@ class SipSettings:
     # How long a server that stops waits for calls before it hands them over.
     drain_timeout: timedelta = timedelta(seconds=30)
 
-    def conflicts(self) -> Iterator[Conflict]:
-        """Yield what does not go together, the worst first."""
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The proxies, each once."""
+        named = (self.proxy, self.service_proxy, self.customer_proxy)
+        return tuple(dict.fromkeys(proxy for proxy in named if proxy is not None))
+
+    def conflicts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield what does not go together: a reason, and the names of the settings, first the one to mend."""
         if self.tls_cert is not None and self.tls_key is None:
-            yield Conflict("a certificate needs its key: give it with --sip-tls-key", ("tls_cert", "tls_key"))
+            yield ("a certificate needs its key: give it with --sip-tls-key", ("tls_cert", "tls_key"))
         if self.tls_key is not None and self.tls_cert is None:
-            yield Conflict("a key needs its certificate: give it with --sip-tls-cert", ("tls_key", "tls_cert"))
+            yield ("a key needs its certificate: give it with --sip-tls-cert", ("tls_key", "tls_cert"))
         yield from self._conflicts_of_credentials()
         if self.register is not None and self.proxy is None:
-            yield Conflict(
-                "a trunk that wants a registration gets the calls, too: give it as proxy", ("register", "proxy")
-            )
+            yield ("a trunk that wants a registration gets the calls, too: give it as proxy", ("register", "proxy"))
         if self.register is not None and self.username is None and self.identity is None:
-            yield Conflict("what is to be registered? give a username or an identity", ("register", "username"))
+            yield ("what is to be registered? give a username or an identity", ("register", "username"))
         for name, uri in (
             ("proxy", self.proxy),
             ("service_proxy", self.service_proxy),
@@ -95,15 +94,15 @@ class SipSettings:
             ("register", self.register),
         ):
             if uri is not None and uri.startswith("sips:") and ";transport=udp" in uri:
-                yield Conflict(f"{uri} is to be secure, and UDP is not", (name,))
+                yield (f"{uri} is to be secure, and UDP is not", (name,))
 
-    def _conflicts_of_credentials(self) -> Iterator[Conflict]:
+    def _conflicts_of_credentials(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         if self.username is not None and self.password is None:
-            yield Conflict(
+            yield (
                 "a user needs a password: give it in a file with --sip-password-file, or in RINGBACK_SIP_PASSWORD",
                 ("username", "password"),
             )
         if self.username is None and self.password is not None:
-            yield Conflict("a password needs its user: give it with --sip-username", ("password", "username"))
+            yield ("a password needs its user: give it with --sip-username", ("password", "username"))
         if self.username is None and self.auth_realm is not None:
-            yield Conflict("there are no credentials for the realm: give --sip-username", ("auth_realm", "username"))
+            yield ("there are no credentials for the realm: give --sip-username", ("auth_realm", "username"))

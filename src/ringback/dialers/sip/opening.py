@@ -1,0 +1,96 @@
+"""What the SIP dialer has open while it is at work: its endpoint, registration, and a look at each proxy."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from ringback.dialers.sip.destination import Transport
+from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.health import ProxyHealth
+from ringback.dialers.sip.registration import Registration
+from ringback.dialers.sip.settings import TRACE_LOG, SipSettings
+from ringback.dialers.sip.sip_dialer import SipDialer
+from ringback.dialers.sip.trace import Entry, Trace
+from ringback.dialers.sip.uri import SipUri
+
+_trace_log = logging.getLogger(TRACE_LOG)
+
+# How long peers may take to confirm the end of the last calls.
+_STOP_S: Final = 2.0
+
+
+@asynccontextmanager
+async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration]]]:
+    """Open the SIP dialer, and what is to run beside it. Raise `CannotListen`."""
+    trace = Trace(numbers=not settings.trace_redact)
+    if settings.trace:
+        trace.listeners.append(_log_message)
+    async with open_endpoint(settings, trace) as endpoint:
+        loops: list[ProxyHealth | Registration] = [
+            ProxyHealth(endpoint, proxy, interval_s=settings.options_interval.total_seconds())
+            for proxy in settings.proxies
+        ]
+        if settings.register is not None:
+            loops.append(registration(settings, endpoint, settings.register))
+        dialer = SipDialer(settings, endpoint)
+        try:
+            yield dialer, loops
+        finally:
+            await dialer.stop(_STOP_S)
+
+
+@asynccontextmanager
+async def open_endpoint(settings: SipSettings, trace: Trace) -> AsyncIterator[Endpoint]:
+    """Open the endpoint alone. Raise `CannotListen`."""
+    endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
+    try:
+        yield endpoint
+    finally:
+        await endpoint.stop()
+
+
+def endpoint_settings(settings: SipSettings) -> EndpointSettings:
+    host, port = settings.listen
+    return EndpointSettings(
+        host=host,
+        port=port,
+        advertise=settings.advertise or "",
+        transports=transports_of(settings),
+        tls_ca=settings.tls_ca,
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+    )
+
+
+def credentials_of(settings: SipSettings) -> Credentials | None:
+    if settings.username is None:
+        return None
+    return Credentials(settings.username, settings.password or "", settings.auth_realm)
+
+
+def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> Registration:
+    user = ""
+    if settings.identity is not None and not settings.identity.startswith("tel:"):
+        user = SipUri.parse(settings.identity).user or ""
+    expires_s = round(settings.register_expires.total_seconds())
+    return Registration(endpoint, registrar, credentials_of(settings), user=user, expires_s=expires_s)
+
+
+def transports_of(settings: SipSettings) -> frozenset[Transport]:
+    """Return the transports to have: the one of the settings is the first, so that it is that of what names none.
+
+    With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
+    """
+    own = Transport(settings.transport)
+    names = {"tls" if (uri := SipUri.parse(proxy)).scheme == "sips" else uri.transport for proxy in settings.proxies}
+    named = {transport for transport in Transport if transport in names}
+    more = set(Transport) if own is Transport.UDP else named
+    return frozenset({own, *more})
+
+
+def _log_message(entry: Entry) -> None:
+    # Indented, so that nothing in a message can pass for a line of the log.
+    text = entry.text.strip().replace("\n", "\n    ")
+    _trace_log.info("SIP %s %s\n    %s", entry.direction, entry.peer, text)
