@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ringback.application.dispatch.assigner import DEFAULT_LEASE
-from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools
@@ -22,6 +22,8 @@ from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
 from tests.world.use_cases import ManualClock, World
 
+# Opens the database for one more process.
+OpenStore = Callable[[], Awaitable[Store]]
 Result = OutcomeReport | NotDialled | HandedOver
 
 
@@ -106,6 +108,11 @@ class KeepingDialer:
         self.killed = False
         # How the next calls of the agents' side end, instead of being answered.
         self.agents: list[NotDialled] = []
+        # The agents' side rings until it is hung up.
+        self.agent_rings = False
+        self.ringing: asyncio.Queue[Call] = asyncio.Queue()
+        # Nothing can be taken over.
+        self.has_bug = False
         self.drains = asyncio.Event()
         self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
         self.resumed: asyncio.Queue[PlacedCall] = asyncio.Queue()
@@ -114,6 +121,11 @@ class KeepingDialer:
         callback_id = callback.callback_id
         await call.keep(b'{"agent":"%s"}' % callback_id.encode())
         self.network.calls[callback_id] = self.owner
+        if self.agent_rings:
+            self.ringing.put_nowait(call)
+            await call.hang_up.wait()
+            self._end(callback_id)
+            return NotDialled("hung up")
         if self.agents:
             self._end(callback_id)
             return self.agents.pop()
@@ -131,6 +143,8 @@ class KeepingDialer:
         assert (callback is None) is (service is None)
         callback_id = body.decode().split('"')[3]
         self.network.calls[callback_id] = self.owner
+        if self.has_bug:
+            raise ZeroDivisionError("a bug")
         result = await self._tend(PlacedCall(callback_id, call, callback), self.resumed)
         assert not isinstance(result, NotDialled)
         return result
@@ -185,8 +199,8 @@ class Process:
         self.world = world = World(self.store, clock)
         self.dialer = KeepingDialer(owner, network)
         self.dialer_id = f"ringback.sip-{owner}"
-        keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
-        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, keeper)
+        me = CallOwner(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
+        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, me)
         tools = CallTools(
             leases=Leases(
                 world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials

@@ -145,7 +145,19 @@ class DialerRunner:
             self._tools.kept_calls.watch(kept.key, call.on_taken)
         if callback is not None and callback.state is State.CANCELLING:
             call.hang_up.set()
-        await self._run_call(call, token, self._dialer.resume(callback, service, call, kept.body))
+        await self._run_call(call, token, self._resumed(callback, service, call, kept.body))
+
+    async def _resumed(
+        self, callback: Callback | None, service: Service | None, call: LeasedCall, body: bytes
+    ) -> _Result:
+        """Return how the call ended. A bug ends the call alone: else each start of the server would end by it again."""
+        try:
+            return await self._dialer.resume(callback, service, call, body)
+        except (LeaseRefused, StorageUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is
+            _log.exception("the call of callback %s cannot be taken over", call.key.callback_id)
+            return OutcomeReport(outcome=Outcome.INTERRUPTED, detail="the call could not be taken over")
 
     # --- One call --------------------------------------------------------------------------------------------------
 
@@ -176,8 +188,10 @@ class DialerRunner:
             try:
                 await self._finish(call, await self._result(call, work))
             except LeaseRefused as refusal:
-                level = logging.INFO if call.has_dialled else logging.DEBUG  # else nobody has noticed anything
-                _log.log(level, "call of callback %s given up: %s", call.key.callback_id, refusal)
+                if call.has_dialled:
+                    _log.info("call of callback %s given up: %s", call.key.callback_id, refusal)
+                else:
+                    _log.debug("callback %s is not called: %s", call.key.callback_id, refusal)
                 await call.forget()
 
     async def _finish(self, call: LeasedCall, result: _Result | None) -> None:
