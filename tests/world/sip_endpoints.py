@@ -34,7 +34,13 @@ async def endpoint(
     trace = Recorded()
     tls = tls or TlsFiles()
     settings = EndpointSettings(
-        host=host, port=0, transports=frozenset(transports), tls_ca=tls.ca, tls_cert=tls.cert, tls_key=tls.key
+        host=host,
+        port=0,
+        transports=frozenset(transports),
+        tls_ca=tls.ca,
+        tls_cert=tls.cert,
+        tls_key=tls.key,
+        tls_names=tls.other_names,
     )
     started = await Endpoint.start(settings, trace=trace)
     try:

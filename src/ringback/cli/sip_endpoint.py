@@ -9,7 +9,7 @@ import click
 
 from ringback.cli.settings.sources import resolve
 from ringback.config import Settings
-from ringback.dialers.sip.endpoint import CannotListen, Endpoint
+from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen
 from ringback.dialers.sip.opening import open_endpoint
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.trace import Trace
@@ -26,14 +26,14 @@ async def endpoint_of(settings: SipSettings, trace: Trace) -> AsyncIterator[Endp
     async with AsyncExitStack() as stack:
         try:
             endpoint = await stack.enter_async_context(open_endpoint(settings, trace))
-        except CannotListen as fault:
+        except EndpointCannotListen as fault:
             host, port = settings.listen
             if not isinstance(fault.__cause__, OSError) or fault.__cause__.errno != errno.EADDRINUSE:
                 raise click.ClickException(f"cannot listen on {fault}") from None
             other = replace(settings, listen=(host, 0))
             try:
                 endpoint = await stack.enter_async_context(open_endpoint(other, trace))
-            except CannotListen as again:
+            except EndpointCannotListen as again:
                 raise click.ClickException(f"cannot listen on {again}") from None
             click.echo(f"port {port} is in use, perhaps by a server: port {endpoint.port} is used instead", err=True)
         yield endpoint

@@ -183,6 +183,20 @@ def test_the_ack_of_a_2xx_is_judged_as_its_invite_was() -> None:
     run_skipping(scenario())
 
 
+def test_a_route_that_is_malformed_leads_nowhere() -> None:
+    async def scenario() -> None:
+        network = SipNetwork()
+        endpoint = network.endpoint("10.0.0.1")
+        made = request("BYE", "sip:10.0.0.2", to_tag="theirs")
+        made.headers.add("Route", "<nonsense")
+        with pytest.raises(TransactionFailed) as failure:
+            await endpoint.send(made)
+        assert failure.value.kind is FaultKind.UNRESOLVED
+        await endpoint.stop()
+
+    run_skipping(scenario())
+
+
 @pytest.mark.parametrize(
     ("next_hop", "routes", "reaches"),
     [

@@ -285,6 +285,41 @@ def test_a_flood_outside_of_dialogs_leaves_those_inside_alone() -> None:
     play(scenario)
 
 
+def test_requests_of_dialogs_that_are_none_are_part_of_the_flood() -> None:
+    async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
+        servers = serving(endpoint, 481)
+        endpoint.know_dialogs(lambda bye: (bye.headers.get("Call-ID") or "") == "ours")
+        for number in range(2 * MAX_OUTSIDE_DIALOGS):
+            bye = request("BYE", "sip:us@10.0.0.1", to_tag="guessed")
+            peer.send(with_via(bye, via=VIA, branch=f"z9hG4bK{number}"), OURS)
+        await asyncio.sleep(1)
+        assert len(servers) == MAX_OUTSIDE_DIALOGS
+        peer.send(with_via(request("BYE", "sip:us@10.0.0.1", to_tag="ours", call_id="ours"), via=VIA), OURS)
+        await asyncio.sleep(1)
+        assert servers[-1].request.headers.get("Call-ID") == "ours"
+
+    play(scenario)
+
+
+def test_large_requests_outside_of_dialogs_are_held_up_to_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringback.dialers.sip.layer.MAX_BYTES_OUTSIDE_DIALOGS", 100_000)
+
+    async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
+        servers = serving(endpoint, 200)
+        for number in range(10):
+            options = with_via(request("OPTIONS", "sip:us@10.0.0.1"), via=VIA, branch=f"z9hG4bK{number}")
+            options.body = b"x" * 30_000
+            peer.send(options, OURS)
+        await asyncio.sleep(1)
+        assert len(servers) == 3
+        await asyncio.sleep(40)
+        peer.send(with_via(request("OPTIONS", "sip:us@10.0.0.1"), via=VIA), OURS)
+        await asyncio.sleep(1)
+        assert len(servers) == 4
+
+    play(scenario)
+
+
 def test_a_handler_that_fails_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
         def fail(server: ServerTransaction) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ringback.dialers.sip import stream, streams
 from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.endpoint import CannotListen, Endpoint, EndpointSettings
+from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.message import encode, parse
 from ringback.dialers.sip.server_transaction import ServerTransaction
@@ -216,10 +216,10 @@ async def test_the_certificate_has_the_name_of_the_uri(tmp_path: Path, authority
     tls = files(tmp_path, authority, "localhost")
     async with endpoint(transports=TLS, tls=tls) as (caller, _), endpoint(transports=TLS, tls=tls) as (phone, _):
         phone.on_request = ok
-        assert await status_of(caller, f"sip:phone@localhost:{phone.port};transport=tls") == 200
         kind, text = await fault_of(caller, f"sip:phone@127.0.0.1:{phone.port};transport=tls")
         assert kind is FaultKind.TLS
         assert "127.0.0.1" in text
+        assert await status_of(caller, f"sip:phone@localhost:{phone.port};transport=tls") == 200
 
 
 async def test_a_certificate_of_another_authority_is_refused(tmp_path: Path, authority: Authority) -> None:
@@ -297,6 +297,34 @@ async def test_a_peer_over_tls_whose_name_is_not_verified_gets_no_request(tmp_pa
         assert kind is FaultKind.REFUSED
 
 
+async def test_an_address_stands_for_the_name_that_was_verified_there(tmp_path: Path, authority: Authority) -> None:
+    """A proxy that is called by its name writes its address into Record-Route; a BYE follows it."""
+    tls = files(tmp_path, authority, "localhost")
+    async with endpoint(transports=TLS, tls=tls) as (caller, _), endpoint(transports=TLS, tls=tls) as (phone, seen):
+        phone.on_request = ok
+        assert await status_of(caller, f"sip:phone@localhost:{phone.port};transport=tls") == 200
+        assert await status_of(caller, f"sip:phone@127.0.0.1:{phone.port};transport=tls") == 200
+        assert len({source for _, source, _ in seen.messages}) == 1
+
+
+@pytest.mark.parametrize(("names", "status"), [(("localhost",), 200), (("other", "localhost"), 200), (("other",), 0)])
+async def test_an_address_stands_for_the_names_of_our_proxies(
+    names: tuple[str, ...], status: int, tmp_path: Path, authority: Authority
+) -> None:
+    """The first request after a restart may be the BYE of a call whose Record-Route has an address."""
+    theirs = files(tmp_path, authority, "localhost")
+    ours = TlsFiles(ca=theirs.ca, other_names=names)
+    async with endpoint(transports=TLS, tls=ours) as (caller, _), endpoint(transports=TLS, tls=theirs) as (phone, _):
+        phone.on_request = ok
+        uri = f"sip:phone@127.0.0.1:{phone.port};transport=tls"
+        if status:
+            assert await status_of(caller, uri) == status
+        else:
+            assert (await fault_of(caller, uri))[0] is FaultKind.TLS
+        kind, _ = await fault_of(caller, f"sip:phone@ip6-localhost:{phone.port};transport=tls;maddr=127.0.0.1")
+        assert kind is FaultKind.TLS
+
+
 @pytest.mark.parametrize("broken", ["tls_ca", "tls_cert"])
 async def test_files_that_are_no_certificates_are_told_before_anything_is_served(broken: str, tmp_path: Path) -> None:
     (tmp_path / "broken.pem").write_text("no certificate")
@@ -305,7 +333,7 @@ async def test_files_that_are_no_certificates_are_told_before_anything_is_served
     settings = EndpointSettings(
         host="127.0.0.1", port=0, transports=frozenset(TLS), tls_ca=tls_ca, tls_cert=tls_cert, tls_key=tls_cert
     )
-    with pytest.raises(CannotListen):
+    with pytest.raises(EndpointCannotListen):
         await Endpoint.start(settings, trace=Recorded())
 
 
@@ -313,5 +341,5 @@ async def test_files_that_are_no_certificates_are_told_before_anything_is_served
 async def test_a_port_in_use_is_told(transport: Transport) -> None:
     async with endpoint(transports=[transport]) as (first, _):
         settings = EndpointSettings(host="127.0.0.1", port=first.port, transports=frozenset([transport]))
-        with pytest.raises(CannotListen, match="in use"):
+        with pytest.raises(EndpointCannotListen, match="in use"):
             await Endpoint.start(settings, trace=Recorded())

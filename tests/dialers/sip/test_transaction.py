@@ -52,7 +52,7 @@ def name(message: Message) -> str:
     return message.method if isinstance(message, Request) else str(message.status)
 
 
-def played(machine: Machine, script: list[tuple[float, Step]], *, until: float = 400.0) -> list[tuple[float, str]]:
+def played(machine: Machine, script: list[tuple[float, Step]], *, until: float = 4000.0) -> list[tuple[float, str]]:
     """Start a machine at time 0, take the steps of a script when their times come, and let timers fire in between."""
     happened = [(0.0, word) for word in told(machine.start(0.0))]
     left = list(script)
@@ -81,10 +81,20 @@ INVITE_CLIENT: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
             "32 end",
         ],
     ),
-    "a 100 ends repetitions, and all waiting": ([(0.1, "100")], ["0 send INVITE", "0.1 deliver 100"]),
+    "a 100 ends repetitions": (
+        [(0.1, "100")],
+        ["0 send INVITE", "0.1 deliver 100", "3600.1 fault TIMEOUT", "3600.1 end"],
+    ),
     "a late 180 after repetitions": (
         [(2.0, "180")],
-        ["0 send INVITE", "0.5 send INVITE", "1.5 send INVITE", "2 deliver 180"],
+        [
+            "0 send INVITE",
+            "0.5 send INVITE",
+            "1.5 send INVITE",
+            "2 deliver 180",
+            "3602 fault TIMEOUT",
+            "3602 end",
+        ],
     ),
     "a refusal, and two more copies of it": (
         [(1.0, "486"), (2.0, "486"), (30.0, "486")],
@@ -234,8 +244,7 @@ def test_invite_client_over_a_connection_differs_in_its_repetitions_only(
 
 def test_an_invite_of_an_earlier_process_is_cancelled_at_once_and_never_sent() -> None:
     machine = InviteClient(INVITE, Timers(), reliable=False)
-    machine.resume()
-    assert machine.wake_at is None
+    assert machine.resume(0.0) == []
     assert told(machine.cancel(10.0)) == ["send CANCEL"]
     assert machine.wake_at == 42.0
     assert told(machine.receive(response(INVITE, 200), 11.0)) == ["deliver 200"]
@@ -326,15 +335,17 @@ INVITE_SERVER: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
     ),
     "a refusal": (
         [(0.1, "486"), (0.3, "again"), (0.7, "ack"), (0.8, "again"), (0.9, "ack")],
-        ["0.1 send 486", "0.3 send 486", "0.6 send 486", "5.7 end"],
+        ["0.1 send 486", "0.3 send 486", "5.7 end"],
     ),
-    "a refusal without an ACK": (
-        [(0.1, "486")],
+    "a refusal without an ACK, when the client repeats its INVITE no more": (
+        [(0.05, "180"), (0.1, "486")],
         [
+            "0.05 send 180",
             *(f"{at:g} send 486" for at in (0.1, 0.6, 1.6, 3.6, 7.6, 11.6, 15.6, 19.6, 23.6, 27.6, 31.6)),
             "32.1 end",
         ],
     ),
+    "a refusal without an ACK, at once": ([(0.1, "486")], ["0.1 send 486", "32.1 end"]),
     "responses after a final one": (
         [(0.1, "486"), (0.2, "200"), (0.3, "180"), (0.4, "ack")],
         ["0.1 send 486", "5.4 end"],

@@ -174,6 +174,19 @@ def test_a_wildcard_is_never_told() -> None:
     assert advertised("0.0.0.0", "")[0] not in ("", "0.0.0.0", "::")
 
 
+async def test_the_transport_of_what_names_none_is_the_preferred_one() -> None:
+    transports = frozenset([Transport.UDP, Transport.TCP])
+    for preferred, param in ((None, ""), (Transport.UDP, ""), (Transport.TCP, ";transport=tcp")):
+        settings = EndpointSettings(host="127.0.0.1", port=0, transports=transports, transport=preferred)
+        caller = await Endpoint.start(settings, trace=Recorded())
+        async with endpoint() as (phone, trace):
+            phone.on_request = ok
+            assert caller.contact("me") == f"sip:me@127.0.0.1:{caller.port}{param}"
+            assert await status_of(caller, f"sip:127.0.0.1:{phone.port}") == 200
+            assert trace.messages[0][1].endswith("tcp" if param else "udp")
+        await caller.stop()
+
+
 async def test_the_advertised_address_is_in_via_and_contact() -> None:
     settings = EndpointSettings(
         host="127.0.0.1", port=0, advertise="203.0.113.5:5080", transports=frozenset(UDP), user_agent="probe"

@@ -106,7 +106,7 @@ class ClientTry:
         """Begin without sending: an earlier process has sent the INVITE."""
         self._table.add_client(self)
         if isinstance(self._machine, InviteClient):
-            self._machine.resume()
+            self._driver.carry_out(self._machine.resume(self._driver.now))
 
     def receive(self, response: Response) -> None:
         self._driver.carry_out(self._machine.receive(response, self._driver.now))

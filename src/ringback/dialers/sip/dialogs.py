@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.message import MalformedMessage, call_id, to
+from ringback.dialers.sip.message import MalformedMessage, Request, call_id, to
 from ringback.dialers.sip.responses import refuse_extensions, respond, respond_outside
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
@@ -32,6 +32,7 @@ class Dialogs:
         self._legs: dict[tuple[str, str], InDialog] = {}
         self._waiting: deque[ServerTransaction] | None = deque(maxlen=_MAX_WAITING) if restoring else None
         endpoint.on_request = self._on_request
+        endpoint.know_dialogs(self._has)
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -51,6 +52,10 @@ class Dialogs:
         waiting, self._waiting = self._waiting, None
         for transaction in waiting or ():
             self._on_request(transaction)
+
+    def _has(self, request: Request) -> bool:
+        """Return whether a request is of a dialog, so far as that is known."""
+        return self._waiting is not None or (call_id(request), to(request).tag) in self._legs
 
     def _on_request(self, transaction: ServerTransaction) -> None:
         request = transaction.request

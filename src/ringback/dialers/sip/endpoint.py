@@ -12,7 +12,6 @@ from typing import Final, Literal, Protocol
 from ringback.dialers.sip.client_transaction import ClientTransaction, Judge, new_branch
 from ringback.dialers.sip.destination import Destination, Transport, bracketed
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
-from ringback.dialers.sip.headers import Headers, split
 from ringback.dialers.sip.layer import TransactionLayer
 from ringback.dialers.sip.lookup import DnsLookup
 from ringback.dialers.sip.message import (
@@ -29,6 +28,7 @@ from ringback.dialers.sip.message import (
 from ringback.dialers.sip.network import Network
 from ringback.dialers.sip.own_address import advertised
 from ringback.dialers.sip.resolve import Lookup, Resolver
+from ringback.dialers.sip.response_route import take_source
 from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.sockets import Sockets
 from ringback.dialers.sip.tls import TlsFiles
@@ -43,7 +43,7 @@ MAX_REFUSALS_PER_S: Final = 20
 _KEEP_ALIVES: Final = b"\r\n \0"
 
 
-class CannotListen(Exception):  # noqa: N818 - named for what happened
+class EndpointCannotListen(Exception):  # noqa: N818 - named for what happened
     """The address is in use, or a file of TLS cannot be read."""
 
 
@@ -62,9 +62,13 @@ class EndpointSettings:
     advertise: str = ""
     """What peers are told instead of the listening address: HOST or HOST:PORT, IPv6 in brackets."""
     transports: frozenset[Transport] = frozenset({Transport.UDP, Transport.TCP})
+    transport: Transport | None = None
+    """The one of what names none; None: UDP if it is used, else TCP, else TLS."""
     tls_ca: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_names: tuple[str, ...] = ()
+    """Names that a certificate may have where a URI has only an address, as Record-Route does: those of our proxies."""
     timers: Timers = field(default=Timers())
     user_agent: str = "ringback"
 
@@ -80,7 +84,8 @@ class Endpoint:
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._layer = TransactionLayer(settings.timers, self.send_message)
-        self._resolver = Resolver(lookup or DnsLookup(), settings.transports, network.can_reach, self._loop.time)
+        transports = [self.transport, *(transport for transport in Transport if transport in settings.transports)]
+        self._resolver = Resolver(lookup or DnsLookup(), transports, network.can_reach, self._loop.time)
         self._host, self._advertised_port = advertised(settings.host, settings.advertise)
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals = 0
@@ -89,12 +94,12 @@ class Endpoint:
 
     @classmethod
     async def start(cls, settings: EndpointSettings, *, trace: Recorder, lookup: Lookup | None = None) -> "Endpoint":
-        """Listen. With port 0 the system chooses, the same for UDP and TCP. Raise `CannotListen`."""
-        tls = TlsFiles(ca=settings.tls_ca, cert=settings.tls_cert, key=settings.tls_key)
+        """Listen. With port 0 the system chooses, the same for UDP and TCP. Raise `EndpointCannotListen`."""
+        tls = TlsFiles(ca=settings.tls_ca, cert=settings.tls_cert, key=settings.tls_key, other_names=settings.tls_names)
         try:
             network = await Sockets.open(settings.host, settings.port, settings.transports, tls)
         except OSError as fault:
-            raise CannotListen(f"{settings.host}:{settings.port}: {fault.strerror or fault}") from fault
+            raise EndpointCannotListen(f"{settings.host}:{settings.port}: {fault.strerror or fault}") from fault
         return cls(settings, network, trace=trace, lookup=lookup)
 
     @property
@@ -104,7 +109,7 @@ class Endpoint:
     @property
     def transport(self) -> Transport:
         """The transport of what names none."""
-        return next(transport for transport in Transport if transport in self._settings.transports)
+        return self._settings.transport or next(known for known in Transport if known in self._settings.transports)
 
     @property
     def port(self) -> int:
@@ -127,6 +132,10 @@ class Endpoint:
     @on_request.setter
     def on_request(self, handler: Callable[[ServerTransaction], None] | None) -> None:
         self._layer.on_request = handler
+
+    def know_dialogs(self, has_dialog: Callable[[Request], bool]) -> None:
+        """Let requests with a To tag count as those of a dialog only if they are: all others share what is left."""
+        self._layer.has_dialog = has_dialog
 
     def contact(self, user: str, transport: Transport | None = None) -> str:
         """Return the URI under which peers reach this endpoint. The user is escaped already."""
@@ -232,13 +241,13 @@ class Endpoint:
         try:
             message = parse(data)
             if isinstance(message, Request):
-                source = _take_source(message, source)
+                source = take_source(message, source)
         except MalformedMessage as fault:
             log.debug("A SIP message from %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
         self._trace.record("received", source, data, _now_text())
-        self._layer.receive(message, source)
+        self._layer.receive(message, source, len(data))
 
     def _refuse(self, fault: MalformedMessage, source: Destination) -> None:
         """Refuse a malformed request without a transaction, and only so often."""
@@ -252,7 +261,7 @@ class Endpoint:
             return
         try:
             response = response_to(fault.request, fault.status, to_tag=secrets.token_hex(8))
-            self._network.send(encode(response), _take_source(fault.request, source))
+            self._network.send(encode(response), take_source(fault.request, source))
         except ValueError:
             log.debug("A malformed SIP request has no way back.")
 
@@ -272,7 +281,7 @@ class Endpoint:
             if destination.transport is Transport.UDP:
                 found.append(replace(destination, transport=Transport.TCP))
             found.append(destination)
-        return found
+        return self._resolver.by_health(found)
 
     async def _resume(self, transaction: ClientTransaction, branch: str, judge: Judge | None) -> None:
         try:
@@ -287,31 +296,10 @@ class Endpoint:
 
 def _next_hop(request: Request) -> str:
     routes = request.headers.values("Route")
-    return NameAddr.parse(routes[0]).uri if routes else request.uri
-
-
-def _take_source(request: Request, source: Destination) -> Destination:
-    """Note in the topmost Via where a request came from; return where its responses go (section 18.2, RFC 3581)."""
-    via = top_via(request)
-    noted: dict[str, str | None] = {}
-    wants_port = "rport" in via.params
-    if wants_port:
-        noted["rport"] = str(source.port)
-    if wants_port or via.host.strip("[]").lower() != source.address.lower():
-        noted["received"] = source.address
-    if noted:
-        _replace_top_via(request, str(via.with_params(**noted)))
-    if source.transport.is_reliable or wants_port:
-        return source
-    return replace(source, port=via.port or source.transport.default_port)
-
-
-def _replace_top_via(request: Request, value: str) -> None:
-    items = request.headers.items()
-    place = next(place for place, (name, _) in enumerate(items) if name.lower() in ("via", "v"))
-    others = split(items[place][1])[1:]
-    items[place] = ("Via", ", ".join([value, *others]))
-    request.headers = Headers(items)
+    try:
+        return NameAddr.parse(routes[0]).uri if routes else request.uri
+    except MalformedMessage:
+        raise TransactionFailed(FaultKind.UNRESOLVED, "the Route leads nowhere, as it is malformed") from None
 
 
 def _now_text() -> str:

@@ -18,6 +18,8 @@ from ringback.dialers.sip.transaction import (
 
 # A response that comes within this time makes a 100 needless (section 17.2.1).
 _TRYING_AFTER_S = 0.2
+# Nothing rings for longer: an INVITE that its user has let go of is not kept for ever. Its user cancels it long before.
+_LONGEST_RINGING_S = 3600.0
 # As long as a proxy waits at least for an INVITE that rings (timer C).
 _LONGEST_INVITE_S = 180.0
 
@@ -52,9 +54,11 @@ class InviteClient:
             self._schedule.repeat(now, self._timers.t1, self._timers.give_up_s)  # timer A
         return [SendMessage(self.request)]
 
-    def resume(self) -> None:
+    def resume(self, now: float) -> Actions:
         """Go on with an INVITE that an earlier process sent: it is not sent again, and may be cancelled at once."""
         self.state = TransactionState.PROCEEDING
+        self._schedule.end(now + _LONGEST_RINGING_S)
+        return []
 
     def cancel(self, now: float) -> Actions:
         """Send a CANCEL as soon as there is a provisional response (section 9.1); nothing after a final one."""
@@ -82,15 +86,20 @@ class InviteClient:
         if self.state is TransactionState.TRYING:
             text = no_response(self.request, self._timers)
         elif self.state is TransactionState.PROCEEDING:
-            text = f"no final response to INVITE within {self._timers.give_up_s:g} s of its CANCEL"
+            text = self._no_final_response()
         else:
             return self._terminate()
         return [TransactionFault(FaultKind.TIMEOUT, text), *self._terminate()]
 
+    def _no_final_response(self) -> str:
+        if self._is_cancelled:
+            return f"no final response to INVITE within {self._timers.give_up_s:g} s of its CANCEL"
+        return f"no final response to INVITE within {_LONGEST_RINGING_S:g} s"
+
     def _provisional(self, response: Response, now: float) -> Actions:
         if self.state is TransactionState.TRYING:
             self.state = TransactionState.PROCEEDING
-            self._schedule.stop()
+            self._schedule.end(now + _LONGEST_RINGING_S)
             cancel = self._send_cancel(now) if self._is_cancelled else []
             return [DeliverMessage(response), *cancel]
         return [DeliverMessage(response)] if self.state is TransactionState.PROCEEDING else []

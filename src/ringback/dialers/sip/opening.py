@@ -23,7 +23,7 @@ _STOP_S: Final = 2.0
 
 @asynccontextmanager
 async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration]]]:
-    """Open the SIP dialer, and what is to run beside it. Raise `CannotListen`."""
+    """Open the SIP dialer, and what is to run beside it. Raise `EndpointCannotListen`."""
     trace = Trace(numbers=not settings.trace_redact)
     if settings.trace:
         trace.listeners.append(_log_message)
@@ -43,7 +43,7 @@ async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequ
 
 @asynccontextmanager
 async def open_endpoint(settings: SipSettings, trace: Trace) -> AsyncIterator[Endpoint]:
-    """Open the endpoint alone. Raise `CannotListen`."""
+    """Open the endpoint alone. Raise `EndpointCannotListen`."""
     endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
     try:
         yield endpoint
@@ -58,9 +58,11 @@ def endpoint_settings(settings: SipSettings) -> EndpointSettings:
         port=port,
         advertise=settings.advertise or "",
         transports=transports_of(settings),
+        transport=Transport(settings.transport),
         tls_ca=settings.tls_ca,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
+        tls_names=tuple(dict.fromkeys(SipUri.parse(proxy).host for proxy in settings.proxies)),
     )
 
 
@@ -79,7 +81,7 @@ def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> R
 
 
 def transports_of(settings: SipSettings) -> frozenset[Transport]:
-    """Return the transports to have: the one of the settings is the first, so that it is that of what names none.
+    """Return the transports to have: the one of the settings, and those that proxies name.
 
     With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
     """

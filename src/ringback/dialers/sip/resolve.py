@@ -64,15 +64,17 @@ class Resolver:
     def __init__(
         self,
         lookup: Lookup,
-        transports: Collection[Transport],
+        transports: Iterable[Transport],
         can_reach: Callable[[str], bool],
         now: Callable[[], float],
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """`can_reach` says whether there is a socket for an address; `draw` returns numbers from 0 to 1, without 1."""
+        """The first of the transports is the one of a URI that leaves it open.
+
+        `can_reach` says whether there is a socket for an address; `draw` returns numbers from 0 to 1, without 1.
+        """
         self._lookup = lookup
-        # UDP where a URI leaves it open, if it is used at all.
-        self._transports = [transport for transport in Transport if transport in transports]
+        self._transports = [*dict.fromkeys(transports)]
         self._can_reach = can_reach
         self._now = now
         self._draw = draw
@@ -99,8 +101,11 @@ class Resolver:
         reachable = [destination for destination in found if self._can_reach(destination.address)]
         if not reachable:
             raise TransactionFailed(FaultKind.REFUSED, f"there is no socket for addresses such as {found[0].address}")
-        # Not a set: an order that DNS gave is kept.
-        return sorted(dict.fromkeys(reachable), key=self._is_avoided)[:MAX_DESTINATIONS]
+        return self.by_health(dict.fromkeys(reachable))[:MAX_DESTINATIONS]
+
+    def by_health(self, destinations: Iterable[Destination]) -> list[Destination]:
+        """Return those that responded lately first; apart from that, the order stays."""
+        return sorted(destinations, key=self._is_avoided)
 
     def note(self, destination: Destination, *, is_alive: bool) -> None:
         """Remember for a while that a destination did not respond."""

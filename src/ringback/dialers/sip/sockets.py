@@ -37,7 +37,7 @@ class Sockets:
         sockets = cls(host)
         try:
             if Transport.TLS in transports:
-                sockets._streams.client_context = tls.client_context()
+                sockets._streams.use_tls(tls.client_context(), tls.other_names)
             sockets._bind(port, transports)
             if Transport.TLS in transports:
                 sockets._bind_tls(port + 1 if port and Transport.TCP in transports else port, tls)
@@ -98,16 +98,23 @@ class Sockets:
     def _bind_tls(self, port: int, tls: TlsFiles) -> None:
         """Listen if there is a certificate. Without one, peers use the connections that we open."""
         context = tls.server_context()
-        self._ports[Transport.TLS] = port
+        if context is None and port:
+            self._ports[Transport.TLS] = port
+            return
+        listener = self._listener(port, listens=context is not None)
+        self._ports[Transport.TLS] = listener.getsockname()[1]
         if context is not None:
-            listener = self._listener(port)
-            self._ports[Transport.TLS] = listener.getsockname()[1]
             self._streams.listen(listener, Transport.TLS, context)
 
-    def _listener(self, port: int) -> socket.socket:
+    def _listener(self, port: int, *, listens: bool = True) -> socket.socket:
+        """Return a socket that listens, or only keeps a port for us, so that nobody else is reached there."""
         family, _, _, _, address = socket.getaddrinfo(self._host, port, type=socket.SOCK_STREAM)[0]
-        both = self._host == "::"
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+        if listens:
+            both = self._host == "::"
+            listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+        else:
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener.bind(address)
         listener.setblocking(False)
         self._listeners.append(listener)
         return listener

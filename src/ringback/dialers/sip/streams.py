@@ -30,6 +30,8 @@ HANDSHAKE_S: Final = 5.0
 # What peers have opened, handshakes included: in all, and from one address.
 MAX_ACCEPTED: Final = 256
 MAX_ACCEPTED_OF_ONE: Final = 64
+# Names that are tried for one address, each with a handshake.
+MAX_NAMES: Final = 4
 # Messages that wait for a connection that is being opened.
 MAX_WAITING: Final = 256
 # After an accept that failed, as when no file descriptors are left.
@@ -39,8 +41,9 @@ _REST_S: Final = 0.5
 class Streams:
     def __init__(self, source: str) -> None:
         """`source` is the address that connections go out from; "" leaves it to the system."""
-        self.client_context: ssl.SSLContext | None = None
         self._source = source
+        self._context: ssl.SSLContext | None = None
+        self._other_names: tuple[str, ...] = ()
         self._on_message: OnData | None = None
         self._on_fault: OnFault | None = None
         self._connections: dict[Destination, StreamConnection] = {}
@@ -52,11 +55,16 @@ class Streams:
     def attach(self, on_message: OnData, on_fault: OnFault) -> None:
         self._on_message, self._on_fault = on_message, on_fault
 
+    def use_tls(self, context: ssl.SSLContext, other_names: tuple[str, ...]) -> None:
+        """Open connections by TLS with this. `other_names` may stand in certificates for an IP address."""
+        self._context, self._other_names = context, other_names
+
     def has_connection(self, destination: Destination) -> bool:
         return destination in self._connections
 
     def send(self, data: bytes, destination: Destination) -> None:
-        if (connection := self._connections.get(destination)) is not None:
+        connection = self._connections.get(destination) or self._of_another_name(destination)
+        if connection is not None:
             connection.send(data)
         elif (waiting := self._waiting.get(destination)) is None:
             self._waiting[destination] = [data]
@@ -87,8 +95,33 @@ class Streams:
         for data in self._waiting.pop(destination):
             connection.send(data)
 
+    def _of_another_name(self, destination: Destination) -> StreamConnection | None:
+        """Return a connection to this address of which the name is verified, if the URI has no name.
+
+        A proxy that is called by its name writes its address into Record-Route, and a phone into its Contact.
+        """
+        if destination.transport is not Transport.TLS or destination.name != destination.address:
+            return None
+        place = (destination.transport, destination.address, destination.port)
+        for peer, connection in self._connections.items():
+            if connection.is_ours and (peer.transport, peer.address, peer.port) == place:
+                return connection
+        return None
+
     async def _open(self, destination: Destination) -> StreamConnection:
-        by_tls = destination.transport is Transport.TLS
+        if destination.transport is not Transport.TLS:
+            return await self._open_as(destination, None)
+        name = destination.name or destination.address
+        others = self._other_names if name == destination.address else ()
+        for one in (name, *others[:MAX_NAMES]):
+            try:
+                return await self._open_as(destination, one)
+            except ssl.SSLCertVerificationError as fault:
+                refused = fault
+        raise refused
+
+    async def _open_as(self, destination: Destination, name: str | None) -> StreamConnection:
+        """Open a connection; by TLS, if there is a name that the certificate must have."""
         connection = self._connection(destination, is_ours=True)
         async with asyncio.timeout(CONNECT_S):
             await self._loop.create_connection(
@@ -96,9 +129,9 @@ class Streams:
                 destination.address,
                 destination.port,
                 local_addr=(self._source, 0) if self._source else None,
-                ssl=self.client_context if by_tls else None,
-                server_hostname=(destination.name or destination.address) if by_tls else None,
-                ssl_handshake_timeout=HANDSHAKE_S if by_tls else None,
+                ssl=self._context if name else None,
+                server_hostname=name,
+                ssl_handshake_timeout=HANDSHAKE_S if name else None,
             )
         return connection
 

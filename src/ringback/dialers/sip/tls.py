@@ -13,6 +13,9 @@ class TlsFiles:
     key: Path | None = None
     """Our certificate, shown to all that connect and to those that ask for one. Without it none can connect by TLS."""
 
+    other_names: tuple[str, ...] = ()
+    """Names that a certificate may have in place of an IP address."""
+
     def client_context(self) -> ssl.SSLContext:
         """Raise `OSError` for a file that cannot be read or is no certificate (`ssl.SSLError` is one)."""
         context = ssl.create_default_context(cafile=self.ca)
