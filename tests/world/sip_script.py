@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ringback.dialers.sip.leg_events import Answered, Failed, Failure, HungUp, LegEvent, LegPlan, Offered, Progress
+from ringback.dialers.sip.leg_events import (
+    Failed,
+    Failure,
+    HungUp,
+    LegAnswered,
+    LegEvent,
+    LegPlan,
+    LegProgress,
+    Offered,
+)
 from ringback.dialers.sip.leg_state import LegState
 from ringback.domain.callback import Callback
 from ringback.domain.errors import LeaseExpired
@@ -65,11 +74,11 @@ class ScriptedLeg:
 
     def rings(self, body: bytes | None = None, status: int = 180) -> None:
         self.rang = self.rang or status == 180 or body is not None
-        self._events.put_nowait(Progress(status, body))
+        self._events.put_nowait(LegProgress(status, body))
 
     def answers_with(self, body: bytes | None) -> None:
         self.answered = True
-        self._events.put_nowait(Answered(body))
+        self._events.put_nowait(LegAnswered(body))
 
     def refuses(self, failure: Failure) -> None:
         self._events.put_nowait(Failed(failure))

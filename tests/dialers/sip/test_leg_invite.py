@@ -7,7 +7,7 @@ import pytest
 
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.faults import FaultKind
-from ringback.dialers.sip.leg_events import Answered, Failed, Failure, HungUp, LegEvent, Progress
+from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegEvent, LegProgress
 from ringback.dialers.sip.message import Request
 from tests.world.sip_peer import ANSWER, PHONE, SDP, Dialog, Scene, scene
 from tests.world.skipping_loop import skipping
@@ -37,11 +37,11 @@ async def test_a_phone_that_rings_and_answers() -> None:
         invite = await table.invited()
         table.peer.respond(invite, 100)
         table.peer.respond(invite, 180)
-        assert await table.event() == Progress(180)
+        assert await table.event() == LegProgress(180)
         assert table.leg.rang
         table.peer.respond(invite, 200, body=ANSWER)
         ack = await table.peer.expect("ACK")
-        assert await table.event() == Answered(ANSWER)
+        assert await table.event() == LegAnswered(ANSWER)
         assert table.leg.answered
         assert ack.uri == "sip:phone@192.0.2.9"
         assert ack.headers.get("CSeq") == "1 ACK"
@@ -144,7 +144,7 @@ async def test_the_ring_timeout_is_reported_at_its_time_and_what_is_left_ends(
         for status in provisional:
             table.peer.respond(invite, status)
         event = await table.event()
-        while isinstance(event, Progress):
+        while isinstance(event, LegProgress):
             event = await table.event()
         assert asyncio.get_running_loop().time() == 10
         assert failure(event) == Failure(ring_timed_out=True, rang=rang)
@@ -163,7 +163,7 @@ async def test_the_ring_timeout_is_reported_at_its_time_and_what_is_left_ends(
 async def test_a_183_with_sdp_is_a_network_that_rings_in_band() -> None:
     async with scene(ring_timeout_s=10) as table:
         table.peer.respond(await table.invited(), 183, body=EARLY)
-        assert await table.event() == Progress(183, EARLY)
+        assert await table.event() == LegProgress(183, EARLY)
         assert failure(await table.event()) == Failure(ring_timed_out=True, rang=True)
 
 
@@ -188,10 +188,10 @@ async def test_the_answer_is_that_of_the_2xx_or_else_of_the_183(
         table.peer.respond(invite, 200, body=final)
         events = [await table.event() for _ in range(4)]
         assert events == [
-            Progress(183, early or None),
-            Progress(183, b"v=0 of another phone"),
-            Progress(180),
-            Answered(expected),
+            LegProgress(183, early or None),
+            LegProgress(183, b"v=0 of another phone"),
+            LegProgress(180),
+            LegAnswered(expected),
         ]
 
 
@@ -284,7 +284,7 @@ async def test_of_a_fork_the_first_answer_wins_and_each_other_is_ended(is_hung_u
         if is_hung_up:
             await drained(table)
         else:
-            assert await table.event() == Answered(ANSWER)
+            assert await table.event() == LegAnswered(ANSWER)
             table.leg.hang_up()
             await drained(table, "BYE")
 
@@ -352,7 +352,7 @@ async def test_a_bye_of_one_early_dialog_leaves_the_others() -> None:
         await table.peer.expect_status(200)
         table.peer.respond(invite, 200, body=ANSWER, tag="two")
         await table.peer.expect("ACK")
-        assert await table.event() == Answered(ANSWER)
+        assert await table.event() == LegAnswered(ANSWER)
 
 
 @skipping
@@ -362,7 +362,7 @@ async def test_a_bye_that_overtakes_the_2xx_is_told_after_it() -> None:
         Dialog(table.peer, invite, "theirs").request("BYE", [("Reason", "Q.850;cause=16")])
         table.peer.respond(invite, 200, body=ANSWER)
         await table.peer.expect_status(200)
-        assert await table.event() == Answered(ANSWER)
+        assert await table.event() == LegAnswered(ANSWER)
         assert await table.event() == HungUp(by_peer=True, q850=16)
         await drained(table, "ACK")
 
@@ -487,7 +487,11 @@ async def test_reliable_provisional_responses_are_acknowledged_in_their_order() 
         table.peer.respond(prack, 200)
         table.peer.respond(invite, 200)
         await table.peer.expect("ACK")
-        assert [await table.event() for _ in range(3)] == [Progress(183, EARLY), Progress(180), Answered(EARLY)]
+        assert [await table.event() for _ in range(3)] == [
+            LegProgress(183, EARLY),
+            LegProgress(180),
+            LegAnswered(EARLY),
+        ]
         table.leg.hang_up()
         bye = await table.peer.expect("BYE")
         assert bye.headers.get("CSeq") == "4 BYE"

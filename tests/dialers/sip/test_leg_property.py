@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.dialers.sip.digest import Credentials
-from ringback.dialers.sip.leg_events import Answered, Failed, HungUp, LegEvent, Offered
+from ringback.dialers.sip.leg_events import Failed, HungUp, LegAnswered, LegEvent, Offered
 from ringback.dialers.sip.message import Request, Response, cseq, encode, parse, response_to, to, top_via
 from tests.world.sip_peer import A_LONG_TIME_S, ANSWER, OFFER, SDP, Dialog, Scene, scene
 from tests.world.skipping_loop import run_skipping
@@ -201,7 +201,7 @@ async def play(script: list[Act], losses: list[bool], *, says_487: bool, keep_s:
             elif act.what == "probe":
                 offers.add(asyncio.ensure_future(table.leg.probe()))
         await asyncio.sleep(A_LONG_TIME_S)
-        answered = any(isinstance(event, Answered) for event in events)
+        answered = any(isinstance(event, LegAnswered) for event in events)
         # One call at most is left: the one that has both sides.
         left = stage.calls - stage.ended
         if table.leg._line.over.is_set():

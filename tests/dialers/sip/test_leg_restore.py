@@ -10,7 +10,7 @@ import pytest
 from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.leg import Leg
-from ringback.dialers.sip.leg_events import Answered, Failed, Failure, HungUp, Offered, Progress
+from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegProgress, Offered
 from ringback.dialers.sip.leg_state import LegState
 from tests.world.sip_peer import ANSWER, OFFER, Air, Dialog, Peer, Scene, endpoint_on, scene
 from tests.world.skipping_loop import skipping
@@ -152,7 +152,7 @@ async def test_an_answer_that_the_first_process_had_not_kept_comes_again_to_the_
             await asyncio.sleep(0.1)
             later.peer.respond(invite, 200, body=ANSWER)
             await later.peer.expect("ACK")
-            assert await later.event() == Answered(ANSWER)
+            assert await later.event() == LegAnswered(ANSWER)
             later.leg.hang_up()
             later.peer.respond(await later.peer.expect("BYE"), 200)
             assert await nothing_is_left(later)
@@ -164,7 +164,7 @@ async def test_an_invite_that_goes_on_is_told_as_ever() -> None:
         invite = await table.invited()
         async with successor(table, table.leg.state()) as later:
             later.peer.respond(invite, 180)
-            assert await later.event() == Progress(180)
+            assert await later.event() == LegProgress(180)
             later.peer.respond(invite, 486)
             assert await later.event() == Failed(Failure(status=486, reason="Busy Here", rang=True))
             await later.peer.expect("ACK")

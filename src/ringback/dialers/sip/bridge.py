@@ -12,7 +12,16 @@ from typing import Final
 
 from ringback.dialers.sip.conversation import Conversation
 from ringback.dialers.sip.inbox import CallLeg, Inbox, LegHappening, Signal
-from ringback.dialers.sip.leg_events import Acknowledged, Answered, Failed, Failure, HungUp, LegPlan, Offered, Progress
+from ringback.dialers.sip.leg_events import (
+    Acknowledged,
+    Failed,
+    Failure,
+    HungUp,
+    LegAnswered,
+    LegPlan,
+    LegProgress,
+    Offered,
+)
 from ringback.dialers.sip.legs import Legs
 from ringback.dialers.sip.outcome import Side, detail_of, outcome_of, report_of, text, unserved_report
 from ringback.dialers.sip.record import Keeper
@@ -113,11 +122,11 @@ class Bridge:
         await leg.invite(offer)
         while True:
             match await self._inbox.next():
-                case LegHappening(of, Answered(sdp=sdp)) if of is side:
+                case LegHappening(of, LegAnswered(sdp=sdp)) if of is side:
                     return await self._answered(side, sdp)
                 case LegHappening(of, Failed(failure)) if of is side:
                     return self._not_reached(side, failure)
-                case LegHappening(of, Progress(sdp=sdp)) if of is side:
+                case LegHappening(of, LegProgress(sdp=sdp)) if of is side:
                     await self._progress(side, sdp)
                 case LegHappening(of, HungUp(by_peer=by_peer)):
                     how = "hung up" if by_peer else "was lost"

@@ -12,9 +12,9 @@ from ringback.dialers.sip.client_transaction import ClientTransaction, new_branc
 from ringback.dialers.sip.dialog import Dialog, remote_tag
 from ringback.dialers.sip.failure import is_authorized, q850_of, refused, unanswered
 from ringback.dialers.sip.faults import TransactionFailed
-from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, Progress
+from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegProgress
 from ringback.dialers.sip.leg_state import PendingInvite
-from ringback.dialers.sip.line import Line, is_challenge
+from ringback.dialers.sip.line import LegLine, is_challenge
 from ringback.dialers.sip.message import CSeq, Request, Response, cseq, from_, number_of
 from ringback.dialers.sip.responses import respond, respond_options
 from ringback.dialers.sip.server_transaction import ServerTransaction
@@ -42,7 +42,7 @@ class _Fork:
 class Invitation:
     def __init__(
         self,
-        line: Line,
+        line: LegLine,
         request: Request,
         *,
         keep: Callable[[], Awaitable[None]] | None = None,
@@ -200,7 +200,7 @@ class Invitation:
                 return
             fork.sdp = sdp or fork.sdp
         self.rang = self.rang or response.status == 180 or (response.status == 183 and sdp is not None)
-        self._line.emit(Progress(response.status, sdp))
+        self._line.emit(LegProgress(response.status, sdp))
 
     def _is_new(self, fork: _Fork, response: Response) -> bool:
         """Acknowledge a reliable provisional response (RFC 3262 section 4). Return False for a repetition."""

@@ -12,14 +12,14 @@ from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.invitation import Invitation
-from ringback.dialers.sip.leg_events import Answered, Failure, HungUp, LegEvent, LegPlan, Offered
+from ringback.dialers.sip.leg_events import Failure, HungUp, LegAnswered, LegEvent, LegPlan, Offered
 from ringback.dialers.sip.leg_state import CSEQ_GAP, LegState, PendingInvite
-from ringback.dialers.sip.line import NORMAL_CLEARING, Line
+from ringback.dialers.sip.line import NORMAL_CLEARING, LegLine
 from ringback.dialers.sip.message import CSeq, Headers, MalformedMessage, NameAddr, Request, from_
 from ringback.dialers.sip.renegotiation import GONE
 from ringback.dialers.sip.responses import ALLOW, respond
 from ringback.dialers.sip.server_transaction import ServerTransaction
-from ringback.dialers.sip.session import Session
+from ringback.dialers.sip.session import LegSession
 from ringback.dialers.sip.uri import SipUri
 
 _FIRST_SEQ: Final = 1
@@ -28,7 +28,7 @@ _FIRST_SEQ: Final = 1
 class Leg:
     """A call to one side. Made, then begun by `invite()`.
 
-    Its events are Progress, then Answered or Failed, then what the peer does, and at last HungUp. After Failed or
+    Its events are LegProgress, then LegAnswered or Failed, then what the peer does, and at last HungUp. After Failed or
     HungUp nothing more comes, and what is left on the network is ended in the background.
     """
 
@@ -41,7 +41,7 @@ class Leg:
         self._local = str(local)
         self._dialogs = dialogs
         self._contact = f"<{endpoint.contact(plan.user, _transport(plan))}>"
-        self._line = Line(
+        self._line = LegLine(
             endpoint,
             user=plan.user,
             credentials=plan.credentials,
@@ -49,7 +49,7 @@ class Leg:
             done=lambda: dialogs.remove(self),
         )
         self._invitation: Invitation | None = None
-        self._session: Session | None = None
+        self._session: LegSession | None = None
 
     @classmethod
     def restore(
@@ -98,8 +98,8 @@ class Leg:
     async def reinvite(self, offer: bytes) -> bytes | Failure:
         """Return the answer to a new offer.
 
-        Where the peer offers something at the same time, the offer is made again after a pause. Fail with 491 at once
-        while an offer of the peer waits for `answer()`: to wait for each other would last forever.
+        Where the peer offers something at the same time, the offer is made again after a pause. Its own one is to be
+        answered meanwhile, by another task; if nobody does for some seconds, this offer fails with 491.
         """
         return await self._session.reinvite(offer) if self._session is not None else GONE
 
@@ -178,15 +178,15 @@ class Leg:
 
     def _begin_session(self, dialog: Dialog, sdp: bytes | None) -> None:
         self.answered = True
-        self._session = Session(self._line, dialog, self._contact)
-        self._line.emit(Answered(sdp))
+        self._session = LegSession(self._line, dialog, self._contact)
+        self._line.emit(LegAnswered(sdp))
 
     def _go_on(self, dialog: Dialog | None, invite: PendingInvite | None) -> None:
         if dialog is not None:
             dialog = copy(dialog)
             dialog.local_seq += CSEQ_GAP
             self.answered = True
-            self._session = Session(self._line, dialog, self._contact)
+            self._session = LegSession(self._line, dialog, self._contact)
             self._dialogs.add(self)
         elif invite is not None:
             invitation = self._invite(invite.request(self.call_id))

@@ -59,7 +59,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LegProgress:
     """A provisional response but 100."""
 
     status: int
@@ -67,7 +67,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class LegAnswered:
     """The INVITE was answered, and the ACK sent."""
 
     sdp: bytes | None = None
@@ -125,4 +125,4 @@ class Dtmf:
     body: bytes
 
 
-LegEvent = Progress | Answered | Failed | Offered | Acknowledged | HungUp | Notified | Dtmf
+LegEvent = LegProgress | LegAnswered | Failed | Offered | Acknowledged | HungUp | Notified | Dtmf

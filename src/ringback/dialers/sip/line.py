@@ -24,7 +24,7 @@ _ORIGIN: Final = re.compile(rb"^o=\S++ (?P<session>\S{1,32}) (?P<version>[0-9]{1
 _Result = TypeVar("_Result")
 
 
-class Line:
+class LegLine:
     """Made once per leg. `done` is called when nothing is left of the leg, not even what could still come of a fork."""
 
     def __init__(

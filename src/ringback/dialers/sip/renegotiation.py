@@ -11,7 +11,7 @@ from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.failure import refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.leg_events import Failure
-from ringback.dialers.sip.line import Line, final
+from ringback.dialers.sip.line import LegLine, final
 from ringback.dialers.sip.message import Request, Response
 from ringback.dialers.sip.responses import ALLOW
 
@@ -20,6 +20,8 @@ GONE: Final = Failure(status=481, reason="Call/Transaction Does Not Exist")
 # An offer of the peer waits for its answer.
 PENDING: Final = Failure(status=491, reason="Request Pending")
 _MAX_TRIES: Final = 5
+# How long the answer to an offer of the peer may take: it may have to come from the other leg's peer.
+_PATIENCE_S: Final = 5.0
 # Section 14.1: who has made the Call-ID waits for 2.1 to 4 s, in steps of 10 ms.
 _SHORTEST_PAUSE_MS: Final = 2100
 _PAUSE_STEPS: Final = 191
@@ -29,7 +31,7 @@ _LONGEST_PAUSE_S: Final = 10
 
 
 class Renegotiation:
-    def __init__(self, line: Line, dialog: Dialog, contact: str) -> None:
+    def __init__(self, line: LegLine, dialog: Dialog, contact: str) -> None:
         self._line = line
         self._dialog = dialog
         self._contact = contact
@@ -39,6 +41,8 @@ class Renegotiation:
         self._unacknowledged: asyncio.Task[None] | None = None
         self._ack_answers = False
         self._peer_offers = asyncio.Event()
+        self._peer_is_answered = asyncio.Event()
+        self._peer_is_answered.set()
 
     @property
     def is_offering(self) -> bool:
@@ -51,18 +55,20 @@ class Renegotiation:
         self._unacknowledged, self._ack_answers = acknowledged, with_answer
 
     def yield_to_peer(self) -> None:
+        """Offer nothing while an offer of the peer waits for its answer."""
         self._peer_offers.set()
+        self._peer_is_answered.clear()
 
     def go_on(self) -> None:
         self._peer_offers.clear()
+        self._peer_is_answered.set()
 
     async def offer(self, offer: bytes) -> bytes | Failure:
         """Return the answer to an offer. Where both sides offer at the same time, it is made again later."""
         async with self._turn:
             outcome: bytes | Failure = GONE
             for _ in range(_MAX_TRIES):
-                if self._unacknowledged is not None:
-                    await asyncio.wait({self._unacknowledged})
+                await self._wait_for_peer()
                 if self._line.over.is_set():
                     return GONE
                 if self._peer_offers.is_set():
@@ -73,6 +79,13 @@ class Renegotiation:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._peer_offers.wait(), pause_s)
             return outcome
+
+    async def _wait_for_peer(self) -> None:
+        """Wait until what the peer offers is answered and acknowledged; if nobody answers it, not without end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._peer_is_answered.wait(), _PATIENCE_S)
+        if self._unacknowledged is not None:
+            await asyncio.wait({self._unacknowledged})
 
     async def _offer_once(self, offer: bytes) -> bytes | Failure:
         headers = [("Contact", self._contact), ("Allow", ALLOW), ("Content-Type", SDP)]

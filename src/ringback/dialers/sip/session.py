@@ -10,7 +10,7 @@ from ringback.dialers.sip.failure import q850_of, refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.inquiry import take_info, take_notify
 from ringback.dialers.sip.leg_events import Acknowledged, Failure, HungUp, Offered
-from ringback.dialers.sip.line import NORMAL_CLEARING, Line
+from ringback.dialers.sip.line import NORMAL_CLEARING, LegLine
 from ringback.dialers.sip.message import Request, Response, reason_cause
 from ringback.dialers.sip.renegotiation import GONE, Renegotiation
 from ringback.dialers.sip.responses import ALLOW, refuse_method, respond, respond_options, session_interval
@@ -22,8 +22,8 @@ _RETRY_AFTER_S: Final = 10
 _GONE: Final = frozenset({408, 481})
 
 
-class Session:
-    def __init__(self, line: Line, dialog: Dialog, contact: str) -> None:
+class LegSession:
+    def __init__(self, line: LegLine, dialog: Dialog, contact: str) -> None:
         self.dialog = dialog
         self._line = line
         self._contact = contact
