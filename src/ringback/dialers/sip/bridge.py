@@ -14,7 +14,7 @@ from ringback.dialers.sip.conversation import Conversation
 from ringback.dialers.sip.inbox import CallLeg, Inbox, LegHappening, Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Answered, Failed, Failure, HungUp, LegPlan, Offered, Progress
 from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.outcome import Side, detail_of, outcome_of, report_of, text, unserved_report
+from ringback.dialers.sip.outcome import CANCELLED, OK, Side, detail_of, outcome_of, report_of, text
 from ringback.dialers.sip.record import Keeper
 from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome
@@ -27,7 +27,7 @@ Result = OutcomeReport | NotDialled | HandedOver
 WITHDRAWN: Final = "the callback was cancelled, or may not be dialled any more"
 STOPPED: Final = "the server stops"
 _NO_MEDIA: Final = "answered without media that can be used"
-_REQUEST_TERMINATED: Final = 487
+_RINGING: Final = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Bridge:
                 return NotDialled(f"{Side.AGENT}: hung up at once", agents_unavailable=True)
             await self._begin_dialling()
         if first in self._inbox.ended:
-            return unserved_report(f"{first}: hung up before the {first.other} was called")
+            return self._over(Outcome.ABANDONED, f"{first}: hung up before the {first.other} was called")
         return await self._go_on(first.other)
 
     async def _begin_dialling(self) -> None:
@@ -117,8 +117,8 @@ class Bridge:
                     return await self._answered(side, sdp)
                 case LegHappening(of, Failed(failure)) if of is side:
                     return self._not_reached(side, failure)
-                case LegHappening(of, Progress(sdp=sdp)) if of is side:
-                    await self._progress(side, sdp)
+                case LegHappening(of, Progress(status, sdp)) if of is side:
+                    await self._progress(side, status, sdp)
                 case LegHappening(of, HungUp(by_peer=by_peer)):
                     how = "hung up" if by_peer else "was lost"
                     return self._over(Outcome.ABANDONED, f"{of}: {how} while the {of.other} was called")
@@ -129,8 +129,8 @@ class Bridge:
                 case Signal() as signal if ended := self._stopped_by(signal):
                     return ended
 
-    async def _progress(self, side: Side, sdp: bytes | None) -> None:
-        if side is Side.TARGET and self._legs.by_side[side].rang and not self._rang:
+    async def _progress(self, side: Side, status: int, sdp: bytes | None) -> None:
+        if side is Side.TARGET and status == _RINGING and not self._rang:
             self._rang = True
             await self._call.ringing()
         # Of a forked call only the first of its early media is heard.
@@ -156,18 +156,21 @@ class Bridge:
         return self._over(Outcome.ABANDONED, detail, agents_unavailable=True)
 
     def _stopped_by(self, signal: Signal) -> Result | None:
-        if signal is Signal.HANG_UP and Side.TARGET in self._legs.answered:
-            return self._over(Outcome.ABANDONED, WITHDRAWN)
         if signal is Signal.HANG_UP:
-            return self._over(Outcome.NO_ANSWER, WITHDRAWN, sip_status=_REQUEST_TERMINATED)
+            answered = Side.TARGET in self._legs.answered
+            return self._over(Outcome.ABANDONED if answered else Outcome.NO_ANSWER, WITHDRAWN)
         if signal is Signal.DRAINED or (signal is Signal.DRAIN and not self._dialling):
             return self._over(Outcome.INTERRUPTED, STOPPED)
         return None
 
-    def _over(
-        self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False, sip_status: int = 0
-    ) -> OutcomeReport | NotDialled:
+    def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:
         """Return the end of the call: an outcome of the attempt, where there is one."""
         if not self._dialling:
             return NotDialled(text(detail), agents_unavailable=agents_unavailable)
-        return OutcomeReport(outcome=outcome, sip_status=sip_status, detail=text(detail))
+        return OutcomeReport(outcome=outcome, sip_status=self._target_status(), detail=text(detail))
+
+    def _target_status(self) -> int:
+        """Return the status that the target's leg ends with when it is given up."""
+        if Side.TARGET in self._legs.answered:
+            return OK
+        return CANCELLED if Side.TARGET in self._legs.by_side else 0

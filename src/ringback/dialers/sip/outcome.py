@@ -22,7 +22,9 @@ _MAX_QUOTED: Final = 160
 _MAX_Q850: Final = 127
 
 NORMAL_CLEARING: Final = 16
-_OK: Final = 200
+# Of the target's leg, once it has answered; and once we have cancelled it, whatever it says of that.
+OK: Final = 200
+CANCELLED: Final = 487
 
 
 class Side(StrEnum):
@@ -127,7 +129,7 @@ def report_of(failure: Failure, *, ring_timeout_s: float = 0, call_ids: tuple[st
     """Return the report of an attempt whose target was not reached."""
     return OutcomeReport(
         outcome=outcome_of(failure),
-        sip_status=failure.status,
+        sip_status=CANCELLED if failure.ring_timed_out else failure.status,
         q850_cause=failure.q850 if 0 < failure.q850 <= _MAX_Q850 else 0,
         detail=detail_of(Side.TARGET, failure, ring_timeout_s=ring_timeout_s),
         call_ids=call_ids,
@@ -178,9 +180,9 @@ def text(detail: str) -> str:
 def answered_report(detail: str, *, q850: int = 0) -> OutcomeReport:
     """Return the report of a call that reached the target."""
     cause = q850 if 0 < q850 <= _MAX_Q850 else NORMAL_CLEARING
-    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=_OK, q850_cause=cause, detail=text(detail))
+    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=OK, q850_cause=cause, detail=text(detail))
 
 
 def unserved_report(detail: str) -> OutcomeReport:
-    """Return the report of a call for which the agent was gone."""
-    return OutcomeReport(outcome=Outcome.ABANDONED, detail=text(detail))
+    """Return the report of a call that the target answered, and the agent was gone."""
+    return OutcomeReport(outcome=Outcome.ABANDONED, sip_status=OK, detail=text(detail))
