@@ -188,8 +188,8 @@ TARGET_FORGETS: Final[Steps] = (*_RINGS, receive("CANCEL"), respond(200, to="can
 TARGET_ANSWERS_LATE: Final[Steps] = (
     *_RINGS,
     receive("CANCEL"),
-    respond(200, body=sdp(), repeated=True),
     respond(200, to="cancel", tag=OUR_TAG),
+    respond(200, body=sdp(), repeated=True),
     receive("ACK"),
     receive("BYE"),
     respond(200, to="bye"),
@@ -198,8 +198,8 @@ TARGET_ANSWERS_LATE: Final[Steps] = (
 TARGET_BYE_CROSSES: Final[Steps] = (
     *_RINGS,
     receive("CANCEL"),
-    respond(200, body=sdp(), repeated=True),
     respond(200, to="cancel", tag=OUR_TAG),
+    respond(200, body=sdp(), repeated=True),
     receive("ACK"),
     request("BYE"),
     receive("BYE"),
@@ -234,7 +234,6 @@ TARGET_TAGS: Final[Steps] = (
 TARGET_FORKS: Final[Steps] = (
     *_RINGS,
     respond(200, body=sdp(), tag="first"),
-    pause(50),
     respond(200, body=sdp(port=7004), tag="second"),
     receive("ACK", named="ack", checks=["To:.*tag=first"]),
     receive("ACK", named="loser", checks=["To:.*tag=second"]),
@@ -243,13 +242,11 @@ TARGET_FORKS: Final[Steps] = (
     pause(_WHILE_MS),
     *hang_up(tag="first"),
 )
-# The answer comes twice, as it does when an ACK is lost: each has its ACK.
+# Most ACKs are lost, so that the answer comes again, until one is seen.
 TARGET_REPEATS: Final[Steps] = (
     *_RINGS,
-    respond(200, body=sdp()),
-    receive("ACK"),
-    respond(200, body=sdp()),
-    receive("ACK"),
+    respond(200, body=sdp(), repeated=True),
+    receive("ACK", lost=70),
     *hang_up(),
 )
 TARGET_REFRESHES: Final[Steps] = (
@@ -296,13 +293,21 @@ TARGET_SENDS_WHAT_IT_LIKES: Final[Steps] = (
     receive_response(420),
     *hang_up(number=6),
 )
+# Refuses whoever does not offer 100rel; each provisional response has to be acknowledged then.
 TARGET_WANTS_100REL: Final[Steps] = (
     receive("INVITE"),
-    respond(100),
     respond(421, "Require: 100rel", contact=False, repeated=True),
     receive("ACK"),
+    receive("INVITE", checks=["100rel"]),
+    respond(100),
+    respond(180, "Require: 100rel", "RSeq: 7", repeated=True),
+    receive("PRACK", checks=["RAck: 7 2 INVITE"]),
+    respond(200, to="prack"),
+    *answered(),
+    pause(_WHILE_MS),
+    *hang_up(),
 )
-# Each provisional response has to be acknowledged: Ringback does not offer it, and does it all the same.
+# Demands it without a word before, although Ringback had not offered it.
 TARGET_PRACK: Final[Steps] = (
     receive("INVITE"),
     respond(100),
@@ -324,6 +329,18 @@ TARGET_IS_TOLD: Final[Steps] = (
     *one_offer(checks=["m=audio 6100 "]),
     pause(_WHILE_MS),
     *hang_up(),
+)
+
+
+# Is put on hold, and taken back.
+TARGET_IS_HELD: Final[Steps] = (
+    *_RINGS,
+    pause(_WHILE_MS),
+    *answered(),
+    *one_offer(named="hold", checks=["a=sendonly"], body=sdp("recvonly", version=2)),
+    *one_offer(named="resume", checks=["a=sendrecv"], body=sdp("sendrecv", version=3)),
+    receive("BYE"),
+    respond(200, to="bye"),
 )
 
 

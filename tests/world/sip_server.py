@@ -18,7 +18,7 @@ from tests.world.ports import free_ports
 from tests.world.server_process import ServerProcess, serving
 
 # 64 * T1 of RFC 3261 and the longest ring of a test.
-_PATIENCE_S: Final = 50.0
+_PATIENCE_S: Final = 45.0
 # Peers are on loopback, which is no place for targets by default, and are dialled more often than people.
 _DIAL_RULES: Final = """\
 sip: {allow_hosts: ["*", "127.0.0.0/8"]}

@@ -4,12 +4,15 @@ A scenario is the called side of one call. What its INVITE said is kept in varia
 the message received last, which may be a CANCEL.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
+# Those of scenarios themselves are small.
+_LABELS: Final = itertools.count(1000)
 OUR_TAG: Final = "[pid]s[call_number]"
 
 _REASONS: Final = {
@@ -66,6 +69,7 @@ def receive(
     named: str = "",
     optional: bool = False,
     then: int = 0,
+    lost: int = 0,
     within_ms: int = 0,
     otherwise: int = 0,
     checks: Sequence[str] = (),
@@ -74,9 +78,9 @@ def receive(
     """Wait for a request, and go on at the label `then`. Another one may come in place of an optional one.
 
     Go on at the label `otherwise` when none has come in time. That counts for the first of several in a row only.
-    `checks` are regular expressions that the message must match, or the scenario fails. `digest` are the user and
-    password that its Authorization has to be of (SIPp never looks at Proxy-Authorization). A name lets later steps
-    tell it from the others of its method.
+    Of a hundred requests `lost` are not seen. `checks` are regular expressions that the message must match, or the
+    scenario fails. `digest` are the user and password that its Authorization has to be of (SIPp never looks at
+    Proxy-Authorization). A name lets later steps tell it from the others of its method.
     """
     name = named or method.lower()
     variables = [f"{name}_{part}" for part in _REMEMBERED]
@@ -87,7 +91,7 @@ def receive(
     if method == "INVITE":
         variables += ["whole_contact", "contact"]
         actions.append(
-            '<ereg regexp="&lt;([^&gt;]*)&gt;" search_in="hdr" header="Contact:" assign_to="whole_contact,contact"/>'
+            '<ereg regexp="(sips?:[^&gt;]*)" search_in="hdr" header="Contact:" assign_to="whole_contact,contact"/>'
         )
     for number, check in enumerate(checks):
         variables.append(f"{name}_check_{number}")
@@ -99,6 +103,7 @@ def receive(
         actions.append(f'<verifyauth assign_to="{name}_digest" username="{digest[0]}" password="{digest[1]}"/>')
     where = f' next="{then}"' if then else ""
     where += f' timeout="{within_ms}" ontimeout="{otherwise}"' if otherwise else ""
+    where += f' lost="{lost}"' if lost else ""
     where += ' optional="true"' if optional else ""
     xml = (
         f'<recv request="{method}"{where}>\n  <action>\n'
@@ -194,7 +199,7 @@ def scenario(name: str, steps: Sequence[Step]) -> str:
 
 def _unless(variable: str, error: str) -> str:
     """Return steps that end the scenario with an error unless the variable is true."""
-    ok = f"{variable}_ok"
+    ok = next(_LABELS)
     return (
         f'\n<nop test="{variable}" next="{ok}"/>\n<nop><action><error message="{error}"/></action></nop>\n'
         f'<label id="{ok}"/>'
