@@ -16,7 +16,7 @@ from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, Progress
 from ringback.dialers.sip.leg_state import PendingInvite
 from ringback.dialers.sip.line import Line, is_challenge
 from ringback.dialers.sip.message import CSeq, Request, Response, cseq, from_, number_of
-from ringback.dialers.sip.responses import respond
+from ringback.dialers.sip.responses import respond, respond_options
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
 log = logging.getLogger(__name__)
@@ -91,13 +91,12 @@ class Invitation:
 
     async def resume(self, pending: PendingInvite) -> None:
         """Go on with an INVITE that an earlier process may have sent."""
-        endpoint, judge = self._line.endpoint, self._line.judge
-        self._branch, destination = pending.branch, pending.destination
+        self._branch = pending.branch
+        restored = self._line.endpoint.restore(
+            self._request, pending.destination, branch="" if pending.via else pending.branch, judge=self._line.judge
+        )
         try:
-            if destination is None or not pending.via:
-                destination = (await endpoint.destinations(self._request, None, judge))[0]
-                self._request = endpoint.prepared(self._request, destination, pending.branch)
-            await self._follow(self._request, endpoint.restore(self._request, destination, judge))
+            await self._follow(self._request, restored)
         except TransactionFailed as failed:
             self._fail(unanswered(self._request, failed, rang=self.rang))
         finally:
@@ -125,6 +124,8 @@ class Invitation:
                 self._transaction.cancel()
         elif request.method in ("INVITE", "UPDATE"):
             respond(transaction, 491)  # our offer has no answer yet (RFC 3311 section 5.2)
+        elif request.method == "OPTIONS":
+            respond_options(transaction)
         else:
             respond(transaction, 481)
 
