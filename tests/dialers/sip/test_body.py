@@ -66,6 +66,7 @@ def test_parts_within_parts_end_somewhere() -> None:
         ("multipart/mixed;=", mixed(part(b"application/sdp", SDP))),
         ("multipart/mixed;boundary=b2", mixed(part(b"application/sdp", SDP))),
         ("multipart/mixed;boundary=b1", mixed(b"no headers")),
+        ("multipart/mixed;boundary=b1", mixed(b"\r\napplication/sdp")),
         ("multipart/mixed;boundary=b1", mixed(part(b"a\rb", SDP))),
         ("multipart/mixed;boundary=b1", b"--b1--\r\n--b1\r\n" + part(b"application/sdp", SDP)),
     ],

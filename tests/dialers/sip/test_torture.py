@@ -186,7 +186,7 @@ def test_what_surrounds_an_address() -> None:
 
 def test_bodies() -> None:
     assert request_of("dblreq").body == b""
-    assert content_type(request_of("mpart01")) == "multipart/mixed"
+    assert content_type(request_of("mpart01").headers) == "multipart/mixed"
     assert session_of(request_of("mpart01")) is None
     assert session_of(request_of("invut")) is None
 

@@ -28,14 +28,13 @@ def content_type(headers: Headers) -> str:
 def _session_in(headers: Headers, body: bytes, depth: int) -> bytes | None:
     kind, boundary = _type(headers)
     # Nothing encoded is accepted, and no request of ours says otherwise (RFC 3261 section 20.12).
-    if not body.strip() or (headers.get("Content-Encoding") or "identity").lower() != "identity":
+    if not body.strip() or (headers.get("Content-Encoding") or "identity").strip().lower() != "identity":
         return None
     if kind == SDP or (not kind and body.startswith(b"v=")):
         return body
     if not kind.startswith("multipart/") or not boundary or not depth:
         return None
-    for part in _parts(body, boundary):
-        head, content = part
+    for head, content in _parts(body, boundary):
         if (found := _session_in(head, content, depth - 1)) is not None:
             return found
     return None
