@@ -18,6 +18,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "serve": ("ringback.cli.serve:serve", "server"),
         "config": ("ringback.cli.config:config", "server"),
         "access": ("ringback.cli.access:access", "server"),
+        "sip": ("ringback.cli.sip:sip", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
         "backup": ("ringback.cli.backup:backup", "server"),
         "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),

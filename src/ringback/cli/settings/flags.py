@@ -1,6 +1,6 @@
 """The settings as options of a command."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,18 @@ class _Flag(click.Option):
 
 def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add a flag for each setting, whose value is the text that was given, or None."""
-    for setting in reversed([*SETTINGS.values()]):
+    return _with_flags(command, SETTINGS.values())
+
+
+def sip_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add a flag for each setting of the SIP dialer, and for the dial rules, which bind whoever dials."""
+    return _with_flags(
+        command, [each for each in SETTINGS.values() if each.section == "sip" or each.name == "dial_rules"]
+    )
+
+
+def _with_flags(command: Callable[..., Any], settings: Iterable[Setting]) -> Callable[..., Any]:
+    for setting in reversed([*settings]):
         if not setting.is_secret:
             command = _option(setting)(command)
     return command

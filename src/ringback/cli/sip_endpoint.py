@@ -1,0 +1,39 @@
+"""The endpoint of a command, beside a server that may be running with the same settings."""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+
+import click
+
+from ringback.cli.settings.sources import resolve
+from ringback.config import Settings
+from ringback.dialers.sip.endpoint import CannotListen, Endpoint
+from ringback.dialers.sip.opening import open_endpoint
+from ringback.dialers.sip.settings import SipSettings
+from ringback.dialers.sip.trace import Trace
+
+
+def sip_settings_of(flags: dict[str, str | bool | None], config: str | None) -> Settings:
+    """Return the settings of a server whose dialer is `sip`, whatever else they say. Raise `BadSettings`."""
+    return resolve(flags | {"dialer": "sip"}, config).settings
+
+
+@asynccontextmanager
+async def endpoint_of(settings: SipSettings, trace: Trace) -> AsyncIterator[Endpoint]:
+    """Open the endpoint at its own port, or at another one while a server has that. Raise `click.ClickException`."""
+    async with AsyncExitStack() as stack:
+        try:
+            endpoint = await stack.enter_async_context(open_endpoint(settings, trace))
+        except CannotListen as fault:
+            host, port = settings.listen
+            if not isinstance(fault.__cause__, OSError) or fault.__cause__.errno != errno.EADDRINUSE:
+                raise click.ClickException(f"cannot listen on {fault}") from None
+            other = replace(settings, listen=(host, 0))
+            try:
+                endpoint = await stack.enter_async_context(open_endpoint(other, trace))
+            except CannotListen as again:
+                raise click.ClickException(f"cannot listen on {again}") from None
+            click.echo(f"port {port} is in use, perhaps by a server: port {endpoint.port} is used instead", err=True)
+        yield endpoint
