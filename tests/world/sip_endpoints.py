@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ringback.dialers.sip.destination import Transport
+from ringback.dialers.sip.destination import Destination, Transport
 from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
 from ringback.dialers.sip.tls import TlsFiles
 
@@ -15,8 +15,8 @@ class Recorded:
 
     messages: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def record(self, direction: str, destination: str, data: bytes, now_text: str) -> None:
-        self.messages.append((direction, destination, data))
+    def record(self, direction: str, destination: Destination, data: bytes, now_text: str) -> None:
+        self.messages.append((direction, str(destination), data))
 
     def starts(self, direction: str) -> list[str]:
         """Return the first lines of the messages that went this way."""

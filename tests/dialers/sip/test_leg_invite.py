@@ -126,7 +126,9 @@ async def test_a_host_that_may_not_be_reached_gets_nothing() -> None:
         assert table.air.log == []
 
 
-@pytest.mark.parametrize(("provisional", "rang"), [([100], False), ([100, 180], True), ([100, 183], False), ([], False)])
+@pytest.mark.parametrize(
+    ("provisional", "rang"), [([100], False), ([100, 180], True), ([100, 183], False), ([], False)]
+)
 @skipping
 async def test_the_ring_timeout_is_reported_at_its_time_and_what_is_left_ends(
     provisional: list[int], rang: bool

@@ -310,9 +310,7 @@ async def test_another_process_ends_what_had_not_connected() -> None:
 async def test_what_cannot_be_read_is_interrupted() -> None:
     async with world() as it:
         ended = await it.dialer.resume(None, None, ScriptedCall(it.callback), b"{}")
-        assert ended == OutcomeReport(
-            outcome=Outcome.INTERRUPTED, detail="what was kept of the call cannot be read"
-        )
+        assert ended == OutcomeReport(outcome=Outcome.INTERRUPTED, detail="what was kept of the call cannot be read")
 
 
 async def test_a_server_that_stops_hands_conversations_over() -> None:
