@@ -28,7 +28,7 @@ def answer(*headers: tuple[str, str], to: str = "<sip:+41781234577@sbc.example;u
 
 
 def lines(request: Request) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in request.headers.items() if name not in ("Max-Forwards",)]
+    return [(name, value) for name, value in request.headers.items() if name != "Max-Forwards"]
 
 
 def test_a_request_goes_to_the_contact_by_no_proxy() -> None:

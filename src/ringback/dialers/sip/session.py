@@ -72,7 +72,7 @@ class Session:
             await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             over.cancel()
-        if not work.done():
+        if not work.done() or work.cancelled():
             return GONE
         answer = work.result()
         if isinstance(answer, Failure):
