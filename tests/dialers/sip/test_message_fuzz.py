@@ -6,7 +6,6 @@
 import re
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from re._constants import MAXREPEAT  # type: ignore[import-not-found]
 from re._parser import SubPattern  # type: ignore[import-not-found]
 from re._parser import parse as parse_pattern
@@ -17,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringback.dialers.sip import body, digest, framing, header_values, headers, redaction, sdp, trace, uri
+from ringback.dialers.sip import bodies, digest, framing, header_values, headers, redaction, sdp, trace, uri
 from ringback.dialers.sip import message as messages
-from ringback.dialers.sip.body import session_of
+from ringback.dialers.sip.bodies import sdp_of
 from ringback.dialers.sip.digest import Credentials, DigestClient
 from ringback.dialers.sip.framing import StreamFramer
 from ringback.dialers.sip.headers import Headers, split
@@ -37,54 +36,9 @@ from ringback.dialers.sip.message import (
 from ringback.dialers.sip.redaction import redacted
 from ringback.dialers.sip.sdp import Origin, SessionDescription, answer_from, held_offer, moved, offer_from
 from ringback.dialers.sip.uri import SipUri
+from tests.world.sip_mutations import MUTATIONS, PIECES
 
-TORTURES = [file.read_bytes() for file in sorted((Path(__file__).parent / "torture").glob("*.dat"))]
-# What breaks parsers, and what makes sense somewhere.
-PIECES = [
-    *(
-        sign.encode()
-        for sign in [
-            "\r",
-            "\n",
-            "\t",
-            "\x00",
-            "\\",
-            '"',
-            "<",
-            ">",
-            ",",
-            ";",
-            ":",
-            "=",
-            "@",
-            "[",
-            "]",
-            "?",
-            "-",
-            "ü",
-            "\u2028",
-            "\x85",
-        ]
-    ),
-    *(b" ", b"\xff", b"\r\n", b"\r\n ", b"\r\n\r\n", b"\r\n--x", b"99999999999999999999", b"-1", b"tag="),
-    *(b"SIP/2.0", b"sip:", b"Via: ", b"v:", b"SIP/2.0/UDP x;branch=z9hG4bK", b"CSeq: 1 INVITE", b"l:9", b"\r\nc: "),
-    *(b"Content-Length: ", b"multipart/mixed;boundary=x", b"application/sdp", b"\r\nWWW-Authenticate: Digest "),
-    *(b"v=0\r\no=- 1 1 IN IP4 x\r\n", b"m=audio 1 RTP/AVP 0", b"c=IN IP4 0.0.0.0", b"a=sendonly", b"realm=", b"nonce="),
-]
 ORIGIN = Origin("-", 1, 1, "192.0.2.1")
-
-mutations = st.lists(
-    st.tuples(
-        st.integers(min_value=0, max_value=1500), st.integers(min_value=0, max_value=40), st.sampled_from(PIECES)
-    ),
-    max_size=8,
-)
-
-
-def mutated(data: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
-    for place, cut, piece in changes:
-        data = data[:place] + piece + data[place + cut :]
-    return data
 
 
 def read(data: bytes) -> Message | None:
@@ -122,7 +76,7 @@ def look_everywhere(data: bytes) -> None:
     messages.reason_cause(found.headers)
     messages.warning_text(found.headers)
     messages.number_of(found.headers, "Expires")
-    if (session := session_of(found)) is not None:
+    if (session := sdp_of(found)) is not None:
         or_refused(look_at_session, session)
     if isinstance(found, Response):
         DigestClient(Credentials("a", "b"), lambda: "c").answer(REQUEST, found)
@@ -139,12 +93,11 @@ def look_at_session(data: bytes) -> None:
 
 
 REQUEST = Request("INVITE", "sip:b@x", Headers([("CSeq", "1 INVITE")]))
-EXAMPLES = st.tuples(st.sampled_from(TORTURES), mutations)
 
 
-@given(EXAMPLES)
-def test_mutations_of_messages(example: tuple[bytes, list[tuple[int, int, bytes]]]) -> None:
-    look_everywhere(mutated(*example))
+@given(MUTATIONS)
+def test_mutations_of_messages(data: bytes) -> None:
+    look_everywhere(data)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
@@ -158,9 +111,9 @@ def test_any_bytes(data: bytes) -> None:
     look_everywhere(data)
 
 
-@given(st.lists(EXAMPLES, min_size=1, max_size=3), st.integers(min_value=1, max_value=2000))
-def test_any_stream(examples: list[tuple[bytes, list[tuple[int, int, bytes]]]], size: int) -> None:
-    stream = b"".join(mutated(*example) for example in examples)
+@given(st.lists(MUTATIONS, min_size=1, max_size=3), st.integers(min_value=1, max_value=2000))
+def test_any_stream(pieces: list[bytes], size: int) -> None:
+    stream = b"".join(pieces)
     assert cut(stream, size) == cut(stream, len(stream))
 
 
@@ -191,9 +144,9 @@ def test_any_header_value(text: str) -> None:
 
 @pytest.mark.long
 @settings(max_examples=30_000, suppress_health_check=[HealthCheck.too_slow])
-@given(EXAMPLES)
-def test_many_mutations_of_messages(example: tuple[bytes, list[tuple[int, int, bytes]]]) -> None:
-    look_everywhere(mutated(*example))
+@given(MUTATIONS)
+def test_many_mutations_of_messages(data: bytes) -> None:
+    look_everywhere(data)
 
 
 # --- Cost: counted, not timed -------------------------------------------------------------------------------------
@@ -272,7 +225,7 @@ def test_twice_the_size_costs_no_more_than_twice_as_much(into: str, piece: bytes
     assert twice <= 2 * max(once, 0) + base
 
 
-MODULES = [body, digest, framing, header_values, headers, messages, redaction, sdp, trace, uri]
+MODULES = [bodies, digest, framing, header_values, headers, messages, redaction, sdp, trace, uri]
 
 
 def repeats(pattern: Any) -> Iterator[tuple[str, int]]:

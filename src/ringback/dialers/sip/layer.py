@@ -46,6 +46,8 @@ class TransactionLayer:
     def receive(self, message: Message, source: Destination) -> None:
         """Take a message. Its Via, From, To, Call-ID and CSeq are well-formed."""
         if isinstance(message, Response):
+            if len(message.headers.values("Via")) > 1:  # it was not for this client (section 8.1.3.3)
+                return
             attempt = self._clients.get((top_via(message).branch, cseq(message).method))
             if attempt is not None:
                 attempt.receive(message)
@@ -127,7 +129,7 @@ class TransactionLayer:
 def _key(request: Request, method: str) -> ServerKey:
     """Return what makes a request one transaction with an earlier one of this method."""
     via = top_via(request)
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
         return (via.branch, via.host.lower(), str(via.port or ""), method)
     # Of RFC 2543: section 17.2.3. To is left out: the one of an ACK has the tag of the response.
     return (request.uri, call_id(request), str(cseq(request).number), from_(request).tag, str(via), method)

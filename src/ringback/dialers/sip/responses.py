@@ -13,6 +13,7 @@ _OUTSIDE: Final = "OPTIONS"
 # They have a meaning within a dialog only.
 _IN_DIALOG: Final = frozenset({"BYE", "UPDATE", "INFO", "PRACK", "NOTIFY"})
 TIMER: Final = "timer"
+_SCHEMES: Final = ("sip", "sips", "tel")
 
 
 def respond(
@@ -30,7 +31,11 @@ def respond_outside(transaction: ServerTransaction) -> None:
     """Respond to a request that is of no dialog, and could begin one."""
     method = transaction.request.method
     if method == "OPTIONS":
-        respond_options(transaction)
+        scheme = transaction.request.uri.partition(":")[0].lower()
+        if scheme in _SCHEMES:
+            respond_options(transaction)
+        else:
+            respond(transaction, 416)
     elif method in _IN_DIALOG:
         respond(transaction, 481)
     else:

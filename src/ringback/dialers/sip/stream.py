@@ -5,7 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from ringback.dialers.sip.destination import Destination
 from ringback.dialers.sip.framing import KeepAlive, StreamFramer
@@ -55,9 +55,7 @@ class StreamConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("not a stream")
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
         _find_silent_peers(transport.get_extra_info("socket"))
         self._last_message = self._last_sent = self._loop.time()
         self._on_opened(self)

@@ -2,15 +2,16 @@
 
 import pytest
 
-from ringback.dialers.sip.body import MAX_DEPTH, content_type, session_of
+from ringback.dialers.sip.bodies import MAX_DEPTH, content_type, is_readable, sdp_of
 from ringback.dialers.sip.message import Headers, Response
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 x\r\n"
 
 
 def found_in(kind: str | None, body: bytes, *more: tuple[str, str]) -> bytes | None:
-    headers = Headers([*more, *([] if kind is None else [("c", kind)])])
-    return session_of(Response(200, "OK", headers, body))
+    message = Response(200, "OK", Headers([*more, *([] if kind is None else [("c", kind)])]), body)
+    assert is_readable(message) is (not body or sdp_of(message) is not None)
+    return sdp_of(message)
 
 
 def mixed(*parts: bytes, boundary: bytes = b"b1") -> bytes:
@@ -66,6 +67,7 @@ def test_parts_within_parts_end_somewhere() -> None:
         ("multipart/mixed;=", mixed(part(b"application/sdp", SDP))),
         ("multipart/mixed;boundary=b2", mixed(part(b"application/sdp", SDP))),
         ("multipart/mixed;boundary=b1", mixed(b"no headers")),
+        ("multipart/mixed;boundary=b1", mixed(b"\r\napplication/sdp")),
         ("multipart/mixed;boundary=b1", mixed(part(b"a\rb", SDP))),
         ("multipart/mixed;boundary=b1", b"--b1--\r\n--b1\r\n" + part(b"application/sdp", SDP)),
     ],
@@ -80,5 +82,5 @@ def test_what_is_encoded_is_not_read() -> None:
 
 
 def test_the_media_type() -> None:
-    assert content_type(Headers([("c", "Message/SIPfrag;version=2.0")])) == "message/sipfrag"
-    assert content_type(Headers()) == ""
+    assert content_type(Response(200, "OK", Headers([("c", "Message/SIPfrag;version=2.0")]))) == "message/sipfrag"
+    assert content_type(Response(200, "OK", Headers())) == ""
