@@ -73,7 +73,7 @@ class Demo:
     async def _hang_up(self, callback_id: str) -> None:
         _say("target", "has heard enough, and hangs up")
         await self._target.command("hangup")
-        found = await self._server.api.until_ended(callback_id)
+        found = await self._server.until_ended(callback_id)
         await self._agent.event("CALL_CLOSED", 2)
         [attempt] = found.attempts
         outcome = cb.CallOutcome.Name(attempt.outcome).removeprefix("CALL_OUTCOME_")

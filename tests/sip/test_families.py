@@ -28,7 +28,7 @@ async def test_a_call_with_twinkle(tmp_path: Path, side: str) -> None:
         await other.line("established")
         await phone.rates(sent=True, received=False)
         await phone.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await other.line("ended")
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
     assert ended.attempts[0].sip_status == 200
@@ -44,7 +44,7 @@ async def test_twinkle_hangs_up(tmp_path: Path) -> None:
         callback_id = await server.callback(other.uri, phone.uri)
         await server.until_connected(callback_id)
         await other.write("bye")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await phone.event("CALL_CLOSED")
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
@@ -59,7 +59,7 @@ async def test_twinkle_rejects(tmp_path: Path) -> None:
         callback_id = await server.callback(other.uri, phone.uri)
         await server.until_ringing(callback_id)
         await other.write("reject")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await phone.event("CALL_CLOSED")
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_DECLINED
     assert ended.attempts[0].sip_status == 603

@@ -63,7 +63,7 @@ async def test_killed_while_the_agent_rings(tmp_path: Path) -> None:
             await at.target.command("accept")
             await second.until_connected(callback_id)
             await at.target.command("hangup")
-            ended = await second.api.until_ended(callback_id)
+            ended = await second.until_ended(callback_id)
             await at.until_quiet()
         assert at.target.calls("CALL_INCOMING") == 1
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
@@ -90,7 +90,7 @@ async def test_killed_while_the_target_rings(tmp_path: Path) -> None:
             await at.target.command("accept")
             await second.until_connected(callback_id)
             await at.agent.command("hangup")
-            ended = await second.api.until_ended(callback_id)
+            ended = await second.until_ended(callback_id)
             await at.until_quiet()
     assert [attempt.outcome for attempt in ended.attempts] == [cb.CALL_OUTCOME_INTERRUPTED, cb.CALL_OUTCOME_ANSWERED]
 
@@ -113,7 +113,7 @@ async def test_killed_in_a_conversation(tmp_path: Path, who: str) -> None:
             assert still.state == cb.CALLBACK_STATE_CONNECTED
             await at.target.rates(sent=True, received=True, after=len(at.target.log))
             await (at.agent if who == "agent" else at.target).command("hangup")
-            ended = await second.api.until_ended(callback_id)
+            ended = await second.until_ended(callback_id)
             await at.until_quiet()
             assert at.target.calls("CALL_INCOMING") == 1
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
@@ -134,7 +134,7 @@ async def test_one_hung_up_while_no_server_was_there(tmp_path: Path) -> None:
         await at.agent.command("hangup")
         await at.agent.event("CALL_CLOSED")
         async with at.server() as second:
-            ended = await second.api.until_ended(callback_id)
+            ended = await second.until_ended(callback_id)
             await at.until_quiet()
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
@@ -153,6 +153,6 @@ async def test_a_server_that_drains_hands_the_conversation_over(tmp_path: Path) 
             assert at.agent.in_call
             assert at.target.in_call
             await at.target.command("hangup")
-            ended = await second.api.until_ended(callback_id)
+            ended = await second.until_ended(callback_id)
             await at.until_quiet()
     assert ended.state == cb.CALLBACK_STATE_COMPLETED

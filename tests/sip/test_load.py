@@ -32,7 +32,7 @@ async def test_three_hundred_calls_sixty_at_a_time(tmp_path: Path, capsys: pytes
             await server.api.create(target.uri.replace("target", f"target-{number}"), service_id=service_id)
         faults = [fault for peer in (target, agent) if (fault := await peer.verdict())]
         ids = [callback.callback_id for callback in await server.api.list_all()]
-        ended = [await server.api.until_ended(callback_id) for callback_id in ids]
+        ended = [await server.until_ended(callback_id) for callback_id in ids]
         spent_s = cpu_s(server.process.process.pid) - before_s
     with capsys.disabled():
         click.echo(f"\n{_CALLS} calls, {_AT_ONCE} at a time: {1000 * spent_s / _CALLS:.1f} ms of CPU for each")

@@ -38,9 +38,9 @@ async def test_a_call_ends_as_the_peers_have_it(server: SipServer, tmp_path: Pat
         if case.cancelled:
             await server.until_ringing(callback_id)
             await server.cancel(callback_id)
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         faults = [fault for peer in (target, agent) if (fault := await peer.verdict())]
-    assert _seen(ended, case) == _wanted(case), _evidence(ended, agent, target)
+    assert _seen(ended, case) == _wanted(case), _evidence(ended, server, agent, target)
     assert not faults, "\n".join(faults)
 
 
@@ -71,5 +71,5 @@ def _wanted(case: Case) -> dict[str, object]:
     }
 
 
-def _evidence(callback: cb.Callback, *peers: Sipp) -> str:
+def _evidence(callback: cb.Callback, *peers: SipServer | Sipp) -> str:
     return "\n".join([str(callback), *(peer.account() for peer in peers)])

@@ -35,7 +35,7 @@ class Site(NamedTuple):
         await self.agent.rates(sent=True, received=True)
         await self.target.rates(sent=True, received=True)
         await self.target.command("hangup")
-        ended = await self.server.api.until_ended(callback_id)
+        ended = await self.server.until_ended(callback_id)
         await self.until_quiet()
         return ended
 
@@ -91,7 +91,7 @@ async def test_a_nonce_that_runs_out_within_the_call(tmp_path: Path) -> None:
         # Longer than the nonce lives: the BYE to the target needs a new one.
         await at.target.line("[0:00:03]")
         await at.agent.command("hangup")
-        ended = await at.server.api.until_ended(callback_id)
+        ended = await at.server.until_ended(callback_id)
         await at.until_quiet()
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
@@ -99,7 +99,7 @@ async def test_a_nonce_that_runs_out_within_the_call(tmp_path: Path) -> None:
 async def test_nobody_answers_behind_the_proxy(tmp_path: Path) -> None:
     async with site(tmp_path, answers=False, challenges="first") as at:
         callback_id = await at.server.callback(f"tel:{TARGET_NUMBER}", f"tel:{AGENT_NUMBER}", ring_timeout=2)
-        ended = await at.server.api.until_ended(callback_id)
+        ended = await at.server.until_ended(callback_id)
         await at.until_quiet()
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_NO_ANSWER
 
@@ -109,7 +109,7 @@ async def test_a_number_behind_a_dead_gateway(tmp_path: Path) -> None:
     async with site(tmp_path, challenges="first") as at:
         await at.target.stop()
         callback_id = await at.server.callback(f"tel:{TARGET_NUMBER}", f"tel:{AGENT_NUMBER}", ring_timeout=3)
-        ended = await at.server.api.until_ended(callback_id)
+        ended = await at.server.until_ended(callback_id)
         await at.agent.event("CALL_CLOSED")
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_UNREACHABLE
 

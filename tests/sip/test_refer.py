@@ -28,7 +28,7 @@ async def test_the_agent_calls_the_target_itself(server: SipServer, tmp_path: Pa
         telephone("target", tmp_path, tone_hz=880) as target,
     ):
         callback_id = await server.callback(target.uri, agent.uri)
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         # Ringback is out of the call, which goes on.
         await target.rates(sent=True, received=True)
         assert target.in_call
@@ -48,7 +48,7 @@ async def test_the_target_is_busy(server: SipServer, tmp_path: Path) -> None:
         callback_id = await server.callback(target.uri, agent.uri)
         await target.event("CALL_INCOMING")
         await target.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await agent.event("CALL_CLOSED")
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_BUSY
     assert ended.attempts[0].sip_status == 486

@@ -71,7 +71,7 @@ async def test_agent_and_target_hear_each_other(server: SipServer, tmp_path: Pat
         await agent.rates(sent=True, received=True)
         await target.rates(sent=True, received=True)
         await target.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
         of_agent, of_target = await agent.packets(), await target.packets()
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
@@ -92,7 +92,7 @@ async def test_hold_stops_media_and_resume_brings_it_back(server: SipServer, tmp
             await agent.command("hold" if held else "resume")
             await target.rates(sent=not held, received=not held, after=seen)
         await agent.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
@@ -102,7 +102,7 @@ async def test_target_presses_reject(server: SipServer, tmp_path: Path) -> None:
         callback_id = await server.callback(target.uri, agent.uri)
         await server.until_ringing(callback_id)
         await target.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_BUSY
     assert ended.attempts[0].sip_status == 486
@@ -111,7 +111,7 @@ async def test_target_presses_reject(server: SipServer, tmp_path: Path) -> None:
 async def test_target_lets_it_ring(server: SipServer, tmp_path: Path) -> None:
     async with phones(tmp_path, target_answers=False) as (agent, target):
         callback_id = await server.callback(target.uri, agent.uri, ring_timeout=2)
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_NO_ANSWER
 
@@ -121,7 +121,7 @@ async def test_agent_hangs_up_while_the_target_rings(server: SipServer, tmp_path
         callback_id = await server.callback(target.uri, agent.uri, ring_timeout=60)
         await server.until_ringing(callback_id)
         await agent.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert ended.attempts[0].outcome == cb.CALL_OUTCOME_ABANDONED
 
@@ -137,7 +137,7 @@ async def test_people_who_answer_by_hand(server: SipServer, tmp_path: Path) -> N
         await server.until_connected(callback_id)
         await target.rates(sent=True, received=True)
         await agent.command("hangup")
-        ended = await server.api.until_ended(callback_id)
+        ended = await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
@@ -151,7 +151,7 @@ async def test_digits_that_the_target_dials_reach_the_agent(server: SipServer, t
         await target.command("sndcode", "5")
         digit = await agent.event("CALL_DTMF_START")
         await target.command("hangup")
-        await server.api.until_ended(callback_id)
+        await server.until_ended(callback_id)
         await until_quiet(agent, target)
     assert digit["param"] == "5"
 

@@ -68,8 +68,7 @@ class PhoneCall:
         self._seq += 1
         request = self._request("NOTIFY", self._seq, b"", headers)
         request.body = body
-        response = await (await self.phone.endpoint.send(request)).response()
-        return response
+        return await (await self.phone.endpoint.send(request)).response()
 
     def take(self, transaction: ServerTransaction) -> None:
         request = transaction.request
@@ -128,11 +127,19 @@ class Phone:
         # All requests but ACK and CANCEL.
         self.methods: list[str] = []
         self._new: asyncio.Queue[PhoneCall] = asyncio.Queue()
+        self._requested = asyncio.Event()
         endpoint.on_request = self._take
 
     async def call(self) -> PhoneCall:
         async with asyncio.timeout(10):
             return await self._new.get()
+
+    async def requested(self, method: str) -> None:
+        """Wait for a request."""
+        async with asyncio.timeout(10):
+            while method not in self.methods:
+                self._requested.clear()
+                await self._requested.wait()
 
     async def answered(self) -> PhoneCall:
         call = await self.call()
@@ -143,6 +150,7 @@ class Phone:
     def _take(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         self.methods.append(request.method)
+        self._requested.set()
         known = self.calls.get(call_id(request))
         if known is not None:
             known.take(transaction)

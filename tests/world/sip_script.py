@@ -139,6 +139,7 @@ class ScriptedCall:
         self.kept: list[bytes] = []
         self.call_ids: tuple[str, ...] = ()
         self.may_dial = True
+        self._changed = asyncio.Event()
         self._callback = callback or new()
 
     async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:
@@ -156,6 +157,14 @@ class ScriptedCall:
 
     async def keep(self, body: bytes) -> None:
         self.kept.append(body)
+        self._changed.set()
+
+    async def until_kept(self, condition: Callable[[bytes], bool]) -> None:
+        """Wait until what is kept meets the condition."""
+        async with asyncio.timeout(10):
+            while not self.kept or not condition(self.kept[-1]):
+                self._changed.clear()
+                await self._changed.wait()
 
     def judge_address(self, address: str) -> str:
         return ""

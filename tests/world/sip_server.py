@@ -1,5 +1,6 @@
 """`ringback serve --dialer sip` as operators run it, and callbacks that it has to make."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from tests.world.api import Api, by_id
 from tests.world.ports import free_ports
 from tests.world.server_process import ServerProcess, serving
 
+# 64 * T1 of RFC 3261 and the longest ring of a test.
+_PATIENCE_S: Final = 50.0
 # Peers are on loopback, which is no place for targets by default, and are dialled more often than people.
 _DIAL_RULES: Final = """\
 sip: {allow_hosts: ["*", "127.0.0.0/8"]}
@@ -51,6 +54,19 @@ class SipServer:
         return await self.api.until(
             callback_id, lambda callback: bool(callback.attempts) and callback.attempts[-1].HasField("ring_time")
         )
+
+    async def until_ended(self, callback_id: str) -> cb.Callback:
+        """Return the callback once it has ended; fail when that takes longer than any call here may."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self.api.until_ended(callback_id)
+        except TimeoutError:
+            found = await self.api.get(callback_id)
+            raise AssertionError(f"the callback has not ended\n{found}\n{self.account()}") from None
+
+    def account(self) -> str:
+        """Return the last lines of the log, for a message of a failed test."""
+        return "\n".join(["--- server", *self.process.log[-100:]])
 
     async def cancel(self, callback_id: str) -> cb.Callback:
         response = await self.api.callbacks.CancelCallback(pb.CancelCallbackRequest(key=by_id(callback_id)))

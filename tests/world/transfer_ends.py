@@ -19,7 +19,17 @@ from ringback.storage.postgres import PostgresStore
 from ringback.storage.sqlite import SqliteStore
 from ringback.storage.transfer import Compared, NotMoved, move
 
-MOVED: Final = ("callback", "callback_label", "event", "service", "service_turn", "kept_phone", "dialled", "ringback")
+MOVED: Final = (
+    "callback",
+    "callback_label",
+    "event",
+    "service",
+    "service_turn",
+    "kept_phone",
+    "dialled",
+    "kept_call",
+    "ringback",
+)
 # Of one database only: a version of the dialect's scripts, and a count without a meaning elsewhere.
 _LEFT: Final = ("schema_version", "probes")
 

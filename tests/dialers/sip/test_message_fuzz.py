@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringback.dialers.sip import bodies, digest, framing, header_values, headers, redaction, sdp, trace, uri
+from ringback.dialers.sip import body, digest, framing, header_values, headers, redaction, sdp, trace, uri
 from ringback.dialers.sip import message as messages
-from ringback.dialers.sip.bodies import sdp_of
+from ringback.dialers.sip.body import session_of
 from ringback.dialers.sip.digest import Credentials, DigestClient
 from ringback.dialers.sip.framing import StreamFramer
 from ringback.dialers.sip.headers import Headers, split
@@ -76,7 +76,7 @@ def look_everywhere(data: bytes) -> None:
     messages.reason_cause(found.headers)
     messages.warning_text(found.headers)
     messages.number_of(found.headers, "Expires")
-    if (session := sdp_of(found)) is not None:
+    if (session := session_of(found)) is not None:
         or_refused(look_at_session, session)
     if isinstance(found, Response):
         DigestClient(Credentials("a", "b"), lambda: "c").answer(REQUEST, found)
@@ -225,7 +225,7 @@ def test_twice_the_size_costs_no_more_than_twice_as_much(into: str, piece: bytes
     assert twice <= 2 * max(once, 0) + base
 
 
-MODULES = [bodies, digest, framing, header_values, headers, messages, redaction, sdp, trace, uri]
+MODULES = [body, digest, framing, header_values, headers, messages, redaction, sdp, trace, uri]
 
 
 def repeats(pattern: Any) -> Iterator[tuple[str, int]]:

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace as changed
 
-from ringback.dialers.sip.bridge import Result
 from ringback.dialers.sip.destination import Transport
 from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
 from ringback.dialers.sip.message import NameAddr
+from ringback.dialers.sip.record import CallRecord
 from ringback.dialers.sip.sdp import SessionDescription, direction
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.sip_dialer import SipDialer
@@ -24,7 +24,10 @@ from ringback.ports.dialer import HandedOver, NotDialled, OutcomeReport
 from tests.world.samples import SERVICE, connect, dial, new, offer
 from tests.world.sip_endpoints import Recorded, endpoint
 from tests.world.sip_phone import Phone, PhoneCall, phone
-from tests.world.sip_script import ScriptedCall, sdp, until
+from tests.world.sip_script import ScriptedCall, sdp
+
+if TYPE_CHECKING:
+    from ringback.dialers.sip.bridge import Result
 
 AGENT_SDP = sdp(4000, direction="inactive")
 TARGET_SDP = sdp(5000, address="198.51.100.1")
@@ -60,9 +63,7 @@ async def within(waiting: Any) -> Any:
 
 
 async def until_kept_joined(call: ScriptedCall) -> None:
-    async with asyncio.timeout(10):
-        while not call.kept or b'"joined":true' not in call.kept[-1]:
-            await asyncio.sleep(0.001)
+    await call.until_kept(lambda body: CallRecord.decode(body).joined)
 
 
 @asynccontextmanager
@@ -237,9 +238,7 @@ async def test_refer_leaves_the_call_to_the_agents_phone(answers: bool) -> None:
         call = ScriptedCall(it.callback)
         placed = it.place(call)
         agent = await it.agent.answered()
-        async with asyncio.timeout(10):
-            while "REFER" not in it.agent.methods:
-                await asyncio.sleep(0.001)
+        await it.agent.requested("REFER")
         final = "SIP/2.0 200 OK" if answers else "SIP/2.0 486 Busy Here"
         for state, line in [("active", "SIP/2.0 100 Trying"), ("active", "SIP/2.0 180 Ringing"), ("terminated", final)]:
             headers = [("Event", "refer"), ("Subscription-State", state), ("Content-Type", "message/sipfrag")]
@@ -294,7 +293,7 @@ async def test_another_process_ends_what_had_not_connected() -> None:
         agent = await it.agent.answered()
         target = await it.target.call()
         target.respond(180)
-        await until(lambda: call.told == ["dialing"] or call.told == ["dialing", "ringing"])
+        await call.until_kept(lambda body: CallRecord.decode(body).target is not None)
         endpoint, dialer = await next_process(it)
         try:
             dialing = dial(it.callback)
@@ -315,7 +314,7 @@ async def test_what_cannot_be_read_is_interrupted() -> None:
 
 async def test_a_server_that_stops_hands_conversations_over() -> None:
     async with world(replace(SETTINGS, drain_timeout=timedelta(0))) as it:
-        placed, call, agent, target = await it.talks()
+        placed, _, agent, target = await it.talks()
         it.dialer.drain()
         assert await within(placed) == HandedOver()
         assert not agent.ended.is_set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.dialers.sip.bodies import content_type, sdp_of
+from ringback.dialers.sip.body import content_type, session_of
 from ringback.dialers.sip.message import (
     MalformedMessage,
     Request,
@@ -150,7 +150,7 @@ def test_a_short_tortuous_invite() -> None:
     assert found.headers.get("newfangledheader") == "newfangled value continued newfangled value"
     assert len(found.headers.values("Via")) == 3
     assert contact_uri(found) == "sip:jdrosen@example.com"
-    session = sdp_of(found)
+    session = session_of(found)
     assert session is not None
     assert [stream.port for stream in SessionDescription.parse(session).media] == [49217, 3227]
 
@@ -186,9 +186,9 @@ def test_what_surrounds_an_address() -> None:
 
 def test_bodies() -> None:
     assert request_of("dblreq").body == b""
-    assert content_type(request_of("mpart01")) == "multipart/mixed"
-    assert sdp_of(request_of("mpart01")) is None
-    assert sdp_of(request_of("invut")) is None
+    assert content_type(request_of("mpart01").headers) == "multipart/mixed"
+    assert session_of(request_of("mpart01")) is None
+    assert session_of(request_of("invut")) is None
 
 
 def test_reason_phrases() -> None:

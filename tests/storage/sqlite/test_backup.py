@@ -8,11 +8,12 @@ from shutil import copyfile
 
 import pytest
 
+from ringback.ports.calls import KeptCall
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.migrations import scripts
 from ringback.storage.sqlite import SqliteStore
 from ringback.storage.sqlite.backup import BackupContents, NotBackedUp, back_up
-from tests.world.samples import every_state, new
+from tests.world.samples import NOW, every_state, new
 
 
 @pytest.fixture
@@ -46,6 +47,22 @@ def size_of(file: Path) -> int:
 
 def content_of(file: Path) -> bytes:
     return file.read_bytes()
+
+
+async def test_it_holds_no_call(sqlite_store: SqliteStore, database: Path, file: Path) -> None:
+    """A call belongs to the server that goes on: one that begins with the copy must not end it. Nor are its numbers kept."""
+    number = b"+41785556677"
+    body = b'{"to":"sip:%s@gw.example"}' % number
+    call = KeptCall("callback-1", 1, "sip", "192.0.2.1:5060;udp", NOW, body)
+    await sqlite_store.keep_call(call)
+    back_up(database, file)
+    assert number not in content_of(file)
+    assert await sqlite_store.kept_calls("sip", call.owner) == [call]
+    restored = await SqliteStore.open(file)
+    try:
+        assert await restored.left_calls("sip", None, 10) == []
+    finally:
+        await restored.close()
 
 
 async def test_it_holds_what_was_written(sqlite_store: SqliteStore, database: Path, file: Path) -> None:

@@ -5,6 +5,7 @@ answer is offered to the first in a re-INVITE. So every INVITE has an offer, as 
 for a person with an unacknowledged 200, as it would in flow I of RFC 3725.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,15 +14,18 @@ from ringback.dialers.sip.conversation import Conversation
 from ringback.dialers.sip.inbox import CallLeg, Inbox, LegHappening, Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Answered, Failed, Failure, HungUp, LegPlan, Offered, Progress
 from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.outcome import Side, detail_of, report_of, text, unserved_report
+from ringback.dialers.sip.outcome import Side, detail_of, outcome_of, report_of, text, unserved_report
 from ringback.dialers.sip.record import Keeper
+from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 
+_log = logging.getLogger(__name__)
+
 Result = OutcomeReport | NotDialled | HandedOver
 
-_CANCELLED: Final = "the callback was cancelled"
-_STOPPED: Final = "the server stops"
+WITHDRAWN: Final = "the callback was cancelled, or may not be dialled any more"
+STOPPED: Final = "the server stops"
 _NO_MEDIA: Final = "answered without media that can be used"
 _REQUEST_TERMINATED: Final = 487
 
@@ -131,7 +135,7 @@ class Bridge:
             await self._call.ringing()
         # Of a forked call only the first of its early media is heard.
         is_first = self._legs.media.of(side).received is None
-        if is_first and self._legs.learn(side, sdp) and self._plan.early_media:
+        if is_first and self._legs.learn(side, sdp) and self._plan.early_media and self._legs.answered:
             self._legs.join()
 
     async def _answered(self, side: Side, sdp: bytes | None) -> Result | None:
@@ -144,6 +148,8 @@ class Bridge:
         return None
 
     def _not_reached(self, side: Side, failure: Failure) -> Result:
+        if outcome_of(failure) is Outcome.NOT_AUTHORIZED:
+            _log.warning("the network refuses calls of this dialer: %s", mask_numbers(detail_of(side, failure)))
         if side is Side.TARGET:
             return report_of(failure, ring_timeout_s=self._plan.target.ring_timeout_s)
         detail = detail_of(side, failure, ring_timeout_s=self._plan.agent.ring_timeout_s)
@@ -151,11 +157,11 @@ class Bridge:
 
     def _stopped_by(self, signal: Signal) -> Result | None:
         if signal is Signal.HANG_UP and Side.TARGET in self._legs.answered:
-            return self._over(Outcome.ABANDONED, _CANCELLED)
+            return self._over(Outcome.ABANDONED, WITHDRAWN)
         if signal is Signal.HANG_UP:
-            return self._over(Outcome.NO_ANSWER, _CANCELLED, sip_status=_REQUEST_TERMINATED)
+            return self._over(Outcome.NO_ANSWER, WITHDRAWN, sip_status=_REQUEST_TERMINATED)
         if signal is Signal.DRAINED or (signal is Signal.DRAIN and not self._dialling):
-            return self._over(Outcome.INTERRUPTED, _STOPPED)
+            return self._over(Outcome.INTERRUPTED, STOPPED)
         return None
 
     def _over(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 # RFC 3261 section 7.3.3 and the registrations since (IANA, "SIP Parameters", header fields).
@@ -31,7 +32,8 @@ COMPACT: Final = {
 # Possessive, as all repetitions here: a peer sends what it likes, and nothing is tried twice. An open quote or angle
 # bracket reaches to the end, so that a broken element never becomes several.
 _ELEMENT: Final = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z)|<[^>]*+(?:>|\Z))*+', re.DOTALL)
-_NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
+# A token (section 25.1), as the names of headers and methods are.
+NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
 # A line break would begin another header. NUL is allowed as quoted-pair only (section 25.1).
 _FORBIDDEN: Final = re.compile(r"[\r\n]|(?<!\\)\x00")
 
@@ -44,6 +46,17 @@ class Headers:  # noqa: PLW1641 - it changes, so it has no hash
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = [_field(name, value) for name, value in items]
 
+    @classmethod
+    def of_lines(cls, items: Iterable[tuple[str, str]]) -> "Headers":
+        """Return headers that were lines of a message: their names are tokens, and no value has a line end."""
+        headers = cls()
+        headers._fields = [(_key(name), name, value) for name, value in items]
+        return headers
+
+    def names(self) -> list[str]:
+        """Return the name of each line, in lower case and in its long form."""
+        return [key for key, _, _ in self._fields]
+
     def items(self) -> list[tuple[str, str]]:
         return [(name, value) for _, name, value in self._fields]
 
@@ -55,7 +68,10 @@ class Headers:  # noqa: PLW1641 - it changes, so it has no hash
     def get(self, name: str) -> str | None:
         """Return the first header line of this name."""
         key = _key(name)
-        return next((value for known, _, value in self._fields if known == key), None)
+        for known, _, value in self._fields:
+            if known == key:
+                return value
+        return None
 
     def lines(self, name: str) -> list[str]:
         key = _key(name)
@@ -108,6 +124,12 @@ class Headers:  # noqa: PLW1641 - it changes, so it has no hash
         return f"Headers({', '.join(name for _, name, _ in self._fields)})"
 
 
+def first_of(text: str) -> str:
+    """Return the first element of a header value; see `split`."""
+    found = _ELEMENT.match(text)
+    return found[0].strip(" \t") if found else ""
+
+
 def split(text: str) -> list[str]:
     """Return the comma-separated elements of a header value; commas in quotes and in <> separate nothing."""
     elements, place = [], 0
@@ -121,10 +143,11 @@ def split(text: str) -> list[str]:
 
 
 def is_token(text: str) -> bool:
-    """Return whether a text is a token (section 25.1), as names of headers and methods are."""
-    return _NAME.fullmatch(text) is not None
+    """Return whether a text is a token."""
+    return NAME.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)  # messages have the same few names
 def _key(name: str) -> str:
     key = name.lower()
     return COMPACT.get(key, key)

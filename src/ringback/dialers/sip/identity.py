@@ -83,7 +83,7 @@ class Identities:
         if address.startswith("tel:"):
             if proxy is None:
                 raise NoRoute(f"{whose} has a tel: address, which needs a SIP proxy (sip.proxy), and none is set")
-            return str(self._as_sip(address, region, SipUri.parse(proxy).host))
+            return str(self._as_sip(address, region, SipUri.parse(proxy).hostport))
         uri = SipUri.parse(address)
         # Neither may be in a Request-URI (RFC 3261 section 19.1.1), and headers are not ours to set.
         params = {name: value for name, value in uri.params.items() if name != "method"}

@@ -5,6 +5,7 @@ dialog. Pure: nothing is sent here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ringback.dialers.sip.outcome import Side
 from ringback.dialers.sip.sdp import SENDRECV, Origin, SessionDescription, answer_from, held_offer, moved, offer_from
@@ -44,12 +45,14 @@ class MediaExchange:
     def of(self, side: Side) -> SideMedia:
         return self._sides[side]
 
-    def restore(self, side: Side, sent: str) -> None:
+    def restore(self, side: Side, origin: tuple[str, int] | None, sent: bytes) -> None:
         """Take what a side was sent last, by another process. It was made of the other side's media."""
         mine, other = self._sides[side], self._sides[side.other]
+        if origin is not None:
+            session_id, version = origin
+            mine.origin = replace(mine.origin, session_id=int(session_id), version=version + 1)
         if sent:
-            mine.sent = mine.offered = mine.told = other.received = SessionDescription.parse(sent.encode())
-            mine.origin = mine.sent.origin or mine.origin
+            mine.sent = mine.offered = mine.told = other.received = SessionDescription.parse(sent)
 
     def held_offer(self, side: Side, codecs: Sequence[str]) -> bytes:
         """Return the first offer, to the side that is called first: nothing flows before the other side is there."""

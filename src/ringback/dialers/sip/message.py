@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from ringback.dialers.sip.header_values import CSeq, NameAddr, Reason, Via, is_any_uri, printable, unquoted
-from ringback.dialers.sip.headers import Headers, is_token
+from ringback.dialers.sip.headers import NAME, Headers, first_of, is_token
 from ringback.dialers.sip.message_types import MalformedMessage, Message, Request, Response
 from ringback.dialers.sip.status import phrase
 from ringback.dialers.sip.uri import SipUri
@@ -51,24 +51,24 @@ VERSION: Final = "SIP/2.0"
 _CODEC: Final = ("utf-8", "surrogateescape")
 END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
 _LINE_END: Final = re.compile("\r?\n")
+_FOLD: Final = re.compile("\r?\n[ \t]++")
 _STATUS_LINE: Final = re.compile(
     r"SIP/2\.0[ \t]++(?P<status>[1-6][0-9]{2})(?:[ \t]++(?P<reason>.*+))?+", re.ASCII | re.IGNORECASE | re.DOTALL
 )
 _VERSION: Final = re.compile(r"SIP/[0-9]{1,3}\.[0-9]{1,3}", re.ASCII | re.IGNORECASE)
-_HEADER: Final = re.compile(r"(?P<name>[^\s:]++)[ \t]*+:[ \t]*+(?P<value>.*+)", re.DOTALL)
-# Neither is a line end, and other elements may take it for one.
-_FORBIDDEN: Final = re.compile(r"\r|(?<!\\)\x00")
+_HEADER: Final = re.compile(rf"({NAME.pattern})[ \t]*+:[ \t]*+(.*+)", re.DOTALL)
+# It is allowed as quoted-pair only (section 25.1).
+_RAW_NUL: Final = re.compile(r"(?<!\\)\x00")
 _DIGITS: Final = re.compile("[0-9]{1,10}", re.ASCII)
 _WARNING: Final = re.compile(r'[0-9]{3} \S++ (?P<text>"(?:[^"\\]++|\\.)*+")', re.ASCII | re.DOTALL)
-_ONCE: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards")
+_ONCE: Final = frozenset({"call-id", "cseq", "from", "to", "max-forwards"})
 
 
 def parse(data: bytes) -> Message:
     """Read one whole message: a datagram, or what `StreamFramer` cut. Raise `MalformedMessage`."""
     data = data.lstrip(b"\r\n")  # section 7.5
     end = END_OF_HEADERS.search(data, 0, MAX_HEADER_BYTES)
-    head = data[: end.start() if end else MAX_HEADER_BYTES].decode(*_CODEC)
-    start_line, *lines = _LINE_END.split(head)
+    start_line, *lines = _lines(data[: end.start() if end else MAX_HEADER_BYTES])
     message = _start(start_line)
     try:
         message.headers = _headers(lines[:MAX_HEADERS])
@@ -92,7 +92,7 @@ def body_length(head: bytes) -> int | None:
 
 def read_headers(head: bytes) -> Headers:
     """Read the headers alone, such as those of a part of a body. Raise `MalformedMessage`."""
-    lines = _LINE_END.split(head.decode(*_CODEC))
+    lines = _lines(head)
     if len(lines) > MAX_HEADERS:
         raise MalformedMessage("The headers are too many.", 513)
     return _headers(lines)
@@ -125,8 +125,7 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
 
 def top_via(message: Message, *, strict: bool = False) -> Via:
     """Return the first Via. Raise `MalformedMessage`, as the functions below do."""
-    vias = message.headers.values("Via")
-    return Via.parse(vias[0] if vias else "", strict=strict)
+    return Via.parse(first_of(message.headers.get("Via") or ""), strict=strict)
 
 
 def cseq(message: Message) -> CSeq:
@@ -185,8 +184,6 @@ def _has_tag(value: str) -> bool:
 
 
 def _start(line: str) -> Message:
-    if _FORBIDDEN.search(line):
-        raise MalformedMessage("The first line has a bare CR or a NUL.")
     if line[:4].upper() == "SIP/":
         if (found := _STATUS_LINE.fullmatch(line)) is None:
             raise MalformedMessage("A status line is malformed.")
@@ -199,26 +196,26 @@ def _start(line: str) -> Message:
     return Request(method, uri if _VERSION.fullmatch(version) else rest, Headers())
 
 
+def _lines(head: bytes) -> list[str]:
+    """Return the lines, unfolded. Raise `MalformedMessage`: then it is unclear where a line ends."""
+    text = head.decode(*_CODEC)
+    if text.count("\r") != text.count("\r\n") or ("\0" in text and _RAW_NUL.search(text)):
+        raise MalformedMessage("The headers have a bare CR or a NUL.")
+    return _LINE_END.split(_FOLD.sub(" ", text) if "\n " in text or "\n\t" in text else text)
+
+
 def _headers(lines: list[str]) -> Headers:
-    """Unfold and split lines. What is no header is passed over (section 8.2.2: what is not needed is ignored)."""
-    fields: list[list[str]] = []
-    for line in lines:
-        if _FORBIDDEN.search(line):
-            raise MalformedMessage("A header has a bare CR or a NUL.")
-        if line[:1] not in (" ", "\t"):
-            fields.append([line.rstrip(" \t")])
-        elif fields:
-            fields[-1].append(line.strip(" \t"))
-    found = (_HEADER.fullmatch(" ".join(field)) for field in fields)
-    return Headers((header["name"], header["value"]) for header in found if header and is_token(header["name"]))
+    """Split lines. What is no header is passed over (section 8.2.2: what is not needed is ignored)."""
+    found = map(_HEADER.fullmatch, lines)
+    return Headers.of_lines((header[1], header[2].rstrip(" \t")) for header in found if header)
 
 
 def _check_heads(message: Message) -> None:
     """Raise `MalformedMessage` where a header that transactions rest on is missing, doubled or malformed."""
     top_via(message, strict=True), from_(message), to(message)
-    for name in _ONCE:
-        if len(message.headers.lines(name)) > 1:
-            raise MalformedMessage(f"There are two {name}.")
+    once = [name for name in message.headers.names() if name in _ONCE]
+    if len(set(once)) < len(once):
+        raise MalformedMessage("A header that may be there once is there twice.")
     if not call_id(message):
         raise MalformedMessage("There is no Call-ID.")
     method = cseq(message).method

@@ -82,13 +82,15 @@ BY_STATUS: Final[Mapping[int, Outcome]] = MappingProxyType(
 # These say only that nobody answered; what it means depends on whether the phone rang.
 _NO_ANSWER: Final = frozenset({408, 487})
 
-_BY_FAULT: Final[Mapping[FaultKind, Outcome]] = MappingProxyType(
+# Where the phone did not ring, and where it did: a connection may be lost after that.
+_NO_FAULT: Final = (Outcome.NETWORK_FAILURE, Outcome.NETWORK_FAILURE)
+_BY_FAULT: Final[Mapping[FaultKind, tuple[Outcome, Outcome]]] = MappingProxyType(
     {
-        FaultKind.TIMEOUT: Outcome.UNREACHABLE,
-        FaultKind.REFUSED: Outcome.UNREACHABLE,
-        FaultKind.UNRESOLVED: Outcome.UNREACHABLE,
-        FaultKind.TLS: Outcome.NOT_AUTHORIZED,
-        FaultKind.FORBIDDEN: Outcome.BLOCKED,
+        FaultKind.TIMEOUT: (Outcome.UNREACHABLE, Outcome.NO_ANSWER),
+        FaultKind.REFUSED: (Outcome.UNREACHABLE, Outcome.NETWORK_FAILURE),
+        FaultKind.UNRESOLVED: (Outcome.UNREACHABLE, Outcome.UNREACHABLE),
+        FaultKind.TLS: (Outcome.NOT_AUTHORIZED, Outcome.NOT_AUTHORIZED),
+        FaultKind.FORBIDDEN: (Outcome.BLOCKED, Outcome.BLOCKED),
     }
 )
 _FAULT_WORDS: Final[Mapping[FaultKind, str]] = MappingProxyType(
@@ -112,13 +114,8 @@ def outcome_of(failure: Failure) -> Outcome:
         return Outcome.NO_ANSWER if failure.rang else Outcome.UNREACHABLE
     if failure.status:
         return BY_STATUS.get(failure.status) or _by_class(failure.status)
-    if failure.fault is None:
-        return Outcome.NETWORK_FAILURE
-    if failure.rang and failure.fault is FaultKind.TIMEOUT:
-        return Outcome.NO_ANSWER
-    if failure.rang and failure.fault is FaultKind.REFUSED:
-        return Outcome.NETWORK_FAILURE  # the connection was lost
-    return _BY_FAULT[failure.fault]
+    silent, rang = _NO_FAULT if failure.fault is None else _BY_FAULT[failure.fault]
+    return rang if failure.rang else silent
 
 
 def _by_class(status: int) -> Outcome:

@@ -1,23 +1,28 @@
 """What is kept of a call, so that another process can go on with it, or end what is left of it."""
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from ringback.dialers.sip.leg_state import LegState
-from ringback.dialers.sip.legs import Legs
 from ringback.dialers.sip.outcome import Side
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.dialer import Call
 
+if TYPE_CHECKING:
+    from ringback.dialers.sip.legs import Legs
+
 _FORMAT: Final = 1
+_BYTES: Final = "latin-1"
+# Of what is larger the media of the call are left as they are.
+_MAX_SENT: Final = 4096
 
 
 class SideRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     leg: LegState
-    # The session description that it was sent last.
+    # The session description that it was sent last, a character for each byte.
     sent: str = ""
 
 
@@ -35,6 +40,10 @@ class CallRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     def of(self, side: Side) -> SideRecord | None:
         return self.agent if side is Side.AGENT else self.target
+
+    def sent(self, side: Side) -> bytes:
+        kept = self.of(side)
+        return b"" if kept is None else kept.sent.encode(_BYTES)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -88,4 +97,5 @@ class Keeper:
         if self.legs is None or (leg := self.legs.by_side.get(side)) is None:
             return None
         sent = self.legs.media.of(side).sent
-        return SideRecord(leg=leg.state(), sent="" if sent is None else sent.encode().decode("utf-8", "replace"))
+        body = b"" if sent is None else sent.encode()
+        return SideRecord(leg=leg.state(), sent=body.decode(_BYTES) if len(body) <= _MAX_SENT else "")

@@ -17,6 +17,10 @@ _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 +([1-6][0-9]{2})(?: +([^\r\n]*))?",
 # After the target's ring timeout the PBX has this long to say how it ended.
 _GRACE_S: Final = 5.0
 _RINGING: Final = 180
+# These mean that the agent's dialog is gone.
+_GONE: Final = frozenset({408, 481})
+# The target's phone may still ring, which nobody but the agent's phone can end: INTERRUPTED keeps it from other calls.
+_SILENT: Final = "the agent's phone did not tell what became of the target's"
 _MOVED: Final = "the agent's phone ended the call before it told what became of the target's"
 
 
@@ -26,7 +30,9 @@ class Referral(Bridge):
     async def _go_on(self, second: Side) -> Result:
         agent = self._legs.by_side[second.other]
         if refused := await agent.refer(self._plan.target.uri):
-            return self._over(Outcome.ABANDONED, f"REFER, {detail_of(Side.AGENT, refused)}")
+            gone = refused.status in _GONE or refused.fault is not None
+            outcome = Outcome.ABANDONED if gone else Outcome.NETWORK_FAILURE
+            return self._over(outcome, f"REFER was refused, {detail_of(Side.AGENT, refused)}")
         self._inbox.put_later(self._plan.target.ring_timeout_s + _GRACE_S, Signal.TOO_LONG)
         while True:
             match await self._inbox.next():
@@ -40,7 +46,7 @@ class Referral(Bridge):
                 case LegHappening(side, Acknowledged(sdp=sdp)):
                     self._legs.learn(side, sdp)
                 case Signal.TOO_LONG:
-                    return self._not_reached(Side.TARGET, Failure(ring_timed_out=True, rang=self._rang))
+                    return self._over(Outcome.INTERRUPTED, _SILENT)
                 case Signal() as signal if ended := self._stopped_by(signal):
                     return ended
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from ringback.application.token_bucket import TokenBucket
-from ringback.dialers.sip.bridge import Bridge, CallPlan, Result
+from ringback.dialers.sip.bridge import STOPPED, WITHDRAWN, Bridge, CallPlan, Result
 from ringback.dialers.sip.conversation import Conversation
 from ringback.dialers.sip.destination import Transport
 from ringback.dialers.sip.dialogs import Dialogs
@@ -40,7 +40,7 @@ _CLOSING_S: Final = 2.0
 # What it may take to hand calls over, when the time for them to end is over.
 _HANDOVER_S: Final = 2.0
 # How long requests of dialogs that are not restored yet wait for that.
-_RESTORING_S: Final = 3.0
+_RESTORING_S: Final = 5.0
 
 
 class SipDialer:
@@ -83,7 +83,7 @@ class SipDialer:
             await call.dialing()
             return OutcomeReport(outcome=Outcome.NETWORK_FAILURE, detail=text(str(fault)))
         if not await self._wait_for_turn(call):
-            return NotDialled("the server stops" if self._draining.is_set() else "the callback was cancelled")
+            return NotDialled(STOPPED if self._draining.is_set() else WITHDRAWN)
         keeper = Keeper(call, self._contact)
         legs = self._legs(call, keeper, self._origin(), self._origin())
         plan = CallPlan(
@@ -116,7 +116,7 @@ class SipDialer:
         legs.joined = record.joined
         for side in Side:
             if (kept := record.of(side)) is not None:
-                legs.media.restore(side, kept.sent)
+                legs.media.restore(side, kept.leg.origin, record.sent(side))
                 leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials)
                 legs.open(side, leg)
                 if leg.answered:

@@ -2,16 +2,15 @@
 
 import pytest
 
-from ringback.dialers.sip.bodies import MAX_DEPTH, content_type, is_readable, sdp_of
+from ringback.dialers.sip.body import MAX_DEPTH, content_type, session_of
 from ringback.dialers.sip.message import Headers, Response
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 x\r\n"
 
 
 def found_in(kind: str | None, body: bytes, *more: tuple[str, str]) -> bytes | None:
-    message = Response(200, "OK", Headers([*more, *([] if kind is None else [("c", kind)])]), body)
-    assert is_readable(message) is (not body or sdp_of(message) is not None)
-    return sdp_of(message)
+    headers = Headers([*more, *([] if kind is None else [("c", kind)])])
+    return session_of(Response(200, "OK", headers, body))
 
 
 def mixed(*parts: bytes, boundary: bytes = b"b1") -> bytes:
@@ -82,5 +81,5 @@ def test_what_is_encoded_is_not_read() -> None:
 
 
 def test_the_media_type() -> None:
-    assert content_type(Response(200, "OK", Headers([("c", "Message/SIPfrag;version=2.0")]))) == "message/sipfrag"
-    assert content_type(Response(200, "OK", Headers())) == ""
+    assert content_type(Headers([("c", "Message/SIPfrag;version=2.0")])) == "message/sipfrag"
+    assert content_type(Headers()) == ""

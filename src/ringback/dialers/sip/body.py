@@ -1,4 +1,4 @@
-"""The SDP in a message, which a network may have wrapped together with its own signalling (multipart, RFC 5621)."""
+"""The session description in the body of a message, also where other parts stand beside it (RFC 5621)."""
 
 import re
 from typing import Final
@@ -10,37 +10,32 @@ from ringback.dialers.sip.message_types import MalformedMessage, Message
 
 # Parts within parts: a signed mixture has two levels.
 MAX_DEPTH: Final = 3
-SDP_TYPE: Final = "application/sdp"
+SDP: Final = "application/sdp"
 
 _TYPE: Final = re.compile(r"[ \t]*+([^\s;/]++)[ \t]*+/[ \t]*+([^\s;/]++)[ \t]*+(;.*+)?", re.DOTALL)
 
 
-def content_type(message: Message) -> str:
-    """Return the type of the body in lower case, without parameters; "" where there is none."""
-    return _type(message.headers)[0]
+def session_of(message: Message) -> bytes | None:
+    """Return the session description of a message; None where there is none that can be read."""
+    return _session_in(message.headers, message.body, MAX_DEPTH)
 
 
-def sdp_of(message: Message) -> bytes | None:
-    """Return the SDP of a message; None where there is none that can be read."""
-    return _sdp_in(message.headers, message.body, MAX_DEPTH)
+def content_type(headers: Headers) -> str:
+    """Return the media type in lower case, without parameters; "" where there is none."""
+    return _type(headers)[0]
 
 
-def is_readable(message: Message) -> bool:
-    """Return whether a body, if there is one, can be an offer or an answer: what cannot is refused with 415."""
-    return not message.body or sdp_of(message) is not None
-
-
-def _sdp_in(headers: Headers, body: bytes, depth: int) -> bytes | None:
+def _session_in(headers: Headers, body: bytes, depth: int) -> bytes | None:
     kind, boundary = _type(headers)
     # Nothing encoded is accepted, and no request of ours says otherwise (RFC 3261 section 20.12).
     if not body.strip() or (headers.get("Content-Encoding") or "identity").strip().lower() != "identity":
         return None
-    if kind == SDP_TYPE or (not kind and body.startswith(b"v=")):
+    if kind == SDP or (not kind and body.startswith(b"v=")):
         return body
     if not kind.startswith("multipart/") or not boundary or not depth:
         return None
     for head, content in _parts(body, boundary):
-        if (found := _sdp_in(head, content, depth - 1)) is not None:
+        if (found := _session_in(head, content, depth - 1)) is not None:
             return found
     return None
 

@@ -1,0 +1,217 @@
+"""A server process with a built-in dialer, as far as calls go: it can be killed at any moment, or paused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from ringback.application.dispatch.assigner import DEFAULT_LEASE
+from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.lease_watch import LeaseWatch
+from ringback.application.dispatch.leases import Leases
+from ringback.dialers.leased_call import CallTools
+from ringback.dialers.runner import DialerRunner
+from ringback.domain.callback import Callback
+from ringback.domain.errors import LeaseRefused
+from ringback.domain.service import Service
+from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
+from ringback.ports.store import Store
+from tests.world.use_cases import ManualClock, World
+
+Result = OutcomeReport | NotDialled | HandedOver
+
+
+@dataclass
+class Network:
+    """What the network has: the calls that phones are in, by the process that tends each; None: it is an orphan."""
+
+    calls: dict[str, str | None] = field(default_factory=dict)
+    # How often each phone was rung.
+    rung: list[str] = field(default_factory=list)
+
+
+class ProcessStore:
+    """The store of one process. After `kill`, nothing returns any more; while paused, nothing goes on."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._running = asyncio.Event()
+        self._running.set()
+        self._stop_at: tuple[str, bool] | None = None
+        self.stopped = asyncio.Event()
+
+    def stop_at(self, method: str, *, after: bool) -> None:
+        """Stop for good at the next call of this method, before or after it has been done."""
+        self._stop_at = (method, after)
+
+    def pause(self) -> None:
+        self._running.clear()
+
+    def go_on(self) -> None:
+        self._running.set()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+        if not asyncio.iscoroutinefunction(call):
+            return call
+
+        async def pass_on(*args: Any, **fields: Any) -> Any:
+            await self._running.wait()
+            if self._stop_at == (name, False):
+                await self._die()
+            result = await call(*args, **fields)
+            if self._stop_at == (name, True):
+                await self._die()
+            await self._running.wait()
+            return result
+
+        return pass_on
+
+    async def _die(self) -> None:
+        self._running.clear()
+        self.stopped.set()
+        await self._running.wait()
+
+
+class KeepingDialer:
+    """Keeps each call before it has anything on the network, and ends or tends what an earlier process has left."""
+
+    name = "sip"
+    drain_timeout_s = 0.0
+
+    def __init__(self, owner: str, network: Network) -> None:
+        self.owner = owner
+        self.network = network
+        self.killed = False
+        self.drains = asyncio.Event()
+        self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
+        self.resumed: asyncio.Queue[PlacedCall] = asyncio.Queue()
+
+    async def place(self, callback: Callback, service: Service, call: Call) -> Result:  # noqa: ARG002
+        callback_id = callback.callback_id
+        await call.keep(b'{"agent":"%s"}' % callback_id.encode())
+        self.network.calls[callback_id] = self.owner
+        try:
+            await call.dialing(("agent", "target"))
+        except LeaseRefused as refused:
+            self._end(callback_id)
+            return NotDialled(str(refused))
+        self.network.rung.append(callback_id)
+        return await self._tend(PlacedCall(callback_id, call, None), self.placed)
+
+    async def resume(
+        self, callback: Callback | None, service: Service | None, call: Call, body: bytes
+    ) -> OutcomeReport | HandedOver:
+        assert (callback is None) is (service is None)
+        callback_id = body.decode().split('"')[3]
+        self.network.calls[callback_id] = self.owner
+        result = await self._tend(PlacedCall(callback_id, call, callback), self.resumed)
+        assert not isinstance(result, NotDialled)
+        return result
+
+    async def _tend(self, placed: "PlacedCall", queue: "asyncio.Queue[PlacedCall]") -> Result:
+        queue.put_nowait(placed)
+        try:
+            result = await placed.result
+        except asyncio.CancelledError:
+            placed.cut_off.set()
+            if placed.call.superseded or self.killed:
+                raise
+            self._end(placed.callback_id)
+            raise
+        if not isinstance(result, HandedOver):
+            self._end(placed.callback_id)
+        return result
+
+    def _end(self, callback_id: str) -> None:
+        if not self.killed:
+            self.network.calls.pop(callback_id, None)
+
+    def drain(self) -> None:
+        self.drains.set()
+
+
+class PlacedCall:
+    """One call, as the test sees it."""
+
+    def __init__(self, callback_id: str, call: Call, callback: Callback | None) -> None:
+        self.callback_id = callback_id
+        self.call = call
+        self.callback = callback
+        self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.cut_off = asyncio.Event()
+
+
+class Process:
+    """The use cases, and a dialer at work."""
+
+    def __init__(self, store: Store, clock: ManualClock, network: Network, owner: str, **options: Any) -> None:
+        self.store = ProcessStore(store)
+        self.world = world = World(self.store, clock)  # type: ignore[arg-type]
+        self.dialer = KeepingDialer(owner, network)
+        lease: timedelta = options.pop("lease", DEFAULT_LEASE)
+        is_alone: bool = options.pop("is_alone", False)
+        self.dialer_id = f"ringback.sip-{owner}"
+        keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
+        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, keeper)
+        tools = CallTools(
+            leases=Leases(
+                world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials
+            ),
+            watch=LeaseWatch(world.feed),
+            directory=world.directory,
+            policy=world.dial_policy,
+            kept_calls=self.kept_calls,
+            lease=lease,
+        )
+        self.runner = DialerRunner(
+            self.dialer, self.dialer_id, world.assigner, tools, looks_for_others=not is_alone, **options
+        )
+        self._tasks: list[asyncio.Task[Any]] = []
+        self.run: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.world.clock_jumps.start()
+        await self.world.directory.start()
+        await self.world.feed.start()
+        taken = await self.runner.recover()
+        await self.world.scheduler.release_orphans(self.dialer_id, self.world.clock.now(), taken)
+        await self.world.assigner.start()
+        loops: tuple[Callable[[], Awaitable[None]], ...] = (self.world.feed.run, self.world.assigner.run)
+        self._tasks = [asyncio.ensure_future(loop()) for loop in loops]
+        self.run = asyncio.create_task(self.runner.run())
+
+    async def kill(self) -> None:
+        """Let nothing more happen, as after kill -9: no call is hung up, and nothing is stored."""
+        self.dialer.killed = True
+        self.store.pause()
+        await self._cancel()
+
+    async def drain(self) -> None:
+        self.runner.stop()
+        self.world.assigner.close()
+        assert self.run is not None
+        await self.run
+        await self._cancel()
+
+    async def _cancel(self) -> None:
+        tasks = [*self._tasks, *([] if self.run is None else [self.run])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def process(
+    store: Store, clock: ManualClock, network: Network, owner: str, **options: Any
+) -> AsyncIterator[Process]:
+    """Run a process until the block ends, and kill it then."""
+    one = Process(store, clock, network, owner, **options)
+    await one.start()
+    try:
+        yield one
+    finally:
+        with suppress(asyncio.CancelledError):
+            await one.kill()
