@@ -143,7 +143,7 @@ class Scene:
         tools = CallTools(
             leases=self.leases,
             watch=LeaseWatch(world.feed),
-            directory=world.directory,
+            service_of=world.directory.get,
             policy=world.dial_policy,
             kept_calls=None,
             lease=lease,

@@ -1,14 +1,16 @@
 """A server process with a built-in dialer, as far as calls go: it can be killed at any moment, or paused."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from ringback.application.dispatch.assigner import DEFAULT_LEASE
-from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools
@@ -20,6 +22,8 @@ from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
 from tests.world.use_cases import ManualClock, World
 
+# Opens the database for one more process.
+OpenStore = Callable[[], Awaitable[Store]]
 Result = OutcomeReport | NotDialled | HandedOver
 
 
@@ -32,19 +36,30 @@ class Network:
     rung: list[str] = field(default_factory=list)
 
 
+class Point(NamedTuple):
+    """A moment: before or after the database has done what was called, the first time or a later one."""
+
+    method: str
+    number: int
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.method} {self.number}"
+
+
 class ProcessStore:
-    """The store of one process. After `kill`, nothing returns any more; while paused, nothing goes on."""
+    """The store of one process, which stops at a point for good, or for a while."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running = asyncio.Event()
         self._running.set()
-        self._stop_at: tuple[str, bool] | None = None
+        self._done: Counter[str] = Counter()
+        self._stop_at: Point | None = None
         self.stopped = asyncio.Event()
 
-    def stop_at(self, method: str, *, after: bool) -> None:
-        """Stop for good at the next call of this method, before or after it has been done."""
-        self._stop_at = (method, after)
+    def stop_at(self, point: "Point") -> None:
+        self._stop_at = point
 
     def pause(self) -> None:
         self._running.clear()
@@ -59,20 +74,26 @@ class ProcessStore:
 
         async def pass_on(*args: Any, **fields: Any) -> Any:
             await self._running.wait()
-            if self._stop_at == (name, False):
-                await self._die()
-            result = await call(*args, **fields)
-            if self._stop_at == (name, True):
-                await self._die()
+            self._stop_if(Point(name, self._done[name] + 1, "before"))
+            await self._running.wait()
+            # It is done also when who called is cancelled meanwhile.
+            done = asyncio.ensure_future(call(*args, **fields))
+            done.add_done_callback(partial(self._count, name))
+            result = await asyncio.shield(done)
             await self._running.wait()
             return result
 
         return pass_on
 
-    async def _die(self) -> None:
-        self._running.clear()
-        self.stopped.set()
-        await self._running.wait()
+    def _count(self, name: str, done: "asyncio.Future[Any]") -> None:
+        if done.exception() is None:  # one that is refused does not count
+            self._done[name] += 1
+            self._stop_if(Point(name, self._done[name], "after"))
+
+    def _stop_if(self, point: Point) -> None:
+        if point == self._stop_at:
+            self._running.clear()
+            self.stopped.set()
 
 
 class KeepingDialer:
@@ -85,14 +106,19 @@ class KeepingDialer:
         self.owner = owner
         self.network = network
         self.killed = False
+        # How the next calls of the agents' side end, instead of being answered.
+        self.agents: list[NotDialled] = []
         self.drains = asyncio.Event()
         self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
         self.resumed: asyncio.Queue[PlacedCall] = asyncio.Queue()
 
-    async def place(self, callback: Callback, service: Service, call: Call) -> Result:  # noqa: ARG002
+    async def place(self, callback: Callback, service: Service, call: Call) -> Result:
         callback_id = callback.callback_id
         await call.keep(b'{"agent":"%s"}' % callback_id.encode())
         self.network.calls[callback_id] = self.owner
+        if self.agents:
+            self._end(callback_id)
+            return self.agents.pop()
         try:
             await call.dialing(("agent", "target"))
         except LeaseRefused as refused:
@@ -147,28 +173,33 @@ class PlacedCall:
 class Process:
     """The use cases, and a dialer at work."""
 
-    def __init__(self, store: Store, clock: ManualClock, network: Network, owner: str, **options: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: ManualClock,
+        network: Network,
+        owner: str,
+        *,
+        is_alone: bool = False,
+        lease: timedelta = DEFAULT_LEASE,
+    ) -> None:
         self.store = ProcessStore(store)
-        self.world = world = World(self.store, clock)  # type: ignore[arg-type]
+        self.world = world = World(self.store, clock)
         self.dialer = KeepingDialer(owner, network)
-        lease: timedelta = options.pop("lease", DEFAULT_LEASE)
-        is_alone: bool = options.pop("is_alone", False)
         self.dialer_id = f"ringback.sip-{owner}"
-        keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
-        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, keeper)
+        me = CallOwner(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
+        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, me)
         tools = CallTools(
             leases=Leases(
                 world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials
             ),
             watch=LeaseWatch(world.feed),
-            directory=world.directory,
+            service_of=world.directory.get,
             policy=world.dial_policy,
             kept_calls=self.kept_calls,
             lease=lease,
         )
-        self.runner = DialerRunner(
-            self.dialer, self.dialer_id, world.assigner, tools, looks_for_others=not is_alone, **options
-        )
+        self.runner = DialerRunner(self.dialer, self.dialer_id, world.assigner, tools, looks_for_others=not is_alone)
         self._tasks: list[asyncio.Task[Any]] = []
         self.run: asyncio.Task[None] | None = None
 

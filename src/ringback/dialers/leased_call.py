@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from ringback.application.access import ANYBODY
 from ringback.application.dial_policy import DialPolicy
-from ringback.application.directory import Directory
 from ringback.application.dispatch.kept_calls import KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseNews, LeaseWatch
 from ringback.application.dispatch.leases import Leases
@@ -22,6 +21,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.errors import CallbackInProgress, LeaseExpired, LeaseRefused, LeaseSuperseded, StorageUnavailable
 from ringback.domain.ids import LeaseToken
 from ringback.domain.outcome import Outcome
+from ringback.domain.service import Service
 from ringback.ports.calls import CallKey
 from ringback.ports.dialer import NotDialled, OutcomeReport
 from ringback.ports.errors import RevisionConflict
@@ -43,7 +43,7 @@ class CallTools:
 
     leases: Leases
     watch: LeaseWatch
-    directory: Directory
+    service_of: Callable[[str], Awaitable[Service]]
     policy: DialPolicy
     # None: the dialer keeps nothing.
     kept_calls: KeptCalls | None

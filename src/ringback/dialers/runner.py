@@ -158,7 +158,7 @@ class DialerRunner:
 
     async def _service_of(self, callback: Callback) -> Service:
         key = CallKey(callback.callback_id, callback.fencing_token)
-        return await until_stored(key, lambda: self._tools.directory.get(callback.service_id))
+        return await until_stored(key, lambda: self._tools.service_of(callback.service_id))
 
     def _judge(self, callback: Callback | None, service: Service | None) -> Callable[[str], str]:
         def judge(address: str) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.scheduling import leader_election
-from ringback.domain.callback import State
+from ringback.domain.callback import Callback, State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import OutcomeReport
@@ -40,6 +40,53 @@ async def test_what_was_missed_while_nobody_looked_is_made_up_in_one_pass(world:
     ]
     await world.run_until(timedelta(hours=5))
     assert len(await world.store.queued(service.service_id, 2000)) == len(callbacks)
+
+
+async def in_call(world: World) -> Callback:
+    """Return a callback in a call, with a lease of 30 seconds."""
+    callback = await world.create(await world.service())
+    leased = await world.lease(seconds(30))
+    assert leased.lease is not None
+    await world.leases.dialing(ANYBODY, leased.lease.token)
+    await world.leases.connected(ANYBODY, leased.lease.token)
+    return callback
+
+
+async def test_a_lease_that_could_not_be_extended_during_an_outage_may_be_afterwards(world: World) -> None:
+    """For ten seconds. Then it has lapsed, since its dialer is gone, too."""
+    callback = await in_call(world)
+    world.clock.pass_time(seconds(20))
+    world.scheduler.note_outage(world.clock.now())
+    now = world.clock.pass_time(seconds(40))
+    assert await world.scheduler.run_once(now) == now + seconds(1)
+    assert await world.state(callback) is State.CONNECTED
+    await world.run_until(seconds(9))
+    assert await world.state(callback) is State.CONNECTED
+    await world.run_until(seconds(1))
+    ended = await world.callback_queries.get(ANYBODY, callback.callback_id)
+    assert (ended.state, ended.attempts[0].outcome) == (State.COMPLETED, Outcome.INTERRUPTED)
+
+
+async def test_a_lease_that_was_over_before_the_outage_lapses_after_it_at_once(world: World) -> None:
+    callback = await in_call(world)
+    world.clock.pass_time(seconds(30))
+    world.scheduler.note_outage(world.clock.now())
+    await world.run_until(seconds(40))
+    assert await world.state(callback) is State.COMPLETED
+
+
+async def test_an_outage_is_noticed_by_a_write_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    callback = await in_call(world)
+    healthy = [False, True]
+    world.clock.pass_time(seconds(20))
+
+    async def probe() -> bool:
+        return healthy.pop(0)
+
+    monkeypatch.setattr(world.store, "probe", probe)
+    await world.scheduler.look_for_outage(world.clock.now())
+    await world.run_until(seconds(40))
+    assert await world.state(callback) is State.CONNECTED
 
 
 async def test_expiry_ends_what_waits_and_what_is_offered(world: World) -> None:

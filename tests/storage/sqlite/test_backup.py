@@ -50,7 +50,7 @@ def content_of(file: Path) -> bytes:
 
 
 async def test_it_holds_no_call(sqlite_store: SqliteStore, database: Path, file: Path) -> None:
-    """A call belongs to the server that goes on: one that begins with the copy must not end it. Nor are its numbers kept."""
+    """A call belongs to the server that goes on: one that begins with the copy must not end it."""
     number = b"+41785556677"
     body = b'{"to":"sip:%s@gw.example"}' % number
     call = KeptCall("callback-1", 1, "sip", "192.0.2.1:5060;udp", NOW, body)

@@ -61,6 +61,7 @@ class SchedulerLoop:
                     self._wake_at(await self._scheduler.run_once(self._clock.now()))
             except StorageUnavailable as fault:
                 _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
+                self._scheduler.note_outage(self._clock.now())
                 await asyncio.sleep(_RETRY_S)
                 continue
             this_pass.set()
@@ -79,6 +80,7 @@ class SchedulerLoop:
     async def _sleep(self) -> None:
         """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
         while not self._clock.jump_s():
+            await self._scheduler.look_for_outage(self._clock.now())
             self._woken.clear()
             remaining_s = (self._wake_time - self._clock.now()).total_seconds()
             if remaining_s <= 0:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
+from ringback.application.scheduling.database_outage import DatabaseOutage
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
 from ringback.domain.closing import attempt_time, correction, steps_back
 from ringback.domain.errors import ServiceNotFound
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 # How many callbacks one transaction takes: large enough to be cheap, small enough not to hold up others' writes.
 BATCH = 500
 PURGE_INTERVAL = timedelta(minutes=1)
+_PAUSE = timedelta(seconds=1)
 
 
 class Scheduler:
@@ -43,6 +45,7 @@ class Scheduler:
         self._directory = directory
         self._policy = policy
         self._retention = retention
+        self._outage = DatabaseOutage()
         self._next_purge: datetime | None = None
         # When each service that has opening hours will next be closed.
         self._closings: dict[str, datetime] = {}
@@ -59,7 +62,9 @@ class Scheduler:
 
     async def run_once(self, now: datetime) -> datetime:
         """Do everything that is due at `now`, and return when the next pass is due."""
-        await self._settle(lambda limit: self._store.lapsed(now, limit), lambda c: self._lapse(c, now))
+        await self.look_for_outage(now)
+        lapse_time = self._outage.lapse_time(now)
+        await self._settle(lambda limit: self._store.lapsed(lapse_time, limit), lambda c: self._lapse(c, now))
         await self._settle(
             lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
         )
@@ -72,8 +77,17 @@ class Scheduler:
         if self._replanned:
             times.append(now)
         if (next_time := await self._store.next_time()) is not None:
-            times.append(next_time)
+            # After an outage it may be the end of a lease that does not count yet.
+            times.append(next_time if lapse_time == now else max(next_time, now + _PAUSE))
         return min(times)
+
+    def note_outage(self, now: datetime) -> None:
+        """Note that the database was away at this time."""
+        self._outage.note(now, is_healthy=False)
+
+    async def look_for_outage(self, now: datetime) -> None:
+        """Note whether the database takes writes. To be called often: leases are judged by when one began."""
+        self._outage.note(now, is_healthy=await self._store.probe())
 
     async def release_orphans(self, dialer_id: str, now: datetime, but: Collection[str] = ()) -> int:
         """Close the leases of a dialer that is known to be gone, before they lapse; return how many there were.
