@@ -326,15 +326,17 @@ INVITE_SERVER: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
     ),
     "a refusal": (
         [(0.1, "486"), (0.3, "again"), (0.7, "ack"), (0.8, "again"), (0.9, "ack")],
-        ["0.1 send 486", "0.3 send 486", "0.6 send 486", "5.7 end"],
+        ["0.1 send 486", "0.3 send 486", "5.7 end"],
     ),
-    "a refusal without an ACK": (
-        [(0.1, "486")],
+    "a refusal without an ACK, when the client repeats its INVITE no more": (
+        [(0.05, "180"), (0.1, "486")],
         [
+            "0.05 send 180",
             *(f"{at:g} send 486" for at in (0.1, 0.6, 1.6, 3.6, 7.6, 11.6, 15.6, 19.6, 23.6, 27.6, 31.6)),
             "32.1 end",
         ],
     ),
+    "a refusal without an ACK, at once": ([(0.1, "486")], ["0.1 send 486", "32.1 end"]),
     "responses after a final one": (
         [(0.1, "486"), (0.2, "200"), (0.3, "180"), (0.4, "ack")],
         ["0.1 send 486", "5.4 end"],

@@ -57,7 +57,7 @@ def endpoint_settings(settings: SipSettings) -> EndpointSettings:
         host=host,
         port=port,
         advertise=settings.advertise or "",
-        transports=_transports(settings),
+        transports=transports_of(settings),
         tls_ca=settings.tls_ca,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
@@ -78,7 +78,7 @@ def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> R
     return Registration(endpoint, registrar, credentials_of(settings), user=user, expires_s=expires_s)
 
 
-def _transports(settings: SipSettings) -> frozenset[Transport]:
+def transports_of(settings: SipSettings) -> frozenset[Transport]:
     """Return the transports to have: the one of the settings is the first, so that it is that of what names none.
 
     With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.

@@ -57,7 +57,7 @@ class Registration:
         self._endpoint = endpoint
         transport = uri.transport
         self._registrar = str(SipUri(uri.scheme, None, uri.host, uri.port, uri.params))
-        self._address = f"{uri.scheme}:{user}@{uri.host}" if user else f"{uri.scheme}:{uri.host}"
+        self.address = f"{uri.scheme}:{user}@{uri.host}" if user else f"{uri.scheme}:{uri.host}"
         self._contact = endpoint.contact(user, Transport(transport) if transport in list(Transport) else None)
         self._expires_s = expires_s
         self._digest = DigestClient(credentials, lambda: secrets.token_hex(8))
@@ -103,8 +103,8 @@ class Registration:
         request = standalone_request(
             "REGISTER",
             self._registrar,
-            from_uri=self._address,
-            to_uri=self._address,
+            from_uri=self.address,
+            to_uri=self.address,
             call_id=self._call_id,
             number=self._number + 1,
         )
