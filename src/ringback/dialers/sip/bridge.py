@@ -27,7 +27,6 @@ Result = OutcomeReport | NotDialled | HandedOver
 WITHDRAWN: Final = "the callback was cancelled, or may not be dialled any more"
 STOPPED: Final = "the server stops"
 _NO_MEDIA: Final = "answered without media that can be used"
-_RINGING: Final = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +116,8 @@ class Bridge:
                     return await self._answered(side, sdp)
                 case LegHappening(of, Failed(failure)) if of is side:
                     return self._not_reached(side, failure)
-                case LegHappening(of, Progress(status, sdp)) if of is side:
-                    await self._progress(side, status, sdp)
+                case LegHappening(of, Progress(sdp=sdp)) if of is side:
+                    await self._progress(side, sdp)
                 case LegHappening(of, HungUp(by_peer=by_peer)):
                     how = "hung up" if by_peer else "was lost"
                     return self._over(Outcome.ABANDONED, f"{of}: {how} while the {of.other} was called")
@@ -129,8 +128,8 @@ class Bridge:
                 case Signal() as signal if ended := self._stopped_by(signal):
                     return ended
 
-    async def _progress(self, side: Side, status: int, sdp: bytes | None) -> None:
-        if side is Side.TARGET and status == _RINGING and not self._rang:
+    async def _progress(self, side: Side, sdp: bytes | None) -> None:
+        if side is Side.TARGET and self._legs.by_side[side].rang and not self._rang:
             self._rang = True
             await self._call.ringing()
         # Of a forked call only the first of its early media is heard.
