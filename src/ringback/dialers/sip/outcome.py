@@ -27,15 +27,15 @@ OK: Final = 200
 CANCELLED: Final = 487
 
 
-class Side(StrEnum):
+class CallSide(StrEnum):
     """The two legs of a call."""
 
     AGENT = "agent"
     TARGET = "target"
 
     @property
-    def other(self) -> "Side":
-        return Side.TARGET if self is Side.AGENT else Side.AGENT
+    def other(self) -> "CallSide":
+        return CallSide.TARGET if self is CallSide.AGENT else CallSide.AGENT
 
 
 # These say more than the cause that gateways make of them: RFC 8197 maps 607 to 21, as 603 is.
@@ -131,12 +131,12 @@ def report_of(failure: Failure, *, ring_timeout_s: float = 0, call_ids: tuple[st
         outcome=outcome_of(failure),
         sip_status=CANCELLED if failure.ring_timed_out else failure.status,
         q850_cause=failure.q850 if 0 < failure.q850 <= _MAX_Q850 else 0,
-        detail=detail_of(Side.TARGET, failure, ring_timeout_s=ring_timeout_s),
+        detail=detail_of(CallSide.TARGET, failure, ring_timeout_s=ring_timeout_s),
         call_ids=call_ids,
     )
 
 
-def detail_of(side: Side, failure: Failure, *, ring_timeout_s: float = 0) -> str:
+def detail_of(side: CallSide, failure: Failure, *, ring_timeout_s: float = 0) -> str:
     """Return what happened to a leg, for people: which one, the response and its cause, what may help."""
     facts = [_what(failure, ring_timeout_s)]
     if failure.q850:
