@@ -49,8 +49,8 @@ async def test_an_agent_who_answers_at_one_server_ends_the_rest_at_the_other(
     assert (await dialer_a.lease_one(wait_s=PATIENCE_S)).callback.callback_id == again.callback.callback_id
 
 
-async def test_a_server_that_starts_knows_of_no_rest(replicas: tuple[Replica, Replica]) -> None:
-    """It is not stored; what the service's agents do then tells."""
+async def test_a_server_that_starts_begins_without_rests(replicas: tuple[Replica, Replica]) -> None:
+    """They are not stored."""
     a, _ = replicas
     callback = await a.api.create()
     await Dialer(a.api).release(await Dialer(a.api).lease_one(wait_s=PATIENCE_S), agents_unavailable=True)

@@ -37,6 +37,10 @@ def waiting() -> Callback:
         ),
         (lambda: ((q := new()), offer(q, dialer_id="dialer-7")), "leased by dialer-7"),
         (lambda: ((o := offer(new())), after(o, LeaseReleased(at=NOW))), "given back"),
+        (
+            lambda: ((o := offer(new())), after(o, LeaseReleased(at=NOW, agents_unavailable=True))),
+            "no agent answered",
+        ),
         (lambda: ((o := offer(new())), after(o, LeaseLapsed(at=NOW + LEASE, service=SERVICE))), "lease lapsed"),
         (lambda: ((o := offer(new())), dial(o)), "attempt 1 of 4"),
         (lambda: ((o := offer(new())), after(o, ExpireTimePassed(at=LATER))), "expire_time passed"),
