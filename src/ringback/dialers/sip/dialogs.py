@@ -67,7 +67,7 @@ class Dialogs:
         leg = self._legs.get((call_id(request), tag)) if tag else None
         if tag and leg is None:
             self._take_unknown(transaction)
-        elif refuse_extensions(transaction, in_dialog=leg is not None):
+        elif request.method != "BYE" and refuse_extensions(transaction, in_dialog=leg is not None):
             return
         elif leg is None:
             respond_outside(transaction)
