@@ -73,15 +73,11 @@ def test_a_sip_address_is_called_as_it_is(settings: SipSettings, to: str, uri: s
 
 def test_only_a_proxy_and_the_agents_side_get_credentials() -> None:
     """A target that is called directly could have a digest made of them, and guess the password from it."""
-    login = {"username": "u", "password": "secret", "auth_realm": "r"}
-    direct = SipSettings(**login)
+    direct = SipSettings(username="u", password="secret", auth_realm="r")
     assert target(direct, "sip:bob@example.com").credentials is None
     assert Identities(direct, HOST).credentials(CallSide.TARGET) is None
     assert agent(direct).credentials == Credentials("u", "secret", "r")
-    for settings in (
-        SipSettings(proxy="sip:sbc.example", **login),
-        SipSettings(customer_proxy="sip:t.example", **login),
-    ):
+    for settings in (replace(direct, proxy="sip:sbc.example"), replace(direct, customer_proxy="sip:trunk.example")):
         assert target(settings).credentials == Credentials("u", "secret", "r")
         assert Identities(settings, HOST).credentials(CallSide.TARGET) == Credentials("u", "secret", "r")
     assert agent(NO_PROXY).credentials is None
