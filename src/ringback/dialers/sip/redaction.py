@@ -32,9 +32,14 @@ _LINE_END: Final = re.compile("\r\n|\n|\r")
 _DIALLED: Final = re.compile(
     r"(?P<scheme>\bsips?:)(?P<user>(?:[0-9*#+().\-]|%[0-9A-Fa-f]{2}){6,255}+)(?=[;:@])", re.IGNORECASE
 )
+# Where no @ follows, this is a host, by which the message is found again.
+_ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+_UP_TO_HOST: Final = re.compile(r"[^\s@<>\"]{0,255}+@")
 _PASSWORD: Final = re.compile(r"(\bsips?:[^@\s:<>\"]{0,255}+:)[^@\s<>\"]{1,255}+@", re.IGNORECASE)
-# A number in place of a name, ahead of the URI.
-_NAME: Final = re.compile(r"(?<![0-9A-Za-z.:@\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=\"?[ \t]{0,8}<)")
+# A number in a name, ahead of the URI: `"0785556677@pbx.example" <sip:…>`.
+_NAME: Final = re.compile(
+    r"(?<![0-9A-Za-z.:@=\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=[^<>\"]{0,64}+\"?[ \t]{0,8}<)"
+)
 _IN_URI: Final = re.compile(r"(authorization=)[^&>\s]++", re.IGNORECASE)
 # In a session: keys, and who called in person.
 _SECRET_LINES: Final = ("k=", "e=", "p=", "a=key-mgmt:", "a=ice-pwd:")
@@ -51,11 +56,6 @@ def redacted(data: bytes, *, numbers: bool = False) -> str:
     if any(lines[end:]):
         shown += ["", *_body(_content_type(lines[1:end]), lines[end + 1 :], numbers=numbers)]
     return "\n".join(shown)
-
-
-def redacted_line(data: bytes, *, numbers: bool = False) -> str:
-    """Return the first line alone."""
-    return redacted(data, numbers=numbers).partition("\n")[0]
 
 
 def _unfolded(lines: list[str]) -> list[str]:
@@ -117,5 +117,6 @@ def _line(line: str, *, numbers: bool) -> str:
 
 
 def _hide_dialled(found: re.Match[str]) -> str:
+    is_host = _ADDRESS.fullmatch(found["user"]) and not _UP_TO_HOST.match(found.string, found.end())
     few = sum(sign.isdigit() for sign in found["user"]) < _MIN_DIGITS
-    return found[0] if few else f"{found['scheme']}{HIDDEN}"
+    return found[0] if few or is_host else f"{found['scheme']}{HIDDEN}"
