@@ -174,7 +174,8 @@ class Bridge:
     def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:
         """Return the end of the call: an outcome of the attempt, where there is one."""
         if not self._dialling:
-            return NotDialled(text(detail), agents_unavailable=agents_unavailable)
+            # It is shown to all, and logged.
+            return NotDialled(text(mask_numbers(detail)), agents_unavailable=agents_unavailable)
         return OutcomeReport(outcome=outcome, sip_status=self._target_status(), detail=text(detail))
 
     def _target_status(self) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.message import NameAddr
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.uri import SipUri
 from ringback.domain.callback import Callback
@@ -58,9 +59,14 @@ class Identities:
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
             credentials=self.credentials,
-            # A proxy is the operator's own choice; where a target points was chosen by somebody else.
-            judge=None if proxy else judge,
+            judge=self.judge(CallSide.TARGET, judge),
         )
+
+    def judge(self, side: CallSide, judge: Callable[[str], str]) -> Callable[[str], str] | None:
+        """Return what judges the addresses that requests of a leg go to; None: nothing does."""
+        # Proxies and agents are the operator's own choice; where a target points was chosen by somebody else.
+        is_foreign = side is CallSide.TARGET and not (self._settings.customer_proxy or self._settings.proxy)
+        return judge if is_foreign else None
 
     def agent(self, callback: Callback, service: Service) -> LegPlan:
         """Return how the agents' side is called. Raise `NoRoute`."""
