@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.identity import Identities, NoRoute
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.message import NameAddr
@@ -95,6 +96,29 @@ def test_whatever_may_be_a_target_can_be_called(scheme: str, user: str, at: bool
         assert not request_uri.headers
         assert "method" not in request_uri.params
         assert NameAddr.parse(str(identities.agent(callback, SERVICE).from_)).uri
+
+
+@pytest.mark.parametrize(
+    ("settings", "to", "is_trusted"),
+    [
+        (NO_PROXY, "sip:bob@elsewhere.example", False),
+        (replace(NO_PROXY, auth_realm="r"), "sip:bob@elsewhere.example", False),
+        # At the agents' own PBX, at the domain of the identity, at the registrar.
+        (NO_PROXY, "sip:bob@EXAMPLE.com:5070", True),
+        (replace(NO_PROXY, identity="sip:us@home.example"), "sip:bob@home.example", True),
+        (replace(NO_PROXY, register="sip:registrar.example"), "sip:bob@registrar.example.", True),
+        (replace(NO_PROXY, identity="tel:+41445556677"), "sip:bob@elsewhere.example", False),
+        (replace(NO_PROXY, proxy="sip:sbc.example"), "sip:bob@elsewhere.example", True),
+        (replace(NO_PROXY, customer_proxy="sip:sbc.example"), "sip:bob@elsewhere.example", True),
+        (replace(NO_PROXY, service_proxy="sip:pbx.example"), "sip:bob@elsewhere.example", False),
+    ],
+)
+def test_a_foreign_target_gets_no_credentials(settings: SipSettings, to: str, is_trusted: bool) -> None:
+    """It could have a digest made of them, and guess the password from it."""
+    settings = replace(settings, username="u", password="secret")
+    credentials = Credentials("u", "secret", settings.auth_realm)
+    assert target(settings, to).credentials == (credentials if is_trusted else None)
+    assert agent(settings, to).credentials == credentials
 
 
 def test_a_leg_has_its_own_proxy() -> None:

@@ -45,6 +45,15 @@ class Identities:
         if settings.username is not None:
             self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
 
+    def _is_trusted(self, target: str, service: Service) -> bool:
+        """Return whether a target that is called directly may have our credentials.
+
+        It was chosen by a caller: from the answer to a nonce of its own it could guess the password. So it gets none,
+        but where it is at a host of the operator's, such as the PBX of the agents.
+        """
+        own = (service.agent_address or service.sip_address, self._settings.identity, self._settings.register)
+        return _host(target) in filter(None, map(_host, own))
+
     def target(self, callback: Callback, service: Service, judge: Callable[[str], str]) -> LegPlan:
         """Return how the target is called. Raise `NoRoute`."""
         proxy = self._settings.customer_proxy or self._settings.proxy
@@ -58,7 +67,7 @@ class Identities:
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
-            credentials=self.credentials,
+            credentials=self.credentials if proxy or self._is_trusted(uri, service) else None,
             judge=self.judge(CallSide.TARGET, judge),
         )
 
@@ -161,6 +170,13 @@ def _domain(settings: SipSettings, host: str) -> str:
         if uri is not None and not uri.startswith("tel:"):
             return SipUri.parse(uri).host
     return SipUri.parse(f"sip:{host}").host
+
+
+def _host(uri: str | None) -> str:
+    """Return the host of a SIP URI in lower case; "" for what has none."""
+    if uri is None or uri.startswith("tel:"):
+        return ""
+    return SipUri.parse(uri).host.lower().removesuffix(".")
 
 
 def _agent_headers(callback: Callback) -> Iterator[tuple[str, str]]:
