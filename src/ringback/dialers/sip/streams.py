@@ -160,7 +160,7 @@ class Streams:
                 ssl_handshake_timeout=HANDSHAKE_S if context else None,
             )
         except OSError as fault:
-            _log.info("SIP: %s did not complete its handshake: %s", peer, _fault(fault)[1])
+            _log.debug("SIP: %s did not complete its handshake: %s", peer, _fault(fault)[1])
             accepted.close()
             self._leave(peer)
         except BaseException:
