@@ -151,7 +151,11 @@ class Invitation:
         self._transaction = transaction
         if self._is_withdrawn:
             transaction.cancel()
+        is_located = self._line.endpoint.literal(request, None) == transaction.destination
         while (response := await transaction.response()).status < 200:
+            if not is_located:  # another process could be led elsewhere
+                is_located = True
+                self._line.start(self._have_kept())
             self._provisional(response)
         if response.status < 300:
             await self._accept(request, response, transaction, may_win=True)
