@@ -2,16 +2,19 @@
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ringback.dialers.sip.destination import Destination
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegEvent, LegProgress
 from ringback.dialers.sip.message import Request
 from tests.world.sip_peer import ANSWER, OFFER, PHONE, SDP, Dialog, Scene, SlowLookup, scene
 from tests.world.skipping_loop import skipping
+
+if TYPE_CHECKING:
+    from ringback.dialers.sip.destination import Destination
 
 CREDENTIALS = Credentials("ringback", "secret")
 EARLY = ANSWER.replace(b"4000", b"5000")
