@@ -19,8 +19,6 @@ from ringback.domain.callback import TERMINAL, State
 from ringback.domain.events import Event, Redescribed
 from ringback.domain.lifecycle import TRANSITIONS
 
-# What changes nothing, or no more than the Call-IDs of an attempt.
-_REPEATS = (lifecycle._unchanged, lifecycle._note_call_ids)  # noqa: SLF001 - the marks of a repeat
 # In the order of life, as they are declared.
 _PLACES = {state: place for place, state in enumerate(State)}
 
@@ -46,10 +44,10 @@ def _ends() -> list[State]:
 
 
 def _arrows() -> dict[tuple[State, State], list[str]]:
-    """Return from and to, in the order of life, with what leads there, without repeats."""
+    """Return from and to, in the order of life, with what leads there, without repeats, which change nothing."""
     arrows: dict[tuple[State, State], list[str]] = {}
     for (old, kind), step in TRANSITIONS.items():
-        if step.take in _REPEATS:
+        if step.take in (lifecycle._unchanged, lifecycle._note_call_ids):  # noqa: SLF001 - the marks of a repeat
             continue
         if kind is Redescribed:  # possible in every state but the last ones, and leads nowhere
             continue

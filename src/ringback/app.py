@@ -16,7 +16,7 @@ from ringback.application.directory import Directory
 from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
-from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.application.dispatch.queue_view import Pace, QueueViews
@@ -185,10 +185,10 @@ class App:
         # its own dialer id: what one of them has lost must not be taken from the others.
         is_alone = isinstance(self._settings.database, Path)
         dialer_id = f"ringback.{dialer.name}" if is_alone else f"ringback.{dialer.name}-{secrets.token_hex(4)}"
-        keeper = Keeper(
+        owner = CallOwner(
             dialer=dialer.name, owner=dialer.owner, dialer_id=dialer_id, lease=DEFAULT_LEASE, is_alone=is_alone
         )
-        kept_calls = KeptCalls(self.store, self.directory, self._clock, self.dial_policy, keeper)
+        kept_calls = KeptCalls(self.store, self.directory, self._clock, self.dial_policy, owner)
         tools = CallTools(
             leases=self.leases,
             watch=self.lease_watch,

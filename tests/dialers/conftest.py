@@ -1,6 +1,6 @@
 """Databases that the processes of a test share."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,10 +9,8 @@ import pytest
 from ringback.ports.store import Store
 from ringback.storage.postgres import PostgresStore
 from ringback.storage.sqlite import SqliteStore
+from tests.world.dialer_process import OpenStore
 from tests.world.postgres import Cluster
-
-# Opens the database for one more process.
-OpenStore = Callable[[], Awaitable[Store]]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A process of a built-in dialer is killed, paused or drained at any point: each call goes on once, or is ended."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,8 +13,7 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
-from tests.dialers.conftest import OpenStore
-from tests.world.dialer_process import Network, PlacedCall, Point, Process, process
+from tests.world.dialer_process import Network, OpenStore, PlacedCall, Point, Process, process
 from tests.world.samples import seconds
 from tests.world.use_cases import ManualClock, World
 
@@ -28,6 +27,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is done every few seconds be done all the time: the clock of the test stands still."""
     monkeypatch.setattr(kept_calls, "_RENEW_S", 0.002)
     monkeypatch.setattr(runner_module, "_LOOK_S", 0.002)
+    monkeypatch.setattr(kept_calls, "_RETRY_S", 0.002)
     monkeypatch.setattr(leased_call, "RETRY_S", 0)
 
 
@@ -215,6 +215,26 @@ async def test_another_server_goes_on_when_one_is_gone(open_store: OpenStore) ->
     assert network.calls == {}
 
 
+async def test_after_an_outage_who_lives_is_first(open_store: OpenStore) -> None:
+    """Nobody could show that it lives meanwhile, so nobody is taken for gone at once."""
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE) as one:
+        callback = await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.placed)
+        await placed.call.connected()
+        await until(one.world, callback, lambda c: c.state is State.CONNECTED)
+        async with process(await open_store(), clock, network, TWO) as two:
+            one.store.is_away = two.store.is_away = True
+            await two.store.failed("left_calls")
+            clock.pass_time(kept_calls.KEPT_FOR)
+            one.store.is_away = two.store.is_away = False
+            await renewed(one, clock)
+            assert two.dialer.resumed.empty()
+            assert not placed.cut_off.is_set()
+            placed.result.set_result(ANSWERED)
+            await until(one.world, callback, lambda c: c.state is State.COMPLETED)
+
+
 async def renewed(one: Process, clock: ManualClock) -> None:
     """Wait until what a process keeps is kept from now on."""
     async with asyncio.timeout(10):
@@ -297,6 +317,72 @@ async def test_a_lease_that_is_over_is_not_taken(open_store: OpenStore) -> None:
 
 
 # --- One process -----------------------------------------------------------------------------------------------
+
+
+async def cancel(world: World, callback: Callback) -> None:
+    await world.callback_changes.cancel(ANYBODY, callback.callback_id, "", "")
+
+
+async def expire(world: World, callback: Callback) -> None:
+    world.clock.wall = callback.expire_time
+    await world.scheduler.run_once(callback.expire_time)
+
+
+@pytest.mark.parametrize(("end", "state"), [(cancel, State.CANCELLED), (expire, State.EXPIRED)])
+async def test_the_agents_phone_is_hung_up_at_once(
+    open_store: OpenStore, end: Callable[[World, Callback], Awaitable[None]], state: State
+) -> None:
+    """When the callback is over: the dialer hears of it without reporting anything."""
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE) as one:
+        one.dialer.agent_rings = True
+        callback = await one.world.create(await one.world.service(), expire_time=clock.now() + seconds(5))
+        async with asyncio.timeout(10):
+            call = await one.dialer.ringing.get()
+        assert await one.world.state(callback) is State.OFFERED
+        await end(one.world, callback)
+        assert await one.world.state(callback) is state
+        async with asyncio.timeout(10):
+            await call.hang_up.wait()
+        assert not call.superseded
+        await until_forgotten(one.world.store)
+    assert network.calls == {}
+
+
+async def test_a_lease_that_lapsed_and_was_granted_again_is_no_takeover(open_store: OpenStore) -> None:
+    """Nobody else has the call that rings, so it is hung up, and not just forgotten."""
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE) as one:
+        one.dialer.agent_rings = True
+        callback = await one.world.create(await one.world.service())
+        async with asyncio.timeout(10):
+            first = await one.dialer.ringing.get()
+        lease = (await one.world.callback_queries.get(ANYBODY, callback.callback_id)).lease
+        assert lease is not None
+        await one.world.leases.release(ANYBODY, lease.token)
+        async with asyncio.timeout(10):
+            await first.hang_up.wait()
+            again = await one.dialer.ringing.get()
+        assert not first.superseded
+        assert not again.hang_up.is_set()
+
+
+async def test_what_cannot_be_taken_over_does_not_stop_the_server(
+    open_store: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At each start it would end by the same call again."""
+    store, clock, network = await open_store(), ManualClock(), Network()
+    callback = await killed_at(Point("apply", 2, "after"), store, clock, network)
+    one = Process(store, clock, network, ONE, is_alone=True)
+    one.dialer.has_bug = True
+    await one.start()
+    ended = await until(one.world, callback, lambda c: c.lease is None)
+    assert [a.outcome for a in ended.attempts] == [Outcome.INTERRUPTED]
+    await until_forgotten(store)
+    assert one.run is not None
+    assert not one.run.done()
+    assert "cannot be taken over" in caplog.text
+    await one.kill()
 
 
 async def test_a_cancellation_while_the_agents_phone_rings(open_store: OpenStore) -> None:

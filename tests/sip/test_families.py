@@ -61,5 +61,5 @@ async def test_twinkle_rejects(tmp_path: Path) -> None:
         await other.write("reject")
         ended = await server.until_ended(callback_id)
         await phone.event("CALL_CLOSED")
-    assert ended.attempts[0].outcome == cb.CALL_OUTCOME_DECLINED
-    assert ended.attempts[0].sip_status == 603
+    assert ended.attempts[0].outcome == cb.CALL_OUTCOME_BUSY
+    assert ended.attempts[0].sip_status == 486

@@ -40,8 +40,8 @@ async def test_a_call_ends_as_the_peers_have_it(server: SipServer, tmp_path: Pat
             await server.cancel(callback_id)
         try:
             ended = await server.until_ended(callback_id)
-        except AssertionError as fault:
-            raise AssertionError("\n".join([str(fault), agent.account(), target.account()])) from None
+        except AssertionError as standstill:
+            raise AssertionError("\n".join([str(standstill), agent.account(), target.account()])) from None
         faults = [fault for peer in (target, agent) if (fault := await peer.verdict())]
     assert _seen(ended, case) == _wanted(case), _evidence(ended, server, agent, target)
     assert not faults, "\n".join(faults)

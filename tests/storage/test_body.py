@@ -124,7 +124,11 @@ def test_what_is_on_disk_is_read_for_ever() -> None:
 def test_what_is_empty_takes_no_space() -> None:
     record = json.loads(write_callback(new()))
     assert "supervisor" not in record["request"]
-    assert not {"end_time", "attempts", "lease", "cancel_reason"} & set(record)
+    assert not {"end_time", "attempts", "lease", "cancel_reason", "agents_failed_at"} & set(record)
+    [attempt] = json.loads(write_callback(connect(offer(new()))))["attempts"]
+    assert "call_ids" not in attempt
+    service = json.loads(write_service(SERVICE))
+    assert not {"agent_address", "max_call_duration", "caller_line_restricted"} & set(service)
 
 
 def test_defaults_that_mean_something_are_written() -> None:

@@ -47,7 +47,7 @@ def logged(code: str) -> Iterator[tuple[str, str]]:
             case ast.Call(ast.Attribute(ast.Name("_log"), "log"), [_, ast.Constant(str(form)), *_]):
                 yield "WARNING", form  # a line whose level depends; this is the higher one
             case ast.Call(ast.Attribute(ast.Name("_log"), level), [ast.Constant(str(form)), *_]):
-                yield level.upper(), form
+                yield "ERROR" if level == "exception" else level.upper(), form
 
 
 def fits(row: list[str], level: str, form: str) -> bool:

@@ -1,7 +1,7 @@
 """A server process with a built-in dialer, as far as calls go: it can be killed at any moment, or paused."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ringback.application.dispatch.assigner import DEFAULT_LEASE
-from ringback.application.dispatch.kept_calls import Keeper, KeptCalls
+from ringback.application.dispatch.kept_calls import CallOwner, KeptCalls
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.callback import Callback
-from ringback.domain.errors import LeaseRefused
+from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.service import Service
 from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
 from tests.world.use_cases import ManualClock, World
 
+# Opens the database for one more process.
+OpenStore = Callable[[], Awaitable[Store]]
 Result = OutcomeReport | NotDialled | HandedOver
 
 
@@ -55,6 +57,8 @@ class ProcessStore:
         self._done: Counter[str] = Counter()
         self._stop_at: Point | None = None
         self.stopped = asyncio.Event()
+        self.is_away = False
+        self._failures: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def stop_at(self, point: "Point") -> None:
         self._stop_at = point
@@ -65,6 +69,10 @@ class ProcessStore:
     def go_on(self) -> None:
         self._running.set()
 
+    async def failed(self, method: str) -> None:
+        """Wait until a call of this method has failed."""
+        await self._failures[method].wait()
+
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._store, name)
         if not asyncio.iscoroutinefunction(call):
@@ -72,6 +80,9 @@ class ProcessStore:
 
         async def pass_on(*args: Any, **fields: Any) -> Any:
             await self._running.wait()
+            if self.is_away:
+                self._failures[name].set()
+                raise StorageUnavailable("the database is away")
             self._stop_if(Point(name, self._done[name] + 1, "before"))
             await self._running.wait()
             # It is done also when who called is cancelled meanwhile.
@@ -106,6 +117,11 @@ class KeepingDialer:
         self.killed = False
         # How the next calls of the agents' side end, instead of being answered.
         self.agents: list[NotDialled] = []
+        # The agents' side rings until it is hung up.
+        self.agent_rings = False
+        self.ringing: asyncio.Queue[Call] = asyncio.Queue()
+        # Nothing can be taken over.
+        self.has_bug = False
         self.drains = asyncio.Event()
         self.placed: asyncio.Queue[PlacedCall] = asyncio.Queue()
         self.resumed: asyncio.Queue[PlacedCall] = asyncio.Queue()
@@ -114,6 +130,11 @@ class KeepingDialer:
         callback_id = callback.callback_id
         await call.keep(b'{"agent":"%s"}' % callback_id.encode())
         self.network.calls[callback_id] = self.owner
+        if self.agent_rings:
+            self.ringing.put_nowait(call)
+            await call.hang_up.wait()
+            self._end(callback_id)
+            return NotDialled("hung up")
         if self.agents:
             self._end(callback_id)
             return self.agents.pop()
@@ -131,6 +152,8 @@ class KeepingDialer:
         assert (callback is None) is (service is None)
         callback_id = body.decode().split('"')[3]
         self.network.calls[callback_id] = self.owner
+        if self.has_bug:
+            raise ZeroDivisionError("a bug")
         result = await self._tend(PlacedCall(callback_id, call, callback), self.resumed)
         assert not isinstance(result, NotDialled)
         return result
@@ -185,8 +208,8 @@ class Process:
         self.world = world = World(self.store, clock)
         self.dialer = KeepingDialer(owner, network)
         self.dialer_id = f"ringback.sip-{owner}"
-        keeper = Keeper(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
-        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, keeper)
+        me = CallOwner(dialer="sip", owner=owner, dialer_id=self.dialer_id, lease=lease, is_alone=is_alone)
+        self.kept_calls = KeptCalls(world.store, world.directory, world.clock_jumps, world.dial_policy, me)
         tools = CallTools(
             leases=Leases(
                 world.store, world.directory, world.clock_jumps, world.feed, world.dial_policy, world.recent_dials

@@ -11,19 +11,19 @@ from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.legs import Legs
 from ringback.dialers.sip.media import MediaExchange
 from ringback.dialers.sip.message import NameAddr
-from ringback.dialers.sip.outcome import Side
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.record import Keeper
 from ringback.dialers.sip.sdp import Origin
 from ringback.ports.dialer import NotDialled, OutcomeReport
 from tests.world.sip_script import ScriptedCall, ScriptedLeg, sdp, settle, until
 
-AGENT, TARGET = Side.AGENT, Side.TARGET
+AGENT, TARGET = CallSide.AGENT, CallSide.TARGET
 # 2 is what the agent moves to.
 AGENT_SDP, AGENT_SDP_2 = sdp(4000, direction="inactive"), sdp(4002)
 TARGET_SDP, TARGET_SDP_2 = sdp(5000, address="198.51.100.1"), sdp(5002, address="198.51.100.1")
 
 
-def leg_plan(side: Side) -> LegPlan:
+def leg_plan(side: CallSide) -> LegPlan:
     uri = f"sip:{side}@example.com"
     return LegPlan(
         uri=uri,
@@ -58,7 +58,7 @@ class Stage:
         keeper = Keeper(self.call, "sip:ringback@192.0.2.9")
         media = MediaExchange(Origin("ringback", 1, 1, "192.0.2.9"), Origin("ringback", 2, 1, "192.0.2.9"))
         keeper.legs = self.legs = Legs(self.inbox, media, keeper.keep)
-        self.by_side: dict[Side, ScriptedLeg] = {}
+        self.by_side: dict[CallSide, ScriptedLeg] = {}
         bridge = kind(plan, self.call, self.legs, keeper, self._open, lambda: 1_000_000.0)
         self.result = asyncio.ensure_future(bridge.run())
 
@@ -75,7 +75,7 @@ class Stage:
     def target(self) -> ScriptedLeg:
         return self.by_side[TARGET]
 
-    async def called(self, side: Side) -> ScriptedLeg:
+    async def called(self, side: CallSide) -> ScriptedLeg:
         await until(lambda: side in self.by_side and "INVITE" in self.by_side[side].did)
         return self.by_side[side]
 

@@ -77,6 +77,7 @@ class LeasedCall:
         # What is to be kept, and what the database is known to have.
         self._body = self._stored = b""
         self._keeping = asyncio.Lock()
+        self._has_ended = False
         self._reports: deque[Callable[[], Awaitable[object]]] = deque()
         self._is_over = False
         self._news = asyncio.Event()
@@ -114,16 +115,19 @@ class LeasedCall:
 
     async def keep(self, body: bytes) -> None:
         self._body = body
-        await self._keep_newest()
+        # Whoever does not wait for it leaves it to be written, before anything later.
+        await asyncio.shield(asyncio.ensure_future(self._keep_newest()))
 
     async def _keep_newest(self) -> None:
-        """Store the newest body, unless another task has just done so."""
+        """Store the newest body, unless another task has just done so, or the call is over."""
         if (kept_calls := self._tools.kept_calls) is None:
             raise RuntimeError("a dialer without an owner keeps nothing")
         async with self._keeping:
             body = self._body
             if body is self._stored:
                 return
+            if self._has_ended:
+                raise LeaseExpired(self.key.callback_id, "the call is over, nothing more is kept of it")
             self._is_kept = True
             try:
                 await kept_calls.keep(self.key, body, self.on_taken)
@@ -282,13 +286,16 @@ class LeasedCall:
             with suppress(LeaseRefused):  # whoever takes it over then finds that the lease is over
                 await until_stored(self.key, self._send_reports)
                 await until_stored(self.key, lambda: self._extend(token))
-        await until_stored(self.key, lambda: kept_calls.leave(self.key))
+        async with self._keeping:
+            self._has_ended = True
+            await until_stored(self.key, lambda: kept_calls.leave(self.key))
 
     async def forget(self) -> None:
         """Delete what was kept: nothing is left on the network, or another process has it."""
-        kept_calls = self._tools.kept_calls
-        if self._is_kept and kept_calls is not None:
-            await until_stored(self.key, lambda: kept_calls.forget(self.key))
+        async with self._keeping:
+            self._has_ended = True
+            if self._is_kept and (kept_calls := self._tools.kept_calls) is not None:
+                await until_stored(self.key, lambda: kept_calls.forget(self.key))
 
 
 def _now() -> float:

@@ -30,6 +30,8 @@ _POLL_S = 20.0
 _RETRY_S = 1.0
 # How often it is looked whether another process is gone.
 _LOOK_S: Final = 2.0
+# Longer than a living process takes to renew what it keeps after an outage of the database.
+_PAUSE_S: Final = 8.0
 
 _Result = OutcomeReport | NotDialled | HandedOver
 
@@ -128,12 +130,16 @@ class DialerRunner:
     async def _look_for_left(self, calls: asyncio.TaskGroup) -> None:
         """Take the calls of processes that are gone, until cancelled."""
         kept_calls = self._tools.kept_calls
+        pause_s = _LOOK_S
         while kept_calls is not None and self._looks_for_others and not self._stopping:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(pause_s)
             try:
                 self._resume(calls, await kept_calls.take_left())
+                pause_s = _LOOK_S
             except StorageUnavailable as fault:
                 _log.debug("cannot look for the calls of other processes, trying again: %s", fault)
+                # Nor could others show that they live: when the database is back, they are first.
+                pause_s = _PAUSE_S
 
     async def _go_on(self, taken: TakenCall) -> None:
         callback, kept = taken.callback, taken.kept
@@ -145,7 +151,19 @@ class DialerRunner:
             self._tools.kept_calls.watch(kept.key, call.on_taken)
         if callback is not None and callback.state is State.CANCELLING:
             call.hang_up.set()
-        await self._run_call(call, token, self._dialer.resume(callback, service, call, kept.body))
+        await self._run_call(call, token, self._resumed(callback, service, call, kept.body))
+
+    async def _resumed(
+        self, callback: Callback | None, service: Service | None, call: LeasedCall, body: bytes
+    ) -> _Result:
+        """Return how the call ended. A bug ends the call alone: else each start of the server would end by it again."""
+        try:
+            return await self._dialer.resume(callback, service, call, body)
+        except (LeaseRefused, StorageUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is
+            _log.exception("the call of callback %s cannot be taken over", call.key.callback_id)
+            return OutcomeReport(outcome=Outcome.INTERRUPTED, detail="the call could not be taken over")
 
     # --- One call --------------------------------------------------------------------------------------------------
 
@@ -176,8 +194,10 @@ class DialerRunner:
             try:
                 await self._finish(call, await self._result(call, work))
             except LeaseRefused as refusal:
-                level = logging.INFO if call.has_dialled else logging.DEBUG  # else nobody has noticed anything
-                _log.log(level, "call of callback %s given up: %s", call.key.callback_id, refusal)
+                if call.has_dialled:
+                    _log.info("call of callback %s given up: %s", call.key.callback_id, refusal)
+                else:
+                    _log.debug("callback %s is not called: %s", call.key.callback_id, refusal)
                 await call.forget()
 
     async def _finish(self, call: LeasedCall, result: _Result | None) -> None:

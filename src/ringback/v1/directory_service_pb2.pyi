@@ -937,7 +937,8 @@ class GetQueueResponse(_message.Message):
     @_builtins.property
     def agents_rest_until(self) -> _timestamp_pb2.Timestamp:
         """No callback is leased until then, because the service's agents did not answer: see
-        `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+        `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+        Unset: the service does not rest.
         """
 
     def __init__(

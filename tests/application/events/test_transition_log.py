@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from ringback.application.events.transition_log import TransitionLog, reason_of
 from ringback.domain.callback import Callback
-from ringback.domain.events import BecameDue, ExpireTimePassed, LeaseLapsed, LeaseReleased, OpeningMoved
+from ringback.domain.events import (
+    BecameDue,
+    DialingStarted,
+    ExpireTimePassed,
+    LeaseLapsed,
+    LeaseReleased,
+    OpeningMoved,
+)
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from tests.world.samples import LEASE, NOW, SERVICE, cancel, connect, dial, ending, new, offer, seconds
@@ -19,6 +26,12 @@ LATER = NOW + seconds(3600)
 
 def waiting() -> Callback:
     return new(due_date=LATER)
+
+
+def calling(*call_ids: str) -> Callback:
+    """Return a callback whose last attempt has begun, with these Call-IDs."""
+    offered = offer(new(target="tel:+41785556677", max_retries=0))
+    return after(offered, DialingStarted(at=NOW, call_ids=call_ids))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,14 @@ def waiting() -> Callback:
         (
             lambda: ((c := connect(offer(new()))), after(c, ending(Outcome.ANSWERED))),
             "ANSWERED, SIP 486, attempt 1 of 4",
+        ),
+        (
+            lambda: ((d := calling("a84b@pbx", "+41785556677-1")), after(d, ending(Outcome.BUSY))),
+            "BUSY, SIP 486, attempt 1 of 1, Call-IDs a84b@pbx +***********-1",
+        ),
+        (
+            lambda: ((d := calling("a84b@pbx")), after(d, LeaseLapsed(at=NOW + LEASE, service=SERVICE))),
+            "INTERRUPTED, lease lapsed, attempt 1 of 1, Call-IDs a84b@pbx",
         ),
         (lambda: ((q := new()), cancel(q)), "cancelled, with a reason"),
         (lambda: ((q := new()), replace(cancel(q), cancel_reason="")), "cancelled"),

@@ -7,7 +7,7 @@ import pytest
 
 from ringback.dialers.sip.inbox import Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Dtmf, Failure, Offered
-from ringback.dialers.sip.outcome import Side
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.record import CallRecord
 from ringback.dialers.sip.sdp import SessionDescription, direction
 from ringback.domain.errors import LeaseRefused
@@ -310,8 +310,8 @@ async def test_a_busy_target_first() -> None:
 # --- While they talk -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", Side)
-async def test_hold_is_forwarded(side: Side) -> None:
+@pytest.mark.parametrize("side", CallSide)
+async def test_hold_is_forwarded(side: CallSide) -> None:
     async with staged() as stage:
         await stage.talks()
         leg, other = stage.by_side[side], stage.by_side[side.other]
@@ -412,8 +412,8 @@ async def test_digits_are_forwarded() -> None:
 
 
 @pytest.mark.parametrize(("by_peer", "how"), [(True, "hung up"), (False, "was lost")])
-@pytest.mark.parametrize("side", Side)
-async def test_the_end_of_one_side_is_that_of_the_other(side: Side, by_peer: bool, how: str) -> None:
+@pytest.mark.parametrize("side", CallSide)
+async def test_the_end_of_one_side_is_that_of_the_other(side: CallSide, by_peer: bool, how: str) -> None:
     async with staged() as stage:
         await stage.talks()
         stage.by_side[side].hangs_up(by_peer=by_peer)

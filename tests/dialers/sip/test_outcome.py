@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg_events import Failure
-from ringback.dialers.sip.outcome import MAX_DETAIL_LENGTH, Side, detail_of, outcome_of, report_of
+from ringback.dialers.sip.outcome import MAX_DETAIL_LENGTH, CallSide, detail_of, outcome_of, report_of
 from ringback.domain.outcome import Outcome
 
 RESPONSES = {
@@ -141,7 +141,7 @@ def test_a_call_that_the_network_rejects_has_no_invalid_number_but_by_a_cause(
     ],
 )
 def test_the_detail_says_what_happened(failure: Failure, detail: str) -> None:
-    assert detail_of(Side.TARGET, failure, ring_timeout_s=30) == detail
+    assert detail_of(CallSide.TARGET, failure, ring_timeout_s=30) == detail
 
 
 @given(
@@ -151,7 +151,7 @@ def test_the_detail_says_what_happened(failure: Failure, detail: str) -> None:
 )
 def test_what_a_peer_writes_is_harmless_and_bounded(reason: str, warning: str, contacts: tuple[str, ...]) -> None:
     failure = Failure(status=302, reason=reason, warning=warning, contacts=contacts)
-    detail = detail_of(Side.AGENT, failure)
+    detail = detail_of(CallSide.AGENT, failure)
     assert len(detail) <= MAX_DETAIL_LENGTH
     assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for sign in detail)
     assert detail.encode()

@@ -114,7 +114,9 @@ class Baresip(Peer):
 
     @property
     def in_call(self) -> bool:
-        return self.calls("CALL_INCOMING") + self.calls("CALL_OUTGOING") > self.calls("CALL_CLOSED")
+        """Whether a call has been seen that has not been closed."""
+        seen = {event["id"] for event in self.events if "id" in event}
+        return bool(seen - {event["id"] for event in self.events if event["type"] == "CALL_CLOSED"})
 
     async def packets(self) -> Packets:
         """Return the RTP packets of the first call, once it has ended."""
@@ -135,7 +137,7 @@ class Baresip(Peer):
                 await self.line("audio=", after=seen)
 
     def heard(self) -> bytes:
-        """Return the file (WAV) of what the telephone heard in its last call."""
+        """Return the file (WAV) of what the telephone heard, until the direction of its media changed: it then ends."""
         return max(self.folder.glob("dump-*-dec.wav")).read_bytes()
 
     async def stop(self) -> None:

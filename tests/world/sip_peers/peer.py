@@ -126,7 +126,8 @@ class Peer:
 
     def account(self) -> str:
         """Return what it wrote, for a message of a failed test."""
-        return f"--- {self.name}\n" + "\n".join(self.log[-60:])
+        told = [line for line in self.log if line.strip() and "(bit/s)" not in line]
+        return "\n".join([f"--- {self.name}", *told[-60:]])
 
     def _is_over(self) -> bool:
         """Return whether nothing more will come from the program."""

@@ -1667,7 +1667,8 @@ type GetQueueResponse struct {
 	// Where the callback stands. Set when the request names one.
 	Position *QueuePosition `protobuf:"bytes,8,opt,name=position,proto3" json:"position,omitempty"`
 	// No callback is leased until then, because the service's agents did not answer: see
-	// `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+	// `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+	// Unset: the service does not rest.
 	AgentsRestUntil *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=agents_rest_until,json=agentsRestUntil,proto3" json:"agents_rest_until,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

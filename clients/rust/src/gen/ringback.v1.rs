@@ -2232,7 +2232,8 @@ pub struct GetQueueResponse {
     #[prost(message, optional, tag = "8")]
     pub position: ::core::option::Option<QueuePosition>,
     /// No callback is leased until then, because the service's agents did not answer: see
-    /// `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+    /// `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+    /// Unset: the service does not rest.
     #[prost(message, optional, tag = "9")]
     pub agents_rest_until: ::core::option::Option<::prost_types::Timestamp>,
 }

@@ -40,7 +40,7 @@ _BATCH: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeper:
+class CallOwner:
     """Who keeps the calls: a kind of dialer, the address of this one, and its name in leases."""
 
     dialer: str
@@ -62,12 +62,12 @@ class TakenCall:
 class KeptCalls:
     """What this process keeps."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, keeper: Keeper) -> None:
+    def __init__(self, store: Store, directory: Directory, clock: Clock, policy: DialPolicy, me: CallOwner) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
         self._policy = policy
-        self._keeper = keeper
+        self._me = me
         # What is called when another process has taken the call.
         self._own: dict[CallKey, Callable[[], None]] = {}
 
@@ -75,7 +75,7 @@ class KeptCalls:
 
     async def keep(self, key: CallKey, body: bytes, on_taken: Callable[[], None]) -> None:
         """Store the body. Raise `StorageUnavailable`, and `RevisionConflict` when another process has the call."""
-        call = KeptCall(*key, self._keeper.dialer, self._keeper.owner, self._clock.now() + KEPT_FOR, body)
+        call = KeptCall(*key, self._me.dialer, self._me.owner, self._clock.now() + KEPT_FOR, body)
         if key in self._own:
             await self._store.keep_again(call)
         else:
@@ -89,16 +89,16 @@ class KeptCalls:
     async def forget(self, key: CallKey) -> None:
         """Delete what is kept: nothing of the call is left on the network. Raise `StorageUnavailable`."""
         self._own.pop(key, None)
-        await self._store.forget_call(key, self._keeper.owner)
+        await self._store.forget_call(key, self._me.owner)
 
     async def leave(self, key: CallKey) -> None:
         """Let another process take the call over at once. Raise `StorageUnavailable`."""
         self._own.pop(key, None)
-        await self._store.leave_call(key, self._keeper.owner, self._clock.now())
+        await self._store.leave_call(key, self._me.owner, self._clock.now())
 
     async def is_own(self, key: CallKey) -> bool:
         """Return whether this process still has the call. Raise `StorageUnavailable`."""
-        return any(call.key == key for call in await self._store.kept_calls(self._keeper.dialer, self._keeper.owner))
+        return any(call.key == key for call in await self._store.kept_calls(self._me.dialer, self._me.owner))
 
     async def run(self) -> None:
         """Renew what is kept, until cancelled."""
@@ -114,7 +114,7 @@ class KeptCalls:
     async def _renew(self) -> None:
         if not (known := set(self._own)):
             return
-        renewed = await self._store.renew_calls(self._keeper.owner, self._clock.now() + KEPT_FOR)
+        renewed = await self._store.renew_calls(self._me.owner, self._clock.now() + KEPT_FOR)
         for key in known.difference(renewed):
             if (on_taken := self._own.pop(key, None)) is not None:
                 on_taken()
@@ -137,20 +137,20 @@ class KeptCalls:
         return taken
 
     async def _read_own(self, limit: int) -> Sequence[KeptCall]:
-        if self._keeper.is_alone:
-            return await self._store.left_calls(self._keeper.dialer, None, limit)
-        return await self._store.kept_calls(self._keeper.dialer, self._keeper.owner)
+        if self._me.is_alone:
+            return await self._store.left_calls(self._me.dialer, None, limit)
+        return await self._store.kept_calls(self._me.dialer, self._me.owner)
 
     async def take_left(self) -> Sequence[TakenCall]:
         """Take calls whose process shows no sign of life any more. Raise `StorageUnavailable`."""
-        left = await self._store.left_calls(self._keeper.dialer, self._clock.now(), _BATCH)
+        left = await self._store.left_calls(self._me.dialer, self._clock.now(), _BATCH)
         taken = [await self._take(kept) for kept in left if kept.key not in self._own]
         return [call for call in taken if call is not None]
 
     async def _take(self, kept: KeptCall) -> TakenCall | None:
         """Take over a call; return None when another process was faster, or the callback has changed meanwhile."""
         now = self._clock.now()
-        mine = replace(kept, owner=self._keeper.owner, kept_until=now + KEPT_FOR)
+        mine = replace(kept, owner=self._me.owner, kept_until=now + KEPT_FOR)
         callback = await self._store.get(kept.callback_id)
         steps: Sequence[Callback] = ()
         changes: Sequence[Change] = ()
@@ -180,10 +180,10 @@ class KeptCalls:
         number = callback.fencing_token + 1
         taken = Lease(
             token=LeaseToken.new(callback.callback_id, number).text,
-            dialer_id=self._keeper.dialer_id,
+            dialer_id=self._me.dialer_id,
             fencing_token=number,
-            duration=self._keeper.lease,
-            expire_time=now + self._keeper.lease,
+            duration=self._me.lease,
+            expire_time=now + self._me.lease,
             ring_timeout=lease.ring_timeout,
         )
         return versions(callback, [LeaseTaken(at=now, lease=taken)])

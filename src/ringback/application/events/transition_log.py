@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.masked_callback import without_numbers
 from ringback.domain.masking import mask_numbers, masked
 from ringback.domain.service import Service
 
@@ -111,6 +112,9 @@ def _after_attempt(after: Callback) -> str:
     if attempt.lapsed:
         parts.append("lease lapsed")
     parts.append(f"attempt {attempt.number} of {after.max_attempts}")
+    if attempt.call_ids:
+        # Some dialers make them of the numbers of a call.
+        parts.append(f"Call-IDs {' '.join(map(without_numbers(after), attempt.call_ids))}")
     if not after.ended:
         parts.append(_next_attempt(after))
     return ", ".join(parts)

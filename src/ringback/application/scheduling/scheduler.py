@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
 from ringback.application.optimistic import apply_each
-from ringback.application.scheduling.outage import Outage
+from ringback.application.scheduling.database_outage import DatabaseOutage
 from ringback.domain.callback import IN_PROGRESS, WAITING, Callback, State
 from ringback.domain.closing import attempt_time, correction, steps_back
 from ringback.domain.errors import ServiceNotFound
@@ -45,7 +45,7 @@ class Scheduler:
         self._directory = directory
         self._policy = policy
         self._retention = retention
-        self._outage = Outage()
+        self._outage = DatabaseOutage()
         self._next_purge: datetime | None = None
         # When each service that has opening hours will next be closed.
         self._closings: dict[str, datetime] = {}

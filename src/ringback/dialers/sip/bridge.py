@@ -23,7 +23,7 @@ from ringback.dialers.sip.leg_events import (
     Offered,
 )
 from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.outcome import Side, detail_of, outcome_of, report_of, text, unserved_report
+from ringback.dialers.sip.outcome import CANCELLED, OK, CallSide, detail_of, outcome_of, report_of, text
 from ringback.dialers.sip.record import Keeper
 from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome
@@ -36,7 +36,6 @@ Result = OutcomeReport | NotDialled | HandedOver
 WITHDRAWN: Final = "the callback was cancelled, or may not be dialled any more"
 STOPPED: Final = "the server stops"
 _NO_MEDIA: Final = "answered without media that can be used"
-_REQUEST_TERMINATED: Final = 487
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +45,14 @@ class CallPlan:
     agent: LegPlan
     target: LegPlan
     # The side that is called first.
-    first: Side
+    first: CallSide
     codecs: tuple[str, ...]
     early_media: bool
     max_duration_s: float
     probe_interval_s: float
 
-    def of(self, side: Side) -> LegPlan:
-        return self.agent if side is Side.AGENT else self.target
+    def of(self, side: CallSide) -> LegPlan:
+        return self.agent if side is CallSide.AGENT else self.target
 
     @property
     def call_ids(self) -> tuple[str, ...]:
@@ -86,24 +85,24 @@ class Bridge:
     async def run(self) -> Result:
         """Raise what `call` raises. What is left on the network is the caller's to end."""
         first = self._plan.first
-        if first is Side.TARGET:
+        if first is CallSide.TARGET:
             await self._begin_dialling()
         ended = await self._reach(first, self._legs.media.held_offer(first, self._plan.codecs))
         if ended is not None:
             return ended
-        if first is Side.AGENT:
-            if Side.AGENT in self._inbox.ended:
-                return NotDialled(f"{Side.AGENT}: hung up at once", agents_unavailable=True)
+        if first is CallSide.AGENT:
+            if CallSide.AGENT in self._inbox.ended:
+                return NotDialled(f"{CallSide.AGENT}: hung up at once", agents_unavailable=True)
             await self._begin_dialling()
         if first in self._inbox.ended:
-            return unserved_report(f"{first}: hung up before the {first.other} was called")
+            return self._over(Outcome.ABANDONED, f"{first}: hung up before the {first.other} was called")
         return await self._go_on(first.other)
 
     async def _begin_dialling(self) -> None:
         await self._call.dialing(self._plan.call_ids)
         self._dialling = True
 
-    async def _go_on(self, second: Side) -> Result:
+    async def _go_on(self, second: CallSide) -> Result:
         """Call the second side, and let both talk."""
         ended = await self._reach(second, self._legs.media.offer(second))
         if ended is not None:
@@ -115,7 +114,7 @@ class Bridge:
         )
         return await conversation.run()
 
-    async def _reach(self, side: Side, offer: bytes) -> Result | None:
+    async def _reach(self, side: CallSide, offer: bytes) -> Result | None:
         """Call one side, while the other one, if it was called before, waits. Return None once it has answered."""
         leg = self._open_leg(replace(self._plan.of(side), keep=self._keeper.keep))
         self._legs.open(side, leg)
@@ -138,8 +137,8 @@ class Bridge:
                 case Signal() as signal if ended := self._stopped_by(signal):
                     return ended
 
-    async def _progress(self, side: Side, sdp: bytes | None) -> None:
-        if side is Side.TARGET and self._legs.by_side[side].rang and not self._rang:
+    async def _progress(self, side: CallSide, sdp: bytes | None) -> None:
+        if side is CallSide.TARGET and self._legs.by_side[side].rang and not self._rang:
             self._rang = True
             await self._call.ringing()
         # Of a forked call only the first of its early media is heard.
@@ -147,8 +146,8 @@ class Bridge:
         if is_first and self._legs.learn(side, sdp) and self._plan.early_media and self._legs.answered:
             self._legs.join()
 
-    async def _answered(self, side: Side, sdp: bytes | None) -> Result | None:
-        if side is Side.TARGET:
+    async def _answered(self, side: CallSide, sdp: bytes | None) -> Result | None:
+        if side is CallSide.TARGET:
             self._keeper.connected_at = self._now()
             await self._call.connected()
         self._legs.answered.add(side)
@@ -156,27 +155,30 @@ class Bridge:
             return self._over(Outcome.ABANDONED, f"{side}: {_NO_MEDIA}", agents_unavailable=True)
         return None
 
-    def _not_reached(self, side: Side, failure: Failure) -> Result:
+    def _not_reached(self, side: CallSide, failure: Failure) -> Result:
         if outcome_of(failure) is Outcome.NOT_AUTHORIZED:
             _log.warning("the network refuses calls of this dialer: %s", mask_numbers(detail_of(side, failure)))
-        if side is Side.TARGET:
+        if side is CallSide.TARGET:
             return report_of(failure, ring_timeout_s=self._plan.target.ring_timeout_s)
         detail = detail_of(side, failure, ring_timeout_s=self._plan.agent.ring_timeout_s)
         return self._over(Outcome.ABANDONED, detail, agents_unavailable=True)
 
     def _stopped_by(self, signal: Signal) -> Result | None:
-        if signal is Signal.HANG_UP and Side.TARGET in self._legs.answered:
-            return self._over(Outcome.ABANDONED, WITHDRAWN)
         if signal is Signal.HANG_UP:
-            return self._over(Outcome.NO_ANSWER, WITHDRAWN, sip_status=_REQUEST_TERMINATED)
+            answered = CallSide.TARGET in self._legs.answered
+            return self._over(Outcome.ABANDONED if answered else Outcome.NO_ANSWER, WITHDRAWN)
         if signal is Signal.DRAINED or (signal is Signal.DRAIN and not self._dialling):
             return self._over(Outcome.INTERRUPTED, STOPPED)
         return None
 
-    def _over(
-        self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False, sip_status: int = 0
-    ) -> OutcomeReport | NotDialled:
+    def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:
         """Return the end of the call: an outcome of the attempt, where there is one."""
         if not self._dialling:
             return NotDialled(text(detail), agents_unavailable=agents_unavailable)
-        return OutcomeReport(outcome=outcome, sip_status=sip_status, detail=text(detail))
+        return OutcomeReport(outcome=outcome, sip_status=self._target_status(), detail=text(detail))
+
+    def _target_status(self) -> int:
+        """Return the status that the target's leg ends with when it is given up."""
+        if CallSide.TARGET in self._legs.answered:
+            return OK
+        return CANCELLED if CallSide.TARGET in self._legs.by_side else 0

@@ -78,9 +78,14 @@ async def of_peer(settings: SipSettings, endpoint: Endpoint, uri: str, now: date
         yield Finding(Level.FAULT, "DNS", f"{failure.text}")
         return
     yield Finding(Level.OK, "DNS", ", then ".join(map(_of_destination, destinations)))
+    refused = 0
     for destination in destinations:
         if destination.transport is Transport.TLS:
-            yield await _of_tls(settings, destination, now)
+            finding = await _of_tls(settings, destination, now)
+            refused += finding.level is Level.FAULT
+            yield finding
+    if refused == len(destinations):  # there is no connection on which anything could be asked
+        return
     async for finding in _of_options(settings, endpoint, uri):
         yield finding
 

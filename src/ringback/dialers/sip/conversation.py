@@ -6,7 +6,7 @@ from typing import Final
 from ringback.dialers.sip.inbox import Joined, LegHappening, Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Dtmf, Failure, HungUp, Offered
 from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.outcome import NORMAL_CLEARING, Side, answered_report, detail_of, unserved_report
+from ringback.dialers.sip.outcome import NORMAL_CLEARING, CallSide, answered_report, detail_of, unserved_report
 from ringback.ports.dialer import HandedOver, OutcomeReport
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Conversation:
                 return self._on_signal(signal)
         return None
 
-    def _on_joined(self, failed: tuple[Side, Failure] | None) -> OutcomeReport | None:
+    def _on_joined(self, failed: tuple[CallSide, Failure] | None) -> OutcomeReport | None:
         if failed is None:
             return None
         side, failure = failed
@@ -73,10 +73,10 @@ class Conversation:
                 self._inbox.put_later(self._probe_interval_s, Signal.PROBE)
         return None
 
-    def _hung_up(self, side: Side, end: HungUp) -> OutcomeReport:
+    def _hung_up(self, side: CallSide, end: HungUp) -> OutcomeReport:
         if (other := self._legs.by_side.get(side.other)) is not None:
             other.hang_up(q850=end.q850 or NORMAL_CLEARING, reason=end.reason)
         how = "hung up" if end.by_peer else "was lost"
-        if side is Side.AGENT and not self._legs.joined:
+        if side is CallSide.AGENT and not self._legs.joined:
             return unserved_report(f"{side}: {how} before the target was connected")
         return answered_report(f"{side}: {how}", q850=end.q850)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegEvent, Offered
 from ringback.dialers.sip.leg_state import LegState
-from ringback.dialers.sip.outcome import Side
+from ringback.dialers.sip.outcome import CallSide
 
 
 class CallLeg(Protocol):
@@ -52,12 +52,12 @@ class Signal(StrEnum):
 class Joined:
     """Both sides have been told of each other's media, or one of them refused."""
 
-    failed: tuple[Side, Failure] | None
+    failed: tuple[CallSide, Failure] | None
 
 
 @dataclass(frozen=True, slots=True)
 class LegHappening:
-    side: Side
+    side: CallSide
     event: LegEvent
 
 
@@ -72,7 +72,7 @@ class Inbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         # How a leg ended, also before this is read.
-        self.ended: dict[Side, Failed | HungUp] = {}
+        self.ended: dict[CallSide, Failed | HungUp] = {}
 
     async def next(self) -> Happening:
         happening = await self._queue.get()
@@ -86,7 +86,7 @@ class Inbox:
     def put_later(self, delay_s: float, signal: Signal) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(max(delay_s, 0), self.put, signal))
 
-    def follow(self, side: Side, leg: CallLeg) -> None:
+    def follow(self, side: CallSide, leg: CallLeg) -> None:
         """Put all events of a leg."""
         self.do(self._follow(side, leg))
 
@@ -108,7 +108,7 @@ class Inbox:
         for task in self._tasks:
             task.cancel()
 
-    async def _follow(self, side: Side, leg: CallLeg) -> None:
+    async def _follow(self, side: CallSide, leg: CallLeg) -> None:
         while side not in self.ended:
             event = await leg.next_event()
             if isinstance(event, Failed | HungUp):

@@ -8,7 +8,7 @@ from ringback.dialers.sip.inbox import CallLeg, Inbox, Joined
 from ringback.dialers.sip.leg_events import Dtmf, Failure, Offered
 from ringback.dialers.sip.media import MediaExchange
 from ringback.dialers.sip.message import MalformedMessage
-from ringback.dialers.sip.outcome import NORMAL_CLEARING, Side
+from ringback.dialers.sip.outcome import NORMAL_CLEARING, CallSide
 from ringback.dialers.sip.sdp import SessionDescription
 
 # A side whose media move whenever it is told of the other's would go on for ever.
@@ -27,23 +27,23 @@ class Legs:
         self.inbox = inbox
         self.media = media
         self._keep = keep
-        self.by_side: dict[Side, CallLeg] = {}
+        self.by_side: dict[CallSide, CallLeg] = {}
         # The sides whose answer has been read.
-        self.answered: set[Side] = set()
+        self.answered: set[CallSide] = set()
         self._busy = False
         # A join is to follow what is under way.
         self._again = False
         # Both sides have answered, and have taken each other's media; it stays so.
         self.joined = False
 
-    def open(self, side: Side, leg: CallLeg) -> None:
+    def open(self, side: CallSide, leg: CallLeg) -> None:
         self.by_side[side] = leg
         self.inbox.follow(side, leg)
 
     @property
     def call_ids(self) -> tuple[str, ...]:
         """Of the agent's leg first, whichever was called first."""
-        return tuple(self.by_side[side].call_id for side in Side if side in self.by_side)
+        return tuple(self.by_side[side].call_id for side in CallSide if side in self.by_side)
 
     def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         for leg in self.by_side.values():
@@ -60,7 +60,7 @@ class Legs:
 
     # --- Joining --------------------------------------------------------------------------------------------------
 
-    def learn(self, side: Side, sdp: bytes | None) -> bool:
+    def learn(self, side: CallSide, sdp: bytes | None) -> bool:
         """Take the media that a side has told. Return whether any are known."""
         mine = self.media.of(side)
         if sdp:
@@ -84,7 +84,7 @@ class Legs:
         self.join()
 
     async def _join(self) -> None:
-        failed: tuple[Side, Failure] | None = None
+        failed: tuple[CallSide, Failure] | None = None
         for _ in range(_MAX_ROUNDS):
             side = next(iter(self._outdated()), None)
             if side is None:
@@ -92,24 +92,24 @@ class Legs:
             if failure := await self._tell(side):
                 failed = side, failure
                 break
-        if failed is None and len(self.answered) == len(Side):
+        if failed is None and len(self.answered) == len(CallSide):
             self.joined = True
         await self._keep()
         if not self._again:
             self.inbox.put(Joined(failed))
 
-    async def _tell(self, side: Side) -> Failure | None:
+    async def _tell(self, side: CallSide) -> Failure | None:
         answer = await self.by_side[side].reinvite(self.media.offer(side))
         if isinstance(answer, Failure):
             return answer
         return None if self.learn(side, answer) else Failure(status=_NOT_ACCEPTABLE, reason="Its answer is malformed")
 
-    def _outdated(self) -> list[Side]:
+    def _outdated(self) -> list[CallSide]:
         return [side for side in self.by_side if side in self.answered and self.media.is_outdated(side)]
 
     # --- From one side to the other ---------------------------------------------------------------------------------
 
-    def answer(self, side: Side, offered: Offered) -> None:
+    def answer(self, side: CallSide, offered: Offered) -> None:
         """Answer an offer of a side by what is known of the other one, which is not there yet."""
         try:
             answer = self._local_answer(side, offered)
@@ -118,7 +118,7 @@ class Legs:
         else:
             self.by_side[side].answer(offered, answer)
 
-    def forward(self, side: Side, offered: Offered) -> None:
+    def forward(self, side: CallSide, offered: Offered) -> None:
         """Pass an offer of one side (hold, another codec, a refreshed session) on to the other, and its answer back."""
         if self._busy:
             self.by_side[side].refuse(offered, _PENDING)
@@ -128,21 +128,21 @@ class Legs:
         else:
             self._begin(partial(self._forward, side, offered))
 
-    def acknowledged(self, side: Side, sdp: bytes | None) -> None:
+    def acknowledged(self, side: CallSide, sdp: bytes | None) -> None:
         """Take the answer to an offer that was ours in a 200 (RFC 3261 section 14.2)."""
         if sdp and self.learn(side, sdp):
             self.join()
 
-    def digits(self, side: Side, dtmf: Dtmf) -> None:
+    def digits(self, side: CallSide, dtmf: Dtmf) -> None:
         if (other := self.by_side.get(side.other)) is not None:
             other.send_info(dtmf.content_type, dtmf.body)
 
-    def _local_answer(self, side: Side, offered: Offered) -> bytes:
+    def _local_answer(self, side: CallSide, offered: Offered) -> bytes:
         if offered.sdp is None:
             return self.media.repeat(side)
         return self.media.answer(side, SessionDescription.parse(offered.sdp))
 
-    async def _forward(self, side: Side, offered: Offered) -> None:
+    async def _forward(self, side: CallSide, offered: Offered) -> None:
         leg, mine = self.by_side[side], self.media.of(side)
         before = mine.received
         try:

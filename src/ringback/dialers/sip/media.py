@@ -7,7 +7,7 @@ dialog. Pure: nothing is sent here.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ringback.dialers.sip.outcome import Side
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.sdp import SENDRECV, Origin, SessionDescription, answer_from, held_offer, moved, offer_from
 
 
@@ -40,12 +40,12 @@ class MediaExchange:
     """The media of both sides."""
 
     def __init__(self, agent: Origin, target: Origin) -> None:
-        self._sides = {Side.AGENT: SideMedia(agent), Side.TARGET: SideMedia(target)}
+        self._sides = {CallSide.AGENT: SideMedia(agent), CallSide.TARGET: SideMedia(target)}
 
-    def of(self, side: Side) -> SideMedia:
+    def of(self, side: CallSide) -> SideMedia:
         return self._sides[side]
 
-    def restore(self, side: Side, origin: tuple[str, int] | None, sent: bytes) -> None:
+    def restore(self, side: CallSide, origin: tuple[str, int] | None, sent: bytes) -> None:
         """Take what a side was sent last, by another process. It was made of the other side's media."""
         mine, other = self._sides[side], self._sides[side.other]
         if origin is not None:
@@ -54,13 +54,13 @@ class MediaExchange:
         if sent:
             mine.sent = mine.offered = mine.told = other.received = SessionDescription.parse(sent)
 
-    def held_offer(self, side: Side, codecs: Sequence[str]) -> bytes:
+    def held_offer(self, side: CallSide, codecs: Sequence[str]) -> bytes:
         """Return the first offer, to the side that is called first: nothing flows before the other side is there."""
         mine = self._sides[side]
         mine.sent = held_offer(mine.next_origin(), codecs)
         return mine.sent.encode()
 
-    def offer(self, side: Side, direction: str | None = SENDRECV) -> bytes:
+    def offer(self, side: CallSide, direction: str | None = SENDRECV) -> bytes:
         """Return the other side's media as an offer to this one."""
         mine, other = self._sides[side], self._sides[side.other]
         if other.received is None:
@@ -69,12 +69,12 @@ class MediaExchange:
         mine.sent = offer_from(other.received, mine.next_origin(), direction, previous=mine.sent)
         return mine.sent.encode()
 
-    def answered(self, side: Side, answer: SessionDescription) -> None:
+    def answered(self, side: CallSide, answer: SessionDescription) -> None:
         """Take the answer to the last offer."""
         mine = self._sides[side]
         mine.received, mine.told = answer, mine.offered
 
-    def answer(self, side: Side, offer: SessionDescription) -> bytes:
+    def answer(self, side: CallSide, offer: SessionDescription) -> bytes:
         """Return the other side's media, as they are known, as an answer to an offer of this one."""
         mine, other = self._sides[side], self._sides[side.other]
         source = other.received or mine.sent
@@ -84,7 +84,7 @@ class MediaExchange:
         mine.sent = answer_from(source, offer, mine.next_origin())
         return mine.sent.encode()
 
-    def repeat(self, side: Side) -> bytes:
+    def repeat(self, side: CallSide) -> bytes:
         """Return what this side was sent last as an offer, for a peer that asks for one and changes nothing."""
         mine, other = self._sides[side], self._sides[side.other]
         source = other.received or mine.sent
@@ -94,7 +94,7 @@ class MediaExchange:
         mine.sent = offer_from(source, mine.next_origin(), None, previous=mine.sent)
         return mine.sent.encode()
 
-    def is_outdated(self, side: Side) -> bool:
+    def is_outdated(self, side: CallSide) -> bool:
         """Return whether the other side's media are not those that this side was told of."""
         mine, other = self._sides[side], self._sides[side.other]
         if other.received is None:

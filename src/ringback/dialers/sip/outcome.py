@@ -22,18 +22,20 @@ _MAX_QUOTED: Final = 160
 _MAX_Q850: Final = 127
 
 NORMAL_CLEARING: Final = 16
-_OK: Final = 200
+# Of the target's leg, once it has answered; and once we have cancelled it, whatever it says of that.
+OK: Final = 200
+CANCELLED: Final = 487
 
 
-class Side(StrEnum):
+class CallSide(StrEnum):
     """The two legs of a call."""
 
     AGENT = "agent"
     TARGET = "target"
 
     @property
-    def other(self) -> "Side":
-        return Side.TARGET if self is Side.AGENT else Side.AGENT
+    def other(self) -> "CallSide":
+        return CallSide.TARGET if self is CallSide.AGENT else CallSide.AGENT
 
 
 # These say more than the cause that gateways make of them: RFC 8197 maps 607 to 21, as 603 is.
@@ -127,14 +129,14 @@ def report_of(failure: Failure, *, ring_timeout_s: float = 0, call_ids: tuple[st
     """Return the report of an attempt whose target was not reached."""
     return OutcomeReport(
         outcome=outcome_of(failure),
-        sip_status=failure.status,
+        sip_status=CANCELLED if failure.ring_timed_out else failure.status,
         q850_cause=failure.q850 if 0 < failure.q850 <= _MAX_Q850 else 0,
-        detail=detail_of(Side.TARGET, failure, ring_timeout_s=ring_timeout_s),
+        detail=detail_of(CallSide.TARGET, failure, ring_timeout_s=ring_timeout_s),
         call_ids=call_ids,
     )
 
 
-def detail_of(side: Side, failure: Failure, *, ring_timeout_s: float = 0) -> str:
+def detail_of(side: CallSide, failure: Failure, *, ring_timeout_s: float = 0) -> str:
     """Return what happened to a leg, for people: which one, the response and its cause, what may help."""
     facts = [_what(failure, ring_timeout_s)]
     if failure.q850:
@@ -178,9 +180,9 @@ def text(detail: str) -> str:
 def answered_report(detail: str, *, q850: int = 0) -> OutcomeReport:
     """Return the report of a call that reached the target."""
     cause = q850 if 0 < q850 <= _MAX_Q850 else NORMAL_CLEARING
-    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=_OK, q850_cause=cause, detail=text(detail))
+    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=OK, q850_cause=cause, detail=text(detail))
 
 
 def unserved_report(detail: str) -> OutcomeReport:
-    """Return the report of a call for which the agent was gone."""
-    return OutcomeReport(outcome=Outcome.ABANDONED, detail=text(detail))
+    """Return the report of a call that the target answered, and the agent was gone."""
+    return OutcomeReport(outcome=Outcome.ABANDONED, sip_status=OK, detail=text(detail))

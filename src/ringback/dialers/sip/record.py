@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from ringback.dialers.sip.leg_state import LegState
-from ringback.dialers.sip.outcome import Side
+from ringback.dialers.sip.outcome import CallSide
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.dialer import Call
 
@@ -38,10 +38,10 @@ class CallRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     agent: SideRecord | None = None
     target: SideRecord | None = None
 
-    def of(self, side: Side) -> SideRecord | None:
-        return self.agent if side is Side.AGENT else self.target
+    def of(self, side: CallSide) -> SideRecord | None:
+        return self.agent if side is CallSide.AGENT else self.target
 
-    def sent(self, side: Side) -> bytes:
+    def sent(self, side: CallSide) -> bytes:
         kept = self.of(side)
         return b"" if kept is None else kept.sent.encode(_BYTES)
 
@@ -77,8 +77,8 @@ class Keeper:
             contact=self._contact,
             connected_at=self.connected_at,
             joined=self.legs is not None and self.legs.joined,
-            agent=self._side(Side.AGENT),
-            target=self._side(Side.TARGET),
+            agent=self._side(CallSide.AGENT),
+            target=self._side(CallSide.TARGET),
         )
 
     async def keep(self) -> None:
@@ -93,7 +93,7 @@ class Keeper:
                 return
             self._kept = body
 
-    def _side(self, side: Side) -> SideRecord | None:
+    def _side(self, side: CallSide) -> SideRecord | None:
         if self.legs is None or (leg := self.legs.by_side.get(side)) is None:
             return None
         sent = self.legs.media.of(side).sent

@@ -10,7 +10,7 @@ from typing import Final
 from ringback.dialers.sip.bridge import Bridge, Result
 from ringback.dialers.sip.inbox import LegHappening, Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Failure, HungUp, Notified, Offered
-from ringback.dialers.sip.outcome import Side, answered_report, detail_of, report_of
+from ringback.dialers.sip.outcome import CallSide, answered_report, detail_of, report_of
 from ringback.domain.outcome import Outcome
 
 _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 +([1-6][0-9]{2})(?: +([^\r\n]*))?", re.IGNORECASE)
@@ -27,12 +27,12 @@ _MOVED: Final = "the agent's phone ended the call before it told what became of 
 class Referral(Bridge):
     """Once the agent has answered, it is referred to the target."""
 
-    async def _go_on(self, second: Side) -> Result:
+    async def _go_on(self, second: CallSide) -> Result:
         agent = self._legs.by_side[second.other]
         if refused := await agent.refer(self._plan.target.uri):
             gone = refused.status in _GONE or refused.fault is not None
             outcome = Outcome.ABANDONED if gone else Outcome.NETWORK_FAILURE
-            return self._over(outcome, f"REFER was refused, {detail_of(Side.AGENT, refused)}")
+            return self._over(outcome, f"REFER was refused, {detail_of(CallSide.AGENT, refused)}")
         self._inbox.put_later(self._plan.target.ring_timeout_s + _GRACE_S, Signal.TOO_LONG)
         while True:
             match await self._inbox.next():

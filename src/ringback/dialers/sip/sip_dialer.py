@@ -20,7 +20,7 @@ from ringback.dialers.sip.leg import Leg
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.legs import Legs
 from ringback.dialers.sip.media import MediaExchange
-from ringback.dialers.sip.outcome import Side, answered_report, text
+from ringback.dialers.sip.outcome import CallSide, answered_report, text
 from ringback.dialers.sip.record import CallRecord, Keeper
 from ringback.dialers.sip.refer import Referral
 from ringback.dialers.sip.sdp import Origin
@@ -89,14 +89,14 @@ class SipDialer:
         plan = CallPlan(
             agent=agent,
             target=target,
-            first=Side.TARGET if service.first_leg is FirstLeg.TARGET else Side.AGENT,
+            first=CallSide.TARGET if service.first_leg is FirstLeg.TARGET else CallSide.AGENT,
             codecs=self._settings.codecs,
             early_media=self._settings.early_media,
             max_duration_s=self._max_duration_s(service),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
         )
         # Who calls the target itself cannot be referred to it.
-        refers = self._settings.method == "refer" and plan.first is Side.AGENT
+        refers = self._settings.method == "refer" and plan.first is CallSide.AGENT
         kind = Referral if refers else Bridge
         bridge = kind(plan, call, legs, keeper, self._open_leg, self._now)
         return await self._carry_out(callback.callback_id, call, legs, keeper, bridge.run())
@@ -114,7 +114,7 @@ class SipDialer:
         keeper.connected_at = record.connected_at
         legs = self._legs(call, keeper, self._origin(), self._origin())
         legs.joined = record.joined
-        for side in Side:
+        for side in CallSide:
             if (kept := record.of(side)) is not None:
                 legs.media.restore(side, kept.leg.origin, record.sent(side))
                 leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials)
@@ -129,7 +129,7 @@ class SipDialer:
     async def _go_on(
         self, callback: Callback | None, service: Service | None, call: Call, legs: Legs, record: CallRecord
     ) -> OutcomeReport | HandedOver:
-        if not record.joined or len(legs.answered) < len(Side) or record.connected_at is None:
+        if not record.joined or len(legs.answered) < len(CallSide) or record.connected_at is None:
             return _interrupted("the server was stopped while the call was set up")
         if callback is not None and callback.state is State.CANCELLING:
             return answered_report("the callback was cancelled; the target had answered first")

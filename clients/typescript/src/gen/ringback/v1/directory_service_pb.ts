@@ -832,7 +832,8 @@ export type GetQueueResponse = Message<"ringback.v1.GetQueueResponse"> & {
 
   /**
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    *
    * @generated from field: google.protobuf.Timestamp agents_rest_until = 9;
    */

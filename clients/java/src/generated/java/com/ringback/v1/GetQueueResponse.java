@@ -354,7 +354,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -367,7 +368,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -380,7 +382,8 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2092,7 +2095,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2104,7 +2108,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2120,7 +2125,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2141,7 +2147,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2160,7 +2167,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2186,7 +2194,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2204,7 +2213,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2217,7 +2227,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -2233,7 +2244,8 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * No callback is leased until then, because the service's agents did not answer: see
-     * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+     * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+     * Unset: the service does not rest.
      * </pre>
      *
      * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>

@@ -199,7 +199,8 @@ public interface GetQueueResponseOrBuilder extends
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -209,7 +210,8 @@ public interface GetQueueResponseOrBuilder extends
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
@@ -219,7 +221,8 @@ public interface GetQueueResponseOrBuilder extends
   /**
    * <pre>
    * No callback is leased until then, because the service's agents did not answer: see
-   * `ReleaseLeasesRequest.agents_unavailable`. Each server has it since it was started. Unset: the service does not rest.
+   * `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
+   * Unset: the service does not rest.
    * </pre>
    *
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>

@@ -11,7 +11,7 @@ from typing import Final
 GRACE: Final = timedelta(seconds=10)
 
 
-class Outage:
+class DatabaseOutage:
     """The last one that this server has noticed."""
 
     def __init__(self) -> None:

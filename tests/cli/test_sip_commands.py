@@ -1,0 +1,198 @@
+"""`ringback sip`, and `serve` with the dialers that call: as processes, against phones and gateways of the test."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.world.command_line import Ran, run, start
+from tests.world.sip_endpoints import endpoint
+from tests.world.sip_phone import Phone
+from tests.world.sip_script import sdp
+
+HERE = ("--sip-listen", "127.0.0.1:0")
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> tuple[str, str]:
+    path = tmp_path / "rules.yaml"
+    path.write_text('sip: {allow_hosts: ["127.0.0.0/8"]}')
+    return "--dial-rules", str(path)
+
+
+@pytest.fixture
+async def agent() -> AsyncIterator[Phone]:
+    async with endpoint() as (started, _):
+        yield Phone(started, "agent", sdp(4000, direction="inactive"))
+
+
+@pytest.fixture
+async def target() -> AsyncIterator[Phone]:
+    async with endpoint() as (started, _):
+        yield Phone(started, "target", sdp(5000))
+
+
+async def called(target: str, agent: str, *options: str) -> asyncio.subprocess.Process:
+    return await start("sip", "call", target, "--service", "sip:support@cc.example", "--agent", agent, *HERE, *options)
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ran:
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+def steps(out: str) -> list[str]:
+    """Return the messages of the ladder, with the side they are of, and the notes."""
+    found = []
+    for line in out.splitlines()[1:]:
+        _, _, rest = line[10:].partition("|")
+        if not rest:
+            found.append(line[11:].strip(" -"))
+            continue
+        left, right, _ = rest.split("|")
+        lane = left if left.strip() else right
+        found.append(("agent " if left.strip() else "target ") + lane.strip("<>- "))
+    return found
+
+
+async def test_a_call_is_shown_as_it_is_placed(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    first = await agent.answered()
+    second = await target.answered()
+    await first.reinvited.wait()
+    await second.hang_up()
+    await first.ended.wait()
+    ran = await ended(process)
+    assert (ran.code, ran.err) == (0, "")
+    shown = steps(ran.out)
+    assert shown[:6] == [
+        "agent INVITE sdp",
+        "agent 180 Ringing",
+        "agent 200 OK sdp",
+        "agent ACK",
+        "the target is called",
+        "target INVITE sdp",
+    ]
+    assert shown[-5:-1] == ["target BYE", "target 200 BYE", "agent BYE", "agent 200 BYE"]
+    assert shown[-1].startswith("answered, SIP 200")
+
+
+async def test_the_target_is_busy(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    await agent.answered()
+    (await target.call()).respond(486)
+    ran = await ended(process)
+    assert ran.code == 3
+    assert steps(ran.out)[-1].startswith("busy, SIP 486")
+
+
+async def test_the_agents_do_not_answer(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    (await agent.call()).respond(480)
+    ran = await ended(process)
+    assert ran.code == 5
+    assert steps(ran.out)[-1].startswith("the target was not called: ")
+    assert target.methods == []
+
+
+async def test_ctrl_c_hangs_up_both_sides(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    first, second = await agent.answered(), await target.answered()
+    await first.reinvited.wait()
+    process.send_signal(signal.SIGINT)
+    await first.ended.wait()
+    await second.ended.wait()
+    assert (await ended(process)).code == 0  # it was answered
+
+
+async def test_ctrl_c_while_the_target_rings(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    first = await agent.answered()
+    second = await target.call()
+    second.respond(180)
+    process.send_signal(signal.SIGINT)
+    await second.invite.cancelled.wait()
+    await first.ended.wait()
+    assert (await ended(process)).code == 130
+
+
+async def test_what_must_not_be_dialled_is_not(agent: Phone, rules: tuple[str, str]) -> None:
+    premium = await run("sip", "call", "tel:+41900123456", "--service", "sip:a@cc.example", *HERE, *rules)
+    assert premium.code == 2
+    assert "the target must not be dialled: " in premium.err
+    private = await run("sip", "call", agent.uri, "--service", "sip:a@cc.example", *HERE)
+    assert private.code == 2
+    assert agent.methods == []
+
+
+async def test_a_number_without_a_proxy(agent: Phone, rules: tuple[str, str]) -> None:
+    """No phone rings for it, that of the agent neither."""
+    process = await called("tel:+41445556677", agent.uri, *rules)
+    ran = await ended(process)
+    assert ran.code == 4
+    assert "needs a SIP proxy" in ran.out
+    assert agent.methods == []
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+async def test_check(agent: Phone) -> None:
+    proxy = f"sip:127.0.0.1:{agent.endpoint.port}"
+    good = await run("sip", "check", *HERE, "--sip-proxy", proxy)
+    assert (good.code, good.err) == (0, "")
+    assert f"ok     {proxy}  OPTIONS: 200 OK, after " in good.out
+    bad = await run("sip", "check", "sip:127.0.0.1:1;transport=tcp", proxy, *HERE)
+    assert bad.code == 1
+    assert "FAULT  sip:127.0.0.1:1;transport=tcp  OPTIONS: no response: connection refused" in bad.out
+    assert "note   proxy: none for targets: " in bad.out
+
+
+async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
+    port = agent.endpoint.port
+    ran = await run("sip", "check", "--sip-listen", f"127.0.0.1:{port}", f"sip:127.0.0.1:{port}")
+    assert ran.code == 0
+    assert ran.err.startswith(f"port {port} is in use, perhaps by a server: port ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--sip-proxy", "sbc"), "--sip-proxy: 'sbc' must start with sip: or sips:"),
+        (("--sip-username", "u"), "--sip-username: a user needs a password: "),
+        (("--sip-tls-ca", "/nowhere/ca.pem"), "Error: cannot listen on "),
+        (("--sip-listen", "192.0.2.1:5060"), "Error: cannot listen on 192.0.2.1:5060: Cannot assign requested address"),
+        (("mailto:a@b",), "Usage: "),
+    ],
+)
+async def test_settings_that_cannot_be_used(arguments: tuple[str, ...], fault: str) -> None:
+    ran = await run("sip", "check", *HERE, *arguments)
+    assert ran.code in (1, 2)
+    assert ran.err.startswith(fault)
+    assert "Traceback" not in ran.err
+
+
+# --- serve -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_port_of_the_dialer_that_is_in_use_is_a_plain_error(agent: Phone, tmp_path: Path) -> None:
+    def server(name: str) -> tuple[str, ...]:
+        return "serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/{name}.db", "--dialer", name
+
+    port = f"127.0.0.1:{agent.endpoint.port}"
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of the tests\n")
+    secret.chmod(0o600)
+    gateway = ("--http-dialer-url", "http://127.0.0.1:1/", "--http-dialer-secret-file", str(secret))
+    sip, http = await asyncio.gather(
+        run(*server("sip"), "--sip-listen", port),
+        run(*server("http"), "--http-dialer-listen", port, *gateway),
+    )
+    assert (sip.code, sip.out) == (1, "")
+    assert sip.err.endswith(f"Error: SIP: cannot listen on {port}: Address already in use\n")
+    assert http.code == 1
+    assert f"Error: reports: cannot listen on {port}: " in http.err
