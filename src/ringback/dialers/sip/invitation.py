@@ -255,7 +255,8 @@ class Invitation:
             async with asyncio.timeout(KEEP_TIMEOUT_S):
                 await self._keep()
         except Exception as fault:  # noqa: BLE001 - a call that is not kept is better than one that is not ended
-            _log.warning("call %s goes on without being kept: %r", call_id(self._request), fault)
+            why = str(fault) or type(fault).__name__
+            _log.warning("call %s goes on without being kept: %s", call_id(self._request), why)
 
     def _stop_ringing(self) -> None:
         """Report at the deadline. The peer may take as long again until the CANCEL has ended the INVITE."""
