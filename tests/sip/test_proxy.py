@@ -117,7 +117,7 @@ async def test_a_number_behind_a_dead_gateway(tmp_path: Path) -> None:
 async def test_a_wrong_password_is_no_fault_of_the_number(tmp_path: Path) -> None:
     async with site(tmp_path, "--sip-username", "ringback", challenges="first") as at:
         callback_id = await at.server.callback(f"tel:{TARGET_NUMBER}", f"tel:{AGENT_NUMBER}")
-        back = await at.server.api.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
+        back = await at.server.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
     assert back.attempt_count == 0
 
 
@@ -162,7 +162,7 @@ async def test_tls_with_a_certificate_that_proves_nothing(tmp_path: Path, name: 
         key=key,
     ) as at:
         callback_id = await at.server.callback(f"tel:{TARGET_NUMBER}", f"tel:{AGENT_NUMBER}")
-        back = await at.server.api.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
+        back = await at.server.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
         carried = at.requests("INVITE")
     assert back.attempt_count == 0
     assert carried == 0
