@@ -20,6 +20,7 @@ log_stderror=yes
 children=2
 tcp_children=2
 auto_aliases=no
+alias="localhost"
 tcp_connection_lifetime=600
 mpath="{modules}"
 listen=udp:127.0.0.1:{port}
