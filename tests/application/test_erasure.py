@@ -8,8 +8,10 @@ import pytest
 
 from ringback.application.access import ANYBODY
 from ringback.application.erasure import Erased, Erasure
+from ringback.domain.callback import State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.target import Target
+from ringback.ports.calls import KeptCall
 from ringback.ports.store import Store
 from ringback.ports.values import Retention
 from tests.world.database_files import files_with
@@ -112,3 +114,26 @@ async def test_others_write_between_the_portions(world: World, monkeypatch: pyte
     assert await Erasure(store, world.directory, world.clock).erase(ANYBODY, PHONE) == Erased(7, 0)
     assert {name for name, _ in sizes} == {"apply", "redact", "erase"}
     assert max(size for _, size in sizes) == 2
+
+
+async def test_what_is_kept_of_a_call_is_erased_when_it_is_over(world: World, tmp_path: Path) -> None:
+    """Its dialer needs it until then, even if the callback has ended: the lease may be over, and two still talk."""
+    callback = await world.create(await world.service(), PHONE.uri)
+    kept = KeptCall(
+        callback.callback_id, 1, "sip", "192.0.2.1:5060;udp", world.clock.now(), b'{"to":"sip:+41785556677@gw.example"}'
+    )
+    await world.store.keep_call(kept)
+    assert await world.erasure.erase(ANYBODY, PHONE) == Erased(0, 1)
+    assert await world.state(callback) is State.CANCELLED
+    await world.store.forget_call(kept.key, kept.owner)
+    assert await world.erasure.erase(ANYBODY, PHONE) == Erased(1, 0)
+    assert files_with(tmp_path, b"5556677") == []
+
+
+async def test_what_nobody_has_any_more_is_erased_with_the_callback(world: World, tmp_path: Path) -> None:
+    callback = await world.create(await world.service(), PHONE.uri)
+    kept = KeptCall(callback.callback_id, 1, "sip", "192.0.2.1:5060;udp", world.clock.now(), b'"+41785556677"')
+    await world.store.keep_call(kept)
+    world.clock.pass_time(timedelta(minutes=1))
+    assert await world.erasure.erase(ANYBODY, PHONE) == Erased(1, 0)
+    assert files_with(tmp_path, b"5556677") == []

@@ -180,15 +180,17 @@ async def test_settings_that_cannot_be_used(arguments: tuple[str, ...], fault: s
 
 
 async def test_a_port_of_the_dialer_that_is_in_use_is_a_plain_error(agent: Phone, tmp_path: Path) -> None:
-    server = ("--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/ringback.db")
+    def server(name: str) -> tuple[str, ...]:
+        return "serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/{name}.db", "--dialer", name
+
     port = f"127.0.0.1:{agent.endpoint.port}"
     secret = tmp_path / "secret"
     secret.write_text("a secret of the tests\n")
     secret.chmod(0o600)
     gateway = ("--http-dialer-url", "http://127.0.0.1:1/", "--http-dialer-secret-file", str(secret))
     sip, http = await asyncio.gather(
-        run("serve", *server, "--dialer", "sip", "--sip-listen", port),
-        run("serve", *server, "--dialer", "http", "--http-dialer-listen", port, *gateway),
+        run(*server("sip"), "--sip-listen", port),
+        run(*server("http"), "--http-dialer-listen", port, *gateway),
     )
     assert (sip.code, sip.out) == (1, "")
     assert sip.err.endswith(f"Error: SIP: cannot listen on {port}: Address already in use\n")

@@ -27,6 +27,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is done every few seconds be done all the time: the clock of the test stands still."""
     monkeypatch.setattr(kept_calls, "_RENEW_S", 0.002)
     monkeypatch.setattr(runner_module, "_LOOK_S", 0.002)
+    monkeypatch.setattr(kept_calls, "_RETRY_S", 0.002)
     monkeypatch.setattr(leased_call, "RETRY_S", 0)
 
 
@@ -212,6 +213,26 @@ async def test_another_server_goes_on_when_one_is_gone(open_store: OpenStore) ->
             assert not pending.done()
             pending.cancel()
     assert network.calls == {}
+
+
+async def test_after_an_outage_who_lives_is_first(open_store: OpenStore) -> None:
+    """Nobody could show that it lives meanwhile, so nobody is taken for gone at once."""
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE) as one:
+        callback = await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.placed)
+        await placed.call.connected()
+        await until(one.world, callback, lambda c: c.state is State.CONNECTED)
+        async with process(await open_store(), clock, network, TWO) as two:
+            one.store.is_away = two.store.is_away = True
+            await two.store.failed("left_calls")
+            clock.pass_time(kept_calls.KEPT_FOR)
+            one.store.is_away = two.store.is_away = False
+            await renewed(one, clock)
+            assert two.dialer.resumed.empty()
+            assert not placed.cut_off.is_set()
+            placed.result.set_result(ANSWERED)
+            await until(one.world, callback, lambda c: c.state is State.COMPLETED)
 
 
 async def renewed(one: Process, clock: ManualClock) -> None:

@@ -41,6 +41,7 @@ class Scene:
             "--dialer": "sip",
             "--sip-listen": f"127.0.0.1:{self.ports[number]}",
             "--dial-rules": str(self._rules),
+            "--sip-drain-timeout": "1s",
         }
         words = (word for option in options.items() for word in option)
         async with serving(*words) as server, Api.at(await server.address()) as api:
@@ -80,6 +81,24 @@ async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
             cb.CALLBACK_STATE_COMPLETED,
             [cb.CALL_OUTCOME_ANSWERED],
         )
+
+
+async def test_stopped_while_both_talk(scene: Scene) -> None:
+    """The call is not cut off: the server leaves it to the next one, and says that nothing went wrong."""
+    async with scene.server() as (server, api):
+        callback_id = await scene.create(api)
+        agent, target = await scene.agent.answered(), await scene.target.answered()
+        await agent.reinvited.wait()
+        await api.until(callback_id, lambda c: c.state == cb.CALLBACK_STATE_CONNECTED)
+        assert await server.stop() == 0
+        assert not agent.ended.is_set()
+        assert not target.ended.is_set()
+    async with scene.server() as (server, api):
+        await server.line("is taken over")
+        assert (await target.hang_up()).status == 200
+        await agent.ended.wait()
+        ended = await api.until_ended(callback_id)
+        assert [a.outcome for a in ended.attempts] == [cb.CALL_OUTCOME_ANSWERED]
 
 
 async def test_killed_while_the_agents_phone_rings(scene: Scene) -> None:

@@ -208,13 +208,14 @@ async def test_what_nobody_goes_on_with_is_purged_after_a_day(store: Store) -> N
     assert await calls(store) == []
 
 
-async def test_an_erasure_leaves_what_a_process_still_has(store: Store) -> None:
-    """It forgets that itself when the call is over; what nobody has is deleted."""
-    callback = cancel(offer(new()))
+async def test_an_erasure_deletes_what_is_kept_of_the_callback(store: Store) -> None:
+    callback, other = cancel(offer(new())), await dialing(store)
     await store.create([callback])
-    living = kept(callback, fencing_token=1, kept_until=NOW - seconds(59))
-    left = kept(callback, fencing_token=2, kept_until=NOW - seconds(60))
-    for call in (living, left):
+    mine = [kept(callback, fencing_token=number) for number in (1, 2)]
+    for call in (*mine, kept(other)):
         await store.keep_call(call)
+    ids = [callback.callback_id, "callback-x"]
+    assert sorted(await store.calls_of_callbacks(ids), key=lambda call: call.key) == mine
     await store.erase([callback], NOW, "")
-    assert await calls(store) == [living]
+    assert await calls(store) == [kept(other)]
+    assert await store.calls_of_callbacks(ids) == []

@@ -1,7 +1,7 @@
 """A server process with a built-in dialer, as far as calls go: it can be killed at any moment, or paused."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from ringback.application.dispatch.leases import Leases
 from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.callback import Callback
-from ringback.domain.errors import LeaseRefused
+from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.service import Service
 from ringback.ports.dialer import Call, HandedOver, NotDialled, OutcomeReport
 from ringback.ports.store import Store
@@ -57,6 +57,8 @@ class ProcessStore:
         self._done: Counter[str] = Counter()
         self._stop_at: Point | None = None
         self.stopped = asyncio.Event()
+        self.is_away = False
+        self._failures: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def stop_at(self, point: "Point") -> None:
         self._stop_at = point
@@ -67,6 +69,10 @@ class ProcessStore:
     def go_on(self) -> None:
         self._running.set()
 
+    async def failed(self, method: str) -> None:
+        """Wait until a call of this method has failed."""
+        await self._failures[method].wait()
+
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._store, name)
         if not asyncio.iscoroutinefunction(call):
@@ -74,6 +80,9 @@ class ProcessStore:
 
         async def pass_on(*args: Any, **fields: Any) -> Any:
             await self._running.wait()
+            if self.is_away:
+                self._failures[name].set()
+                raise StorageUnavailable("the database is away")
             self._stop_if(Point(name, self._done[name] + 1, "before"))
             await self._running.wait()
             # It is done also when who called is cancelled meanwhile.

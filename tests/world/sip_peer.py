@@ -10,6 +10,7 @@ from typing import Any
 from ringback.dialers.sip.destination import Destination, Transport
 from ringback.dialers.sip.dialogs import Dialogs
 from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg import Leg
 from ringback.dialers.sip.leg_events import LegEvent, LegPlan
 from ringback.dialers.sip.message import (
@@ -25,6 +26,7 @@ from ringback.dialers.sip.message import (
     to,
 )
 from ringback.dialers.sip.network import OnData, OnFault
+from ringback.dialers.sip.resolve import Lookup, Naptr, Srv
 from tests.world.sip_endpoints import Recorded
 
 OURS = "192.0.2.1"
@@ -65,6 +67,11 @@ class Air:
         assert self._on_message is not None
         on_message = self._on_message
         asyncio.get_running_loop().call_soon(lambda: on_message(data, source))
+
+    def refuse(self) -> None:
+        """Report that the phone refuses what was sent to it."""
+        assert self.on_fault is not None
+        self.on_fault(PHONE, FaultKind.REFUSED, "connection refused")
 
     async def stop(self) -> None:
         self._on_message = None
@@ -186,6 +193,23 @@ class Peer:
         return all(data in self.times for data, _ in list(self.air.sent._queue))  # type: ignore[attr-defined]
 
 
+class SlowLookup:
+    """DNS that responds after some seconds."""
+
+    async def naptr(self, name: str) -> list[Naptr]:
+        await asyncio.sleep(3)
+        return []
+
+    async def srv(self, name: str) -> list[Srv]:
+        return []
+
+    async def addresses(self, host: str) -> list[str]:
+        return [PHONE.address]
+
+    def known_addresses(self, host: str) -> list[str]:
+        return []
+
+
 def plan(**changes: Any) -> LegPlan:
     values = LegPlan(
         uri="sip:+41781234577@192.0.2.9",
@@ -221,21 +245,27 @@ class Scene:
         await self.event()
         return dialog
 
+    async def refuse_everything(self) -> None:
+        """Be a host on which nothing listens any more."""
+        while True:
+            await self.peer.message()
+            self.air.refuse()
+
     async def is_empty_in_the_end(self) -> bool:
         await asyncio.sleep(A_LONG_TIME_S)
         return not len(self.dialogs) and self.endpoint.is_idle and self.peer.is_quiet()
 
 
-def endpoint_on(air: Air) -> Endpoint:
+def endpoint_on(air: Air, lookup: Lookup | None = None) -> Endpoint:
     settings = EndpointSettings(host=OURS, transports=frozenset({Transport.UDP}))
-    return Endpoint(settings, air, trace=Recorded())
+    return Endpoint(settings, air, trace=Recorded(), lookup=lookup)
 
 
 @asynccontextmanager
-async def scene(*, restoring: bool = False, **changes: Any) -> AsyncIterator[Scene]:
+async def scene(*, lookup: Lookup | None = None, **changes: Any) -> AsyncIterator[Scene]:
     air = Air()
-    endpoint = endpoint_on(air)
-    dialogs = Dialogs(endpoint, restoring=restoring)
+    endpoint = endpoint_on(air, lookup)
+    dialogs = Dialogs(endpoint)
     leg = Leg(endpoint, dialogs, plan(**changes))
     yield Scene(air, Peer(air), endpoint, dialogs, leg)
     await endpoint.stop()

@@ -61,6 +61,8 @@ class ScriptedLeg:
         self.call_id = plan.call_id
         self.rang = False
         self.answered = False
+        # It says nothing more.
+        self.is_over = False
         self.did: list[str] = []
         self.offers: list[bytes] = []
         self.answers: list[bytes] = []
@@ -81,9 +83,11 @@ class ScriptedLeg:
         self._events.put_nowait(LegAnswered(body))
 
     def refuses(self, failure: Failure) -> None:
+        self.is_over = True
         self._events.put_nowait(Failed(failure))
 
     def hangs_up(self, *, by_peer: bool = True, q850: int = 0) -> None:
+        self.is_over = True
         self._events.put_nowait(HungUp(by_peer, q850))
 
     def says_event(self, event: LegEvent) -> None:

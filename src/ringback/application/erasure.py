@@ -6,6 +6,7 @@ What was interrupted is found again by the next request: a callback is deleted o
 
 import logging
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -32,6 +33,8 @@ _READ: Final = 500
 _WRITE: Final = 50
 _REASON: Final = "the target is erased"
 # The target has answered, or the dialer is hanging up already.
+# Another process would have gone on with a call by then.
+_LEFT_FOR: Final = timedelta(minutes=1)
 _IN_CALL: Final = frozenset({State.CONNECTED, State.CANCELLING})
 
 
@@ -59,7 +62,7 @@ class Erasure:
         await self._directory.refresh()
         found = await self._find(target.phone)
         stored = await self._versions(found)
-        in_call = await self._cancel(caller, stored)
+        in_call = {*await self._cancel(caller, stored), *await self._on_network(found)}
         # Of those that are stored no longer, the log may still have events.
         ended = {callback_id: one for callback_id, one in (found | stored).items() if callback_id not in in_call}
         await self._redact(ended)
@@ -133,6 +136,15 @@ class Erasure:
                 # Another step of one may have been faster, so that it is to be cancelled again.
                 waiting -= {one for one in some if one not in versions or versions[one].ended or one in in_call}
         return in_call
+
+    async def _on_network(self, callback_ids: Iterable[str]) -> Collection[str]:
+        """Return those whose call is not over for its dialer, whatever was recorded: it needs what it has kept."""
+        left_since = self._clock.now() - _LEFT_FOR
+        found: set[str] = set()
+        for some in _portions(callback_ids):
+            calls = await self._store.calls_of_callbacks(some)
+            found |= {call.callback_id for call in calls if call.kept_until > left_since}
+        return found
 
     def _cancellations(self, caller: Caller, callbacks: Iterable[Callback]) -> Iterator[Change]:
         for callback in callbacks:

@@ -19,7 +19,7 @@ import h11
 from ringback.dialers.http_call import GatewayCall, ended_already
 from ringback.dialers.http_messages import (
     SIGNATURE_HEADER,
-    Event,
+    GatewayEvent,
     Report,
     call_order,
     is_signed,
@@ -177,7 +177,7 @@ class HttpDialer:
         refusal = f"the gateway did not take the order: {status or 'no response'}"
         if not order.dialled and status not in _TRY_AGAIN | _MISCONFIGURED:
             # This one order is refused. It uses an attempt, or it would come again for ever.
-            report = Report(order=key, event=Event.ENDED, outcome=Outcome.NETWORK_FAILURE, detail=refusal)
+            report = Report(order=key, event=GatewayEvent.ENDED, outcome=Outcome.NETWORK_FAILURE, detail=refusal)
             await asyncio.shield(order.take(report))
             return ""
         if order.dialled and status in _TRY_AGAIN:  # a call that goes on may still be reported

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ringback.dialers.http_messages import Event, Report
+from ringback.dialers.http_messages import GatewayEvent, Report
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import Call, NotDialled, OutcomeReport
@@ -25,7 +25,7 @@ class GatewayCall:
         """Take a report, and return the status and a word for the gateway."""
         async with self._lock:
             self.reported.set()
-            if report.event is Event.NOT_DIALLED and self.dialled:
+            if report.event is GatewayEvent.NOT_DIALLED and self.dialled:
                 return 409, "DIALING was reported: report how the call ended"
             if self.end.done():
                 return ended_already(report)
@@ -37,18 +37,18 @@ class GatewayCall:
                 return 409, "place no call, and end what was placed"
             except StorageUnavailable:
                 return 503, "not recorded, report it again"
-            if report.event in (Event.ENDED, Event.NOT_DIALLED):
+            if report.event in (GatewayEvent.ENDED, GatewayEvent.NOT_DIALLED):
                 self.end.set_result(report)
             return 200, "taken"
 
     async def _progress(self, report: Report) -> None:
         """Record how far the call is; what was not reported before it is implied."""
-        if report.event is not Event.NOT_DIALLED and not self.dialled:
+        if report.event is not GatewayEvent.NOT_DIALLED and not self.dialled:
             await self.call.dialing(report.call_ids)
             self.dialled = True
-        if report.event is Event.RINGING:
+        if report.event is GatewayEvent.RINGING:
             await self.call.ringing()
-        elif (report.event is Event.CONNECTED or report.outcome is Outcome.ANSWERED) and not self.connected:
+        elif (report.event is GatewayEvent.CONNECTED or report.outcome is Outcome.ANSWERED) and not self.connected:
             await self.call.connected()
             self.connected = True
 
@@ -79,4 +79,4 @@ class GatewayCall:
 
 def ended_already(report: Report) -> tuple[int, str]:
     """Return the status and the word for a report of a call that has ended."""
-    return (409, "place no call") if report.event is Event.DIALING else (200, "ended already")
+    return (409, "place no call") if report.event is GatewayEvent.DIALING else (200, "ended already")

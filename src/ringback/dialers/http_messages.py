@@ -71,7 +71,7 @@ def other_order(key: str, kind: str, report_url: str) -> bytes:
     return msgspec.json.encode({"order": key, "type": kind, "report_url": report_url})
 
 
-class Event(StrEnum):
+class GatewayEvent(StrEnum):
     """What a gateway reports of a call."""
 
     DIALING = "dialing"
@@ -85,7 +85,7 @@ class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A report of a gateway, with the limits of DialerService."""
 
     order: Annotated[str, Meta(pattern=f"^[0-9a-f]{{{_KEY_LENGTH}}}$")]
-    event: Event
+    event: GatewayEvent
     call_ids: Annotated[tuple[str, ...], Meta(max_length=MAX_CALL_IDS)] = ()
     # Of an end.
     outcome: Outcome | None = None
@@ -99,7 +99,7 @@ class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agents_unavailable: bool = False
 
     def __post_init__(self) -> None:
-        if (self.outcome is None) is (self.event is Event.ENDED):
+        if (self.outcome is None) is (self.event is GatewayEvent.ENDED):
             raise ValueError("an outcome belongs to `ended`, and `ended` has one")
         if 0 < self.sip_status < 100:
             raise ValueError("sip_status is no status")

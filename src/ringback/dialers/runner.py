@@ -30,6 +30,8 @@ _POLL_S = 20.0
 _RETRY_S = 1.0
 # How often it is looked whether another process is gone.
 _LOOK_S: Final = 2.0
+# Longer than a living process takes to renew what it keeps after an outage of the database.
+_PAUSE_S: Final = 8.0
 
 _Result = OutcomeReport | NotDialled | HandedOver
 
@@ -128,12 +130,16 @@ class DialerRunner:
     async def _look_for_left(self, calls: asyncio.TaskGroup) -> None:
         """Take the calls of processes that are gone, until cancelled."""
         kept_calls = self._tools.kept_calls
+        pause_s = _LOOK_S
         while kept_calls is not None and self._looks_for_others and not self._stopping:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(pause_s)
             try:
                 self._resume(calls, await kept_calls.take_left())
+                pause_s = _LOOK_S
             except StorageUnavailable as fault:
                 _log.debug("cannot look for the calls of other processes, trying again: %s", fault)
+                # Nor could others show that they live: when the database is back, they are first.
+                pause_s = _PAUSE_S
 
     async def _go_on(self, taken: TakenCall) -> None:
         callback, kept = taken.callback, taken.kept

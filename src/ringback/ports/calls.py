@@ -65,6 +65,10 @@ class CallStore(Protocol):
         """Return calls of dialers of this kind with `kept_until` <= now (None: whenever), the earliest first."""
         ...
 
+    async def calls_of_callbacks(self, callback_ids: Sequence[str]) -> Sequence[KeptCall]:
+        """Return what is kept of calls of these callbacks, whoever has them."""
+        ...
+
     async def take_call(self, before: KeptCall, after: KeptCall, changes: Sequence[Change] = ()) -> None:
         """Replace `before`, as it was read, by `after`, and store the changes of its callback with it.
 

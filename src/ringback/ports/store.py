@@ -269,7 +269,7 @@ class ErasureStore(Protocol):
         """Delete those of the callbacks that are stored, at these revisions; return how many.
 
         Each of them, stored or not, is logged as PURGED with what stays of it, and the identity that requested it.
-        With it goes what is kept of its calls, but where a process has one: that forgets it when it is over.
+        With it goes what is kept of its calls.
         Raise `RevisionConflict`.
         """
         ...

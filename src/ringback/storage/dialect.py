@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ringback.domain.callback import Callback
 from ringback.domain.queue import Line, Queue
+from ringback.ports.calls import KeptCall
 from ringback.ports.values import History, LoggedEvent, Services, Snapshot
 from ringback.storage.list_plan import ListPage
 
@@ -97,6 +98,8 @@ class Reads(Protocol[C_contra]):
     async def queue(self, connection: C_contra, service_id: str, depth: int, now: datetime) -> Queue | None: ...
 
     async def line(self, connection: C_contra, service_id: str) -> Line | None: ...
+
+    async def calls_of_callbacks(self, connection: C_contra, callback_ids: Sequence[str]) -> list[KeptCall]: ...
 
     async def services(self, connection: C_contra) -> Services: ...
 

@@ -18,8 +18,6 @@ READ_LIMIT_S: Final = 3.0
 DIALLED_KEPT: Final = timedelta(hours=48)
 # A call that no process has gone on with for so long is none any more.
 LEFT_CALLS_KEPT: Final = timedelta(hours=24)
-# Another process would have gone on with a call by then, so that an erasure may delete it.
-LEFT_CALLS_ERASED: Final = timedelta(minutes=1)
 # Reading connections. Lists and counts have their own: a long one holds up others, never the scheduler or a dialer.
 SEEKERS: Final = 2
 LISTERS: Final = 2

@@ -291,6 +291,9 @@ class SqlStore(Generic[C, Op]):
         until_us = _END_OF_TIME_US if now is None else time_us(now)
         return [kept_call(*row) for row in await self._seek(self._statements.calls_left, dialer, until_us, limit)]
 
+    async def calls_of_callbacks(self, callback_ids: Sequence[str]) -> Sequence[KeptCall]:
+        return await self._seekers.read(partial(self._reads.calls_of_callbacks, callback_ids=callback_ids))
+
     async def take_call(self, before: KeptCall, after: KeptCall, changes: Sequence[Change] = ()) -> None:
         await self._write(self._operations.take_call, Taking(before, after, changes), rows=1 + len(changes))
 

@@ -9,7 +9,7 @@ from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegEvent, LegProgress
 from ringback.dialers.sip.message import Request
-from tests.world.sip_peer import ANSWER, PHONE, SDP, Dialog, Scene, scene
+from tests.world.sip_peer import ANSWER, OFFER, PHONE, SDP, Dialog, Scene, SlowLookup, scene
 from tests.world.skipping_loop import skipping
 
 CREDENTIALS = Credentials("ringback", "secret")
@@ -230,6 +230,31 @@ async def test_hang_up_before_the_invite_leaves_sends_none() -> None:
     async with scene() as table:
         table.leg.hang_up()
         await table.leg.invite(b"")
+        await drained(table)
+        assert table.air.log == []
+
+
+@pytest.mark.parametrize("is_hung_up", [False, True])
+@skipping
+async def test_hang_up_while_the_address_is_looked_up_sends_nothing(is_hung_up: bool) -> None:
+    async with scene(uri="sip:phone@slow.example", ring_timeout_s=60, lookup=SlowLookup()) as table:
+        inviting = asyncio.ensure_future(table.leg.invite(OFFER))
+        await asyncio.sleep(1)
+        if is_hung_up:
+            table.leg.hang_up()
+            await asyncio.wait_for(inviting, 0.1)
+            await drained(table)
+            assert table.air.log == []
+        else:
+            await inviting
+            await table.peer.expect("INVITE")
+
+
+@skipping
+async def test_a_ring_timeout_while_the_address_is_looked_up() -> None:
+    async with scene(uri="sip:phone@slow.example", ring_timeout_s=2, lookup=SlowLookup()) as table:
+        await table.leg.invite(OFFER)
+        assert failure(await table.event()) == Failure(ring_timed_out=True)
         await drained(table)
         assert table.air.log == []
 

@@ -115,7 +115,7 @@ class Stage:
             response.body = body
         self.send(request, response)
 
-    def send(self, request: Request, response: Response, times: int = 10) -> None:
+    def send(self, request: Request, response: Response, times: int = 60) -> None:
         """Send a response: that to an INVITE again and again until its ACK comes."""
         data, answer = encode(response), (cseq(request).number, to(response).tag)
         is_lost = self.is_lost(data)

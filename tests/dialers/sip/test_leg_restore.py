@@ -12,7 +12,7 @@ from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.leg import Leg
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegProgress, Offered
 from ringback.dialers.sip.leg_state import LegState
-from tests.world.sip_peer import ANSWER, OFFER, Air, Dialog, Peer, Scene, endpoint_on, scene
+from tests.world.sip_peer import ANSWER, OFFER, Air, Dialog, Peer, Scene, SlowLookup, endpoint_on, scene
 from tests.world.skipping_loop import skipping
 
 CREDENTIALS = Credentials("ringback", "secret")
@@ -230,6 +230,18 @@ async def test_a_process_that_lets_go_sends_nothing_more() -> None:
         assert len(table.air.log) == sent
         dialog.request("BYE")
         await table.peer.expect_status(481)
+
+
+@pytest.mark.parametrize("after_s", [0.0, 1.0])
+@skipping
+async def test_a_process_that_lets_go_of_an_invite_sends_none(after_s: float) -> None:
+    async with scene(uri="sip:phone@slow.example", lookup=SlowLookup()) as table:
+        inviting = asyncio.ensure_future(table.leg.invite(OFFER))
+        await asyncio.sleep(after_s)
+        table.leg.forget()
+        await asyncio.wait_for(inviting, 0.1)
+        await asyncio.sleep(20)
+        assert table.air.log == []
 
 
 @skipping

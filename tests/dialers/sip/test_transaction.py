@@ -335,17 +335,20 @@ INVITE_SERVER: dict[str, tuple[list[tuple[float, str]], list[str]]] = {
     ),
     "a refusal": (
         [(0.1, "486"), (0.3, "again"), (0.7, "ack"), (0.8, "again"), (0.9, "ack")],
-        ["0.1 send 486", "0.3 send 486", "5.7 end"],
+        ["0.1 send 486", "0.3 send 486", "0.6 send 486", "5.7 end"],
     ),
-    "a refusal without an ACK, when the client repeats its INVITE no more": (
-        [(0.05, "180"), (0.1, "486")],
+    "a refusal without an ACK": (
+        [(0.1, "486")],
         [
-            "0.05 send 180",
             *(f"{at:g} send 486" for at in (0.1, 0.6, 1.6, 3.6, 7.6, 11.6, 15.6, 19.6, 23.6, 27.6, 31.6)),
             "32.1 end",
         ],
     ),
-    "a refusal without an ACK, at once": ([(0.1, "486")], ["0.1 send 486", "32.1 end"]),
+    "a refusal of what is of no dialog": ([(0.1, "once 481"), (0.2, "486")], ["0.1 send 481", "0.1 end"]),
+    "a refusal of what is of no dialog, after a provisional response": (
+        [(0.3, "once 481"), (0.4, "ack")],
+        ["0.2 send 100", "0.3 send 481", "5.4 end"],
+    ),
     "responses after a final one": (
         [(0.1, "486"), (0.2, "200"), (0.3, "180"), (0.4, "ack")],
         ["0.1 send 486", "5.4 end"],
@@ -359,6 +362,8 @@ def server_step(machine: InviteServer | PlainServer, word: str) -> Step:
         return lambda _: machine.receive()
     if word == "ack" and isinstance(machine, InviteServer):
         return lambda now: machine.acknowledge(ACK, now)
+    if word.startswith("once "):
+        return lambda now: machine.respond_once(response(INVITE, int(word.removeprefix("once "))), now)
     return lambda now: machine.respond(response(INVITE, int(word)), now)
 
 
@@ -393,6 +398,11 @@ PLAIN_SERVER: dict[str, tuple[list[tuple[float, str]], list[str], list[str]]] = 
         [(0.1, "again"), (0.2, "100"), (0.5, "again"), (0.6, "200")],
         ["0.2 send 100", "0.5 send 100", "0.6 send 200", "32.6 end"],
         ["0.2 send 100", "0.5 send 100", "0.6 send 200", "0.6 end"],
+    ),
+    "a response to what is of no dialog": (
+        [(0.1, "once 481"), (0.2, "200")],
+        ["0.1 send 481", "0.1 end"],
+        ["0.1 send 481", "0.1 end"],
     ),
 }
 

@@ -77,6 +77,7 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),
     "dialled long ago": (purge.DIALLED_LONG_AGO, (ROWS, LIMIT)),
     "calls of": (calls.CALLS_OF, ("sip", "owner-10")),
+    "calls of callbacks": (calls.CALLS_OF_CALLBACKS, (["callback-10", "callback-20"],)),
     "calls left": (calls.CALLS_LEFT, ("sip", ROWS, LIMIT)),
     "calls left long ago": (purge.CALLS_LEFT_LONG_AGO, (ROWS, LIMIT)),
     "phone use": (reads.PHONE_USE, ("target-100-100", ROWS // 2)),

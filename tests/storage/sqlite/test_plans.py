@@ -34,6 +34,7 @@ QUESTIONS = {
     "dialled": reads.DIALLED,
     "dialled long ago": purge.DIALLED_LONG_AGO,
     "calls of": calls.CALLS_OF,
+    "calls of callbacks": calls.CALLS_OF_CALLBACKS,
     "calls left": calls.CALLS_LEFT,
     "calls left long ago": purge.CALLS_LEFT_LONG_AGO,
     "phone use": reads.PHONE_USE,

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.message import MalformedMessage, Request, call_id, to
-from ringback.dialers.sip.responses import refuse_extensions, respond, respond_outside
+from ringback.dialers.sip.responses import refuse_extensions, respond_once, respond_outside
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Requests that wait for their leg after a start. A peer sends each again.
@@ -62,12 +62,12 @@ class Dialogs:
         try:
             tag = to(request).tag
         except MalformedMessage:
-            respond(transaction, 400)
+            respond_once(transaction, 400)
             return
         leg = self._legs.get((call_id(request), tag)) if tag else None
         if tag and leg is None:
             self._take_unknown(transaction)
-        elif refuse_extensions(transaction):
+        elif request.method != "BYE" and refuse_extensions(transaction, in_dialog=leg is not None):
             return
         elif leg is None:
             respond_outside(transaction)
@@ -76,6 +76,6 @@ class Dialogs:
 
     def _take_unknown(self, transaction: ServerTransaction) -> None:
         if self._waiting is None:
-            respond(transaction, 481)
+            respond_once(transaction, 481)
         else:
             self._waiting.append(transaction)

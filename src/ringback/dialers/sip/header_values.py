@@ -23,7 +23,7 @@ _PARAM: Final = re.compile(
     rf'[ \t]*+;[ \t]*+(?P<name>[^\s;=,"<>]*+)[ \t]*+(?:=[ \t]*+(?P<value>{_QUOTED}|[^\s;,"]*+))?+[ \t]*+', re.DOTALL
 )
 _NAME_ADDR: Final = re.compile(
-    rf"[ \t]*+(?P<display>{_QUOTED}|[^\"<]*+)[ \t]*+<[ \t]*+(?P<uri>[^<>]*+)>(?P<params>.*+)", re.DOTALL
+    rf'[ \t]*+(?P<display>(?:{_QUOTED}|[^"<]++)*+)<[ \t]*+(?P<uri>[^<>]*+)>(?P<params>.*+)', re.DOTALL
 )
 _ADDR_SPEC: Final = re.compile(r'[ \t]*+(?P<uri>[^\s;<>",]++)(?P<params>.*+)', re.DOTALL)
 # A scheme and something after it, without what would end a Request-URI or a name-addr.
@@ -147,7 +147,7 @@ class Reason:
         """Read one value. Raise `MalformedMessage`; one without a cause says nothing, and is malformed, too."""
         protocol, _, rest = text.partition(";")
         params = parse_params(f";{rest}")
-        cause = params.get("cause") or ""
+        cause = unquoted(params.get("cause") or "")
         if not is_token(protocol.strip(" \t")) or not re.fullmatch("[0-9]{1,6}", cause, re.ASCII):
             raise MalformedMessage("A Reason is not a protocol and a cause.")
         return cls(protocol.strip(" \t").upper(), int(cause), printable(unquoted(params.get("text") or "")))

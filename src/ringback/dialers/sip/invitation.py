@@ -15,11 +15,11 @@ from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegProgress
 from ringback.dialers.sip.leg_state import PendingInvite
 from ringback.dialers.sip.line import LegLine, is_challenge
-from ringback.dialers.sip.message import CSeq, Request, Response, cseq, from_, number_of
+from ringback.dialers.sip.message import CSeq, Request, Response, call_id, cseq, from_, number_of
 from ringback.dialers.sip.responses import respond, respond_options
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A caller that lets a proxy fork its call gets one dialog per phone. More come of no real network, and each 2xx costs
 # an ACK and a BYE to wherever it points.
@@ -58,6 +58,7 @@ class Invitation:
         self._branch = ""
         self._keep = keep
         self._answered = answered
+        self._sending: asyncio.Task[ClientTransaction] | None = None
         self._transaction: ClientTransaction | None = None
         self._ring_timer: asyncio.TimerHandle | None = None
         self._is_pending = True
@@ -107,6 +108,8 @@ class Invitation:
         self._is_withdrawn = True
         if self._transaction is not None:
             self._transaction.cancel()
+        elif self._sending is not None:
+            self._sending.cancel()
 
     def has_met(self, tag: str) -> bool:
         """Return whether a dialog with this peer was answered by us, and ended."""
@@ -133,11 +136,16 @@ class Invitation:
         """Send an INVITE. Return the next one, if the peer wants it otherwise."""
         self._request, self._branch, self._transaction = request, new_branch(), None
         await self._have_kept()
-        if self._is_withdrawn:
-            return None
-        transaction = await self._line.endpoint.send(request, judge=self._line.judge, branch=self._branch)
+        transaction = None if self._is_withdrawn else await self._send(request)
         self.sent.set()
-        return await self._follow(request, transaction)
+        return None if transaction is None else await self._follow(request, transaction)
+
+    async def _send(self, request: Request) -> ClientTransaction | None:
+        """Send the INVITE, unless the leg is hung up while its destination is looked up."""
+        endpoint, judge = self._line.endpoint, self._line.judge
+        self._sending = self._line.start(endpoint.send(request, judge=judge, branch=self._branch))
+        await asyncio.wait({self._sending})
+        return None if self._sending.cancelled() else self._sending.result()
 
     async def _follow(self, request: Request, transaction: ClientTransaction) -> Request | None:
         self._transaction = transaction
@@ -218,7 +226,7 @@ class Invitation:
         try:
             await self._line.transact(dialog, prack)
         except TransactionFailed as failed:
-            log.info("A PRACK got no response: %s", failed.text)
+            _log.info("the PRACK of call %s got no response: %s", dialog.call_id, failed.text)
 
     def _again(self, request: Request, response: Response) -> Request | None:
         """Return the INVITE as the peer wants it: with credentials, or with 100rel; None for any other refusal."""
@@ -239,7 +247,7 @@ class Invitation:
             async with asyncio.timeout(KEEP_TIMEOUT_S):
                 await self._keep()
         except Exception as fault:  # noqa: BLE001 - a call that is not kept is better than one that is not ended
-            log.warning("A leg goes on without being kept: %r", fault)
+            _log.warning("call %s goes on without being kept: %r", call_id(self._request), fault)
 
     def _stop_ringing(self) -> None:
         """Report at the deadline. The peer may take as long again until the CANCEL has ended the INVITE."""

@@ -171,18 +171,21 @@ class InviteServer:
     def respond(self, response: Response, now: float) -> Actions:
         if self.state is not TransactionState.PROCEEDING:
             return []
-        had_response = self._response is not None
         self._response = response
         if response.status < 200:
             self._schedule.stop_repeating()
             return [SendMessage(response)]
         self.state = TransactionState.ACCEPTED if response.status < 300 else TransactionState.COMPLETED
         self._schedule.end(now + self._timers.give_up_s)  # timer L, or H
-        # The 2xx, or timer G. A client that has had no response repeats its INVITE, and is answered each time: by a
-        # timer, a datagram with a forged source would bring its victim eleven responses.
-        if self.state is TransactionState.ACCEPTED or (had_response and not self._reliable):
-            self._schedule.repeat(now, self._timers.t1, self._timers.t2)
+        if self.state is TransactionState.ACCEPTED or not self._reliable:
+            self._schedule.repeat(now, self._timers.t1, self._timers.t2)  # the 2xx, or timer G
         return [SendMessage(response)]
+
+    def respond_once(self, response: Response, now: float) -> Actions:
+        """Respond and forget the request, unless the client has had a response and so does not repeat it."""
+        if self._response is not None:
+            return self.respond(response, now)
+        return [SendMessage(response), *self._terminate()]
 
     def acknowledge(self, ack: Request, now: float) -> Actions:
         if self.state is TransactionState.ACCEPTED:

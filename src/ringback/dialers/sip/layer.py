@@ -99,8 +99,10 @@ class TransactionLayer:
         if known is not None:
             known.receive_again()
         elif (server := self._begin(cancel, source, size)) is not None:
-            server.respond(response_to(cancel, 481 if invite is None else 200, to_tag=server.to_tag))
-            if invite is not None:
+            if invite is None:
+                server.respond_once(response_to(cancel, 481, to_tag=server.to_tag))
+            else:
+                server.respond(response_to(cancel, 200, to_tag=server.to_tag))
                 invite.cancel()
 
     def _begin(self, request: Request, source: Destination, size: int) -> ServerTransaction | None:

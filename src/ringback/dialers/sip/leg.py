@@ -142,6 +142,8 @@ class Leg:
     def forget(self) -> None:
         """Leave the leg to another process: send nothing more, take nothing more."""
         self._line.forget()
+        if self._invitation is not None:
+            self._invitation.sent.set()
 
     def state(self) -> LegState:
         """Return what another process needs to go on with the leg, or to end it."""

@@ -4,21 +4,25 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, TypeVar
 
 from ringback.dialers.sip.client_transaction import ClientTransaction
 from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.digest import Credentials, DigestClient
 from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.faults import TransactionFailed
+from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.header_values import Reason
 from ringback.dialers.sip.leg_events import Failed, HungUp, LegEvent
 from ringback.dialers.sip.message import Request, Response
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 NORMAL_CLEARING: Final = 16
+# Faults that may pass, and how long to wait before the first repetition; then twice as long each time.
+_PASSING: Final = frozenset({FaultKind.REFUSED, FaultKind.UNRESOLVED, FaultKind.TLS})
+_UNAVAILABLE: Final = 503
+_FIRST_PAUSE_S: Final = 1.0
 _ORIGIN: Final = re.compile(rb"^o=\S++ (?P<session>\S{1,32}) (?P<version>[0-9]{1,20}) ", re.MULTILINE)
 
 _Result = TypeVar("_Result")
@@ -118,24 +122,45 @@ class LegLine:
     def bye(self, dialog: Dialog, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         """Send a BYE, in the background. Whatever comes back, the dialog is over."""
         headers = [("Reason", str(Reason("Q.850", q850, reason)))] if q850 else []
-        self.start(self._bye(dialog, dialog.request("BYE", headers)), ends=True)
+        self.start(self._bye(dialog, headers), ends=True)
 
     def note_origin(self, sdp: bytes) -> None:
         """Keep what the next SDP of this dialog has to count on from (RFC 3264 section 8)."""
         if found := _ORIGIN.search(sdp):
             self.origin = (found["session"].decode("ascii", "replace"), int(found["version"]))
 
-    async def _bye(self, dialog: Dialog, request: Request) -> None:
+    async def insist(self, dialog: Dialog, method: str, headers: Sequence[tuple[str, str]]) -> Response:
+        """Return the final response to a request that must arrive. Raise `TransactionFailed`.
+
+        A proxy that is restarted refuses connections for some seconds, or responds 503: the request is sent again.
+        """
+        loop = asyncio.get_running_loop()
+        ends_at, pause_s = loop.time() + self.give_up_s, _FIRST_PAUSE_S
+        while True:
+            is_last = loop.time() + pause_s >= ends_at
+            try:
+                response = await self.transact(dialog, dialog.request(method, headers))
+            except TransactionFailed as failed:
+                if is_last or failed.kind not in _PASSING:
+                    raise
+            else:
+                if is_last or response.status != _UNAVAILABLE:
+                    return response
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+
+    async def _bye(self, dialog: Dialog, headers: Sequence[tuple[str, str]]) -> None:
         try:
-            await self.transact(dialog, request)
+            await self.insist(dialog, "BYE", headers)
         except TransactionFailed as failed:
-            log.warning("A BYE got no response: %s", failed.text)
+            _log.warning("the BYE of call %s got no response: %s", dialog.call_id, failed.text)
 
     def _finished(self, task: "asyncio.Task[object]") -> None:
         self._tasks.discard(task)
         self._endings.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.error("A leg's task failed.", exc_info=fault)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None and not isinstance(fault, TransactionFailed):  # of which an event tells
+            _log.error("a step of a call failed", exc_info=fault)
         self._settle()
 
     def _settle(self) -> None:

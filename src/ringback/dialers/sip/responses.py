@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from ringback.dialers.sip.body import SDP
-from ringback.dialers.sip.message import Request, response_to
+from ringback.dialers.sip.message import Request, Response, response_to
 from ringback.dialers.sip.server_transaction import ServerTransaction
 
 # Within a dialog. No call is taken: outside of one there is OPTIONS only.
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY"
 _OUTSIDE: Final = "OPTIONS"
+_CAPABILITIES: Final = (("Allow", ALLOW), ("Accept", SDP), ("Supported", ""))
 # They have a meaning within a dialog only.
 _IN_DIALOG: Final = frozenset({"BYE", "UPDATE", "INFO", "PRACK", "NOTIFY"})
 TIMER: Final = "timer"
@@ -20,11 +21,14 @@ def respond(
     transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
 ) -> None:
     """Send a response. Of a dialog, its To has our tag already."""
-    response = response_to(transaction.request, status, to_tag=transaction.to_tag)
-    for name, value in headers:
-        response.headers.add(name, value)
+    response = _response(transaction, status, headers)
     response.body = body
     transaction.respond(response)
+
+
+def respond_once(transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
+    """Send a response to a request of no dialog, and forget the request."""
+    transaction.respond_once(_response(transaction, status, headers))
 
 
 def respond_outside(transaction: ServerTransaction) -> None:
@@ -33,30 +37,31 @@ def respond_outside(transaction: ServerTransaction) -> None:
     if method == "OPTIONS":
         scheme = transaction.request.uri.partition(":")[0].lower()
         if scheme in _SCHEMES:
-            respond_options(transaction)
+            respond_once(transaction, 200, _CAPABILITIES)
         else:
-            respond(transaction, 416)
+            respond_once(transaction, 416)
     elif method in _IN_DIALOG:
-        respond(transaction, 481)
+        respond_once(transaction, 481)
     else:
-        respond(transaction, 405, [("Allow", _OUTSIDE)])
+        respond_once(transaction, 405, [("Allow", _OUTSIDE)])
 
 
 def respond_options(transaction: ServerTransaction) -> None:
-    respond(transaction, 200, [("Allow", ALLOW), ("Accept", SDP), ("Supported", "")])
+    respond(transaction, 200, _CAPABILITIES)
 
 
 def refuse_method(transaction: ServerTransaction) -> None:
     respond(transaction, 405, [("Allow", ALLOW)])
 
 
-def refuse_extensions(transaction: ServerTransaction) -> bool:
+def refuse_extensions(transaction: ServerTransaction, *, in_dialog: bool) -> bool:
     """Refuse a request that requires what is not there (section 8.2.2.3). Return whether it was refused."""
     request = transaction.request
     options = request.headers.values("Require")
     unknown = [option for option in options if not _is_understood(option, request)]
     if unknown:
-        respond(transaction, 420, [("Unsupported", ", ".join(unknown))])
+        send = respond if in_dialog else respond_once
+        send(transaction, 420, [("Unsupported", ", ".join(unknown))])
     return bool(unknown)
 
 
@@ -69,6 +74,13 @@ def session_interval(request: Request) -> list[tuple[str, str]]:
     if not interval or TIMER not in _lowered(request.headers.values("Require")):
         return []
     return [("Require", TIMER), ("Session-Expires", f"{interval};refresher=uac")]
+
+
+def _response(transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]]) -> Response:
+    response = response_to(transaction.request, status, to_tag=transaction.to_tag)
+    for name, value in headers:
+        response.headers.add(name, value)
+    return response
 
 
 def _is_understood(option: str, request: Request) -> bool:

@@ -52,6 +52,14 @@ class ServerTransaction:
         """Send a response. After a final one, or the peer's CANCEL, nothing is sent any more."""
         self._driver.carry_out(self._machine.respond(response, self._driver.now))
 
+    def respond_once(self, response: Response) -> None:
+        """Send a final response, and forget the request: if it is repeated, it is a new one (section 8.2.7).
+
+        For what belongs to no dialog. A flood of it takes no memory, and a forged source is sent one response for each
+        request. A client that has had a provisional response does not repeat its request, so that one is kept.
+        """
+        self._driver.carry_out(self._machine.respond_once(response, self._driver.now))
+
     async def acknowledged(self) -> Request | None:
         """Return the ACK of the 2xx to an INVITE; None when none has come within 64*T1, or there was no 2xx."""
         return await asyncio.shield(self._acknowledged)

@@ -8,6 +8,7 @@ from ringback.dialers.sip.body import SDP, session_of
 from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.failure import q850_of, refused, unanswered
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
+from ringback.dialers.sip.header_values import printable
 from ringback.dialers.sip.inquiry import take_info, take_notify
 from ringback.dialers.sip.leg_events import Acknowledged, Failure, HungUp, Offered
 from ringback.dialers.sip.line import NORMAL_CLEARING, LegLine
@@ -20,6 +21,8 @@ from ringback.dialers.sip.server_transaction import ServerTransaction
 _RETRY_AFTER_S: Final = 10
 # What of a response ends a dialog (section 12.2.1.2).
 _GONE: Final = frozenset({408, 481})
+# A host on which nothing responds any more, or nothing listens.
+_SILENT: Final = frozenset({FaultKind.TIMEOUT, FaultKind.REFUSED})
 
 
 class LegSession:
@@ -87,9 +90,18 @@ class LegSession:
         return response if isinstance(response, Failure) else None
 
     async def probe(self) -> bool:
-        """Return whether the peer responds and has this dialog."""
-        response = await self._request("OPTIONS", [("Accept", SDP)])
-        return not isinstance(response, Failure) or (response.fault is None and response.status not in _GONE)
+        """Return whether the peer responds and has this dialog. What keeps us from finding out says nothing of it."""
+        try:
+            response = await self._line.insist(self.dialog, "OPTIONS", [("Accept", SDP)])
+        except TransactionFailed as failed:
+            if failed.kind not in _SILENT:
+                return True
+            self._give_up(failed.text)
+            return False
+        if response.status in _GONE:
+            self._give_up(f"{response.status} {printable(response.reason)}")
+            return False
+        return True
 
     def send_info(self, content_type: str, body: bytes) -> None:
         self._line.start(self._request("INFO", [("Content-Type", content_type)], body))

@@ -226,6 +226,12 @@ class PlainServer:
         self._schedule.end(now + self._timers.give_up_s)  # timer J
         return [SendMessage(response)]
 
+    def respond_once(self, response: Response, now: float) -> Actions:
+        """Respond and forget the request, unless the client has had a response and so does not repeat it."""
+        if self._response is not None:
+            return self.respond(response, now)
+        return [SendMessage(response), *self._terminate()]
+
     def wake(self, now: float) -> Actions:
         return self._terminate() if self._schedule.has_ended(now) else []
 

@@ -17,6 +17,7 @@ CALLS_OF: Final = f"SELECT {_COLUMNS} FROM kept_call WHERE dialer = $1 AND owner
 CALLS_LEFT: Final = f"""
     SELECT {_COLUMNS} FROM kept_call WHERE dialer = $1 AND kept_until_us <= $2 ORDER BY kept_until_us LIMIT $3
 """  # noqa: S608 - SQL of ours
+CALLS_OF_CALLBACKS: Final = f"SELECT {_COLUMNS} FROM kept_call WHERE callback_id = ANY($1)"  # noqa: S608 - SQL of ours
 # By key, as every server does, so that they do not deadlock.
 _KEEP: Final = f"""
     INSERT INTO kept_call AS kept ({_COLUMNS}) SELECT {_COLUMNS} FROM {recordset(CALL_COLUMNS, "new")}

@@ -5,9 +5,8 @@ from typing import Final
 
 from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
-from ringback.storage.body import time_us
 from ringback.storage.comparison import changed_since
-from ringback.storage.operations import LEFT_CALLS_ERASED, Erasing
+from ringback.storage.operations import Erasing
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.postgres.transaction import Locks, PostgresOperation, PostgresTransaction, each
@@ -20,7 +19,6 @@ _REDACT: Final = f"""
     UPDATE event SET body = new.body, previous = new.previous, lease_expire_us = NULL
       FROM {recordset(_REDACTED_COLUMNS, "new")} WHERE event.number = new.number
 """  # noqa: S608 - SQL of ours
-_LEFT_CALLS: Final = "DELETE FROM kept_call WHERE callback_id = ANY($1) AND kept_until_us <= $2"
 _FORGET: Final = ("DELETE FROM kept_phone WHERE phone = $1",)
 
 
@@ -41,7 +39,7 @@ async def _erase(transaction: PostgresTransaction, request: Erasing) -> int:
     await transaction.send("DELETE FROM callback WHERE callback_id = ANY($1)", ids)
     transaction.locked.callbacks |= dict.fromkeys(ids)
     found = [callback.callback_id for callback in request.callbacks]
-    await transaction.send(_LEFT_CALLS, found, time_us(request.now - LEFT_CALLS_ERASED))
+    await transaction.send("DELETE FROM kept_call WHERE callback_id = ANY($1)", found)
     transaction.entries += [
         event_row.erased_row(callback, request.now, request.identity) for callback in request.callbacks
     ]

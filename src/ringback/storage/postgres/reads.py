@@ -7,13 +7,15 @@ from typing import Final
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
+from ringback.ports.calls import KeptCall
 from ringback.ports.values import History, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of
+from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
-from ringback.storage.postgres.calls import CALLS_LEFT, CALLS_OF
+from ringback.storage.postgres.calls import CALLS_LEFT, CALLS_OF, CALLS_OF_CALLBACKS
 from ringback.storage.postgres.connection import Connection, ask
 from ringback.storage.postgres.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 from ringback.storage.postgres.transaction import AWAIT_POLL, NEWEST_EVENT, poll_lock
@@ -29,6 +31,10 @@ GET_MANY: Final = "SELECT body, lease_expire_us FROM callback WHERE callback_id 
 
 async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
     return callbacks(await ask(connection, GET_MANY, list(callback_ids)))
+
+
+async def calls_of_callbacks(connection: Connection, callback_ids: Sequence[str]) -> list[KeptCall]:
+    return [kept_call(*row) for row in await ask(connection, CALLS_OF_CALLBACKS, list(callback_ids))]
 
 
 # --- The scheduler's queries -----------------------------------------------------------------------------------

@@ -16,6 +16,9 @@ CALLS_LEFT: Final = f"""
     SELECT {_COLUMNS} FROM kept_call INDEXED BY kept_call_by_end
      WHERE dialer = ? AND kept_until_us <= ? ORDER BY kept_until_us LIMIT ?
 """  # noqa: S608 - SQL of ours
+CALLS_OF_CALLBACKS: Final = f"""
+    SELECT {_COLUMNS} FROM kept_call WHERE callback_id IN (SELECT value FROM json_each(?))
+"""  # noqa: S608 - SQL of ours
 _KEEP: Final = f"""
     INSERT INTO kept_call ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (callback_id, lease_fencing) DO UPDATE

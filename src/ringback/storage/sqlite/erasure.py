@@ -7,9 +7,8 @@ from typing import Final
 from ringback.domain.callback import Callback
 from ringback.domain.target import number_of_phone
 from ringback.storage import event_row
-from ringback.storage.body import time_us
 from ringback.storage.comparison import changed_since
-from ringback.storage.operations import LEFT_CALLS_ERASED, Erasing
+from ringback.storage.operations import Erasing
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 from ringback.storage.sqlite.write_lock import waiting_up_to
 
@@ -35,8 +34,8 @@ def _erase(transaction: Transaction, request: Erasing) -> int:
     stored = {callback.callback_id for callback in request.callbacks if _is_stored(database, callback)}
     delete_labels(database, [callback for callback in request.callbacks if callback.callback_id in stored])
     database.executemany("DELETE FROM callback WHERE callback_id = ?", [(callback_id,) for callback_id in stored])
-    left = [(callback.callback_id, time_us(request.now - LEFT_CALLS_ERASED)) for callback in request.callbacks]
-    database.executemany("DELETE FROM kept_call WHERE callback_id = ? AND kept_until_us <= ?", left)
+    ids = [(callback.callback_id,) for callback in request.callbacks]
+    database.executemany("DELETE FROM kept_call WHERE callback_id = ?", ids)
     rows = [event_row.erased_row(callback, request.now, request.identity) for callback in request.callbacks]
     if rows:
         transaction.log_rows(rows)

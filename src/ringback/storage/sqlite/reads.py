@@ -14,13 +14,15 @@ from aiosqlite import Connection
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
 from ringback.domain.queue import Line, Queue, Turn
+from ringback.ports.calls import KeptCall
 from ringback.ports.values import History, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of, write_json
+from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Statements
 from ringback.storage.event_row import logged_event
 from ringback.storage.operations import PAGE_BYTES
-from ringback.storage.sqlite.calls import CALLS_LEFT, CALLS_OF
+from ringback.storage.sqlite.calls import CALLS_LEFT, CALLS_OF, CALLS_OF_CALLBACKS
 from ringback.storage.sqlite.connection import ask
 from ringback.storage.sqlite.search import EVENT_OWNERS, SEARCH_CALLBACKS, SEARCH_EVENTS
 
@@ -34,6 +36,10 @@ GET_MANY: Final = """
 
 async def get_many(connection: Connection, callback_ids: Sequence[str]) -> list[Callback]:
     return callbacks(await ask(connection, GET_MANY, write_json(list(callback_ids))))
+
+
+async def calls_of_callbacks(connection: Connection, callback_ids: Sequence[str]) -> list[KeptCall]:
+    return [kept_call(*row) for row in await ask(connection, CALLS_OF_CALLBACKS, write_json(list(callback_ids)))]
 
 
 # --- The scheduler's queries -----------------------------------------------------------------------------------
