@@ -181,8 +181,10 @@ class Leg:
             is_bye = transaction.request.method == "BYE" and invitation is not None and invitation.has_met(tag)
             respond(transaction, 200 if is_bye else 481)
 
-    def _invite(self, request: Request) -> Invitation:
-        self._invitation = Invitation(self._line, request, keep=self._plan.keep, answered=self._begin_session)
+    def _invite(self, request: Request, pending: PendingInvite | None = None) -> Invitation:
+        self._invitation = Invitation(
+            self._line, request, pending=pending, keep=self._plan.keep, answered=self._begin_session
+        )
         return self._invitation
 
     def _begin_session(self, dialog: Dialog, sdp: bytes | None) -> None:
@@ -198,9 +200,9 @@ class Leg:
             self._session = LegSession(self._line, dialog, self._contact)
             self._dialogs.add(self)
         elif invite is not None:
-            invitation = self._invite(invite.request(self.call_id))
+            invitation = self._invite(invite.request(self.call_id), invite)
             self._dialogs.add(self)
-            self._line.start(invitation.resume(invite), ends=True)
+            self._line.start(invitation.resume(), ends=True)
         else:
             self._line.emit(HungUp(by_peer=False, reason="the leg had not been called"))
 
