@@ -436,6 +436,20 @@ async def test_digits_are_forwarded() -> None:
         await until(lambda: stage.agent.did[-1] == "INFO Signal=5")
 
 
+async def test_a_phone_that_floods_this_dialer_does_not_flood_the_other_phone() -> None:
+    async with staged() as stage:
+        await stage.talks()
+        before = len(stage.agent.did)
+        for _ in range(1000):
+            stage.target.says_event(Dtmf("application/dtmf-relay", b"Signal=5"))
+            stage.target.says_event(Offered(None))
+        stage.target.says_event(Offered(b"the last one"))
+        await until(lambda: len(stage.target.did) >= 1002)
+        assert len(stage.agent.did) - before <= 25
+        assert stage.target.did.count("answer") <= 6
+        assert not stage.result.done()
+
+
 @pytest.mark.parametrize(("by_peer", "how"), [(True, "hung up"), (False, "was lost")])
 @pytest.mark.parametrize("side", CallSide)
 async def test_the_end_of_one_side_is_that_of_the_other(side: CallSide, by_peer: bool, how: str) -> None:
