@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.identity import Identities, NoRoute
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.message import NameAddr
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.uri import SipUri
 from ringback.domain.target import InvalidTarget, Target
@@ -72,6 +74,18 @@ def test_a_number_is_written_as_the_trunk_takes_it(number_format: str, region: s
 def test_a_sip_address_is_called_as_it_is(settings: SipSettings, to: str, uri: str) -> None:
     callback = changed(new(), dial_target=to)
     assert Identities(settings, HOST).target(callback, SERVICE, lambda _: "").uri == uri
+
+
+def test_only_a_proxy_and_the_agents_side_get_credentials() -> None:
+    """A target that is called directly could have a digest made of them, and guess the password from it."""
+    direct = SipSettings(username="u", password="secret", auth_realm="r")
+    assert target(direct, "sip:bob@example.com").credentials is None
+    assert Identities(direct, HOST).credentials(CallSide.TARGET) is None
+    assert agent(direct).credentials == Credentials("u", "secret", "r")
+    for settings in (replace(direct, proxy="sip:sbc.example"), replace(direct, customer_proxy="sip:trunk.example")):
+        assert target(settings).credentials == Credentials("u", "secret", "r")
+        assert Identities(settings, HOST).credentials(CallSide.TARGET) == Credentials("u", "secret", "r")
+    assert agent(NO_PROXY).credentials is None
 
 
 @given(

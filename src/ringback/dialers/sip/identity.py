@@ -41,9 +41,18 @@ class Identities:
         self._settings = settings
         self._host = host
         self._domain = _domain(settings, host)
-        self.credentials = None
+        self._credentials = None
         if settings.username is not None:
-            self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+            self._credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+
+    def credentials(self, side: CallSide) -> Credentials | None:
+        """Return what challenges of a side are answered with.
+
+        A target that is called directly was chosen by a caller: from the answer to its own nonce it could guess the
+        password.
+        """
+        proxy = self._settings.customer_proxy or self._settings.proxy
+        return None if side is CallSide.TARGET and proxy is None else self._credentials
 
     def target(self, callback: Callback, service: Service, judge: Callable[[str], str]) -> LegPlan:
         """Return how the target is called. Raise `NoRoute`."""
@@ -58,7 +67,7 @@ class Identities:
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
-            credentials=self.credentials,
+            credentials=self.credentials(CallSide.TARGET),
             judge=self.judge(CallSide.TARGET, judge),
         )
 
@@ -81,7 +90,7 @@ class Identities:
             headers=tuple(_agent_headers(callback)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=self._settings.ring_timeout_service.total_seconds(),
-            credentials=self.credentials,
+            credentials=self.credentials(CallSide.AGENT),
         )
 
     def request_uri(self, address: str, region: str, proxy: str | None, whose: str) -> str:
