@@ -35,6 +35,7 @@ _LONGEST_EXPIRES_S: Final = 86_400
 class RegistrationState:
     is_registered: bool = False
     text: str = "not registered yet"
+    expires_s: int = 0
 
 
 class Registration:
@@ -88,7 +89,7 @@ class Registration:
             return self._failed(f"{response.status} {printable(response.reason)}")
         self._failures = 0
         expires_s = self._granted_s(response)
-        self._become(RegistrationState(is_registered=True, text=f"for {expires_s} s"))
+        self._become(RegistrationState(is_registered=True, text="registered", expires_s=expires_s))
         return max(expires_s * REFRESH_AFTER, SHORTEST_REFRESH_S)
 
     async def _deregister(self) -> None:
@@ -153,6 +154,6 @@ class Registration:
             return
         self.state = state
         if state.is_registered:
-            _log.info("SIP: registered at %s: %s", self._registrar, state.text)
+            _log.info("SIP: registered for %d s at %s", state.expires_s, self._registrar)
         else:
             _log.warning("SIP: not registered at %s: %s", self._registrar, state.text)
