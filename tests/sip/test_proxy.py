@@ -135,6 +135,7 @@ def trusting(authority: Authority, folder: Path) -> tuple[str, str]:
 
 
 async def test_tls(tmp_path: Path) -> None:
+    """Ringback shows no certificate, and so listens on no port of TLS: the target's BYE comes over its connection."""
     authority = Authority()
     certificate, key = authority.issue("localhost").write(tmp_path)
     async with site(

@@ -22,6 +22,7 @@ tcp_children=2
 auto_aliases=no
 alias="localhost"
 tcp_connection_lifetime=600
+tcp_accept_aliases=yes
 mpath="{modules}"
 listen=udp:127.0.0.1:{port}
 listen=tcp:127.0.0.1:{port}

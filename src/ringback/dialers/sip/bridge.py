@@ -118,7 +118,10 @@ class Bridge:
 
     async def _reach(self, side: CallSide, offer: bytes) -> Result | None:
         """Call one side, while the other one, if it was called before, waits. Return None once it has answered."""
-        leg = self._open_leg(replace(self._plan.of(side), keep=self._keeper.keep))
+        plan = self._plan.of(side)
+        if plan.credentials is not None:
+            self._keeper.trusted.add(side)
+        leg = self._open_leg(replace(plan, keep=self._keeper.keep))
         self._legs.open(side, leg)
         self._inbox.do(leg.invite(offer))
         while True:

@@ -189,8 +189,10 @@ class Endpoint:
 
     def prepared(self, request: Request, destination: Destination, branch: str) -> Request:
         headers = request.headers.copy()
-        via = f"SIP/2.0/{destination.transport.upper()} {self._sent_by(destination.transport)};rport;branch={branch}"
-        headers.prepend("Via", via)
+        # What the peer has to send may come over this connection, too (RFC 5923): it may reach no other port.
+        alias = ";alias" if destination.transport.is_reliable else ""
+        via = f"SIP/2.0/{destination.transport.upper()} {self._sent_by(destination.transport)}"
+        headers.prepend("Via", f"{via};rport{alias};branch={branch}")
         if "Max-Forwards" not in headers:
             headers.add("Max-Forwards", "70")
         if "User-Agent" not in headers and self._settings.user_agent:

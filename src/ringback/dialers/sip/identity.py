@@ -41,18 +41,18 @@ class Identities:
         self._settings = settings
         self._host = host
         self._domain = _domain(settings, host)
-        self._credentials = None
+        self.credentials = None
         if settings.username is not None:
-            self._credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+            self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
 
-    def credentials(self, side: CallSide) -> Credentials | None:
-        """Return what challenges of a side are answered with.
+    def _is_trusted(self, target: str, service: Service) -> bool:
+        """Return whether a target that is called directly may have our credentials.
 
-        A target that is called directly was chosen by a caller: from the answer to its own nonce it could guess the
-        password.
+        It was chosen by a caller: from the answer to a nonce of its own it could guess the password. So it gets none,
+        but where it is at a host of the operator's, such as the PBX of the agents.
         """
-        proxy = self._settings.customer_proxy or self._settings.proxy
-        return None if side is CallSide.TARGET and proxy is None else self._credentials
+        own = (service.agent_address or service.sip_address, self._settings.identity, self._settings.register)
+        return _host(target) in filter(None, map(_host, own))
 
     def target(self, callback: Callback, service: Service, judge: Callable[[str], str]) -> LegPlan:
         """Return how the target is called. Raise `NoRoute`."""
@@ -67,7 +67,7 @@ class Identities:
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
-            credentials=self.credentials(CallSide.TARGET),
+            credentials=self.credentials if proxy or self._is_trusted(uri, service) else None,
             judge=self.judge(CallSide.TARGET, judge),
         )
 
@@ -90,7 +90,7 @@ class Identities:
             headers=tuple(_agent_headers(callback)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=self._settings.ring_timeout_service.total_seconds(),
-            credentials=self.credentials(CallSide.AGENT),
+            credentials=self.credentials,
         )
 
     def request_uri(self, address: str, region: str, proxy: str | None, whose: str) -> str:
@@ -170,6 +170,13 @@ def _domain(settings: SipSettings, host: str) -> str:
         if uri is not None and not uri.startswith("tel:"):
             return SipUri.parse(uri).host
     return SipUri.parse(f"sip:{host}").host
+
+
+def _host(uri: str | None) -> str:
+    """Return the host of a SIP URI in lower case; "" for what has none."""
+    if uri is None or uri.startswith("tel:"):
+        return ""
+    return SipUri.parse(uri).host.lower().removesuffix(".")
 
 
 def _agent_headers(callback: Callback) -> Iterator[tuple[str, str]]:

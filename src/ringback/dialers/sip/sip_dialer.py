@@ -117,8 +117,11 @@ class SipDialer:
         for side in CallSide:
             if (kept := record.of(side)) is not None:
                 legs.media.restore(side, kept.leg.origin, record.sent(side))
+                credentials = None
+                if kept.trusted:
+                    keeper.trusted.add(side)
+                    credentials = self._identities.credentials
                 judge = self._identities.judge(side, call.judge_address)
-                credentials = self._identities.credentials(side)
                 leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, credentials, judge)
                 legs.open(side, leg)
                 if leg.answered:
