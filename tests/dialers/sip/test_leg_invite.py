@@ -384,7 +384,7 @@ async def test_a_flood_of_byes_is_not_kept() -> None:
 async def test_a_fault_of_ours_ends_the_leg_for_all_who_wait(caplog: pytest.LogCaptureFixture) -> None:
     async with scene() as table:
         invite = await table.invited()
-        table.leg._invitation._provisional = None  # type: ignore[union-attr, method-assign, assignment]
+        table.leg._invitation._provisional = None  # type: ignore[union-attr, method-assign]
         table.peer.respond(invite, 180)
         assert await table.event() == HungUp(by_peer=False, reason="a step of the call failed")
         await table.peer.expect("CANCEL")
