@@ -1,6 +1,7 @@
 """A leg: one call of ours, from its INVITE to its BYE. The bridge joins two of them."""
 
 import secrets
+from collections.abc import Callable
 from copy import copy
 from math import inf
 from typing import Final
@@ -53,7 +54,12 @@ class Leg:
 
     @classmethod
     def restore(
-        cls, endpoint: Endpoint, dialogs: Dialogs, state: LegState, credentials: Credentials | None = None
+        cls,
+        endpoint: Endpoint,
+        dialogs: Dialogs,
+        state: LegState,
+        credentials: Credentials | None = None,
+        judge: Callable[[str], str] | None = None,
     ) -> "Leg":
         """Go on with a leg of an earlier process: with its dialog, or with its INVITE, which may be hung up at once."""
         dialog, invite = state.dialog, state.invite
@@ -66,6 +72,7 @@ class Leg:
             call_id=state.call_id,
             ring_timeout_s=inf,
             credentials=credentials,
+            judge=judge,
         )
         leg = cls(endpoint, dialogs, plan)
         leg._line.origin = state.origin
