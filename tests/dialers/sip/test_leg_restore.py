@@ -188,6 +188,18 @@ async def test_an_invite_that_goes_on_is_told_as_ever() -> None:
 
 
 @skipping
+async def test_a_challenge_to_an_invite_of_an_earlier_process_is_its_end() -> None:
+    """It is not sent again: its session description is not kept."""
+    async with scene() as table:
+        invite = await table.invited()
+        async with successor(table, table.leg.state()) as later:
+            later.peer.respond(invite, 401, [("WWW-Authenticate", 'Digest realm="r", nonce="n"')])
+            await later.peer.expect("ACK")
+            assert await later.event() == Failed(Failure(status=401, reason="Unauthorized"))
+            assert await nothing_is_left(later)
+
+
+@skipping
 async def test_an_answered_call_goes_on() -> None:
     async with scene(credentials=CREDENTIALS) as table:
         dialog = await table.answered()

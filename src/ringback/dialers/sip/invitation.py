@@ -89,6 +89,9 @@ class Invitation:
                 request = await self._try(request)
         except TransactionFailed as failed:
             self._fail(unanswered(self._request, failed, rang=self.rang))
+        except Exception:
+            self.withdraw()
+            raise
         finally:
             self._end()
 
@@ -123,7 +126,8 @@ class Invitation:
         tag = from_(request).tag
         if request.method == "BYE":
             # Of an early dialog, which section 15 forbids to a callee; or it has overtaken the 2xx.
-            self._left[tag] = HungUp(by_peer=True, q850=q850_of(request))
+            if len(self._left) < MAX_FORKS:
+                self._left[tag] = HungUp(by_peer=True, q850=q850_of(request))
             respond(transaction, 200)
             if self._transaction is not None and not self._forks.keys() - self._left.keys():
                 self._transaction.cancel()
@@ -238,6 +242,8 @@ class Invitation:
 
     def _again(self, request: Request, response: Response) -> Request | None:
         """Return the INVITE as the peer wants it: with credentials, or with 100rel; None for any other refusal."""
+        if not request.body:  # of an earlier process, which has kept no body
+            return None
         if is_challenge(response):
             return self._line.digest.answer(request, response)
         wanted = _options(response, "Require")

@@ -120,7 +120,9 @@ class Leg:
 
     async def refer(self, refer_to: str) -> Failure | None:
         """Let the peer call this URI (RFC 3515). Return None if it will; how that goes on are Notified events."""
-        return await self._session.refer(refer_to) if self._session is not None else GONE
+        if self._session is None or self._line.over.is_set():
+            return GONE
+        return await self._session.refer(refer_to)
 
     def send_info(self, content_type: str, body: bytes) -> None:
         """Send an INFO, such as digits, in the background."""
