@@ -73,7 +73,7 @@ WORDS = [
     (("list", "--state", "C"), {"connected", "cancelling", "completed", "cancelled"}),
     (("create", "sip:a@b.example", "--priority", ""), {*PRIORITIES}),
     (("--server", "h:1", "create", "--priority", "very-"), {"very-high", "very-low"}),
-    (("serve", "--dialer", ""), {"simulated", "none"}),
+    (("serve", "--dialer", ""), {"sip", "http", "simulated", "none"}),
     (("serve", "--log-level", "w"), {"warning"}),
     (("serve", "--no-ins"), {"--no-insecure"}),
     (("config", ""), {"check", "show"}),

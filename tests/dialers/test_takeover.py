@@ -7,6 +7,7 @@ import pytest
 
 from ringback.application.access import ANYBODY
 from ringback.application.dispatch import kept_calls
+from ringback.application.scheduling import leader_election, loop
 from ringback.dialers import leased_call
 from ringback.dialers import runner as runner_module
 from ringback.domain.callback import Callback, State
@@ -314,6 +315,35 @@ async def test_a_lease_that_is_over_is_not_taken(open_store: OpenStore) -> None:
         await until_forgotten(store)
         ended = await until(two.world, callback, lambda c: c.ended)
         assert [a.outcome for a in ended.attempts] == [Outcome.INTERRUPTED]
+
+
+async def test_a_call_outlasts_an_outage_that_is_longer_than_its_lease(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler is there as soon as the database is back, and gives the dialer the time to extend its lease."""
+    for name in ("_CLOCK_CHECK_S", "_RETRY_S"):
+        monkeypatch.setattr(loop, name, 0.002)
+    monkeypatch.setattr(leader_election, "_RENEWAL_S", 0.002)
+    monkeypatch.setattr(leased_call, "RETRY_S", 0.1)  # so that the scheduler is first
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE, lease=seconds(0.03)) as one:
+        await one.run_scheduler()
+        callback = await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.placed)
+        await placed.call.connected()
+        await until(one.world, callback, lambda c: c.state is State.CONNECTED)
+        one.store.is_away = True
+        await one.store.failed("get_many")
+        await one.store.failed("lead")
+        lapsed = clock.pass_time(seconds(60))
+        one.store.is_away = False
+        held = await until(one.world, callback, lambda c: c.lease is None or c.lease.expire_time > lapsed)
+        assert held.state is State.CONNECTED
+        assert not placed.call.hang_up.is_set()
+        placed.result.set_result(ANSWERED)
+        ended = await until(one.world, callback, lambda c: c.ended)
+        assert (ended.state, [a.outcome for a in ended.attempts]) == (State.COMPLETED, [Outcome.ANSWERED])
+    assert network.calls == {}
 
 
 # --- One process -----------------------------------------------------------------------------------------------

@@ -71,7 +71,8 @@ class ProcessStore:
 
     async def failed(self, method: str) -> None:
         """Wait until a call of this method has failed."""
-        await self._failures[method].wait()
+        async with asyncio.timeout(10):
+            await self._failures[method].wait()
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._store, name)
@@ -80,6 +81,8 @@ class ProcessStore:
 
         async def pass_on(*args: Any, **fields: Any) -> Any:
             await self._running.wait()
+            if self.is_away and name == "probe":
+                return False
             if self.is_away:
                 self._failures[name].set()
                 raise StorageUnavailable("the database is away")
@@ -234,6 +237,11 @@ class Process:
         loops: tuple[Callable[[], Awaitable[None]], ...] = (self.world.feed.run, self.world.assigner.run)
         self._tasks = [asyncio.ensure_future(loop()) for loop in loops]
         self.run = asyncio.create_task(self.runner.run())
+
+    async def run_scheduler(self) -> None:
+        """Let this process do what is due, besides its calls."""
+        loops = (self.world.leader_election.run, self.world.scheduler_loop.run)
+        self._tasks += [asyncio.ensure_future(loop()) for loop in loops]
 
     async def kill(self) -> None:
         """Let nothing more happen, as after kill -9: no call is hung up, and nothing is stored."""

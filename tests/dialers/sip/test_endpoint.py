@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ringback.dialers.sip.destination import Transport
+from ringback.dialers.sip.message import top_via
 from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.tls import TlsFiles
 from tests.world.certificates import Authority
@@ -42,6 +43,8 @@ async def test_a_call_from_its_invite_to_its_bye(transport: Transport, tls: TlsF
         uri = phone.contact("phone")
         invite = await caller.send(request("INVITE", uri))
         assert [(await invite.response()).status, (await invite.response()).status] == [180, 200]
+        # RFC 5923: a peer behind TLS may have no other way back.
+        assert ("alias" in top_via(requests[0].request).params) is (transport is not Transport.UDP)
         invite.acknowledge(response(invite.request, 200), request("ACK", uri, to_tag="theirs"))
         ack = await requests[0].acknowledged()
         assert ack is not None

@@ -138,6 +138,25 @@ def test_what_was_cancelled_is_tried_nowhere_else() -> None:
     assert tried.second == []
 
 
+def test_what_did_not_respond_is_tried_last_and_what_only_rang_is_not() -> None:
+    async def scenario() -> None:
+        network = SipNetwork(is_silent=True)
+        settings = EndpointSettings(host="10.0.0.1", port=5060, transports=frozenset({Transport.UDP}))
+        endpoint = Endpoint(settings, network.socket("10.0.0.1"), trace=Recorded(), lookup=TwoHosts())
+        second = network.peer("10.0.0.3", responds(180))
+        first = await endpoint.send(request("INVITE", "sip:trunk.example"))
+        assert (await first.response()).status == 180
+        first.cancel()
+        assert await ends(first) == FaultKind.TIMEOUT
+        again = await endpoint.send(request("INVITE", "sip:trunk.example"))
+        assert again.destination.address == "10.0.0.3"
+        assert (await again.response()).status == 180
+        assert methods(second.received)[-1] == "INVITE"
+        await endpoint.stop()
+
+    run_skipping(scenario())
+
+
 def test_no_address_that_the_rules_forbid_gets_a_single_byte() -> None:
     async def scenario() -> None:
         network = SipNetwork()

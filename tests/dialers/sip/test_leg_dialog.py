@@ -58,6 +58,7 @@ async def test_the_peer_hangs_up() -> None:
         table.leg.hang_up()
         assert await table.leg.reinvite(OFFER) == Failure(status=481, reason="Call/Transaction Does Not Exist")
         assert not await table.leg.probe()
+        assert await table.leg.refer("sip:x@192.0.2.7") == Failure(status=481, reason="Call/Transaction Does Not Exist")
         table.leg.send_info("application/dtmf", b"1")
         dialog.request("INFO")
         await table.peer.expect_status(481)
@@ -127,6 +128,15 @@ async def test_a_bye_of_a_fork_that_has_lost_is_answered() -> None:
         await table.event()
         assert table.leg.answered
         assert not table.leg._line.over.is_set()
+
+
+@skipping
+async def test_a_reason_of_any_text_ends_the_leg() -> None:
+    async with scene() as table:
+        await table.answered()
+        table.leg.hang_up(q850=21, reason='a\r\nVia: "x"')
+        bye = await table.peer.expect("BYE")
+        assert bye.headers.get("Reason") == 'Q.850;cause=21;text="a\ufffd\ufffdVia: \\"x\\""'
 
 
 @pytest.mark.parametrize("status", [200, 481, 500, 403, 407, None])

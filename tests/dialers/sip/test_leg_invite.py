@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered
 from ringback.dialers.sip.message import Request
 from tests.world.sip_peer import ANSWER, OFFER, PHONE, SDP, Dialog, Scene, SlowLookup, scene
 from tests.world.skipping_loop import skipping
+
+if TYPE_CHECKING:
+    from ringback.dialers.sip.destination import Destination
 
 CREDENTIALS = Credentials("ringback", "secret")
 EARLY = ANSWER.replace(b"4000", b"5000")
@@ -114,7 +118,7 @@ async def test_a_refusal_is_reported_with_what_it_says(
 @skipping
 async def test_a_dead_host_is_known_after_32_s() -> None:
     async with scene(ring_timeout_s=60) as table:
-        await table.leg.invite(b"")
+        await table.leg.invite(OFFER)
         assert failure(await table.event()) == Failure(
             fault=FaultKind.TIMEOUT, fault_text="no response to INVITE within 32 s"
         )
@@ -125,7 +129,7 @@ async def test_a_dead_host_is_known_after_32_s() -> None:
 @skipping
 async def test_a_host_that_may_not_be_reached_gets_nothing() -> None:
     async with scene(judge=lambda address: f"private: {address}") as table:
-        await table.leg.invite(b"")
+        await table.leg.invite(OFFER)
         expected = Failure(fault=FaultKind.FORBIDDEN, fault_text="private: 192.0.2.9")
         assert failure(await table.event()) == expected
         await drained(table)
@@ -229,7 +233,7 @@ async def test_hang_up_before_any_response_cancels_at_the_first() -> None:
 async def test_hang_up_before_the_invite_leaves_sends_none() -> None:
     async with scene() as table:
         table.leg.hang_up()
-        await table.leg.invite(b"")
+        await table.leg.invite(OFFER)
         await drained(table)
         assert table.air.log == []
 
@@ -366,6 +370,29 @@ async def test_a_bye_of_an_early_dialog_ends_it() -> None:
 
 
 @skipping
+async def test_a_flood_of_byes_is_not_kept() -> None:
+    async with scene() as table:
+        invite = await table.invited()
+        for number in range(100):
+            Dialog(table.peer, invite, f"t{number}").request("BYE")
+            await table.peer.expect_status(200)
+        assert table.leg._invitation is not None
+        assert len(table.leg._invitation._left) == 32
+
+
+@skipping
+async def test_a_fault_of_ours_ends_the_leg_for_all_who_wait(caplog: pytest.LogCaptureFixture) -> None:
+    async with scene() as table:
+        invite = await table.invited()
+        table.leg._invitation._provisional = None  # type: ignore[union-attr, method-assign]
+        table.peer.respond(invite, 180)
+        assert await table.event() == HungUp(by_peer=False, reason="a step of the call failed")
+        await table.peer.expect("CANCEL")
+        assert [record.message for record in caplog.records] == ["a step of a call failed"]
+        await table.leg.closed()
+
+
+@skipping
 async def test_a_bye_of_one_early_dialog_leaves_the_others() -> None:
     async with scene() as table:
         invite = await table.invited()
@@ -451,7 +478,7 @@ async def test_a_stale_nonce_is_replaced_and_a_wrong_password_is_not_tried_again
 @skipping
 async def test_a_peer_that_always_wants_another_nonce_is_given_up() -> None:
     async with scene(credentials=CREDENTIALS) as table:
-        await table.leg.invite(b"")
+        await table.leg.invite(OFFER)
         event = asyncio.ensure_future(table.event())
         number = 0
         while not event.done():
@@ -575,6 +602,27 @@ async def test_what_is_needed_to_end_a_leg_is_kept_before_it_is_needed() -> None
             (["INVITE", "ACK"], 2, False),
             (["INVITE", "ACK", "INVITE"], 0, True),
         ]
+
+
+@pytest.mark.parametrize(("uri", "times"), [("sip:phone@slow.example", 3), ("sip:phone@192.0.2.9", 2)])
+@skipping
+async def test_where_a_name_led_is_kept_once_the_peer_responds(uri: str, times: int) -> None:
+    """Another look-up could lead elsewhere, and the CANCEL of a successor with it."""
+    kept: list[Destination | None] = []
+
+    async def keep() -> None:
+        pending = table.leg.state().invite
+        kept.append(pending.destination if pending else None)
+
+    async with scene(uri=uri, lookup=SlowLookup(), keep=keep) as table:
+        invite = await table.invited()
+        table.peer.respond(invite, 100)
+        table.peer.respond(invite, 180)
+        await table.event()
+        assert kept == [None, PHONE][: times - 1]
+        table.peer.respond(invite, 200, body=ANSWER)
+        await table.peer.expect("ACK")
+        assert len(kept) == times
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("the database is away"), None])

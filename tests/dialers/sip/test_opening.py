@@ -47,7 +47,7 @@ async def next_of(received: "asyncio.Queue[Request]", method: str) -> Request:
 
 
 async def registered(caplog: pytest.LogCaptureFixture) -> None:
-    await until(lambda: any("registered for 600 s" in record.getMessage() for record in caplog.records))
+    await until(lambda: any("SIP: registered " in record.getMessage() for record in caplog.records))
 
 
 async def test_the_proxy_is_looked_at_and_the_trunk_registered_at(caplog: pytest.LogCaptureFixture) -> None:

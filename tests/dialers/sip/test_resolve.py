@@ -31,14 +31,20 @@ class Table:
     srvs: dict[str, list[Srv]] = field(default_factory=dict)
     hosts: dict[str, list[str]] = field(default_factory=dict)
     known: dict[str, list[str]] = field(default_factory=dict)
+    drops: str = ""
+    """The type of records that nothing responds to."""
     asked: list[str] = field(default_factory=list)
 
     async def naptr(self, name: str) -> list[Naptr]:
         self.asked.append(f"NAPTR {name}")
+        if self.drops == "NAPTR":
+            raise LookupFailed
         return self.naptrs.get(name, [])
 
     async def srv(self, name: str) -> list[Srv]:
         self.asked.append(f"SRV {name}")
+        if self.drops == "SRV":
+            raise LookupFailed
         return self.srvs.get(name, [])
 
     async def addresses(self, host: str) -> list[str]:
@@ -147,6 +153,21 @@ async def test_only_transports_that_are_used(uri: str, transports: list[Transpor
     found = await resolver(table(), transports).resolve(uri)
     assert str(found[0]) == expected
     assert {destination.transport for destination in found} == set(transports)
+
+
+async def test_a_router_that_drops_naptr_is_no_hindrance() -> None:
+    records = table()
+    records.drops = "NAPTR"
+    found = await resolver(records).resolve("sip:example.com")
+    assert str(found[0]) == "192.0.2.2:5060;transport=udp"
+
+
+async def test_services_that_are_not_known_are_not_taken_for_none() -> None:
+    """Without them the host itself would be called, which may be another machine."""
+    records = table()
+    records.drops = "SRV"
+    with pytest.raises(TransactionFailed, match="DNS did not respond"):
+        await resolver(records).resolve("sip:example.com")
 
 
 async def test_sips_without_tls_is_refused() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.message import encode, parse, top_via
 from ringback.dialers.sip.own_address import advertised
 from ringback.dialers.sip.server_transaction import ServerTransaction
+from ringback.dialers.sip.tls import TlsFiles
+from tests.world.certificates import Authority
 from tests.world.sip_endpoints import Recorded, endpoint
 from tests.world.sip_messages import request, response, with_via
 
@@ -60,9 +63,41 @@ async def call_over_tcp() -> None:
         assert await status_of(caller, phone.contact("phone")) == 200
 
 
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [uvloop.new_event_loop, asyncio.new_event_loop]
+
+
 @pytest.mark.parametrize("work", [refused_and_then_reached, call_over_tcp])
-@pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop])
+@pytest.mark.parametrize("loop", LOOPS)
 def test_on_each_event_loop(loop: Callable[[], asyncio.AbstractEventLoop], work: Work) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(work())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_tls_on_each_event_loop(
+    loop: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loops have TLS of their own, each with errors of its own."""
+    authority = Authority()
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    cert, key = authority.issue("localhost").write(tmp_path)
+    tls = TlsFiles(ca=tmp_path / "ca.pem", cert=cert, key=key)
+
+    async def work() -> None:
+        only_tls = [Transport.TLS]
+        async with endpoint(transports=only_tls, tls=tls) as (caller, _):
+            async with endpoint(transports=only_tls, tls=tls) as (phone, _):
+                phone.on_request = ok
+                uri = f"sip:localhost:{phone.port};transport=tls"
+                wrong = f"sip:127.0.0.1:{phone.port};transport=tls"
+                assert await fault_of(caller, wrong) is FaultKind.TLS
+                assert await status_of(caller, uri) == 200
+                assert await status_of(caller, uri) == 200
+            assert await fault_of(caller, f"{uri};maddr=127.0.0.1") is FaultKind.REFUSED
+            async with endpoint(transports=[Transport.TCP]) as (no_tls, _):
+                monkeypatch.setattr("ringback.dialers.sip.streams.HANDSHAKE_S", 0.2)
+                assert await fault_of(caller, f"sip:localhost:{no_tls.port};transport=tls") is FaultKind.TLS
+
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(work())
 

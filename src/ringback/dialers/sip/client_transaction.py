@@ -24,7 +24,7 @@ from ringback.dialers.sip.transaction import (
     TransactionFault,
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MAGIC_COOKIE: Final = "z9hG4bK"
 Judge = Callable[[str], str]
@@ -178,7 +178,7 @@ class AckOf2xx:
         try:
             self._send_to((await self._sender.destinations(self._ack, next_hop, judge))[0])
         except TransactionFailed as failure:
-            log.warning("The ACK of a 2xx was not sent: %s", failure.text)
+            _log.warning("SIP: the ACK of an answer was not sent: %s", failure.text)
 
     def _send_to(self, destination: Destination) -> None:
         self._destination = destination
@@ -208,6 +208,7 @@ class ClientTransaction:
         self._judge = judge
         self._others = deque(destinations)
         self._try: ClientTry | None = None
+        self._is_heard = False
         self._has_response = False
         self._is_cancelled = False
         self._acks: dict[str, AckOf2xx] = {}
@@ -266,6 +267,7 @@ class ClientTransaction:
             self._try.cancel()
 
     def delivered(self, response: Response) -> None:
+        self._is_heard = True
         self._sender.note(self.destination, is_alive=response.status != 503)
         if response.status == 503 and self._try_another("it responded 503"):
             return
@@ -275,7 +277,8 @@ class ClientTransaction:
         self._changed.set()
 
     def failed(self, kind: FaultKind, text: str, *, may_have_arrived: bool) -> None:
-        self._sender.note(self.destination, is_alive=False)
+        if not self._is_heard:  # one that rings and gives no final response is alive
+            self._sender.note(self.destination, is_alive=False)
         # What may ring a phone already is not sent to another place, too.
         if may_have_arrived or not self._try_another(text):
             self.fail(kind, text)
@@ -296,6 +299,7 @@ class ClientTransaction:
         if self._try is None or not self._others or self._has_response or self._is_cancelled:
             return False
         self._try.detach()
-        log.info("%s goes to another address, since %s: %s", self._unsent.method, self.destination, reason)
+        self._is_heard = False
+        _log.info("SIP: %s goes on to another address, not %s: %s", self._unsent.method, self.destination, reason)
         self.start()
         return True

@@ -1,6 +1,7 @@
 """A leg: one call of ours, from its INVITE to its BYE. The bridge joins two of them."""
 
 import secrets
+from collections.abc import Callable
 from copy import copy
 from math import inf
 from typing import Final
@@ -53,7 +54,12 @@ class Leg:
 
     @classmethod
     def restore(
-        cls, endpoint: Endpoint, dialogs: Dialogs, state: LegState, credentials: Credentials | None = None
+        cls,
+        endpoint: Endpoint,
+        dialogs: Dialogs,
+        state: LegState,
+        credentials: Credentials | None = None,
+        judge: Callable[[str], str] | None = None,
     ) -> "Leg":
         """Go on with a leg of an earlier process: with its dialog, or with its INVITE, which may be hung up at once."""
         dialog, invite = state.dialog, state.invite
@@ -66,6 +72,7 @@ class Leg:
             call_id=state.call_id,
             ring_timeout_s=inf,
             credentials=credentials,
+            judge=judge,
         )
         leg = cls(endpoint, dialogs, plan)
         leg._line.origin = state.origin
@@ -113,7 +120,9 @@ class Leg:
 
     async def refer(self, refer_to: str) -> Failure | None:
         """Let the peer call this URI (RFC 3515). Return None if it will; how that goes on are Notified events."""
-        return await self._session.refer(refer_to) if self._session is not None else GONE
+        if self._session is None or self._line.over.is_set():
+            return GONE
+        return await self._session.refer(refer_to)
 
     def send_info(self, content_type: str, body: bytes) -> None:
         """Send an INFO, such as digits, in the background."""
@@ -174,8 +183,10 @@ class Leg:
             is_bye = transaction.request.method == "BYE" and invitation is not None and invitation.has_met(tag)
             respond(transaction, 200 if is_bye else 481)
 
-    def _invite(self, request: Request) -> Invitation:
-        self._invitation = Invitation(self._line, request, keep=self._plan.keep, answered=self._begin_session)
+    def _invite(self, request: Request, pending: PendingInvite | None = None) -> Invitation:
+        self._invitation = Invitation(
+            self._line, request, pending=pending, keep=self._plan.keep, answered=self._begin_session
+        )
         return self._invitation
 
     def _begin_session(self, dialog: Dialog, sdp: bytes | None) -> None:
@@ -191,9 +202,9 @@ class Leg:
             self._session = LegSession(self._line, dialog, self._contact)
             self._dialogs.add(self)
         elif invite is not None:
-            invitation = self._invite(invite.request(self.call_id))
+            invitation = self._invite(invite.request(self.call_id), invite)
             self._dialogs.add(self)
-            self._line.start(invitation.resume(invite), ends=True)
+            self._line.start(invitation.resume(), ends=True)
         else:
             self._line.emit(HungUp(by_peer=False, reason="the leg had not been called"))
 

@@ -1,9 +1,11 @@
 """The two legs of a call: their media are joined, and what one side does reaches the other."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from ringback.application.token_bucket import TokenBucket
 from ringback.dialers.sip.inbox import CallLeg, Inbox, Joined
 from ringback.dialers.sip.leg_events import Dtmf, Failure, Offered
 from ringback.dialers.sip.media import MediaExchange
@@ -16,6 +18,10 @@ _MAX_ROUNDS: Final = 4
 # With these a side refuses an offer, and nothing else. Others, of the other dialog, could end this one.
 _PASSED_ON: Final = frozenset({415, 488, 491, 606})
 _BAD_REQUEST: Final = 400
+# More than people and session timers need.
+_OFFERS_PER_S: Final = 5.0
+_DIGITS_PER_S: Final = 20.0
+_KEEP_PAUSE_S: Final = 1.0
 _NOT_ACCEPTABLE: Final = 488
 _PENDING: Final = 491
 
@@ -23,14 +29,19 @@ _PENDING: Final = 491
 class Legs:
     """Both legs and their media. At most one offer of ours is under way at a time."""
 
-    def __init__(self, inbox: Inbox, media: MediaExchange, keep: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, inbox: Inbox, media: MediaExchange, keep: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.inbox = inbox
         self.media = media
         self._keep = keep
         self.by_side: dict[CallSide, CallLeg] = {}
         # The sides whose answer has been read.
         self.answered: set[CallSide] = set()
+        # What a side may send to the other one: a phone that floods this dialer does not flood the other phone.
+        now = asyncio.get_running_loop().time()
+        self._offers = {side: TokenBucket(_OFFERS_PER_S, now) for side in CallSide}
+        self._digits = {side: TokenBucket(_DIGITS_PER_S, now) for side in CallSide}
         self._busy = False
+        self._keeps_soon = False
         # A join is to follow what is under way.
         self._again = False
         # Both sides have answered, and have taken each other's media; it stays so.
@@ -39,11 +50,6 @@ class Legs:
     def open(self, side: CallSide, leg: CallLeg) -> None:
         self.by_side[side] = leg
         self.inbox.follow(side, leg)
-
-    @property
-    def call_ids(self) -> tuple[str, ...]:
-        """Of the agent's leg first, whichever was called first."""
-        return tuple(self.by_side[side].call_id for side in CallSide if side in self.by_side)
 
     def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         for leg in self.by_side.values():
@@ -71,7 +77,7 @@ class Legs:
         return mine.received is not None
 
     def join(self) -> None:
-        """Tell each answered side of the other's media, in the background. `Joined` follows."""
+        """Tell each answered side of the other's media, in the background. `Joined` follows if both have answered."""
         if self._busy:
             self._again = True
         else:
@@ -84,6 +90,7 @@ class Legs:
         self.join()
 
     async def _join(self) -> None:
+        is_early = len(self.answered) < len(CallSide)
         failed: tuple[CallSide, Failure] | None = None
         for _ in range(_MAX_ROUNDS):
             side = next(iter(self._outdated()), None)
@@ -94,9 +101,9 @@ class Legs:
                 break
         if failed is None and len(self.answered) == len(CallSide):
             self.joined = True
-        await self._keep()
-        if not self._again:
+        if not is_early and not self._again:
             self.inbox.put(Joined(failed))
+        self.inbox.do(self._keep())
 
     async def _tell(self, side: CallSide) -> Failure | None:
         answer = await self.by_side[side].reinvite(self.media.offer(side))
@@ -113,14 +120,14 @@ class Legs:
         """Answer an offer of a side by what is known of the other one, which is not there yet."""
         try:
             answer = self._local_answer(side, offered)
-        except MalformedMessage:
-            self.by_side[side].refuse(offered, _BAD_REQUEST)
+        except ValueError:  # it is malformed, or nothing was kept of the media
+            self.by_side[side].refuse(offered, _NOT_ACCEPTABLE)
         else:
             self.by_side[side].answer(offered, answer)
 
     def forward(self, side: CallSide, offered: Offered) -> None:
         """Pass an offer of one side (hold, another codec, a refreshed session) on to the other, and its answer back."""
-        if self._busy:
+        if self._busy or _is_too_much(self._offers[side]):
             self.by_side[side].refuse(offered, _PENDING)
         elif offered.sdp is None:
             # It asks for an offer. `acknowledged` gets its answer, which may move what the other side was told.
@@ -134,7 +141,7 @@ class Legs:
             self.join()
 
     def digits(self, side: CallSide, dtmf: Dtmf) -> None:
-        if (other := self.by_side.get(side.other)) is not None:
+        if (other := self.by_side.get(side.other)) is not None and not _is_too_much(self._digits[side]):
             other.send_info(dtmf.content_type, dtmf.body)
 
     def _local_answer(self, side: CallSide, offered: Offered) -> bytes:
@@ -160,6 +167,14 @@ class Legs:
             # It has withdrawn its offer (CANCEL), and goes on as before: so does the other side.
             mine.received = before
             self._again = True
+        if not self._keeps_soon:
+            self._keeps_soon = True
+            self.inbox.do(self._keep_soon())
+
+    async def _keep_soon(self) -> None:
+        """Keep what has changed, at most so often: a peer may offer something all the time."""
+        await asyncio.sleep(_KEEP_PAUSE_S)
+        self._keeps_soon = False
         await self._keep()
 
     # --- One at a time ------------------------------------------------------------------------------------------------
@@ -176,6 +191,10 @@ class Legs:
         if self._again:
             self._again = False
             self.join()
+
+
+def _is_too_much(bucket: TokenBucket) -> bool:
+    return bucket.take(1, asyncio.get_running_loop().time()) > 0
 
 
 async def _probe(leg: CallLeg) -> None:

@@ -12,7 +12,7 @@ from ringback.dialers.sip.dialog import Dialog
 from ringback.dialers.sip.digest import Credentials, DigestClient
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
-from ringback.dialers.sip.header_values import Reason
+from ringback.dialers.sip.header_values import Reason, printable
 from ringback.dialers.sip.leg_events import Failed, HungUp, LegEvent
 from ringback.dialers.sip.message import Request, Response
 
@@ -121,7 +121,7 @@ class LegLine:
 
     def bye(self, dialog: Dialog, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         """Send a BYE, in the background. Whatever comes back, the dialog is over."""
-        headers = [("Reason", str(Reason("Q.850", q850, reason)))] if q850 else []
+        headers = [("Reason", str(Reason("Q.850", q850, printable(reason))))] if q850 else []
         self.start(self._bye(dialog, headers), ends=True)
 
     def note_origin(self, sdp: bytes) -> None:
@@ -156,11 +156,13 @@ class LegLine:
             _log.warning("the BYE of call %s got no response: %s", dialog.call_id, failed.text)
 
     def _finished(self, task: "asyncio.Task[object]") -> None:
-        self._tasks.discard(task)
-        self._endings.discard(task)
         fault = None if task.cancelled() else task.exception()
         if fault is not None and not isinstance(fault, TransactionFailed):  # of which an event tells
             _log.error("a step of a call failed", exc_info=fault)
+            if task in self._endings:  # without it, nothing else would tell that the leg is over
+                self.emit(HungUp(by_peer=False, reason="a step of the call failed"))
+        self._tasks.discard(task)
+        self._endings.discard(task)
         self._settle()
 
     def _settle(self) -> None:

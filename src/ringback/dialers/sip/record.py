@@ -24,6 +24,8 @@ class SideRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
     leg: LegState
     # The session description that it was sent last, a character for each byte.
     sent: str = ""
+    # Its peer may have our credentials.
+    trusted: bool = False
 
 
 class CallRecord(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -70,6 +72,8 @@ class Keeper:
         self._lock = asyncio.Lock()
         self.legs: Legs | None = None
         self.connected_at: float | None = None
+        # The sides whose challenges are answered.
+        self.trusted: set[CallSide] = set()
 
     def record(self) -> CallRecord:
         return CallRecord(
@@ -98,4 +102,8 @@ class Keeper:
             return None
         sent = self.legs.media.of(side).sent
         body = b"" if sent is None else sent.encode()
-        return SideRecord(leg=leg.state(), sent=body.decode(_BYTES) if len(body) <= _MAX_SENT else "")
+        return SideRecord(
+            leg=leg.state(),
+            sent=body.decode(_BYTES) if len(body) <= _MAX_SENT else "",
+            trusted=side in self.trusted,
+        )

@@ -14,7 +14,7 @@ from ringback.dialers.sip.message_types import MalformedMessage
 from ringback.dialers.sip.uri import SipUri
 
 # All look-ups of one URI.
-RESOLVE_S: Final = 6.0
+RESOLVE_S: Final = 8.0
 # So many addresses of one URI are tried at most.
 MAX_DESTINATIONS: Final = 8
 # A destination that did not respond is tried after others for so long.
@@ -150,13 +150,21 @@ class Resolver:
                 break
         return found
 
+    async def _named_services(self, way: "Way") -> list[tuple[Transport, str]]:
+        try:
+            return named_services(await self._lookup.naptr(way.host), way.transports)
+        except LookupFailed:
+            # Some routers drop what they do not know. If nothing else responds either, the next look-ups say so.
+            return []
+
     async def _services(self, way: "Way") -> list[tuple[Transport, Srv]]:
         """Return the services of a name in the order in which they are tried."""
-        names = [] if way.is_chosen else named_services(await self._lookup.naptr(way.host), way.transports)
+        names = [] if way.is_chosen else await self._named_services(way)
         names = names or [(transport, f"{_LABELS[transport]}.{way.host}") for transport in way.transports]
+        found = await asyncio.gather(*(self._lookup.srv(name) for _, name in names))
         services = []
-        for transport, name in names:
-            services += [(transport, service) for service in in_order(await self._lookup.srv(name), self._draw)]
+        for (transport, _), records in zip(names, found, strict=True):
+            services += [(transport, service) for service in in_order(records, self._draw)]
         # The target "." says that there is no such service (RFC 2782).
         if services and not any(service.target for _, service in services):
             raise TransactionFailed(FaultKind.UNRESOLVED, f"{way.host} has no SIP service, as DNS says")

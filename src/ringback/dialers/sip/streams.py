@@ -22,9 +22,8 @@ from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.network import OnData, OnFault
 from ringback.dialers.sip.stream import StreamConnection
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-# A handshake included.
 CONNECT_S: Final = 5.0
 HANDSHAKE_S: Final = 5.0
 # What peers have opened, handshakes included: in all, and from one address.
@@ -123,24 +122,40 @@ class Streams:
     async def _open_as(self, destination: Destination, name: str | None) -> StreamConnection:
         """Open a connection; by TLS, if there is a name that the certificate must have."""
         connection = self._connection(destination, is_ours=True)
-        async with asyncio.timeout(CONNECT_S):
+        opened = await self._connected_socket(destination)
+        try:
             await self._loop.create_connection(
                 lambda: connection,
-                destination.address,
-                destination.port,
-                local_addr=(self._source, 0) if self._source else None,
+                sock=opened,
                 ssl=self._context if name else None,
                 server_hostname=name,
                 ssl_handshake_timeout=HANDSHAKE_S if name else None,
             )
+        except BaseException:
+            opened.close()
+            raise
         return connection
+
+    async def _connected_socket(self, destination: Destination) -> socket.socket:
+        family = socket.AF_INET6 if ":" in destination.address else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            opened.setblocking(False)
+            if self._source:
+                opened.bind((self._source, 0))
+            async with asyncio.timeout(CONNECT_S):
+                await self._loop.sock_connect(opened, (destination.address, destination.port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     async def _accept(self, listener: socket.socket, transport: Transport, context: ssl.SSLContext | None) -> None:
         while True:
             try:
                 accepted, address = await self._loop.sock_accept(listener)
             except OSError as fault:
-                log.warning("A SIP connection was not accepted: %s", fault)
+                _log.warning("SIP: a connection was not accepted: %s", fault)
                 await asyncio.sleep(_REST_S)
                 continue
             host = address[0].removeprefix("::ffff:")
@@ -160,7 +175,7 @@ class Streams:
                 ssl_handshake_timeout=HANDSHAKE_S if context else None,
             )
         except OSError as fault:
-            log.info("%s did not complete its handshake: %s", peer, _fault(fault)[1])
+            _log.debug("SIP: %s did not complete its handshake: %s", peer, _fault(fault)[1])
             accepted.close()
             self._leave(peer)
         except BaseException:
