@@ -46,7 +46,7 @@ async def ended(process: asyncio.subprocess.Process) -> Ran:
 
 
 def steps(out: str) -> list[str]:
-    """Return the messages of the ladder, with the side they are of, and the notes."""
+    """Return the messages of the ladder, with the side they are of, and the notes: each once, as some come again."""
     found = []
     for line in out.splitlines()[1:]:
         _, _, rest = line[10:].partition("|")
@@ -56,7 +56,7 @@ def steps(out: str) -> list[str]:
         left, right, _ = rest.split("|")
         lane = left if left.strip() else right
         found.append(("agent " if left.strip() else "target ") + lane.strip("<>- "))
-    return found
+    return [*dict.fromkeys(found)]
 
 
 async def test_a_call_is_shown_as_it_is_placed(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
@@ -164,7 +164,7 @@ async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
     [
         (("--sip-proxy", "sbc"), "--sip-proxy: 'sbc' must start with sip: or sips:"),
         (("--sip-username", "u"), "--sip-username: a user needs a password: "),
-        (("--sip-tls-ca", "/nowhere/ca.pem"), "Error: cannot listen on "),
+        (("--sip-tls-ca", "/nowhere/ca.pem"), "Error: /nowhere/ca.pem: cannot be read: No such file or directory"),
         (("--sip-listen", "192.0.2.1:5060"), "Error: cannot listen on 192.0.2.1:5060: Cannot assign requested address"),
         (("mailto:a@b",), "Usage: "),
     ],

@@ -8,10 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ringback.dialers.http import HttpDialer, Patience
+from ringback.dialers.http_messages import GatewayEvent, is_signed, parse_report, sign
 from ringback.dialers.http_settings import HttpDialerSettings
+from ringback.dialers.http_transport import MAX_CONNECTIONS
 from ringback.domain.callback import Callback
 from ringback.domain.errors import LeaseExpired, LeaseRefused, StorageUnavailable
 from ringback.domain.outcome import Outcome
@@ -381,6 +385,10 @@ async def test_a_process_that_has_just_started_does_not_disown_calls(gateway: Ga
 # --- Hostile reports -------------------------------------------------------------------------------------------------
 
 
+def in_json(value: object) -> bytes:
+    return json.dumps({"order": "0" * 32, "event": value, "outcome": value, "detail": value}).encode()
+
+
 @pytest.fixture
 def report_body() -> bytes:
     return json.dumps({"order": "0" * 32, "event": "ringing"}).encode()
@@ -472,6 +480,42 @@ async def test_a_report_that_is_too_large(dialer: HttpDialer) -> None:
 
 async def test_another_method(dialer: HttpDialer) -> None:
     assert await send(dialer.report_url, b"", {}, "GET") == 405
+
+
+async def test_many_connections_that_send_nothing(dialer: HttpDialer, report_body: bytes) -> None:
+    """So many are kept open and no more; when they have gone, reports are taken again."""
+    port = int(dialer.report_url.rstrip("/").rpartition(":")[2])
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CONNECTIONS)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await reader.read() == b""
+    for _, each in (*opened, (reader, writer)):
+        each.close()
+        await each.wait_closed()
+    headers = {"Ringback-Signature": signature(report_body, time.time())}
+    assert await send(dialer.report_url, report_body, headers) == 404
+
+
+@given(
+    st.binary()
+    | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists).map(in_json)
+)
+def test_any_body_is_a_report_or_is_none(body: bytes) -> None:
+    try:
+        report = parse_report(body)
+    except ValueError:
+        return
+    assert report.event in GatewayEvent
+
+
+@given(st.binary(), st.text(), st.floats(0, 2**33))
+def test_only_the_signature_of_the_body_is_one(body: bytes, header: str, now_s: float) -> None:
+    secret = SECRET.encode()
+    assert not is_signed(secret, body, header, now_s)
+    signed = sign(secret, body, int(now_s))
+    assert signed == signature(body, now_s)
+    assert is_signed(secret, body, signed, now_s)
+    assert not is_signed(secret, body + b"x", signed, now_s)
+    assert not is_signed(secret, body, signed, now_s + 302)
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ TARGET_ANSWERS_LATE: Final[Steps] = (
     receive("BYE"),
     respond(200, to="bye"),
 )
-# The answer crosses the CANCEL, and then both hang up at once.
+# The answer crosses the CANCEL, and both hang up at once: a BYE may come before the response to the other.
 TARGET_BYE_CROSSES: Final[Steps] = (
     *_RINGS,
     receive("CANCEL"),
@@ -202,11 +202,17 @@ TARGET_BYE_CROSSES: Final[Steps] = (
     respond(200, body=sdp(), repeated=True),
     receive("ACK"),
     request("BYE"),
-    receive("BYE"),
-    respond(200, to="bye"),
-    receive_response(200, optional=True, then=1),
-    receive_response(481),
+    receive("BYE", optional=True, then=1),
+    receive_response(481, optional=True, then=2),
+    receive_response(200, then=2),
     label(1),
+    respond(200, to="bye"),
+    receive_response(481, optional=True, then=3),
+    receive_response(200, then=3),
+    label(2),
+    receive("BYE", within_ms=_WHILE_MS, otherwise=3),
+    respond(200, to="bye"),
+    label(3),
 )
 TARGET_EARLY_MEDIA: Final[Steps] = (
     receive("INVITE"),

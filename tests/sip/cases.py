@@ -10,8 +10,6 @@ from tests.sip.behaviours import Steps
 
 ANSWERED: Final = cb.CALL_OUTCOME_ANSWERED
 RING_S: Final = 2
-# The outcome is reported before the target has confirmed the end.
-UNTOLD: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +94,14 @@ CASES: Final = [
         name="rings for ever",
         target=do.TARGET_RINGS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
-        sip_status=UNTOLD,
+        sip_status=487,
         quick=True,
     ),
     Case(
         name="only 100",
         target=do.TARGET_TRIES,
         outcome=cb.CALL_OUTCOME_UNREACHABLE,
-        sip_status=UNTOLD,
+        sip_status=487,
         rang=False,
         quick=True,
     ),
@@ -111,27 +109,27 @@ CASES: Final = [
         name="answers the CANCEL, and never the INVITE",
         target=do.TARGET_FORGETS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
-        sip_status=UNTOLD,
+        sip_status=487,
     ),
     Case(
         name="the answer crosses the CANCEL",
         target=do.TARGET_ANSWERS_LATE,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
-        sip_status=UNTOLD,
+        sip_status=487,
         quick=True,
     ),
     Case(
         name="BYE crosses BYE after CANCEL",
         target=do.TARGET_BYE_CROSSES,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
-        sip_status=UNTOLD,
+        sip_status=487,
     ),
     Case(
         name="agent leaves while the target rings",
         target=do.TARGET_RINGS,
         agent=do.AGENT_LEAVES_EARLY,
         outcome=cb.CALL_OUTCOME_ABANDONED,
-        sip_status=UNTOLD,
+        sip_status=487,
         ring_timeout=30,
         quick=True,
     ),
@@ -140,7 +138,6 @@ CASES: Final = [
         target=do.TARGET_STAYS,
         agent=do.AGENT_REFUSES_OFFER,
         outcome=cb.CALL_OUTCOME_ABANDONED,
-        sip_status=UNTOLD,
         answered=True,
     ),
     Case(
@@ -199,7 +196,7 @@ CASES: Final = [
         name="TCP, rings for ever",
         target=do.TARGET_RINGS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
-        sip_status=UNTOLD,
+        sip_status=487,
         transport="tcp",
     ),
     Case(

@@ -167,7 +167,7 @@ async def test_an_agent_that_does_not_answer_costs_no_attempt(server: SipServer,
         callback_id = await server.callback(target.uri, agent.uri)
         await agent.event("CALL_INCOMING")
         await agent.command("hangup")
-        back = await server.api.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
+        back = await server.until(callback_id, lambda found: found.state == cb.CALLBACK_STATE_QUEUED)
         assert back.attempt_count == 0
         await agent.event("CALL_CLOSED")
         # The service rests for a second, and then the agent is called once more.

@@ -131,8 +131,12 @@ class Phone:
         endpoint.on_request = self._take
 
     async def call(self) -> PhoneCall:
+        """Return the next call, which is to come soon."""
         async with asyncio.timeout(10):
-            return await self._new.get()
+            return await self.next_call()
+
+    async def next_call(self) -> PhoneCall:
+        return await self._new.get()
 
     async def requested(self, method: str) -> None:
         """Wait for a request."""

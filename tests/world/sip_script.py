@@ -61,6 +61,9 @@ class ScriptedLeg:
         self.call_id = plan.call_id
         self.rang = False
         self.answered = False
+        # Its INVITE waits for this.
+        self.may_leave = asyncio.Event()
+        self.may_leave.set()
         # It says nothing more.
         self.is_over = False
         self.did: list[str] = []
@@ -98,6 +101,7 @@ class ScriptedLeg:
     async def invite(self, offer: bytes) -> None:
         if self.plan.keep is not None:
             await self.plan.keep()
+        await self.may_leave.wait()
         self.did.append("INVITE")
         self.offers.append(offer)
 

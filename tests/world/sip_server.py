@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from tests.world.api import Api, by_id
+from tests.world.api import ENDED, Api, by_id
 from tests.world.ports import free_ports
 from tests.world.server_process import ServerProcess, serving
 
@@ -47,22 +47,25 @@ class SipServer:
         return (await self.api.create(target, service_id=service_id)).callback_id
 
     async def until_connected(self, callback_id: str) -> cb.Callback:
-        return await self.api.until(callback_id, lambda callback: callback.state == cb.CALLBACK_STATE_CONNECTED)
+        return await self.until(callback_id, lambda callback: callback.state == cb.CALLBACK_STATE_CONNECTED)
 
     async def until_ringing(self, callback_id: str) -> cb.Callback:
         """Return the callback as soon as the target's phone rings."""
-        return await self.api.until(
+        return await self.until(
             callback_id, lambda callback: bool(callback.attempts) and callback.attempts[-1].HasField("ring_time")
         )
 
     async def until_ended(self, callback_id: str) -> cb.Callback:
-        """Return the callback once it has ended; fail when that takes longer than any call here may."""
+        return await self.until(callback_id, lambda callback: callback.state in ENDED)
+
+    async def until(self, callback_id: str, reached: Callable[[cb.Callback], bool]) -> cb.Callback:
+        """Return the callback once it is there; fail when that takes longer than any call here may."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                return await self.api.until_ended(callback_id)
+                return await self.api.until(callback_id, reached)
         except TimeoutError:
             found = await self.api.get(callback_id)
-            raise AssertionError(f"the callback has not ended\n{found}\n{self.account()}") from None
+            raise AssertionError(f"the callback stands still\n{found}\n{self.account()}") from None
 
     def account(self) -> str:
         """Return the last lines of the log, for a message of a failed test."""

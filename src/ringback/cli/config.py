@@ -16,6 +16,7 @@ from ringback.cli.settings.table import SECTION_OF_DIALER, SECTIONS, SETTINGS
 from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
 from ringback.config import Settings
+from ringback.dialers.sip.opening import fault_of_files
 from ringback.identity.files import UnusableFileError
 from ringback.identity.server_files import server_files
 
@@ -45,12 +46,16 @@ def check(file: str | None, **flags: str | bool | None) -> None:
 
 def _check_files(settings: Settings) -> None:
     """Raise `BadSettings` for files of TLS that cannot be used on this machine, now."""
-    if settings.tls_cert is None or settings.tls_key is None:
-        return
-    try:
-        server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-    except UnusableFileError as fault:
-        raise BadSettings([str(fault)]) from None
+    faults = []
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        try:
+            server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        except UnusableFileError as fault:
+            faults.append(str(fault))
+    if settings.dialer == "sip" and (of_sip := fault_of_files(settings.sip)):
+        faults.append(of_sip)
+    if faults:
+        raise BadSettings(faults)
 
 
 @config.command()

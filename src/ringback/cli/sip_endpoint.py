@@ -1,6 +1,5 @@
 """The endpoint of a command, beside a server that may be running with the same settings."""
 
-import errno
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -9,8 +8,8 @@ import click
 
 from ringback.cli.settings.sources import resolve
 from ringback.config import Settings
-from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen
-from ringback.dialers.sip.opening import open_endpoint
+from ringback.dialers.sip.endpoint import Endpoint
+from ringback.dialers.sip.opening import SipCannotOpen, open_endpoint
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.trace import Trace
 
@@ -26,14 +25,13 @@ async def endpoint_of(settings: SipSettings, trace: Trace) -> AsyncIterator[Endp
     async with AsyncExitStack() as stack:
         try:
             endpoint = await stack.enter_async_context(open_endpoint(settings, trace))
-        except EndpointCannotListen as fault:
+        except SipCannotOpen as fault:
+            if not fault.is_in_use:
+                raise click.ClickException(str(fault)) from None
             host, port = settings.listen
-            if not isinstance(fault.__cause__, OSError) or fault.__cause__.errno != errno.EADDRINUSE:
-                raise click.ClickException(f"cannot listen on {fault}") from None
-            other = replace(settings, listen=(host, 0))
             try:
-                endpoint = await stack.enter_async_context(open_endpoint(other, trace))
-            except EndpointCannotListen as again:
-                raise click.ClickException(f"cannot listen on {again}") from None
+                endpoint = await stack.enter_async_context(open_endpoint(replace(settings, listen=(host, 0)), trace))
+            except SipCannotOpen as again:
+                raise click.ClickException(str(again)) from None
             click.echo(f"port {port} is in use, perhaps by a server: port {endpoint.port} is used instead", err=True)
         yield endpoint

@@ -9,8 +9,7 @@ from ringback.dialers.http import HttpDialer
 from ringback.dialers.http_settings import HttpDialerSettings
 from ringback.dialers.runner import MAX_CALLS
 from ringback.dialers.simulated import SimulatedDialer
-from ringback.dialers.sip.endpoint import EndpointCannotListen
-from ringback.dialers.sip.opening import open_sip
+from ringback.dialers.sip.opening import SipCannotOpen, open_sip
 from ringback.dialers.sip.settings import SipSettings
 from ringback.ports.dialer import Dialer
 
@@ -61,8 +60,8 @@ async def _opened(settings: DialerSettings, stack: AsyncExitStack) -> BuiltIn | 
         case "sip":
             try:
                 dialer, loops = await stack.enter_async_context(open_sip(settings.sip))
-            except EndpointCannotListen as fault:
-                raise DialerCannotOpen(f"SIP: cannot listen on {fault}") from None
+            except SipCannotOpen as fault:
+                raise DialerCannotOpen(f"SIP: {fault}") from None
             return BuiltIn(dialer, loops, settings.sip.max_concurrent_calls)
         case "http":
             try:

@@ -14,7 +14,7 @@ _MAX_BODY_BYTES: Final = 16 * 1024
 _CHUNK_BYTES: Final = 8192
 # For one report, from the first byte to the last, and between two.
 _PATIENCE_S: Final = 30.0
-_MAX_CONNECTIONS: Final = 200
+MAX_CONNECTIONS: Final = 200
 # Takes the body and the header with the signature, returns the status and a word about it.
 Take = Callable[[bytes, str], Awaitable[tuple[int, str]]]
 
@@ -62,7 +62,7 @@ class ReportListener:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= _MAX_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS:
             writer.close()
             return
         self._connections.add(writer)

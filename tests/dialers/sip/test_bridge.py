@@ -141,6 +141,20 @@ async def test_an_agent_that_refuses_early_media_gets_those_of_the_answer() -> N
         assert not stage.result.done()
 
 
+async def test_a_refusal_of_early_media_that_crosses_the_answer_abandons_nobody() -> None:
+    async with staged() as stage:
+        await stage.agent_answers()
+        target = await stage.called(TARGET)
+        target.rings(TARGET_SDP, 183)
+        await until(lambda: "re-INVITE" in stage.agent.did)
+        target.answers_with(TARGET_SDP)
+        stage.agent.says.put_nowait(Failure(status=488))
+        stage.agent.says.put_nowait(sdp(4000))
+        await until(lambda: stage.legs.joined)
+        await settle()
+        assert not stage.result.done()
+
+
 async def test_early_media_that_are_not_wanted_stay_with_the_target() -> None:
     async with staged(replace(PLAN, early_media=False)) as stage:
         await stage.agent_answers()
@@ -205,6 +219,17 @@ async def test_a_cancel_while_the_agent_rings_uses_no_attempt() -> None:
         await stage.called(AGENT)
         stage.call.hang_up.set()
         assert not (await stage.not_dialled()).agents_unavailable
+
+
+async def test_a_cancel_while_the_agent_cannot_even_be_called() -> None:
+    """Names are looked up, or a connection is made, before an INVITE leaves."""
+    async with staged() as stage:
+        await until(lambda: AGENT in stage.by_side)
+        stage.agent.may_leave.clear()
+        await settle()
+        assert stage.agent.did == []
+        stage.call.hang_up.set()
+        await stage.not_dialled()
 
 
 async def test_a_target_that_may_not_be_dialled_any_more_is_not() -> None:
@@ -445,6 +470,15 @@ async def test_an_agent_that_still_rings_is_let_go() -> None:
         await stage.called(AGENT)
         stage.inbox.put(Signal.DRAIN)
         assert not (await stage.not_dialled()).agents_unavailable
+
+
+async def test_an_agent_that_answers_a_server_that_stops_is_let_go() -> None:
+    async with staged() as stage:
+        agent = await stage.called(AGENT)
+        agent.answers_with(AGENT_SDP)
+        await asyncio.sleep(0)  # now it is the first in the inbox
+        stage.inbox.put(Signal.DRAIN)
+        await stage.not_dialled()
 
 
 async def test_a_target_that_rings_may_answer_until_the_time_is_over() -> None:

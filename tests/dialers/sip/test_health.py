@@ -53,8 +53,8 @@ def test_a_proxy_is_logged_when_something_changes(caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         run_skipping(scenario())
     assert [record.message for record in caplog.records] == [
-        "The SIP proxy sip:10.0.0.2 responds to OPTIONS: 200 OK",
-        "The SIP proxy sip:10.0.0.2 takes no calls: 503 Service Unavailable",
-        "The SIP proxy sip:10.0.0.2 responds to OPTIONS: 200 OK",
-        "The SIP proxy sip:10.0.0.2 takes no calls: connection refused",
+        "SIP: the proxy sip:10.0.0.2 responds to OPTIONS: 200 OK",
+        "SIP: the proxy sip:10.0.0.2 takes no calls: 503 Service Unavailable",
+        "SIP: the proxy sip:10.0.0.2 responds to OPTIONS: 200 OK",
+        "SIP: the proxy sip:10.0.0.2 takes no calls: connection refused",
     ]

@@ -4,11 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.identity import Identities, NoRoute
 from ringback.dialers.sip.leg_events import LegPlan
+from ringback.dialers.sip.message import NameAddr
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.settings import SipSettings
+from ringback.dialers.sip.uri import SipUri
+from ringback.domain.target import InvalidTarget, Target
 from tests.world.samples import SERVICE, new
 
 PROXY = SipSettings(proxy="sip:sbc.example:5061;transport=tls", identity="sip:callback@example.com")
@@ -67,6 +74,41 @@ def test_a_number_is_written_as_the_trunk_takes_it(number_format: str, region: s
 def test_a_sip_address_is_called_as_it_is(settings: SipSettings, to: str, uri: str) -> None:
     callback = changed(new(), dial_target=to)
     assert Identities(settings, HOST).target(callback, SERVICE, lambda _: "").uri == uri
+
+
+def test_only_a_proxy_and_the_agents_side_get_credentials() -> None:
+    """A target that is called directly could have a digest made of them, and guess the password from it."""
+    direct = SipSettings(username="u", password="secret", auth_realm="r")
+    assert target(direct, "sip:bob@example.com").credentials is None
+    assert Identities(direct, HOST).credentials(CallSide.TARGET) is None
+    assert agent(direct).credentials == Credentials("u", "secret", "r")
+    for settings in (replace(direct, proxy="sip:sbc.example"), replace(direct, customer_proxy="sip:trunk.example")):
+        assert target(settings).credentials == Credentials("u", "secret", "r")
+        assert Identities(settings, HOST).credentials(CallSide.TARGET) == Credentials("u", "secret", "r")
+    assert agent(NO_PROXY).credentials is None
+
+
+@given(
+    scheme=st.sampled_from(["sip:", "sips:", "tel:"]),
+    user=st.text("ab1+*#%40;=,/?&$_.!~'()-", max_size=12),
+    at=st.booleans(),
+    host=st.sampled_from(["a", "a.b-c.example.", "pbx.3com", "192.0.2.1", "[2001:db8::1]", "[::ffff:192.0.2.1]"]),
+    rest=st.text("ab1:;=?&%40[]/", max_size=12),
+)
+def test_whatever_may_be_a_target_can_be_called(scheme: str, user: str, at: bool, host: str, rest: str) -> None:
+    try:
+        uri = Target.parse(f"{scheme}{user}{'@' if at else ''}{host if scheme != 'tel:' else ''}{rest}").uri
+    except InvalidTarget:
+        return
+    callback = changed(new(), dial_target=uri)
+    for settings in (PROXY, replace(NO_PROXY, transport="tcp")):
+        identities = Identities(settings, HOST)
+        if uri.startswith("tel:") and settings.proxy is None:
+            continue
+        request_uri = SipUri.parse(identities.target(callback, SERVICE, lambda _: "").uri)
+        assert not request_uri.headers
+        assert "method" not in request_uri.params
+        assert NameAddr.parse(str(identities.agent(callback, SERVICE).from_)).uri
 
 
 def test_a_leg_has_its_own_proxy() -> None:

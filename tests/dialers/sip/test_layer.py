@@ -329,7 +329,7 @@ def test_a_handler_that_fails_is_a_500(caplog: pytest.LogCaptureFixture) -> None
         peer.send(with_via(request("OPTIONS", "sip:us@10.0.0.1"), via=VIA), OURS)
         await asyncio.sleep(1)
         assert seen(peer) == ["500"]
-        assert "A SIP request was not handled: OPTIONS" in caplog.text
+        assert "SIP: a request was not handled: OPTIONS" in caplog.text
 
     play(scenario)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered
 from ringback.dialers.sip.message import Request
 from tests.world.sip_peer import ANSWER, OFFER, PHONE, SDP, Dialog, Scene, SlowLookup, scene
 from tests.world.skipping_loop import skipping
+
+if TYPE_CHECKING:
+    from ringback.dialers.sip.destination import Destination
 
 CREDENTIALS = Credentials("ringback", "secret")
 EARLY = ANSWER.replace(b"4000", b"5000")
@@ -575,6 +579,27 @@ async def test_what_is_needed_to_end_a_leg_is_kept_before_it_is_needed() -> None
             (["INVITE", "ACK"], 2, False),
             (["INVITE", "ACK", "INVITE"], 0, True),
         ]
+
+
+@pytest.mark.parametrize(("uri", "times"), [("sip:phone@slow.example", 3), ("sip:phone@192.0.2.9", 2)])
+@skipping
+async def test_where_a_name_led_is_kept_once_the_peer_responds(uri: str, times: int) -> None:
+    """Another look-up could lead elsewhere, and the CANCEL of a successor with it."""
+    kept: list[Destination | None] = []
+
+    async def keep() -> None:
+        pending = table.leg.state().invite
+        kept.append(pending.destination if pending else None)
+
+    async with scene(uri=uri, lookup=SlowLookup(), keep=keep) as table:
+        invite = await table.invited()
+        table.peer.respond(invite, 100)
+        table.peer.respond(invite, 180)
+        await table.event()
+        assert kept == [None, PHONE][: times - 1]
+        table.peer.respond(invite, 200, body=ANSWER)
+        await table.peer.expect("ACK")
+        assert len(kept) == times
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("the database is away"), None])

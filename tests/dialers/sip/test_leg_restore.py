@@ -106,6 +106,22 @@ async def test_an_invite_that_was_kept_before_it_left_is_cancelled() -> None:
             assert await nothing_is_left(later)
 
 
+@pytest.mark.parametrize("is_sent", [False, True])
+@skipping
+async def test_a_leg_that_was_just_restored_has_the_same_state(is_sent: bool) -> None:
+    """The successor may be killed, too."""
+    states: list[LegState] = []
+
+    async def keep() -> None:
+        states.append(table.leg.state())
+
+    async with scene(keep=keep) as table:
+        await table.invited()
+        state = table.leg.state() if is_sent else states[0]
+        async with successor(table, state) as later:
+            assert later.leg.state() == state
+
+
 @skipping
 async def test_an_invite_that_never_left_is_over_after_its_cancel() -> None:
     states: list[LegState] = []

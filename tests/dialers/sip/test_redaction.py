@@ -141,3 +141,14 @@ def test_any_bytes_are_shown_printable(data: bytes) -> None:
     shown = redacted(b"INVITE sip:b@x SIP/2.0\r\n" + data)
     assert all(line.isprintable() for line in shown.split("\n"))
     assert redacted_line(data).isprintable()
+
+
+@pytest.mark.parametrize("line", ["From: <sip:192.0.2.1:5060>;tag=a", "Contact: <sip:192.0.2.1;transport=tcp>"])
+def test_an_address_is_no_number(line: str) -> None:
+    """An engineer looks for the messages of a host by it."""
+    assert text_of(line).splitlines()[1] == line
+
+
+@pytest.mark.parametrize("uri", ["sip:78.55.66.77@x", "sip:78.55.66.77;isub=1@x", "sip:78.55.66.77:pw@x"])
+def test_a_user_that_looks_like_an_address_is_a_number(uri: str) -> None:
+    assert "55.66" not in text_of(f"To: <{uri}>")

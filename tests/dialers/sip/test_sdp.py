@@ -21,7 +21,7 @@ from ringback.dialers.sip.sdp import (
     moved,
     offer_from,
 )
-from tests.dialers.sip import sdp_bodies as bodies
+from tests.world import sdp_bodies as bodies
 
 ORIGIN = Origin("ringback", 42, 7, "192.0.2.1")
 

@@ -20,6 +20,7 @@ log_stderror=yes
 children=2
 tcp_children=2
 auto_aliases=no
+alias="localhost"
 tcp_connection_lifetime=600
 mpath="{modules}"
 listen=udp:127.0.0.1:{port}
@@ -97,7 +98,7 @@ verify_certificate = no
 class Manners:
     """What a proxy demands, and how badly it carries."""
 
-    # "first": each request outside of a dialog needs a digest, "every": also those within, "": none.
+    # "first": requests outside of a dialog need a digest, "every": all those of Ringback, "": none.
     challenges: str = ""
     # A nonce is good for this long.
     nonce_s: int = 300
@@ -160,7 +161,7 @@ class Kamailio(Peer):
             realm=REALM,
             password=PASSWORD,
             options=challenge if manners.challenges else "",
-            challenged={"": "0", "first": "!has_totag()", "every": "1"}[manners.challenges],
+            challenged={"": "0", "first": "!has_totag()", "every": '$ua =~ "ringback"'}[manners.challenges],
             cancel="forward();" if manners.loss else "if (t_check_trans()) t_relay();",
             relay="forward();" if manners.loss else 'if (!t_relay()) sl_send_reply("500", "Cannot Relay");',
             numbers="\n    ".join(f'if ($rU == "{number}") $ru = "{uri}";' for number, uri in manners.numbers.items()),

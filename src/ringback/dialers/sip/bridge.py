@@ -93,6 +93,8 @@ class Bridge:
         if first is CallSide.AGENT:
             if CallSide.AGENT in self._inbox.ended:
                 return NotDialled(f"{CallSide.AGENT}: hung up at once", agents_unavailable=True)
+            if Signal.DRAIN in self._inbox.signals:
+                return NotDialled(STOPPED)
             await self._begin_dialling()
         if first in self._inbox.ended:
             return self._over(Outcome.ABANDONED, f"{first}: hung up before the {first.other} was called")
@@ -118,7 +120,7 @@ class Bridge:
         """Call one side, while the other one, if it was called before, waits. Return None once it has answered."""
         leg = self._open_leg(replace(self._plan.of(side), keep=self._keeper.keep))
         self._legs.open(side, leg)
-        await leg.invite(offer)
+        self._inbox.do(leg.invite(offer))
         while True:
             match await self._inbox.next():
                 case LegHappening(of, LegAnswered(sdp=sdp)) if of is side:
@@ -174,7 +176,8 @@ class Bridge:
     def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:
         """Return the end of the call: an outcome of the attempt, where there is one."""
         if not self._dialling:
-            return NotDialled(text(detail), agents_unavailable=agents_unavailable)
+            # It is shown to all, and logged.
+            return NotDialled(text(mask_numbers(detail)), agents_unavailable=agents_unavailable)
         return OutcomeReport(outcome=outcome, sip_status=self._target_status(), detail=text(detail))
 
     def _target_status(self) -> int:

@@ -65,6 +65,9 @@ def of_settings(settings: SipSettings, endpoint: Endpoint) -> Iterator[Finding]:
     if settings.identity is None:
         text = f"targets see sip:ringback@{endpoint.sent_by}, unless their service has a caller_line_identity"
         yield Finding(Level.NOTE, "identity", text)
+    if settings.username is not None and settings.auth_realm is None:
+        text = "every realm that asks gets the digest of the password; --sip-auth-realm names the one that may have it"
+        yield Finding(Level.NOTE, "credentials", text)
     if port == 0:
         yield Finding(Level.NOTE, "listening", "port 0: after a restart peers do not find the port that they know")
 

@@ -24,7 +24,7 @@ from ringback.dialers.sip.transaction import (
     TransactionFault,
 )
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MAGIC_COOKIE: Final = "z9hG4bK"
 Judge = Callable[[str], str]
@@ -178,7 +178,7 @@ class AckOf2xx:
         try:
             self._send_to((await self._sender.destinations(self._ack, next_hop, judge))[0])
         except TransactionFailed as failure:
-            log.warning("The ACK of a 2xx was not sent: %s", failure.text)
+            _log.warning("SIP: the ACK of an answer was not sent: %s", failure.text)
 
     def _send_to(self, destination: Destination) -> None:
         self._destination = destination
@@ -296,6 +296,6 @@ class ClientTransaction:
         if self._try is None or not self._others or self._has_response or self._is_cancelled:
             return False
         self._try.detach()
-        log.info("%s goes to another address, since %s: %s", self._unsent.method, self.destination, reason)
+        _log.info("SIP: %s goes on to another address, not %s: %s", self._unsent.method, self.destination, reason)
         self.start()
         return True

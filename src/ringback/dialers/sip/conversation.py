@@ -6,7 +6,7 @@ from typing import Final
 from ringback.dialers.sip.inbox import Joined, LegHappening, Signal
 from ringback.dialers.sip.leg_events import Acknowledged, Dtmf, Failure, HungUp, Offered
 from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.outcome import NORMAL_CLEARING, CallSide, answered_report, detail_of, unserved_report
+from ringback.dialers.sip.outcome import CallSide, answered_report, cause_of, detail_of, unserved_report
 from ringback.ports.dialer import HandedOver, OutcomeReport
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Conversation:
 
     def _hung_up(self, side: CallSide, end: HungUp) -> OutcomeReport:
         if (other := self._legs.by_side.get(side.other)) is not None:
-            other.hang_up(q850=end.q850 or NORMAL_CLEARING, reason=end.reason)
+            other.hang_up(q850=cause_of(end.q850), reason=end.reason)
         how = "hung up" if end.by_peer else "was lost"
         if side is CallSide.AGENT and not self._legs.joined:
             return unserved_report(f"{side}: {how} before the target was connected")

@@ -34,7 +34,7 @@ from ringback.dialers.sip.sockets import Sockets
 from ringback.dialers.sip.tls import TlsFiles
 from ringback.dialers.sip.transaction import Timers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A request that is larger goes by TCP, where it is possible (RFC 3261 section 18.1.1).
 MAX_UDP_REQUEST: Final = 1300
@@ -243,7 +243,7 @@ class Endpoint:
             if isinstance(message, Request):
                 source = take_source(message, source)
         except MalformedMessage as fault:
-            log.debug("A SIP message from %s is malformed: %s", source, fault)
+            _log.debug("SIP: a message of %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
         self._trace.record("received", source, data, _now_text())
@@ -263,7 +263,7 @@ class Endpoint:
             response = response_to(fault.request, fault.status, to_tag=secrets.token_hex(8))
             self._network.send(encode(response), take_source(fault.request, source))
         except ValueError:
-            log.debug("A malformed SIP request has no way back.")
+            _log.debug("SIP: a malformed request has no way back")
 
     # --- How what goes out gets there --------------------------------------------------------------------------
 

@@ -34,8 +34,9 @@ COMPACT: Final = {
 _ELEMENT: Final = re.compile(r'(?:[^,"<]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z)|<[^>]*+(?:>|\Z))*+', re.DOTALL)
 # A token (section 25.1), as the names of headers and methods are.
 NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++")
-# A line break would begin another header. NUL is allowed as quoted-pair only (section 25.1).
-_FORBIDDEN: Final = re.compile(r"[\r\n]|(?<!\\)\x00")
+# A line break would begin another header. NUL is allowed as quoted-pair only (section 25.1). Of the surrogates only
+# those can be sent that stand for bytes of a peer which are not UTF-8.
+_FORBIDDEN: Final = re.compile(r"[\r\n\ud800-\udc7f\udd00-\udfff]|(?<!\\)\x00")
 
 
 class Headers:  # noqa: PLW1641 - it changes, so it has no hash
@@ -157,5 +158,5 @@ def _field(name: str, value: str) -> tuple[str, str, str]:
     if not is_token(name):
         raise ValueError("The name of a header is no token.")
     if _FORBIDDEN.search(value):
-        raise ValueError(f"The value of {name} has a line break or NUL.")
+        raise ValueError(f"The value of {name} has a line break, a NUL, or half of a character.")
     return _key(name), name, value

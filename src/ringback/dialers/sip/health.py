@@ -14,7 +14,7 @@ from ringback.dialers.sip.header_values import printable
 from ringback.dialers.sip.standalone import final_response, standalone_request
 from ringback.domain.masking import mask_numbers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 PING_S: Final = 10.0
 # What a proxy says that is alive and takes no calls.
@@ -88,6 +88,6 @@ class ProxyHealth:
         if before is not None and (before.takes_calls, before.status) == (now.takes_calls, now.status):
             return
         if now.takes_calls:
-            log.info("The SIP proxy %s responds to OPTIONS: %s", self._name, now)
+            _log.info("SIP: the proxy %s responds to OPTIONS: %s", self._name, now)
         else:
-            log.warning("The SIP proxy %s takes no calls: %s", self._name, now)
+            _log.warning("SIP: the proxy %s takes no calls: %s", self._name, now)

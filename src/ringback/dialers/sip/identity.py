@@ -11,7 +11,8 @@ from typing import Final
 
 from ringback.dialers.sip.digest import Credentials
 from ringback.dialers.sip.leg_events import LegPlan
-from ringback.dialers.sip.message import NameAddr
+from ringback.dialers.sip.message import MalformedMessage, NameAddr
+from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.uri import SipUri
 from ringback.domain.callback import Callback
@@ -40,9 +41,18 @@ class Identities:
         self._settings = settings
         self._host = host
         self._domain = _domain(settings, host)
-        self.credentials = None
+        self._credentials = None
         if settings.username is not None:
-            self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+            self._credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+
+    def credentials(self, side: CallSide) -> Credentials | None:
+        """Return what challenges of a side are answered with.
+
+        A target that is called directly was chosen by a caller: from the answer to its own nonce it could guess the
+        password.
+        """
+        proxy = self._settings.customer_proxy or self._settings.proxy
+        return None if side is CallSide.TARGET and proxy is None else self._credentials
 
     def target(self, callback: Callback, service: Service, judge: Callable[[str], str]) -> LegPlan:
         """Return how the target is called. Raise `NoRoute`."""
@@ -57,10 +67,15 @@ class Identities:
             headers=tuple(self._target_headers(service, proxy)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=service.ring_timeout.total_seconds(),
-            credentials=self.credentials,
-            # A proxy is the operator's own choice; where a target points was chosen by somebody else.
-            judge=None if proxy else judge,
+            credentials=self.credentials(CallSide.TARGET),
+            judge=self.judge(CallSide.TARGET, judge),
         )
+
+    def judge(self, side: CallSide, judge: Callable[[str], str]) -> Callable[[str], str] | None:
+        """Return what judges the addresses that requests of a leg go to; None: nothing does."""
+        # Proxies and agents are the operator's own choice; where a target points was chosen by somebody else.
+        is_foreign = side is CallSide.TARGET and not (self._settings.customer_proxy or self._settings.proxy)
+        return judge if is_foreign else None
 
     def agent(self, callback: Callback, service: Service) -> LegPlan:
         """Return how the agents' side is called. Raise `NoRoute`."""
@@ -75,16 +90,19 @@ class Identities:
             headers=tuple(_agent_headers(callback)),
             call_id=secrets.token_hex(16),
             ring_timeout_s=self._settings.ring_timeout_service.total_seconds(),
-            credentials=self.credentials,
+            credentials=self.credentials(CallSide.AGENT),
         )
 
     def request_uri(self, address: str, region: str, proxy: str | None, whose: str) -> str:
-        """Return the Request-URI for a canonical address. Raise `NoRoute` for a number where no proxy can route it."""
+        """Return the Request-URI for a canonical address. Raise `NoRoute`, such as for a number without a proxy."""
         if address.startswith("tel:"):
             if proxy is None:
                 raise NoRoute(f"{whose} has a tel: address, which needs a SIP proxy (sip.proxy), and none is set")
             return str(self._as_sip(address, region, SipUri.parse(proxy).hostport))
-        uri = SipUri.parse(address)
+        try:
+            uri = SipUri.parse(address)
+        except MalformedMessage as fault:
+            raise NoRoute(f"{whose} has an address that SIP cannot call: {fault}") from None
         # Neither may be in a Request-URI (RFC 3261 section 19.1.1), and headers are not ours to set.
         params = {name: value for name, value in uri.params.items() if name != "method"}
         uri = SipUri(uri.scheme, uri.user, uri.host, uri.port, MappingProxyType(params))

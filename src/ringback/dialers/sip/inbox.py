@@ -71,7 +71,8 @@ class Inbox:
         self._queue: asyncio.Queue[Happening | BaseException] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
-        # How a leg ended, also before this is read.
+        # The signals that have come, and how a leg ended, also before these are read.
+        self.signals: set[Signal] = set()
         self.ended: dict[CallSide, Failed | HungUp] = {}
 
     async def next(self) -> Happening:
@@ -81,6 +82,8 @@ class Inbox:
         return happening
 
     def put(self, happening: Happening) -> None:
+        if isinstance(happening, Signal):
+            self.signals.add(happening)
         self._queue.put_nowait(happening)
 
     def put_later(self, delay_s: float, signal: Signal) -> None:

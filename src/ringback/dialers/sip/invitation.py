@@ -45,6 +45,7 @@ class Invitation:
         line: LegLine,
         request: Request,
         *,
+        pending: PendingInvite | None = None,
         keep: Callable[[], Awaitable[None]] | None = None,
         answered: Callable[[Dialog, bytes | None], None],
     ) -> None:
@@ -55,7 +56,8 @@ class Invitation:
         """Set when the first INVITE is sent, or will not be."""
         self._line = line
         self._request = request
-        self._branch = ""
+        # As it is kept before it is sent; what is kept of one that an earlier process may have sent.
+        self._planned = pending or PendingInvite.of(request, new_branch(), None)
         self._keep = keep
         self._answered = answered
         self._sending: asyncio.Task[ClientTransaction] | None = None
@@ -73,9 +75,9 @@ class Invitation:
     def pending(self) -> PendingInvite | None:
         if not self._is_pending:
             return None
-        if self._transaction is None:
-            return PendingInvite.of(self._request, self._branch, None)
         sent = self._transaction
+        if sent is None or not sent.branch:  # its destination is still being looked up
+            return self._planned
         return PendingInvite.of(sent.request, sent.branch, sent.destination)
 
     async def run(self, ring_timeout_s: float) -> None:
@@ -90,9 +92,9 @@ class Invitation:
         finally:
             self._end()
 
-    async def resume(self, pending: PendingInvite) -> None:
+    async def resume(self) -> None:
         """Go on with an INVITE that an earlier process may have sent."""
-        self._branch = pending.branch
+        pending = self._planned
         restored = self._line.endpoint.restore(
             self._request, pending.destination, branch="" if pending.via else pending.branch, judge=self._line.judge
         )
@@ -134,7 +136,8 @@ class Invitation:
 
     async def _try(self, request: Request) -> Request | None:
         """Send an INVITE. Return the next one, if the peer wants it otherwise."""
-        self._request, self._branch, self._transaction = request, new_branch(), None
+        self._request, self._transaction = request, None
+        self._planned = PendingInvite.of(request, new_branch(), None)
         await self._have_kept()
         transaction = None if self._is_withdrawn else await self._send(request)
         self.sent.set()
@@ -143,7 +146,7 @@ class Invitation:
     async def _send(self, request: Request) -> ClientTransaction | None:
         """Send the INVITE, unless the leg is hung up while its destination is looked up."""
         endpoint, judge = self._line.endpoint, self._line.judge
-        self._sending = self._line.start(endpoint.send(request, judge=judge, branch=self._branch))
+        self._sending = self._line.start(endpoint.send(request, judge=judge, branch=self._planned.branch))
         await asyncio.wait({self._sending})
         return None if self._sending.cancelled() else self._sending.result()
 
@@ -151,7 +154,12 @@ class Invitation:
         self._transaction = transaction
         if self._is_withdrawn:
             transaction.cancel()
+        is_first = True
         while (response := await transaction.response()).status < 200:
+            if is_first and self._line.endpoint.literal(request, None) != transaction.destination:
+                # A look-up by another process could lead elsewhere.
+                self._line.start(self._have_kept())
+            is_first = False
             self._provisional(response)
         if response.status < 300:
             await self._accept(request, response, transaction, may_win=True)
@@ -247,7 +255,8 @@ class Invitation:
             async with asyncio.timeout(KEEP_TIMEOUT_S):
                 await self._keep()
         except Exception as fault:  # noqa: BLE001 - a call that is not kept is better than one that is not ended
-            _log.warning("call %s goes on without being kept: %r", call_id(self._request), fault)
+            why = str(fault) or type(fault).__name__
+            _log.warning("call %s goes on without being kept: %s", call_id(self._request), why)
 
     def _stop_ringing(self) -> None:
         """Report at the deadline. The peer may take as long again until the CANCEL has ended the INVITE."""

@@ -11,7 +11,7 @@ from ringback.dialers.sip.message import Message, Request, Response, call_id, cs
 from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.transaction import Timers
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # Each is held for 32 s, an INVITE under two keys. Requests beyond are dropped: a real client sends its request again.
 MAX_SERVER_KEYS: Final = 10_000
@@ -83,8 +83,8 @@ class TransactionLayer:
         elif (server := self._begin(request, source, size)) is not None and self.on_request is not None:
             try:
                 self.on_request(server)
-            except Exception:
-                log.exception("A SIP request was not handled: %s", request.method)
+            except Exception:  # noqa: BLE001 - a bug in what serves one request ends neither the others nor the socket
+                _log.exception("SIP: a request was not handled: %s", request.method)
                 server.respond(response_to(request, 500, to_tag=server.to_tag))
 
     def _receive_ack(self, ack: Request) -> None:

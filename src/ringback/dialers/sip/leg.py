@@ -1,6 +1,7 @@
 """A leg: one call of ours, from its INVITE to its BYE. The bridge joins two of them."""
 
 import secrets
+from collections.abc import Callable
 from copy import copy
 from math import inf
 from typing import Final
@@ -53,7 +54,12 @@ class Leg:
 
     @classmethod
     def restore(
-        cls, endpoint: Endpoint, dialogs: Dialogs, state: LegState, credentials: Credentials | None = None
+        cls,
+        endpoint: Endpoint,
+        dialogs: Dialogs,
+        state: LegState,
+        credentials: Credentials | None = None,
+        judge: Callable[[str], str] | None = None,
     ) -> "Leg":
         """Go on with a leg of an earlier process: with its dialog, or with its INVITE, which may be hung up at once."""
         dialog, invite = state.dialog, state.invite
@@ -66,6 +72,7 @@ class Leg:
             call_id=state.call_id,
             ring_timeout_s=inf,
             credentials=credentials,
+            judge=judge,
         )
         leg = cls(endpoint, dialogs, plan)
         leg._line.origin = state.origin
@@ -174,8 +181,10 @@ class Leg:
             is_bye = transaction.request.method == "BYE" and invitation is not None and invitation.has_met(tag)
             respond(transaction, 200 if is_bye else 481)
 
-    def _invite(self, request: Request) -> Invitation:
-        self._invitation = Invitation(self._line, request, keep=self._plan.keep, answered=self._begin_session)
+    def _invite(self, request: Request, pending: PendingInvite | None = None) -> Invitation:
+        self._invitation = Invitation(
+            self._line, request, pending=pending, keep=self._plan.keep, answered=self._begin_session
+        )
         return self._invitation
 
     def _begin_session(self, dialog: Dialog, sdp: bytes | None) -> None:
@@ -191,9 +200,9 @@ class Leg:
             self._session = LegSession(self._line, dialog, self._contact)
             self._dialogs.add(self)
         elif invite is not None:
-            invitation = self._invite(invite.request(self.call_id))
+            invitation = self._invite(invite.request(self.call_id), invite)
             self._dialogs.add(self)
-            self._line.start(invitation.resume(invite), ends=True)
+            self._line.start(invitation.resume(), ends=True)
         else:
             self._line.emit(HungUp(by_peer=False, reason="the leg had not been called"))
 

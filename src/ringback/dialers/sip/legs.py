@@ -1,8 +1,8 @@
 """The two legs of a call: their media are joined, and what one side does reaches the other."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ringback.dialers.sip.inbox import CallLeg, Inbox, Joined
 from ringback.dialers.sip.leg_events import Dtmf, Failure, Offered
@@ -23,7 +23,7 @@ _PENDING: Final = 491
 class Legs:
     """Both legs and their media. At most one offer of ours is under way at a time."""
 
-    def __init__(self, inbox: Inbox, media: MediaExchange, keep: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, inbox: Inbox, media: MediaExchange, keep: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.inbox = inbox
         self.media = media
         self._keep = keep
@@ -39,11 +39,6 @@ class Legs:
     def open(self, side: CallSide, leg: CallLeg) -> None:
         self.by_side[side] = leg
         self.inbox.follow(side, leg)
-
-    @property
-    def call_ids(self) -> tuple[str, ...]:
-        """Of the agent's leg first, whichever was called first."""
-        return tuple(self.by_side[side].call_id for side in CallSide if side in self.by_side)
 
     def hang_up(self, *, q850: int = NORMAL_CLEARING, reason: str = "") -> None:
         for leg in self.by_side.values():
@@ -71,7 +66,7 @@ class Legs:
         return mine.received is not None
 
     def join(self) -> None:
-        """Tell each answered side of the other's media, in the background. `Joined` follows."""
+        """Tell each answered side of the other's media, in the background. `Joined` follows if both have answered."""
         if self._busy:
             self._again = True
         else:
@@ -84,6 +79,7 @@ class Legs:
         self.join()
 
     async def _join(self) -> None:
+        is_early = len(self.answered) < len(CallSide)
         failed: tuple[CallSide, Failure] | None = None
         for _ in range(_MAX_ROUNDS):
             side = next(iter(self._outdated()), None)
@@ -94,9 +90,9 @@ class Legs:
                 break
         if failed is None and len(self.answered) == len(CallSide):
             self.joined = True
-        await self._keep()
-        if not self._again:
+        if not is_early and not self._again:
             self.inbox.put(Joined(failed))
+        self.inbox.do(self._keep())
 
     async def _tell(self, side: CallSide) -> Failure | None:
         answer = await self.by_side[side].reinvite(self.media.offer(side))
@@ -113,8 +109,8 @@ class Legs:
         """Answer an offer of a side by what is known of the other one, which is not there yet."""
         try:
             answer = self._local_answer(side, offered)
-        except MalformedMessage:
-            self.by_side[side].refuse(offered, _BAD_REQUEST)
+        except ValueError:  # it is malformed, or nothing was kept of the media
+            self.by_side[side].refuse(offered, _NOT_ACCEPTABLE)
         else:
             self.by_side[side].answer(offered, answer)
 
@@ -160,7 +156,7 @@ class Legs:
             # It has withdrawn its offer (CANCEL), and goes on as before: so does the other side.
             mine.received = before
             self._again = True
-        await self._keep()
+        self.inbox.do(self._keep())
 
     # --- One at a time ------------------------------------------------------------------------------------------------
 

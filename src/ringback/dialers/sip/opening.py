@@ -1,17 +1,20 @@
 """What the SIP dialer has open while it is at work: its endpoint, registration, and a look at each proxy."""
 
+import errno
 import logging
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from ringback.dialers.sip.destination import Transport
 from ringback.dialers.sip.digest import Credentials
-from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
 from ringback.dialers.sip.health import ProxyHealth
 from ringback.dialers.sip.registration import Registration
 from ringback.dialers.sip.settings import TRACE_LOG, SipSettings
 from ringback.dialers.sip.sip_dialer import SipDialer
+from ringback.dialers.sip.tls import TlsFiles
 from ringback.dialers.sip.trace import Entry, Trace
 from ringback.dialers.sip.uri import SipUri
 
@@ -21,9 +24,18 @@ _trace_log = logging.getLogger(TRACE_LOG)
 _STOP_S: Final = 2.0
 
 
+class SipCannotOpen(Exception):  # noqa: N818 - named for what happened
+    """The endpoint cannot be had with these settings on this machine. `str()` is a sentence for the operator."""
+
+    def __init__(self, reason: str, *, is_in_use: bool = False) -> None:
+        super().__init__(reason)
+        self.is_in_use = is_in_use
+        """The address is, by another program."""
+
+
 @asynccontextmanager
 async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration]]]:
-    """Open the SIP dialer, and what is to run beside it. Raise `EndpointCannotListen`."""
+    """Open the SIP dialer, and what is to run beside it. Raise `SipCannotOpen`."""
     trace = Trace(numbers=not settings.trace_redact)
     if settings.trace:
         trace.listeners.append(_log_message)
@@ -43,12 +55,40 @@ async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequ
 
 @asynccontextmanager
 async def open_endpoint(settings: SipSettings, trace: Trace) -> AsyncIterator[Endpoint]:
-    """Open the endpoint alone. Raise `EndpointCannotListen`."""
-    endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
+    """Open the endpoint alone. Raise `SipCannotOpen`."""
+    if reason := fault_of_files(settings):
+        raise SipCannotOpen(reason)
+    try:
+        endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
+    except EndpointCannotListen as fault:
+        cause = fault.__cause__
+        is_in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
+        raise SipCannotOpen(f"cannot listen on {fault}", is_in_use=is_in_use) from None
     try:
         yield endpoint
     finally:
         await endpoint.stop()
+
+
+def fault_of_files(settings: SipSettings) -> str:
+    """Return which file of TLS cannot be used, and why; "" when all can. It says nothing of what is in them."""
+    for path in (settings.tls_ca, settings.tls_cert, settings.tls_key):
+        try:
+            if path is not None:
+                path.read_bytes()
+        except OSError as fault:
+            return f"{path}: cannot be read: {fault.strerror}"
+    try:
+        ssl.create_default_context(cafile=settings.tls_ca)
+    except (ssl.SSLError, ValueError):
+        return f"{settings.tls_ca}: has no certificate in PEM, or one that cannot be read"
+    try:
+        TlsFiles(cert=settings.tls_cert, key=settings.tls_key).server_context()
+    except (ssl.SSLError, ValueError):
+        return (
+            f"{settings.tls_cert} and {settings.tls_key}: are no certificate and its key, in PEM and without a password"
+        )
+    return ""
 
 
 def endpoint_settings(settings: SipSettings) -> EndpointSettings:

@@ -125,14 +125,13 @@ def _by_class(status: int) -> Outcome:
     return Outcome.UNREACHABLE if 300 <= status < 400 else Outcome.NETWORK_FAILURE
 
 
-def report_of(failure: Failure, *, ring_timeout_s: float = 0, call_ids: tuple[str, ...] = ()) -> OutcomeReport:
+def report_of(failure: Failure, *, ring_timeout_s: float = 0) -> OutcomeReport:
     """Return the report of an attempt whose target was not reached."""
     return OutcomeReport(
         outcome=outcome_of(failure),
         sip_status=CANCELLED if failure.ring_timed_out else failure.status,
         q850_cause=failure.q850 if 0 < failure.q850 <= _MAX_Q850 else 0,
         detail=detail_of(CallSide.TARGET, failure, ring_timeout_s=ring_timeout_s),
-        call_ids=call_ids,
     )
 
 
@@ -177,10 +176,14 @@ def text(detail: str) -> str:
     return detail if len(detail) <= MAX_DETAIL_LENGTH else f"{detail[: MAX_DETAIL_LENGTH - 1]}…"
 
 
+def cause_of(q850: int) -> int:
+    """Return a cause that can be passed on; where a peer gives none that is one, that of a normal end."""
+    return q850 if 0 < q850 <= _MAX_Q850 else NORMAL_CLEARING
+
+
 def answered_report(detail: str, *, q850: int = 0) -> OutcomeReport:
     """Return the report of a call that reached the target."""
-    cause = q850 if 0 < q850 <= _MAX_Q850 else NORMAL_CLEARING
-    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=OK, q850_cause=cause, detail=text(detail))
+    return OutcomeReport(outcome=Outcome.ANSWERED, sip_status=OK, q850_cause=cause_of(q850), detail=text(detail))
 
 
 def unserved_report(detail: str) -> OutcomeReport:

@@ -32,6 +32,9 @@ _LINE_END: Final = re.compile("\r\n|\n|\r")
 _DIALLED: Final = re.compile(
     r"(?P<scheme>\bsips?:)(?P<user>(?:[0-9*#+().\-]|%[0-9A-Fa-f]{2}){6,255}+)(?=[;:@])", re.IGNORECASE
 )
+# Where no @ follows, this is a host, by which the message is found again.
+_ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+_UP_TO_HOST: Final = re.compile(r"[^\s@<>\"]{0,255}+@")
 _PASSWORD: Final = re.compile(r"(\bsips?:[^@\s:<>\"]{0,255}+:)[^@\s<>\"]{1,255}+@", re.IGNORECASE)
 # A number in place of a name, ahead of the URI.
 _NAME: Final = re.compile(r"(?<![0-9A-Za-z.:@\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=\"?[ \t]{0,8}<)")
@@ -117,5 +120,6 @@ def _line(line: str, *, numbers: bool) -> str:
 
 
 def _hide_dialled(found: re.Match[str]) -> str:
+    is_host = _ADDRESS.fullmatch(found["user"]) and not _UP_TO_HOST.match(found.string, found.end())
     few = sum(sign.isdigit() for sign in found["user"]) < _MIN_DIGITS
-    return found[0] if few else f"{found['scheme']}{HIDDEN}"
+    return found[0] if few or is_host else f"{found['scheme']}{HIDDEN}"

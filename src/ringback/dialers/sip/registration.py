@@ -17,7 +17,7 @@ from ringback.dialers.sip.message import MalformedMessage, NameAddr, Response, c
 from ringback.dialers.sip.standalone import final_response, new_call_id, standalone_request
 from ringback.dialers.sip.uri import SipUri
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A registration is renewed when so much of its time is over.
 REFRESH_AFTER: Final = 0.8
@@ -88,7 +88,7 @@ class Registration:
             return self._failed(f"{response.status} {printable(response.reason)}")
         self._failures = 0
         expires_s = self._granted_s(response)
-        self._become(RegistrationState(is_registered=True, text=f"registered for {expires_s} s"))
+        self._become(RegistrationState(is_registered=True, text=f"for {expires_s} s"))
         return max(expires_s * REFRESH_AFTER, SHORTEST_REFRESH_S)
 
     async def _deregister(self) -> None:
@@ -96,8 +96,8 @@ class Registration:
             async with asyncio.timeout(DEREGISTER_S):
                 await self._request(0)
         except (TransactionFailed, TimeoutError):
-            log.info("The SIP registrar has not confirmed the end of the registration; it lapses by itself")
-        self._become(RegistrationState(text="deregistered"))
+            _log.info("SIP: the end of the registration was not confirmed; it lapses by itself")
+        self.state = RegistrationState(text="deregistered")
 
     async def _request(self, expires_s: int) -> Response:
         request = standalone_request(
@@ -151,8 +151,8 @@ class Registration:
     def _become(self, state: RegistrationState) -> None:
         if state == self.state:
             return
-        was_registered, self.state = self.state.is_registered, state
+        self.state = state
         if state.is_registered:
-            log.info("SIP: %s at %s", state.text, self._registrar)
-        elif was_registered or state.text:
-            log.warning("SIP: not registered at %s: %s", self._registrar, state.text)
+            _log.info("SIP: registered at %s: %s", self._registrar, state.text)
+        else:
+            _log.warning("SIP: not registered at %s: %s", self._registrar, state.text)

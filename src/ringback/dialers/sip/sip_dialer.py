@@ -117,7 +117,9 @@ class SipDialer:
         for side in CallSide:
             if (kept := record.of(side)) is not None:
                 legs.media.restore(side, kept.leg.origin, record.sent(side))
-                leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, self._identities.credentials)
+                judge = self._identities.judge(side, call.judge_address)
+                credentials = self._identities.credentials(side)
+                leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, credentials, judge)
                 legs.open(side, leg)
                 if leg.answered:
                     legs.answered.add(side)

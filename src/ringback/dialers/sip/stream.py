@@ -11,7 +11,7 @@ from ringback.dialers.sip.destination import Destination
 from ringback.dialers.sip.framing import KeepAlive, StreamFramer
 from ringback.dialers.sip.message import MalformedMessage
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A peer that does not read gets no more than this kept for it.
 MAX_UNSENT_BYTES: Final = 1 << 20

@@ -22,7 +22,7 @@ from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.network import OnData, OnFault
 from ringback.dialers.sip.stream import StreamConnection
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 # A handshake included.
 CONNECT_S: Final = 5.0
@@ -140,7 +140,7 @@ class Streams:
             try:
                 accepted, address = await self._loop.sock_accept(listener)
             except OSError as fault:
-                log.warning("A SIP connection was not accepted: %s", fault)
+                _log.warning("SIP: a connection was not accepted: %s", fault)
                 await asyncio.sleep(_REST_S)
                 continue
             host = address[0].removeprefix("::ffff:")
@@ -160,7 +160,7 @@ class Streams:
                 ssl_handshake_timeout=HANDSHAKE_S if context else None,
             )
         except OSError as fault:
-            log.info("%s did not complete its handshake: %s", peer, _fault(fault)[1])
+            _log.debug("SIP: %s did not complete its handshake: %s", peer, _fault(fault)[1])
             accepted.close()
             self._leave(peer)
         except BaseException:
