@@ -90,6 +90,22 @@ async def test_the_target_is_busy(agent: Phone, target: Phone, rules: tuple[str,
     assert steps(ran.out)[-1].startswith("busy, SIP 486")
 
 
+async def test_messages_are_shown_whole_and_without_numbers(
+    agent: Phone, target: Phone, rules: tuple[str, str]
+) -> None:
+    number = target.uri.replace("target@", "0785556677@")
+    process = await called(number, agent.uri, "--messages", *rules)
+    await agent.answered()
+    (await target.call()).respond(486)
+    ran = await ended(process)
+    ladder, _, messages = ran.out.partition("busy, SIP 486")
+    assert "INVITE sip:" not in ladder
+    assert "    INVITE sip:** ** ** ** 77@127.0.0.1:" in messages
+    assert "    SIP/2.0 486 Busy Here\n" in messages
+    assert messages.index(" sent UDP 127.0.0.1:") < messages.index(" received UDP 127.0.0.1:")
+    assert "0785556677" not in ran.out
+
+
 async def test_the_agents_do_not_answer(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
     process = await called(target.uri, agent.uri, *rules)
     (await agent.call()).respond(480)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from textwrap import indent
 from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
@@ -77,6 +78,7 @@ _ADDRESS: Final = Parsed("uri", _parse_address)
     help="How long the target's phone may ring.",
 )
 @click.option("--target-first", is_flag=True, help="Call the target first, and then the agents.")
+@click.option("--messages", is_flag=True, help="Show each message whole at the end, without what is secret.")
 @config_option
 @sip_options
 def call(
@@ -86,6 +88,7 @@ def call(
     ring_timeout: timedelta,
     *,
     target_first: bool,
+    messages: bool,
     config: str | None,
     **flags: str | bool | None,
 ) -> None:
@@ -107,7 +110,7 @@ def call(
         create_time=now,
         update_time=now,
     )
-    sys.exit(asyncio.run(_place(settings, plan, _callback(target, plan, now))))
+    sys.exit(asyncio.run(_place(settings, plan, _callback(target, plan, now), messages=messages)))
 
 
 def _callback(target: str, service: Service, now: datetime) -> Callback:
@@ -160,7 +163,7 @@ class _OneCall:
         return "" if broken is None else str(broken)
 
 
-async def _place(settings: Settings, service: Service, callback: Callback) -> int:
+async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
     began = time.monotonic()
     ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
 
@@ -172,7 +175,7 @@ async def _place(settings: Settings, service: Service, callback: Callback) -> in
         if line is not None:
             click.echo(line)
 
-    trace = Trace()
+    trace = Trace(numbers=not settings.sip.trace_redact)
     trace.listeners.append(show)
     async with endpoint_of(settings.sip, trace) as endpoint:
         click.echo(ladder.heading)
@@ -184,6 +187,9 @@ async def _place(settings: Settings, service: Service, callback: Callback) -> in
         result = await dialer.place(callback, service, one_call)
         await dialer.stop(_STOP_S)
     tell(_in_words(result))
+    if messages:
+        for entry in trace.of(*ladder.call_ids):
+            click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
     if one_call.hang_up.is_set() and not one_call.answered:
         return INTERRUPTED
     return EXIT_CODES[result.outcome] if isinstance(result, OutcomeReport) else _AGENT_NOT_REACHED

@@ -32,6 +32,11 @@ class Ladder:
         self._lanes: dict[str, int] = {}
 
     @property
+    def call_ids(self) -> tuple[str, ...]:
+        """Those of the legs that were shown, in the order of their INVITEs."""
+        return tuple(self._lanes)
+
+    @property
     def heading(self) -> str:
         return f"{'':{_INDENT}}{'agent':<{_LANE - 3}}ringback{'target':>{_LANE - 2}}"
 

@@ -197,6 +197,41 @@ def test_nonces_that_are_always_stale_end() -> None:
     assert digest.answer(again, challenged('Digest realm="r", nonce="last", stale=true')) is None
 
 
+def test_requests_under_way_at_the_same_time_end_each_by_itself() -> None:
+    """The dialog numbers them, so that their CSeqs are not those that the client has given."""
+    digest, nonces, seqs = client(), count(), count(100)
+    requests: list[Request | None] = [request("BYE", number=1), request("OPTIONS", number=2)]
+    for _ in range(MAX_ROUNDS + 1):
+        for place, again in enumerate(requests):
+            if again is None:
+                continue
+            found = digest.answer(again, challenged(f'Digest realm="r", nonce="{next(nonces)}", stale=true'))
+            if found is not None:
+                found.headers.set("CSeq", f"{next(seqs)} {found.method}")
+            requests[place] = found
+    assert requests == [None, None]
+
+
+def test_a_challenge_of_another_request_says_nothing_about_the_password() -> None:
+    """Both were sent before there was a nonce, and the server has one for each."""
+    digest = client()
+    first, second = request("INVITE", number=1), request("INFO", number=2)
+    one = answered(digest, first, challenged('Digest realm="r", nonce="1"'))
+    two = answered(digest, second, challenged('Digest realm="r", nonce="2"'))
+    assert (part(one, "nonce"), part(two, "nonce")) == ("1", "2")
+    assert digest.answer(two, challenged('Digest realm="r", nonce="3"')) is None
+    assert digest.answer(one, challenged('Digest realm="r", nonce="4"')) is None
+
+
+def test_a_proxy_whose_nonces_are_good_once() -> None:
+    digest = client()
+    again = answered(digest, request(), challenged('Digest realm="p", nonce="p1"', status=407))
+    again = answered(digest, again, challenged('Digest realm="s", nonce="s1"'))
+    again = answered(digest, again, challenged('Digest realm="p", nonce="p2"', status=407))
+    assert (part(again, "nonce", "Proxy-Authorization"), part(again, "nonce")) == ("p2", "s1")
+    assert digest.answer(again, challenged('Digest realm="p", nonce="p3"', status=407)) is None
+
+
 def test_later_requests_use_the_nonce_and_count() -> None:
     digest = client()
     answered(digest, request(), challenged('Digest realm="r", nonce="1", qop=auth'))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.dialers.sip.redaction import redacted, redacted_line
+from ringback.dialers.sip.redaction import redacted
 
 NUMBER = "0785556677"
 
@@ -62,6 +62,9 @@ def test_secrets_are_hidden(line: str, shown: str) -> None:
         ("To: <sip:*31#@x>", "To: <sip:*31#@x>"),
         ("From: <sip:100@x>", "From: <sip:100@x>"),
         ('From: "0785556677" <sip:a@x>', 'From: "** ** ** ** 77" <sip:a@x>'),
+        ('From: "0785556677@pbx.example" <sip:a@x>', 'From: "** ** ** ** 77@pbx.example" <sip:a@x>'),
+        ('From: "Anna (078 555 66 77) ext. 1" <sip:a@x>', 'From: "Anna ** ** ** ** 77) ext. 1" <sip:a@x>'),
+        ("Contact: <sip:a@x>;t=12345678, <sip:b@x>", "Contact: <sip:a@x>;t=12345678, <sip:b@x>"),
         ("From: 078 555 66 77 <sip:a@x>", "From: ** ** ** ** 77 <sip:a@x>"),
         ("History-Info: <sip:+41785556677@x>;index=1", "History-Info: <sip:+41 78 *** ** 77@x>;index=1"),
         (
@@ -78,8 +81,8 @@ def test_numbers_are_masked(line: str, shown: str) -> None:
 @pytest.mark.parametrize("start", ["INVITE tel:{} SIP/2.0", "INVITE sip:{}@x SIP/2.0", "SIP/2.0 404 sip:{}@x"])
 def test_the_start_line_is_masked(start: str) -> None:
     data = f"\r\n{start.format(NUMBER)}\r\nVia: x\r\n\r\n".encode()
-    assert redacted_line(data) == start.format("** ** ** ** 77")
-    assert redacted_line(data, numbers=True) == start.format(NUMBER)
+    assert redacted(data).startswith(start.format("** ** ** ** 77") + "\n")
+    assert redacted(data, numbers=True).startswith(start.format(NUMBER) + "\n")
 
 
 def test_keys_and_names_in_a_session_are_hidden() -> None:
@@ -120,7 +123,7 @@ def test_other_bodies_are_not_shown() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\x16\x03\x01", b"SECRET", b"GET / HTTP/1.1\r\nCookie: SECRET\r\n\r\n"])
 def test_what_is_no_sip_is_not_shown(data: bytes) -> None:
-    assert redacted(data) == redacted_line(data) == f"({len(data)} bytes that are not SIP)"
+    assert redacted(data) == f"({len(data)} bytes that are not SIP)"
 
 
 @given(
@@ -140,7 +143,7 @@ def test_credentials_are_hidden_however_they_are_written(name: str, space: str, 
 def test_any_bytes_are_shown_printable(data: bytes) -> None:
     shown = redacted(b"INVITE sip:b@x SIP/2.0\r\n" + data)
     assert all(line.isprintable() for line in shown.split("\n"))
-    assert redacted_line(data).isprintable()
+    assert redacted(data).split("\n")[0].isprintable()
 
 
 @pytest.mark.parametrize("line", ["From: <sip:192.0.2.1:5060>;tag=a", "Contact: <sip:192.0.2.1;transport=tcp>"])

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +15,8 @@ from ringback.dialers.sip.message_types import Request, Response
 MAX_ROUNDS: Final = 6
 # Realms of one response, and of one dialog. Forking proxies gather challenges (section 16.7), but not by the dozen.
 MAX_REALMS: Final = 8
+# Requests of one dialog whose challenges are counted at the same time.
+_UNDER_WAY: Final = 16
 
 # Which challenge is answered by which header.
 _ANSWERED_BY: Final = {"WWW-Authenticate": "Authorization", "Proxy-Authenticate": "Proxy-Authorization"}
@@ -58,15 +61,29 @@ class _Challenge:
         return (hashlib.sha256(data) if sha else hashlib.md5(data, usedforsecurity=False)).hexdigest()
 
 
+_Place = tuple[str, str]
+"""The header of the answer, and the realm."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A request that was sent again because of a challenge."""
+
+    request: Request
+    rounds: int
+    """How often it was challenged."""
+    places: frozenset[_Place]
+    """The challenges that were new: if they are refused, the password is wrong."""
+
+
 class DigestClient:
     """The nonces of one dialog, or of one registration."""
 
     def __init__(self, credentials: Credentials | None, cnonce: Callable[[], str]) -> None:
         self._credentials = credentials
         self._cnonce = cnonce
-        self._challenges: dict[tuple[str, str], _Challenge] = {}  # by header of the answer and realm
-        self._last: CSeq | None = None
-        self._rounds = 0
+        self._challenges: dict[_Place, _Challenge] = {}
+        self._answers: deque[_Answer] = deque(maxlen=_UNDER_WAY)
 
     def answer(self, request: Request, response: Response) -> Request | None:
         """Return the request again, with credentials for each challenge of a 401 or 407, and CSeq + 1.
@@ -76,14 +93,18 @@ class DigestClient:
         is wrong. Via headers are left out: the request is a new transaction.
         """
         number = cseq(request)
-        self._rounds = self._rounds + 1 if number == self._last else 1
-        if self._rounds > MAX_ROUNDS or not self._take(response):
+        before = self._answer_that_made(request, number)
+        rounds = before.rounds + 1 if before else 1
+        found = self._usable(response)
+        refused = any(before and place in before.places and not found[place].stale for place in found)
+        if not found or refused or rounds > MAX_ROUNDS:
             return None
+        self._challenges = dict(list({**self._challenges, **found}.items())[-MAX_REALMS:])
         again = Request(request.method, request.uri, request.headers.copy(), request.body)
-        self._last = CSeq(number.number + 1, number.method)
         again.headers.remove("Via")
-        again.headers.set("CSeq", str(self._last))
+        again.headers.set("CSeq", str(CSeq(number.number + 1, number.method)))
         self.authorize(again)
+        self._answers.append(_Answer(again, rounds, frozenset(found)))
         return again
 
     def authorize(self, request: Request) -> None:
@@ -99,24 +120,22 @@ class DigestClient:
             challenge.count += 1
             request.headers.add(header, self._answer(self._credentials, challenge, request))
 
-    def _take(self, response: Response) -> bool:
-        """Keep what can be answered. Return whether there is something, and nothing says that a password is wrong."""
+    def _answer_that_made(self, request: Request, number: CSeq) -> "_Answer | None":
+        """Return what a request was made by. A dialog may have numbered it anew, the way out may have copied it."""
+        made = (answer for answer in self._answers if answer.request is request or cseq(answer.request) == number)
+        return max(made, default=None, key=lambda answer: answer.rounds)
+
+    def _usable(self, response: Response) -> "dict[_Place, _Challenge]":
+        """Return the challenges that can be answered, one of each realm."""
         if self._credentials is None:
-            return False
-        found: dict[tuple[str, str], _Challenge] = {}
+            return {}
+        found: dict[_Place, _Challenge] = {}
         for asked, header in _ANSWERED_BY.items():
             for challenge in _challenges(response.headers.lines(asked)):
                 if self._credentials.realm in (None, challenge.realm):
                     # Of one realm the first one that is usable: the server's preference (RFC 8760 section 2.4).
                     found.setdefault((header, challenge.realm), challenge)
-        for place, challenge in found.items():
-            known = self._challenges.get(place)
-            # Used in answer to its own challenge, and refused.
-            if known is not None and known.count == 1 and not challenge.stale:
-                return False
-        found = dict(list(found.items())[:MAX_REALMS])
-        self._challenges = dict(list({**self._challenges, **found}.items())[-MAX_REALMS:])
-        return bool(found)
+        return dict(list(found.items())[:MAX_REALMS])
 
     def _answer(self, credentials: Credentials, challenge: _Challenge, request: Request) -> str:
         cnonce = self._cnonce() if challenge.qop or challenge.session else ""

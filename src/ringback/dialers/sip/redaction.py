@@ -36,8 +36,10 @@ _DIALLED: Final = re.compile(
 _ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
 _UP_TO_HOST: Final = re.compile(r"[^\s@<>\"]{0,255}+@")
 _PASSWORD: Final = re.compile(r"(\bsips?:[^@\s:<>\"]{0,255}+:)[^@\s<>\"]{1,255}+@", re.IGNORECASE)
-# A number in place of a name, ahead of the URI.
-_NAME: Final = re.compile(r"(?<![0-9A-Za-z.:@\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=\"?[ \t]{0,8}<)")
+# A number in a name, ahead of the URI: `"0785556677@pbx.example" <sip:…>`.
+_NAME: Final = re.compile(
+    r"(?<![0-9A-Za-z.:@=\-])(?P<number>\(?[0-9][0-9 ().\-]{4,40}[0-9])(?=[^<>\"]{0,64}+\"?[ \t]{0,8}<)"
+)
 _IN_URI: Final = re.compile(r"(authorization=)[^&>\s]++", re.IGNORECASE)
 # In a session: keys, and who called in person.
 _SECRET_LINES: Final = ("k=", "e=", "p=", "a=key-mgmt:", "a=ice-pwd:")
@@ -54,11 +56,6 @@ def redacted(data: bytes, *, numbers: bool = False) -> str:
     if any(lines[end:]):
         shown += ["", *_body(_content_type(lines[1:end]), lines[end + 1 :], numbers=numbers)]
     return "\n".join(shown)
-
-
-def redacted_line(data: bytes, *, numbers: bool = False) -> str:
-    """Return the first line alone."""
-    return redacted(data, numbers=numbers).partition("\n")[0]
 
 
 def _unfolded(lines: list[str]) -> list[str]:

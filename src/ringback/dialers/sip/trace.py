@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-from ringback.dialers.sip.redaction import redacted, redacted_line
+from ringback.dialers.sip.redaction import redacted
 
 # A call has some twenty messages; what is retransmitted comes on top.
 MAX_MESSAGES_PER_CALL: Final = 128
@@ -43,10 +43,6 @@ class Entry:
     """Whether telephone numbers are shown in full. What is secret never is."""
 
     @property
-    def start_line(self) -> str:
-        return redacted_line(self.data, numbers=self.numbers)
-
-    @property
     def text(self) -> str:
         return redacted(self.data, numbers=self.numbers)
 
@@ -67,7 +63,7 @@ class Trace:
     def record(self, direction: Direction, destination: Peer, data: bytes, now_text: str) -> None:
         """Keep a message, and show it to the listeners. What has no Call-ID is only shown."""
         host = f"[{destination.address}]" if ":" in destination.address else destination.address
-        peer = f"{destination.transport} {host}:{destination.port}"
+        peer = f"{destination.transport.upper()} {host}:{destination.port}"
         self._recorded += 1
         entry = Entry(now_text, self._recorded, direction, peer, data, self._numbers)
         if (found := _CALL_ID.search(data)) is not None:
