@@ -122,10 +122,11 @@ class HostilePeers:
             if message.method == "INVITE":
                 self.invites[call_id(message)] = message, phone
             response = response_to(message, move.status, to_tag=move.tag)
+            data = self.deliver(move, response.headers, encode(response).split(b"\r\n")[0], phone)
             is_answer = message.method == "INVITE" and 200 <= move.status < 300 and not to(message).tag
             if is_answer and move.tag and not move.changes:
                 self.answered.add((call_id(message), move.tag))
-            self.deliver(move, response.headers, encode(response).split(b"\r\n")[0], phone)
+                self.repeat(data, (call_id(message), move.tag), phone)
         if move.method and self.invites:
             self.numbers += 1
             invite, caller = [*self.invites.values()][self.numbers % len(self.invites)]
@@ -147,11 +148,29 @@ class HostilePeers:
             ]
         )
 
-    def deliver(self, move: Move, headers: Headers, start: bytes, phone: Destination) -> None:
+    def repeat(self, data: bytes, answer: tuple[str, str], phone: Destination, after_s: float = 0.5) -> None:
+        """Send a 2xx until its ACK has been sent (RFC 3261 section 13.3.1.4)."""
+
+        def again() -> None:
+            if not any(answer == (call_id(ack), to(ack).tag) for ack in self.requests("ACK")):
+                self.air.deliver(data, phone)
+                self.repeat(data, answer, phone, 2 * after_s)
+
+        if after_s < 32:
+            asyncio.get_running_loop().call_later(after_s, again)
+
+    def requests(self, method: str) -> list[Request]:
+        """Return what was sent to the peers."""
+        sent = (parse_or_none(data) for _, data in self.air.log)
+        return [message for message in sent if isinstance(message, Request) and message.method == method]
+
+    def deliver(self, move: Move, headers: Headers, start: bytes, phone: Destination) -> bytes:
         for name, value in move.headers:
             headers.add(name, value)
         written = encode(Request("X", "sip:x", headers, move.body)).split(b"\r\n", 1)[1]
-        self.air.deliver(mutated(start + b"\r\n" + written, move.changes), phone)
+        data = mutated(start + b"\r\n" + written, move.changes)
+        self.air.deliver(data, phone)
+        return data
 
     def orphans(self) -> set[tuple[str, str]]:
         """Return the answers after which neither side has sent a BYE that the other has taken."""

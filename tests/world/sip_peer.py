@@ -25,7 +25,7 @@ from ringback.dialers.sip.message import (
     response_to,
     to,
 )
-from ringback.dialers.sip.network import OnData, OnFault
+from ringback.dialers.sip.network import Network, OnData, OnFault
 from ringback.dialers.sip.resolve import Lookup, Naptr, Srv
 from tests.world.sip_endpoints import Recorded
 
@@ -256,7 +256,7 @@ class Scene:
         return not len(self.dialogs) and self.endpoint.is_idle and self.peer.is_quiet()
 
 
-def endpoint_on(air: Air, lookup: Lookup | None = None) -> Endpoint:
+def endpoint_on(air: Network, lookup: Lookup | None = None) -> Endpoint:
     settings = EndpointSettings(host=OURS, transports=frozenset({Transport.UDP}))
     return Endpoint(settings, air, trace=Recorded(), lookup=lookup)
 

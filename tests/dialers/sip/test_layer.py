@@ -369,6 +369,27 @@ def test_an_invite_of_an_earlier_process_takes_its_responses_and_is_cancelled() 
     play(scenario, refuse)
 
 
+def test_what_is_answered_after_a_stop_is_not_sent() -> None:
+    raised: list[object] = []
+
+    async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
+        servers = serving(endpoint)
+        for method, branch in (("INVITE", "z9hG4bKa"), ("OPTIONS", "z9hG4bKb"), ("BYE", "z9hG4bKc")):
+            peer.send(with_via(request(method, "sip:us@10.0.0.1"), via=VIA, branch=branch), OURS)
+        await asyncio.sleep(0.1)
+        await endpoint.stop()
+        for server in servers:
+            server.respond(response(server.request, 180))
+            server.respond_once(response(server.request, 481))
+        await asyncio.sleep(100)
+        assert len(servers) == 3
+        assert seen(peer) == []
+
+    play(scenario)
+    assert raised == []
+
+
 def test_a_stopped_endpoint_ends_all_waiting() -> None:
     async def whole() -> None:
         network = SipNetwork(is_silent=True)
