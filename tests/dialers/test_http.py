@@ -382,6 +382,16 @@ async def test_a_process_that_has_just_started_does_not_disown_calls(gateway: Ga
     dialer.stop()
 
 
+@pytest.mark.parametrize(
+    ("url", "is_told"),
+    [("http://gateway.example/", True), ("https://gateway.example/", False), ("http://[::1]:80/", False)],
+)
+async def test_orders_in_plain_text_are_told_of(url: str, is_told: bool, caplog: pytest.LogCaptureFixture) -> None:
+    settings = HttpDialerSettings(url=url, secret=SECRET, listen=("127.0.0.1", 0))
+    (await HttpDialer.start(settings, PATIENT)).stop()
+    assert ("in plain text" in caplog.text) is is_told
+
+
 # --- Hostile reports -------------------------------------------------------------------------------------------------
 
 

@@ -46,6 +46,7 @@ _GONE: Final = frozenset({404, 410})
 # Of ended calls so many are remembered, for reports that come twice.
 _MAX_ENDED: Final = 1000
 _MAX_FAULT: Final = 200
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_CALL: Final = timedelta(days=1)
 
 
@@ -89,6 +90,8 @@ class HttpDialer:
     async def start(cls, settings: HttpDialerSettings, patience: Patience | None = None) -> Self:
         """Listen for reports. Raise `OSError`."""
         dialer = cls(settings, patience or Patience())
+        if dialer._tls is None and dialer._url.hostname not in _THIS_MACHINE:
+            _log.warning("orders go to %s in plain text, with numbers in them: give an https URL", dialer._url.hostname)
         host, port = settings.listen
         bound = await dialer._listener.start(host, port)
         dialer.report_url = settings.report_url or f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
