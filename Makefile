@@ -175,6 +175,11 @@ transcripts: .venv/.installed $(STUBS_VENV)/.installed build/plugins/grpcurl/grp
 screens: .venv/.installed  ## Draw the terminals that docs/cli.md shows anew
 	.venv/bin/python docs/cli/screens.py --write
 
+.PHONY: call-picture
+call-picture: .venv/.installed  ## Make a call between two telephones, and draw it for docs/sip.md
+	.venv/bin/python docs/sip/record.py
+	.venv/bin/python docs/sip/ladder.py --write
+
 DOCS_PLUGIN := build/plugins/docs/protoc-gen-doc
 
 $(DOCS_PLUGIN):

@@ -16,8 +16,9 @@ def test_the_example_is_that_of_the_client() -> None:
     assert example_in(README, "python") == example_in((ROOT / "clients/python/README.md").read_text(), "python")
 
 
-def test_the_terminals_in_the_documents_are_drawn_by_the_code() -> None:
-    check = [sys.executable, str(ROOT / "docs/cli/screens.py")]
+@pytest.mark.parametrize("script", ["docs/cli/screens.py", "docs/sip/ladder.py"])
+def test_the_pictures_in_the_documents_are_drawn_by_the_code(script: str) -> None:
+    check = [sys.executable, str(ROOT / script)]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -240,8 +240,8 @@ TARGET_TAGS: Final[Steps] = (
 TARGET_FORKS: Final[Steps] = (
     *_RINGS,
     respond(200, body=sdp(), tag="first"),
-    respond(200, body=sdp(port=7004), tag="second"),
     receive("ACK", named="ack", checks=["To:.*tag=first"]),
+    respond(200, body=sdp(port=7004), tag="second"),
     receive("ACK", named="loser", checks=["To:.*tag=second"]),
     receive("BYE", checks=["To:.*tag=second"]),
     respond(200, to="bye"),
