@@ -44,7 +44,6 @@ class Leg:
         self._contact = f"<{endpoint.contact(plan.user, _transport(plan))}>"
         self._line = LegLine(
             endpoint,
-            user=plan.user,
             credentials=plan.credentials,
             judge=plan.judge,
             done=lambda: dialogs.remove(self),

@@ -35,13 +35,11 @@ class LegLine:
         self,
         endpoint: Endpoint,
         *,
-        user: str,
         credentials: SipCredentials | None,
         judge: Callable[[str], str] | None,
         done: Callable[[], None],
     ) -> None:
         self.endpoint = endpoint
-        self.user = user
         self.digest = DigestClient(credentials, lambda: secrets.token_hex(8))
         self.judge = judge
         self.origin: tuple[str, int] | None = None
