@@ -32,7 +32,7 @@ from tests.hunts.checker import Checker
 from tests.hunts.report import Report, fates
 from tests.hunts.server import ServerProcess, hanging, ports_of
 from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
-from tests.hunts.sip_phones import LOG, Habits, events_of, faults_of, telephone
+from tests.hunts.sip_phones import LOG, Habits, doubled, events_of, faults_of, telephone
 from tests.hunts.watcher import Watcher
 from tests.world.api import Api, by_id
 from tests.world.ports import free_ports
@@ -197,6 +197,7 @@ async def hunt(folder: Path, *, callbacks: int, kills: int, seed: int, setting: 
     for peer in (agent, target):
         findings += [f"{peer.name}: {fault}" for fault in faults_of(events_of(peer.folder))]
         findings += [f"{peer.name}: {line}" for line in _errors_of(peer)]
+    findings += doubled(events_of(target.folder))
     calls = {peer.name: sum(event.what == "begins" for event in events_of(peer.folder)) for peer in (agent, target)}
     return Report({"kills": sought.kills, "calls": calls, **fates(listed)}, findings)
 
