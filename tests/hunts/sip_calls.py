@@ -11,6 +11,7 @@ telephone is left ringing or talking.
 
 import asyncio
 import random
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -186,6 +187,7 @@ async def hunt(folder: Path, *, callbacks: int, kills: int, seed: int, setting: 
     ):
         sought = Hunt(servers, api, await _services(api, agent), target, dice)
         watching = asyncio.create_task(sought.watcher.run())
+        await sought.watcher.streaming.wait()  # it has to see the first event
         await sought.run(callbacks, kills)
         async with asyncio.timeout(PATIENCE_S):
             await sought.judge()
@@ -206,7 +208,7 @@ def _errors_of(peer: Sipp) -> Iterator[str]:
     """Yield what the telephone had not expected at all."""
     errors = peer.folder / "errors"
     if errors.exists():
-        yield from (line for line in errors.read_text(errors="replace").splitlines() if "Aborting" in line)
+        yield from re.findall(r"Aborting [^\r\n]{,200}", errors.read_text(errors="replace"))
 
 
 @click.command()
