@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from ringback.v1 import callback_pb2 as cb
-from tests.sip.behaviours import AGENT
+from tests.sip.agents import ANSWERS
 from tests.world.ports import free_ports
 from tests.world.sip_peers.peer import needed
 from tests.world.sip_peers.sipp import sipp
@@ -27,7 +27,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SipS
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_port_that_refuses(server: SipServer, tmp_path: Path, transport: str) -> None:
     [port] = free_ports(1)
-    async with sipp("agent", tmp_path, AGENT) as agent:
+    async with sipp("agent", tmp_path, ANSWERS) as agent:
         callback_id = await server.callback(f"sip:target@127.0.0.1:{port};transport={transport}", agent.uri)
         ended = await server.until_ended(callback_id)
         fault = await agent.verdict()
@@ -39,7 +39,7 @@ async def test_a_port_that_refuses(server: SipServer, tmp_path: Path, transport:
 async def test_a_host_that_is_silent(server: SipServer, tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        async with sipp("agent", tmp_path, AGENT) as agent:
+        async with sipp("agent", tmp_path, ANSWERS) as agent:
             target = f"sip:target@127.0.0.1:{silent.getsockname()[1]}"
             callback_id = await server.callback(target, agent.uri, ring_timeout=2)
             ended = await server.until_ended(callback_id)
@@ -61,7 +61,7 @@ async def test_agents_that_are_not_there(server: SipServer) -> None:
 
 async def test_a_number_without_a_proxy(server: SipServer, tmp_path: Path) -> None:
     """Nothing says where a number is to be called; the agent's telephone does not ring for that."""
-    async with sipp("agent", tmp_path, AGENT) as agent:
+    async with sipp("agent", tmp_path, ANSWERS) as agent:
         callback_id = await server.callback("tel:+41445556602", agent.uri)
         ended = await server.until_ended(callback_id)
         assert not (agent.folder / "messages").exists() or "INVITE" not in (agent.folder / "messages").read_text()
