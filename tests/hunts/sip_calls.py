@@ -11,6 +11,7 @@ telephone is left ringing or talking.
 
 import asyncio
 import random
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -32,7 +33,7 @@ from tests.hunts.checker import Checker
 from tests.hunts.report import Report, fates
 from tests.hunts.server import ServerProcess, hanging, ports_of
 from tests.hunts.setting import ONE_SERVER, Setting, chosen, setting_options
-from tests.hunts.sip_phones import LOG, Habits, events_of, faults_of, telephone
+from tests.hunts.sip_phones import LOG, Habits, doubled, events_of, faults_of, telephone
 from tests.hunts.watcher import Watcher
 from tests.world.api import Api, by_id
 from tests.world.ports import free_ports
@@ -186,6 +187,7 @@ async def hunt(folder: Path, *, callbacks: int, kills: int, seed: int, setting: 
     ):
         sought = Hunt(servers, api, await _services(api, agent), target, dice)
         watching = asyncio.create_task(sought.watcher.run())
+        await sought.watcher.streaming.wait()  # it has to see the first event
         await sought.run(callbacks, kills)
         async with asyncio.timeout(PATIENCE_S):
             await sought.judge()
@@ -197,6 +199,7 @@ async def hunt(folder: Path, *, callbacks: int, kills: int, seed: int, setting: 
     for peer in (agent, target):
         findings += [f"{peer.name}: {fault}" for fault in faults_of(events_of(peer.folder))]
         findings += [f"{peer.name}: {line}" for line in _errors_of(peer)]
+    findings += doubled(events_of(target.folder))
     calls = {peer.name: sum(event.what == "begins" for event in events_of(peer.folder)) for peer in (agent, target)}
     return Report({"kills": sought.kills, "calls": calls, **fates(listed)}, findings)
 
@@ -205,7 +208,7 @@ def _errors_of(peer: Sipp) -> Iterator[str]:
     """Yield what the telephone had not expected at all."""
     errors = peer.folder / "errors"
     if errors.exists():
-        yield from (line for line in errors.read_text(errors="replace").splitlines() if "Aborting" in line)
+        yield from re.findall(r"Aborting [^\r\n]{,200}", errors.read_text(errors="replace"))
 
 
 @click.command()

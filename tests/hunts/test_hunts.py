@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hunts import dialers, drains, kill_storm, shares
+from tests.hunts import dialers, drains, kill_storm, shares, sip_calls
 from tests.hunts.setting import chosen
+from tests.world.sip_peers.peer import needed
 
 pytestmark = pytest.mark.long
 
@@ -30,4 +31,10 @@ async def test_bad_dialers_do_no_harm(tmp_path: Path) -> None:
 async def test_priorities_get_their_exact_shares(tmp_path: Path, *, postgres: bool) -> None:
     with chosen(postgres=postgres, servers=3) as setting:
         report = await shares.hunt(tmp_path, depth=60, rounds=2, setting=setting)
+    assert report.findings == []
+
+
+async def test_nothing_is_left_of_telephone_calls_when_their_server_is_killed(tmp_path: Path) -> None:
+    needed("sipp")
+    report = await sip_calls.hunt(tmp_path, callbacks=25, kills=4, seed=1)
     assert report.findings == []

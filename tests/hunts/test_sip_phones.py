@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.hunts.sip_phones import LOG, Event, events_of, faults_of
+from tests.hunts.sip_phones import LOG, Event, doubled, events_of, faults_of
 
 
 def test_a_call_that_ended_before_the_next_began() -> None:
@@ -15,6 +15,7 @@ def test_a_call_that_ended_before_the_next_began() -> None:
         Event(6, "c", "ends", ""),
     ]
     assert list(faults_of(events)) == []
+    assert list(doubled(events)) == []
 
 
 def test_a_number_that_is_called_while_it_is_in_a_call() -> None:
@@ -24,7 +25,7 @@ def test_a_number_that_is_called_while_it_is_in_a_call() -> None:
         Event(3, "a", "ends", ""),
         Event(4, "b", "ends", ""),
     ]
-    assert list(faults_of(events)) == ["phone is called by b, and is in a call of a"]
+    assert list(doubled(events)) == ["phone is called by b, and is in a call of a"]
 
 
 def test_a_call_that_never_ends() -> None:

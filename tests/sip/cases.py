@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ringback.v1 import callback_pb2 as cb
-from tests.sip import behaviours as do
-from tests.sip.behaviours import Steps
+from tests.sip import agents, targets
+from tests.sip.turns import Steps, refused
 
 ANSWERED: Final = cb.CALL_OUTCOME_ANSWERED
 RING_S: Final = 2
@@ -20,7 +20,7 @@ class Case:
     target: Steps
     outcome: cb.CallOutcome.ValueType = ANSWERED
     sip_status: int = 200
-    agent: Steps = do.AGENT
+    agent: Steps = agents.ANSWERS
     # None: whatever.
     q850: int | None = None
     rang: bool = True
@@ -51,14 +51,14 @@ class Case:
 def refusal(name: str, outcome: cb.CallOutcome.ValueType, status: int, *headers: str, **expected: Any) -> Case:
     return Case(
         name=name,
-        target=do.refused(status, *headers),
+        target=refused(status, *headers),
         outcome=outcome,
         **{"sip_status": status, "rang": False, **expected},
     )
 
 
 def digest(name: str, challenge: str, **more: Any) -> Case:
-    return Case(name=f"401 {name}", target=do.challenged(challenge), **more)
+    return Case(name=f"401 {name}", target=targets.challenged(challenge), **more)
 
 
 def _cause(number: int, text: str) -> str:
@@ -66,9 +66,9 @@ def _cause(number: int, text: str) -> str:
 
 
 CASES: Final = [
-    Case(name="target hangs up", target=do.TARGET_HANGS_UP, agent=do.AGENT_JOINED_ONCE, quick=True),
-    Case(name="agent hangs up", target=do.TARGET_STAYS, agent=do.AGENT_HANGS_UP, quick=True),
-    Case(name="answered without ringing", target=do.TARGET_ANSWERS_AT_ONCE, agent=do.AGENT_HANGS_UP, rang=False),
+    Case(name="target hangs up", target=targets.HANGS_UP, agent=agents.JOINED_ONCE, quick=True),
+    Case(name="agent hangs up", target=targets.STAYS, agent=agents.HANGS_UP, quick=True),
+    Case(name="answered without ringing", target=targets.ANSWERS_AT_ONCE, agent=agents.HANGS_UP, rang=False),
     # --- Refusals
     refusal("busy", cb.CALL_OUTCOME_BUSY, 486, quick=True),
     refusal("busy everywhere", cb.CALL_OUTCOME_BUSY, 600),
@@ -92,14 +92,14 @@ CASES: Final = [
     # --- Rings, and what crosses
     Case(
         name="rings for ever",
-        target=do.TARGET_RINGS,
+        target=targets.RINGS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
         quick=True,
     ),
     Case(
         name="only 100",
-        target=do.TARGET_TRIES,
+        target=targets.TRIES,
         outcome=cb.CALL_OUTCOME_UNREACHABLE,
         sip_status=487,
         rang=False,
@@ -107,27 +107,27 @@ CASES: Final = [
     ),
     Case(
         name="answers the CANCEL, and never the INVITE",
-        target=do.TARGET_FORGETS,
+        target=targets.FORGETS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
     ),
     Case(
         name="the answer crosses the CANCEL",
-        target=do.TARGET_ANSWERS_LATE,
+        target=targets.ANSWERS_LATE,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
         quick=True,
     ),
     Case(
         name="BYE crosses BYE after CANCEL",
-        target=do.TARGET_BYE_CROSSES,
+        target=targets.BYE_CROSSES,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
     ),
     Case(
         name="agent leaves while the target rings",
-        target=do.TARGET_RINGS,
-        agent=do.AGENT_LEAVES_EARLY,
+        target=targets.RINGS,
+        agent=agents.LEAVES_EARLY,
         outcome=cb.CALL_OUTCOME_ABANDONED,
         sip_status=487,
         ring_timeout=30,
@@ -135,14 +135,14 @@ CASES: Final = [
     ),
     Case(
         name="agent refuses to be joined",
-        target=do.TARGET_STAYS,
-        agent=do.AGENT_REFUSES_OFFER,
+        target=targets.STAYS,
+        agent=agents.REFUSES_OFFER,
         outcome=cb.CALL_OUTCOME_ABANDONED,
         answered=True,
     ),
     Case(
         name="cancelled while the target rings",
-        target=do.TARGET_RINGS,
+        target=targets.RINGS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
         cancelled=True,
@@ -150,58 +150,58 @@ CASES: Final = [
         quick=True,
     ),
     # --- Media
-    Case(name="early media", target=do.TARGET_EARLY_MEDIA),
+    Case(name="early media", target=targets.EARLY_MEDIA),
     Case(
         name="announcement, then refused",
-        target=do.TARGET_ANNOUNCES,
+        target=targets.ANNOUNCES,
         outcome=cb.CALL_OUTCOME_INVALID_NUMBER,
         sip_status=404,
         q850=1,
         # Early media is what a telephone that rings sounds like in many networks.
         rang=True,
     ),
-    Case(name="agent moves its media", target=do.TARGET_IS_TOLD, agent=do.AGENT_MOVES),
-    Case(name="agent holds and takes back", target=do.TARGET_IS_HELD, agent=do.AGENT_HOLDS),
+    Case(name="agent moves its media", target=targets.IS_TOLD, agent=agents.MOVES),
+    Case(name="agent holds and takes back", target=targets.IS_HELD, agent=agents.HOLDS),
     # --- Dialogs
-    Case(name="characters of tags", target=do.TARGET_TAGS),
-    Case(name="no tag", target=do.TARGET_WITHOUT_TAG),
-    Case(name="forked answers", target=do.TARGET_FORKS, quick=True),
-    Case(name="repeated answer", target=do.TARGET_REPEATS),
-    Case(name="glare", target=do.TARGET_STAYS_AND_HANGS_UP, agent=do.AGENT_GLARE),
-    Case(name="session refresh", target=do.TARGET_REFRESHES),
-    Case(name="session refresh without SDP", target=do.TARGET_REFRESHES_WITHOUT_SDP),
-    Case(name="session refresh by UPDATE", target=do.TARGET_UPDATES),
-    Case(name="requests of all kinds", target=do.TARGET_SENDS_WHAT_IT_LIKES),
-    Case(name="100rel demanded", target=do.TARGET_WANTS_100REL),
-    Case(name="100rel used", target=do.TARGET_PRACK),
+    Case(name="characters of tags", target=targets.TAGS),
+    Case(name="no tag", target=targets.WITHOUT_TAG),
+    Case(name="forked answers", target=targets.FORKS, quick=True),
+    Case(name="repeated answer", target=targets.REPEATS),
+    Case(name="glare", target=targets.STAYS_AND_HANGS_UP, agent=agents.GLARE),
+    Case(name="session refresh", target=targets.REFRESHES),
+    Case(name="session refresh without SDP", target=targets.REFRESHES_WITHOUT_SDP),
+    Case(name="session refresh by UPDATE", target=targets.UPDATES),
+    Case(name="requests of all kinds", target=targets.SENDS_WHAT_IT_LIKES),
+    Case(name="100rel demanded", target=targets.WANTS_100REL),
+    Case(name="100rel used", target=targets.PRACK),
     # --- Digest
     digest("without qop", 'realm="r", nonce="n"'),
     digest("qop auth", 'realm="r", nonce="n", qop="auth", algorithm=MD5, opaque="o"', quick=True),
     digest("qop list", 'realm="r", nonce="n", qop="auth-int,auth"'),
     digest("comma in realm", 'realm="east, west", nonce="n", qop="auth"'),
-    Case(name="stale nonce", target=do.TARGET_STALE_NONCE, rang=False),
-    Case(name="407", target=do.TARGET_PROXY_CHALLENGES),
-    Case(name="challenged within the dialog", target=do.TARGET_HANGS_UP, agent=do.AGENT_CHALLENGES),
+    Case(name="stale nonce", target=targets.STALE_NONCE, rang=False),
+    Case(name="407", target=targets.PROXY_CHALLENGES),
+    Case(name="challenged within the dialog", target=targets.HANGS_UP, agent=agents.CHALLENGES),
     Case(
         name="never pleased",
-        target=do.TARGET_NEVER_PLEASED,
+        target=targets.NEVER_PLEASED,
         outcome=cb.CALL_OUTCOME_NOT_AUTHORIZED,
         sip_status=401,
         rang=False,
         quick=True,
     ),
     # --- TCP
-    Case(name="TCP", target=do.TARGET_HANGS_UP, agent=do.AGENT_JOINED_ONCE, transport="tcp"),
+    Case(name="TCP", target=targets.HANGS_UP, agent=agents.JOINED_ONCE, transport="tcp"),
     Case(
         name="TCP, rings for ever",
-        target=do.TARGET_RINGS,
+        target=targets.RINGS,
         outcome=cb.CALL_OUTCOME_NO_ANSWER,
         sip_status=487,
         transport="tcp",
     ),
     Case(
         name="TCP, busy",
-        target=do.refused(486),
+        target=refused(486),
         outcome=cb.CALL_OUTCOME_BUSY,
         sip_status=486,
         rang=False,

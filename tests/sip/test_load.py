@@ -7,7 +7,7 @@ import click
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from tests.sip.behaviours import AGENT, TARGET_HANGS_UP
+from tests.sip import agents, targets
 from tests.world.sip_peers.peer import needed
 from tests.world.sip_peers.sipp import sipp
 from tests.world.sip_server import cpu_s, sip_server
@@ -23,8 +23,8 @@ async def test_three_hundred_calls_sixty_at_a_time(tmp_path: Path, capsys: pytes
     needed("sipp")
     async with (
         sip_server(tmp_path / "server") as server,
-        sipp("agent", tmp_path, AGENT, calls=_CALLS) as agent,
-        sipp("target", tmp_path, TARGET_HANGS_UP, calls=_CALLS) as target,
+        sipp("agent", tmp_path, agents.ANSWERS, calls=_CALLS) as agent,
+        sipp("target", tmp_path, targets.HANGS_UP, calls=_CALLS) as target,
     ):
         service_id = await server.api.add_service(agent_address=agent.uri, max_concurrent_calls=_AT_ONCE)
         before_s = cpu_s(server.process.process.pid)

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 
 from ringback.v1 import callback_pb2 as cb
-from tests.sip.behaviours import PASSWORD, USER
 from tests.sip.cases import CASES, Case
+from tests.sip.turns import PASSWORD, USER
 from tests.world.sip_peers.peer import needed
 from tests.world.sip_peers.sipp import Sipp, sipp
 from tests.world.sip_server import SipServer, sip_server
