@@ -9,7 +9,7 @@ from ringback.dialers.http import HttpDialer
 from ringback.dialers.http_settings import HttpDialerSettings
 from ringback.dialers.runner import MAX_CALLS
 from ringback.dialers.simulated import SimulatedDialer
-from ringback.dialers.sip.opening import SipCannotOpen, open_sip
+from ringback.dialers.sip.opening import SipCannotOpen, fault_of_files, open_sip
 from ringback.dialers.sip.settings import SipSettings
 from ringback.ports.dialer import Dialer
 
@@ -44,6 +44,12 @@ class DialerSettings(Protocol):
     def sip(self) -> SipSettings: ...
     @property
     def http_dialer(self) -> HttpDialerSettings: ...
+
+
+def check_files(settings: DialerSettings) -> None:
+    """Raise `DialerCannotOpen` for files that the dialer cannot use, before anything is opened."""
+    if settings.dialer == "sip" and (fault := fault_of_files(settings.sip)):
+        raise DialerCannotOpen(f"SIP: {fault}")
 
 
 @asynccontextmanager
