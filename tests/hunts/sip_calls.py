@@ -94,6 +94,8 @@ class Hunt:
                 return
 
     async def judge(self) -> None:
+        # The last server may have come up a moment ago: this waits for the channel.
+        await insist(self._api.directory.ListServices, ListServicesRequest())
         self.checker.compare(await self._api.list_all())
 
     def all_findings(self) -> Iterator[str]:
