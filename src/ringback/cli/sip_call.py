@@ -22,7 +22,7 @@ from ringback.cli.streams import INTERRUPTED
 from ringback.cli.values import parse_span
 from ringback.config import Settings
 from ringback.dialers.sip.sip_dialer import SipDialer
-from ringback.dialers.sip.trace import Entry, Trace
+from ringback.dialers.sip.trace import Trace, TracedMessage
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import DialRules, host_of, judge
 from ringback.domain.masking import mask_numbers
@@ -170,7 +170,7 @@ async def _place(settings: Settings, service: Service, callback: Callback, *, me
     def tell(text: str) -> None:
         click.echo(ladder.note(time.monotonic() - began, mask_numbers(text)))
 
-    def show(entry: Entry) -> None:
+    def show(entry: TracedMessage) -> None:
         line = ladder.line(time.monotonic() - began, sent=entry.direction == "sent", data=entry.data)
         if line is not None:
             click.echo(line)

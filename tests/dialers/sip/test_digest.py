@@ -5,10 +5,10 @@ from itertools import count
 
 import pytest
 
-from ringback.dialers.sip.digest import MAX_REALMS, MAX_ROUNDS, Credentials, DigestClient
+from ringback.dialers.sip.digest import MAX_REALMS, MAX_ROUNDS, DigestClient, SipCredentials
 from ringback.dialers.sip.message import Headers, Request, Response, cseq
 
-CREDENTIALS = Credentials("alice", "secret")
+CREDENTIALS = SipCredentials("alice", "secret")
 OWN = '"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"'
 RFC_7616 = f'Digest realm="http-auth@example.org", nonce={OWN}, opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
 
@@ -22,7 +22,7 @@ def challenged(*challenges: str, status: int = 401) -> Response:
     return Response(status, "", Headers([(name, challenge) for challenge in challenges]))
 
 
-def client(credentials: Credentials | None = CREDENTIALS, cnonce: str = "0a4f113b") -> DigestClient:
+def client(credentials: SipCredentials | None = CREDENTIALS, cnonce: str = "0a4f113b") -> DigestClient:
     return DigestClient(credentials, lambda: cnonce)
 
 
@@ -46,7 +46,7 @@ def part(request: Request, name: str, header: str = "Authorization") -> str:
     [
         # RFC 2617 section 3.5
         (
-            Credentials("Mufasa", "Circle Of Life"),
+            SipCredentials("Mufasa", "Circle Of Life"),
             "0a4f113b",
             "GET",
             "/dir/index.html",
@@ -56,7 +56,7 @@ def part(request: Request, name: str, header: str = "Authorization") -> str:
         ),
         # RFC 2069 section 2.4, with the erratum 749
         (
-            Credentials("Mufasa", "CircleOfLife"),
+            SipCredentials("Mufasa", "CircleOfLife"),
             "",
             "GET",
             "/dir/index.html",
@@ -66,7 +66,7 @@ def part(request: Request, name: str, header: str = "Authorization") -> str:
         ),
         # RFC 7616 section 3.9.1
         (
-            Credentials("Mufasa", "Circle of Life"),
+            SipCredentials("Mufasa", "Circle of Life"),
             "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
             "GET",
             "/dir/index.html",
@@ -75,7 +75,7 @@ def part(request: Request, name: str, header: str = "Authorization") -> str:
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
         ),
         (
-            Credentials("Mufasa", "Circle of Life"),
+            SipCredentials("Mufasa", "Circle of Life"),
             "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
             "GET",
             "/dir/index.html",
@@ -86,7 +86,7 @@ def part(request: Request, name: str, header: str = "Authorization") -> str:
     ],
 )
 def test_vectors(
-    credentials: Credentials, cnonce: str, method: str, uri: str, body: bytes, challenge: str, response: str
+    credentials: SipCredentials, cnonce: str, method: str, uri: str, body: bytes, challenge: str, response: str
 ) -> None:
     digest = client(credentials, cnonce)
     found = answered(digest, request(method, uri, body), challenged(challenge))
@@ -274,10 +274,10 @@ def test_each_realm_of_a_response_gets_its_answer() -> None:
     found = answered(client(), request(), response)
     realms = [line.split('realm="')[1][0] for line in found.headers.lines("Proxy-Authorization")]
     assert (realms, part(found, "realm")) == (["a", "b"], "c")
-    only_b = answered(client(Credentials("alice", "secret", "b")), request(), response)
+    only_b = answered(client(SipCredentials("alice", "secret", "b")), request(), response)
     assert part(only_b, "realm", "Proxy-Authorization") == "b"
     assert "Authorization" not in only_b.headers
-    assert client(Credentials("alice", "secret", "d")).answer(request(), response) is None
+    assert client(SipCredentials("alice", "secret", "d")).answer(request(), response) is None
 
 
 def test_of_one_realm_the_first_usable_challenge_counts() -> None:

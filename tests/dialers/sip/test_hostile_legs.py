@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.leg_events import Failed, HungUp, Offered
 from tests.world.logged_errors import logged_errors
 from tests.world.sip_hostile import GAMES, HostilePeers, Move
@@ -51,7 +51,7 @@ def play(moves: list[Move]) -> None:
 
     async def scenario() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
-        async with scene(credentials=Credentials("ringback", "secret")) as table:
+        async with scene(credentials=SipCredentials("ringback", "secret")) as table:
             peers = HostilePeers(table.air, moves)
             playing = asyncio.ensure_future(peers.run())
             await use(table)

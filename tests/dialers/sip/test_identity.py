@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.identity import Identities, NoRoute
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.message import NameAddr
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 from ringback.domain.target import InvalidTarget, Target
 from tests.world.samples import SERVICE, new
 
@@ -92,7 +92,7 @@ def test_whatever_may_be_a_target_can_be_called(scheme: str, user: str, at: bool
         identities = Identities(settings, HOST)
         if uri.startswith("tel:") and settings.proxy is None:
             continue
-        request_uri = SipUri.parse(identities.target(callback, SERVICE, lambda _: "").uri)
+        request_uri = Uri.parse(identities.target(callback, SERVICE, lambda _: "").uri)
         assert not request_uri.headers
         assert "method" not in request_uri.params
         assert NameAddr.parse(str(identities.agent(callback, SERVICE).from_)).uri
@@ -116,7 +116,7 @@ def test_whatever_may_be_a_target_can_be_called(scheme: str, user: str, at: bool
 def test_a_foreign_target_gets_no_credentials(settings: SipSettings, to: str, is_trusted: bool) -> None:
     """It could have a digest made of them, and guess the password from it."""
     settings = replace(settings, username="u", password="secret")
-    credentials = Credentials("u", "secret", settings.auth_realm)
+    credentials = SipCredentials("u", "secret", settings.auth_realm)
     assert target(settings, to).credentials == (credentials if is_trusted else None)
     assert agent(settings, to).credentials == credentials
 

@@ -405,6 +405,26 @@ def test_a_stopped_endpoint_ends_all_waiting() -> None:
     run_skipping(whole())
 
 
+def test_nothing_is_sent_after_a_stop() -> None:
+    async def whole() -> None:
+        network = SipNetwork()
+        endpoint, peer = network.endpoint("10.0.0.1"), network.peer("10.0.0.2", lambda *_: None)
+        servers = serving(endpoint)
+        invite = await call(endpoint)
+        peer.send(with_via(request("INVITE", "sip:us@10.0.0.1"), via=VIA), OURS)
+        peer.send(response(invite.request, 180), OURS)
+        await invite.response()
+        await endpoint.stop()
+        sent = len(network.sent)
+        invite.cancel()
+        servers[0].respond(response(servers[0].request, 200))
+        await asyncio.sleep(400)
+        assert len(network.sent) == sent
+        assert endpoint.is_idle
+
+    run_skipping(whole())
+
+
 def test_headers_of_a_request_that_is_sent_stay_as_they_were() -> None:
     async def scenario(endpoint: Endpoint, peer: ScriptedPeer) -> None:
         made = request("OPTIONS", PEER)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ringback.dialers.sip.destination import Destination, Transport
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg_events import (
     Acknowledged,
@@ -22,7 +22,7 @@ from ringback.dialers.sip.message import Headers, Request, Response, encode
 from tests.world.sip_peer import ANSWER, OFFER, SDP, Dialog, Scene, scene
 from tests.world.skipping_loop import skipping
 
-CREDENTIALS = Credentials("ringback", "secret")
+CREDENTIALS = SipCredentials("ringback", "secret")
 CHALLENGE = ("Proxy-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
 HELD = ANSWER.replace(b"4000", b"4002")
 GONE_STATUSES = [408, 481]

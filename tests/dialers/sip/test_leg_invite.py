@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegEvent, LegProgress
 from ringback.dialers.sip.message import Request
@@ -16,7 +16,7 @@ from tests.world.skipping_loop import skipping
 if TYPE_CHECKING:
     from ringback.dialers.sip.destination import Destination
 
-CREDENTIALS = Credentials("ringback", "secret")
+CREDENTIALS = SipCredentials("ringback", "secret")
 EARLY = ANSWER.replace(b"4000", b"5000")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.leg_events import Failed, HungUp, LegAnswered, LegEvent, Offered
 from ringback.dialers.sip.message import Request, Response, cseq, encode, parse, response_to, to, top_via
 from tests.world.sip_peer import A_LONG_TIME_S, ANSWER, OFFER, SDP, Dialog, Scene, scene
@@ -176,7 +176,7 @@ async def play(script: list[Act], losses: list[bool], *, says_487: bool, keep_s:
     async def keep() -> None:
         await asyncio.sleep(keep_s)
 
-    async with scene(credentials=Credentials("u", "p"), ring_timeout_s=60, keep=keep) as table:
+    async with scene(credentials=SipCredentials("u", "p"), ring_timeout_s=60, keep=keep) as table:
         stage = Stage(table, losses, says_487)
         listener = asyncio.ensure_future(stage.listen())
         events: list[LegEvent] = []

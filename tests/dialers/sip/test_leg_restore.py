@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from ringback.dialers.sip.dialogs import Dialogs
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.leg import Leg
 from ringback.dialers.sip.leg_events import Failed, Failure, HungUp, LegAnswered, LegProgress, Offered
 from ringback.dialers.sip.leg_state import LegState
 from tests.world.sip_peer import ANSWER, OFFER, Air, Dialog, Peer, Scene, SlowLookup, endpoint_on, scene
 from tests.world.skipping_loop import skipping
 
-CREDENTIALS = Credentials("ringback", "secret")
+CREDENTIALS = SipCredentials("ringback", "secret")
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ringback.dialers.sip import body, digest, framing, header_values, headers, redaction, sdp, trace, uri
 from ringback.dialers.sip import message as messages
 from ringback.dialers.sip.body import session_of
-from ringback.dialers.sip.digest import Credentials, DigestClient
+from ringback.dialers.sip.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.framing import StreamFramer
 from ringback.dialers.sip.headers import Headers, split
 from ringback.dialers.sip.message import (
@@ -35,7 +35,7 @@ from ringback.dialers.sip.message import (
 )
 from ringback.dialers.sip.redaction import redacted
 from ringback.dialers.sip.sdp import Origin, SessionDescription, answer_from, held_offer, moved, offer_from
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 from tests.world.sip_mutations import MUTATIONS, PIECES
 
 ORIGIN = Origin("-", 1, 1, "192.0.2.1")
@@ -79,7 +79,7 @@ def look_everywhere(data: bytes) -> None:
     if (session := session_of(found)) is not None:
         or_refused(look_at_session, session)
     if isinstance(found, Response):
-        DigestClient(Credentials("a", "b"), lambda: "c").answer(REQUEST, found)
+        DigestClient(SipCredentials("a", "b"), lambda: "c").answer(REQUEST, found)
     else:
         encode(messages.response_to(found, 200, to_tag="x"))
 
@@ -133,7 +133,7 @@ def cut(stream: bytes, size: int) -> list[object]:
     | st.lists(st.sampled_from(['"', "\\", "<", ">", ",", ";", "=", " ", "sip:a@x", "x"])).map("".join)
 )
 def test_any_header_value(text: str) -> None:
-    for kind in (NameAddr, Via, Reason, SipUri):
+    for kind in (NameAddr, Via, Reason, Uri):
         try:
             found = kind.parse(text)
         except MalformedMessage:

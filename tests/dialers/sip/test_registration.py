@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.message import Request, Response
 from ringback.dialers.sip.registration import Registration
 from ringback.dialers.sip.server_transaction import ServerTransaction
@@ -14,12 +14,12 @@ from tests.world.sip_messages import response
 from tests.world.sip_network import SipNetwork
 from tests.world.skipping_loop import run_skipping
 
-CREDENTIALS = Credentials("trunk", "secret")
+CREDENTIALS = SipCredentials("trunk", "secret")
 Script = Callable[[Request, float], Response]
 
 
 def run(
-    script: Script, *, after_s: float, credentials: Credentials | None = CREDENTIALS
+    script: Script, *, after_s: float, credentials: SipCredentials | None = CREDENTIALS
 ) -> list[tuple[float, Request]]:
     """Run a registration for so long, cancel it, and return what its registrar got, and when."""
 

@@ -73,6 +73,13 @@ async def test_a_refused_port_is_known_at_once() -> None:
         assert "refused" in text
 
 
+async def test_no_connection_is_opened_after_a_stop() -> None:
+    async with endpoint(transports=TCP) as (phone, _), endpoint(transports=TCP) as (caller, _):
+        await caller.stop()
+        with pytest.raises(TransactionFailed, match="has stopped"):
+            await caller.send(request("OPTIONS", phone.contact("phone")))
+
+
 async def test_a_refused_udp_port_is_known_at_once() -> None:
     async with endpoint(transports=[Transport.UDP]) as (caller, _):
         async with endpoint(transports=[Transport.UDP]) as (gone, _):

@@ -24,7 +24,7 @@ from ringback.dialers.sip.message import (
     top_via,
 )
 from ringback.dialers.sip.sdp import SessionDescription
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 FOLDER = Path(__file__).parent / "torture"
 
@@ -168,7 +168,7 @@ def test_a_wide_range_of_characters() -> None:
 
 def test_escapes_stay_as_they_are() -> None:
     assert to(request_of("esc01")).uri == "sip:%75se%72@example.com"
-    assert SipUri.parse(str(contact_uri(request_of("esc01")))).params == {"%6c%72": None, "n%61me": "v%61lue%25%34%31"}
+    assert Uri.parse(str(contact_uri(request_of("esc01")))).params == {"%6c%72": None, "n%61me": "v%61lue%25%34%31"}
     assert to(request_of("escnull")).uri == "sip:null-%00-null@example.com"
     assert to(request_of("esc02")).display == "%Z%45"
     assert request_of("esc02").headers.values("Contact") == [
@@ -181,7 +181,7 @@ def test_what_surrounds_an_address() -> None:
     assert (from_(request_of("lwsdisp")).display, from_(request_of("lwsdisp")).tag) == ("caller", "323")
     assert to(request_of("badaspec")).uri == "sip:t.watson@example.org"
     assert from_(request_of("baddn")).display == "Bell, Alexander"
-    assert SipUri.parse(request_of("semiuri").uri).user == "user;par=u%40example.net"
+    assert Uri.parse(request_of("semiuri").uri).user == "user;par=u%40example.net"
 
 
 def test_bodies() -> None:
@@ -226,7 +226,7 @@ def ipv6_request(uri: str, via: str) -> bytes:
 def test_ipv6_addresses(section: str, uri: str, via: str, host: str, port: int | None) -> None:
     found = parse(ipv6_request(uri, via))
     assert isinstance(found, Request)
-    assert (SipUri.parse(found.uri).host, SipUri.parse(found.uri).port) == (host, port)
+    assert (Uri.parse(found.uri).host, Uri.parse(found.uri).port) == (host, port)
     assert str(top_via(found)) == f"{via};branch=z9hG4bKas3-111"
     assert (top_via(found).params.get("received") or "").strip("[]") in ("", "2001:db8::9:255")
 

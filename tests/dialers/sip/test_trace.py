@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ringback.dialers.sip import trace as module
-from ringback.dialers.sip.trace import Entry, Trace
+from ringback.dialers.sip.trace import Trace, TracedMessage
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def test_what_is_read_is_redacted() -> None:
 
 
 def test_listeners_see_each_message_at_once() -> None:
-    trace, seen = Trace(), list[Entry]()
+    trace, seen = Trace(), list[TracedMessage]()
     trace.listeners.append(seen.append)
     trace.record("sent", Peer(), message("one"), "")
     trace.record("received", Peer(), b"no call", "")

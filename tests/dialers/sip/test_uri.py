@@ -3,7 +3,7 @@
 import pytest
 
 from ringback.dialers.sip.message import MalformedMessage
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 KEPT = [
     "sip:alice@atlanta.com",
@@ -31,7 +31,7 @@ KEPT = [
 
 @pytest.mark.parametrize("text", KEPT)
 def test_a_uri_is_kept_as_it_was_written(text: str) -> None:
-    assert str(SipUri.parse(text)) == text
+    assert str(Uri.parse(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_a_uri_is_kept_as_it_was_written(text: str) -> None:
 )
 def test_what_is_no_sip_uri_is_refused(text: str) -> None:
     with pytest.raises(MalformedMessage):
-        SipUri.parse(text)
+        Uri.parse(text)
 
 
 def test_every_part_is_found() -> None:
-    uri = SipUri.parse("SIPS:Alice;day=Tuesday@PBX1.Example.COM.:05061;Transport=TLS;LR;;x=;lr=no?Subject=X&to=")
+    uri = Uri.parse("SIPS:Alice;day=Tuesday@PBX1.Example.COM.:05061;Transport=TLS;LR;;x=;lr=no?Subject=X&to=")
     assert (uri.scheme, uri.user, uri.host, uri.port) == ("sips", "Alice;day=Tuesday", "PBX1.Example.COM.", 5061)
     assert uri.params == {"transport": "TLS", "lr": None, "x": ""}
     assert uri.headers == "Subject=X&to="
@@ -76,7 +76,7 @@ def test_every_part_is_found() -> None:
 
 
 def test_parameters_are_added_and_replaced() -> None:
-    uri = SipUri.parse("sip:a@x;transport=udp").with_params(transport="tcp", ob=None)
+    uri = Uri.parse("sip:a@x;transport=udp").with_params(transport="tcp", ob=None)
     assert str(uri) == "sip:a@x;transport=tcp;ob"
-    assert SipUri.parse("sip:a@x").transport == ""
-    assert str(SipUri("sip", None, "::1".join("[]"), 5060)) == "sip:[::1]:5060"
+    assert Uri.parse("sip:a@x").transport == ""
+    assert str(Uri("sip", None, "::1".join("[]"), 5060)) == "sip:[::1]:5060"

@@ -20,7 +20,7 @@ from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.standalone import final_response, standalone_request
 from ringback.dialers.sip.tls import TlsFiles
 from ringback.dialers.sip.tls_facts import TlsFacts, tls_facts
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 _CHALLENGES: Final = (401, 407)
 _SOON: Final = timedelta(days=30)
@@ -51,7 +51,7 @@ def of_settings(settings: SipSettings, endpoint: Endpoint) -> Iterator[Finding]:
     host, port = settings.listen
     names = " ".join(transport for transport in Transport if transport in transports_of(settings))
     yield Finding(Level.OK, "listening", f"{host}, port {endpoint.port}: {names}")
-    told = SipUri.parse(f"sip:{endpoint.sent_by}").host.strip("[]")
+    told = Uri.parse(f"sip:{endpoint.sent_by}").host.strip("[]")
     if settings.advertise is None and host in ("0.0.0.0", "::"):  # noqa: S104 - to tell it from an address
         text = f"peers are told {told}, the address of the default route; if they reach this machine by another one"
         yield Finding(Level.NOTE, "address", f"{text}, give it with --sip-advertise")

@@ -18,7 +18,7 @@ from ringback.dialers.sip.message import (
     cseq,
     to,
 )
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 MAX_FORWARDS: Final = "70"
 # With these an ACK passes the proxies that have challenged its INVITE (section 22.1).
@@ -135,18 +135,18 @@ def _contact(message: Request | Response) -> str | None:
     """Return the URI of a Contact as a Request-URI may have it: without headers and `method` (section 19.1.1)."""
     try:
         found = contact_uri(message)
-        return None if found is None else _as_request_uri(SipUri.parse(found))
+        return None if found is None else _as_request_uri(Uri.parse(found))
     except MalformedMessage:
         return None
 
 
-def _parsed(route: str) -> SipUri | None:
+def _parsed(route: str) -> Uri | None:
     try:
-        return SipUri.parse(NameAddr.parse(route).uri)
+        return Uri.parse(NameAddr.parse(route).uri)
     except MalformedMessage:
         return None
 
 
-def _as_request_uri(uri: SipUri) -> str:
+def _as_request_uri(uri: Uri) -> str:
     params = {name: value for name, value in uri.params.items() if name != "method"}
     return str(replace(uri, params=params, headers=""))

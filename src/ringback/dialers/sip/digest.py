@@ -30,7 +30,7 @@ _NEXT: Final = re.compile(r"[^,]*+,")
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class SipCredentials:
     username: str
     password: str = field(repr=False)
     realm: str | None = None
@@ -79,7 +79,7 @@ class _Answer:
 class DigestClient:
     """The nonces of one dialog, or of one registration."""
 
-    def __init__(self, credentials: Credentials | None, cnonce: Callable[[], str]) -> None:
+    def __init__(self, credentials: SipCredentials | None, cnonce: Callable[[], str]) -> None:
         self._credentials = credentials
         self._cnonce = cnonce
         self._challenges: dict[_Place, _Challenge] = {}
@@ -137,7 +137,7 @@ class DigestClient:
                     found.setdefault((header, challenge.realm), challenge)
         return dict(list(found.items())[:MAX_REALMS])
 
-    def _answer(self, credentials: Credentials, challenge: _Challenge, request: Request) -> str:
+    def _answer(self, credentials: SipCredentials, challenge: _Challenge, request: Request) -> str:
         cnonce = self._cnonce() if challenge.qop or challenge.session else ""
         count = f"{challenge.count:08x}"
         username = quoted(credentials.username)

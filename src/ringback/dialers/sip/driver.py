@@ -19,24 +19,32 @@ class Machine(Protocol):
 class Driver:
     """Has the steps of one transaction carried out, and sets its timer."""
 
-    __slots__ = ("_loop", "_machine", "_perform", "_timer")
+    __slots__ = ("_is_stopped", "_loop", "_machine", "_perform", "_timer")
 
     def __init__(self, machine: Machine, perform: Callable[[Action], None]) -> None:
         self._machine = machine
         self._perform = perform
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
 
     @property
     def now(self) -> float:
         return self._loop.time()
 
     def carry_out(self, actions: Actions) -> None:
+        if self._is_stopped:
+            return
         for action in actions:
             self._perform(action)
         self._set_timer()
 
     def stop(self) -> None:
+        """Carry out nothing more, whatever still comes."""
+        self._is_stopped = True
+        self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -45,7 +53,7 @@ class Driver:
         wake_at = self._machine.wake_at
         if self._timer is not None and self._timer.when() == wake_at and not self._timer.cancelled():
             return
-        self.stop()
+        self._cancel_timer()
         if wake_at is not None:
             self._timer = self._loop.call_at(wake_at, self._wake)
 

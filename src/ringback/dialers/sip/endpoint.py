@@ -88,6 +88,7 @@ class Endpoint:
         self._resolver = Resolver(lookup or DnsLookup(), transports, network.can_reach, self._loop.time)
         self._host, self._advertised_port = advertised(settings.host, settings.advertise)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopped = False
         self._refusals = 0
         self._refusals_since = self._loop.time()
         network.attach(self._receive, self._layer.fail)
@@ -178,7 +179,8 @@ class Endpoint:
         return transaction
 
     async def stop(self) -> None:
-        """End all that is under way, and close all sockets."""
+        """End all that is under way, and close all sockets. What is sent afterwards fails at once."""
+        self._is_stopped = True
         for task in [*self._tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -202,12 +204,14 @@ class Endpoint:
     def literal(self, request: Request, next_hop: str | None) -> Destination | None:
         """Return where a request goes to if that is an IP address."""
         try:
-            return self._resolver.literal(next_hop or _next_hop(request))
+            return None if self._is_stopped else self._resolver.literal(next_hop or _next_hop(request))
         except TransactionFailed:
             return None
 
     async def destinations(self, request: Request, next_hop: str | None, judge: Judge | None) -> list[Destination]:
         """Return where a request may go to, the best first. Raise `TransactionFailed` if nowhere."""
+        if self._is_stopped:
+            raise TransactionFailed(FaultKind.REFUSED, "the endpoint has stopped")
         found = await self._resolver.resolve(next_hop or _next_hop(request))
         if judge is None:
             return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ringback.dialers.sip.digest import Credentials, DigestClient
+from ringback.dialers.sip.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.header_values import printable
@@ -47,7 +47,7 @@ async def ping(
     uri: str,
     *,
     routes: Sequence[str] = (),
-    credentials: Credentials | None = None,
+    credentials: SipCredentials | None = None,
     timeout_s: float = PING_S,
 ) -> Ping:
     """Send OPTIONS and wait for the response. Challenges are answered where there are credentials."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Final
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.leg_events import LegPlan
 from ringback.dialers.sip.message import MalformedMessage, NameAddr
 from ringback.dialers.sip.outcome import CallSide
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 from ringback.domain.callback import Callback
 from ringback.domain.control_characters import CONTROL
 from ringback.domain.numbering import dialled_in
@@ -43,7 +43,7 @@ class Identities:
         self._domain = _domain(settings, host)
         self.credentials = None
         if settings.username is not None:
-            self.credentials = Credentials(settings.username, settings.password or "", settings.auth_realm)
+            self.credentials = SipCredentials(settings.username, settings.password or "", settings.auth_realm)
 
     def _is_trusted(self, target: str, service: Service) -> bool:
         """Return whether a target that is called directly may have our credentials.
@@ -98,23 +98,23 @@ class Identities:
         if address.startswith("tel:"):
             if proxy is None:
                 raise NoRoute(f"{whose} has a tel: address, which needs a SIP proxy (sip.proxy), and none is set")
-            return str(self._as_sip(address, region, SipUri.parse(proxy).hostport))
+            return str(self._as_sip(address, region, Uri.parse(proxy).hostport))
         try:
-            uri = SipUri.parse(address)
+            uri = Uri.parse(address)
         except MalformedMessage as fault:
             raise NoRoute(f"{whose} has an address that SIP cannot call: {fault}") from None
         # Neither may be in a Request-URI (RFC 3261 section 19.1.1), and headers are not ours to set.
         params = {name: value for name, value in uri.params.items() if name != "method"}
-        uri = SipUri(uri.scheme, uri.user, uri.host, uri.port, MappingProxyType(params))
+        uri = Uri(uri.scheme, uri.user, uri.host, uri.port, MappingProxyType(params))
         return str(uri if proxy else self._by_transport(uri))
 
     def _routes(self, proxy: str | None) -> tuple[str, ...]:
         if proxy is None:
             return ()
-        uri = self._by_transport(SipUri.parse(proxy))
+        uri = self._by_transport(Uri.parse(proxy))
         return (f"<{uri if uri.is_loose else uri.with_params(lr=None)}>",)
 
-    def _by_transport(self, uri: SipUri) -> SipUri:
+    def _by_transport(self, uri: Uri) -> Uri:
         """Add the transport of the settings where the URI has none. Without any, DNS or UDP is right (RFC 3263)."""
         if self._settings.transport == "udp" or uri.scheme == "sips" or uri.transport:
             return uri
@@ -149,11 +149,11 @@ class Identities:
             number, _, extension = target.removeprefix("tel:").partition(";ext=")
             display = f"{number} ext. {extension}" if extension else number
             return NameAddr(uri=str(self._as_sip(target, service.default_region, self._domain)), display=display)
-        uri = SipUri.parse(target)
-        shown = SipUri("sip", uri.user or USER, self._domain)
+        uri = Uri.parse(target)
+        shown = Uri("sip", uri.user or USER, self._domain)
         return NameAddr(uri=str(shown), display=f"{uri.user}@{uri.host}" if uri.user else uri.host)
 
-    def _as_sip(self, tel: str, region: str, host: str) -> SipUri:
+    def _as_sip(self, tel: str, region: str, host: str) -> Uri:
         """Return a `tel:` URI as RFC 3261 section 19.1.6 writes it, with the number as the trunk takes it."""
         number, *parameters = tel.removeprefix("tel:").split(";")
         match self._settings.number_format:
@@ -161,22 +161,22 @@ class Identities:
                 number = number.removeprefix("+")
             case "national":
                 number = dialled_in(region, number)
-        return SipUri("sip", ";".join([number, *parameters]), host, params=_PHONE)
+        return Uri("sip", ";".join([number, *parameters]), host, params=_PHONE)
 
 
 def _domain(settings: SipSettings, host: str) -> str:
     """Return the domain of identities that are numbers: that of the identity, else of the proxy, else this dialer's."""
     for uri in (settings.identity, settings.customer_proxy, settings.proxy):
         if uri is not None and not uri.startswith("tel:"):
-            return SipUri.parse(uri).host
-    return SipUri.parse(f"sip:{host}").host
+            return Uri.parse(uri).host
+    return Uri.parse(f"sip:{host}").host
 
 
 def _host(uri: str | None) -> str:
     """Return the host of a SIP URI in lower case; "" for what has none."""
     if uri is None or uri.startswith("tel:"):
         return ""
-    return SipUri.parse(uri).host.lower().removesuffix(".")
+    return Uri.parse(uri).host.lower().removesuffix(".")
 
 
 def _agent_headers(callback: Callback) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from ringback.dialers.sip.body import SDP
 from ringback.dialers.sip.destination import Transport
 from ringback.dialers.sip.dialog import MAX_FORWARDS, Dialog
 from ringback.dialers.sip.dialogs import Dialogs
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.invitation import Invitation
 from ringback.dialers.sip.leg_events import Failure, HungUp, LegAnswered, LegEvent, LegPlan, Offered
@@ -21,7 +21,7 @@ from ringback.dialers.sip.renegotiation import GONE
 from ringback.dialers.sip.responses import ALLOW, respond
 from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.session import LegSession
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 _FIRST_SEQ: Final = 1
 
@@ -44,7 +44,6 @@ class Leg:
         self._contact = f"<{endpoint.contact(plan.user, _transport(plan))}>"
         self._line = LegLine(
             endpoint,
-            user=plan.user,
             credentials=plan.credentials,
             judge=plan.judge,
             done=lambda: dialogs.remove(self),
@@ -58,7 +57,7 @@ class Leg:
         endpoint: Endpoint,
         dialogs: Dialogs,
         state: LegState,
-        credentials: Credentials | None = None,
+        credentials: SipCredentials | None = None,
         judge: Callable[[str], str] | None = None,
     ) -> "Leg":
         """Go on with a leg of an earlier process: with its dialog, or with its INVITE, which may be hung up at once."""
@@ -228,7 +227,7 @@ class Leg:
 def _transport(plan: LegPlan) -> Transport | None:
     """Return the transport on which the peer is reached, if its address says so: it is to reach us on the same."""
     try:
-        uri = SipUri.parse(NameAddr.parse(plan.routes[0]).uri if plan.routes else plan.uri)
+        uri = Uri.parse(NameAddr.parse(plan.routes[0]).uri if plan.routes else plan.uri)
     except MalformedMessage:
         return None
     if uri.scheme == "sips":

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.faults import FaultKind
 from ringback.dialers.sip.message import NameAddr
 
@@ -24,7 +24,7 @@ class LegPlan:
     headers: tuple[tuple[str, str], ...] = ()
     call_id: str
     ring_timeout_s: float
-    credentials: Credentials | None = None
+    credentials: SipCredentials | None = None
     # Return why an address must not be reached, "" when it may.
     judge: Callable[[str], str] | None = None
     # Keep `Leg.state()` for a successor. Awaited before an INVITE leaves and before the 2xx is acknowledged, so that
@@ -52,7 +52,7 @@ class Failure:
     retry_after_s: int | None = None
     # Of a redirection, which is not followed.
     contacts: tuple[str, ...] = ()
-    # Credentials had been sent.
+    # SipCredentials had been sent.
     authorized: bool = False
     # The text of a Warning (RFC 3261 section 20.43).
     warning: str = ""

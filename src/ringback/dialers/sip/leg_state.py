@@ -1,5 +1,7 @@
 """What is kept of a leg, so that another process can go on with it, or end it."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from ringback.dialers.sip.destination import Destination
@@ -7,7 +9,7 @@ from ringback.dialers.sip.dialog import MAX_FORWARDS, Dialog
 from ringback.dialers.sip.message import CSeq, Headers, Request, cseq
 
 # Requests of a dialog after it was kept, such as OPTIONS, have taken numbers. A peer refuses a lower one.
-CSEQ_GAP = 1000
+CSEQ_GAP: Final = 1000
 
 
 class PendingInvite(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from ringback.dialers.sip.client_transaction import ClientTransaction
 from ringback.dialers.sip.dialog import Dialog
-from ringback.dialers.sip.digest import Credentials, DigestClient
+from ringback.dialers.sip.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.header_values import Reason, printable
@@ -35,13 +35,11 @@ class LegLine:
         self,
         endpoint: Endpoint,
         *,
-        user: str,
-        credentials: Credentials | None,
+        credentials: SipCredentials | None,
         judge: Callable[[str], str] | None,
         done: Callable[[], None],
     ) -> None:
         self.endpoint = endpoint
-        self.user = user
         self.digest = DigestClient(credentials, lambda: secrets.token_hex(8))
         self.judge = judge
         self.origin: tuple[str, int] | None = None

@@ -13,7 +13,7 @@ from ringback.dialers.sip.header_values import CSeq, NameAddr, Reason, Via, is_a
 from ringback.dialers.sip.headers import NAME, Headers, first_of, is_token
 from ringback.dialers.sip.message_types import MalformedMessage, Message, Request, Response
 from ringback.dialers.sip.status import phrase
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 __all__ = [
     "CSeq",
@@ -230,7 +230,7 @@ def _check_request(request: Request, start_line: str) -> None:
     if start_line != f"{request.method} {request.uri} {version}" or not is_any_uri(request.uri):
         raise MalformedMessage("A request line is not a method, a URI and a version, with one space between them.")
     if request.uri.partition(":")[0].lower() in ("sip", "sips"):
-        SipUri.parse(request.uri)
+        Uri.parse(request.uri)
     hops = request.headers.get("Max-Forwards")
     if hops is not None and not (_DIGITS.fullmatch(hops) and int(hops) <= MAX_HOPS):
         raise MalformedMessage(f"Max-Forwards is not from 0 to {MAX_HOPS}.")

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.digest import Credentials
+from ringback.dialers.sip.digest import SipCredentials
 from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
 from ringback.dialers.sip.health import ProxyHealth
 from ringback.dialers.sip.registration import Registration
 from ringback.dialers.sip.settings import TRACE_LOG, SipSettings
 from ringback.dialers.sip.sip_dialer import SipDialer
 from ringback.dialers.sip.tls import TlsFiles
-from ringback.dialers.sip.trace import Entry, Trace
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.trace import Trace, TracedMessage
+from ringback.dialers.sip.uri import Uri
 
 _trace_log = logging.getLogger(TRACE_LOG)
 
@@ -102,20 +102,20 @@ def endpoint_settings(settings: SipSettings) -> EndpointSettings:
         tls_ca=settings.tls_ca,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
-        tls_names=tuple(dict.fromkeys(SipUri.parse(proxy).host for proxy in settings.proxies)),
+        tls_names=tuple(dict.fromkeys(Uri.parse(proxy).host for proxy in settings.proxies)),
     )
 
 
-def credentials_of(settings: SipSettings) -> Credentials | None:
+def credentials_of(settings: SipSettings) -> SipCredentials | None:
     if settings.username is None:
         return None
-    return Credentials(settings.username, settings.password or "", settings.auth_realm)
+    return SipCredentials(settings.username, settings.password or "", settings.auth_realm)
 
 
 def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> Registration:
     user = ""
     if settings.identity is not None and not settings.identity.startswith("tel:"):
-        user = SipUri.parse(settings.identity).user or ""
+        user = Uri.parse(settings.identity).user or ""
     expires_s = round(settings.register_expires.total_seconds())
     return Registration(endpoint, registrar, credentials_of(settings), user=user, expires_s=expires_s)
 
@@ -126,13 +126,13 @@ def transports_of(settings: SipSettings) -> frozenset[Transport]:
     With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
     """
     own = Transport(settings.transport)
-    names = {"tls" if (uri := SipUri.parse(proxy)).scheme == "sips" else uri.transport for proxy in settings.proxies}
+    names = {"tls" if (uri := Uri.parse(proxy)).scheme == "sips" else uri.transport for proxy in settings.proxies}
     named = {transport for transport in Transport if transport in names}
     more = set(Transport) if own is Transport.UDP else named
     return frozenset({own, *more})
 
 
-def _log_message(entry: Entry) -> None:
+def _log_message(entry: TracedMessage) -> None:
     # Indented, so that nothing in a message can pass for a line of the log.
     text = entry.text.strip().replace("\n", "\n    ")
     _trace_log.info("SIP %s %s\n    %s", entry.direction, entry.peer, text)

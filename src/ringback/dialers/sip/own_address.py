@@ -4,7 +4,7 @@ import socket
 from typing import Final
 
 from ringback.dialers.sip.sockets import WILDCARDS
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 # Addresses for documents (RFC 5737, RFC 3849): nothing is sent to them, but the way there is that of the default route.
 _ELSEWHERE: Final = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
@@ -13,7 +13,7 @@ _ELSEWHERE: Final = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"
 def advertised(host: str, advertise: str) -> tuple[str, int | None]:
     """Return the host and, if it is set, the port. Raise `MalformedMessage` for what is no HOST or HOST:PORT."""
     if advertise:
-        uri = SipUri.parse(f"sip:{advertise}")
+        uri = Uri.parse(f"sip:{advertise}")
         return uri.host, uri.port
     if host not in WILDCARDS:
         return host, None

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.digest import Credentials, DigestClient
+from ringback.dialers.sip.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.endpoint import Endpoint
 from ringback.dialers.sip.faults import TransactionFailed
 from ringback.dialers.sip.header_values import printable
 from ringback.dialers.sip.message import MalformedMessage, NameAddr, Response, cseq, number_of
 from ringback.dialers.sip.standalone import final_response, new_call_id, standalone_request
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 _log = logging.getLogger(__name__)
 
@@ -45,19 +45,19 @@ class Registration:
         self,
         endpoint: Endpoint,
         registrar: str,
-        credentials: Credentials | None,
+        credentials: SipCredentials | None,
         *,
         user: str = "",
         expires_s: int = 3600,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """`registrar` is a SIP URI; its user, or `user`, or the username is the one that is registered at its host."""
-        uri = SipUri.parse(registrar)
+        uri = Uri.parse(registrar)
         user = user or uri.user or (credentials.username if credentials else "")
         self.state = RegistrationState()
         self._endpoint = endpoint
         transport = uri.transport
-        self._registrar = str(SipUri(uri.scheme, None, uri.host, uri.port, uri.params))
+        self._registrar = str(Uri(uri.scheme, None, uri.host, uri.port, uri.params))
         self.address = f"{uri.scheme}:{user}@{uri.host}" if user else f"{uri.scheme}:{uri.host}"
         self._contact = endpoint.contact(user, Transport(transport) if transport in list(Transport) else None)
         self._expires_s = expires_s

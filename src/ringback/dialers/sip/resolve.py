@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from ringback.dialers.sip.destination import Destination, Transport
 from ringback.dialers.sip.faults import FaultKind, TransactionFailed
 from ringback.dialers.sip.message_types import MalformedMessage
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 
 # All look-ups of one URI.
 RESOLVE_S: Final = 8.0
@@ -120,7 +120,7 @@ class Resolver:
 
     def _way(self, uri: str) -> "Way":
         try:
-            parsed = SipUri.parse(uri)
+            parsed = Uri.parse(uri)
         except MalformedMessage:
             raise TransactionFailed(FaultKind.UNRESOLVED, "only sip: and sips: URIs lead to a host") from None
         possible = [Transport.TLS] if parsed.scheme == "sips" else self._transports

@@ -10,7 +10,6 @@ from ringback.dialers.sip.invite_transaction import InviteServer
 from ringback.dialers.sip.message import Message, Request, Response, response_to
 from ringback.dialers.sip.transaction import (
     Action,
-    Actions,
     DeliverMessage,
     EndTransaction,
     PlainServer,
@@ -46,13 +45,12 @@ class ServerTransaction:
             if request.method == "INVITE"
             else PlainServer(timers, reliable=reliable)
         )
-        self._is_stopped = False
         self._driver = Driver(self._machine, self._perform)
         self._driver.carry_out(self._machine.start(self._driver.now))
 
     def respond(self, response: Response) -> None:
         """Send a response. After a final one, or the peer's CANCEL, nothing is sent any more."""
-        self._carry_out(self._machine.respond(response, self._driver.now))
+        self._driver.carry_out(self._machine.respond(response, self._driver.now))
 
     def respond_once(self, response: Response) -> None:
         """Send a final response, and forget the request: if it is repeated, it is a new one (section 8.2.7).
@@ -60,7 +58,7 @@ class ServerTransaction:
         For what belongs to no dialog. A flood of it takes no memory, and a forged source is sent one response for each
         request. A client that has had a provisional response does not repeat its request, so that one is kept.
         """
-        self._carry_out(self._machine.respond_once(response, self._driver.now))
+        self._driver.carry_out(self._machine.respond_once(response, self._driver.now))
 
     async def acknowledged(self) -> Request | None:
         """Return the ACK of the 2xx to an INVITE; None when none has come within 64*T1, or there was no 2xx."""
@@ -68,11 +66,11 @@ class ServerTransaction:
 
     def receive_again(self) -> None:
         """Take a repetition of the request."""
-        self._carry_out(self._machine.receive())
+        self._driver.carry_out(self._machine.receive())
 
     def receive_ack(self, ack: Request) -> None:
         if isinstance(self._machine, InviteServer):
-            self._carry_out(self._machine.acknowledge(ack, self._driver.now))
+            self._driver.carry_out(self._machine.acknowledge(ack, self._driver.now))
 
     def cancel(self) -> None:
         """Take the peer's CANCEL. After a final response it has no effect (section 9.2)."""
@@ -82,13 +80,8 @@ class ServerTransaction:
 
     def stop(self) -> None:
         """Send nothing more, whatever is still responded."""
-        self._is_stopped = True
         self._driver.stop()
         self._settle(None)
-
-    def _carry_out(self, actions: Actions) -> None:
-        if not self._is_stopped:
-            self._driver.carry_out(actions)
 
     def _perform(self, action: Action) -> None:
         match action:

@@ -25,7 +25,7 @@ from ringback.dialers.sip.record import CallRecord, Keeper
 from ringback.dialers.sip.refer import Referral
 from ringback.dialers.sip.sdp import Origin
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.uri import SipUri
+from ringback.dialers.sip.uri import Uri
 from ringback.domain.callback import Callback, State
 from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome
@@ -210,7 +210,7 @@ class SipDialer:
         return Leg(self._endpoint, self._dialogs, plan)
 
     def _origin(self) -> Origin:
-        host = SipUri.parse(self._contact).host.strip("[]")
+        host = Uri.parse(self._contact).host.strip("[]")
         return Origin(USER, secrets.randbits(32), 1, host)
 
     def _max_duration_s(self, service: Service | None) -> float:

@@ -50,6 +50,7 @@ class Streams:
         self._accepted: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._is_stopped = False
 
     def attach(self, on_message: OnData, on_fault: OnFault) -> None:
         self._on_message, self._on_fault = on_message, on_fault
@@ -65,6 +66,8 @@ class Streams:
         connection = self._connections.get(destination) or self._of_another_name(destination)
         if connection is not None:
             connection.send(data)
+        elif self._is_stopped:
+            return
         elif (waiting := self._waiting.get(destination)) is None:
             self._waiting[destination] = [data]
             self._run(self._connect(destination))
@@ -75,6 +78,7 @@ class Streams:
         self._run(self._accept(listener, transport, context))
 
     async def stop(self) -> None:
+        self._is_stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

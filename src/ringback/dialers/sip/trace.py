@@ -31,7 +31,7 @@ class Peer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TracedMessage:
     at: str
     number: int
     """The order in which messages were recorded."""
@@ -47,7 +47,7 @@ class Entry:
         return redacted(self.data, numbers=self.numbers)
 
 
-Listener = Callable[[Entry], None]
+Listener = Callable[[TracedMessage], None]
 
 
 class Trace:
@@ -57,7 +57,7 @@ class Trace:
         self.listeners: list[Listener] = []
         self._recorded = 0
         self._numbers = numbers
-        self._calls: OrderedDict[str, deque[Entry]] = OrderedDict()
+        self._calls: OrderedDict[str, deque[TracedMessage]] = OrderedDict()
         self._bytes = 0
 
     def record(self, direction: Direction, destination: Peer, data: bytes, now_text: str) -> None:
@@ -65,18 +65,18 @@ class Trace:
         host = f"[{destination.address}]" if ":" in destination.address else destination.address
         peer = f"{destination.transport.upper()} {host}:{destination.port}"
         self._recorded += 1
-        entry = Entry(now_text, self._recorded, direction, peer, data, self._numbers)
+        entry = TracedMessage(now_text, self._recorded, direction, peer, data, self._numbers)
         if (found := _CALL_ID.search(data)) is not None:
             self._keep(found[1].decode("utf-8", "surrogateescape").strip(), entry)
         for listener in self.listeners:
             listener(entry)
 
-    def of(self, *call_ids: str) -> list[Entry]:
+    def of(self, *call_ids: str) -> list[TracedMessage]:
         """Return what was kept of these calls, such as the two legs of one, in the order in which it was recorded."""
         entries = [entry for call_id in call_ids for entry in self._calls.get(call_id, ())]
         return sorted(entries, key=lambda entry: entry.number)
 
-    def _keep(self, call_id: str, entry: Entry) -> None:
+    def _keep(self, call_id: str, entry: TracedMessage) -> None:
         entries = self._calls.setdefault(call_id, deque())
         self._calls.move_to_end(call_id)
         entries.append(entry)

@@ -30,7 +30,7 @@ _NO_PARAMS: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class SipUri:
+class Uri:
     scheme: str
     """`sip` or `sips`."""
     user: str | None
@@ -44,7 +44,7 @@ class SipUri:
     """As written, without the '?'. Nothing acts on them (section 19.1.5)."""
 
     @classmethod
-    def parse(cls, text: str) -> "SipUri":
+    def parse(cls, text: str) -> "Uri":
         """Read a URI in linear time. Raise `MalformedMessage`."""
         parts = _URI.fullmatch(text)
         if parts is None:
@@ -86,6 +86,6 @@ class SipUri:
         """Whether this Route is that of a loose router (section 16.4)."""
         return "lr" in self.params
 
-    def with_params(self, **params: str | None) -> "SipUri":
+    def with_params(self, **params: str | None) -> "Uri":
         """Return the URI with these parameters added or replaced; None is a name without a value."""
         return replace(self, params=MappingProxyType({**self.params, **params}))
