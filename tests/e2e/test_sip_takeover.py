@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.dialers.sip.message import contact_uri
+from ringback.dialers.sip.messages.message import contact_uri
 from ringback.v1 import callback_pb2 as cb
 from tests.hunts.database import Durable
 from tests.world.api import Api

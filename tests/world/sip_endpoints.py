@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ringback.dialers.sip.destination import Destination, Transport
-from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
-from ringback.dialers.sip.tls import TlsFiles
+from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.transport.destination import Destination, Transport
+from ringback.dialers.sip.transport.tls import TlsFiles
 
 
 @dataclass

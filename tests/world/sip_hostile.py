@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
-from ringback.dialers.sip.destination import Destination
-from ringback.dialers.sip.message import (
+from ringback.dialers.sip.messages.message import (
     Headers,
     MalformedMessage,
     Message,
@@ -21,6 +20,7 @@ from ringback.dialers.sip.message import (
     response_to,
     to,
 )
+from ringback.dialers.sip.transport.destination import Destination
 from tests.world.sdp_bodies import ALL
 from tests.world.sip_mutations import CHANGES, MUTATIONS, Change, mutated
 from tests.world.sip_peer import ANSWER, PHONE, Air

@@ -1,6 +1,6 @@
 """Requests and responses as the tests of the SIP stack send them."""
 
-from ringback.dialers.sip.message import Headers, Request, Response, response_to
+from ringback.dialers.sip.messages.message import Headers, Request, Response, response_to
 
 
 def request(method: str, uri: str, *, cseq: int = 1, to_tag: str = "", call_id: str = "call-1") -> Request:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-FOLDER = Path(__file__).parents[1] / "dialers" / "sip" / "torture"
+FOLDER = Path(__file__).parents[1] / "dialers" / "sip" / "messages" / "torture"
 TORTURES = {file.stem: file.read_bytes() for file in sorted(FOLDER.glob("*.dat"))}
 
 # What breaks parsers, and what makes sense somewhere.

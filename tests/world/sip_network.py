@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from ringback.dialers.sip.destination import Destination, Transport
-from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
-from ringback.dialers.sip.faults import FaultKind
-from ringback.dialers.sip.message import Message, encode, parse
-from ringback.dialers.sip.network import OnData, OnFault
+from ringback.dialers.sip.messages.message import Message, encode, parse
+from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.transport.destination import Destination, Transport
+from ringback.dialers.sip.transport.faults import FaultKind
+from ringback.dialers.sip.transport.network import OnData, OnFault
 from tests.world.sip_endpoints import Recorded
 
 

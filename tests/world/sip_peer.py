@@ -7,13 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ringback.dialers.sip.destination import Destination, Transport
-from ringback.dialers.sip.dialogs import Dialogs
-from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
-from ringback.dialers.sip.faults import FaultKind
-from ringback.dialers.sip.leg import Leg
-from ringback.dialers.sip.leg_events import LegEvent, LegPlan
-from ringback.dialers.sip.message import (
+from ringback.dialers.sip.dialogs.dialogs import Dialogs
+from ringback.dialers.sip.dialogs.leg import Leg
+from ringback.dialers.sip.dialogs.leg_events import LegEvent, LegPlan
+from ringback.dialers.sip.messages.message import (
     Headers,
     Message,
     NameAddr,
@@ -25,8 +22,11 @@ from ringback.dialers.sip.message import (
     response_to,
     to,
 )
-from ringback.dialers.sip.network import Network, OnData, OnFault
-from ringback.dialers.sip.resolve import Lookup, Naptr, Srv
+from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.transport.destination import Destination, Transport
+from ringback.dialers.sip.transport.faults import FaultKind
+from ringback.dialers.sip.transport.network import Network, OnData, OnFault
+from ringback.dialers.sip.transport.resolve import Lookup, Naptr, Srv
 from tests.world.sip_endpoints import Recorded
 
 OURS = "192.0.2.1"

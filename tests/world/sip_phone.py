@@ -5,12 +5,12 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.header_values import CSeq, NameAddr
-from ringback.dialers.sip.headers import Headers
-from ringback.dialers.sip.message import call_id, contact_uri, response_to
-from ringback.dialers.sip.message_types import Request, Response
-from ringback.dialers.sip.server_transaction import ServerTransaction
+from ringback.dialers.sip.messages.header_values import CSeq, NameAddr
+from ringback.dialers.sip.messages.headers import Headers
+from ringback.dialers.sip.messages.message import call_id, contact_uri, response_to
+from ringback.dialers.sip.messages.message_types import Request, Response
+from ringback.dialers.sip.transactions.endpoint import Endpoint
+from ringback.dialers.sip.transactions.server_transaction import ServerTransaction
 from tests.world.sip_endpoints import endpoint
 
 PHONE_SDP = "application/sdp"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ringback.dialers.sip.leg_events import (
+from ringback.dialers.sip.dialogs.leg_events import (
     Failed,
     Failure,
     HungUp,
@@ -14,7 +14,7 @@ from ringback.dialers.sip.leg_events import (
     LegProgress,
     Offered,
 )
-from ringback.dialers.sip.leg_state import LegState
+from ringback.dialers.sip.dialogs.leg_state import LegState
 from ringback.domain.callback import Callback
 from ringback.domain.errors import LeaseExpired
 from tests.world.samples import new

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from ringback.dialers.sip.bridge import Bridge, CallPlan, Result
-from ringback.dialers.sip.inbox import Inbox, Signal
-from ringback.dialers.sip.leg_events import LegPlan
-from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.media import MediaExchange
-from ringback.dialers.sip.message import NameAddr
-from ringback.dialers.sip.outcome import CallSide
-from ringback.dialers.sip.record import Keeper
-from ringback.dialers.sip.sdp import Origin
+from ringback.dialers.sip.calls.bridge import Bridge, CallPlan, Result
+from ringback.dialers.sip.calls.inbox import Inbox, Signal
+from ringback.dialers.sip.calls.legs import Legs
+from ringback.dialers.sip.calls.media import MediaExchange
+from ringback.dialers.sip.calls.outcome import CallSide
+from ringback.dialers.sip.calls.record import Keeper
+from ringback.dialers.sip.dialogs.leg_events import LegPlan
+from ringback.dialers.sip.messages.message import NameAddr
+from ringback.dialers.sip.messages.sdp import Origin
 from ringback.ports.dialer import NotDialled, OutcomeReport
 from tests.world.sip_script import ScriptedCall, ScriptedLeg, sdp, settle, until
 

@@ -21,8 +21,8 @@ from ringback.cli.sip_ladder import AGENT, TARGET, Ladder
 from ringback.cli.streams import INTERRUPTED
 from ringback.cli.values import parse_span
 from ringback.config import Settings
+from ringback.dialers.sip.messages.trace import Trace, TracedMessage
 from ringback.dialers.sip.sip_dialer import SipDialer
-from ringback.dialers.sip.trace import Trace, TracedMessage
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import DialRules, host_of, judge
 from ringback.domain.masking import mask_numbers

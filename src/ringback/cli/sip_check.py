@@ -11,8 +11,8 @@ from ringback.cli.params import Parsed
 from ringback.cli.settings.flags import config_option, sip_options
 from ringback.cli.sip_endpoint import endpoint_of, sip_settings_of
 from ringback.dialers.sip.check import Finding, Level, of_peer, of_registration, of_settings, worst
+from ringback.dialers.sip.messages.trace import Trace
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.trace import Trace
 from ringback.domain.masking import mask_numbers
 from ringback.domain.sip_uri import SipUri
 

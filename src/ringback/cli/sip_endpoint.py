@@ -8,10 +8,10 @@ import click
 
 from ringback.cli.settings.sources import resolve
 from ringback.config import Settings
-from ringback.dialers.sip.endpoint import Endpoint
+from ringback.dialers.sip.messages.trace import Trace
 from ringback.dialers.sip.opening import SipCannotOpen, open_endpoint
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.trace import Trace
+from ringback.dialers.sip.transactions.endpoint import Endpoint
 
 
 def sip_settings_of(flags: dict[str, str | bool | None], config: str | None) -> Settings:

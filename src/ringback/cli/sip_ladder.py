@@ -10,8 +10,8 @@ It shows methods and statuses, and no address, so that nothing in it is secret o
 
 from typing import Final
 
-from ringback.dialers.sip.header_values import printable
-from ringback.dialers.sip.message import MalformedMessage, Message, Request, Response, call_id, cseq, parse
+from ringback.dialers.sip.messages.header_values import printable
+from ringback.dialers.sip.messages.message import MalformedMessage, Message, Request, Response, call_id, cseq, parse
 from ringback.domain.masking import mask_numbers
 
 _LANE: Final = 30

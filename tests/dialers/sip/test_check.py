@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from ringback.dialers.sip.check import Finding, Level, of_peer, of_registration, of_settings, tls_finding, worst
-from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.message import response_to
+from ringback.dialers.sip.messages.message import response_to
+from ringback.dialers.sip.messages.trace import Trace
 from ringback.dialers.sip.opening import open_endpoint
-from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.tls import TlsFiles
-from ringback.dialers.sip.tls_facts import TlsFacts
-from ringback.dialers.sip.trace import Trace
+from ringback.dialers.sip.transactions.server_transaction import ServerTransaction
+from ringback.dialers.sip.transport.destination import Transport
+from ringback.dialers.sip.transport.tls import TlsFiles
+from ringback.dialers.sip.transport.tls_facts import TlsFacts
 from tests.world.certificates import Authority
 from tests.world.sip_endpoints import endpoint
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.health import ProxyHealth
-from ringback.dialers.sip.message import Request, response_to
+from ringback.dialers.sip.messages.message import Request, response_to
+from ringback.dialers.sip.messages.trace import Trace
 from ringback.dialers.sip.opening import SipCannotOpen, fault_of_files, open_endpoint, open_sip, transports_of
-from ringback.dialers.sip.registration import Registration
-from ringback.dialers.sip.server_transaction import ServerTransaction
 from ringback.dialers.sip.settings import TRACE_LOG, SipSettings
-from ringback.dialers.sip.trace import Trace
+from ringback.dialers.sip.transactions.server_transaction import ServerTransaction
+from ringback.dialers.sip.transport.destination import Transport
+from ringback.dialers.sip.trunk.health import ProxyHealth
+from ringback.dialers.sip.trunk.registration import Registration
 from tests.world.certificates import Authority
 from tests.world.dialer import until
 from tests.world.sip_endpoints import endpoint

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace as changed
 
-from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.endpoint import Endpoint, EndpointSettings
-from ringback.dialers.sip.message import NameAddr
-from ringback.dialers.sip.record import CallRecord
-from ringback.dialers.sip.sdp import SessionDescription, direction
+from ringback.dialers.sip.calls.record import CallRecord
+from ringback.dialers.sip.messages.message import NameAddr
+from ringback.dialers.sip.messages.sdp import SessionDescription, direction
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.sip_dialer import SipDialer
+from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointSettings
+from ringback.dialers.sip.transport.destination import Transport
 from ringback.domain.callback import Callback
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import FirstLeg, Service
@@ -27,7 +27,7 @@ from tests.world.sip_phone import Phone, PhoneCall, phone
 from tests.world.sip_script import ScriptedCall, sdp
 
 if TYPE_CHECKING:
-    from ringback.dialers.sip.bridge import Result
+    from ringback.dialers.sip.calls.bridge import Result
 
 AGENT_SDP = sdp(4000, direction="inactive")
 TARGET_SDP = sdp(5000, address="198.51.100.1")

@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ringback.dialers.sip.destination import Destination, Transport
-from ringback.dialers.sip.digest import DigestClient
-from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.faults import TransactionFailed
-from ringback.dialers.sip.header_values import printable
-from ringback.dialers.sip.health import ping
-from ringback.dialers.sip.message import Request
+from ringback.dialers.sip.messages.digest import DigestClient
+from ringback.dialers.sip.messages.header_values import printable
+from ringback.dialers.sip.messages.message import Request
+from ringback.dialers.sip.messages.uri import Uri
 from ringback.dialers.sip.opening import credentials_of, registration, transports_of
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.standalone import final_response, standalone_request
-from ringback.dialers.sip.tls import TlsFiles
-from ringback.dialers.sip.tls_facts import TlsFacts, tls_facts
-from ringback.dialers.sip.uri import Uri
+from ringback.dialers.sip.transactions.endpoint import Endpoint
+from ringback.dialers.sip.transport.destination import Destination, Transport
+from ringback.dialers.sip.transport.faults import TransactionFailed
+from ringback.dialers.sip.transport.tls import TlsFiles
+from ringback.dialers.sip.transport.tls_facts import TlsFacts, tls_facts
+from ringback.dialers.sip.trunk.health import ping
+from ringback.dialers.sip.trunk.standalone import final_response, standalone_request
 
 _CHALLENGES: Final = (401, 407)
 _SOON: Final = timedelta(days=30)

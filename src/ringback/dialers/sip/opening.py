@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.digest import SipCredentials
-from ringback.dialers.sip.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
-from ringback.dialers.sip.health import ProxyHealth
-from ringback.dialers.sip.registration import Registration
+from ringback.dialers.sip.messages.digest import SipCredentials
+from ringback.dialers.sip.messages.trace import Trace, TracedMessage
+from ringback.dialers.sip.messages.uri import Uri
 from ringback.dialers.sip.settings import TRACE_LOG, SipSettings
 from ringback.dialers.sip.sip_dialer import SipDialer
-from ringback.dialers.sip.tls import TlsFiles
-from ringback.dialers.sip.trace import Trace, TracedMessage
-from ringback.dialers.sip.uri import Uri
+from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointCannotListen, EndpointSettings
+from ringback.dialers.sip.transport.destination import Transport
+from ringback.dialers.sip.transport.tls import TlsFiles
+from ringback.dialers.sip.trunk.health import ProxyHealth
+from ringback.dialers.sip.trunk.registration import Registration
 
 _trace_log = logging.getLogger(TRACE_LOG)
 

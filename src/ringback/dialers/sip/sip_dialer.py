@@ -9,23 +9,23 @@ from contextlib import suppress
 from typing import Final
 
 from ringback.application.token_bucket import TokenBucket
-from ringback.dialers.sip.bridge import STOPPED, WITHDRAWN, Bridge, CallPlan, Result
-from ringback.dialers.sip.conversation import Conversation
-from ringback.dialers.sip.destination import Transport
-from ringback.dialers.sip.dialogs import Dialogs
-from ringback.dialers.sip.endpoint import Endpoint
-from ringback.dialers.sip.identity import USER, Identities, NoRoute
-from ringback.dialers.sip.inbox import Inbox, Signal
-from ringback.dialers.sip.leg import Leg
-from ringback.dialers.sip.leg_events import LegPlan
-from ringback.dialers.sip.legs import Legs
-from ringback.dialers.sip.media import MediaExchange
-from ringback.dialers.sip.outcome import CallSide, answered_report, text
-from ringback.dialers.sip.record import CallRecord, Keeper
-from ringback.dialers.sip.refer import Referral
-from ringback.dialers.sip.sdp import Origin
+from ringback.dialers.sip.calls.bridge import STOPPED, WITHDRAWN, Bridge, CallPlan, Result
+from ringback.dialers.sip.calls.conversation import Conversation
+from ringback.dialers.sip.calls.identity import USER, Identities, NoRoute
+from ringback.dialers.sip.calls.inbox import Inbox, Signal
+from ringback.dialers.sip.calls.legs import Legs
+from ringback.dialers.sip.calls.media import MediaExchange
+from ringback.dialers.sip.calls.outcome import CallSide, answered_report, text
+from ringback.dialers.sip.calls.record import CallRecord, Keeper
+from ringback.dialers.sip.calls.refer import Referral
+from ringback.dialers.sip.dialogs.dialogs import Dialogs
+from ringback.dialers.sip.dialogs.leg import Leg
+from ringback.dialers.sip.dialogs.leg_events import LegPlan
+from ringback.dialers.sip.messages.sdp import Origin
+from ringback.dialers.sip.messages.uri import Uri
 from ringback.dialers.sip.settings import SipSettings
-from ringback.dialers.sip.uri import Uri
+from ringback.dialers.sip.transactions.endpoint import Endpoint
+from ringback.dialers.sip.transport.destination import Transport
 from ringback.domain.callback import Callback, State
 from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome

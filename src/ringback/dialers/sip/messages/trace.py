@@ -1,0 +1,88 @@
+"""What went over the wire, by Call-ID, for engineers who look for a call: bounded, and without what is secret."""
+
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from ringback.dialers.sip.messages.redaction import redacted
+
+# A call has some twenty messages; what is retransmitted comes on top.
+MAX_MESSAGES_PER_CALL: Final = 128
+MAX_CALLS: Final = 256
+# Of all that is kept. A peer that sends large messages pushes out older calls, and nothing else.
+MAX_BYTES: Final = 8 * 2**20
+
+_CALL_ID: Final = re.compile(rb"\n(?:Call-ID|i)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]{1,255}+)", re.IGNORECASE)
+
+Direction = Literal["sent", "received"]
+
+
+class Peer(Protocol):
+    """Where a message went, or came from."""
+
+    @property
+    def transport(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMessage:
+    at: str
+    number: int
+    """The order in which messages were recorded."""
+    direction: Direction
+    peer: str
+    """`UDP 192.0.2.1:5060`."""
+    data: bytes = field(repr=False)
+    numbers: bool = field(default=False, repr=False)
+    """Whether telephone numbers are shown in full. What is secret never is."""
+
+    @property
+    def text(self) -> str:
+        return redacted(self.data, numbers=self.numbers)
+
+
+Listener = Callable[[TracedMessage], None]
+
+
+class Trace:
+    """The last messages of the last calls. What is redacted is redacted when it is read: most is never read."""
+
+    def __init__(self, *, numbers: bool = False) -> None:
+        self.listeners: list[Listener] = []
+        self._recorded = 0
+        self._numbers = numbers
+        self._calls: OrderedDict[str, deque[TracedMessage]] = OrderedDict()
+        self._bytes = 0
+
+    def record(self, direction: Direction, destination: Peer, data: bytes, now_text: str) -> None:
+        """Keep a message, and show it to the listeners. What has no Call-ID is only shown."""
+        host = f"[{destination.address}]" if ":" in destination.address else destination.address
+        peer = f"{destination.transport.upper()} {host}:{destination.port}"
+        self._recorded += 1
+        entry = TracedMessage(now_text, self._recorded, direction, peer, data, self._numbers)
+        if (found := _CALL_ID.search(data)) is not None:
+            self._keep(found[1].decode("utf-8", "surrogateescape").strip(), entry)
+        for listener in self.listeners:
+            listener(entry)
+
+    def of(self, *call_ids: str) -> list[TracedMessage]:
+        """Return what was kept of these calls, such as the two legs of one, in the order in which it was recorded."""
+        entries = [entry for call_id in call_ids for entry in self._calls.get(call_id, ())]
+        return sorted(entries, key=lambda entry: entry.number)
+
+    def _keep(self, call_id: str, entry: TracedMessage) -> None:
+        entries = self._calls.setdefault(call_id, deque())
+        self._calls.move_to_end(call_id)
+        entries.append(entry)
+        self._bytes += len(entry.data)
+        if len(entries) > MAX_MESSAGES_PER_CALL:
+            self._bytes -= len(entries.popleft().data)
+        while len(self._calls) > MAX_CALLS or self._bytes > MAX_BYTES:
+            _, dropped = self._calls.popitem(last=False)
+            self._bytes -= sum(len(entry.data) for entry in dropped)

@@ -1,0 +1,1 @@
+"""The ways that messages go: UDP, TCP, TLS, and DNS."""

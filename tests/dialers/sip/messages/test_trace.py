@@ -1,0 +1,75 @@
+"""The trace: by call, in order, bounded."""
+
+from dataclasses import dataclass
+
+from ringback.dialers.sip.messages import trace as module
+from ringback.dialers.sip.messages.trace import Trace, TracedMessage
+
+
+@dataclass(frozen=True)
+class Peer:
+    transport: str = "udp"
+    address: str = "192.0.2.1"
+    port: int = 5060
+
+
+def message(call_id: str, name: str = "Call-ID: ", size: int = 0) -> bytes:
+    return f"INVITE sip:0785556677@x SIP/2.0\r\nTo: <sip:b@x>\r\n{name}{call_id}\r\nX: {'y' * size}\r\n\r\n".encode()
+
+
+def test_messages_are_kept_by_call_and_in_order() -> None:
+    trace = Trace()
+    trace.record("sent", Peer(), message("one"), "10:00:00.000")
+    trace.record("received", Peer("tls", "2001:db8::1"), message("two", "i:\r\n\t"), "10:00:00.001")
+    trace.record("received", Peer(), message("one", "CALL-ID : "), "10:00:00.001")
+    trace.record("sent", Peer(), b"\r\n\r\n", "10:00:00.002")
+    assert [(entry.at, entry.direction, entry.peer) for entry in trace.of("two", "one", "three")] == [
+        ("10:00:00.000", "sent", "UDP 192.0.2.1:5060"),
+        ("10:00:00.001", "received", "TLS [2001:db8::1]:5060"),
+        ("10:00:00.001", "received", "UDP 192.0.2.1:5060"),
+    ]
+
+
+def test_what_is_read_is_redacted() -> None:
+    trace, full = Trace(), Trace(numbers=True)
+    for each in (trace, full):
+        each.record("sent", Peer(), message("one"), "")
+    [entry] = trace.of("one")
+    assert entry.text.startswith("INVITE sip:** ** ** ** 77@x SIP/2.0\nTo:")
+    assert "0785556677" not in repr(entry)
+    assert full.of("one")[0].text.startswith("INVITE sip:0785556677@x SIP/2.0\nTo:")
+
+
+def test_listeners_see_each_message_at_once() -> None:
+    trace, seen = Trace(), list[TracedMessage]()
+    trace.listeners.append(seen.append)
+    trace.record("sent", Peer(), message("one"), "")
+    trace.record("received", Peer(), b"no call", "")
+    assert [entry.data for entry in seen] == [message("one"), b"no call"]
+
+
+def test_a_call_keeps_its_last_messages() -> None:
+    trace = Trace()
+    for number in range(module.MAX_MESSAGES_PER_CALL + 2):
+        trace.record("sent", Peer(), message("one"), str(number))
+    entries = trace.of("one")
+    assert (len(entries), entries[0].at) == (module.MAX_MESSAGES_PER_CALL, "2")
+
+
+def test_older_calls_give_way() -> None:
+    trace = Trace()
+    for number in range(module.MAX_CALLS):
+        trace.record("sent", Peer(), message(str(number)), "")
+    trace.record("sent", Peer(), message("0"), "")
+    trace.record("sent", Peer(), message("more"), "")
+    assert [len(trace.of(call_id)) for call_id in ("0", "1", "2", "more")] == [2, 0, 1, 1]
+
+
+def test_large_messages_are_bounded_together() -> None:
+    trace, size = Trace(), 60_000
+    count = module.MAX_BYTES // size + 20
+    for number in range(count):
+        trace.record("received", Peer(), message(str(number), size=size), "")
+    kept = [entry for number in range(count) for entry in trace.of(str(number))]
+    assert module.MAX_BYTES - 2 * size < sum(len(entry.data) for entry in kept) <= module.MAX_BYTES
+    assert kept[-1].data == message(str(count - 1), size=size)
