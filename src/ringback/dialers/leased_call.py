@@ -115,10 +115,14 @@ class LeasedCall:
 
     async def keep(self, body: bytes) -> None:
         self._body = body
-        # Whoever does not wait for it leaves it to be written, before anything later.
-        await asyncio.shield(asyncio.ensure_future(self._keep_newest()))
+        await self._keep_newest()
 
     async def _keep_newest(self) -> None:
+        # What nobody waits for any longer is written all the same, and before anything later: else it could come
+        # after the call was forgotten, and nobody would forget it again.
+        await asyncio.shield(asyncio.ensure_future(self._write_newest()))
+
+    async def _write_newest(self) -> None:
         """Store the newest body, unless another task has just done so, or the call is over."""
         if (kept_calls := self._tools.kept_calls) is None:
             raise RuntimeError("a dialer without an owner keeps nothing")
