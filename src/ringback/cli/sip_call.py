@@ -99,7 +99,8 @@ def call(
     """
     settings = sip_settings_of(flags, config)
     if (broken := judge(settings.dial_rules, target)) is not None:
-        raise click.UsageError(f"the target must not be dialled: {broken}")
+        click.echo(f"Error: the target must not be dialled: {broken}", err=True)
+        sys.exit(_NOT_POSSIBLE)
     now = datetime.now(UTC)
     plan = Service(
         service_id=str(uuid4()),
@@ -144,7 +145,7 @@ class _OneCall:
         self._rules = rules
         self._tell = tell
 
-    async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:  # noqa: ARG002 - shown at the end
+    async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:  # noqa: ARG002 - the ladder has them
         self._tell("the target is called")
         return replace(self._callback, state=State.DIALING)
 
@@ -175,38 +176,49 @@ async def _place(settings: Settings, service: Service, callback: Callback, *, me
         if line is not None:
             click.echo(line)
 
+    def hang_up() -> None:
+        if not one_call.hang_up.is_set():
+            tell("hung up here")
+        one_call.hang_up.set()
+
+    one_call = _OneCall(callback, settings.dial_rules, tell)
     trace = Trace(numbers=not settings.sip.trace_redact)
     trace.listeners.append(show)
     async with endpoint_of(settings.sip, trace) as endpoint:
         click.echo(ladder.heading)
         dialer = SipDialer(settings.sip, endpoint)
-        one_call = _OneCall(callback, settings.dial_rules, tell)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, one_call.hang_up.set)
+            loop.add_signal_handler(number, hang_up)
         result = await dialer.place(callback, service, one_call)
         await dialer.stop(_STOP_S)
-    tell(_in_words(result))
+    # For a call that was hung up here, the dialer's reason is that its callback was cancelled, and there is none.
+    tell(_in_words(result, has_reason=not one_call.hang_up.is_set()))
+    if ladder.call_ids:
+        click.echo(ladder.note(time.monotonic() - began, f"Call-IDs: {ladder.sides}"))
     if messages:
-        for entry in trace.of(*ladder.call_ids):
-            click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
+        _show_whole(trace.of(*ladder.call_ids))
     if one_call.hang_up.is_set() and not one_call.answered:
         return INTERRUPTED
     return EXIT_CODES[result.outcome] if isinstance(result, OutcomeReport) else _AGENT_NOT_REACHED
 
 
-def _in_words(result: OutcomeReport | NotDialled | HandedOver) -> str:
+def _show_whole(entries: Sequence[TracedMessage]) -> None:
+    for entry in entries:
+        click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
+
+
+def _in_words(result: OutcomeReport | NotDialled | HandedOver, *, has_reason: bool) -> str:
     match result:
         case OutcomeReport():
             facts = [
                 result.outcome.lower().replace("_", " "),
                 f"SIP {result.sip_status}" if result.sip_status else "",
                 f"Q.850 cause {result.q850_cause}" if result.q850_cause else "",
-                result.detail,
-                f"Call-IDs {' '.join(result.call_ids)}" if result.call_ids else "",
+                result.detail if has_reason else "",
             ]
             return ", ".join(filter(None, facts))
         case NotDialled():
-            return f"the target was not called: {result.reason}"
+            return f"the target was not called{f': {result.reason}' if has_reason else ''}"
         case _:
             return "handed over"

@@ -44,6 +44,15 @@ class DialerSettings(Protocol):
     def http_dialer(self) -> HttpDialerSettings: ...
 
 
+def check_files(settings: DialerSettings) -> None:
+    """Raise `DialerCannotOpen` for files that the dialer cannot use, before anything is opened."""
+    if settings.dialer == "sip":
+        from ringback.dialers.sip.opening import fault_of_files  # noqa: PLC0415 - as in `_opened`
+
+        if fault := fault_of_files(settings.sip):
+            raise DialerCannotOpen(f"SIP: {fault}")
+
+
 @asynccontextmanager
 async def built_in_dialer(settings: DialerSettings) -> AsyncIterator[BuiltIn | None]:
     """Open the dialer of the settings; None: only the user's own dialers place calls. Raise `DialerCannotOpen`."""

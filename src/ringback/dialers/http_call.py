@@ -3,6 +3,7 @@
 import asyncio
 
 from ringback.dialers.http_messages import GatewayEvent, Report
+from ringback.domain.call_ids import joined
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.outcome import Outcome
 from ringback.ports.dialer import Call, NotDialled, OutcomeReport
@@ -18,6 +19,7 @@ class GatewayCall:
         # Set at the last report, at the refusal of the target, and when no report is waited for any more (None).
         self.end: asyncio.Future[Report | None] = asyncio.get_running_loop().create_future()
         self.reported = asyncio.Event()
+        self._call_ids: tuple[str, ...] = ()
         # Reports come on connections of their own, and each is taken whole.
         self._lock = asyncio.Lock()
 
@@ -29,6 +31,8 @@ class GatewayCall:
                 return 409, "DIALING was reported: report how the call ended"
             if self.end.done():
                 return ended_already(report)
+            if report.event is GatewayEvent.DIALING and self.call.hang_up.is_set() and self.dialled:
+                return 409, "place no call, and end what was placed"
             try:
                 await self._progress(report)
             except LeaseRefused as refusal:
@@ -37,6 +41,7 @@ class GatewayCall:
                 return 409, "place no call, and end what was placed"
             except StorageUnavailable:
                 return 503, "not recorded, report it again"
+            self._call_ids = joined(self._call_ids, report.call_ids)
             if report.event in (GatewayEvent.ENDED, GatewayEvent.NOT_DIALLED):
                 self.end.set_result(report)
             return 200, "taken"
@@ -52,7 +57,7 @@ class GatewayCall:
             await self.call.connected()
             self.connected = True
 
-    async def result(self, otherwise: str = "") -> OutcomeReport | NotDialled:
+    async def result(self, otherwise: str = "", *, agents_unavailable: bool = True) -> OutcomeReport | NotDialled:
         """Return what was reported at the end; without an end what is known, after which no report is taken.
 
         Raise `LeaseRefused` when the target must not be dialled.
@@ -63,7 +68,9 @@ class GatewayCall:
             report = self.end.result()
         if report is None:
             outcome = Outcome.ANSWERED if self.connected else Outcome.INTERRUPTED
-            return OutcomeReport(outcome=outcome, detail=otherwise) if self.dialled else NotDialled(otherwise, True)
+            if not self.dialled:
+                return NotDialled(otherwise, agents_unavailable)
+            return OutcomeReport(outcome=outcome, detail=otherwise, call_ids=self._call_ids)
         if report.outcome is None:
             return NotDialled(report.reason or "not dialled", report.agents_unavailable)
         return OutcomeReport(
@@ -73,7 +80,7 @@ class GatewayCall:
             detail=report.detail,
             agent=report.agent,
             disposition=report.disposition,
-            call_ids=report.call_ids,
+            call_ids=self._call_ids,
         )
 
 

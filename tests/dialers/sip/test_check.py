@@ -19,6 +19,7 @@ from ringback.dialers.sip.transport.destination import Transport
 from ringback.dialers.sip.transport.tls import TlsFiles
 from ringback.dialers.sip.transport.tls_facts import TlsFacts
 from tests.world.certificates import Authority
+from tests.world.ports import free_ports
 from tests.world.sip_endpoints import endpoint
 
 NOW = datetime.now(UTC)
@@ -250,6 +251,33 @@ async def test_settings_with_nothing_to_note() -> None:
         free = other.port
     settings = replace(SETTINGS, listen=("127.0.0.1", free), proxy="sip:sbc.example", identity="tel:+41445556677")
     assert {finding.level for finding in (await of(settings)).values()} == {Level.OK}
+
+
+async def test_where_it_listens(tmp_path: Path) -> None:
+    """TLS has a port of its own beside TCP, and none without a certificate: an SBC that connects there is refused."""
+    port, _ = free_ports(2)
+    plain = replace(SETTINGS, listen=("127.0.0.1", port))
+    assert (await of(plain))["listening"].text == f"127.0.0.1: udp port {port}, tcp port {port}"
+    cert, key = Authority("Authority of the test").issue("localhost").write(tmp_path)
+    secure = replace(plain, tls_cert=cert, tls_key=key)
+    text = f"127.0.0.1: udp port {port}, tcp port {port}, tls port {port + 1}"
+    assert (await of(secure))["listening"] == Finding(Level.OK, "listening", text)
+    alone = replace(secure, transport="tls")
+    assert (await of(alone))["listening"] == Finding(Level.OK, "listening", f"127.0.0.1: tls port {port}")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, transport="tls"),
+        replace(SETTINGS, proxy="sip:sbc.example;transport=tls"),
+        replace(SETTINGS, proxy="sips:sbc.example"),
+    ],
+)
+async def test_tls_without_a_certificate_takes_no_connections(settings: SipSettings) -> None:
+    found = await of(settings)
+    assert found["TLS"].level is Level.NOTE
+    assert "tls port" not in found["listening"].text
 
 
 def test_the_worst_of_no_findings_is_none() -> None:
