@@ -272,6 +272,54 @@ async def test_a_paused_server_lets_go_of_what_another_one_has(open_store: OpenS
         assert [a.outcome for a in ended.attempts] == [Outcome.ANSWERED]
 
 
+@pytest.mark.parametrize("is_resumed", [False, True])
+async def test_what_nobody_keeps_any_more_is_kept_again(open_store: OpenStore, is_resumed: bool) -> None:
+    """It was lost, and no other process has the call: it goes on, and nobody is left in half of it."""
+    store, clock, network = await open_store(), ManualClock(), Network()
+    if is_resumed:
+        await killed_at(Point("apply", 3, "after"), store, clock, network)
+    async with process(store, clock, network, ONE) as one:
+        if not is_resumed:
+            await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.resumed if is_resumed else one.dialer.placed)
+        await placed.call.connected()
+        await lose_what_is_kept(one)
+        await until_kept(one)
+        assert not placed.cut_off.is_set()
+        placed.result.set_result(ANSWERED)
+        await until_forgotten(store)
+    assert network.calls == {}
+
+
+async def test_a_call_that_was_lost_with_its_lease_is_hung_up(open_store: OpenStore) -> None:
+    """As by a database that lost its last commits: no other process can end it."""
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE) as one:
+        callback = await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.placed)
+        await lose_what_is_kept(one)
+        found = await until(one.world, callback, lambda c: c.state is State.DIALING)
+        assert found.lease is not None
+        await one.world.scheduler.run_once(found.lease.expire_time)
+        async with asyncio.timeout(10):
+            await placed.call.hang_up.wait()
+        assert not placed.call.superseded
+        placed.result.set_result(ANSWERED)
+        await until_forgotten(one.world.store)
+    assert network.calls == {}
+
+
+async def lose_what_is_kept(one: Process) -> None:
+    for call in await one.world.store.left_calls("sip", None, 10):
+        await one.world.store.forget_call(call.key, one.dialer.owner)
+
+
+async def until_kept(one: Process) -> None:
+    async with asyncio.timeout(10):
+        while not await one.world.store.left_calls("sip", None, 10):  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.001)
+
+
 async def first_of(one: Process, two: Process) -> Process:
     async with asyncio.timeout(10):
         while one.dialer.placed.empty() and two.dialer.placed.empty():  # noqa: ASYNC110 - either of two

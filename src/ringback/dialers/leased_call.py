@@ -60,9 +60,10 @@ class LeasedCall:
         token: LeaseToken | None,
         judge: Callable[[str], str],
         *,
-        is_kept: bool = False,
+        kept: bytes = b"",
         has_dialled: bool = False,
     ) -> None:
+        """`kept` is what an earlier process has kept of the call."""
         self.key = key
         self.hang_up = asyncio.Event()
         self.superseded = False
@@ -73,9 +74,11 @@ class LeasedCall:
         self.judge_address = judge
         self._tools = tools
         self._token = token
-        self._is_kept = is_kept
+        self._is_kept = bool(kept)
         # What is to be kept, and what the database is known to have.
-        self._body = self._stored = b""
+        self._body = self._stored = kept
+        # The database has not what it is known to have.
+        self._is_gone = False
         self._keeping = asyncio.Lock()
         self._has_ended = False
         self._reports: deque[Callable[[], Awaitable[object]]] = deque()
@@ -115,10 +118,14 @@ class LeasedCall:
 
     async def keep(self, body: bytes) -> None:
         self._body = body
-        # Whoever does not wait for it leaves it to be written, before anything later.
-        await asyncio.shield(asyncio.ensure_future(self._keep_newest()))
+        await self._keep_newest()
 
     async def _keep_newest(self) -> None:
+        # What nobody waits for any longer is written all the same, and before anything later: else it could come
+        # after the call was forgotten, and nobody would forget it again.
+        await asyncio.shield(asyncio.ensure_future(self._write_newest()))
+
+    async def _write_newest(self) -> None:
         """Store the newest body, unless another task has just done so, or the call is over."""
         if (kept_calls := self._tools.kept_calls) is None:
             raise RuntimeError("a dialer without an owner keeps nothing")
@@ -130,7 +137,7 @@ class LeasedCall:
                 raise LeaseExpired(self.key.callback_id, "the call is over, nothing more is kept of it")
             self._is_kept = True
             try:
-                await kept_calls.keep(self.key, body, self.on_taken)
+                await kept_calls.keep(self.key, body, self.on_gone)
             except RevisionConflict as conflict:
                 self.on_taken()
                 raise LeaseSuperseded(self.key.callback_id, "another process has the call") from conflict
@@ -149,6 +156,11 @@ class LeasedCall:
         if not news.is_held or news.fencing_token > self._token.fencing_token:
             self._is_over = True
             self._news.set()
+
+    def on_gone(self) -> None:
+        """What was kept is not there any more. Who has the call now, `tend` looks up."""
+        self._is_gone = True
+        self._news.set()
 
     def on_taken(self) -> None:
         """Another process has the call."""
@@ -189,6 +201,7 @@ class LeasedCall:
     def _has_work(self) -> bool:
         return (
             self.superseded
+            or self._is_gone
             or self._body is not self._stored
             or (self._holds_lease() and bool(self._reports or self._is_over))
         )
@@ -204,6 +217,8 @@ class LeasedCall:
         return _now() + self._tools.lease.total_seconds()
 
     async def _step(self) -> None:
+        if self._is_gone:
+            await self._look_for_taker()
         if self.superseded:
             return
         if self._body is not self._stored:
@@ -216,6 +231,13 @@ class LeasedCall:
             await self._send_reports()
         if _now() >= self._next_extension():
             await self._extend(self._token)
+
+    async def _look_for_taker(self) -> None:
+        if self._tools.kept_calls is not None and await self._tools.kept_calls.is_taken(self.key):
+            self.on_taken()
+        else:
+            self._stored = b""
+        self._is_gone = False
 
     async def _send_reports(self) -> None:
         while self._reports:
@@ -235,7 +257,7 @@ class LeasedCall:
         """Hang up, unless another process has taken the call, which the table of kept calls tells."""
         if self._is_kept and not self.superseded and self._tools.kept_calls is not None:
             kept_calls = self._tools.kept_calls
-            if not await until_stored(self.key, lambda: kept_calls.is_own(self.key)):
+            if await until_stored(self.key, lambda: kept_calls.is_taken(self.key)):
                 self.on_taken()
         self.refusal = refusal
         if not self.superseded:

@@ -146,9 +146,9 @@ class DialerRunner:
         token = None if callback is None or callback.lease is None else LeaseToken.parse(callback.lease.token)
         service = None if callback is None else await self._service_of(callback)
         judge = self._judge(callback, service)
-        call = LeasedCall(self._tools, kept.key, token, judge, is_kept=True, has_dialled=callback is not None)
+        call = LeasedCall(self._tools, kept.key, token, judge, kept=kept.body, has_dialled=callback is not None)
         if self._tools.kept_calls is not None:
-            self._tools.kept_calls.watch(kept.key, call.on_taken)
+            self._tools.kept_calls.watch(kept.key, call.on_gone)
         if callback is not None and callback.state is State.CANCELLING:
             call.hang_up.set()
         await self._run_call(call, token, self._resumed(callback, service, call, kept.body))

@@ -286,7 +286,8 @@ async def test_another_process_goes_on_with_the_conversation(by_agent: bool, sam
             await endpoint.stop()
 
 
-async def test_another_process_ends_what_had_not_connected() -> None:
+@pytest.mark.parametrize("same_port", [True, False])
+async def test_another_process_ends_what_had_not_connected(same_port: bool) -> None:
     async with world() as it:
         call = ScriptedCall(it.callback)
         placed = it.place(call)
@@ -294,13 +295,29 @@ async def test_another_process_ends_what_had_not_connected() -> None:
         target = await it.target.call()
         target.respond(180)
         await call.until_kept(lambda body: CallRecord.decode(body).target is not None)
-        endpoint, dialer = await next_process(it)
+        endpoint, dialer = await next_process(it, same_port=same_port)
         try:
             dialing = dial(it.callback)
             ended = await within(dialer.resume(dialing, it.service, ScriptedCall(dialing), call.kept[-1]))
             assert isinstance(ended, OutcomeReport)
             assert ended.outcome is Outcome.INTERRUPTED
             await within(asyncio.gather(agent.ended.wait(), target.invite.cancelled.wait()))
+        finally:
+            placed.cancel()
+            await endpoint.stop()
+
+
+@pytest.mark.parametrize("same_port", [True, False])
+async def test_another_process_ends_the_ringing_of_the_agent(same_port: bool) -> None:
+    async with world() as it:
+        call = ScriptedCall(it.callback)
+        placed = it.place(call)
+        agent = await it.agent.call()
+        agent.respond(180)
+        endpoint, dialer = await next_process(it, same_port=same_port)
+        try:
+            await within(dialer.resume(None, None, ScriptedCall(it.callback), call.kept[-1]))
+            await within(agent.invite.cancelled.wait())
         finally:
             placed.cancel()
             await endpoint.stop()

@@ -68,23 +68,28 @@ class KeptCalls:
         self._clock = clock
         self._policy = policy
         self._me = me
-        # What is called when another process has taken the call.
+        # What is called when a call is not kept any more, most likely since another process has taken it.
         self._own: dict[CallKey, Callable[[], None]] = {}
 
     # --- The calls of this process -----------------------------------------------------------------------------
 
-    async def keep(self, key: CallKey, body: bytes, on_taken: Callable[[], None]) -> None:
+    async def keep(self, key: CallKey, body: bytes, on_gone: Callable[[], None]) -> None:
         """Store the body. Raise `StorageUnavailable`, and `RevisionConflict` when another process has the call."""
         call = KeptCall(*key, self._me.dialer, self._me.owner, self._clock.now() + KEPT_FOR, body)
         if key in self._own:
-            await self._store.keep_again(call)
-        else:
-            await self._store.keep_call(call)
-            self._own[key] = on_taken
+            try:
+                await self._store.keep_again(call)
+            except RevisionConflict:
+                if await self.is_taken(key):
+                    raise
+            else:
+                return
+        await self._store.keep_call(call)
+        self._own[key] = on_gone
 
-    def watch(self, key: CallKey, on_taken: Callable[[], None]) -> None:
-        """Call `on_taken` when another process takes a call that this one has taken over."""
-        self._own[key] = on_taken
+    def watch(self, key: CallKey, on_gone: Callable[[], None]) -> None:
+        """Call `on_gone` when a call that this process has taken over is not kept any more."""
+        self._own[key] = on_gone
 
     async def forget(self, key: CallKey) -> None:
         """Delete what is kept: nothing of the call is left on the network. Raise `StorageUnavailable`."""
@@ -96,9 +101,18 @@ class KeptCalls:
         self._own.pop(key, None)
         await self._store.leave_call(key, self._me.owner, self._clock.now())
 
-    async def is_own(self, key: CallKey) -> bool:
-        """Return whether this process still has the call. Raise `StorageUnavailable`."""
-        return any(call.key == key for call in await self._store.kept_calls(self._me.dialer, self._me.owner))
+    async def is_taken(self, key: CallKey) -> bool:
+        """Return whether another process has the call. Raise `StorageUnavailable`.
+
+        One that nobody has is still this process's to end: it was lost with the last commits of a database, or erased.
+        """
+        return any(
+            call.fencing_token >= key.fencing_token and not self._is_own(call, key)
+            for call in await self._store.calls_of_callbacks([key.callback_id])
+        )
+
+    def _is_own(self, call: KeptCall, key: CallKey) -> bool:
+        return call.owner == self._me.owner and (call.key == key or call.key in self._own)
 
     async def run(self) -> None:
         """Renew what is kept, until cancelled."""
@@ -116,8 +130,8 @@ class KeptCalls:
             return
         renewed = await self._store.renew_calls(self._me.owner, self._clock.now() + KEPT_FOR)
         for key in known.difference(renewed):
-            if (on_taken := self._own.pop(key, None)) is not None:
-                on_taken()
+            if (on_gone := self._own.pop(key, None)) is not None:
+                on_gone()
 
     # --- The calls of processes that are gone --------------------------------------------------------------------
 

@@ -147,6 +147,7 @@ class SipDialer:
             max_duration_s=self._max_duration_s(service) - (self._now() - record.connected_at),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
         )
+        legs.probe()  # one side may have hung up while no server was there to be told
         return await conversation.run()
 
     def drain(self) -> None:

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, Protocol
 
-from ringback.dialers.sip.messages.message import Message, Request, Response, to, top_via
+from ringback.dialers.sip.messages.message import Message, Request, Response, contact_uri, to, top_via
+from ringback.dialers.sip.messages.uri import Uri
 from ringback.dialers.sip.transactions.driver import Driver
 from ringback.dialers.sip.transactions.invite_transaction import InviteClient, cancellation
 from ringback.dialers.sip.transactions.transaction import (
@@ -49,8 +50,8 @@ class ClientTable(Protocol):
 class Sender(Protocol):
     """What a client transaction needs of the endpoint."""
 
-    def prepared(self, request: Request, destination: Destination, branch: str) -> Request:
-        """Return a copy of the request with its Via for this destination."""
+    def prepared(self, request: Request, destination: Destination, branch: str, sent_by: str = "") -> Request:
+        """Return a copy of the request with its Via for this destination, by default that of this endpoint."""
 
     def literal(self, request: Request, next_hop: str | None) -> Destination | None:
         """Return where a request goes to if that is an IP address."""
@@ -231,9 +232,12 @@ class ClientTransaction:
         self._try.start()
 
     def resume(self, destination: Destination, branch: str = "") -> None:
-        """Go on with an INVITE that an earlier process sent, with the Via that it has, or with this branch."""
+        """Go on with an INVITE that an earlier process sent, with the Via that it has, or with this branch.
+
+        A peer takes a CANCEL for one of this INVITE only if it was sent by the same host and port (section 17.2.3).
+        """
         if branch:
-            self.request = self._sender.prepared(self._unsent, destination, branch)
+            self.request = self._sender.prepared(self._unsent, destination, branch, _sender_of(self._unsent))
         self.branch = top_via(self.request).branch
         self._try = ClientTry(self._table, self.request, destination, self)
         self._try.resume()
@@ -303,3 +307,8 @@ class ClientTransaction:
         _log.info("SIP: %s goes on to another address, not %s: %s", self._unsent.method, self.destination, reason)
         self.start()
         return True
+
+
+def _sender_of(invite: Request) -> str:
+    """Return the host and port at which the process is reached that has made an INVITE."""
+    return Uri.parse(contact_uri(invite) or "").hostport if "Contact" in invite.headers else ""

@@ -19,13 +19,15 @@ class Machine(Protocol):
 class Driver:
     """Has the steps of one transaction carried out, and sets its timer."""
 
-    __slots__ = ("_is_stopped", "_loop", "_machine", "_perform", "_timer")
+    __slots__ = ("_is_stopped", "_loop", "_machine", "_perform", "_timer", "_wakes_at")
 
     def __init__(self, machine: Machine, perform: Callable[[Action], None]) -> None:
         self._machine = machine
         self._perform = perform
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Not the timer's own: uvloop has none for a time that has come.
+        self._wakes_at: float | None = None
         self._is_stopped = False
 
     @property
@@ -51,10 +53,11 @@ class Driver:
 
     def _set_timer(self) -> None:
         wake_at = self._machine.wake_at
-        if self._timer is not None and self._timer.when() == wake_at and not self._timer.cancelled():
+        if self._timer is not None and self._wakes_at == wake_at:
             return
         self._cancel_timer()
         if wake_at is not None:
+            self._wakes_at = wake_at
             self._timer = self._loop.call_at(wake_at, self._wake)
 
     def _wake(self) -> None:

@@ -169,7 +169,7 @@ class Endpoint:
     ) -> ClientTransaction:
         """Take over an INVITE that an earlier process has sent: it is not sent again.
 
-        The request has its Via, or it gets the one that it had in a process with this address, with `branch`. Without a
+        The request has its Via, or it gets the one that it had in the process at its Contact, with `branch`. Without a
         destination it is the one to which the INVITE goes today.
         """
         if branch:
@@ -193,11 +193,11 @@ class Endpoint:
 
     # --- What client transactions need ------------------------------------------------------------------------
 
-    def prepared(self, request: Request, destination: Destination, branch: str) -> Request:
+    def prepared(self, request: Request, destination: Destination, branch: str, sent_by: str = "") -> Request:
         headers = request.headers.copy()
         # What the peer has to send may come over this connection, too (RFC 5923): it may reach no other port.
         alias = ";alias" if destination.transport.is_reliable else ""
-        via = f"SIP/2.0/{destination.transport.upper()} {self._sent_by(destination.transport)}"
+        via = f"SIP/2.0/{destination.transport.upper()} {sent_by or self._sent_by(destination.transport)}"
         headers.prepend("Via", f"{via};rport{alias};branch={branch}")
         if "Max-Forwards" not in headers:
             headers.add("Max-Forwards", "70")
