@@ -138,7 +138,7 @@ class _OneCall:
 
     superseded = False
 
-    def __init__(self, callback: Callback, rules: DialRules, screen: "_Screen") -> None:
+    def __init__(self, callback: Callback, rules: DialRules, screen: "_CallScreen") -> None:
         self.hang_up = screen.hang_up
         self.answered = False
         self._callback = callback
@@ -164,7 +164,7 @@ class _OneCall:
         return "" if broken is None else str(broken)
 
 
-class _Screen:
+class _CallScreen:
     """The lines of a call. When they cannot be shown any more, the call is hung up: without its end it would go on."""
 
     def __init__(self, ladder: Ladder) -> None:
@@ -203,7 +203,7 @@ class _Screen:
 
 async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
     ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
-    screen = _Screen(ladder)
+    screen = _CallScreen(ladder)
     one_call = _OneCall(callback, settings.dial_rules, screen)
     trace = Trace(numbers=not settings.sip.trace_redact)
     trace.listeners.append(screen.show)
