@@ -26,12 +26,15 @@ async def endpoint_of(settings: SipSettings, trace: Trace) -> AsyncIterator[Endp
         try:
             endpoint = await stack.enter_async_context(open_endpoint(settings, trace))
         except SipCannotOpen as fault:
-            if not fault.is_in_use:
+            if not fault.port_in_use:
                 raise click.ClickException(str(fault)) from None
-            host, port = settings.listen
+            host, _ = settings.listen
             try:
                 endpoint = await stack.enter_async_context(open_endpoint(replace(settings, listen=(host, 0)), trace))
             except SipCannotOpen as again:
                 raise click.ClickException(str(again)) from None
-            click.echo(f"port {port} is in use, perhaps by a server: port {endpoint.port} is used instead", err=True)
+            click.echo(
+                f"port {fault.port_in_use} is in use, perhaps by a server: port {endpoint.port} is used instead",
+                err=True,
+            )
         yield endpoint

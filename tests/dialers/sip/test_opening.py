@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ringback.dialers.sip.trunk.health import ProxyHealth
 from ringback.dialers.sip.trunk.registration import Registration
 from tests.world.certificates import Authority
 from tests.world.dialer import until
+from tests.world.ports import free_ports
 from tests.world.sip_endpoints import endpoint
 
 SETTINGS = SipSettings(listen=("127.0.0.1", 0))
@@ -160,7 +162,7 @@ async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         with pytest.raises(SipCannotOpen) as refusal:
             async with open_endpoint(settings, Trace()):
                 pass
-        assert (str(refusal.value), refusal.value.is_in_use) == (fault, False)
+        assert (str(refusal.value), refusal.value.port_in_use) == (fault, 0)
 
 
 async def test_a_port_that_is_in_use() -> None:
@@ -169,4 +171,16 @@ async def test_a_port_that_is_in_use() -> None:
         with pytest.raises(SipCannotOpen, match=r"^cannot listen on 127\.0\.0\.1:[0-9]+: Address") as refusal:
             async with open_endpoint(settings, Trace()):
                 pass
-    assert refusal.value.is_in_use
+    assert refusal.value.port_in_use == started.port
+
+
+async def test_the_port_of_tls_is_in_use(tmp_path: Path) -> None:
+    """It is another one than the port of the settings, and the one to be named."""
+    cert, key = Authority("Authority of the test").issue("localhost").write(tmp_path)
+    port, next_port = free_ports(2)
+    settings = replace(SETTINGS, listen=("127.0.0.1", port), tls_cert=cert, tls_key=key)
+    with socket.create_server(("127.0.0.1", next_port)), pytest.raises(SipCannotOpen) as refusal:
+        async with open_endpoint(settings, Trace()):
+            pass
+    assert str(refusal.value) == f"cannot listen on 127.0.0.1:{next_port}: Address already in use"
+    assert refusal.value.port_in_use == next_port

@@ -27,10 +27,10 @@ _STOP_S: Final = 2.0
 class SipCannotOpen(Exception):  # noqa: N818 - named for what happened
     """The endpoint cannot be had with these settings on this machine. `str()` is a sentence for the operator."""
 
-    def __init__(self, reason: str, *, is_in_use: bool = False) -> None:
+    def __init__(self, reason: str, *, port_in_use: int = 0) -> None:
         super().__init__(reason)
-        self.is_in_use = is_in_use
-        """The address is, by another program."""
+        self.port_in_use = port_in_use
+        """The port that another program has; 0 when that is not the reason."""
 
 
 @asynccontextmanager
@@ -62,8 +62,8 @@ async def open_endpoint(settings: SipSettings, trace: Trace) -> AsyncIterator[En
         endpoint = await Endpoint.start(endpoint_settings(settings), trace=trace)
     except EndpointCannotListen as fault:
         cause = fault.__cause__
-        is_in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
-        raise SipCannotOpen(f"cannot listen on {fault}", is_in_use=is_in_use) from None
+        port = cause.filename if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE else 0
+        raise SipCannotOpen(f"cannot listen on {fault}", port_in_use=port) from None
     try:
         yield endpoint
     finally:

@@ -100,7 +100,8 @@ class Endpoint:
         try:
             network = await Sockets.open(settings.host, settings.port, settings.transports, tls)
         except OSError as fault:
-            raise EndpointCannotListen(f"{settings.host}:{settings.port}: {fault.strerror or fault}") from fault
+            port = settings.port if fault.filename is None else fault.filename
+            raise EndpointCannotListen(f"{settings.host}:{port}: {fault.strerror or fault}") from fault
         return cls(settings, network, trace=trace, lookup=lookup)
 
     @property

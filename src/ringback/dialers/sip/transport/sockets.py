@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ringback.dialers.sip.transport.destination import Destination, Transport
@@ -14,6 +16,15 @@ from ringback.dialers.sip.transport.udp import Address, UdpSocket
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - to tell them from addresses
 _BACKLOG: Final = 64
 _TRIES_FOR_A_PORT: Final = 20
+
+
+@contextmanager
+def _naming(port: int) -> Iterator[None]:
+    """Have an `OSError` say which port cannot be had, and no more than why."""
+    try:
+        yield
+    except OSError as fault:
+        raise OSError(fault.errno, (fault.strerror or str(fault)).partition(" (")[0], port) from fault
 
 
 class Sockets:
@@ -32,15 +43,18 @@ class Sockets:
     async def open(cls, host: str, port: int, transports: frozenset[Transport], tls: TlsFiles) -> "Sockets":
         """Listen. UDP and TCP have one port; TLS has it, too, or the next one where there is TCP.
 
-        With port 0 the system chooses. Raise `OSError`.
+        With port 0 the system chooses. Raise `OSError`, with the port as its file name where that is the reason.
         """
         sockets = cls(host)
         try:
             if Transport.TLS in transports:
                 sockets._streams.use_tls(tls.client_context(), tls.other_names)
-            sockets._bind(port, transports)
+            with _naming(port):
+                sockets._bind(port, transports)
             if Transport.TLS in transports:
-                sockets._bind_tls(port + 1 if port and Transport.TCP in transports else port, tls)
+                port_of_tls = port + 1 if port and Transport.TCP in transports else port
+                with _naming(port_of_tls):
+                    sockets._bind_tls(port_of_tls, tls)
         except OSError:
             await sockets.stop()
             raise
