@@ -170,11 +170,11 @@ class Bridge:
         return self._over(Outcome.ABANDONED, detail, agents_unavailable=True)
 
     def _stopped_by(self, signal: Signal) -> Result | None:
+        answered = CallSide.TARGET in self._legs.answered
         if signal is Signal.HANG_UP:
-            answered = CallSide.TARGET in self._legs.answered
             return self._over(Outcome.ABANDONED if answered else Outcome.NO_ANSWER, WITHDRAWN)
         if signal is Signal.DRAINED or (signal is Signal.DRAIN and not self._dialling):
-            return self._over(Outcome.INTERRUPTED, STOPPED)
+            return self._over(Outcome.ABANDONED if answered else Outcome.INTERRUPTED, STOPPED)
         return None
 
     def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:
