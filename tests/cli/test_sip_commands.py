@@ -143,6 +143,30 @@ async def test_ctrl_c_while_the_target_rings(agent: Phone, target: Phone, rules:
     assert "callback" not in ran.out  # there is none
 
 
+async def test_output_that_nobody_reads_any_more_hangs_up(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    """As with `| head`."""
+    process = await called(target.uri, agent.uri, *rules)
+    first = await agent.call()
+    first.respond(180)
+    assert process.stdout is not None
+    await process.stdout.readuntil(b"180 Ringing")
+    pipe = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    pipe.close()
+    await first.answer()
+    await first.ended.wait()
+    assert (await ended(process)).code == 141
+
+
+async def test_a_terminal_that_is_closed_hangs_up(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    first, second = await agent.answered(), await target.answered()
+    await first.reinvited.wait()
+    process.send_signal(signal.SIGHUP)
+    await first.ended.wait()
+    await second.ended.wait()
+    assert (await ended(process)).code == 0
+
+
 async def test_what_must_not_be_dialled_is_not(agent: Phone, rules: tuple[str, str]) -> None:
     premium = await run("sip", "call", "tel:+41900123456", "--service", "sip:a@cc.example", *HERE, *rules)
     assert (premium.code, premium.out) == (4, "")

@@ -255,6 +255,26 @@ async def test_a_dialing_that_comes_again_after_the_cancel(
     assert await placed == OutcomeReport(outcome=Outcome.ABANDONED)
 
 
+async def test_an_answered_call_cannot_have_been_busy(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
+    """A gateway that contradicts itself has a call that has ended, and a target that was reached."""
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "connected") == 200
+    assert await gateway.report(order, "ended", outcome="BUSY", detail="486 at the agent") == 200
+    assert await placed == OutcomeReport(outcome=Outcome.ANSWERED, detail="reported as BUSY: 486 at the agent")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.MACHINE, Outcome.ABANDONED, Outcome.INTERRUPTED])
+async def test_what_may_follow_an_answer(
+    gateway: Gateway, dialer: HttpDialer, call: ScriptedCall, outcome: Outcome
+) -> None:
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "connected") == 200
+    assert await gateway.report(order, "ended", outcome=outcome) == 200
+    assert await placed == OutcomeReport(outcome=outcome)
+
+
 async def test_call_ids_count_with_each_report(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
     """A PBX may have the name of the target's leg only when that is up."""
     placed = placing(dialer, call)

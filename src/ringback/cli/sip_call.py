@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from textwrap import indent
 from types import MappingProxyType
@@ -138,23 +138,23 @@ class _OneCall:
 
     superseded = False
 
-    def __init__(self, callback: Callback, rules: DialRules, tell: Callable[[str], None]) -> None:
-        self.hang_up = asyncio.Event()
+    def __init__(self, callback: Callback, rules: DialRules, screen: "_CallScreen") -> None:
+        self.hang_up = screen.hang_up
         self.answered = False
         self._callback = callback
         self._rules = rules
-        self._tell = tell
+        self._screen = screen
 
     async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:  # noqa: ARG002 - the ladder has them
-        self._tell("the target is called")
+        self._screen.note("the target is called")
         return replace(self._callback, state=State.DIALING)
 
     async def ringing(self) -> None:
-        self._tell("the target's phone rings")
+        self._screen.note("the target's phone rings")
 
     async def connected(self) -> None:
         self.answered = True
-        self._tell("the target has answered")
+        self._screen.note("the target has answered")
 
     async def keep(self, body: bytes) -> None:
         """Keep nothing: nobody would go on with it."""
@@ -164,41 +164,65 @@ class _OneCall:
         return "" if broken is None else str(broken)
 
 
-async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
-    began = time.monotonic()
-    ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
+class _CallScreen:
+    """The lines of a call. When they cannot be shown any more, the call is hung up: without its end it would go on."""
 
-    def tell(text: str) -> None:
-        click.echo(ladder.note(time.monotonic() - began, mask_numbers(text)))
+    def __init__(self, ladder: Ladder) -> None:
+        self.hang_up = asyncio.Event()
+        self._ladder = ladder
+        self._began = time.monotonic()
+        self._fault: OSError | None = None
 
-    def show(entry: TracedMessage) -> None:
-        line = ladder.line(time.monotonic() - began, sent=entry.direction == "sent", data=entry.data)
+    def line(self, text: str) -> None:
+        if self._fault is None:
+            try:
+                click.echo(text)
+            except OSError as fault:
+                self._fault = fault
+                self.hang_up.set()
+
+    def note(self, text: str) -> None:
+        self.line(self._ladder.note(time.monotonic() - self._began, text))
+
+    def show(self, entry: TracedMessage) -> None:
+        elapsed_s = time.monotonic() - self._began
+        line = self._ladder.line(elapsed_s, sent=entry.direction == "sent", data=entry.data)
         if line is not None:
-            click.echo(line)
+            self.line(line)
 
-    def hang_up() -> None:
-        if not one_call.hang_up.is_set():
-            tell("hung up here")
-        one_call.hang_up.set()
+    def on_signal(self) -> None:
+        if not self.hang_up.is_set():
+            self.note("hung up here")
+        self.hang_up.set()
 
-    one_call = _OneCall(callback, settings.dial_rules, tell)
+    def check(self) -> None:
+        """Raise `BrokenPipeError` if something could not be shown."""
+        if self._fault is not None:
+            raise BrokenPipeError from self._fault
+
+
+async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
+    ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
+    screen = _CallScreen(ladder)
+    one_call = _OneCall(callback, settings.dial_rules, screen)
     trace = Trace(numbers=not settings.sip.trace_redact)
-    trace.listeners.append(show)
+    trace.listeners.append(screen.show)
     async with endpoint_of(settings.sip, trace) as endpoint:
-        click.echo(ladder.heading)
+        screen.line(ladder.heading)
         dialer = SipDialer(settings.sip, endpoint)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, hang_up)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last one when the terminal is closed
+            loop.add_signal_handler(number, screen.on_signal)
         result = await dialer.place(callback, service, one_call)
         await dialer.stop(_STOP_S)
     # For a call that was hung up here, the dialer's reason is that its callback was cancelled, and there is none.
-    tell(_in_words(result, has_reason=not one_call.hang_up.is_set()))
+    screen.note(mask_numbers(_in_words(result, has_reason=not screen.hang_up.is_set())))
     if ladder.call_ids:
-        click.echo(ladder.note(time.monotonic() - began, f"Call-IDs: {ladder.sides}"))
+        screen.note(f"Call-IDs: {ladder.sides}")
+    screen.check()
     if messages:
         _show_whole(trace.of(*ladder.call_ids))
-    if one_call.hang_up.is_set() and not one_call.answered:
+    if screen.hang_up.is_set() and not one_call.answered:
         return INTERRUPTED
     return EXIT_CODES[result.outcome] if isinstance(result, OutcomeReport) else _AGENT_NOT_REACHED
 

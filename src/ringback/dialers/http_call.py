@@ -1,12 +1,15 @@
 """One call of the HTTP dialer: what its gateway has reported, and what is recorded of it."""
 
 import asyncio
+from typing import Final
 
-from ringback.dialers.http_messages import GatewayEvent, Report
+from ringback.dialers.http_messages import MAX_DETAIL, GatewayEvent, Report
 from ringback.domain.call_ids import joined
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
-from ringback.domain.outcome import Outcome
+from ringback.domain.outcome import UNSERVED, Outcome
 from ringback.ports.dialer import Call, NotDialled, OutcomeReport
+
+_AFTER_ANSWER: Final = UNSERVED | {Outcome.ANSWERED, Outcome.INTERRUPTED}
 
 
 class GatewayCall:
@@ -73,11 +76,15 @@ class GatewayCall:
             return OutcomeReport(outcome=outcome, detail=otherwise, call_ids=self._call_ids)
         if report.outcome is None:
             return NotDialled(report.reason or "not dialled", report.agents_unavailable)
+        outcome, detail = report.outcome, report.detail
+        if self.connected and outcome not in _AFTER_ANSWER:
+            # The call has ended all the same, and the target was reached.
+            outcome, detail = Outcome.ANSWERED, f"reported as {outcome}: {detail}"[:MAX_DETAIL]
         return OutcomeReport(
-            outcome=report.outcome,
+            outcome=outcome,
             sip_status=report.sip_status,
             q850_cause=report.q850_cause,
-            detail=report.detail,
+            detail=detail,
             agent=report.agent,
             disposition=report.disposition,
             call_ids=self._call_ids,

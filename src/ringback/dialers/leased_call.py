@@ -20,6 +20,7 @@ from ringback.application.dispatch.leases import Leases
 from ringback.domain.callback import Callback
 from ringback.domain.errors import CallbackInProgress, LeaseExpired, LeaseRefused, LeaseSuperseded, StorageUnavailable
 from ringback.domain.ids import LeaseToken
+from ringback.domain.masked_callback import without_numbers
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey
@@ -288,10 +289,11 @@ class LeasedCall:
             raise RuntimeError(f"callback {self.key.callback_id}: DIALING was reported, and an outcome was not")
         token, unavailable = self._token.text, result.agents_unavailable
         try:
-            await until_stored(
+            released = await until_stored(
                 self.key, lambda: self._tools.leases.release(ANYBODY, token, agents_unavailable=unavailable)
             )
-            _log.info("callback %s was not dialled: %s", self.key.callback_id, result.reason)
+            reason = without_numbers(released)(result.reason)
+            _log.info("callback %s was not dialled: %s", self.key.callback_id, reason)
         except CallbackInProgress:
             # DIALING was recorded, but the database was lost before it said so.
             self.has_dialled = True

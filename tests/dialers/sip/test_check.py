@@ -97,7 +97,7 @@ async def test_what_the_response_to_options_means(status: int, level: Level) -> 
             "Proxy-Authorization",
             200,
             Level.FAULT,
-            "refused: 407",
+            "not sent: the realm is sbc, ",
         ),
         (SETTINGS, 407, "Proxy-Authenticate", "Proxy-Authorization", 200, Level.FAULT, "they are asked for, and there"),
     ],
@@ -111,6 +111,28 @@ async def test_credentials(
     assert (credentials.level, credentials.subject) == (level, "credentials")
     assert credentials.text.startswith(words)
     assert "hush" not in credentials.text
+
+
+@pytest.mark.parametrize(
+    ("challenge", "reason"),
+    [
+        ('Digest realm="sbc\x1b", nonce="n"', "not sent: the realm is sbc\ufffd, and --sip-auth-realm is pbx"),
+        ('Digest realm="pbx", nonce="n", algorithm=SHA-512-256', "not sent: the challenge is no digest with MD5 or"),
+        ('Basic realm="pbx"', "not sent: the challenge is no digest with MD5 or SHA-256"),
+    ],
+)
+async def test_a_challenge_that_gets_no_credentials(challenge: str, reason: str) -> None:
+    """It is not said that they were refused, or the password would be looked at in vain."""
+
+    def respond(server: ServerTransaction) -> None:
+        response = response_to(server.request, 407, to_tag="peer")
+        response.headers.add("Proxy-Authenticate", challenge)
+        server.respond(response)
+
+    async with peer(respond) as uri:
+        found = (await checked(replace(WITH_PASSWORD, auth_realm="pbx"), uri))[-1]
+    assert (found.level, found.subject) == (Level.FAULT, "credentials")
+    assert found.text.startswith(reason)
 
 
 async def test_credentials_that_nobody_asks_for() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ringback.dialers.sip.messages.digest import DigestClient
+from ringback.dialers.sip.messages.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.messages.header_values import printable
 from ringback.dialers.sip.messages.message import Request
 from ringback.dialers.sip.messages.uri import Uri
@@ -150,6 +150,9 @@ async def _of_options(settings: SipSettings, endpoint: Endpoint, uri: str) -> As
         if credentials is None:
             yield Finding(Level.FAULT, "credentials", "they are asked for, and there are none: give --sip-username")
             return
+        if reason := _why_not_answered(credentials, found.realms):
+            yield Finding(Level.FAULT, "credentials", f"not sent: {reason}")
+            return
         again = await ping(endpoint, uri, credentials=credentials)
         accepted = again.answered and again.status not in _CHALLENGES and again.status != 403
         level = Level.OK if accepted else Level.FAULT
@@ -163,6 +166,15 @@ async def _of_options(settings: SipSettings, endpoint: Endpoint, uri: str) -> As
     if credentials is not None:
         text = "not asked for with OPTIONS: whether they are right shows with the first call"
         yield Finding(Level.NOTE, "credentials", text)
+
+
+def _why_not_answered(credentials: SipCredentials, realms: Sequence[str]) -> str:
+    """Return why a challenge gets no credentials; "" when it gets them."""
+    if not realms:
+        return "the challenge is no digest with MD5 or SHA-256"
+    if credentials.realm not in (None, *realms):
+        return f"the realm is {printable(', '.join(realms))}, and --sip-auth-realm is {credentials.realm}"
+    return ""
 
 
 async def of_registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> Finding:

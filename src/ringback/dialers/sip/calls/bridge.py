@@ -13,7 +13,16 @@ from typing import Final
 from ringback.dialers.sip.calls.conversation import Conversation
 from ringback.dialers.sip.calls.inbox import CallLeg, Inbox, LegHappening, Signal
 from ringback.dialers.sip.calls.legs import Legs
-from ringback.dialers.sip.calls.outcome import CANCELLED, OK, CallSide, detail_of, outcome_of, report_of, text
+from ringback.dialers.sip.calls.outcome import (
+    CANCELLED,
+    OK,
+    CallSide,
+    detail_of,
+    logged_detail_of,
+    outcome_of,
+    report_of,
+    text,
+)
 from ringback.dialers.sip.calls.record import Keeper
 from ringback.dialers.sip.dialogs.leg_events import (
     Acknowledged,
@@ -163,7 +172,7 @@ class Bridge:
 
     def _not_reached(self, side: CallSide, failure: Failure) -> Result:
         if outcome_of(failure) is Outcome.NOT_AUTHORIZED:
-            _log.warning("the network refuses calls of this dialer: %s", mask_numbers(detail_of(side, failure)))
+            _log.warning("the network refuses calls of this dialer: %s", logged_detail_of(side, failure))
         if side is CallSide.TARGET:
             return report_of(failure, ring_timeout_s=self._plan.target.ring_timeout_s)
         detail = detail_of(side, failure, ring_timeout_s=self._plan.agent.ring_timeout_s)
