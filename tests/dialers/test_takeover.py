@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import pytest
 
@@ -385,6 +386,32 @@ async def test_a_call_outlasts_an_outage_that_is_longer_than_its_lease(
         await one.store.failed("lead")
         lapsed = clock.pass_time(seconds(60))
         one.store.is_away = False
+        held = await until(one.world, callback, lambda c: c.lease is None or c.lease.expire_time > lapsed)
+        assert held.state is State.CONNECTED
+        assert not placed.call.hang_up.is_set()
+        placed.result.set_result(ANSWERED)
+        ended = await until(one.world, callback, lambda c: c.ended)
+        assert (ended.state, [a.outcome for a in ended.attempts]) == (State.COMPLETED, [Outcome.ANSWERED])
+    assert network.calls == {}
+
+
+async def test_a_call_outlasts_a_pause_of_its_process_that_is_longer_than_its_lease(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else has taken it meanwhile. The scheduler is first to go on, and gives the dialer the same time."""
+    paused_s = 0.0
+    monkeypatch.setattr(loop, "_CLOCK_CHECK_S", 0.002)
+    monkeypatch.setattr(leader_election, "_RENEWAL_S", 0.002)
+    monkeypatch.setattr(loop, "monotonic", lambda: monotonic() + paused_s)
+    clock, network = ManualClock(), Network()
+    async with process(await open_store(), clock, network, ONE, is_alone=True, lease=seconds(0.1)) as one:
+        await one.run_scheduler()
+        callback = await one.world.create(await one.world.service())
+        placed = await next_of(one.dialer.placed)
+        await placed.call.connected()
+        await until(one.world, callback, lambda c: c.state is State.CONNECTED)
+        paused_s = 60.0
+        lapsed = clock.pass_time(seconds(paused_s))
         held = await until(one.world, callback, lambda c: c.lease is None or c.lease.expire_time > lapsed)
         assert held.state is State.CONNECTED
         assert not placed.call.hang_up.is_set()

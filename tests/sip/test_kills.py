@@ -1,5 +1,6 @@
 """The server is killed in each phase of a call. The next one ends or tends what it finds."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.world.sip_peers.peer import needed
 from tests.world.sip_server import SipServer, sip_server
 
 pytestmark = pytest.mark.sip
+# Sooner than a telephone gives up by itself.
+_SOON_S = 15
 
 
 class Phones(NamedTuple):
@@ -68,6 +71,24 @@ async def test_killed_while_the_agent_rings(tmp_path: Path) -> None:
         assert at.target.calls("CALL_INCOMING") == 1
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
     assert ended.attempt_count == 1
+
+
+@pytest.mark.parametrize("who", ["agent", "target"])
+async def test_killed_while_a_telephone_rings_and_started_at_another_port(tmp_path: Path, who: str) -> None:
+    """It stops ringing all the same: it is cancelled as by the process that has called it."""
+    async with phones(tmp_path) as at:
+        async with at.server() as first:
+            callback_id = await first.callback(at.target.uri, at.agent.uri, ring_timeout=30)
+            await at.agent.event("CALL_INCOMING")
+            if who == "target":
+                await at.agent.command("accept")
+                await at.target.event("CALL_INCOMING")
+                await first.until_ringing(callback_id)
+            await first.process.kill()
+        [elsewhere] = free_ports(1)
+        async with at._replace(sip_port=elsewhere).server():
+            async with asyncio.timeout(_SOON_S):
+                await (at.agent if who == "agent" else at.target).event("CALL_CLOSED")
 
 
 async def test_killed_while_the_target_rings(tmp_path: Path) -> None:
@@ -130,6 +151,7 @@ async def test_one_hung_up_while_no_server_was_there(tmp_path: Path) -> None:
             await at.target.event("CALL_INCOMING")
             await at.target.command("accept")
             await first.until_connected(callback_id)
+            await at.agent.rates(sent=True, received=True)
             await first.process.kill()
         await at.agent.command("hangup")
         await at.agent.event("CALL_CLOSED")

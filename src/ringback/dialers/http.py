@@ -218,7 +218,8 @@ class HttpDialer:
             async with asyncio.timeout(self._timeout_s):
                 return await post(self._url, headers, body, self._tls)
         except (OSError, TimeoutError, h11.RemoteProtocolError) as fault:
-            _log.warning("no response of the gateway: %s", fault or type(fault).__name__)
+            why = getattr(fault, "strerror", None) or str(fault) or "none in time"
+            _log.warning("no response of the gateway: %s", why)
             return 0
 
     async def _take(self, body: bytes, signature: str) -> tuple[int, str]:

@@ -1,15 +1,17 @@
 """The SIP dialer on real sockets: an agent's phone, a target's phone, and the dialer between them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace as changed
 
+from ringback.dialers.sip.calls.outcome import CallSide
 from ringback.dialers.sip.calls.record import CallRecord
 from ringback.dialers.sip.messages.message import NameAddr
 from ringback.dialers.sip.messages.sdp import SessionDescription, direction
@@ -340,6 +342,45 @@ async def test_another_process_ends_the_ringing_of_the_agent(same_port: bool) ->
             await endpoint.stop()
 
 
+@pytest.mark.parametrize("state", [dial, connect])
+async def test_a_target_that_was_not_joined_to_the_agent_is_called_again(state: Callable[[Callback], Callback]) -> None:
+    """It has answered, and nobody was there: that it was reached does not keep the promise."""
+    async with world(first_leg=FirstLeg.TARGET) as it:
+        call = ScriptedCall(it.callback)
+        placed = it.place(call)
+        target = await it.target.answered()
+        agent = await it.agent.call()
+        agent.respond(180)
+        await call.until_kept(lambda body: CallRecord.decode(body).agent is not None)
+        endpoint, dialer = await next_process(it)
+        try:
+            resumed = ScriptedCall(it.callback)
+            ended = await within(dialer.resume(state(dial(it.callback)), it.service, resumed, call.kept[-1]))
+            assert isinstance(ended, OutcomeReport)
+            assert ended.outcome is Outcome.ABANDONED
+            assert resumed.told == (["connected"] if state is dial else [])
+            await within(asyncio.gather(target.ended.wait(), agent.invite.cancelled.wait()))
+        finally:
+            placed.cancel()
+            await endpoint.stop()
+
+
+@pytest.mark.parametrize("side", CallSide)
+async def test_one_leg_that_cannot_be_read_keeps_the_other_from_nothing(side: CallSide) -> None:
+    async with world() as it:
+        placed, call, agent, target = await it.talks()
+        endpoint, dialer = await next_process(it)
+        try:
+            record = msgspec.json.decode(call.kept[-1])
+            record[side]["leg"]["dialog"]["local"] = "<"
+            connected = connect(dial(it.callback))
+            await within(dialer.resume(connected, it.service, ScriptedCall(connected), msgspec.json.encode(record)))
+            await within((target if side is CallSide.AGENT else agent).ended.wait())
+        finally:
+            placed.cancel()
+            await endpoint.stop()
+
+
 async def test_what_cannot_be_read_is_interrupted() -> None:
     async with world() as it:
         ended = await it.dialer.resume(None, None, ScriptedCall(it.callback), b"{}")
@@ -353,6 +394,39 @@ async def test_a_server_that_stops_hands_conversations_over() -> None:
         assert await within(placed) == HandedOver()
         assert not agent.ended.is_set()
         assert not target.ended.is_set()
+
+
+async def test_a_hang_up_waits_for_the_process_that_a_call_is_handed_over_to() -> None:
+    """With 481 from the old one, the phone would not repeat its BYE, and the other side be left in the call."""
+    async with world(replace(SETTINGS, drain_timeout=timedelta(0))) as it:
+        placed, call, agent, target = await it.talks()
+        it.dialer.drain()
+        assert await within(placed) == HandedOver()
+        hanging_up = asyncio.create_task(target.hang_up())
+        await asyncio.wait({hanging_up}, timeout=0.1)
+        endpoint, dialer = await next_process(it)
+        try:
+            connected = connect(dial(it.callback))
+            resumed = asyncio.create_task(dialer.resume(connected, it.service, ScriptedCall(connected), call.kept[-1]))
+            assert (await within(hanging_up)).status == 200
+            await within(agent.ended.wait())
+            await within(resumed)
+        finally:
+            await endpoint.stop()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_server_that_stops_gives_a_target_up(answers: bool) -> None:
+    """One that has answered, and waits for an agent, is called again."""
+    async with world(replace(SETTINGS, drain_timeout=timedelta(0)), first_leg=FirstLeg.TARGET) as it:
+        placed = it.place()
+        if answers:
+            await it.target.answered()
+            await it.agent.call()
+        else:
+            (await it.target.call()).respond(180)
+        it.dialer.drain()
+        assert (await report_of(placed)).outcome is (Outcome.ABANDONED if answers else Outcome.INTERRUPTED)
 
 
 async def test_a_server_that_stops_places_no_call() -> None:

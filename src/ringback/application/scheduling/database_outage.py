@@ -1,7 +1,7 @@
 """An outage of the database, as far as leases go: none could be extended meanwhile, and each gets the time to be.
 
 Else the end of an outage would be a race between the scheduler, which closes what has lapsed, and every dialer that is
-in a call and tries again.
+in a call and tries again. A pause of the process is one, too.
 """
 
 from datetime import datetime, timedelta

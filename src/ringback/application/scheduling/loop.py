@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import monotonic
 
 from ringback.application.directory import Directory
 from ringback.application.events.feed import EventFeed
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 # How long to sleep at most before the clock is checked again for a jump.
 _CLOCK_CHECK_S = 1.0
 _RETRY_S = 1.0
+# Whoever sleeps for so long was stopped meanwhile (SIGSTOP, a frozen container), and nobody could extend a lease.
+_PAUSED_S = 3.0
 _PATIENCE_S = 1.0
 _NOW, _FAR = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -82,14 +85,15 @@ class SchedulerLoop:
         while not self._clock.jump_s():
             await self._scheduler.look_for_outage(self._clock.now())
             self._woken.clear()
-            remaining_s = (self._wake_time - self._clock.now()).total_seconds()
+            asleep_since, asleep_at_s = self._clock.now(), monotonic()
+            remaining_s = (self._wake_time - asleep_since).total_seconds()
             if remaining_s <= 0:
                 return
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
                     await self._woken.wait()
-            except TimeoutError:
-                continue
+            if monotonic() - asleep_at_s > _PAUSED_S:
+                self._scheduler.note_outage(asleep_since)
 
     def _wake_at(self, moment: datetime) -> None:
         if moment < self._wake_time:

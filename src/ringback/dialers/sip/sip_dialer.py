@@ -15,7 +15,7 @@ from ringback.dialers.sip.calls.identity import USER, Identities, NoRoute
 from ringback.dialers.sip.calls.inbox import Inbox, Signal
 from ringback.dialers.sip.calls.legs import Legs
 from ringback.dialers.sip.calls.media import MediaExchange
-from ringback.dialers.sip.calls.outcome import CallSide, answered_report, text
+from ringback.dialers.sip.calls.outcome import CallSide, answered_report, text, unserved_report
 from ringback.dialers.sip.calls.record import CallRecord, Keeper
 from ringback.dialers.sip.calls.refer import Referral
 from ringback.dialers.sip.dialogs.dialogs import Dialogs
@@ -42,6 +42,7 @@ _CLOSING_S: Final = 2.0
 _HANDOVER_S: Final = 2.0
 # How long requests of dialogs that are not restored yet wait for that.
 _RESTORING_S: Final = 5.0
+_CUT_OFF: Final = "the server was stopped while the call was set up"
 
 
 class SipDialer:
@@ -116,31 +117,41 @@ class SipDialer:
         legs = self._legs(call, keeper, self._origin(), self._origin())
         legs.joined = record.joined
         for side in CallSide:
-            if (kept := record.of(side)) is not None:
-                legs.media.restore(side, kept.leg.origin, record.sent(side))
-                credentials = None
-                if kept.trusted:
-                    keeper.trusted.add(side)
-                    credentials = self._identities.credentials
-                judge = self._identities.judge(side, call.judge_address)
-                leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, credentials, judge)
-                legs.open(side, leg)
-                if leg.answered:
-                    legs.answered.add(side)
+            try:
+                self._restore(side, record, call, legs, keeper)
+            except ValueError as fault:  # the other one is still to be ended
+                _log.error("the %s's leg of callback %s cannot be taken over: %s", side, callback_id, fault)
         going_on = self._go_on(callback, service, call, legs, record)
         ended = await self._carry_out(callback, call, legs, keeper, going_on)
         assert not isinstance(ended, NotDialled)
         return ended
 
+    def _restore(self, side: CallSide, record: CallRecord, call: Call, legs: Legs, keeper: Keeper) -> None:
+        """Go on with one leg of a record, if it has it. Raise `ValueError` for one that is malformed."""
+        if (kept := record.of(side)) is None:
+            return
+        credentials = None
+        if kept.trusted:
+            keeper.trusted.add(side)
+            credentials = self._identities.credentials
+        judge = self._identities.judge(side, call.judge_address)
+        leg = Leg.restore(self._endpoint, self._dialogs, kept.leg, credentials, judge)
+        legs.open(side, leg)
+        if leg.answered:
+            legs.answered.add(side)
+        legs.media.restore(side, kept.leg.origin, record.sent(side))
+
     async def _go_on(
         self, callback: Callback | None, service: Service | None, call: Call, legs: Legs, record: CallRecord
     ) -> OutcomeReport | HandedOver:
-        if not record.joined or len(legs.answered) < len(CallSide) or record.connected_at is None:
-            return _interrupted("the server was stopped while the call was set up")
-        if callback is not None and callback.state is State.CANCELLING:
-            return answered_report("the callback was cancelled; the target had answered first")
-        if callback is not None and callback.state is State.DIALING:
+        state = None if callback is None else callback.state
+        has_target = CallSide.TARGET in legs.answered
+        if state is State.DIALING and has_target:
             await call.connected()
+        if not record.joined or len(legs.answered) < len(CallSide) or record.connected_at is None:
+            return unserved_report(_CUT_OFF) if has_target else _interrupted(_CUT_OFF)
+        if state is State.CANCELLING:
+            return answered_report("the callback was cancelled; the target had answered first")
         if record.contact != self._contact:
             legs.refresh()
         conversation = Conversation(
@@ -187,6 +198,8 @@ class SipDialer:
         finally:
             legs.inbox.close()
             if call.superseded or isinstance(ended, HandedOver):
+                if isinstance(ended, HandedOver):
+                    self._dialogs.hold()
                 legs.forget()
             else:
                 legs.hang_up()

@@ -159,8 +159,47 @@ async def test_offers_in_an_early_dialog_are_glare() -> None:
         await table.peer.expect_status(491)
         early.request("OPTIONS")
         await table.peer.expect_status(200)
-        early.request("INFO")
+        assert (await table.leg.next_event(), table.peer.is_quiet()) == (LegProgress(180), True)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "body", "status"),
+    [
+        ("UPDATE", [], b"", 200),
+        ("INFO", [("Content-Type", "application/dtmf-relay")], b"Signal=1", 200),
+        ("INFO", [("Content-Type", "application/x")], b"x", 415),
+        ("NOTIFY", [("Event", "talk")], b"", 489),
+        ("MESSAGE", [], b"", 405),
+        ("REFER", [("Refer-To", "<sip:x@192.0.2.7>")], b"", 405),
+    ],
+)
+@skipping
+async def test_an_early_dialog_is_there(method: str, headers: list[tuple[str, str]], body: bytes, status: int) -> None:
+    """A 481 would have the phone end it (RFC 5057 section 5.1)."""
+    async with scene() as table:
+        invite = await table.invited()
+        table.peer.respond(invite, 180)
+        early = Dialog(table.peer, invite, "theirs")
+        early.request(method, headers, body)
+        await table.peer.expect_status(status)
+        table.peer.respond(invite, 486)
+        await table.peer.expect("ACK")
+        early.request(method, headers, body)
         await table.peer.expect_status(481)
+
+
+@skipping
+async def test_an_update_moves_the_phone_of_an_early_dialog() -> None:
+    async with scene() as table:
+        invite = await table.invited()
+        table.peer.respond(invite, 180, [("Require", "100rel"), ("RSeq", "1")])
+        table.peer.respond(await table.peer.expect("PRACK"), 200)
+        early = Dialog(table.peer, invite, "theirs")
+        early.request("UPDATE", [("Contact", "<sip:moved@192.0.2.10>")])
+        updated = await table.peer.expect_status(200)
+        assert updated.headers.get("Contact") == invite.headers.get("Contact")
+        table.peer.respond(invite, 180, [("Require", "100rel"), ("RSeq", "2")])
+        assert (await table.peer.expect("PRACK")).uri == "sip:moved@192.0.2.10"
 
 
 @skipping

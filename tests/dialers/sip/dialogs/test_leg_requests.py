@@ -105,8 +105,8 @@ async def test_a_refer_and_what_becomes_of_it() -> None:
         assert await accepted is None
         dialog.request("NOTIFY", [*sipfrag, over], b"SIP/2.0 486 Busy Here\r\nTo: x\r\n")
         await table.peer.expect_status(200)
-        assert await table.event() == Notified("active", b"SIP/2.0 100 Trying")
-        assert await table.event() == Notified("terminated", b"SIP/2.0 486 Busy Here")
+        assert await table.event() == Notified("active", b"SIP/2.0 100 Trying\r\n")
+        assert await table.event() == Notified("terminated", b"SIP/2.0 486 Busy Here\r\nTo: x\r\n")
 
 
 @skipping

@@ -63,10 +63,6 @@ class CallPlan:
     def of(self, side: CallSide) -> LegPlan:
         return self.agent if side is CallSide.AGENT else self.target
 
-    @property
-    def call_ids(self) -> tuple[str, ...]:
-        return (self.agent.call_id, self.target.call_id)
-
 
 class Bridge:
     """A call from its first INVITE to its end. `run()` returns how it ended."""
@@ -109,8 +105,13 @@ class Bridge:
             return self._over(Outcome.ABANDONED, f"{first}: hung up before the {first.other} was called")
         return await self._go_on(first.other)
 
+    @property
+    def _call_ids(self) -> tuple[str, ...]:
+        """The Call-IDs that are on the network, or soon will be."""
+        return (self._plan.agent.call_id, self._plan.target.call_id)
+
     async def _begin_dialling(self) -> None:
-        await self._call.dialing(self._plan.call_ids)
+        await self._call.dialing(self._call_ids)
         self._dialling = True
 
     async def _go_on(self, second: CallSide) -> Result:
@@ -178,11 +179,11 @@ class Bridge:
         return self._over(Outcome.ABANDONED, detail, agents_unavailable=True)
 
     def _stopped_by(self, signal: Signal) -> Result | None:
+        answered = CallSide.TARGET in self._legs.answered
         if signal is Signal.HANG_UP:
-            answered = CallSide.TARGET in self._legs.answered
             return self._over(Outcome.ABANDONED if answered else Outcome.NO_ANSWER, WITHDRAWN)
         if signal is Signal.DRAINED or (signal is Signal.DRAIN and not self._dialling):
-            return self._over(Outcome.INTERRUPTED, STOPPED)
+            return self._over(Outcome.ABANDONED if answered else Outcome.INTERRUPTED, STOPPED)
         return None
 
     def _over(self, outcome: Outcome, detail: str, *, agents_unavailable: bool = False) -> OutcomeReport | NotDialled:

@@ -53,6 +53,11 @@ class Dialogs:
         for transaction in waiting or ():
             self._on_request(transaction)
 
+    def hold(self) -> None:
+        """Answer no request of an unknown dialog any more: it may be one that the next process goes on with."""
+        if self._waiting is None:
+            self._waiting = deque(maxlen=_MAX_WAITING)
+
     def _has(self, request: Request) -> bool:
         """Return whether a request is of a dialog, so far as that is known."""
         return self._waiting is not None or (call_id(request), to(request).tag) in self._legs
