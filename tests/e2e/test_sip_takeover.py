@@ -1,12 +1,15 @@
 """A server with the SIP dialer is killed during a call: the next one goes on with it, and leaves no leg behind."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from ringback.dialers.sip.calls.record import CallRecord
 from ringback.dialers.sip.messages.message import contact_uri
 from ringback.v1 import callback_pb2 as cb
 from tests.hunts.database import Durable
@@ -51,6 +54,19 @@ class Scene:
         await api.add_service(sip_address=self.agent.uri)
         return (await api.create(target=self.target.uri, seconds_between_retries=600)).callback_id
 
+    async def until_joined(self) -> None:
+        """Wait until a successor can go on with the call: one that was not joined yet is ended."""
+        while not any(CallRecord.decode(body.encode()).joined for body in self._kept()):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+
+    def _kept(self) -> list[str]:
+        statement = "SELECT body FROM kept_call"
+        if self.database.startswith("sqlite"):
+            with closing(sqlite3.connect(self.database.removeprefix("sqlite:///"))) as database:
+                return [body for (body,) in database.execute(statement)]
+        with psycopg.connect(self.database) as connection:
+            return [body for (body,) in connection.execute(statement)]
+
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
@@ -70,6 +86,7 @@ async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
         agent, target = await scene.agent.answered(), await scene.target.answered()
         await agent.reinvited.wait()
         await api.until(callback_id, lambda c: c.state == cb.CALLBACK_STATE_CONNECTED)
+        await scene.until_joined()
         await server.kill()
     async with scene.server() as (server, api):
         await server.line("is taken over")
@@ -90,6 +107,7 @@ async def test_stopped_while_both_talk(scene: Scene) -> None:
         agent, target = await scene.agent.answered(), await scene.target.answered()
         await agent.reinvited.wait()
         await api.until(callback_id, lambda c: c.state == cb.CALLBACK_STATE_CONNECTED)
+        await scene.until_joined()
         assert await server.stop() == 0
         assert not agent.ended.is_set()
         assert not target.ended.is_set()
@@ -141,6 +159,7 @@ async def test_another_server_goes_on_at_another_address(scene: Scene, cluster: 
         agent, target = await scene.agent.answered(), await scene.target.answered()
         await agent.reinvited.wait()
         await api.until(callback_id, lambda c: c.state == cb.CALLBACK_STATE_CONNECTED)
+        await scene.until_joined()
         is_first = f":{scene.ports[0]}" in (contact_uri(agent.request) or "")
         killed, left = (first, second) if is_first else (second, first)
         for call in (agent, target):
