@@ -41,7 +41,8 @@ test-long: .venv/.installed  ## Run the tests that take long: every interleaving
 # Peers keep real time: while they ring, the machine is idle.
 .PHONY: test-sip
 test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kamailio (.ci/install brings them)
-	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip
+	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip --ignore tests/sip/test_load.py
+	.venv/bin/pytest --quiet tests/sip/test_load.py
 
 # --- Check it ------------------------------------------------------------------------------------------------
 
@@ -67,6 +68,7 @@ dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 ca
 .PHONY: sip-hunt
 sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, and look for what is left of these
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 200 --kills 20
+	.venv/bin/python tests/hunts/sip_calls.py --callbacks 80 --kills 12 --postgres --servers 3
 
 CALLBACKS := 1500
 

@@ -34,7 +34,7 @@ from ringback.application.turns import Turns
 from ringback.application.usage import Usage
 from ringback.clocks import SharedClock, SystemClock
 from ringback.config import Settings
-from ringback.dialers.built_in import BuiltIn, Loop, built_in_dialer
+from ringback.dialers.built_in import BuiltIn, Loop, built_in_dialer, check_files
 from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.dial_rules import DialRules
@@ -135,6 +135,7 @@ class App:
         Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
+        check_files(settings)
         store = await open_store(settings.database)
         app = cls(settings, store, _clock_for(store), secured)
         try:

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +36,10 @@ class SettingError(ValueError):
     """A setting that cannot work; `str()` gives the reason.
 
     `settings` are the names of those that do not go together, first the one to mend, where the caller has several.
+    `more` are faults that were found beside it.
     """
+
+    more: Sequence["SettingError"] = ()
 
     def __init__(self, reason: str, *settings: str) -> None:
         super().__init__(reason)
@@ -183,8 +187,10 @@ class Settings:
                 conflicts, section = self.http_dialer.conflicts(), "http_dialer"
             case _:
                 return
-        for reason, names in conflicts:
-            raise SettingError(reason, *(f"{section}_{name}" for name in names))
+        faults = [SettingError(reason, *(f"{section}_{name}" for name in names)) for reason, names in conflicts]
+        if faults:
+            faults[0].more = faults[1:]
+            raise faults[0]
 
     def _check_reachable(self) -> None:
         if self.tls_cert is None and not self.insecure:

@@ -75,7 +75,7 @@ def test_ended(of: cb.Callback, said: str) -> None:
     [
         (
             callback("OFFERED", leased_by="desk", update_time=NOON),
-            "with dialer desk, unchanged since 2030-01-31T12:00:00Z; no call has begun yet",
+            "with dialer desk, unchanged since 2030-01-31T12:00:00Z; the target is not called yet",
         ),
         (
             callback("DIALING", BUSY, RUNNING, leased_by="desk"),

@@ -77,8 +77,8 @@ async def test_a_call_is_shown_as_it_is_placed(agent: Phone, target: Phone, rule
         "the target is called",
         "target INVITE sdp",
     ]
-    assert shown[-5:-1] == ["target BYE", "target 200 BYE", "agent BYE", "agent 200 BYE"]
-    assert shown[-1].startswith("answered, SIP 200")
+    assert shown[-6:-2] == ["target BYE", "target 200 BYE", "agent BYE", "agent 200 BYE"]
+    assert shown[-2].startswith("answered, SIP 200")
 
 
 async def test_the_target_is_busy(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
@@ -87,7 +87,9 @@ async def test_the_target_is_busy(agent: Phone, target: Phone, rules: tuple[str,
     (await target.call()).respond(486)
     ran = await ended(process)
     assert ran.code == 3
-    assert steps(ran.out)[-1].startswith("busy, SIP 486")
+    assert steps(ran.out)[-2].startswith("busy, SIP 486")
+    (first,), (second,) = agent.calls, target.calls
+    assert steps(ran.out)[-1] == f"Call-IDs: agent {first}, target {second}"
 
 
 async def test_messages_are_shown_whole_and_without_numbers(
@@ -111,7 +113,7 @@ async def test_the_agents_do_not_answer(agent: Phone, target: Phone, rules: tupl
     (await agent.call()).respond(480)
     ran = await ended(process)
     assert ran.code == 5
-    assert steps(ran.out)[-1].startswith("the target was not called: ")
+    assert steps(ran.out)[-2].startswith("the target was not called: ")
     assert target.methods == []
 
 
@@ -122,7 +124,9 @@ async def test_ctrl_c_hangs_up_both_sides(agent: Phone, target: Phone, rules: tu
     process.send_signal(signal.SIGINT)
     await first.ended.wait()
     await second.ended.wait()
-    assert (await ended(process)).code == 0  # it was answered
+    ran = await ended(process)
+    assert ran.code == 0  # it was answered
+    assert "callback" not in ran.out
 
 
 async def test_ctrl_c_while_the_target_rings(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
@@ -133,15 +137,42 @@ async def test_ctrl_c_while_the_target_rings(agent: Phone, target: Phone, rules:
     process.send_signal(signal.SIGINT)
     await second.invite.cancelled.wait()
     await first.ended.wait()
-    assert (await ended(process)).code == 130
+    ran = await ended(process)
+    assert ran.code == 130
+    assert steps(ran.out).count("hung up here") == 1
+    assert "callback" not in ran.out  # there is none
+
+
+async def test_output_that_nobody_reads_any_more_hangs_up(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    """As with `| head`."""
+    process = await called(target.uri, agent.uri, *rules)
+    first = await agent.call()
+    first.respond(180)
+    assert process.stdout is not None
+    await process.stdout.readuntil(b"180 Ringing")
+    pipe = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    pipe.close()
+    await first.answer()
+    await first.ended.wait()
+    assert (await ended(process)).code == 141
+
+
+async def test_a_terminal_that_is_closed_hangs_up(agent: Phone, target: Phone, rules: tuple[str, str]) -> None:
+    process = await called(target.uri, agent.uri, *rules)
+    first, second = await agent.answered(), await target.answered()
+    await first.reinvited.wait()
+    process.send_signal(signal.SIGHUP)
+    await first.ended.wait()
+    await second.ended.wait()
+    assert (await ended(process)).code == 0
 
 
 async def test_what_must_not_be_dialled_is_not(agent: Phone, rules: tuple[str, str]) -> None:
     premium = await run("sip", "call", "tel:+41900123456", "--service", "sip:a@cc.example", *HERE, *rules)
-    assert premium.code == 2
-    assert "the target must not be dialled: " in premium.err
+    assert (premium.code, premium.out) == (4, "")
+    assert premium.err.startswith("Error: the target must not be dialled: ")
     private = await run("sip", "call", agent.uri, "--service", "sip:a@cc.example", *HERE)
-    assert private.code == 2
+    assert private.code == 4
     assert agent.methods == []
 
 
@@ -193,6 +224,15 @@ async def test_settings_that_cannot_be_used(arguments: tuple[str, ...], fault: s
 
 
 # --- serve -----------------------------------------------------------------------------------------------------------
+
+
+async def test_without_a_file_of_tls_nothing_is_opened(tmp_path: Path) -> None:
+    database = tmp_path / "ringback.db"
+    server = ("serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{database}", "--dialer", "sip", *HERE)
+    ran = await run(*server, "--sip-tls-ca", "/nowhere/ca.pem")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.endswith("Error: SIP: /nowhere/ca.pem: cannot be read: No such file or directory\n")
+    assert not database.exists()
 
 
 async def test_a_port_of_the_dialer_that_is_in_use_is_a_plain_error(agent: Phone, tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ async def test_a_call_from_its_order_to_its_end(gateway: Gateway, dialer: HttpDi
     assert await gateway.report(order, "ringing") == 200
     assert await gateway.report(order, "connected") == 200
     assert await gateway.report(order, "ended", outcome="ANSWERED", agent="sip:anna@pbx", q850_cause=16) == 200
-    assert await placed == OutcomeReport(outcome=Outcome.ANSWERED, agent="sip:anna@pbx", q850_cause=16)
+    assert await placed == OutcomeReport(
+        outcome=Outcome.ANSWERED, agent="sip:anna@pbx", q850_cause=16, call_ids=("a@pbx", "b@pbx")
+    )
     assert call.recorded == [("dialing", "a@pbx", "b@pbx"), "ringing", "connected"]
 
 
@@ -236,6 +238,52 @@ async def test_a_cancel_of_an_order_that_was_not_delivered_yet(
     assert isinstance(await placed, NotDialled)
     kinds = [gateway.orders.get_nowait()["type"] for _ in range(gateway.orders.qsize())]
     assert kinds[-1] == "cancel"
+
+
+async def test_a_dialing_that_comes_again_after_the_cancel(
+    gateway: Gateway, dialer: HttpDialer, call: ScriptedCall
+) -> None:
+    """Its first response may have been lost, and the target not be called yet."""
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "dialing") == 200
+    assert await gateway.report(order, "dialing") == 200
+    call.hang_up.set()
+    await gateway.order("cancel")
+    assert await gateway.report(order, "dialing") == 409
+    assert await gateway.report(order, "ended", outcome="ABANDONED") == 200
+    assert await placed == OutcomeReport(outcome=Outcome.ABANDONED)
+
+
+async def test_an_answered_call_cannot_have_been_busy(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
+    """A gateway that contradicts itself has a call that has ended, and a target that was reached."""
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "connected") == 200
+    assert await gateway.report(order, "ended", outcome="BUSY", detail="486 at the agent") == 200
+    assert await placed == OutcomeReport(outcome=Outcome.ANSWERED, detail="reported as BUSY: 486 at the agent")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.MACHINE, Outcome.ABANDONED, Outcome.INTERRUPTED])
+async def test_what_may_follow_an_answer(
+    gateway: Gateway, dialer: HttpDialer, call: ScriptedCall, outcome: Outcome
+) -> None:
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "connected") == 200
+    assert await gateway.report(order, "ended", outcome=outcome) == 200
+    assert await placed == OutcomeReport(outcome=outcome)
+
+
+async def test_call_ids_count_with_each_report(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
+    """A PBX may have the name of the target's leg only when that is up."""
+    placed = placing(dialer, call)
+    order = await gateway.order()
+    assert await gateway.report(order, "dialing", call_ids=["agent@pbx"]) == 200
+    assert await gateway.report(order, "ringing", call_ids=["agent@pbx", "target@pbx"]) == 200
+    assert await gateway.report(order, "connected", call_ids=["target@pbx", "bridge@pbx"]) == 200
+    assert await gateway.report(order, "ended", outcome="ANSWERED") == 200
+    assert await placed == OutcomeReport(outcome=Outcome.ANSWERED, call_ids=("agent@pbx", "target@pbx", "bridge@pbx"))
 
 
 async def test_a_gateway_that_never_says_how_a_cancelled_call_ended(
@@ -353,11 +401,14 @@ async def test_a_server_that_stops_leaves_the_call_to_the_next_one(
 
 
 async def test_a_server_that_stops_begins_no_call(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
+    """Nothing is known of the agents then: their service does not rest on the other servers."""
     placed = placing(dialer, call)
     await gateway.order()
     dialer.drain()
     await gateway.order("cancel")
-    assert isinstance(await placed, NotDialled)
+    result = await placed
+    assert isinstance(result, NotDialled)
+    assert not result.agents_unavailable
 
 
 async def test_a_call_that_the_gateway_has_lost_meanwhile(

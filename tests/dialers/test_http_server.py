@@ -57,6 +57,20 @@ async def test_agents_who_do_not_answer_keep_the_place_of_the_callback(api: Api,
     assert again["order"] != order["order"]
 
 
+async def test_no_number_is_logged(api: Api, gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """A gateway writes numbers as its PBX does."""
+    caplog.set_level("DEBUG")
+    callback = await api.create("tel:+41445556677")
+    order = await gateway.order()
+    assert await gateway.report(order, "not_dialled", reason="0445556677: no agent", agents_unavailable=True) == 200
+    order = await gateway.order()
+    assert await gateway.report(order, "ended", outcome="BUSY", detail="0445556677", call_ids=["0445556677@pbx"]) == 200
+    await api.until(callback.callback_id, lambda changed: changed.state == cb.CALLBACK_STATE_SCHEDULED)
+    told = [record.getMessage() for record in caplog.records if callback.callback_id in record.getMessage()]
+    assert f"callback {callback.callback_id} was not dialled: 0*********: no agent" in told
+    assert not [line for line in told if "445556677" in line]
+
+
 async def test_a_cancel_before_the_target_is_dialled(api: Api, gateway: Gateway) -> None:
     callback = await api.create("tel:+41445556677")
     order = await gateway.order()

@@ -2,14 +2,15 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 
 import psycopg
 import pytest
 
-from ringback.dialers.sip.calls.record import CallRecord
 from ringback.dialers.sip.messages.message import contact_uri
 from ringback.v1 import callback_pb2 as cb
 from tests.hunts.database import Durable
@@ -22,6 +23,19 @@ from tests.world.sip_script import sdp
 # Phones are on this machine here, which the default rules do not allow.
 RULES = "sip:\n  allow_hosts: [127.0.0.1]\n"
 PATIENCE_S = 60
+
+P = ParamSpec("P")
+
+
+def patient(test: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
+    """Let a test fail that waits for what does not come."""
+
+    @wraps(test)
+    async def bounded(*args: P.args, **kwargs: P.kwargs) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await test(*args, **kwargs)
+
+    return bounded
 
 
 class Scene:
@@ -50,28 +64,28 @@ class Scene:
         async with serving(*words) as server, Api.at(await server.address()) as api:
             yield server, api
 
+    async def until_joined(self) -> None:
+        """Wait until a successor can go on with the call: it is in the database that both sides are joined."""
+        while not any('"joined":true' in body for body in await asyncio.to_thread(self._kept)):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.001)
+
+    def _kept(self) -> list[str]:
+        question = "SELECT body FROM kept_call"
+        if self.database.startswith("sqlite"):
+            file = self.database.removeprefix("sqlite:///")
+            with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+                return [body for (body,) in database.execute(question)]
+        with psycopg.connect(self.database) as connection:
+            return [body for (body,) in connection.execute(question)]
+
     async def create(self, api: Api) -> str:
         await api.add_service(sip_address=self.agent.uri)
         return (await api.create(target=self.target.uri, seconds_between_retries=600)).callback_id
-
-    async def until_joined(self) -> None:
-        """Wait until a successor can go on with the call: one that was not joined yet is ended."""
-        while not any(CallRecord.decode(body.encode()).joined for body in self._kept()):  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0.01)
-
-    def _kept(self) -> list[str]:
-        statement = "SELECT body FROM kept_call"
-        if self.database.startswith("sqlite"):
-            with closing(sqlite3.connect(self.database.removeprefix("sqlite:///"))) as database:
-                return [body for (body,) in database.execute(statement)]
-        with psycopg.connect(self.database) as connection:
-            return [body for (body,) in connection.execute(statement)]
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with (
-        asyncio.timeout(PATIENCE_S),
         phone("agent", sdp(4000, direction="inactive")) as agent,
         phone("target", sdp(5000)) as target,
     ):
@@ -79,6 +93,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.parametrize("who", ["agent", "target"])
+@patient
 async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
     """The call goes on. Whoever hangs up, the other one is hung up, too, and the attempt ends as it would have."""
     async with scene.server() as (server, api):
@@ -100,6 +115,7 @@ async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
         )
 
 
+@patient
 async def test_stopped_while_both_talk(scene: Scene) -> None:
     """The call is not cut off: the server leaves it to the next one, and says that nothing went wrong."""
     async with scene.server() as (server, api):
@@ -119,6 +135,7 @@ async def test_stopped_while_both_talk(scene: Scene) -> None:
         assert [a.outcome for a in ended.attempts] == [cb.CALL_OUTCOME_ANSWERED]
 
 
+@patient
 async def test_killed_while_the_agents_phone_rings(scene: Scene) -> None:
     """Nobody else was called: it is hung up, the callback keeps its place, and is placed again."""
     async with scene.server() as (server, api):
@@ -135,6 +152,7 @@ async def test_killed_while_the_agents_phone_rings(scene: Scene) -> None:
         assert [a.outcome for a in ended.attempts] == [cb.CALL_OUTCOME_ANSWERED]
 
 
+@patient
 async def test_killed_while_the_targets_phone_rings(scene: Scene) -> None:
     """It may ring no longer without anybody to connect it to: both sides are hung up, and the attempt is used."""
     async with scene.server() as (server, api):
@@ -151,6 +169,7 @@ async def test_killed_while_the_targets_phone_rings(scene: Scene) -> None:
 
 
 @pytest.mark.long
+@patient
 async def test_another_server_goes_on_at_another_address(scene: Scene, cluster: Durable) -> None:
     """Some seconds after the first one was killed. It tells both phones where it is, and they reach it there."""
     scene.database = cluster.new_schema()

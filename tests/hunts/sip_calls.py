@@ -94,6 +94,8 @@ class Hunt:
                 return
 
     async def judge(self) -> None:
+        # The last server may have come up a moment ago: this waits for the channel.
+        await insist(self._api.directory.ListServices, ListServicesRequest())
         self.checker.compare(await self._api.list_all())
 
     def all_findings(self) -> Iterator[str]:
@@ -208,7 +210,9 @@ def _errors_of(peer: Sipp) -> Iterator[str]:
     """Yield what the telephone had not expected at all."""
     errors = peer.folder / "errors"
     if errors.exists():
-        yield from re.findall(r"Aborting [^\r\n]{,200}", errors.read_text(errors="replace"))
+        found = re.findall(r"Aborting [^\r\n]{,200}", errors.read_text(errors="replace"))
+        # The next server probes what it has taken over. SIPp has no memory of calls that are over, and no 481.
+        yield from (line for line in found if "(index 0)" not in line)
 
 
 @click.command()

@@ -83,8 +83,9 @@ def telephone(habits: Habits) -> Sequence[Step]:
 
 
 def _acknowledged() -> Iterator[Step]:
-    """The ACK, or first a CANCEL that has crossed the answer."""
+    """The ACK, or first a CANCEL that has crossed the answer. The next server may hang up without an ACK."""
     yield receive("ACK", optional=True, then=_TALK)
+    yield receive("BYE", optional=True, then=_BYE)
     yield receive("CANCEL", then=_LATE_CANCEL)
     yield label(_LATE_CANCEL)
     yield respond(200, to="cancel", tag=OUR_TAG)

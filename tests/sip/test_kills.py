@@ -30,7 +30,7 @@ class Phones(NamedTuple):
     @asynccontextmanager
     async def server(self) -> AsyncIterator[SipServer]:
         """Run a server. Killed in one block, it is started again in the next."""
-        options = ("--sip-drain-timeout", "1s", "--sip-probe-interval", "10s")
+        options = ("--sip-drain-timeout", "1s")
         async with sip_server(self.folder / "server", *options, sip_port=self.sip_port) as server:
             yield server
 
@@ -158,6 +158,24 @@ async def test_one_hung_up_while_no_server_was_there(tmp_path: Path) -> None:
         async with at.server() as second:
             ended = await second.until_ended(callback_id)
             await at.until_quiet()
+    assert ended.state == cb.CALLBACK_STATE_COMPLETED
+
+
+async def test_one_vanished_while_no_server_was_there(tmp_path: Path) -> None:
+    """It will never say anything again. The next server probes at once, and ends the other one's call."""
+    async with phones(tmp_path) as at:
+        async with at.server() as first:
+            callback_id = await first.callback(at.target.uri, at.agent.uri)
+            await at.agent.event("CALL_INCOMING")
+            await at.agent.command("accept")
+            await at.target.event("CALL_INCOMING")
+            await at.target.command("accept")
+            await first.until_connected(callback_id)
+            await first.process.kill()
+        await at.agent.stop()
+        async with at.server() as second:
+            ended = await second.until_ended(callback_id)
+            await at.target.event("CALL_CLOSED")
     assert ended.state == cb.CALLBACK_STATE_COMPLETED
 
 

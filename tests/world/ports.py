@@ -8,8 +8,11 @@ from typing import Final
 # Below the range from which systems take the ports of outgoing connections: a client that looks for a dead server
 # on one of those can come to be connected to itself. Hunts at the same time begin at ports of their own (.ci/run): the
 # port of a server that is down looks free.
+# The same holds for the workers of pytest.
 _FIRST: Final = int(os.environ.get("HUNT_PORTS_FROM", "20000"))
-_PORTS: Final = range(_FIRST, _FIRST + 6_000)
+_PER_WORKER: Final = 1_500
+_WORKER: Final = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+_PORTS: Final = range(_FIRST, _FIRST + 6_000)[int(_WORKER or 0) % 4 * _PER_WORKER :][: _PER_WORKER if _WORKER else None]
 
 
 def free_port() -> int:

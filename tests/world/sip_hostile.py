@@ -106,6 +106,8 @@ class HostilePeers:
     """By Call-ID, with where it was sent."""
     answered: set[tuple[str, str]] = field(default_factory=set)
     """Call-ID and To tag of each answer that was sent whole: a leg that somebody has to end."""
+    tagless: set[str] = field(default_factory=set)
+    """Call-IDs of dialogs without a tag of the peer's: a further INVITE of theirs begins no other one."""
 
     async def run(self) -> None:
         """Do the moves, one for each message or each two seconds; then say nothing more."""
@@ -124,7 +126,9 @@ class HostilePeers:
             response = response_to(message, move.status, to_tag=move.tag)
             data = self.deliver(move, response.headers, encode(response).split(b"\r\n")[0], phone)
             is_answer = message.method == "INVITE" and 200 <= move.status < 300 and not to(message).tag
-            if is_answer and move.tag and not move.changes:
+            if is_answer and not move.tag:
+                self.tagless.add(call_id(message))
+            if is_answer and move.tag and not move.changes and call_id(message) not in self.tagless:
                 self.answered.add((call_id(message), move.tag))
                 self.repeat(data, (call_id(message), move.tag), phone)
         if move.method and self.invites:

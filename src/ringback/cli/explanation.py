@@ -41,7 +41,7 @@ def _attempts(callback: cb.Callback) -> str:
 
 def _offered(callback: cb.Callback, times: Times) -> str:
     since = times.write(callback.update_time)
-    return f"with dialer {callback.leased_by}, unchanged since {since}; no call has begun yet"
+    return f"with dialer {callback.leased_by}, unchanged since {since}; the target is not called yet"
 
 
 def _dialing(callback: cb.Callback, times: Times) -> str:

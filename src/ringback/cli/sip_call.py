@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from textwrap import indent
 from types import MappingProxyType
@@ -99,7 +99,8 @@ def call(
     """
     settings = sip_settings_of(flags, config)
     if (broken := judge(settings.dial_rules, target)) is not None:
-        raise click.UsageError(f"the target must not be dialled: {broken}")
+        click.echo(f"Error: the target must not be dialled: {broken}", err=True)
+        sys.exit(_NOT_POSSIBLE)
     now = datetime.now(UTC)
     plan = Service(
         service_id=str(uuid4()),
@@ -137,23 +138,23 @@ class _OneCall:
 
     superseded = False
 
-    def __init__(self, callback: Callback, rules: DialRules, tell: Callable[[str], None]) -> None:
-        self.hang_up = asyncio.Event()
+    def __init__(self, callback: Callback, rules: DialRules, screen: "_CallScreen") -> None:
+        self.hang_up = screen.hang_up
         self.answered = False
         self._callback = callback
         self._rules = rules
-        self._tell = tell
+        self._screen = screen
 
-    async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:  # noqa: ARG002 - shown at the end
-        self._tell("the target is called")
+    async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:  # noqa: ARG002 - the ladder has them
+        self._screen.note("the target is called")
         return replace(self._callback, state=State.DIALING)
 
     async def ringing(self) -> None:
-        self._tell("the target's phone rings")
+        self._screen.note("the target's phone rings")
 
     async def connected(self) -> None:
         self.answered = True
-        self._tell("the target has answered")
+        self._screen.note("the target has answered")
 
     async def keep(self, body: bytes) -> None:
         """Keep nothing: nobody would go on with it."""
@@ -163,50 +164,85 @@ class _OneCall:
         return "" if broken is None else str(broken)
 
 
-async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
-    began = time.monotonic()
-    ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
+class _CallScreen:
+    """The lines of a call. When they cannot be shown any more, the call is hung up: without its end it would go on."""
 
-    def tell(text: str) -> None:
-        click.echo(ladder.note(time.monotonic() - began, mask_numbers(text)))
+    def __init__(self, ladder: Ladder) -> None:
+        self.hang_up = asyncio.Event()
+        self._ladder = ladder
+        self._began = time.monotonic()
+        self._fault: OSError | None = None
 
-    def show(entry: TracedMessage) -> None:
-        line = ladder.line(time.monotonic() - began, sent=entry.direction == "sent", data=entry.data)
+    def line(self, text: str) -> None:
+        if self._fault is None:
+            try:
+                click.echo(text)
+            except OSError as fault:
+                self._fault = fault
+                self.hang_up.set()
+
+    def note(self, text: str) -> None:
+        self.line(self._ladder.note(time.monotonic() - self._began, text))
+
+    def show(self, entry: TracedMessage) -> None:
+        elapsed_s = time.monotonic() - self._began
+        line = self._ladder.line(elapsed_s, sent=entry.direction == "sent", data=entry.data)
         if line is not None:
-            click.echo(line)
+            self.line(line)
 
+    def on_signal(self) -> None:
+        if not self.hang_up.is_set():
+            self.note("hung up here")
+        self.hang_up.set()
+
+    def check(self) -> None:
+        """Raise `BrokenPipeError` if something could not be shown."""
+        if self._fault is not None:
+            raise BrokenPipeError from self._fault
+
+
+async def _place(settings: Settings, service: Service, callback: Callback, *, messages: bool) -> int:
+    ladder = Ladder(first=TARGET if service.first_leg is FirstLeg.TARGET else AGENT)
+    screen = _CallScreen(ladder)
+    one_call = _OneCall(callback, settings.dial_rules, screen)
     trace = Trace(numbers=not settings.sip.trace_redact)
-    trace.listeners.append(show)
+    trace.listeners.append(screen.show)
     async with endpoint_of(settings.sip, trace) as endpoint:
-        click.echo(ladder.heading)
+        screen.line(ladder.heading)
         dialer = SipDialer(settings.sip, endpoint)
-        one_call = _OneCall(callback, settings.dial_rules, tell)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, one_call.hang_up.set)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last one when the terminal is closed
+            loop.add_signal_handler(number, screen.on_signal)
         result = await dialer.place(callback, service, one_call)
         await dialer.stop(_STOP_S)
-    tell(_in_words(result))
+    # For a call that was hung up here, the dialer's reason is that its callback was cancelled, and there is none.
+    screen.note(mask_numbers(_in_words(result, has_reason=not screen.hang_up.is_set())))
+    if ladder.call_ids:
+        screen.note(f"Call-IDs: {ladder.sides}")
+    screen.check()
     if messages:
-        for entry in trace.of(*ladder.call_ids):
-            click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
-    if one_call.hang_up.is_set() and not one_call.answered:
+        _show_whole(trace.of(*ladder.call_ids))
+    if screen.hang_up.is_set() and not one_call.answered:
         return INTERRUPTED
     return EXIT_CODES[result.outcome] if isinstance(result, OutcomeReport) else _AGENT_NOT_REACHED
 
 
-def _in_words(result: OutcomeReport | NotDialled | HandedOver) -> str:
+def _show_whole(entries: Sequence[TracedMessage]) -> None:
+    for entry in entries:
+        click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
+
+
+def _in_words(result: OutcomeReport | NotDialled | HandedOver, *, has_reason: bool) -> str:
     match result:
         case OutcomeReport():
             facts = [
                 result.outcome.lower().replace("_", " "),
                 f"SIP {result.sip_status}" if result.sip_status else "",
                 f"Q.850 cause {result.q850_cause}" if result.q850_cause else "",
-                result.detail,
-                f"Call-IDs {' '.join(result.call_ids)}" if result.call_ids else "",
+                result.detail if has_reason else "",
             ]
             return ", ".join(filter(None, facts))
         case NotDialled():
-            return f"the target was not called: {result.reason}"
+            return f"the target was not called{f': {result.reason}' if has_reason else ''}"
         case _:
             return "handed over"

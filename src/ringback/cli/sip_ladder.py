@@ -21,6 +21,7 @@ _MAX_LABEL: Final = _LANE - 2 * _LEAST_SHAFT - 2
 _INDENT: Final = 11
 AGENT: Final = 0
 TARGET: Final = 1
+_SIDES: Final = ("agent", "target")
 
 
 class Ladder:
@@ -35,6 +36,11 @@ class Ladder:
     def call_ids(self) -> tuple[str, ...]:
         """Those of the legs that were shown, in the order of their INVITEs."""
         return tuple(self._lanes)
+
+    @property
+    def sides(self) -> str:
+        """The legs that were shown, each with its Call-ID."""
+        return ", ".join(f"{_SIDES[lane]} {identifier}" for identifier, lane in self._lanes.items())
 
     @property
     def heading(self) -> str:

@@ -144,7 +144,8 @@ class HttpDialer:
             await self._deliver(self._other(key, "cancel"))
             if order.dialled:
                 await asyncio.wait([order.end], timeout=self._patience.grace_s)
-            return await order.result("hung up, and no end was reported")
+            # Nothing is known of the agents: this server stops, or the callback was cancelled.
+            return await order.result("hung up, and no end was reported", agents_unavailable=False)
         finally:
             for task in (following, *signals):
                 task.cancel()

@@ -1,11 +1,15 @@
 """One call of the HTTP dialer: what its gateway has reported, and what is recorded of it."""
 
 import asyncio
+from typing import Final
 
-from ringback.dialers.http_messages import GatewayEvent, Report
+from ringback.dialers.http_messages import MAX_DETAIL, GatewayEvent, Report
+from ringback.domain.call_ids import joined
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
-from ringback.domain.outcome import Outcome
+from ringback.domain.outcome import UNSERVED, Outcome
 from ringback.ports.dialer import Call, NotDialled, OutcomeReport
+
+_AFTER_ANSWER: Final = UNSERVED | {Outcome.ANSWERED, Outcome.INTERRUPTED}
 
 
 class GatewayCall:
@@ -18,6 +22,7 @@ class GatewayCall:
         # Set at the last report, at the refusal of the target, and when no report is waited for any more (None).
         self.end: asyncio.Future[Report | None] = asyncio.get_running_loop().create_future()
         self.reported = asyncio.Event()
+        self._call_ids: tuple[str, ...] = ()
         # Reports come on connections of their own, and each is taken whole.
         self._lock = asyncio.Lock()
 
@@ -29,6 +34,8 @@ class GatewayCall:
                 return 409, "DIALING was reported: report how the call ended"
             if self.end.done():
                 return ended_already(report)
+            if report.event is GatewayEvent.DIALING and self.call.hang_up.is_set() and self.dialled:
+                return 409, "place no call, and end what was placed"
             try:
                 await self._progress(report)
             except LeaseRefused as refusal:
@@ -37,6 +44,7 @@ class GatewayCall:
                 return 409, "place no call, and end what was placed"
             except StorageUnavailable:
                 return 503, "not recorded, report it again"
+            self._call_ids = joined(self._call_ids, report.call_ids)
             if report.event in (GatewayEvent.ENDED, GatewayEvent.NOT_DIALLED):
                 self.end.set_result(report)
             return 200, "taken"
@@ -52,7 +60,7 @@ class GatewayCall:
             await self.call.connected()
             self.connected = True
 
-    async def result(self, otherwise: str = "") -> OutcomeReport | NotDialled:
+    async def result(self, otherwise: str = "", *, agents_unavailable: bool = True) -> OutcomeReport | NotDialled:
         """Return what was reported at the end; without an end what is known, after which no report is taken.
 
         Raise `LeaseRefused` when the target must not be dialled.
@@ -63,17 +71,23 @@ class GatewayCall:
             report = self.end.result()
         if report is None:
             outcome = Outcome.ANSWERED if self.connected else Outcome.INTERRUPTED
-            return OutcomeReport(outcome=outcome, detail=otherwise) if self.dialled else NotDialled(otherwise, True)
+            if not self.dialled:
+                return NotDialled(otherwise, agents_unavailable)
+            return OutcomeReport(outcome=outcome, detail=otherwise, call_ids=self._call_ids)
         if report.outcome is None:
             return NotDialled(report.reason or "not dialled", report.agents_unavailable)
+        outcome, detail = report.outcome, report.detail
+        if self.connected and outcome not in _AFTER_ANSWER:
+            # The call has ended all the same, and the target was reached.
+            outcome, detail = Outcome.ANSWERED, f"reported as {outcome}: {detail}"[:MAX_DETAIL]
         return OutcomeReport(
-            outcome=report.outcome,
+            outcome=outcome,
             sip_status=report.sip_status,
             q850_cause=report.q850_cause,
-            detail=report.detail,
+            detail=detail,
             agent=report.agent,
             disposition=report.disposition,
-            call_ids=report.call_ids,
+            call_ids=self._call_ids,
         )
 
 

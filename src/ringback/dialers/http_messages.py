@@ -20,6 +20,7 @@ SIGNATURE_HEADER: Final = "ringback-signature"
 WINDOW_S: Final = 300
 _SIGNATURE: Final = re.compile(r"t=(0|[1-9][0-9]{0,11}),v1=[0-9a-f]{64}")
 _KEY_LENGTH: Final = 32
+MAX_DETAIL: Final = 512
 
 
 def sign(secret: bytes, body: bytes, at_s: int) -> str:
@@ -91,7 +92,7 @@ class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcome: Outcome | None = None
     sip_status: Annotated[int, Meta(ge=0, le=699)] = 0
     q850_cause: Annotated[int, Meta(ge=0, le=127)] = 0
-    detail: Annotated[str, Meta(max_length=512)] = ""
+    detail: Annotated[str, Meta(max_length=MAX_DETAIL)] = ""
     agent: Annotated[str, Meta(max_length=128)] = ""
     disposition: Annotated[str, Meta(max_length=64)] = ""
     # Of a call that was not dialled.

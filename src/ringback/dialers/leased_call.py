@@ -20,6 +20,7 @@ from ringback.application.dispatch.leases import Leases
 from ringback.domain.callback import Callback
 from ringback.domain.errors import CallbackInProgress, LeaseExpired, LeaseRefused, LeaseSuperseded, StorageUnavailable
 from ringback.domain.ids import LeaseToken
+from ringback.domain.masked_callback import without_numbers
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey
@@ -118,10 +119,14 @@ class LeasedCall:
 
     async def keep(self, body: bytes) -> None:
         self._body = body
-        # Whoever does not wait for it leaves it to be written, before anything later.
-        await asyncio.shield(asyncio.ensure_future(self._keep_newest()))
+        await self._keep_newest()
 
     async def _keep_newest(self) -> None:
+        # What nobody waits for any longer is written all the same, and before anything later: else it could come
+        # after the call was forgotten, and nobody would forget it again.
+        await asyncio.shield(asyncio.ensure_future(self._write_newest()))
+
+    async def _write_newest(self) -> None:
         """Store the newest body, unless another task has just done so, or the call is over."""
         if (kept_calls := self._tools.kept_calls) is None:
             raise RuntimeError("a dialer without an owner keeps nothing")
@@ -284,10 +289,11 @@ class LeasedCall:
             raise RuntimeError(f"callback {self.key.callback_id}: DIALING was reported, and an outcome was not")
         token, unavailable = self._token.text, result.agents_unavailable
         try:
-            await until_stored(
+            released = await until_stored(
                 self.key, lambda: self._tools.leases.release(ANYBODY, token, agents_unavailable=unavailable)
             )
-            _log.info("callback %s was not dialled: %s", self.key.callback_id, result.reason)
+            reason = without_numbers(released)(result.reason)
+            _log.info("callback %s was not dialled: %s", self.key.callback_id, reason)
         except CallbackInProgress:
             # DIALING was recorded, but the database was lost before it said so.
             self.has_dialled = True

@@ -247,6 +247,7 @@ def test_settings_of_the_http_dialer_that_do_not_go_together(text: str, fault: s
             {"sip_register": "sip:r.example", "sip_proxy": "sip:r.example"},
             "--sip-register: what is to be registered? give a username or an identity",
         ),
+        ({"sip_listen": "127.0.0.1:65535"}, "--sip-listen: TLS has the port after this one, and 65535 is the last: "),
         ({"sip_proxy": "sips:p.example;transport=udp"}, "--sip-proxy: sips:p.example;transport=udp is to be secure, "),
     ],
 )
@@ -254,6 +255,12 @@ def test_settings_of_the_sip_dialer_that_do_not_go_together(flags: dict[str, str
     """They are looked at when the SIP dialer is chosen."""
     assert faults_of("{}", flags | {"dialer": "sip"})[0].startswith(fault)
     assert resolve(flags, None).settings.dialer == "simulated"
+
+
+def test_all_that_does_not_go_together_is_said_at_once() -> None:
+    section = "{username: u, tls_key: k, register: 'sip:r.example'}"
+    starts = [fault.partition(": ")[2].partition(": ")[0] for fault in faults_of(f"dialer: sip\nsip: {section}")]
+    assert starts == ["sip.tls_key", "sip.username", "sip.register"]
 
 
 def test_a_flag_can_turn_off_what_another_source_turns_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from ringback.dialers.sip.transport.destination import Transport
 from ringback.dialers.sip.transport.tls import TlsFiles
 from ringback.dialers.sip.transport.tls_facts import TlsFacts
 from tests.world.certificates import Authority
+from tests.world.ports import free_ports
 from tests.world.sip_endpoints import endpoint
 
 NOW = datetime.now(UTC)
@@ -96,7 +97,7 @@ async def test_what_the_response_to_options_means(status: int, level: Level) -> 
             "Proxy-Authorization",
             200,
             Level.FAULT,
-            "refused: 407",
+            "not sent: the realm is sbc, ",
         ),
         (SETTINGS, 407, "Proxy-Authenticate", "Proxy-Authorization", 200, Level.FAULT, "they are asked for, and there"),
     ],
@@ -110,6 +111,28 @@ async def test_credentials(
     assert (credentials.level, credentials.subject) == (level, "credentials")
     assert credentials.text.startswith(words)
     assert "hush" not in credentials.text
+
+
+@pytest.mark.parametrize(
+    ("challenge", "reason"),
+    [
+        ('Digest realm="sbc\x1b", nonce="n"', "not sent: the realm is sbc\ufffd, and --sip-auth-realm is pbx"),
+        ('Digest realm="pbx", nonce="n", algorithm=SHA-512-256', "not sent: the challenge is no digest with MD5 or"),
+        ('Basic realm="pbx"', "not sent: the challenge is no digest with MD5 or SHA-256"),
+    ],
+)
+async def test_a_challenge_that_gets_no_credentials(challenge: str, reason: str) -> None:
+    """It is not said that they were refused, or the password would be looked at in vain."""
+
+    def respond(server: ServerTransaction) -> None:
+        response = response_to(server.request, 407, to_tag="peer")
+        response.headers.add("Proxy-Authenticate", challenge)
+        server.respond(response)
+
+    async with peer(respond) as uri:
+        found = (await checked(replace(WITH_PASSWORD, auth_realm="pbx"), uri))[-1]
+    assert (found.level, found.subject) == (Level.FAULT, "credentials")
+    assert found.text.startswith(reason)
 
 
 async def test_credentials_that_nobody_asks_for() -> None:
@@ -250,6 +273,33 @@ async def test_settings_with_nothing_to_note() -> None:
         free = other.port
     settings = replace(SETTINGS, listen=("127.0.0.1", free), proxy="sip:sbc.example", identity="tel:+41445556677")
     assert {finding.level for finding in (await of(settings)).values()} == {Level.OK}
+
+
+async def test_where_it_listens(tmp_path: Path) -> None:
+    """TLS has a port of its own beside TCP, and none without a certificate: an SBC that connects there is refused."""
+    port, _ = free_ports(2)
+    plain = replace(SETTINGS, listen=("127.0.0.1", port))
+    assert (await of(plain))["listening"].text == f"127.0.0.1: udp port {port}, tcp port {port}"
+    cert, key = Authority("Authority of the test").issue("localhost").write(tmp_path)
+    secure = replace(plain, tls_cert=cert, tls_key=key)
+    text = f"127.0.0.1: udp port {port}, tcp port {port}, tls port {port + 1}"
+    assert (await of(secure))["listening"] == Finding(Level.OK, "listening", text)
+    alone = replace(secure, transport="tls")
+    assert (await of(alone))["listening"] == Finding(Level.OK, "listening", f"127.0.0.1: tls port {port}")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, transport="tls"),
+        replace(SETTINGS, proxy="sip:sbc.example;transport=tls"),
+        replace(SETTINGS, proxy="sips:sbc.example"),
+    ],
+)
+async def test_tls_without_a_certificate_takes_no_connections(settings: SipSettings) -> None:
+    found = await of(settings)
+    assert found["TLS"].level is Level.NOTE
+    assert "tls port" not in found["listening"].text
 
 
 def test_the_worst_of_no_findings_is_none() -> None:

@@ -117,6 +117,23 @@ async def test_hold_reaches_the_other_phone(by_agent: bool) -> None:
         await report_of(placed)
 
 
+async def test_a_number_in_the_words_of_a_peer_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """It may be written as it is dialled: 0445556677 for +41445556677."""
+    caplog.set_level("DEBUG")
+    async with world() as it:
+        it.callback = changed(it.callback, dial_target=it.target.uri.replace("target@", "+41445556677@"))
+        placed = it.place()
+        await it.agent.answered()
+        (await it.target.call()).respond(403, headers=[("Warning", '399 sbc "0445556677 is barred"')])
+        report = await report_of(placed)
+    assert report.outcome is Outcome.NOT_AUTHORIZED
+    assert "0445556677 is barred" in report.detail
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert "0********* is barred" in told
+    assert "the network refuses calls of this dialer: target: 403 Forbidden" in told
+    assert "445556677" not in told
+
+
 async def test_the_agents_invite_says_what_the_callback_is_about() -> None:
     async with world() as it:
         request = changed(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ringback.cli.settings.kinds import Kind
 from ringback.cli.yaml_file import FaultyFileError, Place
 from ringback.config import Listen, SettingError
-from ringback.dialers.sip.settings import AUDIO_CODECS, DTMF
+from ringback.dialers.sip.settings import AUDIO_CODECS, DTMF, TRANSPORTS
 from ringback.domain.control_characters import CONTROL
 from ringback.domain.sip_uri import SipUri
 from ringback.domain.target import InvalidTarget, Target
@@ -52,13 +52,14 @@ ENDPOINT: Final = Kind(form="HOST:PORT", parse=_parse_endpoint, show=show_endpoi
 
 
 def _parse_advertise(text: str, _: Path) -> str:
-    for whole in (text, f"{text}:0"):
-        try:
-            Listen.parse(whole)
-        except SettingError:
-            continue
-        return text
-    raise ValueError(f"{text!r} is neither HOST nor HOST:PORT; an IPv6 address stands in brackets")
+    try:
+        uri = SipUri.parse(f"sip:{text}")
+    except ValueError:
+        uri = None
+    # It is written into Via and Contact as it is.
+    if uri is None or uri.user is not None or uri.parameters or uri.headers:
+        raise ValueError(f"{text!r} is neither HOST nor HOST:PORT; an IPv6 address stands in brackets")
+    return text
 
 
 ADVERTISE: Final = Kind(form="HOST[:PORT]", parse=_parse_advertise, show=_show)
@@ -71,6 +72,9 @@ def _parse_hop(text: str, _: Path) -> str:
         raise ValueError(f"{text!r} {fault}; such as sip:sbc.example:5061;transport=tls") from None
     if uri.user is not None or uri.headers:
         raise ValueError(f"{text!r} has more than a host, a port and parameters: it is where requests are sent to")
+    for name, value in uri.parameters:
+        if name == "transport" and value not in TRANSPORTS:
+            raise ValueError(f"{text!r} has a transport that is none of {', '.join(TRANSPORTS)}")
     return str(uri)
 
 

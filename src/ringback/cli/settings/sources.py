@@ -130,19 +130,25 @@ def _default(setting: Setting) -> GivenValue:
 
 
 def _of_server(resolved: Mapping[str, GivenValue | None], faults: list[str]) -> Settings | None:
-    """Return what the server takes. Add the fault of settings that do not go together, if each of them is right."""
+    """Return what the server takes. Add the faults of settings that do not go together, if each of them is right."""
     values = {name: (resolved[name] or _default(setting)).value for name, setting in SETTINGS.items()}
     try:
         return of_server(values)
     except SettingError as fault:
-        involved = [(SETTINGS[name], resolved[name]) for name in fault.settings]
-        if all(each for _, each in involved):
-            # The place of the first that is given at all: a default has none.
-            given = [(setting, each.source.where) for setting, each in involved if each and each.source.where]
-            setting, where = (*given, (involved[0][0], ""))[0]
-            named = "" if where.startswith("--") else setting.key
-            faults.append(": ".join(part for part in (where, named, str(fault)) if part))
+        faults.extend(text for each in (fault, *fault.more) if (text := _conflict(each, resolved)))
         return None
+
+
+def _conflict(fault: SettingError, resolved: Mapping[str, GivenValue | None]) -> str:
+    """Return the fault with its place; "" when one of its settings has a fault of its own."""
+    involved = [(SETTINGS[name], resolved[name]) for name in fault.settings]
+    if not all(each for _, each in involved):
+        return ""
+    # The place of the first that is given at all: a default has none.
+    given = [(setting, each.source.where) for setting, each in involved if each and each.source.where]
+    setting, where = (*given, (involved[0][0], ""))[0]
+    named = "" if where.startswith("--") else setting.key
+    return ": ".join(part for part in (where, named, str(fault)) if part)
 
 
 def _parsed(setting: Setting, text: str, source: Source, faults: list[str]) -> GivenValue | None:

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ringback.dialers.sip.messages.digest import DigestClient
+from ringback.dialers.sip.messages.digest import DigestClient, SipCredentials
 from ringback.dialers.sip.messages.header_values import printable
 from ringback.dialers.sip.messages.message import Request
 from ringback.dialers.sip.messages.uri import Uri
-from ringback.dialers.sip.opening import credentials_of, registration, transports_of
+from ringback.dialers.sip.opening import credentials_of, named_transports, registration, transports_of
 from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.transactions.endpoint import Endpoint
 from ringback.dialers.sip.transport.destination import Destination, Transport
@@ -49,8 +49,7 @@ class Finding:
 def of_settings(settings: SipSettings, endpoint: Endpoint) -> Iterator[Finding]:
     """Yield what the settings mean, and which calls will fail with them."""
     host, port = settings.listen
-    names = " ".join(transport for transport in Transport if transport in transports_of(settings))
-    yield Finding(Level.OK, "listening", f"{host}, port {endpoint.port}: {names}")
+    yield from _of_listening(settings, endpoint)
     told = Uri.parse(f"sip:{endpoint.sent_by}").host.strip("[]")
     if settings.advertise is None and host in ("0.0.0.0", "::"):  # noqa: S104 - to tell it from an address
         text = f"peers are told {told}, the address of the default route; if they reach this machine by another one"
@@ -69,7 +68,23 @@ def of_settings(settings: SipSettings, endpoint: Endpoint) -> Iterator[Finding]:
         text = "every realm that asks gets the digest of the password; --sip-auth-realm names the one that may have it"
         yield Finding(Level.NOTE, "credentials", text)
     if port == 0:
-        yield Finding(Level.NOTE, "listening", "port 0: after a restart peers do not find the port that they know")
+        yield Finding(
+            Level.NOTE, "port", "the system chooses it: after a restart peers do not find the one that they know"
+        )
+
+
+def _of_listening(settings: SipSettings, endpoint: Endpoint) -> Iterator[Finding]:
+    transports = transports_of(settings)
+    takes_tls = settings.tls_cert is not None
+    ports = [
+        f"{transport} port {endpoint.port_of(transport)}"
+        for transport in Transport
+        if transport in transports and (takes_tls or transport is not Transport.TLS)
+    ]
+    yield Finding(Level.OK, "listening", f"{settings.listen[0]}: {', '.join(ports) or 'on no port'}")
+    if Transport.TLS in named_transports(settings) and not takes_tls:
+        text = "without a certificate no connections are taken, and peers have to use those that are made to them"
+        yield Finding(Level.NOTE, "TLS", f"{text}; give one with --sip-tls-cert")
 
 
 async def of_peer(settings: SipSettings, endpoint: Endpoint, uri: str, now: datetime) -> AsyncIterator[Finding]:
@@ -135,6 +150,9 @@ async def _of_options(settings: SipSettings, endpoint: Endpoint, uri: str) -> As
         if credentials is None:
             yield Finding(Level.FAULT, "credentials", "they are asked for, and there are none: give --sip-username")
             return
+        if reason := _why_not_answered(credentials, found.realms):
+            yield Finding(Level.FAULT, "credentials", f"not sent: {reason}")
+            return
         again = await ping(endpoint, uri, credentials=credentials)
         accepted = again.answered and again.status not in _CHALLENGES and again.status != 403
         level = Level.OK if accepted else Level.FAULT
@@ -148,6 +166,15 @@ async def _of_options(settings: SipSettings, endpoint: Endpoint, uri: str) -> As
     if credentials is not None:
         text = "not asked for with OPTIONS: whether they are right shows with the first call"
         yield Finding(Level.NOTE, "credentials", text)
+
+
+def _why_not_answered(credentials: SipCredentials, realms: Sequence[str]) -> str:
+    """Return why a challenge gets no credentials; "" when it gets them."""
+    if not realms:
+        return "the challenge is no digest with MD5 or SHA-256"
+    if credentials.realm not in (None, *realms):
+        return f"the realm is {printable(', '.join(realms))}, and --sip-auth-realm is {credentials.realm}"
+    return ""
 
 
 async def of_registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> Finding:

@@ -121,15 +121,17 @@ def registration(settings: SipSettings, endpoint: Endpoint, registrar: str) -> R
 
 
 def transports_of(settings: SipSettings) -> frozenset[Transport]:
-    """Return the transports to have: the one of the settings, and those that proxies name.
+    """Return the transports to have: those that the settings name, and all of them with UDP.
 
-    With UDP there is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
+    There is TCP for what is too large for a datagram (RFC 3261 section 18.1.1), and TLS for `sips:` targets.
     """
-    own = Transport(settings.transport)
+    return frozenset(Transport) if settings.transport == Transport.UDP else named_transports(settings)
+
+
+def named_transports(settings: SipSettings) -> frozenset[Transport]:
+    """Return the transport of the settings, and those that proxies name."""
     names = {"tls" if (uri := Uri.parse(proxy)).scheme == "sips" else uri.transport for proxy in settings.proxies}
-    named = {transport for transport in Transport if transport in names}
-    more = set(Transport) if own is Transport.UDP else named
-    return frozenset({own, *more})
+    return frozenset(transport for transport in Transport if transport in names | {settings.transport})
 
 
 def _log_message(entry: TracedMessage) -> None:

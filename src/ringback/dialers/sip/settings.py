@@ -14,6 +14,7 @@ DEFAULT_CODECS: Final = ("PCMA", "PCMU", "telephone-event")
 # Names of payload types that are offered without a line of their own, or with one that has no parameters.
 AUDIO_CODECS: Final = ("PCMA", "PCMU", "G722", "G729", "opus")
 DTMF: Final = "telephone-event"
+_LAST_PORT: Final = 65_535
 # The log of messages, which are redacted as the settings say.
 TRACE_LOG: Final = "ringback.dialers.sip.messages"
 
@@ -78,6 +79,8 @@ class SipSettings:
 
     def conflicts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield what does not go together: a reason, and the names of the settings, first the one to mend."""
+        if self.listen[1] == _LAST_PORT and self.transport != "tls":
+            yield ("TLS has the port after this one, and 65535 is the last: take another one", ("listen",))
         if self.tls_cert is not None and self.tls_key is None:
             yield ("a certificate needs its key: give it with --sip-tls-key", ("tls_cert", "tls_key"))
         if self.tls_key is not None and self.tls_cert is None:

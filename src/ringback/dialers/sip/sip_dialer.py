@@ -27,6 +27,7 @@ from ringback.dialers.sip.settings import SipSettings
 from ringback.dialers.sip.transactions.endpoint import Endpoint
 from ringback.dialers.sip.transport.destination import Transport
 from ringback.domain.callback import Callback, State
+from ringback.domain.masked_callback import without_numbers
 from ringback.domain.masking import mask_numbers
 from ringback.domain.outcome import Outcome
 from ringback.domain.service import FirstLeg, Service
@@ -100,7 +101,7 @@ class SipDialer:
         refers = self._settings.method == "refer" and plan.first is CallSide.AGENT
         kind = Referral if refers else Bridge
         bridge = kind(plan, call, legs, keeper, self._open_leg, self._now)
-        return await self._carry_out(callback.callback_id, call, legs, keeper, bridge.run())
+        return await self._carry_out(callback, call, legs, keeper, bridge.run())
 
     async def resume(
         self, callback: Callback | None, service: Service | None, call: Call, body: bytes
@@ -121,7 +122,7 @@ class SipDialer:
             except ValueError as fault:  # the other one is still to be ended
                 _log.error("the %s's leg of callback %s cannot be taken over: %s", side, callback_id, fault)
         going_on = self._go_on(callback, service, call, legs, record)
-        ended = await self._carry_out(callback_id, call, legs, keeper, going_on)
+        ended = await self._carry_out(callback, call, legs, keeper, going_on)
         assert not isinstance(ended, NotDialled)
         return ended
 
@@ -158,6 +159,7 @@ class SipDialer:
             max_duration_s=self._max_duration_s(service) - (self._now() - record.connected_at),
             probe_interval_s=self._settings.probe_interval.total_seconds(),
         )
+        legs.probe()  # one side may have hung up while no server was there to be told
         return await conversation.run()
 
     def drain(self) -> None:
@@ -185,7 +187,7 @@ class SipDialer:
         return False
 
     async def _carry_out(
-        self, callback_id: str, call: Call, legs: Legs, keeper: Keeper, work: Awaitable[Result]
+        self, callback: Callback | None, call: Call, legs: Legs, keeper: Keeper, work: Awaitable[Result]
     ) -> Result:
         """Wait until a call ends, and leave nothing of it behind."""
         ended: Result | None = None
@@ -202,7 +204,7 @@ class SipDialer:
             else:
                 legs.hang_up()
                 await self._close(legs)
-        _tell(callback_id, legs, ended)
+        _tell(callback, legs, ended)
         return ended
 
     async def _close(self, legs: Legs) -> None:
@@ -235,7 +237,7 @@ def _interrupted(detail: str) -> OutcomeReport:
     return OutcomeReport(outcome=Outcome.INTERRUPTED, detail=detail)
 
 
-def _tell(callback_id: str, legs: Legs, ended: Result) -> None:
+def _tell(callback: Callback | None, legs: Legs, ended: Result) -> None:
     match ended:
         case OutcomeReport(outcome=outcome, detail=detail):
             what = f"{outcome} ({detail})" if detail else str(outcome)
@@ -244,4 +246,6 @@ def _tell(callback_id: str, legs: Legs, ended: Result) -> None:
         case HandedOver():
             what = "handed over"
     call_ids = ", ".join(f"{side} {leg.call_id}" for side, leg in legs.by_side.items())
-    _log.info("call of callback %s: %s; Call-IDs: %s", callback_id, mask_numbers(what), call_ids or "none")
+    # A peer may have its own way to write the target's number.
+    callback_id, hide = ("", mask_numbers) if callback is None else (callback.callback_id, without_numbers(callback))
+    _log.info("call of callback %s: %s; Call-IDs: %s", callback_id, hide(what), call_ids or "none")

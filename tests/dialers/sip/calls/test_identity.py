@@ -227,6 +227,20 @@ def test_the_agents_are_called_at_their_own_address() -> None:
     assert agent(agent_address="sip:hunt@pbx.example").uri == "sip:hunt@pbx.example"
 
 
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://crm.example/a?b=c&d=%20#e;f,g!~$'()*+@[1]", "https://crm.example/a?b=c&d=%20#e;f,g!~$'()*+@[1]"),
+        ("https://crm.example/Müller?q=電話", "https://crm.example/M%C3%BCller?q=%E9%9B%BB%E8%A9%B1"),
+        ("https://crm.example/\u2028\u202e", "https://crm.example/%E2%80%A8%E2%80%AE"),
+    ],
+)
+def test_a_context_url_is_sent_as_a_uri_which_has_ascii_only(url: str, sent: str) -> None:
+    request = changed(new().request, context_url=url)
+    plan = Identities(PROXY, HOST).agent(changed(new(), request=request), SERVICE)
+    assert header(plan, "Call-Info") == f"<{sent}>;purpose=info"
+
+
 def test_no_text_of_a_request_ends_a_header() -> None:
     request = changed(
         new().request, context_url='https://crm.example/"><x\r\nVia: x', description="a\r\nb", external_task_id="Ä;\r\n"

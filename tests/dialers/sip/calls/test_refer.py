@@ -30,6 +30,9 @@ async def refers(stage: Stage) -> None:
         ([b"SIP/2.0 180 Ringing", b"SIP/2.0 408 Timeout"], Outcome.NO_ANSWER, 408, "ringing"),
         ([b"SIP/2.0 408 Timeout"], Outcome.UNREACHABLE, 408, ""),
         ([b"sip/2.0 603 \xff\xfe"], Outcome.DECLINED, 603, ""),
+        ([b'SIP/2.0 500 Error\r\nReason: SIP;cause=500, Q.850;cause=17;text="busy"'], Outcome.BUSY, 500, ""),
+        ([b"\r\nSIP/2.0 480 Away\nReason: Q.850;cause=1\n\nReason: Q.850;cause=17"], Outcome.INVALID_NUMBER, 480, ""),
+        ([b"SIP/2.0 486 Busy\r\nReason: Q.850;cause=1\r\0"], Outcome.BUSY, 486, ""),
     ],
 )
 async def test_what_the_phone_tells(lines: list[bytes], outcome: Outcome, status: int, told: str) -> None:
@@ -41,6 +44,20 @@ async def test_what_the_phone_tells(lines: list[bytes], outcome: Outcome, status
         assert (report.outcome, report.sip_status) == (outcome, status)
         assert stage.call.told == ["dialing", *told.split()]
         assert TARGET not in stage.by_side
+
+
+async def test_the_report_has_what_the_phone_tells_of_the_response() -> None:
+    async with staged(PLAN, Referral) as stage:
+        await refers(stage)
+        stage.agent.says_event(Notified("terminated", b"SIP/2.0 302 Moved\r\nContact: <sip:b@c>\r\nRetry-After: 7"))
+        report = await stage.report()
+        assert report.detail == "target: 302 Moved; Retry-After 7 s; redirected to sip:b@c, which is not followed"
+
+
+async def test_only_the_call_id_that_is_on_the_network_is_reported() -> None:
+    async with staged(PLAN, Referral) as stage:
+        await refers(stage)
+        assert stage.call.call_ids == (PLAN.agent.call_id,)
 
 
 async def test_what_is_no_status_line_changes_nothing() -> None:

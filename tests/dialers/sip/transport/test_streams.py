@@ -257,6 +257,44 @@ async def test_a_peer_that_wants_a_certificate_is_shown_ours(tmp_path: Path, aut
         assert await status_of(caller, f"sip:localhost:{server.sockets[0].getsockname()[1]};transport=tls") == 200
 
 
+async def test_renewed_files_count_from_the_next_connection_on(tmp_path: Path, authority: Authority) -> None:
+    tls = files(tmp_path, authority, "localhost")
+    async with endpoint(transports=TLS, tls=tls) as (first, _), endpoint(transports=TLS, tls=tls) as (phone, _):
+        first.on_request = phone.on_request = ok
+        assert await status_of(first, f"sip:phone@localhost:{phone.port};transport=tls") == 200
+        files(tmp_path, Authority("another"), "localhost")
+        async with endpoint(transports=TLS, tls=tls) as (second, _):
+            second.on_request = ok
+            assert await status_of(second, f"sip:phone@localhost:{phone.port};transport=tls") == 200
+            assert await status_of(first, f"sip:second@localhost:{second.port};transport=tls") == 200
+        assert await status_of(first, f"sip:phone@localhost:{phone.port};transport=tls") == 200  # it stands
+
+
+@pytest.mark.parametrize("name", ["server.pem", "server.key", "ca.pem"])
+async def test_files_that_cannot_be_used_change_nothing(
+    name: str, tmp_path: Path, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    tls = files(tmp_path, authority, "localhost")
+    async with endpoint(transports=TLS, tls=tls) as (phone, _), endpoint(transports=TLS, tls=tls) as (caller, _):
+        phone.on_request = ok
+        uri = f"sip:phone@localhost:{phone.port};transport=tls"
+        assert await status_of(caller, uri) == 200
+        for content in (b"half of it", b"half of it", b""):
+            (tmp_path / name).unlink()
+            if content:
+                (tmp_path / name).write_bytes(content)
+            async with endpoint(transports=TLS) as (stranger, _):
+                _, text = await fault_of(stranger, uri)
+                assert text.startswith("its certificate is refused")
+            assert await status_of(caller, uri) == 200
+        files(tmp_path, Authority("another"), "localhost")
+        async with endpoint(transports=TLS, tls=tls) as (second, _):
+            assert await status_of(second, uri) == 200
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == len({"half of it", "missing"})
+    assert all("what was read before stays in use" in text for text in told)
+
+
 @pytest.mark.parametrize("garbage", [b"", b"OPTIONS sip:a SIP/2.0\r\n", b"\x16\x03\x01\x00\x05hello"])
 async def test_a_handshake_that_does_not_end_is_given_up(
     garbage: bytes, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch

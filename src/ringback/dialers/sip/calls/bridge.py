@@ -13,7 +13,16 @@ from typing import Final
 from ringback.dialers.sip.calls.conversation import Conversation
 from ringback.dialers.sip.calls.inbox import CallLeg, Inbox, LegHappening, Signal
 from ringback.dialers.sip.calls.legs import Legs
-from ringback.dialers.sip.calls.outcome import CANCELLED, OK, CallSide, detail_of, outcome_of, report_of, text
+from ringback.dialers.sip.calls.outcome import (
+    CANCELLED,
+    OK,
+    CallSide,
+    detail_of,
+    logged_detail_of,
+    outcome_of,
+    report_of,
+    text,
+)
 from ringback.dialers.sip.calls.record import Keeper
 from ringback.dialers.sip.dialogs.leg_events import (
     Acknowledged,
@@ -53,10 +62,6 @@ class CallPlan:
 
     def of(self, side: CallSide) -> LegPlan:
         return self.agent if side is CallSide.AGENT else self.target
-
-    @property
-    def call_ids(self) -> tuple[str, ...]:
-        return (self.agent.call_id, self.target.call_id)
 
 
 class Bridge:
@@ -100,8 +105,13 @@ class Bridge:
             return self._over(Outcome.ABANDONED, f"{first}: hung up before the {first.other} was called")
         return await self._go_on(first.other)
 
+    @property
+    def _call_ids(self) -> tuple[str, ...]:
+        """The Call-IDs that are on the network, or soon will be."""
+        return (self._plan.agent.call_id, self._plan.target.call_id)
+
     async def _begin_dialling(self) -> None:
-        await self._call.dialing(self._plan.call_ids)
+        await self._call.dialing(self._call_ids)
         self._dialling = True
 
     async def _go_on(self, second: CallSide) -> Result:
@@ -162,7 +172,7 @@ class Bridge:
 
     def _not_reached(self, side: CallSide, failure: Failure) -> Result:
         if outcome_of(failure) is Outcome.NOT_AUTHORIZED:
-            _log.warning("the network refuses calls of this dialer: %s", mask_numbers(detail_of(side, failure)))
+            _log.warning("the network refuses calls of this dialer: %s", logged_detail_of(side, failure))
         if side is CallSide.TARGET:
             return report_of(failure, ring_timeout_s=self._plan.target.ring_timeout_s)
         detail = detail_of(side, failure, ring_timeout_s=self._plan.agent.ring_timeout_s)

@@ -5,7 +5,14 @@ from typing import Final
 
 from ringback.dialers.sip.calls.inbox import Joined, LegHappening, Signal
 from ringback.dialers.sip.calls.legs import Legs
-from ringback.dialers.sip.calls.outcome import CallSide, answered_report, cause_of, detail_of, unserved_report
+from ringback.dialers.sip.calls.outcome import (
+    CallSide,
+    answered_report,
+    cause_of,
+    detail_of,
+    logged_detail_of,
+    unserved_report,
+)
 from ringback.dialers.sip.dialogs.leg_events import Acknowledged, Dtmf, Failure, HungUp, Offered
 from ringback.ports.dialer import HandedOver, OutcomeReport
 
@@ -56,7 +63,7 @@ class Conversation:
         side, failure = failed
         if self._legs.joined:
             # They go on talking as before, or hang up.
-            _log.info("%s refused the other side's media: %s", side, detail_of(side, failure))
+            _log.info("%s refused the other side's media: %s", side, logged_detail_of(side, failure))
             return None
         return unserved_report(detail_of(side, failure))
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 from ringback.dialers.sip.calls.outcome import CallSide
 from ringback.dialers.sip.dialogs.leg_events import LegPlan
@@ -25,8 +26,8 @@ USER: Final = "ringback"
 _ANONYMOUS: Final = NameAddr(uri="sip:anonymous@anonymous.invalid", display="Anonymous")
 # The protocol discriminator of "user-specific" (ITU-T Q.931 section 4.5.30), which gateways to ISDN look for.
 _USER_SPECIFIC: Final = "00"
-# What would end the <> around a URI.
-_IN_ANGLES: Final = str.maketrans({sign: f"%{ord(sign):02X}" for sign in ' "<>\\^`{|}'})
+# What of ASCII may stand in a URI (RFC 3986 section 2): nothing that would end the <> around it.
+_OF_URIS: Final = "%!#$&'()*+,/:;=?@[]"
 _PHONE: Final = MappingProxyType({"user": "phone"})
 
 
@@ -183,7 +184,7 @@ def _agent_headers(callback: Callback) -> Iterator[tuple[str, str]]:
     request = callback.request
     if request.context_url:
         # RFC 3261 section 20.9.
-        yield "Call-Info", f"<{_one_line(request.context_url).translate(_IN_ANGLES)}>;purpose=info"
+        yield "Call-Info", f"<{quote(_one_line(request.context_url), safe=_OF_URIS)}>;purpose=info"
     if request.description:
         yield "Subject", _one_line(request.description)
     yield "User-to-User", f"{_user_to_user(callback)};encoding=hex"

@@ -5,6 +5,7 @@ A Q.850 cause (RFC 3326) comes from nearer to the phone than the SIP response ar
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -150,6 +151,11 @@ def detail_of(side: CallSide, failure: Failure, *, ring_timeout_s: float = 0) ->
     if failure.status in (401, 407):
         facts.append("the credentials were refused" if failure.authorized else "there are no credentials for it")
     return text(f"{side}: {'; '.join(facts)}")
+
+
+def logged_detail_of(side: CallSide, failure: Failure) -> str:
+    """Return it without the words of the peer, in which numbers may be, for a log where nothing tells them apart."""
+    return detail_of(side, replace(failure, reason="", warning="", contacts=()))
 
 
 def _what(failure: Failure, ring_timeout_s: float) -> str:

@@ -1,7 +1,7 @@
 """A call that the agent's phone or PBX makes itself: REFER (RFC 3515), and its progress by NOTIFY (RFC 3420).
 
 The target's leg is the PBX's: early media, hold and the end of the call are, too. What is seen here are the status
-lines of its responses, so far as the PBX tells them.
+lines and headers of its responses, so far as the PBX tells them.
 """
 
 import re
@@ -10,7 +10,9 @@ from typing import Final
 from ringback.dialers.sip.calls.bridge import Bridge, Result
 from ringback.dialers.sip.calls.inbox import LegHappening, Signal
 from ringback.dialers.sip.calls.outcome import CallSide, answered_report, detail_of, report_of
-from ringback.dialers.sip.dialogs.leg_events import Acknowledged, Failure, HungUp, Notified, Offered
+from ringback.dialers.sip.dialogs.failure import failure_of
+from ringback.dialers.sip.dialogs.leg_events import Acknowledged, HungUp, Notified, Offered
+from ringback.dialers.sip.messages.message import END_OF_HEADERS, Headers, MalformedMessage, Response, read_headers
 from ringback.domain.outcome import Outcome
 
 _STATUS_LINE: Final = re.compile(rb"SIP/2\.0 +([1-6][0-9]{2})(?: +([^\r\n]*))?", re.IGNORECASE)
@@ -26,6 +28,11 @@ _MOVED: Final = "the agent's phone ended the call before it told what became of 
 
 class Referral(Bridge):
     """Once the agent has answered, it is referred to the target."""
+
+    @property
+    def _call_ids(self) -> tuple[str, ...]:
+        """The other dialog is the PBX's, with a Call-ID of its own."""
+        return (self._plan.agent.call_id,)
 
     async def _go_on(self, second: CallSide) -> Result:
         agent = self._legs.by_side[second.other]
@@ -51,17 +58,28 @@ class Referral(Bridge):
                     return ended
 
     async def _notified(self, state: str, sipfrag: bytes) -> Result | None:
-        line = _STATUS_LINE.match(sipfrag)
-        status = 0 if line is None else int(line[1])
+        response = _response(sipfrag)
+        status = 0 if response is None else response.status
         if status == _RINGING and not self._rang:
             self._rang = True
             await self._call.ringing()
         if 200 <= status < 300:
             await self._call.connected()
             return answered_report("the agent's phone or PBX has connected the target, and has the call since")
-        if status >= 300:
-            reason = "" if line is None else (line[2] or b"").decode("utf-8", "replace")
-            return report_of(Failure(status=status, reason=reason, rang=self._rang))
+        if response is not None and status >= 300:
+            return report_of(failure_of(response, rang=self._rang))
         if state == "terminated":  # without a final response, as RFC 3515 section 2.4.7 allows
             return self._over(Outcome.INTERRUPTED, _MOVED)
         return None
+
+
+def _response(sipfrag: bytes) -> Response | None:
+    """Return the response that the peer tells of (RFC 3420): its status line, and what is there of the headers."""
+    line = _STATUS_LINE.match(sipfrag.lstrip())
+    if line is None:
+        return None
+    try:
+        headers = read_headers(END_OF_HEADERS.split(sipfrag.lstrip()[line.end() :], 1)[0])
+    except MalformedMessage:
+        headers = Headers()
+    return Response(int(line[1]), (line[2] or b"").decode("utf-8", "replace"), headers)

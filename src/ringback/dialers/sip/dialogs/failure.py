@@ -21,6 +21,11 @@ _MAX_CONTACTS: Final = 5
 
 def refused(request: Request, response: Response, *, rang: bool = False) -> Failure:
     """Return what the final response to a request says. 3xx are not followed: they would lead calls anywhere."""
+    return failure_of(response, rang=rang, authorized=is_authorized(request))
+
+
+def failure_of(response: Response, *, rang: bool, authorized: bool = False) -> Failure:
+    """Return what a final response says, whichever request it is to."""
     return Failure(
         status=response.status,
         reason=printable(response.reason),
@@ -28,7 +33,7 @@ def refused(request: Request, response: Response, *, rang: bool = False) -> Fail
         rang=rang,
         retry_after_s=number_of(response.headers, "Retry-After"),
         contacts=_contacts(response) if 300 <= response.status < 400 else (),
-        authorized=is_authorized(request),
+        authorized=authorized,
         warning=printable(warning_text(response.headers)),
     )
 

@@ -38,5 +38,4 @@ def take_notify(transaction: ServerTransaction, *, has_referred: bool) -> Notifi
         return None
     respond(transaction, 200)
     state = (headers.get("Subscription-State") or "active").partition(";")[0].strip().lower()
-    start_line = transaction.request.body.strip().partition(b"\n")[0].strip()
-    return Notified(state, start_line)
+    return Notified(state, transaction.request.body)

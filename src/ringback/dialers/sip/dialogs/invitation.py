@@ -9,10 +9,11 @@ from typing import Final
 
 from ringback.dialers.sip.dialogs.dialog import Dialog, remote_tag
 from ringback.dialers.sip.dialogs.failure import is_authorized, q850_of, refused, unanswered
+from ringback.dialers.sip.dialogs.inquiry import take_info, take_notify
 from ringback.dialers.sip.dialogs.leg_events import Failed, Failure, HungUp, LegProgress
 from ringback.dialers.sip.dialogs.leg_state import PendingInvite
 from ringback.dialers.sip.dialogs.line import LegLine, is_challenge
-from ringback.dialers.sip.dialogs.responses import respond, respond_options
+from ringback.dialers.sip.dialogs.responses import ALLOW, refuse_method, respond, respond_options
 from ringback.dialers.sip.messages.body import session_of
 from ringback.dialers.sip.messages.message import CSeq, Request, Response, call_id, cseq, from_, number_of
 from ringback.dialers.sip.transactions.client_transaction import ClientTransaction, new_branch
@@ -121,22 +122,37 @@ class Invitation:
         return tag in self._accepted
 
     def on_request(self, transaction: ServerTransaction) -> None:
-        """Take a request of a peer whose 2xx is not acknowledged yet."""
-        request = transaction.request
-        tag = from_(request).tag
-        if request.method == "BYE":
-            # Of an early dialog, which section 15 forbids to a callee; or it has overtaken the 2xx.
-            if len(self._left) < MAX_FORKS:
-                self._left[tag] = HungUp(by_peer=True, q850=q850_of(request))
-            respond(transaction, 200)
-            if self._transaction is not None and not self._forks.keys() - self._left.keys():
-                self._transaction.cancel()
-        elif request.method in ("INVITE", "UPDATE"):
-            respond(transaction, 491)  # our offer has no answer yet (RFC 3311 section 5.2)
-        elif request.method == "OPTIONS":
-            respond_options(transaction)
-        else:
-            respond(transaction, 481)
+        """Take a request of a peer whose 2xx is not acknowledged yet. Its dialog is there: a 481 would end it."""
+        match transaction.request.method:
+            case "BYE":
+                self._take_bye(transaction)
+            case _ if not self._is_pending:
+                respond(transaction, 481)
+            case "UPDATE" if not transaction.request.body:
+                self._refresh(transaction)
+            case "INVITE" | "UPDATE":
+                respond(transaction, 491)  # our offer has no answer yet (RFC 3311 section 5.2)
+            case "OPTIONS":
+                respond_options(transaction)
+            case "INFO":
+                take_info(transaction)  # nobody is there yet whom digits could reach
+            case "NOTIFY":
+                take_notify(transaction, has_referred=False)
+            case _:
+                refuse_method(transaction)
+
+    def _take_bye(self, transaction: ServerTransaction) -> None:
+        """End an early dialog, which section 15 forbids to a callee; or the BYE has overtaken the 2xx."""
+        if len(self._left) < MAX_FORKS:
+            self._left[from_(transaction.request).tag] = HungUp(by_peer=True, q850=q850_of(transaction.request))
+        respond(transaction, 200)
+        if self._transaction is not None and not self._forks.keys() - self._left.keys():
+            self._transaction.cancel()
+
+    def _refresh(self, transaction: ServerTransaction) -> None:
+        if (fork := self._forks.get(from_(transaction.request).tag)) is not None:
+            fork.dialog.refresh(transaction.request)
+        respond(transaction, 200, [("Contact", self._request.headers.get("Contact") or ""), ("Allow", ALLOW)])
 
     async def _try(self, request: Request) -> Request | None:
         """Send an INVITE. Return the next one, if the peer wants it otherwise."""

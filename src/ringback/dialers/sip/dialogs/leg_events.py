@@ -113,7 +113,7 @@ class Notified:
 
     # As in Subscription-State: "active", or "terminated".
     subscription_state: str
-    # The start line of the sipfrag, such as "SIP/2.0 180 Ringing".
+    # A status line, such as "SIP/2.0 180 Ringing", and what the peer tells of the headers (RFC 3420).
     sipfrag: bytes
 
 

@@ -167,6 +167,12 @@ class DigestClient:
         return f"Digest {', '.join(parts)}"
 
 
+def realms_of(response: Response) -> tuple[str, ...]:
+    """Return the realms of the challenges that can be answered, each once."""
+    found = (each for header in _ANSWERED_BY for each in _challenges(response.headers.lines(header)))
+    return tuple(dict.fromkeys(challenge.realm for challenge in found))
+
+
 def _challenges(lines: list[str]) -> list[_Challenge]:
     """Return the usable challenges of one kind of header, in their order."""
     found = []

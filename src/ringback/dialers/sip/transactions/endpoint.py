@@ -116,6 +116,10 @@ class Endpoint:
     def port(self) -> int:
         return self._network.port(self.transport) or 0
 
+    def port_of(self, transport: Transport) -> int:
+        """Return the port of this transport; 0 where it is not used."""
+        return self._network.port(transport) or 0
+
     @property
     def sent_by(self) -> str:
         return self._sent_by(self.transport)

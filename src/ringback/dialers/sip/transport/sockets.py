@@ -8,7 +8,7 @@ from ringback.dialers.sip.transport.destination import Destination, Transport
 from ringback.dialers.sip.transport.faults import FaultKind
 from ringback.dialers.sip.transport.network import OnData, OnFault
 from ringback.dialers.sip.transport.streams import Streams
-from ringback.dialers.sip.transport.tls import TlsFiles
+from ringback.dialers.sip.transport.tls import TlsContexts, TlsFiles
 from ringback.dialers.sip.transport.udp import Address, UdpSocket
 
 WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - to tell them from addresses
@@ -37,10 +37,11 @@ class Sockets:
         sockets = cls(host)
         try:
             if Transport.TLS in transports:
-                sockets._streams.use_tls(tls.client_context(), tls.other_names)
+                sockets._streams.use_tls(TlsContexts(tls))
             sockets._bind(port, transports)
             if Transport.TLS in transports:
-                sockets._bind_tls(port + 1 if port and Transport.TCP in transports else port, tls)
+                listens = tls.cert is not None
+                sockets._bind_tls(port + 1 if port and Transport.TCP in transports else port, listens=listens)
         except OSError:
             await sockets.stop()
             raise
@@ -92,19 +93,18 @@ class Sockets:
                 self._udp = UdpSocket(udp, self._datagram, self._refused)
             if tcp is not None:
                 self._ports[Transport.TCP] = tcp.getsockname()[1]
-                self._streams.listen(tcp, Transport.TCP, None)
+                self._streams.listen(tcp, Transport.TCP)
             return
 
-    def _bind_tls(self, port: int, tls: TlsFiles) -> None:
+    def _bind_tls(self, port: int, *, listens: bool) -> None:
         """Listen if there is a certificate. Without one, peers use the connections that we open."""
-        context = tls.server_context()
-        if context is None and port:
+        if not listens and port:
             self._ports[Transport.TLS] = port
             return
-        listener = self._listener(port, listens=context is not None)
+        listener = self._listener(port, listens=listens)
         self._ports[Transport.TLS] = listener.getsockname()[1]
-        if context is not None:
-            self._streams.listen(listener, Transport.TLS, context)
+        if listens:
+            self._streams.listen(listener, Transport.TLS)
 
     def _listener(self, port: int, *, listens: bool = True) -> socket.socket:
         """Return a socket that listens, or only keeps a port for us, so that nobody else is reached there."""

@@ -21,6 +21,7 @@ from ringback.dialers.sip.transport.destination import Destination, Transport
 from ringback.dialers.sip.transport.faults import FaultKind
 from ringback.dialers.sip.transport.network import OnData, OnFault
 from ringback.dialers.sip.transport.stream import StreamConnection
+from ringback.dialers.sip.transport.tls import TlsContexts
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +42,7 @@ class Streams:
     def __init__(self, source: str) -> None:
         """`source` is the address that connections go out from; "" leaves it to the system."""
         self._source = source
-        self._context: ssl.SSLContext | None = None
-        self._other_names: tuple[str, ...] = ()
+        self._tls: TlsContexts | None = None
         self._on_message: OnData | None = None
         self._on_fault: OnFault | None = None
         self._connections: dict[Destination, StreamConnection] = {}
@@ -55,9 +55,9 @@ class Streams:
     def attach(self, on_message: OnData, on_fault: OnFault) -> None:
         self._on_message, self._on_fault = on_message, on_fault
 
-    def use_tls(self, context: ssl.SSLContext, other_names: tuple[str, ...]) -> None:
-        """Open connections by TLS with this. `other_names` may stand in certificates for an IP address."""
-        self._context, self._other_names = context, other_names
+    def use_tls(self, tls: TlsContexts) -> None:
+        """Open connections by TLS with this."""
+        self._tls = tls
 
     def has_connection(self, destination: Destination) -> bool:
         return destination in self._connections
@@ -74,8 +74,9 @@ class Streams:
         elif len(waiting) < MAX_WAITING:
             waiting.append(data)
 
-    def listen(self, listener: socket.socket, transport: Transport, context: ssl.SSLContext | None) -> None:
-        self._run(self._accept(listener, transport, context))
+    def listen(self, listener: socket.socket, transport: Transport) -> None:
+        """Accept connections; of TLS, `use_tls` was called before, with a certificate."""
+        self._run(self._accept(listener, transport))
 
     async def stop(self) -> None:
         self._is_stopped = True
@@ -115,7 +116,7 @@ class Streams:
         if destination.transport is not Transport.TLS:
             return await self._open_as(destination, None)
         name = destination.name or destination.address
-        others = self._other_names if name == destination.address else ()
+        others = self._tls.other_names if self._tls is not None and name == destination.address else ()
         for one in (name, *others[:MAX_NAMES]):
             try:
                 return await self._open_as(destination, one)
@@ -131,7 +132,7 @@ class Streams:
             await self._loop.create_connection(
                 lambda: connection,
                 sock=opened,
-                ssl=self._context if name else None,
+                ssl=self._tls.client() if self._tls is not None and name else None,
                 server_hostname=name,
                 ssl_handshake_timeout=HANDSHAKE_S if name else None,
             )
@@ -154,7 +155,7 @@ class Streams:
             raise
         return opened
 
-    async def _accept(self, listener: socket.socket, transport: Transport, context: ssl.SSLContext | None) -> None:
+    async def _accept(self, listener: socket.socket, transport: Transport) -> None:
         while True:
             try:
                 accepted, address = await self._loop.sock_accept(listener)
@@ -167,9 +168,10 @@ class Streams:
                 accepted.close()
                 continue
             self._accepted[host] += 1
-            self._run(self._greet(accepted, Destination(transport, host, address[1]), context))
+            self._run(self._greet(accepted, Destination(transport, host, address[1])))
 
-    async def _greet(self, accepted: socket.socket, peer: Destination, context: ssl.SSLContext | None) -> None:
+    async def _greet(self, accepted: socket.socket, peer: Destination) -> None:
+        context = self._tls.server() if self._tls is not None and peer.transport is Transport.TLS else None
         connection = self._connection(peer, is_ours=False)
         try:
             await self._loop.connect_accepted_socket(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ringback.dialers.sip.messages.digest import DigestClient, SipCredentials
+from ringback.dialers.sip.messages.digest import DigestClient, SipCredentials, realms_of
 from ringback.dialers.sip.messages.header_values import printable
 from ringback.dialers.sip.transactions.endpoint import Endpoint
 from ringback.dialers.sip.transport.faults import FaultKind, TransactionFailed
@@ -30,6 +30,8 @@ class Ping:
     status: int = 0
     text: str = ""
     """The phrase of the response, or why there was none."""
+    realms: tuple[str, ...] = ()
+    """Those of the challenges in the response."""
     fault: FaultKind | None = None
     rtt_s: float = 0.0
     """From the request to the response, a challenge in between included."""
@@ -64,7 +66,13 @@ async def ping(
         return Ping(answered=False, text=failure.text, fault=failure.kind)
     except TimeoutError:
         return Ping(answered=False, text=f"no response within {timeout_s:g} s", fault=FaultKind.TIMEOUT)
-    return Ping(answered=True, status=response.status, text=printable(response.reason), rtt_s=loop.time() - began)
+    return Ping(
+        answered=True,
+        status=response.status,
+        text=printable(response.reason),
+        realms=realms_of(response),
+        rtt_s=loop.time() - began,
+    )
 
 
 class ProxyHealth:
