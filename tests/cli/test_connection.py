@@ -81,6 +81,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("words", "completed"), WORDS, ids=[" ".join(words) for words, _ in WORDS])
 def test_bash_completes(words: tuple[str, ...], completed: set[str]) -> None:
     script = (

@@ -148,6 +148,7 @@ REFUSED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("arguments", "fault"), REFUSED.values(), ids=REFUSED)
 async def test_files_that_cannot_be_used(files: Files, arguments: tuple[str, ...], fault: str) -> None:
     (files.folder / "empty.token").write_text("\n")

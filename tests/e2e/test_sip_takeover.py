@@ -92,6 +92,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield Scene(tmp_path, agent, target)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["agent", "target"])
 @patient
 async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
@@ -115,6 +116,7 @@ async def test_killed_while_both_talk(scene: Scene, who: str) -> None:
         )
 
 
+@pytest.mark.long
 @patient
 async def test_stopped_while_both_talk(scene: Scene) -> None:
     """The call is not cut off: the server leaves it to the next one, and says that nothing went wrong."""
@@ -135,6 +137,7 @@ async def test_stopped_while_both_talk(scene: Scene) -> None:
         assert [a.outcome for a in ended.attempts] == [cb.CALL_OUTCOME_ANSWERED]
 
 
+@pytest.mark.long
 @patient
 async def test_killed_while_the_agents_phone_rings(scene: Scene) -> None:
     """Nobody else was called: it is hung up, the callback keeps its place, and is placed again."""
@@ -152,6 +155,7 @@ async def test_killed_while_the_agents_phone_rings(scene: Scene) -> None:
         assert [a.outcome for a in ended.attempts] == [cb.CALL_OUTCOME_ANSWERED]
 
 
+@pytest.mark.long
 @patient
 async def test_killed_while_the_targets_phone_rings(scene: Scene) -> None:
     """It may ring no longer without anybody to connect it to: both sides are hung up, and the attempt is used."""

@@ -63,7 +63,7 @@ async def result_of(identities: Identities, row: Row, name: str, subject: Subjec
     return row.result(response, subject)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+@pytest.fixture(params=["sqlite", "postgres"])
 def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
     if request.param == "postgres":
         settings = replace(settings, database=PostgresUrl(request.getfixturevalue("cluster").new_schema()))
@@ -80,6 +80,7 @@ def test_every_rpc_has_a_right_and_a_row() -> None:
     assert RPCS.keys() == RIGHT_FOR.keys() == {row.rpc for row in ROWS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=str)
 async def test_each_cell_of_the_table(identities: Identities, row: Row) -> None:
     found, wanted = {}, {}

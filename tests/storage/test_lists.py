@@ -124,6 +124,7 @@ async def test_a_list_is_what_matches_newest_first(full_store: Store, wanted: Ca
     assert not page.more
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(wanted=FILTERS, limit=st.integers(1, 40))
 async def test_pages_continue_where_the_one_before_ended(full_store: Store, wanted: CallbackFilter, limit: int) -> None:
@@ -137,6 +138,7 @@ async def test_pages_continue_where_the_one_before_ended(full_store: Store, want
     assert found == matching(wanted)[::-1]
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(wanted=FILTERS, limit=st.integers(1, 40))
 async def test_snapshots_are_the_same_oldest_first(full_store: Store, wanted: CallbackFilter, limit: int) -> None:

@@ -77,6 +77,7 @@ async def forgetful(store: Store) -> EventFeed:
     return tail
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wanted", FILTERS, ids=["everything", "a third", "few"])
 @pytest.mark.parametrize("in_memory", [True, False], ids=["from memory", "from the database"])
 async def test_wherever_one_begins_all_that_follows_is_told_once_and_in_order(

@@ -166,6 +166,7 @@ def _rows(node: dict[str, Any]) -> int:
     return below + int((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize(("statement", "values"), QUESTIONS.values(), ids=QUESTIONS)
 def test_questions_read_what_they_answer(

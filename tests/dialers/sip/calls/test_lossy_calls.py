@@ -54,6 +54,7 @@ class People:
             await call.hang_up()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", FirstLeg)
 @pytest.mark.parametrize("seed", range(3))
 def test_no_call_is_left_behind(seed: int, first: FirstLeg) -> None:
