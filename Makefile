@@ -67,7 +67,7 @@ dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 ca
 
 .PHONY: sip-hunt
 sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, and look for what is left of these
-	.venv/bin/python tests/hunts/sip_calls.py --callbacks 200 --kills 20
+	.venv/bin/python tests/hunts/sip_calls.py --callbacks 120 --kills 12
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 80 --kills 12 --postgres --servers 3
 
 CALLBACKS := 1500
