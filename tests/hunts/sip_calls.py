@@ -208,7 +208,8 @@ async def hunt(folder: Path, *, callbacks: int, kills: int, seed: int, setting: 
         findings += [f"{peer.name}: {line}" for line in _errors_of(peer)]
     findings += doubled(_judged(target))
     calls = {peer.name: sum(event.what == "begins" for event in events_of(peer.folder)) for peer in (agent, target)}
-    return Report({"kills": sought.kills, "calls": calls, **fates(listed)}, findings)
+    dropped = {peer.name: len(_dropped_by(peer)) for peer in (agent, target)}
+    return Report({"kills": sought.kills, "calls": calls, "dropped": dropped, **fates(listed)}, findings)
 
 
 def _errors_of(peer: Sipp) -> Iterator[str]:
@@ -220,9 +221,14 @@ def _errors_of(peer: Sipp) -> Iterator[str]:
     yield from (line for line in found if not any(map(line.__contains__, known)) and not _BETWEEN_STEPS.search(line))
 
 
+def _dropped_by(peer: Sipp) -> set[str]:
+    """Return the Call-IDs of what cannot be judged."""
+    return set(_BETWEEN_STEPS.findall(_errors(peer)))
+
+
 def _judged(peer: Sipp) -> Sequence[Event]:
     """Return what the telephone wrote down, but of calls that SIPp has dropped by itself."""
-    dropped = set(_BETWEEN_STEPS.findall(_errors(peer)))
+    dropped = _dropped_by(peer)
     return [event for event in events_of(peer.folder) if event.call_id not in dropped]
 
 

@@ -44,9 +44,9 @@ def _is_no_metadata(record: logging.LogRecord) -> bool:
 class _BatchHandler(logging.StreamHandler[TextIO]):
     """A handler that writes the lines of one round of the event loop at once, and those of other threads at once.
 
-    Each write to the system lets the store's thread take the interpreter, and the loop waits to have it back: a line
-    by itself for each callback of a commit would take a tenth of the throughput. What a round has logged is written
-    before the loop waits for anything.
+    Each write to the system lets the store's thread take the interpreter, and the loop waits to have it back, so that
+    lines one by one would slow a busy server down. What a round has logged is written before the loop waits for
+    anything.
     """
 
     def __init__(self, stream: TextIO) -> None:

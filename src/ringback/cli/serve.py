@@ -32,7 +32,7 @@ _log = logging.getLogger("ringback")
 # How long the store's thread waits at most for the interpreter while calls keep the event loop busy, each time that it
 # comes back from the database, which it does some twenty times for a create. With Python's own 5 ms, a flood of work
 # that is the loop's alone, such as large batches with faults, held up the creates of others for half a second. One
-# sender alone is not held up by itself, and shorter turns would cost it a tenth.
+# sender alone is not held up by itself, and would pay for shorter turns.
 _ALONE_S: Final = sys.getswitchinterval()
 _SHARED_S: Final = 0.000_1
 
