@@ -60,7 +60,7 @@ async def test_agents_who_do_not_answer_keep_the_place_of_the_callback(api: Api,
 async def test_no_number_is_logged(api: Api, gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
     """A gateway writes numbers as its PBX does."""
     caplog.set_level("DEBUG")
-    callback = await api.create("tel:+41445556677")
+    callback = await api.create("tel:+41445556677", seconds_between_retries=3600)
     order = await gateway.order()
     assert await gateway.report(order, "not_dialled", reason="0445556677: no agent", agents_unavailable=True) == 200
     order = await gateway.order()

@@ -56,6 +56,8 @@ class ProcessStore:
         self._running.set()
         self._done: Counter[str] = Counter()
         self._stop_at: Point | None = None
+        # The call of each method that came last.
+        self._last: dict[str, asyncio.Future[Any]] = {}
         self.stopped = asyncio.Event()
         self.is_away = False
         self._failures: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -86,10 +88,14 @@ class ProcessStore:
             if self.is_away:
                 self._failures[name].set()
                 raise StorageUnavailable("the database is away")
+            if self._stop_at is not None and self._stop_at.method == name and name in self._last:
+                # A reader may see what the one before has done before that has returned, and so go on too early.
+                await asyncio.wait([self._last[name]])
+                await self._running.wait()
             self._stop_if(Point(name, self._done[name] + 1, "before"))
             await self._running.wait()
             # It is done also when who called is cancelled meanwhile.
-            done = asyncio.ensure_future(call(*args, **fields))
+            done = self._last[name] = asyncio.ensure_future(call(*args, **fields))
             done.add_done_callback(partial(self._count, name))
             result = await asyncio.shield(done)
             await self._running.wait()
