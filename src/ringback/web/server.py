@@ -7,6 +7,7 @@ get on.
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -30,8 +31,10 @@ _NO_LIMIT: Final = 2**31 - 1
 _HANDSHAKE_S: Final = 10.0
 _SHUTDOWN_S: Final = 1.0
 _READ_AHEAD_BYTES: Final = 64 * 1024
-# More connections than this take the place of the one that has waited longest without a request.
-MAX_CONNECTIONS: Final = 5_000
+# More connections than this take the place of the one that has waited longest without a request. It is less where the
+# process may open few files: its database and the gRPC port need some, too.
+_MAX_CONNECTIONS: Final = 5_000
+_SHARE_OF_FILES: Final = 4
 # What a process lacks that cannot accept a connection; it may have it again soon.
 _LACKING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S: Final = 0.5
@@ -46,11 +49,11 @@ class WebServer:
         self,
         tls: FileValue[ServerFiles] | None = None,
         patience: Patience | None = None,
-        max_connections: int = MAX_CONNECTIONS,
+        max_connections: int | None = None,
     ) -> None:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
         self._patience = patience or Patience()
-        self._max_connections = max_connections
+        self._max_connections = max_connections or _most_connections()
         self._contexts = None if tls is None else HttpTls(tls)
         self._context = WorkerContext(None)
         self._sockets: Sequence[socket.socket] = ()
@@ -161,6 +164,11 @@ class WebServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(_MAX_CONNECTIONS, files // _SHARE_OF_FILES)
 
 
 def _config() -> Config:
