@@ -219,7 +219,9 @@ class HttpConnection:
 
     def abort(self) -> None:
         """End it now."""
-        self._writer.transport.abort()
+        # asyncio's transport raises it when it has just been closed.
+        with suppress(AttributeError):
+            self._writer.transport.abort()
         if self._task is not None:
             self._task.cancel()
 
@@ -228,10 +230,9 @@ class HttpConnection:
             self._writer.close()
             async with asyncio.timeout(self._patience.close_s):
                 await self._writer.wait_closed()
-        except (OSError, RuntimeError):
-            pass
-        finally:
-            self._writer.transport.abort()
+        except (OSError, RuntimeError):  # the client has gone, or does not let what was written go
+            with suppress(AttributeError):
+                self._writer.transport.abort()
 
 
 class _Tasks:
