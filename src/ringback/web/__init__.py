@@ -1,0 +1,1 @@
+"""HTTP, beside gRPC: what browsers, scripts and operators speak."""
