@@ -10,7 +10,7 @@ from ringback.entry.way_in import WayIn
 from ringback.v1.callbacks_service_connect import CallbacksServiceASGIApplication
 from ringback.v1.dialer_service_connect import DialerServiceASGIApplication
 from ringback.v1.directory_service_connect import DirectoryServiceASGIApplication
-from ringback.web.connect.calls import CALL, REQUEST_S, HttpCall, CredentialsOf, Entrance, Receive, Scope, Send
+from ringback.web.connect.calls import CALL, REQUEST_S, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
 from ringback.web.connect.codecs import codecs
 from ringback.web.connect.compression import Gzip
 from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
