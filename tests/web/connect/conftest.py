@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypercorn.asyncio import serve
@@ -14,7 +14,7 @@ from hypercorn.config import Config
 from ringback.app import App
 from ringback.config import Settings
 from ringback.web.connect.application import ConnectApplication, connect_app
-from ringback.web.connect.calls import Scope
+from ringback.web.connect.calls import REQUEST_S, Scope
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.watch_encoder import WatchEncoder
@@ -36,7 +36,7 @@ class _Credentials:
         return f"ipv4:{host}:{port}"
 
 
-def application_of(app: App) -> ConnectApplication:
+def application_of(app: App, request_s: float) -> ConnectApplication:
     return connect_app(
         app.way_in,
         CallbacksHandlers(
@@ -46,11 +46,12 @@ def application_of(app: App) -> ConnectApplication:
         app.directory_handlers,
         WatchEncoder(app._clock),
         _Credentials,
+        request_s,
     )
 
 
 @asynccontextmanager
-async def over_http(app: App) -> AsyncIterator[int]:
+async def over_http(app: App, request_s: float = REQUEST_S) -> AsyncIterator[int]:
     """Serve the services of a server over HTTP, and return the port."""
     listening = socket.create_server(("127.0.0.1", 0))
     port: int = listening.getsockname()[1]
@@ -58,7 +59,8 @@ async def over_http(app: App) -> AsyncIterator[int]:
     config.bind = [f"fd://{listening.detach()}"]
     config.accesslog = None
     over = asyncio.Event()
-    serving = asyncio.create_task(serve(cast("Any", application_of(app)), config, shutdown_trigger=over.wait))
+    application: Any = application_of(app, request_s)
+    serving = asyncio.create_task(serve(application, config, shutdown_trigger=over.wait))
     yield port
     over.set()
     await serving
@@ -73,4 +75,11 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 async def port(api: Api, app: App) -> AsyncIterator[int]:
     async with over_http(app) as port:
+        yield port
+
+
+@pytest.fixture
+async def short_of_time(app: App) -> AsyncIterator[int]:
+    """Serve for clients that send a request within an instant."""
+    async with over_http(app, request_s=0.2) as port:
         yield port

@@ -1,9 +1,11 @@
 """The services over HTTP, as one ASGI application."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
+from connectrpc.errors import ConnectError
 from connectrpc.server import ConnectASGIApplication
 
 from ringback.entry.way_in import WayIn
@@ -18,6 +20,8 @@ from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
 from ringback.wire.watch_encoder import WatchEncoder
+
+_log = logging.getLogger(__name__)
 
 # As in gRPC (`rpc/server.py`); after unpacking, too.
 MAX_RECEIVE_BYTES: Final = 32 * 1024 * 1024
@@ -43,7 +47,7 @@ _STREAM_COMPRESSION: Final = frozenset({b"connect-accept-encoding", b"grpc-accep
 class ConnectApplication:
     """The ASGI application of all services. What is below `/ringback.v1.` is for it."""
 
-    def __init__(self, services: Sequence[ConnectASGIApplication[Any]], request_s: float = REQUEST_S) -> None:
+    def __init__(self, services: Sequence[ConnectASGIApplication[Any]], request_s: float) -> None:
         self._services: Final[Mapping[str, ConnectASGIApplication[Any]]] = {each.path: each for each in services}
         self._request_s = request_s
 
@@ -58,7 +62,11 @@ class ConnectApplication:
         else:
             call = HttpCall(scope, receive, send, self._request_s)
             CALL.set(call)
-            await service(cast("Any", {**scope, "headers": headers}), call.receive, call.send)
+            try:
+                await service(cast("Any", {**scope, "headers": headers}), call.receive, call.send)
+            except (ConnectError, TimeoutError) as fault:
+                # It cannot be sent: the client has gone, or does not read. That the response has no end says the rest.
+                _log.debug("%s ends without its status: %r", scope["path"], fault)
 
 
 def connect_app(
@@ -68,8 +76,9 @@ def connect_app(
     directory: DirectoryHandlers,
     encoder: WatchEncoder,
     credentials_of: CredentialsOf,
+    request_s: float = REQUEST_S,
 ) -> ConnectApplication:
-    """Return the three services. Every call of theirs enters by `way_in`."""
+    """Return the three services. Every call enters by `way_in`, and its request has to come within `request_s`."""
     options: Any = {
         "interceptors": [Entrance(way_in, credentials_of)],
         "read_max_bytes": MAX_RECEIVE_BYTES,
@@ -81,7 +90,8 @@ def connect_app(
             CallbacksServiceASGIApplication(CallbacksOverConnect(callbacks), **options),
             DialerServiceASGIApplication(DialerOverConnect(dialers), **options),
             DirectoryServiceASGIApplication(DirectoryOverConnect(directory), **options),
-        ]
+        ],
+        request_s,
     )
 
 

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from ringback.application.events.watch_batches import WatchBatch
 from ringback.domain.errors import Fault, InvalidRequest
 from ringback.web.connect.json_reader import read_message
+from ringback.web.connect.refusals import refused
 from ringback.wire.watch_encoder import WatchEncoder
 
 _M = TypeVar("_M", bound=Message)
@@ -56,7 +57,10 @@ class _Codec(Codec[Any, Any]):
         return self._name
 
     def encode(self, message: Message | WatchBatch) -> bytes:
-        return self._write_batch(message) if isinstance(message, WatchBatch) else self._write(message)
+        try:
+            return self._write_batch(message) if isinstance(message, WatchBatch) else self._write(message)
+        except Exception as bug:  # noqa: BLE001 - the package would send its text
+            raise refused(bug) from None
 
     def decode(self, data: bytes | bytearray, message_class: type[Message]) -> Unread[Message]:
         return Unread(data, message_class, self._read)
@@ -65,7 +69,7 @@ class _Codec(Codec[Any, Any]):
 def codecs(encoder: WatchEncoder) -> list[Codec[Any, Any]]:
     """Return what the names `proto` and `json` mean in the type of a content."""
     return [
-        _Codec("proto", _read_binary, Message.SerializeToString, encoder.encode),
+        _Codec("proto", _read_binary, _write_binary, encoder.encode),
         _Codec("json", read_message, _write_json, encoder.encode_json),
     ]
 
@@ -75,6 +79,10 @@ def _read_binary(data: bytes | bytearray, message_class: type[_M]) -> _M:
         return message_class.FromString(bytes(data))
     except DecodeError:
         raise InvalidRequest([Fault("request", "its bytes are no message of this RPC")]) from None
+
+
+def _write_binary(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 def _write_json(message: Message) -> bytes:
