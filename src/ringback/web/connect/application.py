@@ -12,7 +12,8 @@ from ringback.entry.way_in import WayIn
 from ringback.v1.callbacks_service_connect import CallbacksServiceASGIApplication
 from ringback.v1.dialer_service_connect import DialerServiceASGIApplication
 from ringback.v1.directory_service_connect import DirectoryServiceASGIApplication
-from ringback.web.connect.calls import CALL, REQUEST_S, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
+from ringback.web.body import BODY_S
+from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
 from ringback.web.connect.codecs import codecs
 from ringback.web.connect.compression import Gzip
 from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
@@ -76,7 +77,7 @@ def connect_app(
     directory: DirectoryHandlers,
     encoder: WatchEncoder,
     credentials_of: CredentialsOf,
-    request_s: float = REQUEST_S,
+    request_s: float = BODY_S,
 ) -> ConnectApplication:
     """Return the three services. Every call enters by `way_in`, and its request has to come within `request_s`."""
     options: Any = {

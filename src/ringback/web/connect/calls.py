@@ -30,8 +30,6 @@ CredentialsOf: TypeAlias = Callable[[Scope], Credentials]
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
-# The longest that a request may take to come. One of 32 MiB is then sent at 4 Mbit/s.
-REQUEST_S: Final = 60.0
 # The longest that the end of a call takes to be sent once the call has been cut short.
 _END_S: Final = 0.5
 
