@@ -46,7 +46,7 @@ def test_priorities_and_states_are_the_words_of_the_contract() -> None:
 
 
 def _examples() -> list[tuple[str, Any, Any]]:
-    found = []
+    found: list[tuple[str, Any, Any]] = []
 
     def look(node: Any, path: str) -> None:
         if isinstance(node, dict):
