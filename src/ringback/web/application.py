@@ -34,32 +34,36 @@ class WebApplication:
         """`prefixes` are applications that serve all paths with a beginning; `door` is wrapped around all of it."""
         self._routes = routes
         self._prefixes = tuple((prefixes or {}).items())
-        self._inside: ASGIApp = self._route if door is None else door(self._route)
+        self._inside: ASGIApp = self._respond if door is None else door(self._respond)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _id_of(scope)
         scope["state"][REQUEST_ID] = request_id.decode()
-        has_started = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal has_started
             if message["type"] == "http.response.start":
-                has_started = True
                 message["headers"] = [*message.get("headers", ()), (_HEADER, request_id)]
             await send(message)
 
+        await self._inside(scope, receive, send_with_id)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_started = False
+
+        async def noted_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
         try:
-            await self._inside(scope, receive, send_with_id)
+            part = self._prefixed(scope["path"]) or self._matching(scope)
+            await part(scope, receive, noted_send)
         except Exception as bug:  # noqa: BLE001 - its text is nobody's business
             error_id = secrets.token_hex(8)
             _log.error("internal error %s", error_id, exc_info=bug)
+            # Half of a response cannot become another one. The server cuts it off.
             if not has_started:
-                failed = problem(500, "internal error", reason="INTERNAL", error_id=error_id)
-                await failed(scope, receive, send_with_id)
-
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        part = self._prefixed(scope["path"]) or self._matching(scope)
-        await part(scope, receive, send)
+                await problem(500, "internal error", reason="INTERNAL", error_id=error_id)(scope, receive, send)
 
     def _prefixed(self, path: str) -> ASGIApp | None:
         return next((app for prefix, app in self._prefixes if path.startswith(prefix)), None)

@@ -1,17 +1,16 @@
 """Who an HTTP request comes from, in the form in which `identity/` reads what proves it."""
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
 from ringback.identity.tokens import METADATA_KEY
 
-# In the `state` of a request's scope: its connection; and the token of a session, once the door has found one.
+# In the `state` of a request's scope: its connection; and of a request with a session what returns the token, which
+# is None once the session is over.
 CONNECTION: Final = "connection"
 SESSION_TOKEN: Final = "session_token"  # noqa: S105 - the name of its place
-
-_AUTHORIZATION: Final = METADATA_KEY.encode()
 
 
 class ConnectionPeer(Struct, frozen=True):
@@ -25,16 +24,22 @@ class ConnectionPeer(Struct, frozen=True):
 
 
 class HttpCredentials:
-    """The `Credentials` of one request."""
+    """The `Credentials` of one request. Its headers are the metadata."""
 
-    __slots__ = ("_authorization", "_connection")
+    __slots__ = ("_connection", "_headers", "_session_token")
 
-    def __init__(self, connection: ConnectionPeer, authorization: Sequence[str]) -> None:
+    def __init__(
+        self, connection: ConnectionPeer, headers: Sequence[tuple[str, str]], session_token: Callable[[], str | None]
+    ) -> None:
         self._connection = connection
-        self._authorization = authorization
+        self._headers = headers
+        self._session_token = session_token
 
     def invocation_metadata(self) -> Sequence[tuple[str, str | bytes]]:
-        return [(METADATA_KEY, value) for value in self._authorization]
+        """Return the headers. Without `authorization` among them, the token of the session is one, while it lasts."""
+        if any(name == METADATA_KEY for name, _ in self._headers) or (token := self._session_token()) is None:
+            return self._headers
+        return [*self._headers, (METADATA_KEY, f"Bearer {token}")]
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
         if not self._connection.certificate:
@@ -46,10 +51,11 @@ class HttpCredentials:
 
 
 def credentials_of(scope: MutableMapping[str, Any]) -> HttpCredentials:
-    """Return the credentials of a request: its header Authorization, or else the token of its session."""
+    """Return the credentials of a request."""
     state = scope["state"]
-    authorization = [value.decode("latin-1") for name, value in scope["headers"] if name == _AUTHORIZATION]
-    token = state.get(SESSION_TOKEN)
-    if token is not None and not authorization:
-        authorization = [f"Bearer {token}"]
-    return HttpCredentials(state[CONNECTION], authorization)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    return HttpCredentials(state[CONNECTION], headers, state.get(SESSION_TOKEN, _no_session))
+
+
+def _no_session() -> None:
+    return None

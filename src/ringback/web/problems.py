@@ -10,8 +10,10 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 def problem(status: int, detail: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> JSONResponse:
-    """Return the response; `members` are further ones of the problem."""
-    content: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    """Return the response; `members` are further ones of the problem. Its `reason` is the name of the status."""
+    known = HTTPStatus(status)
+    content: dict[str, Any] = {"type": "about:blank", "title": known.phrase, "status": status}
     if detail:
         content["detail"] = detail
+    content |= {"reason": known.name, "violations": []}
     return JSONResponse({**content, **members}, status, headers, MEDIA_TYPE)
