@@ -56,6 +56,7 @@ from ringback.rpc.tls import Tls
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
 from ringback.web.application import WebApplication
+from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
@@ -115,6 +116,9 @@ class App:
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.callbacks_handlers = CallbacksHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
+        )
         self.authenticator, tls, self.web = secured
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
         self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
@@ -222,20 +226,17 @@ class App:
 
     def _add_services(self) -> None:
         clock = self._clock
-        callbacks = CallbacksHandlers(
-            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
-        )
         dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
             self.way_in,
-            CallbacksServicer(callbacks, WatchEncoder(clock)),
+            CallbacksServicer(self.callbacks_handlers, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(self.directory_handlers),
         )
 
     def _web_application(self) -> WebApplication:
         """Return what HTTP serves: all its parts."""
-        return WebApplication()
+        return WebApplication(rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers))
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
