@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from ringback.v1 import callback_pb2 as cb
@@ -65,7 +65,7 @@ def _examples() -> list[tuple[str, Any, Any]]:
 @pytest.mark.parametrize(("path", "schema", "example"), _examples())
 def test_every_example_is_what_its_schema_says(path: str, schema: Any, example: Any) -> None:
     whole = schema | {"components": DOCUMENT["components"]}
-    Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(example)
+    OAS31Validator(whole, format_checker=OAS31Validator.FORMAT_CHECKER).validate(example)
 
 
 def test_every_call_says_all_that_it_may_be_refused_with() -> None:
