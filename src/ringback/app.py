@@ -57,6 +57,7 @@ from ringback.storage.open import open_store
 from ringback.web.application import WebApplication
 from ringback.web.connect.application import connect_app
 from ringback.web.peer import credentials_of
+from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
@@ -245,7 +246,8 @@ class App:
             self.watch_encoder,
             credentials_of,
         )
-        return WebApplication(prefixes={"/ringback.v1.": over_connect})
+        rest = rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers)
+        return WebApplication(rest, prefixes={"/ringback.v1.": over_connect})
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
