@@ -111,7 +111,7 @@ class Door:
             if monotonic() - self._told_at >= _QUIET_S:
                 self._told_at = monotonic()
                 _log.warning("refused a request for the host %s: if it is this one, give --http-host", unknown.host)
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "NOT_ALLOWED", str(unknown), "Host") from None
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST", str(unknown), "Host") from None
 
 
 def _check_target(scope: Mapping[str, Any]) -> None:
@@ -125,7 +125,7 @@ def _check_type(head: Head) -> None:
         check_type(head)
     except UnsupportedType:
         detail = "a body has to be application/json, or of a type of Connect or gRPC-Web"
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "INVALID_FIELD", detail, "Content-Type") from None
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail, "Content-Type") from None
 
 
 def _adding(send: AsgiSend, added: Headers) -> AsgiSend:

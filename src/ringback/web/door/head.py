@@ -60,7 +60,7 @@ class Head(Struct, frozen=True):
         values = self.headers.get(name, ())
         if len(values) > 1:
             raise Malformed(name.decode().title(), "stands more than once")
-        return values[0].decode("latin-1").strip() if values else None
+        return values[0].decode("latin-1").strip(" \t") if values else None
 
 
 def _gathered(headers: Iterable[tuple[bytes, bytes]]) -> Mapping[bytes, tuple[bytes, ...]]:

@@ -76,26 +76,25 @@ class Origins:
 
     def __init__(self, listed: Collection[str] = ()) -> None:
         """Raise `ValueError` for a text that is no origin."""
-        self._listed: Final = frozenset(Origin.parse(each) for each in listed)
+        # As browsers write them: what is written otherwise is another one.
+        self._listed: Final = frozenset(str(Origin.parse(each)) for each in listed)
 
     def site_of(self, head: Head, host: Authority) -> Site:
         """Return where a request for the host comes from. Raise `Malformed`."""
         text, said = head.one(b"origin"), head.one(b"sec-fetch-site")
         if text is None:
             return _site_without_origin(head, said)
-        try:
-            origin = Origin.parse(text)
-        except ValueError:
-            return Site.FOREIGN
-        if _is_own(origin, head.scheme, host):
+        if _is_own(text, head.scheme, host):
             return Site.OWN if said in (None, "same-origin") else Site.FOREIGN
-        if origin in self._listed and not _is_own_only(head.path):
-            return Site.LISTED
-        return Site.FOREIGN
+        return Site.LISTED if text in self._listed and not _is_own_only(head.path) else Site.FOREIGN
 
 
-def _is_own(origin: Origin, scheme: str, host: Authority) -> bool:
+def _is_own(text: str, scheme: str, host: Authority) -> bool:
     """Return whether an origin is that of the host. What speaks TLS in front of a plain server has it as https."""
+    try:
+        origin = Origin.parse(text)
+    except ValueError:
+        return False
     if origin.scheme not in (scheme, "https"):
         return False
     return origin.authority == host.at(_DEFAULT_PORTS[origin.scheme])
