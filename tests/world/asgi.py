@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-
-from ringback.web.door.door import AsgiApp
+from starlette.types import ASGIApp
 
 
 @dataclass
@@ -31,7 +30,7 @@ class AsgiResponse:
 
 
 async def requested(
-    app: AsgiApp,
+    app: ASGIApp,
     method: str = "GET",
     path: str = "/",
     headers: Sequence[tuple[str, str]] = (("Host", "localhost:8080"),),
@@ -41,7 +40,10 @@ async def requested(
 ) -> AsgiResponse:
     """Send a request to the application; return what it responds with."""
     response = AsgiResponse()
-    incoming = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+    incoming: list[MutableMapping[str, Any]] = [
+        {"type": "http.request", "body": body, "more_body": False},
+        {"type": "http.disconnect"},
+    ]
 
     async def receive() -> MutableMapping[str, Any]:
         return incoming.pop(0)

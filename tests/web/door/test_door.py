@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from ringback.clocks import SystemClock
-from ringback.web.door.door import SESSION_TOKEN, AsgiReceive, AsgiScope, AsgiSend, Door
+from ringback.web.door.door import SESSION_TOKEN, Door
 from ringback.web.door.hosts import Hosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
@@ -29,10 +30,10 @@ class Recorder:
     """Notes the scopes that have reached it, and responds as it is told to."""
 
     def __init__(self) -> None:
-        self.scopes: list[AsgiScope] = []
+        self.scopes: list[Scope] = []
         self.headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
 
-    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
         await send({"type": "http.response.start", "status": 200, "headers": self.headers})
         await send({"type": "http.response.body", "body": b"{}"})

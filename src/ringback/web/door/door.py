@@ -1,25 +1,24 @@
 """The door itself: an ASGI application around all others. What it refuses reaches none of them."""
 
-import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringback.web.door.authority import Authority
 from ringback.web.door.cors import is_preflight, preflight_headers, response_headers
 from ringback.web.door.head import Head, Malformed
 from ringback.web.door.headers import Headers, security_headers, with_headers
 from ringback.web.door.hosts import Hosts, UnknownHost
 from ringback.web.door.origins import Origins, Site, UnsupportedType, check_type, cookies_count
 from ringback.web.door.sessions import Sessions
+from ringback.web.problems import problem
 
 _log = logging.getLogger(__name__)
-
-AsgiScope: TypeAlias = MutableMapping[str, Any]
-AsgiReceive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-AsgiSend: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-AsgiApp: TypeAlias = Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
 
 # Where in the `state` of a request's scope what returns the token of its session is.
 SESSION_TOKEN: Final = "session_token"  # noqa: S105 - the name of a place
@@ -40,49 +39,65 @@ class Refused(Exception):  # noqa: N818 - named for what happened
         self.field = field
 
 
+class _Passed:
+    """What of a request has been found right so far: it decides what its response says to the browser."""
+
+    def __init__(self, *, https: bool) -> None:
+        self.https: Final = https
+        self.host = ""
+        # The listed origin that it comes from.
+        self.origin = ""
+
+    def headers(self) -> Headers:
+        cors = response_headers(self.origin) if self.origin else ()
+        return (*security_headers(https=self.https, host=self.host), *cors)
+
+
 class Door:
     """Lets requests for this host through, of its own page, of listed origins, and of programs that are no browsers."""
 
-    def __init__(self, app: AsgiApp, hosts: Hosts, origins: Origins, sessions: Sessions | None = None) -> None:
+    def __init__(self, app: ASGIApp, hosts: Hosts, origins: Origins, sessions: Sessions | None = None) -> None:
         self._app: Final = app
         self._sessions: Final = sessions
         self._hosts: Final = hosts
         self._origins: Final = origins
         self._told_at = -_QUIET_S
 
-    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
         head = Head.of(scope)
-        host, https = "", head.scheme == "https"
-        cors: Headers = ()
+        passed = _Passed(https=head.scheme == "https")
         try:
             _check_target(scope)
-            if head.path == OPEN_PATH and head.is_safe:
-                site = Site.NO_SITE
-            else:
-                authority = self._host_of(head)
-                host = authority.host
-                site = self._origins.site_of(head, authority)
-            if site is Site.FOREIGN:
-                detail = "this server answers to its own page, and to pages of the origins that --http-origin names"
-                raise Refused(HTTPStatus.FORBIDDEN, "NOT_ALLOWED", detail)  # noqa: TRY301 - refused as all others
-            origin = head.one(b"origin") if site is Site.LISTED else None
-            if origin is not None:
-                cors = response_headers(origin)
-                if is_preflight(head):
-                    added = (*security_headers(https=https, host=host), *preflight_headers(origin))
-                    await _respond(send, HTTPStatus.NO_CONTENT, with_headers((), added), b"")
-                    return
+            site = self._site_of(head, passed)
+            if passed.origin and is_preflight(head):
+                added = (*passed.headers(), *preflight_headers(passed.origin))
+                await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, _adding(send, added))
+                return
             _check_type(head)
         except (Refused, Malformed) as refusal:
-            await _refuse(send, refusal, (*security_headers(https=https, host=host), *cors))
+            await _problem(refusal)(scope, receive, _adding(send, passed.headers()))
             return
         self._read_cookies(scope, counts=cookies_count(head, site))
-        await self._app(scope, receive, _adding(send, (*security_headers(https=https, host=host), *cors)))
+        await self._app(scope, receive, _adding(send, passed.headers()))
 
-    def _read_cookies(self, scope: AsgiScope, *, counts: bool) -> None:
+    def _site_of(self, head: Head, passed: "_Passed") -> Site:
+        """Return where a request to this host comes from. Raise `Malformed`, or `Refused` for another host or site."""
+        if head.path == OPEN_PATH and head.is_safe:
+            return Site.NO_SITE
+        authority = self._host_of(head)
+        passed.host = authority.host
+        site = self._origins.site_of(head, authority)
+        if site is Site.FOREIGN:
+            detail = "this server answers to its own page, and to pages of the origins that --http-origin names"
+            raise Refused(HTTPStatus.FORBIDDEN, "NOT_ALLOWED", detail)
+        if site is Site.LISTED:
+            passed.origin = head.one(b"origin") or ""
+        return site
+
+    def _read_cookies(self, scope: Scope, *, counts: bool) -> None:
         """Take out cookies that do not count, and find the session in those that do.
 
         HTTP/2 may have sent one line as several (RFC 9113, 8.2.3).
@@ -97,14 +112,14 @@ class Door:
             if self._sessions is not None:
                 scope.setdefault("state", {})[SESSION_TOKEN] = self._sessions.bearer(line.decode("latin-1"))
 
-    async def _other(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse WebSockets, to which no rule about origins applies in a browser. What is left is the server's own."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await self._app(scope, receive, send)
 
-    def _host_of(self, head: Head) -> Any:
+    def _host_of(self, head: Head) -> Authority:
         try:
             return self._hosts.check(head)
         except UnknownHost as unknown:
@@ -128,8 +143,8 @@ def _check_type(head: Head) -> None:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail, "Content-Type") from None
 
 
-def _adding(send: AsgiSend, added: Headers) -> AsgiSend:
-    async def send_with(message: MutableMapping[str, Any]) -> None:
+def _adding(send: Send, added: Headers) -> Send:
+    async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = with_headers(message.get("headers", ()), added)
         await send(message)
@@ -137,24 +152,10 @@ def _adding(send: AsgiSend, added: Headers) -> AsgiSend:
     return send_with
 
 
-async def _refuse(send: AsgiSend, refusal: Refused | Malformed, added: Headers) -> None:
-    """Send a problem (RFC 9457)."""
+def _problem(refusal: Refused | Malformed) -> ASGIApp:
     if isinstance(refusal, Malformed):
         refusal = Refused(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", f"{refusal.field} {refusal}", refusal.field)
-    problem: dict[str, Any] = {
-        "type": "about:blank",
-        "title": refusal.status.phrase,
-        "status": refusal.status.value,
-        "reason": refusal.reason,
-        "detail": refusal.detail,
-    }
+    members: dict[str, Any] = {"reason": refusal.reason}
     if refusal.field:
-        problem["violations"] = [{"field": refusal.field, "description": refusal.detail}]
-    body = json.dumps(problem).encode()
-    own = ((b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()))
-    await _respond(send, refusal.status, with_headers(own, added), body)
-
-
-async def _respond(send: AsgiSend, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        members["violations"] = [{"field": refusal.field, "description": refusal.detail}]
+    return problem(refusal.status, refusal.detail, **members)
