@@ -8,6 +8,7 @@ out.
 import asyncio
 import base64
 import heapq
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from ringback.web.door.sign_outs import SignOuts
 _MAX_COOKIE: Final = 4096
 # Of cookies that were unsealed; what is forgotten is unsealed again.
 _MAX_KNOWN: Final = 1000
+_SEALED: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_COOKIE}}}={{0,2}}")
 _KEY_BYTES: Final = 32
 # The most that a stream outlasts the session that has opened it.
 _INTERVAL_S: Final = 0.4
@@ -124,7 +126,8 @@ class Sessions:
         """Return the value of our cookie; None without one, and for two, of which another site may have set one."""
         pairs = (each.strip().partition("=") for each in cookies.split(";"))
         values = [value for name, _, value in pairs if name == self.name]
-        return values[0] if len(values) == 1 and len(values[0]) <= _MAX_COOKIE else None
+        # Spelt in one way only: the decoder would pass over what does not belong there.
+        return values[0] if len(values) == 1 and _SEALED.fullmatch(values[0]) else None
 
     def _unsealed(self, value: str) -> Session | None:
         session = self._known.get(value)
