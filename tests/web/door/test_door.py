@@ -12,10 +12,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from ringback.clocks import SystemClock
-from ringback.web.door.door import SESSION_TOKEN, Door
+from ringback.web.door.door import Door
 from ringback.web.door.hosts import Hosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
+from ringback.web.peer import SESSION_TOKEN
 from tests.world.asgi import AsgiResponse, requested
 
 HOST: Final = ("Host", "localhost:8080")

@@ -16,12 +16,11 @@ from ringback.web.door.headers import Headers, security_headers, with_headers
 from ringback.web.door.hosts import Hosts, UnknownHost
 from ringback.web.door.origins import Origins, Site, UnsupportedType, check_type, cookies_count
 from ringback.web.door.sessions import Sessions
+from ringback.web.peer import SESSION_TOKEN
 from ringback.web.problems import problem
 
 _log = logging.getLogger(__name__)
 
-# Where in the `state` of a request's scope what returns the token of its session is.
-SESSION_TOKEN: Final = "session_token"  # noqa: S105 - the name of a place
 # It says whether the server serves, and nothing else: probes have no name for it, or none at all (HTTP/1.0).
 OPEN_PATH: Final = "/healthz"
 # Between two lines about hosts that are not this one.
