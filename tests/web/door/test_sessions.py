@@ -8,13 +8,14 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.web.door.sessions import Session, Sessions, TokenTooLong, is_session_key, new_session_key
+from ringback.web.door.session_keys import is_session_key, new_session_key
+from ringback.web.door.sessions import Session, Sessions, TokenTooLong
 from ringback.web.door.sign_outs import SignOuts
 
 START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TOKEN: Final = "token-of-a-person"
 HOUR: Final = timedelta(hours=1)
-KEY: Final = new_session_key()
+KEY: Final = "zq5Zt0yW2cR7kM1xV8nB4dF6gH3jL9pQsT_uYwEaI-o="
 
 
 class SetClock:

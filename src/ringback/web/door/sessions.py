@@ -6,7 +6,6 @@ out.
 """
 
 import asyncio
-import base64
 import heapq
 import re
 import secrets
@@ -19,6 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from msgspec import Struct
 
 from ringback.ports.clock import Clock
+from ringback.web.door.session_keys import new_session_key
 from ringback.web.door.sign_outs import SignOuts
 
 # What browsers keep of one cookie, its name and its attributes included (RFC 6265, 6.1).
@@ -26,7 +26,6 @@ _MAX_COOKIE: Final = 4096
 # Of cookies that were unsealed; what is forgotten is unsealed again.
 _MAX_KNOWN: Final = 1000
 _SEALED: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_COOKIE}}}={{0,2}}")
-_KEY_BYTES: Final = 32
 # The most that a stream outlasts the session that has opened it.
 _INTERVAL_S: Final = 0.4
 
@@ -42,18 +41,6 @@ class Session(Struct, frozen=True, array_like=True):
     token: str
     made_at: int
     ends_at: int
-
-
-def is_session_key(text: str) -> bool:
-    """Return whether a text is a key of sessions: 32 bytes in base64url, as Fernet has them."""
-    try:
-        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == _KEY_BYTES
-    except ValueError:
-        return False
-
-
-def new_session_key() -> str:
-    return Fernet.generate_key().decode()
 
 
 class Sessions:
