@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -56,6 +57,11 @@ from ringback.rpc.tls import Tls
 from ringback.storage.open import open_store
 from ringback.web.application import WebApplication
 from ringback.web.connect.application import connect_app
+from ringback.web.door.door import Door
+from ringback.web.door.hosts import Hosts
+from ringback.web.door.origins import Origins
+from ringback.web.door.sessions import Sessions
+from ringback.web.door.sign_in import session_routes
 from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
@@ -124,6 +130,11 @@ class App:
         )
         self.dialer_handlers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.authenticator, tls, self.web = secured
+        self._tls = tls
+        self.sessions = Sessions(
+            keys=settings.http_session_keys, lasts=settings.http_session, https=tls is not None, clock=clock
+        )
+        self.sessions.listen(self.authenticator.judge_again)
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
         self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
@@ -173,6 +184,8 @@ class App:
             self.admission.long_calls,
             self.credential_files,
         ]
+        if self.web is not None:
+            loops.append(self.sessions)
         if isinstance(self._wall_clock, SharedClock):
             await self._wall_clock.start()
             loops.append(self._wall_clock)
@@ -246,8 +259,20 @@ class App:
             self.watch_encoder,
             credentials_of,
         )
-        rest = rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers)
-        return WebApplication(rest, prefixes={"/ringback.v1.": over_connect})
+        settings, tls = self._settings, self._tls
+        listened = "" if settings.http is None else settings.http.host
+        certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
+        door = partial(
+            Door,
+            hosts=Hosts(listened, settings.http_hosts, certified),
+            origins=Origins(settings.http_origins),
+            sessions=self.sessions,
+        )
+        routes = [
+            *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
+            *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
+        ]
+        return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
@@ -257,6 +282,10 @@ class App:
     def replace_access(self, rules: AccessRules | None) -> None:
         """Take other identities. Raise `UnusableFileError` for a JWKS that cannot be used; nothing has changed then."""
         self.authenticator.replace(rules)
+
+    def replace_session_keys(self, keys: Sequence[str]) -> None:
+        """Take other keys of sessions. What was sealed with one that is gone is a session no more."""
+        self.sessions.replace(keys)
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""

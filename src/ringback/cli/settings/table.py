@@ -9,6 +9,7 @@ from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
+from ringback.cli.settings.http_door import HTTP_DOOR_ROWS, http_door_settings
 from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, HTTP_ADDRESS, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
@@ -34,6 +35,7 @@ _ROWS: Final = (
         None,
         "The address to serve HTTP on, beside gRPC: Connect, the REST contract, metrics. Without it there is no HTTP.",
     ),
+    *HTTP_DOOR_ROWS,
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
     ),
@@ -126,6 +128,7 @@ def of_server(values: Mapping[str, Any]) -> Settings:
     return Settings(
         listen=values["listen"],
         http=values.get("http") or None,
+        **http_door_settings(values),
         database=values["database"],
         dialer=values["dialer"],
         tls_cert=values.get("tls_cert") or None,
