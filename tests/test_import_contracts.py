@@ -29,11 +29,12 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},
     "entry": {"domain", "ports", "clocks", "application", "identity", "config"},
+    "metrics": {"domain", "ports", "clocks", "application", "identity", "dialers", "config"},
     "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry"},
     "app": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "entry"},
+    | {"storage", "dialers", "rpc", "entry", "metrics"},
     "cli": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "entry", "app", "client"},
+    | {"storage", "dialers", "rpc", "entry", "metrics", "app", "client"},
     "client": {"v1"},
     "v1": set(),
 }
@@ -43,6 +44,7 @@ _AT_THE_EDGE: Final = {"wire", "rpc", "app", "cli", "client", "v1"}
 _FROM_ELSEWHERE: Final = [
     (("sqlite3", "aiosqlite", "psycopg", "psycopg_pool"), {"storage"}),
     (("grpc", "google.protobuf", "grpc_health", "grpc_reflection"), _AT_THE_EDGE),
+    (("prometheus_client",), {"metrics"}),
     (("asyncio", "logging", "socket", "time"), _MAY_IMPORT.keys() - {"domain"}),
 ]
 
