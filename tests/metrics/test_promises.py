@@ -1,6 +1,7 @@
 """What is counted of callbacks is what happened to them, step by step as it was written."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ class Told:
 
     def tell(self, *versions: Callback) -> None:
         self.figures.tell(None, versions[0])
-        for before, changed in zip(versions, versions[1:], strict=False):
+        for before, changed in pairwise(versions):
             self.figures.tell(before, changed)
 
     @property
@@ -84,7 +85,7 @@ def test_an_attempt_that_lapses_is_interrupted(told: Told) -> None:
 
 def test_a_callback_that_rules_block_has_an_attempt_of_that_outcome(told: Told) -> None:
     callback = new()
-    blocked = after(callback, Blocked(at=NOW, rule="phone.deny", service=SERVICE))
+    blocked = after(callback, Blocked(at=NOW, detail="DIAL_RULE phone.deny"))
     told.tell(callback, blocked)
     scraped = told.scraped
     assert scraped.value("ringback_attempts_total", service_id=ID, outcome="BLOCKED") == 1

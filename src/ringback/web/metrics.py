@@ -8,7 +8,7 @@ from typing import Final
 
 from grpc import StatusCode
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ringback.application.access import METRICS, Caller
@@ -18,6 +18,7 @@ from ringback.entry.way_in import WayIn
 from ringback.metrics.exposition import chosen
 from ringback.metrics.scrape import Scrape
 from ringback.web.peer import credentials_of
+from ringback.web.problems import problem
 from ringback.wire.errors import status_of
 
 _HTTP: Final[Mapping[StatusCode, HTTPStatus]] = MappingProxyType(
@@ -77,4 +78,4 @@ def _takes_gzip(accepted: Sequence[str]) -> bool:
 def _refusal(code: StatusCode, message: str) -> Response:
     status = _HTTP.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
-    return PlainTextResponse(f"{message}\n", status, headers)
+    return problem(status, message, headers=headers)
