@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import TERMINAL, Callback
 from ringback.domain.events import Answered, AttemptEnded, Blocked, LeaseLapsed, LeaseReleased
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
@@ -54,9 +54,16 @@ def test_a_whole_life(told: Told) -> None:
     assert scraped.value("ringback_due_to_lease_seconds_sum", service_id=ID) == 3
     assert scraped.value("ringback_due_to_lease_seconds_bucket", service_id=ID, le="2.5") == 0
     assert scraped.value("ringback_due_to_lease_seconds_bucket", service_id=ID, le="5.0") == 1
-    assert dict(scraped.all_of("ringback_callbacks_ended_total")) == {
-        frozenset({("service_id", ID), ("state", "COMPLETED")}): 1
+    ended = scraped.all_of("ringback_callbacks_ended_total")
+    assert {labels for labels, count in ended.items() if count} == {
+        frozenset({("service_id", ID), ("state", "COMPLETED")})
     }
+
+
+def test_the_states_in_which_callbacks_end_are_there_before_one_has_ended(told: Told) -> None:
+    """Else Prometheus would not see the first increase."""
+    for state in TERMINAL:
+        assert told.scraped.value("ringback_callbacks_ended_total", service_id=ID, state=state.value) == 0
 
 
 def test_each_attempt_counts_once_and_each_lease(told: Told) -> None:

@@ -11,7 +11,7 @@ from ringback.application.access import ANYBODY
 from ringback.domain.callback import State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority
-from ringback.metrics.queues import QueueFigures
+from ringback.metrics.queues import QueueMetrics
 from ringback.metrics.service_labels import ServiceLabels
 from ringback.ports.values import ALL_SERVICES
 from tests.world.samples import seconds
@@ -51,15 +51,15 @@ class Kept:
         return self.polled
 
 
-async def scraped(world: World, kept: Kept, figures: QueueFigures | None = None, max_services: int = 10) -> Scraped:
+async def scraped(world: World, kept: Kept, figures: QueueMetrics | None = None, max_services: int = 10) -> Scraped:
     figures = figures or figures_of(world, kept, max_services)
     await figures.prepare()
     return Scraped.of(figures.collect())
 
 
-def figures_of(world: World, kept: Kept, max_services: int = 10) -> QueueFigures:
+def figures_of(world: World, kept: Kept, max_services: int = 10) -> QueueMetrics:
     labels = ServiceLabels(world.directory, max_services)
-    return QueueFigures(kept, world.directory, kept, lambda _: kept.resting, world.clock, labels)
+    return QueueMetrics(kept, world.directory, kept, lambda _: kept.resting, world.clock, labels)
 
 
 async def test_lengths_and_waits(world: World) -> None:
@@ -142,12 +142,33 @@ async def test_services_beyond_the_bound_are_one_that_calls_for_attention(world:
     assert found.value("ringback_callbacks_waiting", service_id="other", priority="NORMAL") == 12 + 13
     assert found.value("ringback_oldest_wait_seconds", service_id="other", priority="NORMAL") == 3
     assert found.value("ringback_service_dialer_present", service_id="other") == 0
-    assert found.value("ringback_service_paused", service_id="other") == 1
-    # Without a callback that waits, nobody misses a dialer.
-    del kept.of[services[3].service_id]
-    assert (await scraped(world, kept, max_services=2)).value(
-        "ringback_service_dialer_present", service_id="other"
-    ) == 1
+    # The one without a dialer is paused, the other one is not.
+    assert found.value("ringback_service_paused", service_id="other") == 0
+    assert found.value("ringback_service_unattended", service_id="other") == 0
+    kept.polled = ()
+    assert (await scraped(world, kept, max_services=2)).value("ringback_service_unattended", service_id="other") == 1
+
+
+async def test_what_waits_without_a_dialer(world: World) -> None:
+    service = await world.service(opening_hours=OFFICE_HOURS)
+    id_, kept = service.service_id, Kept()
+    figures = figures_of(world, kept)
+
+    async def unattended() -> float | None:
+        return (await scraped(world, kept, figures)).value("ringback_service_unattended", service_id=id_)
+
+    assert await unattended() == 0  # nothing waits
+    kept.of[id_] = Counted({(NORMAL, State.QUEUED): 1})
+    assert await unattended() == 1
+    kept.polled = {id_}
+    assert await unattended() == 0
+    kept.polled = ()
+    await world.directory.update(ANYBODY, id_, "", lambda service: replace(service, paused=True))
+    assert await unattended() == 0
+    await world.directory.update(ANYBODY, id_, "", lambda service: replace(service, paused=False))
+    assert await unattended() == 1
+    world.clock.pass_time(timedelta(hours=12))  # it has closed
+    assert await unattended() == 0
 
 
 async def test_without_the_database_the_rest_is_there(world: World) -> None:

@@ -100,6 +100,11 @@ IN_PROGRESS: Final = _shared(
 CAPACITY: Final = _shared("service_capacity", "service_id", help="How many calls may be in progress; 0 while paused.")
 PAUSED: Final = _shared("service_paused", "service_id", help="1 while the service is paused.")
 OPEN: Final = _shared("service_open", "service_id", help="1 within the opening hours of the service.")
+UNATTENDED: Final = _shared(
+    "service_unattended",
+    "service_id",
+    help="1 while callbacks wait for a service that may dial now, and no dialer polls for them.",
+)
 MAX_QUEUE_TIME: Final = _shared(
     "service_max_queue_seconds", "service_id", help="How long its callbacks may wait before they expire, by default."
 )

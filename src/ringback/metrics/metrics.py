@@ -1,6 +1,6 @@
 """All metrics of one server: who counts what, and the registry that has them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -12,7 +12,7 @@ from ringback.dialers.runner import DialerRunner
 from ringback.metrics.commits import CommitFigures
 from ringback.metrics.event_loop import EventLoopDelay
 from ringback.metrics.promises import PromiseFigures
-from ringback.metrics.queues import Attendance, Figures, QueueFigures
+from ringback.metrics.queues import Attendance, Figures, QueueMetrics
 from ringback.metrics.rpcs import RpcFigures
 from ringback.metrics.scrape import Scrape
 from ringback.metrics.server_figures import ServerFigures, ServerParts
@@ -30,7 +30,6 @@ class Metrics:
         directory: Directory,
         attendance: Attendance,
         rests: AgentRests,
-        connections: Mapping[str, Callable[[], Collection[str]]],
     ) -> None:
         labels = ServiceLabels(directory)
         # To be added to the observers of the entry.
@@ -39,9 +38,9 @@ class Metrics:
         promises, commits = PromiseFigures(labels), CommitFigures()
         parts.store.listen(promises.tell)
         parts.store.listen_commits(commits.tell)
-        loop_delay, slow = EventLoopDelay(), SlowFigures(parts.store, connections)
+        loop_delay, slow = EventLoopDelay(), SlowFigures(parts.store, parts.connections)
         self._loops: Final = (loop_delay, slow)
-        queues = QueueFigures(figures, directory, attendance, rests.resting, parts.clock, labels)
+        queues = QueueMetrics(figures, directory, attendance, rests.resting, parts.clock, labels)
         # Collectors describe nothing, so that registering them collects nothing.
         self.registry: Final = CollectorRegistry(auto_describe=False)
         for collector in (self.rpcs, promises, queues, self._server, commits, slow, loop_delay):
@@ -54,6 +53,6 @@ class Metrics:
         """What is to be run as long as the server runs."""
         return self._loops
 
-    def watch_dialer(self, dialer: DialerRunner) -> None:
-        """Have the metrics of the built-in dialer, too."""
+    def watch_dialer(self, dialer: DialerRunner | None) -> None:
+        """Have the metrics of the built-in dialer, too, if there is one."""
         self._server.dialer = dialer

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import TERMINAL, Callback, State
 from ringback.domain.outcome import Outcome
 from ringback.metrics import catalogue
 from ringback.metrics.distribution import Distribution
@@ -16,6 +16,8 @@ from ringback.metrics.service_labels import ServiceLabels
 
 # From at once to a day.
 BOUNDS_S: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
+
+_LAST_STATES: Final = sorted(state.value for state in TERMINAL)
 
 
 class PromiseFigures:
@@ -49,9 +51,13 @@ class PromiseFigures:
         for counted in (self._created, self._ended, self._attempts, self._due_to_lease):
             self._drop_deleted(counted)
         yield values(catalogue.CREATED, self._created.items())
-        yield values(catalogue.ENDED, self._ended.items())
+        yield values(catalogue.ENDED, (self._none_ended() | self._ended).items())
         yield values(catalogue.ATTEMPTS, self._attempts.items())
         yield distributions(catalogue.DUE_TO_LEASE, self._due_to_lease.items())
+
+    def _none_ended(self) -> dict[tuple[str, str], int]:
+        """Return a zero for each last state. A counter that begins at 1 has not increased, for Prometheus."""
+        return {(label, state): 0 for label in self._labels.all() for state in _LAST_STATES}
 
     def _drop_deleted(self, counted: MutableMapping[Any, Any]) -> None:
         """Forget services that were deleted: else each that there ever was would take room."""

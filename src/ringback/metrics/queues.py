@@ -1,7 +1,7 @@
 """What waits, for which service, and whether anybody is there for it: from figures that are kept, and settings.
 
-Services that have no label of their own are one, `other`: what can be added up is their sum, and of the rest the value
-that calls for attention.
+Services that have no label of their own are one, `other`: what can be added up is their sum. It is open as soon as one
+of them is, and paused when all are, so that no alert of the others is held back; a dialer is there when it is for all.
 """
 
 import asyncio
@@ -67,14 +67,15 @@ class _Queue:
     # When the one that has waited longest became due.
     oldest: dict[Priority, datetime] = field(default_factory=dict)
     capacity: int = 0
-    paused: bool = False
-    open: bool = True
+    paused: bool = True
+    open: bool = False
     max_queue_s: float = float("inf")
-    is_attended: bool = True
+    has_dialer: bool = True
+    unattended: bool = False
     resting: bool = False
 
 
-class QueueFigures:
+class QueueMetrics:
     """`prepare` looks at all services, and `collect` writes what it has seen."""
 
     def __init__(
@@ -116,21 +117,18 @@ class QueueFigures:
             service_id = service.service_id
             queue = queues.setdefault(self._labels.of(service_id), _Queue())
             _add_counts(queue, counted.get(service_id))
-            self._add_settings(queue, service, now)
+            is_open = self._hours.is_open(service, now)
+            _add_settings(queue, service, is_open=is_open)
             queue.resting = queue.resting or service_id in resting
             if polled is not None and not (service_id in polled or ALL_SERVICES in polled):
-                _miss_dialer(queue, counted.get(service_id), is_alone=self._labels.of(service_id) != OTHER)
+                queue.has_dialer = False
+                may_dial = is_open and service.capacity > 0
+                queue.unattended = queue.unattended or (may_dial and _waits(counted.get(service_id)))
             for priority, since in (oldest or {}).get(service_id, {}).items():
                 queue.oldest[priority] = min(since, queue.oldest.get(priority, since))
             if not number % _AT_ONCE:
                 await asyncio.sleep(0)
         self._queues = queues
-
-    def _add_settings(self, queue: _Queue, service: Service, now: datetime) -> None:
-        queue.capacity += service.capacity
-        queue.paused = queue.paused or service.paused
-        queue.open = queue.open and self._hours.is_open(service, now)
-        queue.max_queue_s = min(queue.max_queue_s, service.max_queue_time.total_seconds())
 
     def collect(self) -> Iterator[Family]:
         yield value(catalogue.SERVICES, len(self._services))
@@ -147,7 +145,9 @@ class QueueFigures:
         yield self._of_each(catalogue.OPEN, lambda queue: queue.open)
         yield self._of_each(catalogue.MAX_QUEUE_TIME, lambda queue: queue.max_queue_s)
         if self._has_attendance:
-            yield self._of_each(catalogue.DIALER_PRESENT, lambda queue: queue.is_attended)
+            yield self._of_each(catalogue.DIALER_PRESENT, lambda queue: queue.has_dialer)
+        if self._has_attendance and self._has_counts:
+            yield self._of_each(catalogue.UNATTENDED, lambda queue: queue.unattended)
         yield self._of_each(catalogue.AGENTS_RESTING, lambda queue: queue.resting)
 
     def _waits(self, queue: _Queue) -> Mapping[Priority, float]:
@@ -194,10 +194,15 @@ def _add_counts(queue: _Queue, figures: ServiceFigures | None) -> None:
         (queue.waiting if state is State.QUEUED else queue.in_progress)[priority] += count
 
 
-def _miss_dialer(queue: _Queue, figures: ServiceFigures | None, *, is_alone: bool) -> None:
-    """Note that a service has no dialer: of many together only if something waits, since that is what matters."""
-    if is_alone or (figures is not None and any(state is State.QUEUED for _, state in figures.counts)):
-        queue.is_attended = False
+def _add_settings(queue: _Queue, service: Service, *, is_open: bool) -> None:
+    queue.capacity += service.capacity
+    queue.paused = queue.paused and service.paused
+    queue.open = queue.open or is_open
+    queue.max_queue_s = min(queue.max_queue_s, service.max_queue_time.total_seconds())
+
+
+def _waits(figures: ServiceFigures | None) -> bool:
+    return figures is not None and any(count for (_, state), count in figures.counts.items() if state is State.QUEUED)
 
 
 async def _or_none(read: Callable[[], Awaitable[T]]) -> T | None:

@@ -1,7 +1,7 @@
 """The state of this server, as it is at the moment of a scrape."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -43,6 +43,8 @@ class ServerParts(NamedTuple):
     scheduler: Scheduler
     scheduler_loop: SchedulerLoop
     tls: FileValue[ServerFiles] | None
+    # Those of clients that are open, by edge.
+    connections: Mapping[str, Callable[[], Collection[str]]]
 
 
 class ServerFigures:

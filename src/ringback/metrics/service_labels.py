@@ -1,5 +1,6 @@
 """Which services have figures of their own: as many as a scrape has room for."""
 
+from collections.abc import Collection
 from typing import Final
 
 from ringback.application.directory import Directory
@@ -26,6 +27,11 @@ class ServiceLabels:
         """Return the label of a service."""
         self._follow()
         return service_id if service_id in self._own else OTHER
+
+    def all(self) -> Collection[str]:
+        """Return every label that anything may have now."""
+        self._follow()
+        return (*self._own, OTHER)
 
     def may_have(self, label: str) -> bool:
         """Return whether it is the label of anything, still."""
