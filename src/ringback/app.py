@@ -25,6 +25,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.limits import LimitRules
+from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -110,8 +111,16 @@ class App:
         self.callback_changes = CallbackChanges(
             store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
         )
+        self.queue_figures = QueueFigures(store, self.feed)
         self.queue_views = QueueViews(
-            store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+            store,
+            self.queue_figures,
+            self.directory,
+            self.presence,
+            clock,
+            Pace(self.feed),
+            self.dial_policy,
+            self.agent_rests,
         )
         self.erasure = Erasure(store, self.directory, clock)
         self.directory_handlers = DirectoryHandlers(
@@ -161,6 +170,7 @@ class App:
             self.web_address = self.web.bind(self._settings.http)
         loops: list[Loop] = [
             self.feed,
+            self.queue_figures,
             self.directory,
             self.leader_election,
             self.scheduler_loop,
@@ -301,6 +311,7 @@ class App:
             self._dialer.stop()
         self.feed.close()
         self.assigner.close()
+        self.queue_figures.close()
         if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.gate.empty(_GRACE_S)

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
+from ringback.application.queue_counts import ServiceFigures
 from ringback.domain.callback import State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority
@@ -21,26 +20,21 @@ from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
 NORMAL, STRICT = Priority.NORMAL, Priority.STRICT_PRIORITY
 
 
-class Counted(Struct):
-    counts: dict[tuple[Priority, State], int] = {}
-    scheduled: int = 0
-
-
 class Kept:
     """Figures that a test sets."""
 
     def __init__(self) -> None:
         self.counted = True
-        self.of: dict[str, Counted] = {}
+        self.of: dict[str, ServiceFigures] = {}
         self.since: dict[str, dict[Priority, datetime]] = {}
         self.polled: Collection[str] = ()
         self.resting: Collection[str] = ()
         self.fault: Exception | None = None
 
-    def all(self) -> Mapping[str, Any]:
+    def all(self) -> Mapping[str, ServiceFigures]:
         return self.of
 
-    async def oldest(self) -> Mapping[str, Mapping[Priority, datetime]]:
+    async def oldest(self, service_ids: Collection[str] | None = None) -> Mapping[str, Mapping[Priority, datetime]]:
         if self.fault is not None:
             raise self.fault
         return self.since
@@ -65,7 +59,7 @@ def figures_of(world: World, kept: Kept, max_services: int = 10) -> QueueMetrics
 async def test_lengths_and_waits(world: World) -> None:
     service = await world.service()
     id_, kept = service.service_id, Kept()
-    kept.of[id_] = Counted(
+    kept.of[id_] = ServiceFigures(
         {(NORMAL, State.QUEUED): 7, (STRICT, State.OFFERED): 1, (STRICT, State.CANCELLING): 2}, scheduled=4
     )
     kept.since[id_] = {NORMAL: MONDAY_9 - seconds(90)}
@@ -80,7 +74,7 @@ async def test_lengths_and_waits(world: World) -> None:
 async def test_what_has_emptied_is_zero_and_does_not_vanish(world: World) -> None:
     service = await world.service()
     kept = Kept()
-    kept.of[service.service_id] = Counted({(NORMAL, State.QUEUED): 1})
+    kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.since[service.service_id] = {NORMAL: MONDAY_9}
     figures = figures_of(world, kept)
     await scraped(world, kept, figures)
@@ -133,7 +127,7 @@ async def test_services_beyond_the_bound_are_one_that_calls_for_attention(world:
     services = sorted(created, key=lambda service: service.service_id)
     kept = Kept()
     for number, service in enumerate(services):
-        kept.of[service.service_id] = Counted({(NORMAL, State.QUEUED): 10 + number})
+        kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 10 + number})
         kept.since[service.service_id] = {NORMAL: MONDAY_9 - seconds(number)}
     kept.polled = {service.service_id for service in services[:-1]}
     await world.directory.update(ANYBODY, services[3].service_id, "", lambda service: replace(service, paused=True))
@@ -158,7 +152,7 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
         return (await scraped(world, kept, figures)).value("ringback_service_unattended", service_id=id_)
 
     assert await unattended() == 0  # nothing waits
-    kept.of[id_] = Counted({(NORMAL, State.QUEUED): 1})
+    kept.of[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     assert await unattended() == 1
     kept.polled = {id_}
     assert await unattended() == 0
@@ -174,7 +168,7 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
 async def test_without_the_database_the_rest_is_there(world: World) -> None:
     service = await world.service()
     kept = Kept()
-    kept.of[service.service_id] = Counted({(NORMAL, State.QUEUED): 1})
+    kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.fault = StorageUnavailable("it is away")
     found = await scraped(world, kept)
     assert found.value("ringback_callbacks_waiting", service_id=service.service_id, priority="NORMAL") == 1

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar
 from prometheus_client.metrics_core import Metric as Family
 
 from ringback.application.directory import Directory
+from ringback.application.queue_counts import ServiceFigures
 from ringback.domain.callback import State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority
@@ -33,22 +34,13 @@ _PATIENCE_S: Final = 2.0
 _AT_ONCE: Final = 50
 
 
-class ServiceFigures(Protocol):
-    """What is counted of one service."""
-
-    @property
-    def counts(self) -> Mapping[tuple[Priority, State], int]: ...
-    @property
-    def scheduled(self) -> int: ...
-
-
 class Figures(Protocol):
     """What is counted of all services."""
 
     @property
     def counted(self) -> bool: ...
     def all(self) -> Mapping[str, ServiceFigures]: ...
-    async def oldest(self) -> Mapping[str, Mapping[Priority, datetime]]: ...
+    async def oldest(self, service_ids: Collection[str] | None = None) -> Mapping[str, Mapping[Priority, datetime]]: ...
 
 
 class Attendance(Protocol):

@@ -18,7 +18,7 @@ from typing import Protocol
 from ringback.domain.callback import Callback
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
-from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
 from ringback.ports.values import (
@@ -27,7 +27,10 @@ from ringback.ports.values import (
     EventSearch,
     Extension,
     History,
+    LineHeads,
+    LineName,
     LoggedEvent,
+    OpenByService,
     OpenCounts,
     PhoneUse,
     Retention,
@@ -121,12 +124,16 @@ class QueueStore(Protocol):
         """Return when this number was dialled after that time, in no particular order."""
         ...
 
-    async def line(self, service_id: str) -> Line | None:
-        """Return how many are QUEUED, per level that has any; None: no such service. Reads each of them once."""
+    async def turn(self, service_id: str) -> Turn | None:
+        """Return the turn of a service; None: no such service."""
         ...
 
-    async def ahead(self, callback: Callback) -> int:
-        """Return how many QUEUED callbacks of its service and level come before it. Reads each of them once."""
+    async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
+        """Return when the first of each of these lines became due."""
+        ...
+
+    async def ahead(self, callback: Callback, limit: int) -> int:
+        """Return how many QUEUED callbacks of its service and level come before it, up to `limit`."""
         ...
 
     async def queued_services(self) -> Sequence[str]:
@@ -219,7 +226,13 @@ class EventLog(Protocol):
 
     async def history(self) -> History: ...
 
-    async def open_by_identity(self) -> OpenCounts: ...
+    async def open_by_identity(self) -> OpenCounts:
+        """Count what is open. Takes seconds with millions, on a connection of its own, and holds up nothing else."""
+        ...
+
+    async def open_by_service(self) -> OpenByService:
+        """Count what is open, as `open_by_identity` does."""
+        ...
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         """Return the events with a number above `after`, in order; ends early like `list`."""

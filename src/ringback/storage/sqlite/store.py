@@ -16,12 +16,12 @@ import aiosqlite
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
 from ringback.ports.values import ALL_SERVICES, StoreSize
-from ringback.storage.dialect import Dialect, Operations
+from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
 from ringback.storage.sqlite import calls, change, create, erasure, lists, purge, reads, services
-from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
+from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
@@ -96,8 +96,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
-                seekers=seekers,
-                listers=listers,
+                pools=Pools(seekers, listers, ReaderForEach(path)),
                 log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
