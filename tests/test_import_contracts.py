@@ -29,13 +29,15 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},
     "entry": {"domain", "ports", "clocks", "application", "identity", "config"},
+    "metrics": {"domain", "ports", "clocks", "application", "identity", "dialers", "config"},
     "listening": {"domain", "ports", "clocks", "application", "identity", "config"},
     "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"},
-    "web": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"},
+    "web": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"}
+    | {"metrics"},
     "app": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "web", "entry", "listening"},
+    | {"storage", "dialers", "rpc", "web", "entry", "listening", "metrics"},
     "cli": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "web", "entry", "listening", "app", "client"},
+    | {"storage", "dialers", "rpc", "web", "entry", "listening", "metrics", "app", "client"},
     "client": {"v1"},
     "v1": set(),
 }
@@ -46,6 +48,7 @@ _FROM_ELSEWHERE: Final = [
     (("sqlite3", "aiosqlite", "psycopg", "psycopg_pool"), {"storage"}),
     (("grpc", "google.protobuf", "grpc_health", "grpc_reflection"), _AT_THE_EDGE),
     (("connectrpc", "protobuf"), {"web", "v1"}),
+    (("prometheus_client",), {"metrics"}),
     (("hypercorn", "h2", "starlette"), {"web"}),
     (("asyncio", "logging", "socket", "time"), _MAY_IMPORT.keys() - {"domain"}),
 ]

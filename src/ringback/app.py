@@ -48,6 +48,8 @@ from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
 from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
+from ringback.metrics.metrics import Metrics
+from ringback.metrics.server_figures import ServerParts
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
 from ringback.rpc.callbacks_servicer import CallbacksServicer
@@ -63,6 +65,7 @@ from ringback.web.door.hosts import Hosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
+from ringback.web.metrics import metrics_routes
 from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
@@ -152,6 +155,7 @@ class App:
         self.web_address = ""
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
+        self.metrics = None if self.web is None else self._metrics(self.web, tls)
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
         # What the dialer has open.
@@ -208,6 +212,9 @@ class App:
         if built_in is not None:
             loops += built_in.loops
             self._dialer = await self._recovered(built_in)
+        if self.metrics is not None:
+            loops += self.metrics.loops
+            self.metrics.watch_dialer(self._dialer)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -282,7 +289,28 @@ class App:
             *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
             *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
         ]
+        if self.metrics is not None:
+            routes += metrics_routes(self.way_in, self.metrics.scrape)
         return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
+
+    def _metrics(self, web: WebServer, tls: FileValue[ServerFiles] | None) -> Metrics:
+        """Return the metrics, which HTTP serves: without it nothing is counted for them."""
+        parts = ServerParts(
+            database="sqlite" if isinstance(self._settings.database, Path) else "postgresql",
+            store=self.store,
+            clock=self._clock,
+            feed=self.feed,
+            watches=self.watches,
+            assigner=self.assigner,
+            election=self.leader_election,
+            scheduler=self.scheduler,
+            scheduler_loop=self.scheduler_loop,
+            tls=tls,
+            connections={"grpc": self.server.open_connections, "http": web.open_connections},
+        )
+        metrics = Metrics(parts, self.queue_figures, self.directory, self.presence, self.agent_rests)
+        self.way_in.observers.append(metrics.rpcs)
+        return metrics
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
