@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from ringback.rpc import entry
+from ringback.rpc import registrar
 from ringback.storage.sqlite import SqliteStore
 from tests.world.api import Api
 from tests.world.secrets_guard import GUARD
@@ -25,7 +25,7 @@ hypothesis_settings.load_profile("ringback")
 @pytest.fixture(scope="session", autouse=True)
 def _watched_secrets() -> Iterator[None]:
     """Let the guard see what is logged, and what servers refuse with."""
-    as_sent = entry.trailing_metadata
+    as_sent = registrar.trailing_metadata
 
     def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
         GUARD.look_at_status(status)
@@ -33,7 +33,7 @@ def _watched_secrets() -> Iterator[None]:
 
     logging.getLogger().addHandler(GUARD)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entry, "trailing_metadata", trailing_metadata)
+        patch.setattr(registrar, "trailing_metadata", trailing_metadata)
         yield
     logging.getLogger().removeHandler(GUARD)
 

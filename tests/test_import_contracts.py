@@ -28,11 +28,12 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "storage": {"domain", "ports"},
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},
-    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"},
+    "entry": {"domain", "ports", "clocks", "application", "identity", "config"},
+    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry"},
     "app": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc"},
+    | {"storage", "dialers", "rpc", "entry"},
     "cli": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "app", "client"},
+    | {"storage", "dialers", "rpc", "entry", "app", "client"},
     "client": {"v1"},
     "v1": set(),
 }

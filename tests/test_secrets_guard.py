@@ -7,7 +7,7 @@ import pytest
 from ringback.app import App
 from ringback.domain.errors import CallbackNotFound
 from ringback.domain.key import ExternalTaskKey
-from ringback.rpc import entry
+from ringback.rpc import registrar
 from ringback.wire.errors import status_of
 from tests.world.secrets_guard import GUARD, SecretsGuard
 
@@ -54,7 +54,7 @@ def test_every_status_that_a_server_sends_is_looked_at() -> None:
     status = status_of(CallbackNotFound("key"))
     status.message = "no callback for tel:+41785556677"
     with pytest.raises(AssertionError, match="message of an error"), GUARD.watching():
-        entry.trailing_metadata(status)
+        registrar.trailing_metadata(status)
     GUARD.found.clear()
 
 

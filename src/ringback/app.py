@@ -38,6 +38,9 @@ from ringback.dialers.built_in import BuiltIn, Loop, built_in_dialer, check_file
 from ringback.dialers.leased_call import CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.dial_rules import DialRules
+from ringback.entry.admission import Admission
+from ringback.entry.gate import Gate
+from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
 from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
@@ -45,11 +48,9 @@ from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
-from ringback.rpc.admission import Admission
 from ringback.rpc.callbacks_servicer import CallbacksServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
-from ringback.rpc.entry import Gate
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
 from ringback.rpc.watch_encoder import WatchEncoder
@@ -119,6 +120,7 @@ class App:
         # Where clients on this machine reach it, once it serves.
         self.address = ""
         self.gate = Gate()
+        self.way_in = WayIn(self.gate, self.admission, self.turns)
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
         # What the dialer has open.
@@ -218,9 +220,7 @@ class App:
         )
         dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
-            self.gate,
-            self.admission,
-            self.turns,
+            self.way_in,
             CallbacksServicer(callbacks, WatchEncoder(clock)),
             DialerServicer(dialers),
             DirectoryServicer(self.directory_handlers),

@@ -20,7 +20,7 @@ from ringback.application.turns import ALONE
 from ringback.config import Settings
 from ringback.identity.jwt import SKEW
 from ringback.identity.rules import AccessRules, Identity
-from ringback.rpc.entry import RpcCall
+from ringback.rpc.registrar import RpcCall
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb

@@ -21,9 +21,11 @@ from ringback.clocks import SystemClock
 from ringback.config import Settings
 from ringback.domain import errors
 from ringback.domain.errors import Fault, InvalidRequest
+from ringback.entry.admission import Admission
+from ringback.entry.gate import Gate
+from ringback.entry.way_in import WayIn
 from ringback.identity.authenticator import Authenticator
-from ringback.rpc.admission import Admission
-from ringback.rpc.entry import DETAILS_KEY, Entry, Gate, trailing_metadata
+from ringback.rpc.registrar import DETAILS_KEY, Registrar, trailing_metadata
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from ringback.wire.errors import status_of
 from tests.world.statuses import detail_of
@@ -59,9 +61,8 @@ async def served(behaviour: Behaviour, gate: Gate | None = None) -> AsyncIterato
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     rights = dict.fromkeys(handlers, Right.READ_CALLBACKS)
     admission = Admission(Authenticator(), SystemClock(), Usage(None, time.monotonic), set, rights)
-    Entry(server, gate or Gate(), admission, Turns(time.monotonic)).add_registered_method_handlers(
-        "test.Test", handlers
-    )
+    way_in = WayIn(gate or Gate(), admission, Turns(time.monotonic))
+    Registrar(server, way_in).add_registered_method_handlers("test.Test", handlers)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -221,7 +222,7 @@ async def test_a_stream_that_is_not_read_ends_without_a_status(caplog: pytest.Lo
         gate.close()
         await gate.empty(grace_s=0.1)
         running.cancel()
-    assert [record.getMessage() for record in caplog.records if record.name != "ringback.rpc.entry"] == []
+    assert [record.getMessage() for record in caplog.records if not record.name.startswith("ringback.entry.")] == []
 
 
 async def test_a_call_within_the_grace_is_answered_before_the_gate_is_empty() -> None:

@@ -1,1 +1,1 @@
-"""The gRPC server: one way in, one thin servicer per service, health and reflection."""
+"""The gRPC server: one registrar, one thin servicer per service, health and reflection."""

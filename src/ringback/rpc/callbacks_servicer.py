@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 
-from ringback.rpc.entry import RpcCall
+from ringback.rpc.registrar import RpcCall
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc

@@ -1,6 +1,6 @@
 """DirectoryService as gRPC calls it."""
 
-from ringback.rpc.entry import RpcCall
+from ringback.rpc.registrar import RpcCall
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
 from ringback.wire.handlers.directory import DirectoryHandlers

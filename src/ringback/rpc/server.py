@@ -9,13 +9,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from ringback.application.limits import LimitRules
-from ringback.application.turns import Turns
 from ringback.config import Listen, UnixSocket
-from ringback.rpc.admission import Admission
+from ringback.entry.way_in import WayIn
 from ringback.rpc.connections import Address, close_connections, open_connections, stop_listening
-from ringback.rpc.entry import Entry, Gate
 from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
+from ringback.rpc.registrar import Registrar
 from ringback.rpc.tls import Tls
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceServicer, add_CallbacksServiceServicer_to_server
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceServicer, add_DialerServiceServicer_to_server
@@ -75,18 +74,16 @@ class Server:
 
     def add_services(
         self,
-        gate: Gate,
-        admission: Admission,
-        turns: Turns,
+        way_in: WayIn,
         callbacks: CallbacksServiceServicer,
         dialers: DialerServiceServicer,
         directory: DirectoryServiceServicer,
     ) -> None:
-        """Add our services, each of whose calls goes through the one entry."""
-        entry: Any = Entry(self.grpc, gate, admission, turns)
-        add_CallbacksServiceServicer_to_server(callbacks, entry)
-        add_DialerServiceServicer_to_server(dialers, entry)
-        add_DirectoryServiceServicer_to_server(directory, entry)
+        """Add our services, each of whose calls goes through the one way in."""
+        registrar: Any = Registrar(self.grpc, way_in)
+        add_CallbacksServiceServicer_to_server(callbacks, registrar)
+        add_DialerServiceServicer_to_server(dialers, registrar)
+        add_DirectoryServiceServicer_to_server(directory, registrar)
 
     def bind(self, listen: Listen | UnixSocket) -> str:
         """Bind the address, and return it as clients on this machine reach it; those that connect wait for `start`.

@@ -8,9 +8,9 @@ from typing import Final
 from ringback.application.access import RIGHT_FOR, Caller, Right
 from ringback.application.usage import Held, Usage
 from ringback.domain.errors import NotAllowed, RingbackError
+from ringback.entry.long_calls import LongCalls
 from ringback.identity.authenticator import Authenticator, Credentials
 from ringback.ports.clock import Clock
-from ringback.rpc.long_calls import LongCalls
 
 # What waits for something to happen, and so may outlast the credentials that it was opened with.
 _HELD: Final[Mapping[str, Held]] = MappingProxyType({"WatchCallbacks": "watches", "LeaseCallbacks": "polls"})
