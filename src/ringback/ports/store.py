@@ -333,7 +333,7 @@ class Store(
     def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
         """Call `listener` with each callback that this store creates or changes, before and after, once it is durable.
 
-        What other servers write is not among them; the log has it. There is one listener.
+        What other servers write is not among them; the log has it.
         """
         ...
 
