@@ -1,5 +1,6 @@
 """Calls to a server: nothing but the stubs, with defaults for what a test is not about."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ ENDED = frozenset(
     }
 )
 
+# The longest that a callback may take to reach what a test waits for, on a slow machine.
+_PATIENCE_S = 120.0
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -100,16 +103,17 @@ class Api:
                 return found
 
     async def until(self, callback_id: str, reached: Callable[[cb.Callback], bool]) -> cb.Callback:
-        """Return the first version of the callback that satisfies the condition."""
+        """Return the first version of the callback that satisfies the condition. Raise `TimeoutError`."""
         request = pb.WatchCallbacksRequest(
             filter=cb.CallbackFilter(keys=[by_id(callback_id)]), snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED
         )
         stream = self.callbacks.WatchCallbacks(request)
-        async for response in stream:
-            for event in response.events:
-                if reached(event.callback):
-                    stream.cancel()
-                    return event.callback
+        async with asyncio.timeout(_PATIENCE_S):
+            async for response in stream:
+                for event in response.events:
+                    if reached(event.callback):
+                        stream.cancel()
+                        return event.callback
         raise AssertionError("the watch ended")
 
     async def until_ended(self, callback_id: str) -> cb.Callback:

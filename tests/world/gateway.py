@@ -42,7 +42,8 @@ class Gateway:
         return self.answers.pop(0) if self.answers else 202
 
     async def order(self, kind: str = "call") -> dict[str, Any]:
-        order = await self.orders.get()
+        async with asyncio.timeout(60):
+            order = await self.orders.get()
         assert order["type"] == kind
         return order
 
