@@ -58,6 +58,10 @@ from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
 from ringback.storage.open import open_store
+from ringback.tracing.call_log import CallLog
+from ringback.tracing.callbacks import CallbackTraces
+from ringback.tracing.calls import CallTraces
+from ringback.tracing.provider import Tracer, TracerProvider, tracer_of
 from ringback.web.application import WebApplication
 from ringback.web.connect.application import connect_app
 from ringback.web.door.door import Door
@@ -88,7 +92,12 @@ class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
     def __init__(
-        self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock, secured: "_Secured"
+        self,
+        settings: Settings,
+        store: Store,
+        wall_clock: SystemClock | SharedClock,
+        secured: "_Secured",
+        tracer: Tracer | None,
     ) -> None:
         self._settings = settings
         self.store = store
@@ -98,6 +107,8 @@ class App:
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
         store.listen(TransitionLog(self.directory.find).tell)
+        if tracer is not None:
+            store.listen(CallbackTraces(tracer).tell)
         self.dial_policy = DialPolicy(settings.dial_rules)
         self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
         self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
@@ -156,6 +167,7 @@ class App:
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
         self.metrics = None if self.web is None else self._metrics(self.web, tls)
+        self.way_in.follow(CallTraces(tracer), CallLog())
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
         # What the dialer has open.
@@ -166,15 +178,17 @@ class App:
         self.failed = asyncio.Event()
 
     @classmethod
-    async def start(cls, settings: Settings) -> Self:
+    async def start(cls, settings: Settings, tracers: TracerProvider | None = None) -> Self:
         """Open the database, continue from its state, and serve.
+
+        Spans go to `tracers`, or else to the OpenTelemetry SDK of the process if there is one.
 
         Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
         check_files(settings)
         store = await open_store(settings.database)
-        app = cls(settings, store, _clock_for(store), secured)
+        app = cls(settings, store, _clock_for(store), secured, tracer_of(tracers))
         try:
             await app._start()
         except BaseException:
