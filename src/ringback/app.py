@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -55,6 +55,8 @@ from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
 from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
+from ringback.web.application import WebApplication
+from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -113,12 +115,13 @@ class App:
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
-        self.authenticator, tls = secured
+        self.authenticator, tls, self.web = secured
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
-        self.admission = Admission(self.authenticator, clock, self.usage, self.server.open_connections)
+        self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
+        self.web_address = ""
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
         self.lease_watch = LeaseWatch(self.feed)
@@ -150,6 +153,8 @@ class App:
     async def _start(self) -> None:
         # First of all: no call may be placed by a server that then cannot serve.
         address = self.server.bind(self._settings.listen)
+        if self.web is not None and self._settings.http is not None:
+            self.web_address = self.web.bind(self._settings.http)
         loops: list[Loop] = [
             self.feed,
             self.directory,
@@ -179,6 +184,8 @@ class App:
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
+        if self.web is not None:
+            await self.web.start(self._web_application())
         self.address = address
 
     async def _recovered(self, built_in: BuiltIn) -> DialerRunner:
@@ -226,6 +233,15 @@ class App:
             DirectoryServicer(self.directory_handlers),
         )
 
+    def _web_application(self) -> WebApplication:
+        """Return what HTTP serves: all its parts."""
+        return WebApplication()
+
+    def _open_connections(self) -> Collection[str]:
+        """Return the peers of the connections that are open, on both ports."""
+        over_grpc = self.server.open_connections()
+        return over_grpc if self.web is None else {*over_grpc, *self.web.open_connections()}
+
     def replace_access(self, rules: AccessRules | None) -> None:
         """Take other identities. Raise `UnusableFileError` for a JWKS that cannot be used; nothing has changed then."""
         self.authenticator.replace(rules)
@@ -261,7 +277,7 @@ class App:
         if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.gate.empty(_GRACE_S)
-        await self.server.stop()
+        await asyncio.gather(self.server.stop(), *([] if self.web is None else [self.web.stop()]))
         if self._dialer is not None and self._dialer_task is not None:
             await asyncio.wait([self._dialer_task], timeout=self._dialer.drain_timeout_s + _DIALER_GRACE_S)
             self._tasks.append(self._dialer_task)
@@ -300,13 +316,17 @@ class _Secured(NamedTuple):
     authenticator: Authenticator
     # None: plain text is served.
     tls: FileValue[ServerFiles] | None
+    # None: HTTP is not served.
+    web: WebServer | None
 
 
 def _secured(settings: Settings) -> _Secured:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return _Secured(Authenticator(settings.access), None)
-    tls = server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-    return _Secured(Authenticator(settings.access, tls.value.authorities), tls)
+    tls, authorities = None, None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        authorities = tls.value.authorities
+    web = None if settings.http is None else WebServer(tls)
+    return _Secured(Authenticator(settings.access, authorities), tls, web)
 
 
 def _clock_for(store: Store) -> SystemClock | SharedClock:

@@ -16,6 +16,7 @@ from ringback.cli.settings.table import SETTINGS
 # Of each setting three values, none of which is the default.
 THREE = {
     "listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
     "database": ("sqlite:////a", "sqlite:////b", "sqlite:////c"),
     "dialer": ("none", "simulated", "none"),
     "services": ("a.yaml", "b.yaml", "c.yaml"),
@@ -298,7 +299,7 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("listen", "c.yaml:1: must be a mapping"),
         ("lisen: h:1", "c.yaml:1: lisen: unknown; is listen meant?"),
         ("tls: {cert: a}", "c.yaml:1: tls: unknown; is tls_key meant?"),
-        ("rest: {host: a}", "c.yaml:1: rest: unknown; there are listen, database, "),
+        ("rest: {host: a}", "c.yaml:1: rest: unknown; there are listen, http, database, "),
         ("lame-duck: 1", "c.yaml:1: lame-duck: is written lame_duck, with _ and not -"),
         ("config: a.yaml", "c.yaml:1: config: unknown; "),
         ("dialer: none\n\ndialer: none", "c.yaml:3: dialer: is here twice"),

@@ -31,6 +31,7 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
         ("unix:ringback.sock", UnixSocket(Path("ringback.sock"))),
         ("unix:///run/ringback.sock", UnixSocket(Path("/run/ringback.sock"))),
     ],
+    "http": [("h:0", Listen("h", 0)), ("[::1]:8080", Listen("[::1]", 8080))],
     "database": [
         ("sqlite:///a.db", Path("a.db")),
         ("sqlite:////a.db", Path("/a.db")),
@@ -95,6 +96,7 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
 NO_LENGTHS = ["nan", "inf", "-inf", "-1", "+1", "1e3", "1_0", "0x1", "1:30", "٣", "1 s", "s", "1y", "9" * 5000]
 REFUSED: Mapping[str, list[str]] = {
     "listen": ["50051", "h:", ":1", "h:65536", "h:-1", "h:٣", "h:" + "1" * 5000, "unix:", "unix://h/s", "unix:a,b"],
+    "http": ["8080", "h:", ":1", "h:65536", "::1:8080", "unix:ringback.sock", "http://h:1", "h:1/"],
     "database": ["a.db", "sqlite:", "sqlite:///", "mysql://h/db"],
     "dialer": ["None", "SIP", "simulated "],
     "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
@@ -216,6 +218,7 @@ def test_what_the_server_takes() -> None:
     values = {name: SETTINGS[name].parse(pairs[0][0], HERE) for name, pairs in TAKEN.items() if pairs}
     assert of_server(values) == Settings(
         listen=Listen("h", 0),
+        http=Listen("h", 0),
         database=Path("a.db"),
         dialer="none",
         tls_cert=Path("c.pem"),

@@ -14,7 +14,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from ringback.cli.doctor.diagnosis import Diagnosis, failed, ok, warning
 from ringback.config import Listen, Settings, UnixSocket
 from ringback.identity.certificates import read_certificates
-from ringback.rpc.listening import CannotListen, try_port
+from ringback.listening import CannotListen, try_port
 
 _PATIENCE_S: Final = 3.0
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}  # noqa: S104

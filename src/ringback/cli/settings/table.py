@@ -9,7 +9,7 @@ from ringback.cli.log import LEVELS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
-from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, choice, length
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, HTTP_ADDRESS, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip import SIP_ELSEWHERE, SIP_ROWS, sip_settings
@@ -27,6 +27,12 @@ _ROWS: Final = (
         ADDRESS,
         DEFAULT_LISTEN,
         "The address to serve on: port 0 lets the system choose, a socket is reached by its owner alone.",
+    ),
+    Setting(
+        "http",
+        HTTP_ADDRESS,
+        None,
+        "The address to serve HTTP on, beside gRPC: Connect, the REST contract, metrics. Without it there is no HTTP.",
     ),
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
@@ -119,6 +125,7 @@ def of_server(values: Mapping[str, Any]) -> Settings:
     dial_rules = values.get("dial_rules") or None
     return Settings(
         listen=values["listen"],
+        http=values.get("http") or None,
         database=values["database"],
         dialer=values["dialer"],
         tls_cert=values.get("tls_cert") or None,
