@@ -150,7 +150,7 @@ async def test_a_corrupt_page(database: Path) -> None:
 
 
 async def test_an_index_without_its_row_is_found_by_full(database: Path) -> None:
-    """Version 0.1 could write it, a crash of the disk can: quick_check does not compare indexes with rows."""
+    """An index that leads to another tree, as after a fault of the disk: quick_check does not compare it with rows."""
     with sqlite3.connect(database) as other:
         (number,) = other.execute(
             "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_service_1'"

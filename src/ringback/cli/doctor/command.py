@@ -104,6 +104,7 @@ def _of_settings(configuration: Configuration, *, full: bool, limit_s: float) ->
         Check("secrets", partial(settings_files.secrets, configuration)),
         Check("certificate", partial(certificates.certificates, settings, now)),
         Check("port", partial(ports.grpc_port, settings)),
+        Check("HTTP port", partial(ports.http_port, settings)),
         Check("dialer", partial(calls.calls, settings)),
     ]
 

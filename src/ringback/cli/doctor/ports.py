@@ -1,8 +1,10 @@
 """The addresses that the server listens on: served by this program, free, or another program's."""
 
+import http.client
 import socket
 import ssl
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +36,23 @@ def grpc_port(settings: Settings) -> Sequence[Diagnosis]:
         return [free_or_not("port", listen)]
     with connection:
         if settings.tls_cert is not None:
-            return [_tls(listen, connection, settings.tls_cert)]
+            return [_tls("port", listen, connection, settings.tls_cert)]
     return [_health(listen, as_client(listen))]
+
+
+def http_port(settings: Settings) -> Sequence[Diagnosis]:
+    """Look who answers at the address of --http."""
+    listen = settings.http
+    if listen is None:
+        return [ok("HTTP port", "none: nothing is served over HTTP, nor metrics")]
+    if listen.port == 0:
+        return [ok("HTTP port", f"{listen}: the system chooses it")]
+    try:
+        connection = _connected(listen)
+    except OSError:
+        return [free_or_not("HTTP port", listen)]
+    with connection:
+        return [_http_health(listen, connection, settings.tls_cert)]
 
 
 def as_client(listen: Listen) -> str:
@@ -89,17 +106,34 @@ def _health(listen: Listen | UnixSocket, target: str) -> Diagnosis:
             code = fault.code().name if isinstance(fault, grpc.Call) else "no answer"
             text = f"{listen}: taken by a program that does not answer as a server of this kind ({code})"
             return failed("port", text, _OTHER)
-    return of_health(str(listen), serving=response.status == HealthCheckResponse.SERVING)
+    return of_health("port", str(listen), serving=response.status == HealthCheckResponse.SERVING)
 
 
-def of_health(listen: str, *, serving: bool) -> Diagnosis:
+def _http_health(listen: Listen, connection: socket.socket, cert: Path | None) -> Diagnosis:
+    """Request /healthz, which needs no credentials but a certificate where --tls-client-ca is given."""
+    if cert is not None:
+        return _tls("HTTP port", listen, connection, cert)
+    client = http.client.HTTPConnection(listen.host.strip("[]"), listen.port, timeout=_PATIENCE_S)
+    client.sock = connection
+    try:
+        client.request("GET", "/healthz", headers={"host": "localhost"})
+        status = client.getresponse().status
+    except (OSError, http.client.HTTPException) as fault:
+        text = f"{listen}: taken by a program that does not speak HTTP ({type(fault).__name__})"
+        return failed("HTTP port", text, _OTHER)
+    if status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
+        return failed("HTTP port", f"{listen}: taken by a program without /healthz ({status})", _OTHER)
+    return of_health("HTTP port", str(listen), serving=status == HTTPStatus.OK)
+
+
+def of_health(subject: str, listen: str, *, serving: bool) -> Diagnosis:
     if serving:
-        return ok("port", f"{listen}: a server listens, and is SERVING")
+        return ok(subject, f"{listen}: a server listens, and is SERVING")
     text = f"{listen}: a server listens, and is NOT_SERVING: it stops, or its database takes no writes"
-    return failed("port", text, "see its log")
+    return failed(subject, text, "see its log")
 
 
-def _tls(listen: Listen, connection: socket.socket, cert: Path) -> Diagnosis:
+def _tls(subject: str, listen: Listen, connection: socket.socket, cert: Path) -> Diagnosis:
     """See which certificate is served. No more can be found out without credentials of a client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # It is compared with the file.
@@ -110,12 +144,12 @@ def _tls(listen: Listen, connection: socket.socket, cert: Path) -> Diagnosis:
             served = handshaken.getpeercert(binary_form=True)
     except OSError as fault:  # an SSLError is one
         reason = getattr(fault, "reason", None) or fault
-        return failed("port", f"{listen}: taken by a program that does not speak TLS ({reason})", _OTHER)
+        return failed(subject, f"{listen}: taken by a program that does not speak TLS ({reason})", _OTHER)
     try:
         in_file = read_certificates(cert.read_bytes())[0]
     except (OSError, ValueError):
-        return ok("port", f"{listen}: a server listens, with TLS")
+        return ok(subject, f"{listen}: a server listens, with TLS")
     if served is None or load_der_x509_certificate(served) != in_file:
         text = f"{listen}: a server listens, with another certificate than that of {cert}"
-        return warning("port", text, "if it is this server, see in its log why the file was not taken")
-    return ok("port", f"{listen}: a server listens, with the certificate of {cert}")
+        return warning(subject, text, "if it is this server, see in its log why the file was not taken")
+    return ok(subject, f"{listen}: a server listens, with the certificate of {cert}")
