@@ -237,7 +237,7 @@ class App:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
         if self.web is not None:
-            await self.web.start(self._web_application())
+            await self.web.start(self._web_application(), self._supervise)
         self.address = address
 
     async def _recovered(self, built_in: BuiltIn) -> DialerRunner:
@@ -363,6 +363,8 @@ class App:
         await self.server.report_health(serving=False)
         self.gate.close()
         self.turns.close()
+        if self.web is not None:
+            self.web.drain()
         if self._dialer is not None:
             self._dialer.stop()
         self.feed.close()

@@ -161,6 +161,15 @@ async def test_half_of_a_response_does_not_look_complete(serve_http: ServeHttp) 
             assert (await second.get()).status == 200
 
 
+async def test_a_server_that_drains_has_clients_leave(serve_http: ServeHttp) -> None:
+    """They find another server before this one closes what they would send a request on."""
+    async with serve_http() as server, connected(server.port) as client:
+        assert "connection" not in (await client.get()).headers
+        server.drain()
+        assert (await client.get()).headers["connection"] == "close"
+        assert await client.is_ended()
+
+
 async def test_a_stop_ends_what_waits_and_lets_requests_finish(serve_http: ServeHttp, stage: Stage) -> None:
     async with (
         serve_http() as server,

@@ -7,7 +7,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H2ProtocolAssumedError
@@ -16,7 +15,7 @@ from msgspec import Struct
 
 from ringback.web.peer import CONNECTION, ConnectionPeer
 from ringback.web.server_exchange import Message
-from ringback.web.server_protocols import Http1, Http2
+from ringback.web.server_protocols import DrainContext, Http1, Http2
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class Serving(Struct, frozen=True):
 
     app: Application
     config: Config
-    context: WorkerContext
+    context: DrainContext
     patience: Patience
 
 
@@ -59,13 +58,20 @@ class HttpConnection:
     """One connection. `check` has to be called again and again."""
 
     def __init__(
-        self, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: ConnectionPeer
+        self,
+        serving: Serving,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: ConnectionPeer,
+        names: tuple[tuple[str, int], tuple[str, int]],
     ) -> None:
+        """`names` are those of the client and of the server."""
         self._serving = serving
         self._patience = serving.patience
         self._reader = reader
         self._writer = writer
         self._peer = peer
+        self._names = names
         self._tasks = _Tasks()
         secure = writer.get_extra_info("ssl_object")
         is_http2 = secure is not None and secure.selected_alpn_protocol() == "h2"
@@ -85,8 +91,7 @@ class HttpConnection:
         self._thrown_away = 0
 
     def _made(self, protocol: type[Http1 | Http2]) -> Http1 | Http2:
-        names = (self._writer.get_extra_info(name) for name in ("peername", "sockname"))
-        client, server = ((name[0], name[1]) for name in names)
+        client, server = self._names
         state = ConnectionState({CONNECTION: self._peer})
         return protocol(
             self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
