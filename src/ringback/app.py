@@ -53,14 +53,16 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
-from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
 from ringback.web.application import WebApplication
+from ringback.web.connect.application import connect_app
+from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
+from ringback.wire.watch_encoder import WatchEncoder
 
 _log = logging.getLogger(__name__)
 
@@ -116,9 +118,11 @@ class App:
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.watch_encoder = WatchEncoder(clock)
         self.callbacks_handlers = CallbacksHandlers(
             self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
         )
+        self.dialer_handlers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.authenticator, tls, self.web = secured
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
         self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
@@ -225,18 +229,27 @@ class App:
         return runner
 
     def _add_services(self) -> None:
-        clock = self._clock
-        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
             self.way_in,
-            CallbacksServicer(self.callbacks_handlers, WatchEncoder(clock)),
-            DialerServicer(dialers),
+            CallbacksServicer(self.callbacks_handlers, self.watch_encoder),
+            DialerServicer(self.dialer_handlers),
             DirectoryServicer(self.directory_handlers),
         )
 
     def _web_application(self) -> WebApplication:
         """Return what HTTP serves: all its parts."""
-        return WebApplication(rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers))
+        over_connect = connect_app(
+            self.way_in,
+            self.callbacks_handlers,
+            self.dialer_handlers,
+            self.directory_handlers,
+            self.watch_encoder,
+            credentials_of,
+        )
+        return WebApplication(
+            rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
+            prefixes={"/ringback.v1.": over_connect},
+        )
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
