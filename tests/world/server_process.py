@@ -38,6 +38,12 @@ class ServerProcess:
         assert found is not None
         return found[1]
 
+    async def http_address(self) -> str:
+        """Return where it listens for HTTP."""
+        found = _LISTENING.search(await self.line(_LISTENING.pattern + " for HTTP"))
+        assert found is not None
+        return found[1]
+
     async def stop(self) -> int:
         """Ask it to stop, and return its exit code when it has."""
         with suppress(ProcessLookupError):

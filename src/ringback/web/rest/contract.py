@@ -32,6 +32,10 @@ CALLBACKS_PATH: Final = f"{ROOT_PATH}callbackrequests"
 CALLBACK_PATH: Final = f"{CALLBACKS_PATH}/{{Id}}"
 OPENAPI_PATH: Final = "/openapi.json"
 
+# In examples.
+EXAMPLE_SERVICE_ID: Final = "6f9619ff-8b86-4011-b42d-00cf4fc964ff"
+EXAMPLE_SERVICE_SIP: Final = "sip:support@example.com"
+
 # The words of the contract, such as VeryHigh.
 PRIORITIES: Final[Mapping[str, Priority]] = MappingProxyType(
     {"".join(part.capitalize() for part in level.name.split("_")): level for level in Priority}
@@ -58,7 +62,7 @@ class Field(Struct, frozen=True):
     # In `CallbackRequest`.
     field: str
     kind: Kind
-    # Of a text its longest length, of an integer its highest value; the lowest is 0.
+    # Of a text its longest length, 0 for any; of an integer its highest value, and 0 is the lowest.
     limit: int
     meaning: str
     example: str | int
@@ -106,16 +110,16 @@ FIELDS: Final = (
         Kind.GUID,
         0,
         "The service on whose behalf the call is made. This or `ServiceSip` is required.",
-        "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+        EXAMPLE_SERVICE_ID,
     ),
     Field(
         "ServiceSip",
         "service_sip",
         Kind.TEXT,
-        MAX_TARGET_LENGTH,
+        0,  # where it does not count it may be anything
         "The SIP address of the service. It counts only when `ServiceId` is missing, is no GUID, or names no service "
         "that there is for the caller.",
-        "sip:support@example.com",
+        EXAMPLE_SERVICE_SIP,
     ),
     Field(
         "IncomingServiceSipUri",

@@ -257,7 +257,7 @@ def _field_schema(field: Field) -> Schema:
         schema = {"type": "integer" if field.required else ["integer", "null"], "minimum": 0, "maximum": field.limit}
     elif field.kind is Kind.PRIORITY:
         schema["enum"] = list(PRIORITIES)
-    elif field.kind is Kind.TEXT:
+    elif field.kind is Kind.TEXT and field.limit:
         schema["maxLength"] = field.limit
     return schema | {"description": field.meaning, "examples": [field.example]}
 
