@@ -49,7 +49,9 @@ async def test_without_valid_credentials_nothing_is_told(app: App, identities: I
             await rest.delete(CALLBACKS),
             await rest.create(),
             await rest.post(b"no JSON"),
-            await rest.call("POST", CALLBACKS, b"x", {"Content-Type": "text/plain", "Accept": "text/plain"}),
+            await rest.call(
+                "POST", CALLBACKS, b"x", {"Content-Type": "application/json; charset=latin1", "Accept": "text/plain"}
+            ),
         ]
         for answer in answers:
             assert answer.outcome() == (401, "CREDENTIALS_INVALID")

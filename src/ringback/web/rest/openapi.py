@@ -312,7 +312,7 @@ def _problem_schema() -> Schema:
             "title": {"type": "string"},
             "status": {"type": "integer"},
             "detail": {"type": "string"},
-            "reason": {"type": "string", "enum": [*_REASONS, "MISDIRECTED_REQUEST"]},
+            "reason": {"type": "string", "enum": _REASONS},
             "violations": {"type": "array", "items": violation},
         },
         "required": ["type", "title", "status", "reason", "violations"],
