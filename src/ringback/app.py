@@ -92,7 +92,7 @@ _HEALTH_CHECK_S = 1.0
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - all that there is is made here
         self,
         settings: Settings,
         store: Store,
