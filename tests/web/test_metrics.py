@@ -120,8 +120,7 @@ async def test_it_is_only_read(app: App) -> None:
 )
 async def test_who_may(settings: Settings, name: str, status: int) -> None:
     async with served(replace(settings, access=RULES)) as app:
-        credentials = {} if name == NOBODY else {"authorization": f"Bearer {token_of(name)}"}
-        answer = await get(app, **credentials)
+        answer = await (get(app) if name == NOBODY else get(app, authorization=f"Bearer {token_of(name)}"))
         assert answer.status == status
         assert (b"ringback_build_info" in answer.body) is (status == 200)
         assert ("www-authenticate" in answer.headers) is (status == 401)
