@@ -219,6 +219,10 @@ $(DEPLOY_VENV)/.installed: deploy/requirements.txt
 check-deploy: .venv/.installed $(DEPLOY_VENV)/.installed  ## Validate deploy/: the image, compose, Kubernetes
 	PATH="$(CURDIR)/$(DEPLOY_VENV)/bin:$$PATH" .venv/bin/python deploy/check.py
 
+.PHONY: check-metrics
+check-metrics: .venv/.installed  ## Check alert rules, dashboard and a scrape, and see an alert fire in Prometheus (.ci/install brings it)
+	.venv/bin/python tests/alerts/check.py
+
 # --- Clients: each folder has a Makefile with the same targets ------------------------------------------------
 
 CLIENTS := python go typescript java rust
