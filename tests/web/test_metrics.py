@@ -16,7 +16,7 @@ import pytest
 from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.metrics import catalogue
-from ringback.metrics.catalogue import Kind
+from ringback.metrics.catalogue import MetricType
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.world.api import Api
 from tests.world.identities import NOBODY, RULES, STRANGER, token_of
@@ -149,7 +149,7 @@ async def test_every_metric_of_the_table_is_there_and_no_other(settings: Setting
     ours = {name for name in scraped.names if name.startswith("ringback_")}
     expected = set[str]()
     for metric in catalogue.ALL:
-        ends = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        ends = ("_bucket", "_sum", "_count") if metric.type is MetricType.HISTOGRAM else ("",)
         expected |= {metric.full_name + end for end in ends}
     assert ours == expected
     assert {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total"} <= scraped.names
