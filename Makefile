@@ -21,11 +21,11 @@ demo-sip: .venv/.installed  ## The same with real telephones on this machine, wh
 	.venv/bin/python tests/sip/demo.py
 
 .PHONY: run
-run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
+run: .venv/.installed  ## Serve on 127.0.0.1:50051, HTTP on 127.0.0.1:8080, with ringback.db and deploy/services.yaml until Ctrl-C
 	@echo 'When it listens, type in another terminal:'
 	@echo '  .venv/bin/ringback create sip:busy.answer@sim.example --service sip:support@cc.example --gap 5'
 	@echo
-	@.venv/bin/ringback serve --services deploy/services.yaml
+	@.venv/bin/ringback serve --http 127.0.0.1:8080 --services deploy/services.yaml
 
 # Many tests wait, for a process or a database: twice as many as there are cores at a time.
 IN_PARALLEL := --numprocesses 4 --dist worksteal
@@ -258,7 +258,7 @@ stubs: stubs-python  ## Regenerate the stubs of all languages from protos/
 
 .PHONY: stubs-python
 stubs-python: $(STUBS_VENV)/.installed
-	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi
+	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi $(STUBS)/*_connect.py
 	$(BUF) generate
 
 # Compares whole folders, so a stub that is missing, edited or left over from a deleted proto is noticed alike,

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -56,14 +57,26 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
-from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
+from ringback.tracing.call_log import CallLog
+from ringback.tracing.callbacks import CallbackTraces
+from ringback.tracing.calls import CallTraces
+from ringback.tracing.provider import Tracer, TracerProvider, tracer_of
 from ringback.web.application import WebApplication
+from ringback.web.connect.application import connect_app
+from ringback.web.door.door import Door
+from ringback.web.door.hosts import Hosts
+from ringback.web.door.origins import Origins
+from ringback.web.door.sessions import Sessions
+from ringback.web.door.sign_in import session_routes
 from ringback.web.metrics import metrics_routes
+from ringback.web.peer import credentials_of
+from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
+from ringback.wire.watch_encoder import WatchEncoder
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +91,13 @@ _HEALTH_CHECK_S = 1.0
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(
-        self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock, secured: "_Secured"
+    def __init__(  # noqa: PLR0915 - all that there is is made here
+        self,
+        settings: Settings,
+        store: Store,
+        wall_clock: SystemClock | SharedClock,
+        secured: "_Secured",
+        tracer: Tracer | None,
     ) -> None:
         self._settings = settings
         self.store = store
@@ -89,6 +107,8 @@ class App:
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
         store.listen(TransitionLog(self.directory.find).tell)
+        if tracer is not None:
+            store.listen(CallbackTraces(tracer).tell)
         self.dial_policy = DialPolicy(settings.dial_rules)
         self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
         self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
@@ -127,7 +147,17 @@ class App:
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.watch_encoder = WatchEncoder(clock)
+        self.callbacks_handlers = CallbacksHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
+        )
+        self.dialer_handlers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.authenticator, tls, self.web = secured
+        self._tls = tls
+        self.sessions = Sessions(
+            keys=settings.http_session_keys, lasts=settings.http_session, https=tls is not None, clock=clock
+        )
+        self.sessions.listen(self.authenticator.judge_again)
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
         self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
@@ -137,6 +167,7 @@ class App:
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
         self.metrics = None if self.web is None else self._metrics(self.web, tls)
+        self.way_in.follow(CallTraces(tracer), CallLog())
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
         # What the dialer has open.
@@ -147,15 +178,17 @@ class App:
         self.failed = asyncio.Event()
 
     @classmethod
-    async def start(cls, settings: Settings) -> Self:
+    async def start(cls, settings: Settings, tracers: TracerProvider | None = None) -> Self:
         """Open the database, continue from its state, and serve.
+
+        Spans go to `tracers`, or else to the OpenTelemetry SDK of the process if there is one.
 
         Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
         check_files(settings)
         store = await open_store(settings.database)
-        app = cls(settings, store, _clock_for(store), secured)
+        app = cls(settings, store, _clock_for(store), secured, tracer_of(tracers))
         try:
             await app._start()
         except BaseException:
@@ -179,6 +212,8 @@ class App:
             self.admission.long_calls,
             self.credential_files,
         ]
+        if self.web is not None:
+            loops.append(self.sessions)
         if isinstance(self._wall_clock, SharedClock):
             await self._wall_clock.start()
             loops.append(self._wall_clock)
@@ -238,22 +273,39 @@ class App:
         return runner
 
     def _add_services(self) -> None:
-        clock = self._clock
-        callbacks = CallbacksHandlers(
-            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
-        )
-        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
             self.way_in,
-            CallbacksServicer(callbacks, WatchEncoder(clock)),
-            DialerServicer(dialers),
+            CallbacksServicer(self.callbacks_handlers, self.watch_encoder),
+            DialerServicer(self.dialer_handlers),
             DirectoryServicer(self.directory_handlers),
         )
 
     def _web_application(self) -> WebApplication:
         """Return what HTTP serves: all its parts."""
-        routes = [] if self.metrics is None else metrics_routes(self.way_in, self.metrics.scrape)
-        return WebApplication(routes)
+        over_connect = connect_app(
+            self.way_in,
+            self.callbacks_handlers,
+            self.dialer_handlers,
+            self.directory_handlers,
+            self.watch_encoder,
+            credentials_of,
+        )
+        settings, tls = self._settings, self._tls
+        listened = "" if settings.http is None else settings.http.host
+        certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
+        door = partial(
+            Door,
+            hosts=Hosts(listened, settings.http_hosts, certified),
+            origins=Origins(settings.http_origins),
+            sessions=self.sessions,
+        )
+        routes = [
+            *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
+            *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
+        ]
+        if self.metrics is not None:
+            routes += metrics_routes(self.way_in, self.metrics.scrape)
+        return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
 
     def _metrics(self, web: WebServer, tls: FileValue[ServerFiles] | None) -> Metrics:
         """Return the metrics, which HTTP serves: without it nothing is counted for them."""
@@ -282,6 +334,10 @@ class App:
     def replace_access(self, rules: AccessRules | None) -> None:
         """Take other identities. Raise `UnusableFileError` for a JWKS that cannot be used; nothing has changed then."""
         self.authenticator.replace(rules)
+
+    def replace_session_keys(self, keys: Sequence[str]) -> None:
+        """Take other keys of sessions. What was sealed with one that is gone is a session no more."""
+        self.sessions.replace(keys)
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""

@@ -138,6 +138,14 @@ class Settings:
     listen: Listen | UnixSocket = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
     # The address of HTTP. None: it is not served.
     http: Listen | None = None
+    # Further hosts that HTTP requests may be for, beside loopback, the address above, and those of the certificate.
+    http_hosts: tuple[str, ...] = ()
+    # Origins of other sites whose pages may call over HTTP, as browsers write them.
+    http_origins: tuple[str, ...] = ()
+    # What the cookies of sessions are sealed with, the newest first. Empty: a key of this process.
+    http_session_keys: tuple[str, ...] = field(default=(), repr=False)
+    # How long a person stays signed in.
+    http_session: timedelta = timedelta(hours=12)
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
     database: Path | PostgresUrl = Path("ringback.db")
     dialer: str = "simulated"

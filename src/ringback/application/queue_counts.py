@@ -37,7 +37,7 @@ class ServiceFigures(Struct, frozen=True):
         return sum(count for (_, state), count in self.counts.items() if state in IN_PROGRESS)
 
 
-class _Line(Struct):
+class _LineHead(Struct):
     """One level of a queue that is not empty."""
 
     # None: it has to be looked up.
@@ -56,11 +56,11 @@ class QueueCounts:
     def __init__(self, counted: OpenByService) -> None:
         self._number = counted.number
         self._open: dict[str, _Counts] = {}
-        self._lines: dict[LineName, _Line] = {}
+        self._lines: dict[LineName, _LineHead] = {}
         for one in counted.counts:
             self._open.setdefault(one.service_id, {})[_bucket_of(one)] = one.count
             if one.state is State.QUEUED and one.priority is not None:
-                self._lines[one.service_id, one.priority] = _Line(one.oldest, counted.number)
+                self._lines[one.service_id, one.priority] = _LineHead(one.oldest, counted.number)
 
     @property
     def number(self) -> int:
@@ -134,7 +134,7 @@ class QueueCounts:
         name = _line_name(callback, bucket)
         line = self._lines.get(name)
         if line is None:
-            self._lines[name] = _Line(callback.ready_time, event.number)
+            self._lines[name] = _LineHead(callback.ready_time, event.number)
             return
         line.touched = event.number
         if event.number > line.looked_up and line.oldest is not None:
@@ -159,7 +159,7 @@ class QueueCounts:
             if line is not None and line.oldest is None and line.touched <= found.number and name in found.oldest:
                 line.oldest, line.looked_up = found.oldest[name], found.number
 
-    def _lines_of(self, service_ids: Collection[str] | None) -> Iterator[tuple[LineName, _Line]]:
+    def _lines_of(self, service_ids: Collection[str] | None) -> Iterator[tuple[LineName, _LineHead]]:
         if service_ids is None:
             yield from self._lines.items()
             return

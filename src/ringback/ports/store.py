@@ -129,7 +129,7 @@ class QueueStore(Protocol):
         ...
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
-        """Return when the first of each of these lines became due."""
+        """Return when the first of each of these lines, at least one, became due."""
         ...
 
     async def ahead(self, callback: Callback, limit: int) -> int:

@@ -57,5 +57,10 @@ def credentials_of(scope: MutableMapping[str, Any]) -> HttpCredentials:
     return HttpCredentials(state[CONNECTION], headers, state.get(SESSION_TOKEN, _no_session))
 
 
+def credentials_with(scope: MutableMapping[str, Any], token: str) -> HttpCredentials:
+    """Return the credentials of a request with a token from elsewhere than its headers."""
+    return HttpCredentials(scope["state"][CONNECTION], [(METADATA_KEY, f"Bearer {token}")], _no_session)
+
+
 def _no_session() -> None:
     return None
