@@ -69,6 +69,7 @@ from ringback.web.door.hosts import Hosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
+from ringback.web.health import health_routes
 from ringback.web.metrics import metrics_routes
 from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
@@ -300,6 +301,7 @@ class App:
             sessions=self.sessions,
         )
         routes = [
+            *health_routes(lambda: self.server.is_serving),
             *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
             *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
         ]

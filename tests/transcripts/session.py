@@ -21,9 +21,10 @@ PATH: Final = os.pathsep.join(
         os.environ["PATH"],
     ]
 )
-# The port that documents show; the real one is whichever is free.
+# The ports that documents show; the real ones are whichever are free.
 _SHOWN_PORT: Final = 50051
-_LISTENING: Final = re.compile(r"listening on .*:(\d+)$")
+_SHOWN_HTTP_PORT: Final = 8080
+_LISTENING: Final = re.compile(r"listening on .*:(\d+)(?P<http> for HTTP)?$")
 # Longer than anything takes, on a busy machine too.
 _PATIENCE_S: Final = 60.0
 
@@ -38,6 +39,7 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = _SHOWN_PORT
+        self._http_port = _SHOWN_HTTP_PORT
         self._server: asyncio.subprocess.Process | None = None
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -63,13 +65,17 @@ class Session:
         if self._server is not None:
             self._server.terminate()
             await asyncio.wait_for(self._server.wait(), _PATIENCE_S)
-        self._server = await self._start(command, asyncio.subprocess.PIPE)
+        self._server = await self._start(command.replace(f":{_SHOWN_HTTP_PORT}", ":0"), asyncio.subprocess.PIPE)
         said = []
         async with asyncio.timeout(_PATIENCE_S):
             async for line in _lines(self._server):
                 said.append(line)
-                if listening := _LISTENING.search(line):
+                if (listening := _LISTENING.search(line)) and listening["http"]:
+                    self._http_port = int(listening[1])
+                elif listening:
                     self._port = int(listening[1])
+                # Of two ports that for HTTP is told last.
+                if listening and (listening["http"] or "--http " not in command):
                     break
         return self._as_shown(said)
 
@@ -130,10 +136,14 @@ class Session:
         }
 
     def _as_run(self, command: str) -> str:
-        return command.replace(".venv/bin/", "").replace(f":{_SHOWN_PORT}", f":{self._port}")
+        command = command.replace(".venv/bin/", "").replace(f":{_SHOWN_PORT}", f":{self._port}")
+        return command.replace(f":{_SHOWN_HTTP_PORT}", f":{self._http_port}")
 
     def _as_shown(self, lines: Sequence[str]) -> list[str]:
-        return [line.replace(f":{self._port}", f":{_SHOWN_PORT}") for line in lines]
+        shown = ((self._port, _SHOWN_PORT), (self._http_port, _SHOWN_HTTP_PORT))
+        for real, port in shown:
+            lines = [line.replace(f":{real}", f":{port}") for line in lines]
+        return list(lines)
 
 
 async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:
