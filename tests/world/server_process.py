@@ -9,6 +9,7 @@ from tests.world.command_line import start
 from tests.world.secrets_guard import GUARD
 
 _LISTENING = re.compile(r"listening on (\S+)")
+_SERVING_HTTP = re.compile(r"serving HTTP on (\S+)")
 
 
 class ServerProcess:
@@ -40,7 +41,7 @@ class ServerProcess:
 
     async def http_address(self) -> str:
         """Return where it listens for HTTP."""
-        found = _LISTENING.search(await self.line(_LISTENING.pattern + " for HTTP"))
+        found = _SERVING_HTTP.search(await self.line(_SERVING_HTTP.pattern))
         assert found is not None
         return found[1]
 
