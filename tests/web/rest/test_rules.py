@@ -251,7 +251,8 @@ NO_REQUESTS = (
     (b"[]", "is not a JSON object"),
     (b'{"Target": "x"', "line 1, column 15"),
     (b'{"Target": "\xff"}', "byte at 12"),
-    (b"[" * MAX_BODY_BYTES, "nested too deep"),
+    (b"[" * 9_999, "nested too deep"),
+    (b"[" * MAX_BODY_BYTES, "too many values"),
     (b'{"Description": "' + b"x" * (MAX_BODY_BYTES - 19) + b'"}', ""),
 )
 

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from ringback.application.access import Caller
+from ringback.application.directory import MAX_PAGE_SIZE
 from ringback.application.turns import give_way
 from ringback.domain.errors import (
     CallbackAlreadyExists,
@@ -82,9 +83,11 @@ class Operations:
         services: list[Json] = []
         token = ""
         while True:
-            request = directory_pb.ListServicesRequest(page_token=token)
+            request = directory_pb.ListServicesRequest(page_size=MAX_PAGE_SIZE, page_token=token)
             page = await self._directory.list_services(caller, request)
-            services += map(service_answer, page.services)
+            for index, service in enumerate(page.services):
+                await give_way(index)
+                services.append(service_answer(service))
             token = page.next_page_token
             if not token:
                 return Answer(services)
