@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.web.rest import operations
+from ringback.web.rest import calls
 from tests.world.api import Api
 from tests.world.dialer import CONNECTED, DIALING, Dialer
 from tests.world.rest import CALLBACKS, SERVICES, Rest, at
@@ -99,7 +99,7 @@ async def test_services_are_all_listed(rest: Rest, api: Api) -> None:
 async def test_more_services_than_a_page_has_are_listed_at_once(
     rest: Rest, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "MAX_PAGE_SIZE", 2)
+    monkeypatch.setattr(calls, "MAX_PAGE_SIZE", 2)
     ids = [api.service_id, *[await api.add_service(f"sip:{number}@cc.example") for number in range(4)]]
     assert sorted(service["ServiceId"] for service in (await rest.get(SERVICES)).json) == sorted(ids)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ringback.domain.priority import Priority
 from ringback.v1 import callback_pb2 as cb
-from ringback.web.rest.contract import FIELDS, PRIORITIES, Field, Kind
+from ringback.web.rest.contract import FIELDS, PRIORITIES, Field, FieldKind
 from ringback.web.rest.requests import read_create
 from ringback.web.rest.responses import callback_answer
 from ringback.web.rest.strict_json import read_members
@@ -23,11 +23,11 @@ ONE_WORD = {Priority.NORMAL: "Normal", Priority.VERY_HIGH: "VeryHigh", Priority.
 
 
 def _values(field: Field) -> st.SearchStrategy[Any]:
-    if field.kind is Kind.INTEGER:
+    if field.kind is FieldKind.INTEGER:
         return INT32
-    if field.kind is Kind.DATE:
+    if field.kind is FieldKind.DATE:
         return DATES
-    return st.sampled_from(Priority) if field.kind is Kind.PRIORITY else TEXTS
+    return st.sampled_from(Priority) if field.kind is FieldKind.PRIORITY else TEXTS
 
 
 requests = st.fixed_dictionaries(

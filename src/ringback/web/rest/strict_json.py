@@ -14,8 +14,8 @@ from ringback.domain.errors import Fault, InvalidRequest
 SENT: Final = "$."
 # Of one object. More are refused by their number alone: a body has room for a hundred thousand.
 MAX_MEMBERS: Final = 100
-# Of all values, also those within others, and of such signs in texts: twice as many as what the contract allows has room
-# for. A body of nothing else would take a fifth of a second to read, in which nobody else is served.
+# Of all values, also those within others, and of such signs in texts. A valid request has half as many at most. A body
+# of nothing else would take a fifth of a second to read, in which nobody else is served.
 _MAX_SIGNS: Final = 10_000
 _SIGNS: Final = (b"[", b"{", b",")
 # More digits than any number of the contract has.
