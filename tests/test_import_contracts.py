@@ -45,6 +45,7 @@ _AT_THE_EDGE: Final = {"wire", "rpc", "web", "app", "cli", "client", "v1"}
 _FROM_ELSEWHERE: Final = [
     (("sqlite3", "aiosqlite", "psycopg", "psycopg_pool"), {"storage"}),
     (("grpc", "google.protobuf", "grpc_health", "grpc_reflection"), _AT_THE_EDGE),
+    (("connectrpc", "protobuf"), {"web", "v1"}),
     (("hypercorn", "h2", "starlette"), {"web"}),
     (("asyncio", "logging", "socket", "time"), _MAY_IMPORT.keys() - {"domain"}),
 ]

@@ -54,18 +54,20 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
-from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
 from ringback.web.application import WebApplication
+from ringback.web.connect.application import connect_app
 from ringback.web.door.door import Door
 from ringback.web.door.hosts import Hosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
+from ringback.web.peer import credentials_of
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
+from ringback.wire.watch_encoder import WatchEncoder
 
 _log = logging.getLogger(__name__)
 
@@ -121,6 +123,11 @@ class App:
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.watch_encoder = WatchEncoder(clock)
+        self.callbacks_handlers = CallbacksHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
+        )
+        self.dialer_handlers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.authenticator, tls, self.web = secured
         self._tls = tls
         self.sessions = Sessions(
@@ -234,15 +241,10 @@ class App:
         return runner
 
     def _add_services(self) -> None:
-        clock = self._clock
-        callbacks = CallbacksHandlers(
-            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
-        )
-        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
             self.way_in,
-            CallbacksServicer(callbacks, WatchEncoder(clock)),
-            DialerServicer(dialers),
+            CallbacksServicer(self.callbacks_handlers, self.watch_encoder),
+            DialerServicer(self.dialer_handlers),
             DirectoryServicer(self.directory_handlers),
         )
 
@@ -258,7 +260,15 @@ class App:
             sessions=self.sessions,
         )
         sessions = session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock)
-        return WebApplication(sessions, door=door)
+        over_connect = connect_app(
+            self.way_in,
+            self.callbacks_handlers,
+            self.dialer_handlers,
+            self.directory_handlers,
+            self.watch_encoder,
+            credentials_of,
+        )
+        return WebApplication(sessions, prefixes={"/ringback.v1.": over_connect}, door=door)
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
