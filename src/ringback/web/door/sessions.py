@@ -57,7 +57,7 @@ class Sessions:
         self._seal = self._made(self._keys)
         self._known: dict[str, Session] = {}
         self._signed_out: Final = SignOuts(self._lasts_s)
-        self._ends = _Ends()
+        self._ends = _SessionEnds()
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -163,7 +163,7 @@ class Sessions:
         return MultiFernet([Fernet(key) for key in keys or (self._own_key,)])
 
 
-class _Ends:
+class _SessionEnds:
     """When the sessions end that were seen. They are whole seconds, so there are no more of them than a session has."""
 
     def __init__(self) -> None:
