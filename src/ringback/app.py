@@ -26,6 +26,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.limits import LimitRules
+from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -47,6 +48,8 @@ from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
 from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
+from ringback.metrics.metrics import Metrics
+from ringback.metrics.server_figures import ServerParts
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
 from ringback.rpc.callbacks_servicer import CallbacksServicer
@@ -55,14 +58,20 @@ from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
 from ringback.storage.open import open_store
+from ringback.tracing.call_log import CallLog
+from ringback.tracing.callbacks import CallbackTraces
+from ringback.tracing.calls import CallTraces
+from ringback.tracing.provider import Tracer, TracerProvider, tracer_of
 from ringback.web.application import WebApplication
 from ringback.web.connect.application import connect_app
 from ringback.web.door.door import Door
-from ringback.web.door.hosts import Hosts
+from ringback.web.door.hosts import OwnHosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
+from ringback.web.metrics import metrics_routes
 from ringback.web.peer import credentials_of
+from ringback.web.rest.routes import rest_routes
 from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
@@ -82,8 +91,13 @@ _HEALTH_CHECK_S = 1.0
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(
-        self, settings: Settings, store: Store, wall_clock: SystemClock | SharedClock, secured: "_Secured"
+    def __init__(  # noqa: PLR0915 - all that there is is made here
+        self,
+        settings: Settings,
+        store: Store,
+        wall_clock: SystemClock | SharedClock,
+        secured: "_Secured",
+        tracer: Tracer | None,
     ) -> None:
         self._settings = settings
         self.store = store
@@ -93,6 +107,8 @@ class App:
         self.directory = Directory(store, clock)
         self.leader_election = LeaderElection(store, clock)
         store.listen(TransitionLog(self.directory.find).tell)
+        if tracer is not None:
+            store.listen(CallbackTraces(tracer).tell)
         self.dial_policy = DialPolicy(settings.dial_rules)
         self.recent_dials = RecentDials(store, clock, self.feed, self.dial_policy)
         self.scheduler = Scheduler(store, self.directory, settings.retention, self.dial_policy)
@@ -115,8 +131,16 @@ class App:
         self.callback_changes = CallbackChanges(
             store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
         )
+        self.queue_figures = QueueFigures(store, self.feed)
         self.queue_views = QueueViews(
-            store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+            store,
+            self.queue_figures,
+            self.directory,
+            self.presence,
+            clock,
+            Pace(self.feed),
+            self.dial_policy,
+            self.agent_rests,
         )
         self.erasure = Erasure(store, self.directory, clock)
         self.directory_handlers = DirectoryHandlers(
@@ -142,6 +166,8 @@ class App:
         self.web_address = ""
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
+        self.metrics = None if self.web is None else self._metrics(self.web, tls)
+        self.way_in.follow(CallTraces(tracer), CallLog())
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
         # What the dialer has open.
@@ -152,15 +178,17 @@ class App:
         self.failed = asyncio.Event()
 
     @classmethod
-    async def start(cls, settings: Settings) -> Self:
+    async def start(cls, settings: Settings, tracers: TracerProvider | None = None) -> Self:
         """Open the database, continue from its state, and serve.
+
+        Spans go to `tracers`, or else to the OpenTelemetry SDK of the process if there is one.
 
         Raise `UnusableFileError`, `StoreCannotOpen`, `CannotListen`, `DialerCannotOpen`.
         """
         secured = _secured(settings)
         check_files(settings)
         store = await open_store(settings.database)
-        app = cls(settings, store, _clock_for(store), secured)
+        app = cls(settings, store, _clock_for(store), secured, tracer_of(tracers))
         try:
             await app._start()
         except BaseException:
@@ -175,6 +203,7 @@ class App:
             self.web_address = self.web.bind(self._settings.http)
         loops: list[Loop] = [
             self.feed,
+            self.queue_figures,
             self.directory,
             self.leader_election,
             self.scheduler_loop,
@@ -197,6 +226,9 @@ class App:
         if built_in is not None:
             loops += built_in.loops
             self._dialer = await self._recovered(built_in)
+        if self.metrics is not None:
+            loops += self.metrics.loops
+            self.metrics.watch_dialer(self._dialer)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -250,16 +282,6 @@ class App:
 
     def _web_application(self) -> WebApplication:
         """Return what HTTP serves: all its parts."""
-        settings, tls = self._settings, self._tls
-        listened = "" if settings.http is None else settings.http.host
-        certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
-        door = partial(
-            Door,
-            hosts=Hosts(listened, settings.http_hosts, certified),
-            origins=Origins(settings.http_origins),
-            sessions=self.sessions,
-        )
-        sessions = session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock)
         over_connect = connect_app(
             self.way_in,
             self.callbacks_handlers,
@@ -268,7 +290,41 @@ class App:
             self.watch_encoder,
             credentials_of,
         )
-        return WebApplication(sessions, prefixes={"/ringback.v1.": over_connect}, door=door)
+        settings, tls = self._settings, self._tls
+        listened = "" if settings.http is None else settings.http.host
+        certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
+        door = partial(
+            Door,
+            hosts=OwnHosts(listened, settings.http_hosts, certified),
+            origins=Origins(settings.http_origins),
+            sessions=self.sessions,
+        )
+        routes = [
+            *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
+            *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
+        ]
+        if self.metrics is not None:
+            routes += metrics_routes(self.way_in, self.metrics.scrape)
+        return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
+
+    def _metrics(self, web: WebServer, tls: FileValue[ServerFiles] | None) -> Metrics:
+        """Return the metrics, which HTTP serves: without it nothing is counted for them."""
+        parts = ServerParts(
+            database="sqlite" if isinstance(self._settings.database, Path) else "postgresql",
+            store=self.store,
+            clock=self._clock,
+            feed=self.feed,
+            watches=self.watches,
+            assigner=self.assigner,
+            election=self.leader_election,
+            scheduler=self.scheduler,
+            scheduler_loop=self.scheduler_loop,
+            tls=tls,
+            connections={"grpc": self.server.open_connections, "http": web.open_connections},
+        )
+        metrics = Metrics(parts, self.queue_figures, self.directory, self.presence, self.agent_rests)
+        self.way_in.observers.append(metrics.rpcs)
+        return metrics
 
     def _open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open, on both ports."""
@@ -311,6 +367,7 @@ class App:
             self._dialer.stop()
         self.feed.close()
         self.assigner.close()
+        self.queue_figures.close()
         if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.gate.empty(_GRACE_S)

@@ -48,15 +48,20 @@ class CannotListen(Exception):  # noqa: N818 - shown to the operator as it is
 
 def bind_port(listen: Listen, bind: Bind) -> int:
     """Bind the address, and return the port. Raise `CannotListen`."""
+    try_port(listen)
+    try:
+        return bind(str(listen))
+    except RuntimeError as error:  # another program was faster
+        raise CannotListen(listen, str(error)) from None
+
+
+def try_port(listen: Listen) -> None:
+    """Raise `CannotListen` for an address that could not be bound now."""
     addresses = _addresses_of(listen)
     faults = [fault for family, address in addresses if (fault := _fault_of(family, address))]
     in_the_way = [fault for fault in faults if fault.errno not in _NOT_HERE]
     if in_the_way or len(faults) == len(addresses):
         raise CannotListen(listen, reason_of((in_the_way or faults)[0], listen.port))
-    try:
-        return bind(str(listen))
-    except RuntimeError as error:  # another program was faster
-        raise CannotListen(listen, str(error)) from None
 
 
 def listening_sockets(listen: Listen) -> Sequence[socket.socket]:

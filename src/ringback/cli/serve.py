@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -18,6 +18,7 @@ from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import BadSettings, Configuration, resolve
+from ringback.cli.traces import CannotTrace, tracing
 from ringback.config import Settings
 from ringback.dialers.built_in import DialerCannotOpen
 from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
@@ -45,17 +46,41 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
 
     A setting is taken from its flag, or else from its environment variable, or else from the config file.
     """
-    configuration = resolve(flags, config)
-    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
-        failed = _run(_serve(configuration))
-    except UnusableFileError as fault:
+        configuration = resolve(flags, config)
+    except BadSettings as fault:
+        if fault.log_format == "json":
+            set_up_log("info", libraries=False, form="json")
+            _end(fault)
+        raise
+    form = configuration["log_format"]
+    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"], form=form)
+    try:
+        failed = _served(configuration)
+    except click.ClickException as fault:
+        if form == "json":
+            _end(fault)
+        raise
+    sys.exit(1 if failed else 0)
+
+
+def _end(fault: click.ClickException) -> NoReturn:
+    """Log why the server cannot serve, as it logs all else, and end the process."""
+    for line in fault.message.splitlines():
+        _log.critical("%s", line)
+    sys.exit(fault.exit_code)
+
+
+def _served(configuration: Configuration) -> bool:
+    """Serve, and return whether the server has failed. Raise `ClickException` when it cannot."""
+    try:
+        return _run(_serve(configuration))
+    except (UnusableFileError, CannotTrace) as fault:
         raise BadSettings([str(fault)]) from None
     except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except RingbackError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal}") from None
-    sys.exit(1 if failed else 0)
 
 
 def _run(main: Coroutine[Any, Any, bool]) -> bool:
@@ -77,7 +102,10 @@ async def _serve(configuration: Configuration) -> bool:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reload.request)
     warn(configuration)
-    async with await App.start(settings) as app:
+    async with (
+        tracing(configuration["traces"], libraries=configuration["log_libraries"]) as tracers,
+        await App.start(settings, tracers) as app,
+    ):
         _say_who_is_let_in(settings)
         if services:
             await _apply(services, app.directory_handlers)

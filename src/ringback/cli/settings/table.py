@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.log import LEVELS
+from ringback.cli.log_formats import FORMATS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
@@ -14,6 +15,7 @@ from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, HTTP_ADDRESS, S
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip import SIP_ELSEWHERE, SIP_ROWS, sip_settings
+from ringback.cli.traces import TRACES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
 from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.ports.values import Retention
@@ -104,11 +106,18 @@ _ROWS: Final = (
         "How long a server that stops still refuses calls with a reason; its health is NOT_SERVING meanwhile.",
     ),
     Setting("log_level", choice(*LEVELS), "info", "The least that is told on stderr."),
+    Setting("log_format", choice(*FORMATS), "text", "How it is told: as lines, or as one object of JSON on each line."),
     Setting(
         "log_libraries",
         SWITCH,
         "no",
         "Log what libraries tell at this level, too; at debug with numbers and texts.",
+    ),
+    Setting(
+        "traces",
+        choice(*TRACES),
+        "none",
+        "Where spans of calls and attempts go: to stdout, or over OTLP as the variables OTEL_… of OpenTelemetry say.",
     ),
 )
 
