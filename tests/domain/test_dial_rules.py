@@ -7,6 +7,7 @@ import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from phonenumbers import PhoneNumberType
 
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules, judge
@@ -559,3 +560,19 @@ def test_the_table_of_the_itu_comes_before_the_library(code: str) -> None:
 )
 def test_kinds_of_the_numbers_of_a_country(number: str, kind: NumberKind) -> None:
     assert kind in kinds_of(number)
+
+
+@given(
+    st.sampled_from(["sip", "sips"]),
+    st.text("aZ019+*#._-%4", min_size=1, max_size=6),
+    st.text("ax0219.-", min_size=1, max_size=8) | st.sampled_from(["localhost", "a.localdomain6", "ip6-loopback"]),
+    st.sampled_from(["", ":5061", ".", ";transport=tcp", "?subject=a"]),
+)
+def test_what_is_plainly_a_name_is_judged_as_in_full(scheme: str, user: str, host: str, rest: str) -> None:
+    """A rule for one more host has every target judged in full, and changes nothing for the others."""
+    in_full = replace(DEFAULT_RULES, sip=replace(DEFAULT_RULES.sip, deny_hosts=(*DEFAULT_RULES.sip.deny_hosts, "z.z")))
+    try:
+        uri = Target.parse(f"{scheme}:{user}@{host}{rest}").uri
+    except InvalidTarget:
+        return
+    assert judge(DEFAULT_RULES, uri) == judge(in_full, uri)

@@ -18,7 +18,7 @@ from ringback.domain.number_kinds import NumberKind, kinds_of
 from ringback.domain.opening_hours import OpeningHours
 from ringback.domain.outcome import Outcome
 from ringback.domain.quiet_hours import QuietHours
-from ringback.domain.sip_hosts import EVERY_HOST, Address, Hosts, addresses_of, is_like_address, is_proper
+from ringback.domain.sip_hosts import EVERY_HOST, RANGES, Address, Hosts, addresses_of, is_like_address, is_proper
 from ringback.domain.sip_uri import SipUri
 from ringback.domain.time_zone import zone_named
 
@@ -91,6 +91,11 @@ class SipRules(Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def _denied(self) -> Hosts:
         return Hosts(self.deny_hosts)
+
+    @cached_property
+    def allows_names(self) -> bool:
+        """Whether every host is allowed that is a name, and no address in any notation."""
+        return self._allowed.has_every_host and all(pattern in RANGES for pattern in self.deny_hosts)
 
     def by_host(self, host: str) -> Broken | None:
         name = host.rstrip(".")
@@ -211,6 +216,12 @@ _MAX_QUOTED: Final = 32
 _TRUNK_PARAMETERS: Final = frozenset({"cic", "tgrp", "trunk-context", "postd"})
 
 
+# A name at the name of a host, which dials no number, and stands for no address of its own: nearly every SIP target.
+# What is left out for caution is judged in full.
+_NAME_AT_NAME: Final = re.compile(
+    r"sips?:[A-Za-z][A-Za-z0-9._-]*@(?!.*xn--)(?:[a-z0-9-]+\.)*(?![a-z0-9-]*(?:local|loopback))[a-z][a-z0-9-]*(?::[0-9]+)?",
+    re.ASCII,
+)
 # Parameters, headers, or an IPv6 address.
 _HAS_MORE: Final = re.compile(r"[;?\[]")
 
@@ -223,6 +234,8 @@ def judge(rules: DialRules, uri: str, region: str = "") -> Broken | None:
     if uri.startswith("tel:"):
         number = uri.removeprefix("tel:").partition(";")[0]
         return _by_number(rules.phone, dialled_number.of_number(number))
+    if rules.sip.allows_names and _NAME_AT_NAME.fullmatch(uri):
+        return None
     if not _HAS_MORE.search(uri):  # nearly all of them: it need not be parsed
         user, _, place = uri.partition(":")[2].rpartition("@")
         return _by_user(rules.phone, user, region) or rules.sip.by_host(place.partition(":")[0])

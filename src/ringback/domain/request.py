@@ -1,9 +1,9 @@
 """What a caller requests, and every rule that it has to meet."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -133,7 +133,8 @@ def check(
 
 def check_field(name: str, request: CallbackRequest, now: datetime, faults: Faults) -> None:
     """Add all faults of one field, which is none of the targets."""
-    faults.extend(_RULES[name](request, now))
+    if violations := _RULES[name](request, now):
+        faults.extend(violations)
 
 
 def read_target(text: str, name: str, faults: Faults, region: str = "") -> Target | None:
@@ -146,125 +147,141 @@ def read_target(text: str, name: str, faults: Faults, region: str = "") -> Targe
     return None
 
 
-def sip_violation(name: str, uri: str) -> Iterator[tuple[str, str]]:
+# Fields and what is wrong with them. Nearly always there is nothing, so these are no generators, which cost more.
+Violations: TypeAlias = Sequence[tuple[str, str]]
+
+
+def sip_violation(name: str, uri: str) -> Violations:
     try:
         normalise_sip(uri)
     except InvalidTarget as refusal:
-        yield name, str(refusal)
+        return ((name, str(refusal)),)
+    return ()
 
 
-def priority_violation(name: str, priority: int) -> Iterator[tuple[str, str]]:
-    if priority == 0:
-        yield name, "is required"
-    elif not Priority.STRICT_PRIORITY <= priority <= Priority.NOTHING_ELSE:
-        yield name, f"{priority} is not a known priority"
+def priority_violation(name: str, priority: int) -> Violations:
+    if Priority.STRICT_PRIORITY <= priority <= Priority.NOTHING_ELSE:
+        return ()
+    return ((name, f"{priority} is not a known priority" if priority else "is required"),)
 
 
-def due_violation(name: str, due_date: datetime | None, now: datetime) -> Iterator[tuple[str, str]]:
-    if due_date is not None and due_date > now + MAX_DUE_AHEAD:
-        yield name, f"is more than {MAX_DUE_AHEAD.days} days ahead"
+def due_violation(name: str, due_date: datetime | None, now: datetime) -> Violations:
+    if due_date is None or due_date <= now + MAX_DUE_AHEAD:
+        return ()
+    return ((name, f"is more than {MAX_DUE_AHEAD.days} days ahead"),)
 
 
-def text_violation(name: str, text: str, max_length: int) -> Iterator[tuple[str, str]]:
-    yield from _length_violation(name, text, max_length)
-    if CONTROL.search(text):
-        yield name, "contains a control character"
+def text_violation(name: str, text: str, max_length: int) -> Violations:
+    violations = _length_violation(name, text, max_length)
+    return (*violations, (name, "contains a control character")) if CONTROL.search(text) else violations
 
 
-def caller_violation(name: str, caller_id: str) -> Iterator[tuple[str, str]]:
-    yield from text_violation(name, caller_id, MAX_CALLER_ID_LENGTH)
-    if caller_id and not _CALLER_ID.fullmatch(caller_id):
-        yield name, "may contain letters A-Z and a-z, digits, blanks and + . - _ @ / only"
+def caller_violation(name: str, caller_id: str) -> Violations:
+    if not caller_id or (len(caller_id) <= MAX_CALLER_ID_LENGTH and _CALLER_ID.fullmatch(caller_id)):
+        return ()
+    violations = text_violation(name, caller_id, MAX_CALLER_ID_LENGTH)
+    if _CALLER_ID.fullmatch(caller_id):
+        return violations
+    return *violations, (name, "may contain letters A-Z and a-z, digits, blanks and + . - _ @ / only")
 
 
-def dialer_violation(name: str, dialer_id: str) -> Iterator[tuple[str, str]]:
-    yield from text_violation(name, dialer_id, MAX_DIALER_ID_LENGTH)
-    if dialer_id and not _DIALER_ID.fullmatch(dialer_id):
-        yield name, "may contain letters A-Z and a-z, digits and . - _ only"
+def dialer_violation(name: str, dialer_id: str) -> Violations:
+    violations = text_violation(name, dialer_id, MAX_DIALER_ID_LENGTH)
+    if not dialer_id or _DIALER_ID.fullmatch(dialer_id):
+        return violations
+    return *violations, (name, "may contain letters A-Z and a-z, digits and . - _ only")
 
 
 # --- The rule of each field --------------------------------------------------------------------------------------
 
 
-def _check_max_retries(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
-    if request.max_retries is not None and not 0 <= request.max_retries <= MAX_RETRIES:
-        yield "max_retries", f"{request.max_retries} is not between 0 and {MAX_RETRIES}"
+def _check_max_retries(request: CallbackRequest, _: datetime) -> Violations:
+    retries = request.max_retries
+    if retries is None or 0 <= retries <= MAX_RETRIES:
+        return ()
+    return (("max_retries", f"{retries} is not between 0 and {MAX_RETRIES}"),)
 
 
-def _check_seconds(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+def _check_seconds(request: CallbackRequest, _: datetime) -> Violations:
     seconds = request.seconds_between_retries
     if seconds is None:
-        yield "seconds_between_retries", "is required (0 is a value)"
-    elif not 0 <= seconds <= MAX_SECONDS_BETWEEN_RETRIES:
-        yield "seconds_between_retries", f"{seconds} is not between 0 and {MAX_SECONDS_BETWEEN_RETRIES}"
+        return (("seconds_between_retries", "is required (0 is a value)"),)
+    if 0 <= seconds <= MAX_SECONDS_BETWEEN_RETRIES:
+        return ()
+    return (("seconds_between_retries", f"{seconds} is not between 0 and {MAX_SECONDS_BETWEEN_RETRIES}"),)
 
 
-def _check_service(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+def _check_service(request: CallbackRequest, _: datetime) -> Violations:
     faults = Faults()
     ServiceName.of(request, faults)
-    for fault in faults.violations:
-        yield fault.field, fault.description
+    return [(fault.field, fault.description) for fault in faults.violations]
 
 
-def _check_incoming(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
-    if request.incoming_service_sip_uri:
-        yield from sip_violation("incoming_service_sip_uri", request.incoming_service_sip_uri)
+def _check_incoming(request: CallbackRequest, _: datetime) -> Violations:
+    uri = request.incoming_service_sip_uri
+    return sip_violation("incoming_service_sip_uri", uri) if uri else ()
 
 
-def _length_violation(name: str, text: str, max_length: int) -> Iterator[tuple[str, str]]:
-    if len(text) > max_length:
-        yield name, f"has {len(text)} characters; at most {max_length} are allowed"
+def _length_violation(name: str, text: str, max_length: int) -> Violations:
+    if len(text) <= max_length:
+        return ()
+    return ((name, f"has {len(text)} characters; at most {max_length} are allowed"),)
 
 
-def _check_url(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+def _check_url(request: CallbackRequest, _: datetime) -> Violations:
     name, url = "context_url", request.context_url
     if not url or (len(url) <= MAX_URL_LENGTH and _PLAIN_URL.fullmatch(url)):
-        return
-    yield from _length_violation(name, url, MAX_URL_LENGTH)
+        return ()
+    violations = [*_length_violation(name, url, MAX_URL_LENGTH)]
     if control := control_in_uri(url):
-        yield name, control
+        violations.append((name, control))
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
     if not good or " " in url:
-        yield name, "is not an https: or http: URL"
+        violations.append((name, "is not an https: or http: URL"))
+    return violations
 
 
-def _check_expire_time(request: CallbackRequest, now: datetime) -> Iterator[tuple[str, str]]:
+def _check_expire_time(request: CallbackRequest, now: datetime) -> Violations:
     expire_time = request.expire_time
     if expire_time is None:
-        return
+        return ()
     if expire_time <= now:
-        yield "expire_time", "is in the past"
-    elif request.due_date is not None and expire_time <= request.due_date:
-        yield "expire_time", "is not after due_date"
-    elif expire_time > now + MAX_EXPIRE_AHEAD:
-        yield "expire_time", f"is more than {MAX_EXPIRE_AHEAD.days} days ahead"
+        return (("expire_time", "is in the past"),)
+    if request.due_date is not None and expire_time <= request.due_date:
+        return (("expire_time", "is not after due_date"),)
+    if expire_time > now + MAX_EXPIRE_AHEAD:
+        return (("expire_time", f"is more than {MAX_EXPIRE_AHEAD.days} days ahead"),)
+    return ()
 
 
-def _check_labels(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
+def _check_labels(request: CallbackRequest, _: datetime) -> Violations:
     labels = request.labels
-    if len(labels) > MAX_LABELS:
-        yield "labels", f"has {len(labels)} pairs; at most {MAX_LABELS} are allowed"
-        return  # a message can hold hundreds of thousands: too many to check each
+    if not labels:
+        return ()
+    if len(labels) > MAX_LABELS:  # a message can hold hundreds of thousands: too many to check each
+        return (("labels", f"has {len(labels)} pairs; at most {MAX_LABELS} are allowed"),)
+    violations: list[tuple[str, str]] = []
     for key in sorted(labels):
         if not key:
-            yield "labels", "has an empty key"
-        yield from text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}].key", key, MAX_LABEL_KEY_LENGTH)
-        yield from text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}]", labels[key], MAX_LABEL_VALUE_LENGTH)
+            violations.append(("labels", "has an empty key"))
+        violations += text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}].key", key, MAX_LABEL_KEY_LENGTH)
+        violations += text_violation(f"labels[{key[:MAX_LABEL_KEY_LENGTH]!r}]", labels[key], MAX_LABEL_VALUE_LENGTH)
+    return violations
 
 
 def _text_of(name: str, max_length: int) -> "_Rule":
-    def rule(request: CallbackRequest, _: datetime) -> Iterator[tuple[str, str]]:
-        if text := getattr(request, name):
-            yield from text_violation(name, text, max_length)
+    def rule(request: CallbackRequest, _: datetime) -> Violations:
+        text = getattr(request, name)
+        return text_violation(name, text, max_length) if text else ()
 
     return rule
 
 
-_Rule = Callable[[CallbackRequest, datetime], Iterator[tuple[str, str]]]
+_Rule = Callable[[CallbackRequest, datetime], Violations]
 # In the order of the fields.
 _RULES: Final[Mapping[str, _Rule]] = {
     "max_retries": _check_max_retries,

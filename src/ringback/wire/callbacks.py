@@ -85,7 +85,8 @@ def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None
     message.external_task_id = request.external_task_id
     message.caller_id = request.caller_id
     write_time(request.expire_time, message.expire_time)
-    message.labels.update(request.labels)
+    if request.labels:
+        message.labels.update(request.labels)
 
 
 def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
