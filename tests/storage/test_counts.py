@@ -7,30 +7,29 @@ import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.store import Store
+from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 from ringback.storage.postgres import connection as postgres
 from ringback.storage.sqlite import connection as sqlite
-from tests.world.databases import Database
-from tests.world.samples import SERVICE, new
+from tests.world.samples import new
 
 PATIENCE_S = 20
 _ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT (i + 1) % 2 FROM n) SELECT count(*) FROM n"
 
 
-async def test_a_count_may_take_longer_than_other_reads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With millions it takes seconds; a server that could not count would never answer."""
-    monkeypatch.setattr(sqlite, "_STEPS", 1)
+async def test_a_count_has_a_limit_of_its_own(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With millions it takes longer than other reads may, and a server that could not count would never answer."""
+    assert COUNT_LIMIT_S > 50 * READ_LIMIT_S
+    monkeypatch.setattr(sqlite, "_STEPS", 1000)
     for module in (sqlite, postgres):
-        monkeypatch.setattr(module, "READ_LIMIT_S", 0.0)
-    store = await database.open()
-    try:
-        await store.put_service(SERVICE)
-        await store.create([new(), new(identity="crm")])
-        with pytest.raises(StorageUnavailable):
-            await store.turn(SERVICE.service_id)
-        assert [one.count for one in (await store.open_by_service()).counts] == [2]
-        assert (await store.open_by_identity()).counts == {"crm": 1}
-    finally:
-        await store.close()
+        monkeypatch.setattr(module, "READ_LIMIT_S", 10 * PATIENCE_S)
+        monkeypatch.setattr(module, "COUNT_LIMIT_S", 0.1)
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(StorageUnavailable, match="in time|took more than 0.1 s"):
+            await store._counters.read(lambda connection: connection.execute(_ENDLESS))
+    await store.create([new(), new(identity="crm")])
+    monkeypatch.undo()
+    assert [one.count for one in (await store.open_by_service()).counts] == [2]
+    assert (await store.open_by_identity()).counts == {"crm": 1}
 
 
 async def test_a_count_that_is_under_way_holds_up_nothing(store: Any) -> None:
