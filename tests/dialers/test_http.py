@@ -91,6 +91,25 @@ def placing(dialer: HttpDialer, call: ScriptedCall, **service: Any) -> asyncio.T
     return asyncio.ensure_future(dialer.place(offer(new()), replace(SERVICE, **service), call))
 
 
+@pytest.mark.parametrize("trace", ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None])
+async def test_each_order_of_a_call_has_the_trace_of_its_callback(
+    gateway: Gateway, dialer: HttpDialer, call: ScriptedCall, trace: str | None
+) -> None:
+    offered = replace(offer(new()), trace_parent=trace)
+    placed = asyncio.ensure_future(dialer.place(offered, SERVICE, call))
+    order = await gateway.order()
+    assert "traceparent" not in order
+    await gateway.report(order, "dialing")
+    call.hang_up.set()
+    await gateway.order("cancel")
+    await gateway.report(order, "ended", outcome="ABANDONED")
+    await placed
+    taken_over = asyncio.ensure_future(dialer.resume(dial(offered), SERVICE, ScriptedCall(), order["order"].encode()))
+    await gateway.report(await gateway.order("status"), "ended", outcome="BUSY")
+    await taken_over
+    assert gateway.traces == [trace] * 3
+
+
 async def test_a_call_from_its_order_to_its_end(gateway: Gateway, dialer: HttpDialer, call: ScriptedCall) -> None:
     callback = offer(new(target="tel:+41445556677", description="about the bill", context_url="https://crm.example/7"))
     service = replace(

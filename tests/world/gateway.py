@@ -32,6 +32,8 @@ class Gateway:
         # What becomes of the next orders; an order is taken when there is nothing here.
         self.answers: list[int | None] = []
         self.orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        # The trace of each order, None where it came without one.
+        self.traces: list[str | None] = []
         self._loop = asyncio.get_running_loop()
 
     def take(self, body: bytes, header: str) -> int | None:
@@ -75,6 +77,7 @@ def running_gateway() -> Iterator[Gateway]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             assert self.headers["content-type"] == "application/json"
+            gateway.traces.append(self.headers["traceparent"])
             status = gateway.take(body, self.headers["ringback-signature"])
             if status is not None:
                 self.send_response(status)

@@ -1,28 +1,30 @@
 """The server's log on stderr."""
 
 import asyncio
+import io
 import logging
 import sys
-import time
+import threading
+import warnings
 from contextlib import nullcontext, suppress
+from types import TracebackType
 from typing import Final, TextIO
 
-from ringback.dialers.sip.settings import TRACE_LOG
-from ringback.domain.masking import mask_secrets
+from ringback.cli.log_formats import JsonFormatter, TextFormatter
 
 LEVELS: Final = ("debug", "info", "warning", "error")
-# The first makes several lines for each callback, of parts that are masked already: to search each once more for
-# numbers would take 4 % of a create. The second has what an operator wants to see of SIP messages, maybe with numbers.
-_MASKED_ALREADY: Final = frozenset({"ringback.application.events.transition_log", TRACE_LOG})
+_log = logging.getLogger("ringback")
 
 
-def set_up_log(level: str, *, libraries: bool) -> None:
+def set_up_log(level: str, *, libraries: bool, form: str = "text") -> None:
     """Log what the server tells from this level on, and of libraries no more than warnings unless they are asked for.
 
     At DEBUG libraries tell of each statement and each frame, with all the data in them but numbers and tokens.
     """
+    if form == "json" and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8")
     handler = _BatchHandler(sys.stderr)
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     least = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(handlers=[handler], level=least if libraries else max(least, logging.WARNING))
     logging.getLogger("ringback").setLevel(least)
@@ -31,6 +33,41 @@ def set_up_log(level: str, *, libraries: bool) -> None:
     # What is not in the format need not be found out for each line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - the way that the manual of `logging` gives
+    _log_what_goes_elsewhere()
+
+
+def _log_what_goes_elsewhere() -> None:
+    """Log what Python would write to stderr by itself, so that all of it has one form."""
+
+    def warn(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001 - of the hook
+        line: str | None = None,  # noqa: ARG001 - of the hook
+    ) -> None:
+        logging.getLogger("py.warnings").warning("%s: %s (%s:%d)", category.__name__, message, filename, lineno)
+
+    def end(kind: type[BaseException], fault: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, fault, trace)
+        else:
+            _log.critical("the server ends by a fault", exc_info=(kind, fault, trace))
+
+    def end_thread(fault: threading.ExceptHookArgs) -> None:
+        value = fault.exc_value or fault.exc_type()
+        _log.error("a thread has died", exc_info=(fault.exc_type, value, fault.exc_traceback))
+
+    def ignore(fault: "sys.UnraisableHookArgs") -> None:
+        value = fault.exc_value or fault.exc_type()
+        text = fault.err_msg or "a fault that nothing can handle"
+        _log.error("%s: %r", text, fault.object, exc_info=(fault.exc_type, value, fault.exc_traceback))
+
+    warnings.showwarning = warn
+    sys.excepthook = end
+    threading.excepthook = end_thread
+    sys.unraisablehook = ignore
 
 
 def _is_no_metadata(record: logging.LogRecord) -> bool:
@@ -64,6 +101,16 @@ class _BatchHandler(logging.StreamHandler[TextIO]):
         elif len(self._lines) == 1:
             asyncio.get_running_loop().call_soon(self.flush)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
+        """Log that a line cannot be made, in place of it."""
+        fault = sys.exception()
+        exc_info = None if fault is None else (type(fault), fault, fault.__traceback__)
+        text = f"a line of {record.name} cannot be written: {record.msg!r}"
+        entry = logging.LogRecord("ringback.cli.log", logging.ERROR, "", 0, text, (), exc_info)
+        with suppress(Exception):
+            self._lines.append(self.format(entry) + self.terminator)
+            self.flush()
+
     def flush(self) -> None:
         """Write what has been logged. Lines that cannot be written, as when the terminal has gone, are dropped."""
         with self.lock or nullcontext():
@@ -80,23 +127,3 @@ def _is_in_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-class _Formatter(logging.Formatter):
-    """A formatter that masks the numbers of a line, its traceback included, whichever library has written it.
-
-    It writes the time of a second once: a busy server logs thousands of lines in each.
-    """
-
-    _second = 0
-    _text = ""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        return line if record.name in _MASKED_ALREADY else mask_secrets(line)
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 - its name
-        second = int(record.created)
-        if second != self._second:
-            self._second, self._text = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        return f"{self._text},{int(record.msecs):03}"

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -18,11 +18,12 @@ from ringback.cli.service_changes import apply
 from ringback.cli.services_file import WantedService
 from ringback.cli.settings.flags import config_option, setting_options
 from ringback.cli.settings.sources import BadSettings, Configuration, resolve
+from ringback.cli.traces import CannotTrace, tracing
 from ringback.config import Settings
 from ringback.dialers.built_in import DialerCannotOpen
 from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
 from ringback.identity.files import UnusableFileError
-from ringback.rpc.listening import CannotListen
+from ringback.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -45,17 +46,41 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
 
     A setting is taken from its flag, or else from its environment variable, or else from the config file.
     """
-    configuration = resolve(flags, config)
-    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"])
     try:
-        failed = _run(_serve(configuration))
-    except UnusableFileError as fault:
+        configuration = resolve(flags, config)
+    except BadSettings as fault:
+        if fault.log_format == "json":
+            set_up_log("info", libraries=False, form="json")
+            _end(fault)
+        raise
+    form = configuration["log_format"]
+    set_up_log(configuration["log_level"], libraries=configuration["log_libraries"], form=form)
+    try:
+        failed = _served(configuration)
+    except click.ClickException as fault:
+        if form == "json":
+            _end(fault)
+        raise
+    sys.exit(1 if failed else 0)
+
+
+def _end(fault: click.ClickException) -> NoReturn:
+    """Log why the server cannot serve, as it logs all else, and end the process."""
+    for line in fault.message.splitlines():
+        _log.critical("%s", line)
+    sys.exit(fault.exit_code)
+
+
+def _served(configuration: Configuration) -> bool:
+    """Serve, and return whether the server has failed. Raise `ClickException` when it cannot."""
+    try:
+        return _run(_serve(configuration))
+    except (UnusableFileError, CannotTrace) as fault:
         raise BadSettings([str(fault)]) from None
     except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable) as fault:
         raise click.ClickException(str(fault)) from None
     except RingbackError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal}") from None
-    sys.exit(1 if failed else 0)
 
 
 def _run(main: Coroutine[Any, Any, bool]) -> bool:
@@ -77,13 +102,18 @@ async def _serve(configuration: Configuration) -> bool:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reload.request)
     warn(configuration)
-    async with await App.start(settings) as app:
+    async with (
+        tracing(configuration["traces"], libraries=configuration["log_libraries"]) as tracers,
+        await App.start(settings, tracers) as app,
+    ):
         _say_who_is_let_in(settings)
         if services:
             await _apply(services, app.directory_handlers)
         _collect_garbage_less_often()
         app.turns.listen(_switch_threads)
         _log.info("listening on %s", app.address)
+        if app.web is not None:
+            _log.info("listening on %s for HTTP", app.web_address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -97,14 +127,17 @@ async def _serve(configuration: Configuration) -> bool:
 def _say_who_is_let_in(settings: Settings) -> None:
     """Say what is not protected: it is what was chosen, or the default on an address of this machine."""
     plain = settings.tls_cert is None
-    level = logging.INFO if settings.listen.is_loopback else logging.WARNING
+    addresses = [settings.listen] if settings.http is None else [settings.listen, settings.http]
+    reachable = [each for each in addresses if not each.is_loopback]
+    named = " and ".join(map(str, reachable or addresses))
+    level = logging.WARNING if reachable else logging.INFO
     if settings.limits is None:
         _log.info("no limits: one caller may send and keep open as much as it likes")
     if settings.access is None:
         lacking = "no identities, and no TLS" if plain else "no identities"
-        _log.log(level, "every program that reaches %s may do everything: there are %s", settings.listen, lacking)
-    elif plain and not settings.listen.is_loopback:
-        _log.warning("serving plain text on %s: tokens and numbers can be read on their way", settings.listen)
+        _log.log(level, "every program that reaches %s may do everything: there are %s", named, lacking)
+    elif plain and reachable:
+        _log.warning("serving plain text on %s: tokens and numbers can be read on their way", named)
 
 
 def _switch_threads(shared: bool) -> None:

@@ -19,6 +19,7 @@ import h11
 from ringback.dialers.http_call import GatewayCall, ended_already
 from ringback.dialers.http_messages import (
     SIGNATURE_HEADER,
+    TRACE_HEADER,
     GatewayEvent,
     Report,
     call_order,
@@ -113,7 +114,7 @@ class HttpDialer:
         assert callback.lease is not None
         key = order_key(callback.lease.token)
         await call.keep(key.encode())
-        order = self._orders[key] = GatewayCall(call)
+        order = self._orders[key] = GatewayCall(call, trace_parent=callback.trace_parent)
         return await self._follow(key, order, service, call_order(key, callback, service, self.report_url))
 
     async def resume(
@@ -121,9 +122,11 @@ class HttpDialer:
     ) -> OutcomeReport | HandedOver:
         key = body.decode()
         if callback is None or service is None:  # nothing more is recorded, so nobody may be called
-            await self._deliver(self._other(key, "cancel"))
+            await self._deliver(self._other(key, "cancel"), None)
             return OutcomeReport(outcome=Outcome.INTERRUPTED)
-        order = self._orders[key] = GatewayCall(call, dialled=True, connected=callback.state is State.CONNECTED)
+        connected = callback.state is State.CONNECTED
+        order = GatewayCall(call, dialled=True, connected=connected, trace_parent=callback.trace_parent)
+        self._orders[key] = order
         result = await self._follow(key, order, service, self._other(key, "status"))
         assert not isinstance(result, NotDialled)  # it was dialled before
         return result
@@ -141,7 +144,7 @@ class HttpDialer:
             if order.dialled and not order.call.hang_up.is_set():
                 return HandedOver()
             await _cancelled(following)  # or the order could come after its cancel
-            await self._deliver(self._other(key, "cancel"))
+            await self._deliver(self._other(key, "cancel"), order.trace_parent)
             if order.dialled:
                 await asyncio.wait([order.end], timeout=self._patience.grace_s)
             # Nothing is known of the agents: this server stops, or the callback was cancelled.
@@ -166,16 +169,18 @@ class HttpDialer:
             if seen != (order.dialled, order.connected):
                 since, seen = loop.time(), (order.dialled, order.connected)
             if loop.time() - since > self._limit_s(order, service):
-                await self._deliver(self._other(key, "cancel"))
+                await self._deliver(self._other(key, "cancel"), order.trace_parent)
                 return await order.result("the gateway has not reported an end in time")
-            if not order.reported.is_set() and await self._deliver(self._other(key, "status")) in _GONE:
-                return await order.result("the gateway has lost the call")
+            if not order.reported.is_set():
+                status = await self._deliver(self._other(key, "status"), order.trace_parent)
+                if status in _GONE:
+                    return await order.result("the gateway has lost the call")
             order.reported.clear()
         return await order.result()
 
     async def _refusal_of(self, key: str, order: GatewayCall, body: bytes) -> str:
         """Have the gateway take the first order of a call; return why it does not, "" when it does."""
-        status = await self._deliver(body)
+        status = await self._deliver(body, order.trace_parent)
         if 200 <= status < 300 or order.end.done():
             return ""
         refusal = f"the gateway did not take the order: {status or 'no response'}"
@@ -201,19 +206,21 @@ class HttpDialer:
     def _other(self, key: str, kind: str) -> bytes:
         return other_order(key, kind, self.report_url)
 
-    async def _deliver(self, body: bytes) -> int:
+    async def _deliver(self, body: bytes, trace_parent: str | None) -> int:
         """Post an order until the gateway responds for good; return the status, 0 for no response at all."""
         loop = asyncio.get_running_loop()
         until, delay_s = loop.time() + self._patience.order_s, self._patience.first_retry_s
         while True:
-            status = await self._post(body)
+            status = await self._post(body, trace_parent)
             if status not in _TRY_AGAIN or loop.time() + delay_s > until:
                 return status
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, self._patience.longest_retry_s)
 
-    async def _post(self, body: bytes) -> int:
+    async def _post(self, body: bytes, trace_parent: str | None) -> int:
         headers = {SIGNATURE_HEADER: sign(self._secret, body, int(time.time()))}
+        if trace_parent is not None:
+            headers[TRACE_HEADER] = trace_parent
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await post(self._url, headers, body, self._tls)

@@ -15,8 +15,12 @@ _AFTER_ANSWER: Final = UNSERVED | {Outcome.ANSWERED, Outcome.INTERRUPTED}
 class GatewayCall:
     """One call at the gateway, as far as it was reported."""
 
-    def __init__(self, call: Call, *, dialled: bool = False, connected: bool = False) -> None:
+    def __init__(
+        self, call: Call, *, dialled: bool = False, connected: bool = False, trace_parent: str | None = None
+    ) -> None:
         self.call = call
+        # Orders of the call have it, so that a span of the gateway goes below the same one.
+        self.trace_parent = trace_parent
         self.dialled = dialled
         self.connected = connected
         # Set at the last report, at the refusal of the target, and when no report is waited for any more (None).

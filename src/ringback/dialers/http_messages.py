@@ -16,6 +16,8 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.service import Service
 
 SIGNATURE_HEADER: Final = "ringback-signature"
+# Of W3C Trace Context.
+TRACE_HEADER: Final = "traceparent"
 # How far apart the clocks may be. What is repeated within it changes nothing: reports are idempotent.
 WINDOW_S: Final = 300
 _SIGNATURE: Final = re.compile(r"t=(0|[1-9][0-9]{0,11}),v1=[0-9a-f]{64}")

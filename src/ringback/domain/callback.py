@@ -118,6 +118,8 @@ class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     phone_kept_until: datetime | None = None
     # Only in the version that a lease was given back to: when no agent of the service answered.
     agents_failed_at: datetime | None = None
+    # `traceparent` of W3C Trace Context: the trace of its creation, which its attempts belong to. None: no trace.
+    trace_parent: str | None = None
 
     @property
     def phone(self) -> str:

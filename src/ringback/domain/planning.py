@@ -24,6 +24,7 @@ def plan(
     callback_id: str,
     request_id: str = "",
     identity: str = "",
+    trace_parent: str | None = None,
     now: datetime,
 ) -> Callback:
     """Return the new callback of a request: QUEUED when it is due at once, SCHEDULED otherwise."""
@@ -49,6 +50,7 @@ def plan(
         next_attempt_time=opening,
         expire_time=expire,
         queue_time=now if is_due else None,
+        trace_parent=trace_parent,
     )
 
 

@@ -37,6 +37,23 @@ class Observer(Protocol):
         """`code` is the name of a gRPC status; `caller` is None when the call was not let in."""
 
 
+class Followed(Protocol):
+    """One call that is followed, in the task that serves it."""
+
+    def admitted(self, *, lasts: bool) -> None:
+        """The call is let in. One that lasts may go on for hours from here."""
+
+    def end(self, code: str, error: Exception | None, caller: Caller | None) -> None:
+        """The call is over. `code` is the name of a gRPC status, `error` what the client gets."""
+
+
+class Follower(Protocol):
+    """It follows calls from their beginning, and is told why they fail."""
+
+    def begin(self, rpc: str, edge: Edge, credentials: Credentials) -> Followed | None:
+        """Return what follows this call; None when nothing does."""
+
+
 class _Rpc(Struct, frozen=True, eq=False):
     """What is known of a call by its name."""
 
@@ -56,7 +73,12 @@ class WayIn:
         self.admission: Final = admission
         self.turns: Final = turns
         self.observers: Final = list(observers)
+        self._followers: tuple[Follower, ...] = ()
         self._rpcs: Final[dict[str, _Rpc]] = {}
+
+    def follow(self, *followers: Follower) -> None:
+        """Have these follow each call from now on. The last to begin is the first to be told of the end."""
+        self._followers += followers
 
     def begin(self, rpc: str, edge: Edge, credentials: Credentials) -> "Entered":
         """Return the call of this task, which is still to be let in."""
@@ -64,13 +86,17 @@ class WayIn:
         if known is None:
             interrupted = ServerDraining if rpc.startswith(_READS) else _fate_unknown
             known = self._rpcs[rpc] = _Rpc(rpc, rpc in LONG, rpc.startswith(_BULK), interrupted)
-        return Entered(self, known, edge, credentials)
+        entered = Entered(self, known, edge, credentials)
+        for follower in self._followers:
+            if (followed := follower.begin(rpc, edge, credentials)) is not None:
+                entered.followed = (followed, *entered.followed)
+        return entered
 
 
 class Entered:
     """One call: `admit` comes before its request is read, `serve` calls its handler, and `end` tells the observers."""
 
-    __slots__ = ("_begun_s", "_credentials", "_edge", "_generation", "_rpc", "_way_in", "caller")
+    __slots__ = ("_begun_s", "_credentials", "_edge", "_error", "_generation", "_rpc", "_way_in", "caller", "followed")
 
     def __init__(self, way_in: WayIn, rpc: _Rpc, edge: Edge, credentials: Credentials) -> None:
         self._way_in = way_in
@@ -81,6 +107,9 @@ class Entered:
         self._generation = 0
         # None until it is let in.
         self.caller: Caller | None = None
+        self.followed: tuple[Followed, ...] = ()
+        # What the client gets for a response.
+        self._error: Exception | None = None
 
     async def admit(self) -> Caller:
         """Let the call in, and return who makes it. Raise what refuses it, after a pause if it may be a guess."""
@@ -95,6 +124,8 @@ class Entered:
                 pass
             raise
         self._generation = way_in.admission.generation
+        for followed in self.followed:
+            followed.admitted(lasts=self._rpc.lasts)
         return self.caller
 
     async def serve(self, behave: Callable[[Caller, Ending | None], Awaitable[T]]) -> T:
@@ -115,6 +146,10 @@ class Entered:
 
     def refusal(self, error: BaseException) -> Exception:
         """Return what the client gets for what was raised. Raise it again when it is the client who gave up."""
+        self._error = self._refusal(error)
+        return self._error
+
+    def _refusal(self, error: BaseException) -> Exception:
         if isinstance(error, asyncio.CancelledError):
             ended = self._way_in.admission.ended()
             if ended is None and not self._way_in.gate.gave_up():
@@ -130,6 +165,8 @@ class Entered:
 
     def end(self, code: str = "OK") -> None:
         """Tell the observers that the call is over."""
+        for followed in self.followed:
+            followed.end(code, self._error, self.caller)
         if self._way_in.observers:
             duration_s = perf_counter() - self._begun_s
             for observer in self._way_in.observers:

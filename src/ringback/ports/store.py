@@ -36,6 +36,7 @@ from ringback.ports.values import (
     Retention,
     Services,
     Snapshot,
+    StoreSize,
 )
 
 
@@ -332,6 +333,10 @@ class Coordination(Protocol):
         """Return whether some server has noted a dialer that polls for this service, or for all."""
         ...
 
+    async def asked_for(self, now: datetime) -> Collection[str]:
+        """Return the ids of all services that a server has noted so; `ALL_SERVICES` is one of them."""
+        ...
+
 
 class Store(
     CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, CallStore, Protocol
@@ -346,8 +351,24 @@ class Store(
     def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
         """Call `listener` with each callback that this store creates or changes, before and after, once it is durable.
 
-        What other servers write is not among them; the log has it. There is one listener.
+        What other servers write is not among them; the log has it.
         """
+        ...
+
+    def listen_commits(self, listener: Callable[[int, float, bool], None]) -> None:
+        """Call `listener` after each transaction of this store.
+
+        It gets the number of operations, how many seconds they took until they were durable, and whether they are.
+        """
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        ...
+
+    async def size(self) -> StoreSize:
+        """Return how much space the database takes. Raise `StorageUnavailable`. This may take as long as a query."""
         ...
 
     async def probe(self) -> bool:

@@ -108,6 +108,16 @@ class Services(Struct, frozen=True):
     services: Sequence[Service]
 
 
+class StoreSize(Struct, frozen=True):
+    """The space that a database takes, in bytes. None: it cannot be known from here."""
+
+    database: int
+    # What is written ahead of the database itself.
+    write_ahead_log: int | None = None
+    # What is left on its disk.
+    free: int | None = None
+
+
 class Snapshot(Struct, frozen=True):
     """Callbacks as they were after event `number`."""
 

@@ -81,7 +81,6 @@ class SqlStore(Generic[C, Op]):
 
     @property
     def healthy(self) -> bool:
-        """Return whether the last attempt to write succeeded."""
         return self._writer.healthy
 
     async def probe(self) -> bool:
@@ -92,6 +91,9 @@ class SqlStore(Generic[C, Op]):
 
     def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
         self._writer.listen(partial(_report, listener))
+
+    def listen_commits(self, listener: Callable[[int, float, bool], None]) -> None:
+        self._writer.listen_commits(listener)
 
     async def close(self) -> None:
         async with self._closing:

@@ -48,6 +48,8 @@ WriteBatch = Callable[[Sequence[Submission[Op]]], Awaitable[Sequence[object]]]
 
 # Gets what was written: requests and their results.
 Listener = Callable[[Sequence[tuple[object, object]]], None]
+# Gets of each transaction how many requests it had, how long it took, and whether it became durable.
+CommitListener = Callable[[int, float, bool], None]
 
 
 class Writer(Generic[Op]):
@@ -61,7 +63,8 @@ class Writer(Generic[Op]):
         self._writing: list[Submission[Op]] = []
         self._work = asyncio.Event()
         self._flush_time = 0.0
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
+        self._commit_listeners: list[CommitListener] = []
         self._closing = False
         self._succeeded = True
         self._loop = asyncio.get_running_loop()
@@ -87,7 +90,11 @@ class Writer(Generic[Op]):
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with each batch that is durable from now on, also when a caller was cancelled meanwhile."""
-        self._listener = listener
+        self._listeners.append(listener)
+
+    def listen_commits(self, listener: CommitListener) -> None:
+        """Call `listener` after each transaction from now on."""
+        self._commit_listeners.append(listener)
 
     async def close(self) -> None:
         """Write what was submitted, then stop."""
@@ -103,8 +110,10 @@ class Writer(Generic[Op]):
             self._succeeded = not any(isinstance(outcome, StorageUnavailable) for outcome in outcomes)
             for submission, outcome in zip(self._writing, outcomes, strict=True):
                 _settle(submission, outcome)
-            if self._listener is not None:
-                self._report(self._listener, outcomes)
+            if self._listeners:
+                self._report(outcomes)
+            for listener in self._commit_listeners:
+                listener(len(outcomes), self._loop.time() - self._flush_time, self._succeeded)
             self._writing.clear()
 
     async def _gather(self) -> bool:
@@ -128,11 +137,12 @@ class Writer(Generic[Op]):
             self._writing.append(submission)
             rows += submission.rows
 
-    def _report(self, listener: Listener, outcomes: Sequence[object]) -> None:
+    def _report(self, outcomes: Sequence[object]) -> None:
         pairs = zip(self._writing, outcomes, strict=True)
         written = [(each.request, outcome) for each, outcome in pairs if not isinstance(outcome, Exception)]
         # Behind the callers, which wait for their results; and a fault of the listener is not one of the writer.
-        self._loop.call_soon(listener, written)
+        for listener in self._listeners:
+            self._loop.call_soon(listener, written)
 
     def _stopped(self, task: asyncio.Task[None]) -> None:
         """Let no caller wait for a writer that has stopped, whatever the cause."""

@@ -161,6 +161,7 @@ class Lease(_message.Message):
     AGENT_ADDRESS_FIELD_NUMBER: _builtins.int
     MAX_CALL_DURATION_FIELD_NUMBER: _builtins.int
     CALLER_LINE_RESTRICTED_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     lease_token: _builtins.str
     """Names the lease in the other RPCs. Opaque, and a secret: it is all that a report needs. At most 128 characters."""
     fencing_token: _builtins.int
@@ -180,6 +181,10 @@ class Lease(_message.Message):
     caller_line_restricted: _builtins.bool
     """Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
     service. Default: false.
+    """
+    traceparent: _builtins.str
+    """The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+    the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
     """
     @_builtins.property
     def callback(self) -> _callback_pb2.Callback:
@@ -218,10 +223,11 @@ class Lease(_message.Message):
         agent_address: _builtins.str = ...,
         max_call_duration: _duration_pb2.Duration | None = ...,
         caller_line_restricted: _builtins.bool = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["callback", b"callback", "expire_time", b"expire_time", "max_call_duration", b"max_call_duration", "ring_timeout", b"ring_timeout", "time_to_live", b"time_to_live"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_address", b"agent_address", "callback", b"callback", "caller_line_identity", b"caller_line_identity", "caller_line_restricted", b"caller_line_restricted", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "max_call_duration", b"max_call_duration", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_address", b"agent_address", "callback", b"callback", "caller_line_identity", b"caller_line_identity", "caller_line_restricted", b"caller_line_restricted", "expire_time", b"expire_time", "fencing_token", b"fencing_token", "first_leg", b"first_leg", "lease_token", b"lease_token", "max_call_duration", b"max_call_duration", "ring_timeout", b"ring_timeout", "service_sip_address", b"service_sip_address", "time_to_live", b"time_to_live", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -220,6 +220,12 @@ def reason_of(error: Exception) -> ErrorReason.ValueType:
     return ErrorReason.Value(f"ERROR_REASON_{_refusal_of(error).rule.reason}")
 
 
+def reason_name(error: Exception | None) -> str:
+    """Return the name of an error's reason, without its prefix, for logs and traces; "" for a bug, and for none."""
+    rule = None if error is None else _RULES.get(type(error))
+    return "" if rule is None else rule.reason
+
+
 def _number(code: StatusCode) -> int:
     number: int = code.value[0]
     return number

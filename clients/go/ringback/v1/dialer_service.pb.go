@@ -265,8 +265,11 @@ type Lease struct {
 	// Whether the number of the caller is to be withheld from the target (CLIR; in SIP `Privacy: id`): a setting of the
 	// service. Default: false.
 	CallerLineRestricted bool `protobuf:"varint,12,opt,name=caller_line_restricted,json=callerLineRestricted,proto3" json:"caller_line_restricted,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+	// the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+	Traceparent   string `protobuf:"bytes,13,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Lease) Reset() {
@@ -381,6 +384,13 @@ func (x *Lease) GetCallerLineRestricted() bool {
 		return x.CallerLineRestricted
 	}
 	return false
+}
+
+func (x *Lease) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 // Request of ExtendLeases.
@@ -1058,7 +1068,7 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"request_id\x18\x06 \x01(\tR\trequestId\x12!\n" +
 	"\fservice_sips\x18\a \x03(\tR\vserviceSips\"D\n" +
 	"\x16LeaseCallbacksResponse\x12*\n" +
-	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\xf0\x04\n" +
+	"\x06leases\x18\x01 \x03(\v2\x12.ringback.v1.LeaseR\x06leases\"\x92\x05\n" +
 	"\x05Lease\x12\x1f\n" +
 	"\vlease_token\x18\x01 \x01(\tR\n" +
 	"leaseToken\x121\n" +
@@ -1075,7 +1085,8 @@ const file_ringback_v1_dialer_service_proto_rawDesc = "" +
 	"\ragent_address\x18\n" +
 	" \x01(\tR\fagentAddress\x12E\n" +
 	"\x11max_call_duration\x18\v \x01(\v2\x19.google.protobuf.DurationR\x0fmaxCallDuration\x124\n" +
-	"\x16caller_line_restricted\x18\f \x01(\bR\x14callerLineRestricted\"z\n" +
+	"\x16caller_line_restricted\x18\f \x01(\bR\x14callerLineRestricted\x12 \n" +
+	"\vtraceparent\x18\r \x01(\tR\vtraceparent\"z\n" +
 	"\x13ExtendLeasesRequest\x12!\n" +
 	"\flease_tokens\x18\x01 \x03(\tR\vleaseTokens\x12@\n" +
 	"\x0elease_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\"P\n" +

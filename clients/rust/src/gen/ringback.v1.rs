@@ -3534,6 +3534,10 @@ pub struct Lease {
     /// service. Default: false.
     #[prost(bool, tag = "12")]
     pub caller_line_restricted: bool,
+    /// The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+    /// the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+    #[prost(string, tag = "13")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 /// Request of ExtendLeases.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from ringback.application.access import Caller, Right
+from ringback.application.call_trace import call_trace
 from ringback.application.callbacks.change import taken_by
 from ringback.application.callbacks.query import OPEN_STATES
 from ringback.application.dial_policy import DialPolicy
@@ -312,6 +313,7 @@ class CallbackCreation:
             callback_id=callback_id,
             request_id=command.request_id.lower(),
             identity=origin.identity,
+            trace_parent=call_trace.get(),
             now=now,
         )
         self._recent.check(service, planned)

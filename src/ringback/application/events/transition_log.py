@@ -12,6 +12,8 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.masked_callback import without_numbers
 from ringback.domain.masking import mask_numbers, masked
 from ringback.domain.service import Service
+from ringback.domain.trace_parent import trace_id_of
+from ringback.ports.log_message import LogMessage
 
 _log = logging.getLogger(__name__)
 
@@ -31,15 +33,42 @@ class TransitionLog:
         if not _log.isEnabledFor(logging.INFO) or (before is not None and before.state is after.state):
             return
         service = self._find_service(after.service_id)
-        _log.info(
-            "callback %s of %s: %s → %s (%s), %s",
-            after.callback_id,
-            _shown(service.sip_address) if service else after.service_id,
-            "new" if before is None else before.state.value,
-            after.state.value,
-            reason_of(before, after),
-            masked(after.dial_target),
+        shown = _shown(service.sip_address) if service else after.service_id
+        _log.info(_Transition(shown, before, after))
+
+
+class _Transition(LogMessage):
+    __slots__ = ("_after", "_before", "_service")
+
+    def __init__(self, service: str, before: Callback | None, after: Callback) -> None:
+        self._service = service
+        self._before = before
+        self._after = after
+
+    @property
+    def _previous(self) -> str:
+        return "new" if self._before is None else self._before.state.value
+
+    def __str__(self) -> str:
+        after = self._after
+        return (
+            f"callback {after.callback_id} of {self._service}: {self._previous} → {after.state.value} "
+            f"({reason_of(self._before, after)}), {masked(after.dial_target)}"
         )
+
+    def fields(self) -> Mapping[str, str | float]:
+        after = self._after
+        fields = {
+            "callback": after.callback_id,
+            "service": self._service,
+            "state": after.state.value,
+            "previous": self._previous,
+            "reason": reason_of(self._before, after),
+            "target": masked(after.dial_target),
+        }
+        if after.trace_parent is not None:
+            fields["trace_id"] = trace_id_of(after.trace_parent)
+        return fields
 
 
 def reason_of(before: Callback | None, after: Callback) -> str:

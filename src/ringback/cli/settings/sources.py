@@ -53,8 +53,10 @@ class BadSettings(click.ClickException):
 
     exit_code = 2
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: list[str], log_format: str = "text") -> None:
         super().__init__("\n".join(faults))
+        self.log_format: Final = log_format
+        """That of the settings, as far as it is known."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, err=True)
@@ -70,13 +72,15 @@ def resolve(flags: Mapping[str, str | bool | None], config: str | None) -> Confi
     file = _first_path(config)
     in_file = {} if file.value is None else _read_file(Path(file.value), faults)
     if in_file is None:
-        raise BadSettings(faults)
+        form = _first(SETTINGS["log_format"], flags.get("log_format"), {}, faults)
+        raise BadSettings(faults, form.value if form else "text")
     resolved = {name: _first(setting, flags.get(name), in_file, faults) for name, setting in SETTINGS.items()}
     for setting in ELSEWHERE.values():
         _first(setting, None, {}, faults)
     settings = _of_server(resolved, faults)
     if settings is None or faults:
-        raise BadSettings(faults)
+        form = resolved["log_format"]
+        raise BadSettings(faults, form.value if form else "text")
     return Configuration({name: each for name, each in resolved.items() if each is not None}, settings, file)
 
 

@@ -6,13 +6,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringback.cli.log import LEVELS
+from ringback.cli.log_formats import FORMATS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
-from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, choice, length
+from ringback.cli.settings.http_door import HTTP_DOOR_ROWS, http_door_settings
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, HTTP_ADDRESS, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip import SIP_ELSEWHERE, SIP_ROWS, sip_settings
+from ringback.cli.traces import TRACES
 from ringback.config import DEFAULT_DATABASE, DEFAULT_LISTEN, DIALERS, MIN_RETENTION, Settings
 from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.ports.values import Retention
@@ -28,6 +31,13 @@ _ROWS: Final = (
         DEFAULT_LISTEN,
         "The address to serve on: port 0 lets the system choose, a socket is reached by its owner alone.",
     ),
+    Setting(
+        "http",
+        HTTP_ADDRESS,
+        None,
+        "The address to serve HTTP on, beside gRPC: Connect, the REST contract, metrics. Without it there is no HTTP.",
+    ),
+    *HTTP_DOOR_ROWS,
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
     ),
@@ -96,11 +106,18 @@ _ROWS: Final = (
         "How long a server that stops still refuses calls with a reason; its health is NOT_SERVING meanwhile.",
     ),
     Setting("log_level", choice(*LEVELS), "info", "The least that is told on stderr."),
+    Setting("log_format", choice(*FORMATS), "text", "How it is told: as lines, or as one object of JSON on each line."),
     Setting(
         "log_libraries",
         SWITCH,
         "no",
         "Log what libraries tell at this level, too; at debug with numbers and texts.",
+    ),
+    Setting(
+        "traces",
+        choice(*TRACES),
+        "none",
+        "Where spans of calls and attempts go: to stdout, or over OTLP as the variables OTEL_… of OpenTelemetry say.",
     ),
 )
 
@@ -119,6 +136,8 @@ def of_server(values: Mapping[str, Any]) -> Settings:
     dial_rules = values.get("dial_rules") or None
     return Settings(
         listen=values["listen"],
+        http=values.get("http") or None,
+        **http_door_settings(values),
         database=values["database"],
         dialer=values["dialer"],
         tls_cert=values.get("tls_cert") or None,

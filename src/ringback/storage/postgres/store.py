@@ -4,14 +4,14 @@ Each server has six connections: one that writes, two for seeks, two for lists a
 other servers commit. There is one more while it starts, and while it counts what is open.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Self
 
 from ringback.domain.service import Service
-from ringback.ports.values import History
+from ringback.ports.values import History, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
@@ -128,3 +128,11 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
         return await self._seekers.read(partial(coordination.is_asked_for, service_id=service_id, now=now))
+
+    async def asked_for(self, now: datetime) -> Collection[str]:
+        return await self._seekers.read(partial(coordination.asked_for, now=now))
+
+    async def size(self) -> StoreSize:
+        # How large its log is, and how full its disk, only a superuser may see.
+        [(size,)] = await self._read(self._listers, "SELECT pg_database_size(current_database())")
+        return StoreSize(int(size))

@@ -161,6 +161,8 @@ class DialerHandlers:
         message.agent_address = service.agent_address
         if service.max_call_duration is not None:
             message.max_call_duration.FromTimedelta(service.max_call_duration)
+        if callback.trace_parent is not None:
+            message.traceparent = callback.trace_parent
 
     def _write_extended(self, extended: Extended, room: Room, message: pb.ExtendLeaseResult) -> None:
         message.lease_token = extended.token

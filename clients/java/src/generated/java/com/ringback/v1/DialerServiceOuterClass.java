@@ -103,7 +103,7 @@ public final class DialerServiceOuterClass {
       "tionR\014waitDuration\022\035\n\nrequest_id\030\006 \001(\tR\t" +
       "requestId\022!\n\014service_sips\030\007 \003(\tR\013service" +
       "Sips\"D\n\026LeaseCallbacksResponse\022*\n\006leases" +
-      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\360\004\n\005L" +
+      "\030\001 \003(\0132\022.ringback.v1.LeaseR\006leases\"\222\005\n\005L" +
       "ease\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0221\n" +
       "\010callback\030\002 \001(\0132\025.ringback.v1.CallbackR\010" +
       "callback\022;\n\013expire_time\030\003 \001(\0132\032.google.p" +
@@ -119,64 +119,64 @@ public final class DialerServiceOuterClass {
       "(\tR\014agentAddress\022E\n\021max_call_duration\030\013 " +
       "\001(\0132\031.google.protobuf.DurationR\017maxCallD" +
       "uration\0224\n\026caller_line_restricted\030\014 \001(\010R" +
-      "\024callerLineRestricted\"z\n\023ExtendLeasesReq" +
-      "uest\022!\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022" +
-      "@\n\016lease_duration\030\002 \001(\0132\031.google.protobu" +
-      "f.DurationR\rleaseDuration\"P\n\024ExtendLease" +
-      "sResponse\0228\n\007results\030\001 \003(\0132\036.ringback.v1" +
-      ".ExtendLeaseResultR\007results\"\307\002\n\021ExtendLe" +
-      "aseResult\022\037\n\013lease_token\030\001 \001(\tR\nleaseTok" +
-      "en\022;\n\013expire_time\030\002 \001(\0132\032.google.protobu" +
-      "f.TimestampR\nexpireTime\022;\n\014time_to_live\030" +
-      "\003 \001(\0132\031.google.protobuf.DurationR\ntimeTo" +
-      "Live\022)\n\020cancel_requested\030\004 \001(\010R\017cancelRe" +
-      "quested\0229\n\013lost_reason\030\005 \001(\0162\030.ringback." +
-      "v1.ErrorReasonR\nlostReason\0221\n\010callback\030\006" +
-      " \001(\0132\025.ringback.v1.CallbackR\010callback\"\215\001" +
-      "\n\025ReportProgressRequest\022\037\n\013lease_token\030\001" +
-      " \001(\tR\nleaseToken\0228\n\010progress\030\002 \001(\0162\034.rin" +
-      "gback.v1.AttemptProgressR\010progress\022\031\n\010ca" +
-      "ll_ids\030\003 \003(\tR\007callIds\"v\n\026ReportProgressR" +
-      "esponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1." +
-      "CallbackR\010callback\022)\n\020cancel_requested\030\002" +
-      " \001(\010R\017cancelRequested\"\224\002\n\024ReportOutcomeR" +
-      "equest\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022" +
-      "2\n\007outcome\030\002 \001(\0162\030.ringback.v1.CallOutco" +
-      "meR\007outcome\022\035\n\nsip_status\030\003 \001(\005R\tsipStat" +
-      "us\022\035\n\nq850_cause\030\004 \001(\005R\tq850Cause\022\026\n\006det" +
-      "ail\030\005 \001(\tR\006detail\022\024\n\005agent\030\006 \001(\tR\005agent\022" +
-      " \n\013disposition\030\007 \001(\tR\013disposition\022\031\n\010cal" +
-      "l_ids\030\010 \003(\tR\007callIds\"f\n\025ReportOutcomeRes" +
-      "ponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Ca" +
-      "llbackR\010callback\022\032\n\010replayed\030\002 \001(\010R\010repl" +
-      "ayed\"\200\001\n\024ReleaseLeasesRequest\022!\n\014lease_t" +
-      "okens\030\001 \003(\tR\013leaseTokens\022\026\n\006reason\030\002 \001(\t" +
-      "R\006reason\022-\n\022agents_unavailable\030\003 \001(\010R\021ag" +
-      "entsUnavailable\"R\n\025ReleaseLeasesResponse" +
-      "\0229\n\007results\030\001 \003(\0132\037.ringback.v1.ReleaseL" +
-      "easeResultR\007results\"\222\001\n\022ReleaseLeaseResu" +
-      "lt\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022\032\n\010r" +
-      "eleased\030\002 \001(\010R\010released\022?\n\016refused_reaso" +
-      "n\030\003 \001(\0162\030.ringback.v1.ErrorReasonR\rrefus" +
-      "edReason*\217\001\n\017AttemptProgress\022 \n\034ATTEMPT_" +
-      "PROGRESS_UNSPECIFIED\020\000\022\034\n\030ATTEMPT_PROGRE" +
-      "SS_DIALING\020\001\022\034\n\030ATTEMPT_PROGRESS_RINGING" +
-      "\020\002\022\036\n\032ATTEMPT_PROGRESS_CONNECTED\020\0032\312\003\n\rD" +
-      "ialerService\022Y\n\016LeaseCallbacks\022\".ringbac" +
-      "k.v1.LeaseCallbacksRequest\032#.ringback.v1" +
-      ".LeaseCallbacksResponse\022S\n\014ExtendLeases\022" +
-      " .ringback.v1.ExtendLeasesRequest\032!.ring" +
-      "back.v1.ExtendLeasesResponse\022Y\n\016ReportPr" +
-      "ogress\022\".ringback.v1.ReportProgressReque" +
-      "st\032#.ringback.v1.ReportProgressResponse\022" +
-      "V\n\rReportOutcome\022!.ringback.v1.ReportOut" +
-      "comeRequest\032\".ringback.v1.ReportOutcomeR" +
-      "esponse\022V\n\rReleaseLeases\022!.ringback.v1.R" +
-      "eleaseLeasesRequest\032\".ringback.v1.Releas" +
-      "eLeasesResponseBa\n\017com.ringback.v1P\001Z>gi" +
-      "thub.com/ringback/ringback/clients/go/ri" +
-      "ngback/v1;ringbackv1\252\002\013Ringback.V1b\006prot" +
-      "o3"
+      "\024callerLineRestricted\022 \n\013traceparent\030\r \001" +
+      "(\tR\013traceparent\"z\n\023ExtendLeasesRequest\022!" +
+      "\n\014lease_tokens\030\001 \003(\tR\013leaseTokens\022@\n\016lea" +
+      "se_duration\030\002 \001(\0132\031.google.protobuf.Dura" +
+      "tionR\rleaseDuration\"P\n\024ExtendLeasesRespo" +
+      "nse\0228\n\007results\030\001 \003(\0132\036.ringback.v1.Exten" +
+      "dLeaseResultR\007results\"\307\002\n\021ExtendLeaseRes" +
+      "ult\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\022;\n\013" +
+      "expire_time\030\002 \001(\0132\032.google.protobuf.Time" +
+      "stampR\nexpireTime\022;\n\014time_to_live\030\003 \001(\0132" +
+      "\031.google.protobuf.DurationR\ntimeToLive\022)" +
+      "\n\020cancel_requested\030\004 \001(\010R\017cancelRequeste" +
+      "d\0229\n\013lost_reason\030\005 \001(\0162\030.ringback.v1.Err" +
+      "orReasonR\nlostReason\0221\n\010callback\030\006 \001(\0132\025" +
+      ".ringback.v1.CallbackR\010callback\"\215\001\n\025Repo" +
+      "rtProgressRequest\022\037\n\013lease_token\030\001 \001(\tR\n" +
+      "leaseToken\0228\n\010progress\030\002 \001(\0162\034.ringback." +
+      "v1.AttemptProgressR\010progress\022\031\n\010call_ids" +
+      "\030\003 \003(\tR\007callIds\"v\n\026ReportProgressRespons" +
+      "e\0221\n\010callback\030\001 \001(\0132\025.ringback.v1.Callba" +
+      "ckR\010callback\022)\n\020cancel_requested\030\002 \001(\010R\017" +
+      "cancelRequested\"\224\002\n\024ReportOutcomeRequest" +
+      "\022\037\n\013lease_token\030\001 \001(\tR\nleaseToken\0222\n\007out" +
+      "come\030\002 \001(\0162\030.ringback.v1.CallOutcomeR\007ou" +
+      "tcome\022\035\n\nsip_status\030\003 \001(\005R\tsipStatus\022\035\n\n" +
+      "q850_cause\030\004 \001(\005R\tq850Cause\022\026\n\006detail\030\005 " +
+      "\001(\tR\006detail\022\024\n\005agent\030\006 \001(\tR\005agent\022 \n\013dis" +
+      "position\030\007 \001(\tR\013disposition\022\031\n\010call_ids\030" +
+      "\010 \003(\tR\007callIds\"f\n\025ReportOutcomeResponse\022" +
+      "1\n\010callback\030\001 \001(\0132\025.ringback.v1.Callback" +
+      "R\010callback\022\032\n\010replayed\030\002 \001(\010R\010replayed\"\200" +
+      "\001\n\024ReleaseLeasesRequest\022!\n\014lease_tokens\030" +
+      "\001 \003(\tR\013leaseTokens\022\026\n\006reason\030\002 \001(\tR\006reas" +
+      "on\022-\n\022agents_unavailable\030\003 \001(\010R\021agentsUn" +
+      "available\"R\n\025ReleaseLeasesResponse\0229\n\007re" +
+      "sults\030\001 \003(\0132\037.ringback.v1.ReleaseLeaseRe" +
+      "sultR\007results\"\222\001\n\022ReleaseLeaseResult\022\037\n\013" +
+      "lease_token\030\001 \001(\tR\nleaseToken\022\032\n\010release" +
+      "d\030\002 \001(\010R\010released\022?\n\016refused_reason\030\003 \001(" +
+      "\0162\030.ringback.v1.ErrorReasonR\rrefusedReas" +
+      "on*\217\001\n\017AttemptProgress\022 \n\034ATTEMPT_PROGRE" +
+      "SS_UNSPECIFIED\020\000\022\034\n\030ATTEMPT_PROGRESS_DIA" +
+      "LING\020\001\022\034\n\030ATTEMPT_PROGRESS_RINGING\020\002\022\036\n\032" +
+      "ATTEMPT_PROGRESS_CONNECTED\020\0032\312\003\n\rDialerS" +
+      "ervice\022Y\n\016LeaseCallbacks\022\".ringback.v1.L" +
+      "easeCallbacksRequest\032#.ringback.v1.Lease" +
+      "CallbacksResponse\022S\n\014ExtendLeases\022 .ring" +
+      "back.v1.ExtendLeasesRequest\032!.ringback.v" +
+      "1.ExtendLeasesResponse\022Y\n\016ReportProgress" +
+      "\022\".ringback.v1.ReportProgressRequest\032#.r" +
+      "ingback.v1.ReportProgressResponse\022V\n\rRep" +
+      "ortOutcome\022!.ringback.v1.ReportOutcomeRe" +
+      "quest\032\".ringback.v1.ReportOutcomeRespons" +
+      "e\022V\n\rReleaseLeases\022!.ringback.v1.Release" +
+      "LeasesRequest\032\".ringback.v1.ReleaseLease" +
+      "sResponseBa\n\017com.ringback.v1P\001Z>github.c" +
+      "om/ringback/ringback/clients/go/ringback" +
+      "/v1;ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -204,7 +204,7 @@ public final class DialerServiceOuterClass {
     internal_static_ringback_v1_Lease_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Lease_descriptor,
-        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", "CallerLineIdentity", "AgentAddress", "MaxCallDuration", "CallerLineRestricted", });
+        new java.lang.String[] { "LeaseToken", "Callback", "ExpireTime", "TimeToLive", "FencingToken", "ServiceSipAddress", "FirstLeg", "RingTimeout", "CallerLineIdentity", "AgentAddress", "MaxCallDuration", "CallerLineRestricted", "Traceparent", });
     internal_static_ringback_v1_ExtendLeasesRequest_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_ExtendLeasesRequest_fieldAccessorTable = new

@@ -26,6 +26,7 @@ private static final long serialVersionUID = 0L;
     firstLeg_ = 0;
     callerLineIdentity_ = "";
     agentAddress_ = "";
+    traceparent_ = "";
   }
 
   @java.lang.Override
@@ -491,6 +492,55 @@ private static final long serialVersionUID = 0L;
     return callerLineRestricted_;
   }
 
+  public static final int TRACEPARENT_FIELD_NUMBER = 13;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object traceparent_ = "";
+  /**
+   * <pre>
+   * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+   * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+   * </pre>
+   *
+   * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+   * @return The traceparent.
+   */
+  @java.lang.Override
+  public java.lang.String getTraceparent() {
+    java.lang.Object ref = traceparent_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      traceparent_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+   * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+   * </pre>
+   *
+   * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+   * @return The bytes for traceparent.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getTraceparentBytes() {
+    java.lang.Object ref = traceparent_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      traceparent_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -540,6 +590,9 @@ private static final long serialVersionUID = 0L;
     }
     if (callerLineRestricted_ != false) {
       output.writeBool(12, callerLineRestricted_);
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(traceparent_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 13, traceparent_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -594,6 +647,9 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(12, callerLineRestricted_);
     }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(traceparent_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(13, traceparent_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -647,6 +703,8 @@ private static final long serialVersionUID = 0L;
     }
     if (getCallerLineRestricted()
         != other.getCallerLineRestricted()) return false;
+    if (!getTraceparent()
+        .equals(other.getTraceparent())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -694,6 +752,8 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + CALLER_LINE_RESTRICTED_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getCallerLineRestricted());
+    hash = (37 * hash) + TRACEPARENT_FIELD_NUMBER;
+    hash = (53 * hash) + getTraceparent().hashCode();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -871,6 +931,7 @@ private static final long serialVersionUID = 0L;
         maxCallDurationBuilder_ = null;
       }
       callerLineRestricted_ = false;
+      traceparent_ = "";
       return this;
     }
 
@@ -955,6 +1016,9 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000800) != 0)) {
         result.callerLineRestricted_ = callerLineRestricted_;
+      }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.traceparent_ = traceparent_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1046,6 +1110,11 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getCallerLineRestricted() != false) {
         setCallerLineRestricted(other.getCallerLineRestricted());
+      }
+      if (!other.getTraceparent().isEmpty()) {
+        traceparent_ = other.traceparent_;
+        bitField0_ |= 0x00001000;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1143,6 +1212,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000800;
               break;
             } // case 96
+            case 106: {
+              traceparent_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 106
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2492,6 +2566,103 @@ private static final long serialVersionUID = 0L;
     public Builder clearCallerLineRestricted() {
       bitField0_ = (bitField0_ & ~0x00000800);
       callerLineRestricted_ = false;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object traceparent_ = "";
+    /**
+     * <pre>
+     * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+     * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+     * </pre>
+     *
+     * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+     * @return The traceparent.
+     */
+    public java.lang.String getTraceparent() {
+      java.lang.Object ref = traceparent_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        traceparent_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+     * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+     * </pre>
+     *
+     * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+     * @return The bytes for traceparent.
+     */
+    public com.google.protobuf.ByteString
+        getTraceparentBytes() {
+      java.lang.Object ref = traceparent_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        traceparent_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+     * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+     * </pre>
+     *
+     * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+     * @param value The traceparent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setTraceparent(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      traceparent_ = value;
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+     * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+     * </pre>
+     *
+     * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearTraceparent() {
+      traceparent_ = getDefaultInstance().getTraceparent();
+      bitField0_ = (bitField0_ & ~0x00001000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+     * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+     * </pre>
+     *
+     * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+     * @param value The bytes for traceparent to set.
+     * @return This builder for chaining.
+     */
+    public Builder setTraceparentBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      traceparent_ = value;
+      bitField0_ |= 0x00001000;
       onChanged();
       return this;
     }

@@ -269,4 +269,26 @@ public interface LeaseOrBuilder extends
    * @return The callerLineRestricted.
    */
   boolean getCallerLineRestricted();
+
+  /**
+   * <pre>
+   * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+   * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+   * </pre>
+   *
+   * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+   * @return The traceparent.
+   */
+  java.lang.String getTraceparent();
+  /**
+   * <pre>
+   * The trace that the callback belongs to, as the header `traceparent` of W3C Trace Context, in version 00: spans of
+   * the call go below it. That of its creation, with or without a span of the server. Empty: it belongs to none.
+   * </pre>
+   *
+   * <code>string traceparent = 13 [json_name = "traceparent"];</code>
+   * @return The bytes for traceparent.
+   */
+  com.google.protobuf.ByteString
+      getTraceparentBytes();
 }

@@ -1,0 +1,1 @@
+"""Traces with the API of OpenTelemetry: `docs/tracing.md`."""
