@@ -20,7 +20,7 @@ from ringback.identity.peer import peer_of
 from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
-from ringback.web.server_connection import Application, HttpConnection, Patience, Serving
+from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
 from ringback.web.server_protocols import MAX_HEADER_BYTES, DrainContext
 from ringback.web.tls import HttpTls, certificates_of
 
@@ -49,11 +49,11 @@ class WebServer:
     def __init__(
         self,
         tls: FileValue[ServerFiles] | None = None,
-        patience: Patience | None = None,
+        times: ClientTimes | None = None,
         max_connections: int | None = None,
     ) -> None:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
-        self._patience = patience or Patience()
+        self._times = times or ClientTimes()
         self._max_connections = max_connections or _most_connections()
         self._contexts = None if tls is None else HttpTls(tls)
         self._context = DrainContext()
@@ -75,7 +75,7 @@ class WebServer:
 
     async def start(self, app: Application, supervise: Supervise = asyncio.create_task) -> None:
         """Serve the application. `supervise` makes the tasks without which nothing is served any more."""
-        serving = Serving(app, _config(), self._context, self._patience)
+        serving = Serving(app, _config(), self._context, self._times)
         self._accepting = [supervise(self._accept(each, serving)) for each in self._sockets]
         self._accepting.append(supervise(self._check()))
 
@@ -146,7 +146,7 @@ class WebServer:
 
     async def _check(self) -> None:
         while True:
-            await asyncio.sleep(self._patience.check_s)
+            await asyncio.sleep(self._times.check_s)
             for connection in self._connections():
                 connection.check()
 

@@ -28,7 +28,7 @@ _LINGER_BYTES: Final = 4 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
 
 
-class Patience(Struct, frozen=True, kw_only=True):
+class ClientTimes(Struct, frozen=True, kw_only=True):
     """How long the server waits for its clients."""
 
     # For the line and the headers of a request, from its first byte on.
@@ -51,7 +51,7 @@ class Serving(Struct, frozen=True):
     app: Application
     config: Config
     context: DrainContext
-    patience: Patience
+    times: ClientTimes
 
 
 class HttpConnection:
@@ -67,7 +67,7 @@ class HttpConnection:
     ) -> None:
         """`names` are those of the client and of the server."""
         self._serving = serving
-        self._patience = serving.patience
+        self._times = serving.times
         self._reader = reader
         self._writer = writer
         self._peer = peer
@@ -81,7 +81,7 @@ class HttpConnection:
         self._now_s = asyncio.get_running_loop().time
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
-        self._deadline_s: float | None = self._now_s() + self._patience.headers_s
+        self._deadline_s: float | None = self._now_s() + self._times.headers_s
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
         # It has had a request, and nothing has come since.
@@ -133,7 +133,7 @@ class HttpConnection:
                     continue
                 if self._is_quiet and isinstance(self._protocol, Http1):
                     self._is_quiet = False
-                    self._deadline_s = self._now_s() + self._patience.headers_s
+                    self._deadline_s = self._now_s() + self._times.headers_s
                 await self._handle(RawData(data))
         await self._handle(Closed())
 
@@ -167,7 +167,7 @@ class HttpConnection:
         """Wait for the next request."""
         self._is_quiet = True
         self.idle_since_s = self._now_s()
-        self._deadline_s = self.idle_since_s + self._patience.idle_s
+        self._deadline_s = self.idle_since_s + self._times.idle_s
 
     async def _write(self, data: bytes) -> None:
         async with self._lock:
@@ -190,11 +190,11 @@ class HttpConnection:
         for stream in self._protocol.streams_open:
             stream.give_up()
         if self._protocol.has_unread_input:
-            self._deadline_s = self._now_s() + self._patience.linger_s
+            self._deadline_s = self._now_s() + self._times.linger_s
             with suppress(OSError, RuntimeError, NotImplementedError):
                 self._writer.write_eof()
         else:
-            self._deadline_s = self._now_s() + self._patience.close_s
+            self._deadline_s = self._now_s() + self._times.close_s
             self._writer.close()
 
     async def _leave(self) -> None:
@@ -208,18 +208,18 @@ class HttpConnection:
             if self._is_ending:
                 self.abort()
             else:
-                self._deadline_s = now_s + self._patience.close_s
+                self._deadline_s = now_s + self._times.close_s
                 self._tasks.spawn(self._leave)
-        if self._writing_since_s is not None and now_s >= self._writing_since_s + self._patience.stalled_s:
+        if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:
-            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._patience.stalled_s:
+            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._times.stalled_s:
                 stream.give_up()
 
     def leave(self) -> None:
         """End it once it has no request."""
         if self.idle_since_s is not None and not self._is_ending:
-            self._deadline_s = self._now_s() + self._patience.close_s
+            self._deadline_s = self._now_s() + self._times.close_s
             self._tasks.spawn(self._leave)
 
     def abort(self) -> None:
@@ -233,7 +233,7 @@ class HttpConnection:
     async def _close(self) -> None:
         try:
             self._writer.close()
-            async with asyncio.timeout(self._patience.close_s):
+            async with asyncio.timeout(self._times.close_s):
                 await self._writer.wait_closed()
         except (OSError, RuntimeError):  # the client has gone, or does not let what was written go
             with suppress(AttributeError):
