@@ -139,6 +139,18 @@ async def test_a_body_without_an_end_is_cut_off(serve_http: ServeHttp) -> None:
             await asyncio.wait_for(flood(), 20)
 
 
+async def test_a_body_that_does_not_come_ends_the_request(serve_http: ServeHttp, stage: HttpStage) -> None:
+    async with serve_http(body_s=0.1) as server:
+        async with connected(server.port) as client:
+            await client.send(HEAD + b"Content-Length: 10\r\n\r\nbegun")
+            assert (await client.response()).status == 408
+            assert await client.is_ended()
+        async with connected_http2(server.port) as second:
+            stream = await second.begin("POST", ended=False)
+            assert (await second.response(stream)).status == 408
+            assert (await second.get()).status == 200
+
+
 async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         waiting = await client.begin(path="/wait")
