@@ -13,10 +13,10 @@ import pytest
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
 from ringback.listening import CannotListen
-from tests.web.conftest import LOCAL
 from tests.world.api import Api
 from tests.world.command_line import start
 from tests.world.http_client import LIMIT_S, connected, connected_http2
+from tests.world.http_stage import LOCAL
 
 REACHABLE = Listen("0.0.0.0", 0)
 

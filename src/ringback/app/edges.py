@@ -1,10 +1,10 @@
 """The ports of a server: gRPC and, where it is wanted, HTTP, with the one way in that both have."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from ringback.app.use_cases import UseCases
 from ringback.config import Settings
@@ -44,6 +44,10 @@ from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
 from ringback.wire.watch_encoder import WatchEncoder
+
+
+# Runs a loop for as long as the server lasts.
+Supervise: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class Secured(NamedTuple):
@@ -149,8 +153,8 @@ class Edges:
             loops += self.metrics.loops
         return loops
 
-    async def start(self) -> None:
-        """Serve."""
+    async def start(self, supervise: Supervise) -> None:
+        """Serve. `supervise` has the tasks that serve HTTP."""
         self.grpc.add_services(
             self.way_in,
             CallbacksServicer(self.callbacks_handlers, self.watch_encoder),
@@ -159,7 +163,13 @@ class Edges:
         )
         await self.grpc.start()
         if self.web is not None:
-            await self.web.start(self._web_application())
+            await self.web.start(self._web_application(), supervise)
+
+    def drain(self) -> None:
+        """Refuse calls from now on."""
+        self.gate.close()
+        if self.web is not None:
+            self.web.drain()
 
     async def stop(self) -> None:
         """Refuse connections, and close those that are open."""

@@ -89,7 +89,7 @@ class App:
         self._tasks.append(self._supervise(self._report_health()))
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
-        await self.edges.start()
+        await self.edges.start(self._supervise)
         self._serves = True
 
     def replace_access(self, rules: AccessRules | None) -> None:
@@ -127,7 +127,7 @@ class App:
     async def stop(self) -> None:
         """Drain: report it, end the streams with their last token, let writes and calls finish, close the database."""
         await self.edges.grpc.report_health(serving=False)
-        self.edges.gate.close()
+        self.edges.drain()
         if self._dialer is not None:
             self._dialer.stop()
         self.use_cases.close()
