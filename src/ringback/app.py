@@ -66,7 +66,7 @@ from ringback.web.application import WebApplication
 from ringback.web.connect.application import PREFIXES, connect_app
 from ringback.web.connect.health import HealthOverConnect
 from ringback.web.door.door import Door
-from ringback.web.door.hosts import Hosts
+from ringback.web.door.hosts import OwnHosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
@@ -298,7 +298,7 @@ class App:
         certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
         door = partial(
             Door,
-            hosts=Hosts(listened, settings.http_hosts, certified),
+            hosts=OwnHosts(listened, settings.http_hosts, certified),
             origins=Origins(settings.http_origins),
             sessions=self.sessions,
         )
