@@ -18,7 +18,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 # A browser takes seconds to start on a busy machine.
-PATIENCE_S: Final = 12.0
+PATIENCE_S: Final = 60.0
 _PAGE: Final = (
     b'<!doctype html><meta charset="utf-8"><title>Callbacks</title><script type="module" src="/page.js"></script>'
 )
