@@ -16,7 +16,7 @@ _TIMEOUT_S = 20.0
 
 
 def request(address: str, method: str, host: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*address.split(":"), timeout=_TIMEOUT_S)  # type: ignore[arg-type]
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_S)
     try:
         connection.request(method, "/healthz", headers={"Host": host})
         response = connection.getresponse()
