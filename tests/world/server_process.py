@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from tests.world.command_line import start
 from tests.world.secrets_guard import GUARD
 
-_LISTENING = re.compile(r"listening on (\S+)")
+_LISTENING = re.compile(r"listening on ([^\s\"]+)")
 
 
 class ServerProcess:
