@@ -195,6 +195,10 @@ call-picture: .venv/.installed  ## Make a call between two telephones, and draw 
 	.venv/bin/python docs/sip/record.py
 	.venv/bin/python docs/sip/ladder.py --write
 
+.PHONY: trace
+trace: .venv/.installed  ## Follow a callback from its request to its outcome, and print the trace, as docs/tracing.md shows it
+	@.venv/bin/python docs/tracing/trace.py
+
 DOCS_PLUGIN := build/plugins/docs/protoc-gen-doc
 
 $(DOCS_PLUGIN):

@@ -24,7 +24,8 @@ PATH: Final = os.pathsep.join(
 # The ports that documents show; the real ones are whichever are free.
 _SHOWN_PORT: Final = 50051
 _SHOWN_HTTP_PORT: Final = 8080
-_LISTENING: Final = re.compile(r"listening on .*:(\d+)(?P<http> for HTTP)?$")
+_LISTENING: Final = re.compile(r"listening on .*:(\d+)$")
+_SERVING_HTTP: Final = re.compile(r"serving HTTP on .*:(\d+)$")
 # Longer than anything takes, on a busy machine too.
 _PATIENCE_S: Final = 60.0
 
@@ -38,8 +39,11 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _SHOWN_PORT
-        self._http_port = _SHOWN_HTTP_PORT
+        # Of the server that runs; before there is one the system would choose them.
+        self._port = 0
+        self._http_port = 0
+        # Whether a config file says that there is one.
+        self._has_http = False
         self._server: asyncio.subprocess.Process | None = None
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -58,6 +62,7 @@ class Session:
 
     def give(self, file: str, lines: Sequence[str]) -> None:
         """Make a file of the session's folder."""
+        self._has_http |= any(line.startswith("http: ") for line in lines)
         (self._folder / file).write_text("".join(f"{line}\n" for line in lines))
 
     async def serve(self, command: str) -> list[str]:
@@ -65,17 +70,16 @@ class Session:
         if self._server is not None:
             self._server.terminate()
             await asyncio.wait_for(self._server.wait(), _PATIENCE_S)
-        self._server = await self._start(command.replace(f":{_SHOWN_HTTP_PORT}", ":0"), asyncio.subprocess.PIPE)
+        self._port = self._http_port = 0
+        self._server = await self._start(command, asyncio.subprocess.PIPE)
         said = []
         async with asyncio.timeout(_PATIENCE_S):
             async for line in _lines(self._server):
                 said.append(line)
-                if (listening := _LISTENING.search(line)) and listening["http"]:
-                    self._http_port = int(listening[1])
-                elif listening:
+                if over_http := _SERVING_HTTP.search(line):
+                    self._http_port = int(over_http[1])
+                if listening := _LISTENING.search(line):
                     self._port = int(listening[1])
-                # Of two ports that for HTTP is told last.
-                if listening and (listening["http"] or "--http " not in command):
                     break
         return self._as_shown(said)
 
@@ -128,21 +132,23 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         theirs = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
-        return theirs | {
+        ours = {
             "PATH": PATH,
             "TZ": "UTC",
-            "RINGBACK_LISTEN": "127.0.0.1:0",
+            "RINGBACK_LISTEN": f"127.0.0.1:{self._port}",
             "RINGBACK_SERVER": f"127.0.0.1:{self._port}",
         }
+        # In place of the port that the config file shows.
+        return theirs | ours | ({"RINGBACK_HTTP": f"127.0.0.1:{self._http_port}"} if self._has_http else {})
 
     def _as_run(self, command: str) -> str:
         command = command.replace(".venv/bin/", "").replace(f":{_SHOWN_PORT}", f":{self._port}")
         return command.replace(f":{_SHOWN_HTTP_PORT}", f":{self._http_port}")
 
     def _as_shown(self, lines: Sequence[str]) -> list[str]:
-        shown = ((self._port, _SHOWN_PORT), (self._http_port, _SHOWN_HTTP_PORT))
-        for real, port in shown:
-            lines = [line.replace(f":{real}", f":{port}") for line in lines]
+        for real, shown in ((self._port, _SHOWN_PORT), (self._http_port, _SHOWN_HTTP_PORT)):
+            if real:
+                lines = [line.replace(f":{real}", f":{shown}") for line in lines]
         return list(lines)
 
 

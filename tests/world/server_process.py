@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from tests.world.command_line import start
 from tests.world.secrets_guard import GUARD
 
-_LISTENING = re.compile(r"listening on (\S+)")
-_SERVING_HTTP = re.compile(r"serving HTTP on (\S+)")
+_LISTENING = re.compile(r"listening on ([^\s\"]+)")
+_SERVING_HTTP = re.compile(r"serving HTTP on ([^\s\"]+)")
 
 
 class ServerProcess:

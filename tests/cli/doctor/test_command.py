@@ -255,7 +255,7 @@ async def test_the_http_port(other_program: int, tmp_path: Path) -> None:
     there = (*of(tmp_path / "ringback.db"), "--listen", f"127.0.0.1:{ports[0]}", "--http")
     assert "free" in (await examine(*there, f"127.0.0.1:{ports[1]}")).texts["HTTP port"]
     async with serving(*there, f"127.0.0.1:{ports[1]}") as server:
-        await server.line("for HTTP")
+        await server.address()
         found = await examine(*there, f"127.0.0.1:{ports[1]}")
         assert (found.code, found.results["HTTP port"]) == (0, "ok")
         assert "SERVING" in found.texts["HTTP port"]

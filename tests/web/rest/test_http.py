@@ -35,8 +35,6 @@ async def test_other_methods_are_refused_with_those_that_there_are(rest: Rest) -
             answer = await rest.call(method, path, b"{}", JSON)
             assert answer.outcome() == (405, "METHOD_NOT_ALLOWED")
             assert answer.headers["allow"] == allowed
-        traced = await rest.call("TRACE", path)
-        assert (traced.outcome(), traced.headers["allow"]) == ((405, "METHOD_NOT_ALLOWED"), allowed)
 
 
 async def test_head_is_get_without_the_content(rest: Rest) -> None:

@@ -25,8 +25,7 @@ _DATA: Final = frozenset(
         *(f"application/{name}{codec}" for name in ("grpc", "grpc-web") for codec in ("", "+json", "+proto")),
     }
 )
-# TRACE has no body at all (RFC 9110 section 9.3.8), and is refused by its name: 405.
-_BODILESS: Final = frozenset({"DELETE", "TRACE"})
+_BODILESS: Final = frozenset({"DELETE"})
 
 
 class Site(Enum):
