@@ -19,7 +19,7 @@ from ringback.web.rest.contract import EXAMPLE_SERVICE_ID, EXAMPLE_SERVICE_SIP
 from tests.world.api import Api
 from tests.world.server_process import serving
 
-# Not every text that the document allows is a SIP address; what has been cancelled can still be read; and of a method that
+# Not every text that the document allows is a SIP address. What has been cancelled can still be read. And of a method that
 # there is not, such as QUERY, the type of the content is refused first.
 _UNCHECKED = "positive_data_acceptance,use_after_free,unsupported_method"
 _HOOKS = Path(__file__).with_name("fuzz_hooks.py")
