@@ -31,7 +31,8 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "entry": {"domain", "ports", "clocks", "application", "identity", "config"},
     "metrics": {"domain", "ports", "clocks", "application", "identity", "dialers", "config"},
     "listening": {"domain", "ports", "clocks", "application", "identity", "config"},
-    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"},
+    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"}
+    | {"metrics"},
     "web": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"}
     | {"metrics"},
     "tracing": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}

@@ -4,14 +4,16 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import h2.config
 import h2.connection
 import h2.events
 
 # A fault in the server makes a test fail, and not wait.
-LIMIT_S = 20.0
+LIMIT_S: Final = 20.0
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class HttpResponse(NamedTuple):
@@ -31,11 +33,13 @@ class RawConnection:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def get(self, path: str = "/", **headers: str) -> HttpResponse:
-        return await self.request("GET", path, **headers)
+    async def get(self, path: str = "/", headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
+        return await self.request("GET", path, headers=headers)
 
-    async def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> HttpResponse:
-        given = {"host": "localhost"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    async def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
+    ) -> HttpResponse:
+        given = {"host": "localhost", **headers}
         if body:
             given["content-length"] = str(len(body))
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
@@ -95,13 +99,13 @@ class Http2Connection:
         self.writer.write(self.h2.data_to_send())
         await self.writer.drain()
 
-    async def begin(self, method: str = "GET", path: str = "/", *, ended: bool = True, **headers: str) -> int:
+    async def begin(
+        self, method: str = "GET", path: str = "/", headers: Mapping[str, str] = NO_HEADERS, *, ended: bool = True
+    ) -> int:
         """Send the headers of a request, and return its stream."""
         stream: int = self.h2.get_next_available_stream_id()
         pseudo = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
-        self.h2.send_headers(
-            stream, [*pseudo, *((name.replace("_", "-"), value) for name, value in headers.items())], ended
-        )
+        self.h2.send_headers(stream, [*pseudo, *headers.items()], ended)
         await self.flush()
         return stream
 
@@ -119,8 +123,8 @@ class Http2Connection:
                 self._events += self.h2.receive_data(data)
                 await self.flush()
 
-    async def get(self, path: str = "/", **headers: str) -> HttpResponse:
-        return await self.response(await self.begin("GET", path, **headers))
+    async def get(self, path: str = "/", headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
+        return await self.response(await self.begin("GET", path, headers))
 
     async def response(self, stream: int) -> HttpResponse:
         head = dict((await self.event(h2.events.ResponseReceived, stream)).headers)
