@@ -203,7 +203,8 @@ async def test_a_listed_origin_gets_its_preflight(door: Door, app: Recorder) -> 
     assert response.status == 204
     assert not app.scopes
     found = cors(response)
-    assert found["access-control-allow-origin"] == "https://desk.example"
+    # Once: browsers take two of them for none.
+    assert response.all("access-control-allow-origin") == ["https://desk.example"]
     assert "POST" in found["access-control-allow-methods"].split(", ")
     allowed = found["access-control-allow-headers"].split(", ")
     assert {"authorization", "connect-protocol-version", "connect-timeout-ms", "content-type", "x-grpc-web"} <= {
