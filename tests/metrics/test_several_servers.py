@@ -60,3 +60,24 @@ async def test_two_servers(cluster: Cluster) -> None:
 def _version(scraped: Scraped) -> dict[str, str]:
     [labels] = scraped.all_of("ringback_build_info")
     return {name: value for name, value in labels if name != "database"}
+
+
+async def test_a_scrape_does_without_a_database_that_is_away_or_hangs() -> None:
+    cluster = Cluster.start()
+    try:
+        async with replica(cluster.new_schema(), http=Listen("127.0.0.1", 0)) as server:
+            service_id = await server.api.add_service()
+            await server.api.create()
+            waiting = {"service_id": service_id, "priority": "NORMAL"}
+            await scrape_with(server, "ringback_callbacks_waiting", 1, **waiting)
+            await scrape_with(server, "ringback_service_dialer_present", 0, service_id=service_id)
+            for away, back in ((cluster.suspend, cluster.resume), (cluster.down, cluster.up)):
+                await asyncio.to_thread(away)
+                scraped = await scrape_with(server, "ringback_database_writable", 0)
+                assert scraped.value("ringback_callbacks_waiting", **waiting) == 1
+                assert scraped.value("ringback_service_dialer_present", service_id=service_id) is None
+                await asyncio.to_thread(back)
+                await scrape_with(server, "ringback_database_writable", 1)
+                await scrape_with(server, "ringback_service_dialer_present", 0, service_id=service_id)
+    finally:
+        cluster.destroy()
