@@ -258,7 +258,7 @@ stubs: stubs-python  ## Regenerate the stubs of all languages from protos/
 
 .PHONY: stubs-python
 stubs-python: $(STUBS_VENV)/.installed
-	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi
+	rm -f $(STUBS)/*_pb2.py $(STUBS)/*_pb2.pyi $(STUBS)/*_pb2_grpc.py $(STUBS)/*_pb2_grpc.pyi $(STUBS)/*_connect.py
 	$(BUF) generate
 
 # Compares whole folders, so a stub that is missing, edited or left over from a deleted proto is noticed alike,

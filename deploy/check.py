@@ -4,6 +4,7 @@ First each tool looks at its own files (deploy/requirements.txt has them; they a
 no tool can know: that the files agree with each other, and with a real server that is started as they say.
 """
 
+import http.client
 import json
 import os
 import re
@@ -27,6 +28,8 @@ DEPLOY: Final = Path(__file__).parent
 MANIFESTS: Final = sorted(set(DEPLOY.glob("kubernetes/*.yaml")) - {DEPLOY / "kubernetes/kustomization.yaml"})
 # The oldest that the manifests are for, and the newest whose schema the tool has.
 KUBERNETES: Final = ("1.30", "1.37")
+# What a server listens on, by the names that ports have in Kubernetes.
+LISTENING: Final = {"grpc": "RINGBACK_LISTEN", "http": "RINGBACK_HTTP"}
 # README.md: "SIGTERM drains […] and the process exits with 0 within ten seconds".
 DRAIN_S: Final = 10
 
@@ -51,6 +54,7 @@ def check_agreement(image: dict[str, str], compose: Any, manifests: list[Any]) -
     check_extras()
     check_ports(image, compose, manifests, container)
     check_labels(manifests, pod["metadata"]["labels"])
+    check_monitoring(compose, pod["metadata"]["labels"], container)
 
     grace_s = pod["spec"]["terminationGracePeriodSeconds"] - container["lifecycle"]["preStop"]["sleep"]["seconds"]
     require(grace_s > DRAIN_S, f"deployment.yaml leaves {grace_s} s for a drain, which may take {DRAIN_S} s")
@@ -100,17 +104,18 @@ def read_image() -> dict[str, str]:
 
 
 def read_compose() -> Any:
-    """Return it as Docker Compose itself reads it."""
-    return json.loads(run("docker-compose", "--file", DEPLOY / "compose.yaml", "config", "--format", "json"))
+    """Return it as Docker Compose itself reads it, with what is in profiles."""
+    command = ("docker-compose", "--file", DEPLOY / "compose.yaml", "--profile", "*", "config", "--format", "json")
+    return json.loads(run(*command))
 
 
 def read_manifests() -> list[Any]:
     return [manifest for path in MANIFESTS for manifest in yaml.safe_load_all(path.read_text())]
 
 
-def only(manifests: list[Any], kind: str) -> Any:
-    found = [manifest for manifest in manifests if manifest["kind"] == kind]
-    require(len(found) == 1, f"kubernetes: {len(found)} of kind {kind}")
+def only(manifests: list[Any], kind: str, name: str = "ringback") -> Any:
+    found = [each for each in manifests if each["kind"] == kind and each["metadata"]["name"] == name]
+    require(len(found) == 1, f"kubernetes: {len(found)} of kind {kind} with the name {name}")
     return found[0]
 
 
@@ -127,27 +132,48 @@ def check_extras() -> None:
 
 
 def check_ports(image: dict[str, str], compose: Any, manifests: list[Any], container: Any) -> None:
-    """Require that every port is the one that the image listens on; those of Kubernetes have a name."""
+    """Require that every port is one that the image listens on; those of Kubernetes have a name."""
+    ports = {name: image[variable].rpartition(":")[2] for name, variable in LISTENING.items()}
+    named = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    require(named == ports, f"containerPort: {named}, and the image listens on {ports}")
     dockerfile, envoy = (DEPLOY / "Dockerfile").read_text(), (DEPLOY / "envoy.yaml").read_text()
     proxy = compose["services"]["proxy"]
-    (named,) = container["ports"]
-    (offered,) = only(manifests, kind="Service")["spec"]["ports"]
-    (entry,) = only(manifests, kind="NetworkPolicy")["spec"]["ingress"]
-    ports = {
-        "EXPOSE": re.findall(r"^EXPOSE (\d+)$", dockerfile, re.MULTILINE),
+    places = {
+        "EXPOSE": " ".join(re.findall(r"^EXPOSE (.+)$", dockerfile, re.MULTILINE)).split(),
         "envoy.yaml": re.findall(r"port_value: (\d+)", envoy),
-        "compose.yaml": [port["target"] for port in proxy["ports"]],
-        "containerPort": [named["containerPort"]],
-        "service.yaml": [offered["port"]],
-        "probes": [probe["port"] for probe in probes_of(container)],
+        "compose.yaml": [str(port["target"]) for port in proxy["ports"]],
     }
-    port = image["RINGBACK_LISTEN"].rpartition(":")[2]
-    for place, found in ports.items():
-        require({str(number) for number in found} == {port}, f"{place}: {found}, and the image listens on {port}")
-    names = {offered["targetPort"], *(rule["port"] for rule in entry["ports"])}
-    require(names == {named["name"]}, f"ports named {names}, and the container has {named['name']}")
+    for place, found in places.items():
+        require({*found} == {*ports.values()}, f"{place}: {found}, and the image listens on {ports}")
+    probed = {str(probe["port"]) for probe in probes_of(container)}
+    require(probed == {ports["grpc"]}, f"probes: {probed}, and gRPC is on {ports['grpc']}")
+    for name, service in (("grpc", "ringback"), ("http", "ringback-http")):
+        (offered,) = only(manifests, kind="Service", name=service)["spec"]["ports"]
+        require(str(offered["port"]) == ports[name], f"service {service}: {offered['port']}, and not {ports[name]}")
+        require(offered["targetPort"] == name, f"service {service} leads to {offered['targetPort']}, and not to {name}")
+    let_in = [
+        rule["port"] for entry in only(manifests, kind="NetworkPolicy")["spec"]["ingress"] for rule in entry["ports"]
+    ]
+    require({*let_in} == {*ports}, f"network.yaml lets in to {let_in}, and the container has {[*ports]}")
     tag = proxy["image"].rpartition(":v")[2]
     require(f"/{tag}/" in run("envoy", "--version"), f"compose.yaml runs Envoy {tag}, another one checked envoy.yaml")
+
+
+def check_monitoring(compose: Any, labels: dict[str, str], container: Any) -> None:
+    """Require that what scrapes finds pods and ports, and that what is mounted is there."""
+    (monitor,) = yaml.safe_load_all((DEPLOY / "kubernetes/monitoring/podmonitor.yaml").read_text())
+    selector = monitor["spec"]["selector"]["matchLabels"]
+    require(selector.items() <= labels.items(), f"podmonitor.yaml selects {selector}, and the pods have {labels}")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    names = [port["name"] for port in container["ports"]]
+    require(endpoint["port"] in names, f"podmonitor.yaml scrapes {endpoint['port']}, and the container has {names}")
+    for name, service in compose["services"].items():
+        for volume in service.get("volumes", ()):
+            source = volume["source"]
+            there = volume["type"] != "bind" or Path(source).exists()
+            require(there, f"compose.yaml: {name} mounts {source}, which is not there")
+    scraped = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    require("ringback" in json.dumps(scraped["scrape_configs"]), "prometheus.yml scrapes no server")
 
 
 def check_labels(manifests: list[Any], labels: dict[str, str]) -> None:
@@ -155,6 +181,7 @@ def check_labels(manifests: list[Any], labels: dict[str, str]) -> None:
     selectors = {
         "Deployment": only(manifests, kind="Deployment")["spec"]["selector"]["matchLabels"],
         "Service": only(manifests, kind="Service")["spec"]["selector"],
+        "HTTP service": only(manifests, kind="Service", name="ringback-http")["spec"]["selector"],
         "PodDisruptionBudget": only(manifests, kind="PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         "NetworkPolicy": only(manifests, kind="NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
     }
@@ -181,11 +208,13 @@ def check_server(name: str, environment: dict[str, str], probes: list[str]) -> N
     ours = {variable for variable in environment if variable.startswith("RINGBACK_")}
     require(ours <= known, f"{name}: `ringback serve` knows no {', '.join(sorted(ours - known))}")
     require("RINGBACK_DATABASE" in ours, f"{name}: no RINGBACK_DATABASE, so each server would have its own")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        started(name, environment, folder) as port,
-        grpc.insecure_channel(f"localhost:{port}") as channel,
-    ):
+    with tempfile.TemporaryDirectory() as folder, started(name, environment, folder) as ports:
+        check_health(name, ports["grpc"], probes)
+        check_http(name, ports["http"], open_to_all="RINGBACK_ACCESS" not in environment)
+
+
+def check_health(name: str, port: str, probes: list[str]) -> None:
+    with grpc.insecure_channel(f"localhost:{port}") as channel:
         health: Any = HealthStub(channel)  # its types know no methods
         for service in probes:
             try:
@@ -195,15 +224,26 @@ def check_server(name: str, environment: dict[str, str], probes: list[str]) -> N
             require(response.status == HealthCheckResponse.SERVING, f"{name}: {service!r} does not serve")
 
 
+def check_http(name: str, port: str, *, open_to_all: bool) -> None:
+    """Require what proxies and Prometheus request; metrics are for identities, where there are any."""
+    expected = {"/healthz": 200, "/openapi.json": 200, "/metrics": 200 if open_to_all else 401}
+    for path, status in expected.items():
+        connection = http.client.HTTPConnection("localhost", int(port), timeout=5)
+        connection.request("GET", path)
+        found = connection.getresponse().status
+        connection.close()
+        require(found == status, f"{name}: GET {path} is answered with {found}, and not with {status}")
+
+
 @contextmanager
-def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str]:
-    """Run a server with this environment, on any free port and a fresh SQLite file; yield the port."""
+def started(name: str, environment: dict[str, str], folder: str) -> Iterator[dict[str, str]]:
+    """Run a server with this environment, on any free ports and a fresh SQLite file; yield the ports."""
     access = Path(folder) / "access.yaml"
     access.write_text("identities: {ops: {certificates: [ops.example], grants: [{role: operator}]}}")
     changed = {"RINGBACK_ACCESS": str(access)} if "RINGBACK_ACCESS" in environment else {}
     changed |= {
         "RINGBACK_DATABASE": f"sqlite:///{folder}/ringback.db",
-        "RINGBACK_LISTEN": environment["RINGBACK_LISTEN"].rpartition(":")[0] + ":0",
+        **{variable: environment[variable].rpartition(":")[0] + ":0" for variable in LISTENING.values()},
     }
     clean = {variable: value for variable, value in os.environ.items() if not variable.startswith("RINGBACK_")}
     with subprocess.Popen(
@@ -213,7 +253,7 @@ def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str
         text=True,
     ) as server:
         try:
-            yield port_told(name, server)
+            yield ports_told(name, server)
             server.terminate()
             code = server.wait(DRAIN_S)
         except subprocess.TimeoutExpired:
@@ -223,13 +263,16 @@ def started(name: str, environment: dict[str, str], folder: str) -> Iterator[str
     require(code == 0, f"{name}: the server exited with {code}")
 
 
-def port_told(name: str, server: subprocess.Popen[str]) -> str:
-    """Return the port that the server logs when it listens."""
-    told = []
+def ports_told(name: str, server: subprocess.Popen[str]) -> dict[str, str]:
+    """Return the ports that the server logs when it listens."""
+    told: list[str] = []
+    ports: dict[str, str] = {}
     for line in server.stderr or ():
-        if match := re.search(r"listening on .*:(\d+)$", line):
-            return match[1]
         told.append(line)
+        if match := re.search(r"listening on .*:(\d+)( for HTTP)?$", line):
+            ports["http" if match[2] else "grpc"] = match[1]
+        if ports.keys() == LISTENING.keys():
+            return ports
     raise Fault(f"{name}: the server does not start:\n{''.join(told)}")
 
 

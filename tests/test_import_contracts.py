@@ -29,21 +29,30 @@ _MAY_IMPORT: Final[Mapping[str, set[str]]] = {
     "dialers": {"domain", "ports", "clocks", "application"},
     "wire": {"domain", "ports", "clocks", "application", "v1"},
     "entry": {"domain", "ports", "clocks", "application", "identity", "config"},
-    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry"},
-    "tracing": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry"},
+    "metrics": {"domain", "ports", "clocks", "application", "identity", "dialers", "config"},
+    "listening": {"domain", "ports", "clocks", "application", "identity", "config"},
+    "rpc": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"}
+    | {"metrics"},
+    "web": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1", "entry", "listening"}
+    | {"metrics"},
+    "tracing": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
+    | {"entry", "listening", "metrics", "storage"},
     "app": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "entry", "tracing"},
+    | {"storage", "dialers", "rpc", "tracing", "web", "entry", "listening", "metrics"},
     "cli": {"domain", "ports", "clocks", "application", "identity", "config", "wire", "v1"}
-    | {"storage", "dialers", "rpc", "entry", "tracing", "app", "client"},
+    | {"storage", "dialers", "rpc", "tracing", "web", "entry", "listening", "metrics", "app", "client"},
     "client": {"v1"},
     "v1": set(),
 }
 
 # Packages from elsewhere, and which of ours may import them.
-_AT_THE_EDGE: Final = {"wire", "rpc", "tracing", "app", "cli", "client", "v1"}
+_AT_THE_EDGE: Final = {"wire", "rpc", "tracing", "web", "app", "cli", "client", "v1"}
 _FROM_ELSEWHERE: Final = [
     (("sqlite3", "aiosqlite", "psycopg", "psycopg_pool"), {"storage"}),
     (("grpc", "google.protobuf", "grpc_health", "grpc_reflection"), _AT_THE_EDGE),
+    (("connectrpc", "protobuf"), {"web", "v1"}),
+    (("prometheus_client",), {"metrics"}),
+    (("hypercorn", "h2", "starlette"), {"web"}),
     (("opentelemetry",), {"tracing", "cli"}),
     (("asyncio", "logging", "socket", "time"), _MAY_IMPORT.keys() - {"domain"}),
 ]

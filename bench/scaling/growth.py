@@ -49,8 +49,8 @@ FILLED: Final = {
     "max_wal_size": "'8GB'",
     "maintenance_work_mem": "'512MB'",
 }
-# What is known to look at each that waits, see `Store.line`.
-COUNTS: Final = ("count a queue in which a quarter of all wait",)
+# What looks at each that waits: once, when a server starts.
+COUNTS: Final = ("count all that is open",)
 _SMALL: Final = ("service", "service_turn", "log_end", "log_start", "ringback")
 
 
@@ -98,7 +98,7 @@ class Subject:
             f"page of {_SMALL_PAGE}, of one of 999 services": lambda: self._store.list(of_few, "", _SMALL_PAGE),
             "next time": self._store.next_time,
             "due: the first 100": lambda: self._store.due(_FAR, 100),
-            COUNTS[0]: lambda: self._store.line(service_id(0)),
+            COUNTS[0]: self._store.open_by_service,
         }
 
     async def clear(self) -> None:

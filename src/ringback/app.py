@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -25,6 +26,7 @@ from ringback.application.events.feed import EventFeed
 from ringback.application.events.transition_log import TransitionLog
 from ringback.application.events.watch import Watches
 from ringback.application.limits import LimitRules
+from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -46,6 +48,8 @@ from ringback.identity.credential_files import CredentialFiles
 from ringback.identity.files import FileValue
 from ringback.identity.rules import AccessRules
 from ringback.identity.server_files import ServerFiles, server_files
+from ringback.metrics.metrics import Metrics
+from ringback.metrics.server_figures import ServerParts
 from ringback.ports.clock import SharedTime
 from ringback.ports.store import Store
 from ringback.rpc.callbacks_servicer import CallbacksServicer
@@ -53,15 +57,26 @@ from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
 from ringback.rpc.server import Server
 from ringback.rpc.tls import Tls
-from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.storage.open import open_store
 from ringback.tracing.call_log import CallLog
 from ringback.tracing.callbacks import CallbackTraces
 from ringback.tracing.calls import CallTraces
 from ringback.tracing.provider import Tracer, TracerProvider, tracer_of
+from ringback.web.application import WebApplication
+from ringback.web.connect.application import connect_app
+from ringback.web.door.door import Door
+from ringback.web.door.hosts import Hosts
+from ringback.web.door.origins import Origins
+from ringback.web.door.sessions import Sessions
+from ringback.web.door.sign_in import session_routes
+from ringback.web.metrics import metrics_routes
+from ringback.web.peer import credentials_of
+from ringback.web.rest.routes import rest_routes
+from ringback.web.server import WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
+from ringback.wire.watch_encoder import WatchEncoder
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +91,7 @@ _HEALTH_CHECK_S = 1.0
 class App:
     """A running server. `async with await App.start(settings) as app:` serves until the block ends."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - all that there is is made here
         self,
         settings: Settings,
         store: Store,
@@ -116,22 +131,42 @@ class App:
         self.callback_changes = CallbackChanges(
             store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials
         )
+        self.queue_figures = QueueFigures(store, self.feed)
         self.queue_views = QueueViews(
-            store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+            store,
+            self.queue_figures,
+            self.directory,
+            self.presence,
+            clock,
+            Pace(self.feed),
+            self.dial_policy,
+            self.agent_rests,
         )
         self.erasure = Erasure(store, self.directory, clock)
         self.directory_handlers = DirectoryHandlers(
             self.directory, self.callback_queries, self.queue_views, self.erasure
         )
         self.watches = Watches(store, self.feed, self.directory, clock)
-        self.authenticator, tls = secured
+        self.watch_encoder = WatchEncoder(clock)
+        self.callbacks_handlers = CallbacksHandlers(
+            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
+        )
+        self.dialer_handlers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
+        self.authenticator, tls, self.web = secured
+        self._tls = tls
+        self.sessions = Sessions(
+            keys=settings.http_session_keys, lasts=settings.http_session, https=tls is not None, clock=clock
+        )
+        self.sessions.listen(self.authenticator.judge_again)
         self.server = Server(None if tls is None else Tls(tls), reflection=settings.reflection, limits=settings.limits)
-        self.admission = Admission(self.authenticator, clock, self.usage, self.server.open_connections)
+        self.admission = Admission(self.authenticator, clock, self.usage, self._open_connections)
         self.credential_files = CredentialFiles(self.authenticator, tls, clock)
         # Where clients on this machine reach it, once it serves.
         self.address = ""
+        self.web_address = ""
         self.gate = Gate()
         self.way_in = WayIn(self.gate, self.admission, self.turns)
+        self.metrics = None if self.web is None else self._metrics(self.web, tls)
         self.way_in.follow(CallTraces(tracer), CallLog())
         self.lease_watch = LeaseWatch(self.feed)
         self._dialer: DialerRunner | None = None
@@ -164,8 +199,11 @@ class App:
     async def _start(self) -> None:
         # First of all: no call may be placed by a server that then cannot serve.
         address = self.server.bind(self._settings.listen)
+        if self.web is not None and self._settings.http is not None:
+            self.web_address = self.web.bind(self._settings.http)
         loops: list[Loop] = [
             self.feed,
+            self.queue_figures,
             self.directory,
             self.leader_election,
             self.scheduler_loop,
@@ -174,6 +212,8 @@ class App:
             self.admission.long_calls,
             self.credential_files,
         ]
+        if self.web is not None:
+            loops.append(self.sessions)
         if isinstance(self._wall_clock, SharedClock):
             await self._wall_clock.start()
             loops.append(self._wall_clock)
@@ -186,6 +226,9 @@ class App:
         if built_in is not None:
             loops += built_in.loops
             self._dialer = await self._recovered(built_in)
+        if self.metrics is not None:
+            loops += self.metrics.loops
+            self.metrics.watch_dialer(self._dialer)
         await self.assigner.start()
         self._add_services()
         self._tasks += [self._supervise(loop.run()) for loop in loops]
@@ -193,6 +236,8 @@ class App:
         if self._dialer is not None:
             self._dialer_task = self._supervise(self._dialer.run())
         await self.server.start()
+        if self.web is not None:
+            await self.web.start(self._web_application())
         self.address = address
 
     async def _recovered(self, built_in: BuiltIn) -> DialerRunner:
@@ -228,21 +273,71 @@ class App:
         return runner
 
     def _add_services(self) -> None:
-        clock = self._clock
-        callbacks = CallbacksHandlers(
-            self.callback_creation, self.callback_queries, self.callback_changes, self.watches, self.directory
-        )
-        dialers = DialerHandlers(self.assigner, self.leases, self.directory, clock)
         self.server.add_services(
             self.way_in,
-            CallbacksServicer(callbacks, WatchEncoder(clock)),
-            DialerServicer(dialers),
+            CallbacksServicer(self.callbacks_handlers, self.watch_encoder),
+            DialerServicer(self.dialer_handlers),
             DirectoryServicer(self.directory_handlers),
         )
+
+    def _web_application(self) -> WebApplication:
+        """Return what HTTP serves: all its parts."""
+        over_connect = connect_app(
+            self.way_in,
+            self.callbacks_handlers,
+            self.dialer_handlers,
+            self.directory_handlers,
+            self.watch_encoder,
+            credentials_of,
+        )
+        settings, tls = self._settings, self._tls
+        listened = "" if settings.http is None else settings.http.host
+        certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
+        door = partial(
+            Door,
+            hosts=Hosts(listened, settings.http_hosts, certified),
+            origins=Origins(settings.http_origins),
+            sessions=self.sessions,
+        )
+        routes = [
+            *rest_routes(self.way_in, self.callbacks_handlers, self.directory_handlers),
+            *session_routes(self.authenticator, self.sessions, self.gate, self.turns, self._clock),
+        ]
+        if self.metrics is not None:
+            routes += metrics_routes(self.way_in, self.metrics.scrape)
+        return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
+
+    def _metrics(self, web: WebServer, tls: FileValue[ServerFiles] | None) -> Metrics:
+        """Return the metrics, which HTTP serves: without it nothing is counted for them."""
+        parts = ServerParts(
+            database="sqlite" if isinstance(self._settings.database, Path) else "postgresql",
+            store=self.store,
+            clock=self._clock,
+            feed=self.feed,
+            watches=self.watches,
+            assigner=self.assigner,
+            election=self.leader_election,
+            scheduler=self.scheduler,
+            scheduler_loop=self.scheduler_loop,
+            tls=tls,
+            connections={"grpc": self.server.open_connections, "http": web.open_connections},
+        )
+        metrics = Metrics(parts, self.queue_figures, self.directory, self.presence, self.agent_rests)
+        self.way_in.observers.append(metrics.rpcs)
+        return metrics
+
+    def _open_connections(self) -> Collection[str]:
+        """Return the peers of the connections that are open, on both ports."""
+        over_grpc = self.server.open_connections()
+        return over_grpc if self.web is None else {*over_grpc, *self.web.open_connections()}
 
     def replace_access(self, rules: AccessRules | None) -> None:
         """Take other identities. Raise `UnusableFileError` for a JWKS that cannot be used; nothing has changed then."""
         self.authenticator.replace(rules)
+
+    def replace_session_keys(self, keys: Sequence[str]) -> None:
+        """Take other keys of sessions. What was sealed with one that is gone is a session no more."""
+        self.sessions.replace(keys)
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""
@@ -272,10 +367,11 @@ class App:
             self._dialer.stop()
         self.feed.close()
         self.assigner.close()
+        self.queue_figures.close()
         if self.address:
             await asyncio.sleep(self._settings.lame_duck.total_seconds())
         await self.gate.empty(_GRACE_S)
-        await self.server.stop()
+        await asyncio.gather(self.server.stop(), *([] if self.web is None else [self.web.stop()]))
         if self._dialer is not None and self._dialer_task is not None:
             await asyncio.wait([self._dialer_task], timeout=self._dialer.drain_timeout_s + _DIALER_GRACE_S)
             self._tasks.append(self._dialer_task)
@@ -314,13 +410,17 @@ class _Secured(NamedTuple):
     authenticator: Authenticator
     # None: plain text is served.
     tls: FileValue[ServerFiles] | None
+    # None: HTTP is not served.
+    web: WebServer | None
 
 
 def _secured(settings: Settings) -> _Secured:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return _Secured(Authenticator(settings.access), None)
-    tls = server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
-    return _Secured(Authenticator(settings.access, tls.value.authorities), tls)
+    tls, authorities = None, None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = server_files(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        authorities = tls.value.authorities
+    web = None if settings.http is None else WebServer(tls)
+    return _Secured(Authenticator(settings.access, authorities), tls, web)
 
 
 def _clock_for(store: Store) -> SystemClock | SharedClock:

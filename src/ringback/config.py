@@ -18,6 +18,7 @@ from ringback.ports.location import PostgresUrl, password_may_show, without_secr
 from ringback.ports.values import Retention
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+_HTTP_EXAMPLE = "127.0.0.1:8080"
 DEFAULT_DATABASE = "sqlite:///ringback.db"
 DIALERS = ("sip", "http", "simulated", "none")
 MIN_RETENTION = timedelta(hours=1)
@@ -117,6 +118,14 @@ class UnixSocket:
         return True
 
 
+def parse_http(text: str) -> Listen:
+    """Parse HOST:PORT. Raise `SettingError`."""
+    try:
+        return Listen.parse(text)
+    except SettingError:
+        raise SettingError(f"{text!r} is not HOST:PORT, such as {_HTTP_EXAMPLE} or [::1]:8080") from None
+
+
 def parse_listen(text: str, folder: Path = Path()) -> Listen | UnixSocket:
     """Parse HOST:PORT or unix:PATH, where a relative path starts at the folder. Raise `SettingError`."""
     return UnixSocket.parse(text, folder) if text.startswith(_UNIX) else Listen.parse(text)
@@ -127,6 +136,16 @@ class Settings:
     """All settings of `ringback serve`."""
 
     listen: Listen | UnixSocket = field(default_factory=lambda: Listen.parse(DEFAULT_LISTEN))
+    # The address of HTTP. None: it is not served.
+    http: Listen | None = None
+    # Further hosts that HTTP requests may be for, beside loopback, the address above, and those of the certificate.
+    http_hosts: tuple[str, ...] = ()
+    # Origins of other sites whose pages may call over HTTP, as browsers write them.
+    http_origins: tuple[str, ...] = ()
+    # What the cookies of sessions are sealed with, the newest first. Empty: a key of this process.
+    http_session_keys: tuple[str, ...] = field(default=(), repr=False)
+    # How long a person stays signed in.
+    http_session: timedelta = timedelta(hours=12)
     # One server has an SQLite file for itself; any number of servers share a PostgreSQL database.
     database: Path | PostgresUrl = Path("ringback.db")
     dialer: str = "simulated"
@@ -160,8 +179,9 @@ class Settings:
         if self.dialer not in DIALERS:
             raise SettingError(f"{self.dialer!r} is none of {', '.join(DIALERS)}", "dialer")
         self._check_tls()
-        if not self.listen.is_loopback:
-            self._check_reachable()
+        self._check_reachable("listen", self.listen)
+        if self.http is not None:
+            self._check_reachable("http", self.http)
         self._check_dialer()
         for name, kept in (("ended_callbacks", "keep_ended_days"), ("events", "keep_events_hours")):
             if getattr(self.retention, name) < MIN_RETENTION:
@@ -192,19 +212,21 @@ class Settings:
             faults[0].more = faults[1:]
             raise faults[0]
 
-    def _check_reachable(self) -> None:
+    def _check_reachable(self, name: str, address: Listen | UnixSocket) -> None:
+        if address.is_loopback:
+            return
         if self.tls_cert is None and not self.insecure:
             raise SettingError(
-                f"{self.listen} can be reached from other machines and there is no TLS; "
+                f"{address} can be reached from other machines and there is no TLS; "
                 "listen on 127.0.0.1, give --tls-cert and --tls-key, or allow plain text with --insecure",
-                "listen",
+                name,
                 "insecure",
             )
         if self.access is None and not self.open:
             raise SettingError(
-                f"{self.listen} can be reached from other machines and there are no identities; "
+                f"{address} can be reached from other machines and there are no identities; "
                 "listen on 127.0.0.1, give --access, or allow everybody everything with --open",
-                "listen",
+                name,
                 "open",
             )
 

@@ -482,7 +482,7 @@ async def test_a_position_names_no_callback_of_others(world: World) -> None:
     mine = await create(world, CRM, service)
     await lease(world, PBX)
     for caller, named in ((CRM, False), (OPS, True)):
-        view = await world.queue_views.look(caller, service, mine)
+        view = await world.look(caller, service, mine)
         assert view.standing is not None
         assert "its target is in a call" in view.standing.explanation
         assert (theirs.callback_id in view.standing.explanation) is named

@@ -15,7 +15,7 @@ from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
 from ringback.dialers import leased_call
 from ringback.dialers import runner as runner_module
-from ringback.dialers.leased_call import CallTools
+from ringback.dialers.leased_call import CallPhase, CallTools
 from ringback.dialers.runner import DialerRunner
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
@@ -500,3 +500,24 @@ async def test_an_outage_that_hides_that_dialing_was_stored(world: World) -> Non
         ended = await scene.until(callback, lambda c: c.lease is None and bool(c.attempts))
         [attempt] = ended.attempts
         assert (ended.state, attempt.outcome, attempt.q850_cause) == (State.SCHEDULED, Outcome.NETWORK_FAILURE, 41)
+
+
+async def test_it_counts_its_calls_by_how_far_they_are(world: World) -> None:
+    async with running(world) as scene:
+        assert scene.runner.calls() == {}
+        service = await world.service()
+        callback = await world.create(service)
+        placed = await scene.next_call()
+        await world.create(service, "sip:other@b.example")
+        other = await scene.next_call()
+        assert scene.runner.calls() == {CallPhase.DIALING: 2}
+        await placed.call.ringing()
+        assert scene.runner.calls() == {CallPhase.RINGING: 1, CallPhase.DIALING: 1}
+        await placed.call.connected()
+        other.call.hang_up.set()
+        assert scene.runner.calls() == {CallPhase.CONNECTED: 1, CallPhase.HANGING_UP: 1}
+        placed.outcome.set_result(Outcome.ANSWERED)
+        await scene.until(callback, lambda c: c.ended)
+        other.outcome.set_result(Outcome.BUSY)
+        await scene.drain()
+        assert scene.runner.calls() == {}

@@ -3,12 +3,13 @@
 import random
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringback.domain.priority import FRESH_ROUND, WEIGHTED, Credits, Priority, pick
+from ringback.domain.priority import FRESH_ROUND, WEIGHTED, Credits, Priority, pick, turns_until
 from ringback.domain.service import DEFAULT_PRIORITY_WEIGHTS as WEIGHTS
 
 STRICT, *_, NOTHING_ELSE = Priority
@@ -246,3 +247,56 @@ def test_mended_rounds_start_with_each_level_in_rotation() -> None:
         started.append(level)
         assert round_[7] == (next_start + 1) % 7
     assert started == list(WEIGHTED)
+
+
+# --- The turn of one callback --------------------------------------------------------------------------------------
+
+
+def counted_turns(
+    counts: dict[Priority, int], round_: Credits, by: Sequence[int], level: Priority, ahead: int, limit: int
+) -> int:
+    """Return what `turns_until` returns, by making every grant."""
+    left = Counter(counts)
+    for turn in range(1, limit):
+        granted, round_ = pick(+left, round_, by)
+        if granted is level and ahead == 0:
+            return turn
+        ahead -= granted is level
+        left[granted] -= 1
+    return limit
+
+
+@given(
+    st.dictionaries(st.sampled_from(Priority), st.integers(1, 400), min_size=1),
+    histories,
+    weights,
+    st.integers(1, 600),
+    st.data(),
+)
+def test_turns_are_skipped_by_whole_rounds_only(
+    counts: dict[Priority, int],
+    history: Sequence[Collection[Priority]],
+    by: Sequence[int],
+    limit: int,
+    data: st.DataObject,
+) -> None:
+    """Whatever was granted before, and whichever levels empty meanwhile."""
+    level = data.draw(st.sampled_from(sorted(counts)))
+    ahead = data.draw(st.integers(0, counts[level] - 1))
+    round_ = after_history(history, by)
+    found = turns_until(counts, round_, by, level, ahead, limit)
+    assert found == counted_turns(counts, round_, by, level, ahead, limit)
+
+
+def test_a_million_callbacks_are_not_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    picked = 0
+
+    def counting(*arguments: Any) -> tuple[Priority, Credits]:
+        nonlocal picked
+        picked += 1
+        return pick(*arguments)
+
+    monkeypatch.setattr("ringback.domain.priority.pick", counting)
+    counts = dict.fromkeys(Priority, 1_000_000)
+    assert turns_until(counts, FRESH_ROUND, WEIGHTS, Priority.NORMAL, 1000, 10_000_000) == 1_000_000 + 28 * 250 + 4
+    assert picked < 200

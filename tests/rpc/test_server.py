@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
-from ringback.rpc.listening import CannotListen
+from ringback.listening import CannotListen
 from ringback.rpc.server import SERVICES
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.sqlite import connection

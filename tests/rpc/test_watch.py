@@ -286,7 +286,7 @@ async def test_what_many_are_sent_is_encoded_once(api: Api, monkeypatch: pytest.
         encoded.append(event)
         write_event(event, message)
 
-    monkeypatch.setattr("ringback.rpc.watch_encoder.write_event", counted)
+    monkeypatch.setattr("ringback.wire.watch_encoder.write_event", counted)
     token = (await api.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
     for _ in range(3):
         await far_ahead(api, 500)

@@ -4,6 +4,7 @@ It tells its callers first, so each test closes the store before it looks.
 """
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from ringback.domain.callback import Callback
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
 from ringback.ports.values import Change
-from tests.world.samples import cancel, new, offer
+from tests.world.samples import NOW, cancel, new, offer
 
 Told = list[tuple[Callback | None, Callback]]
 
@@ -53,3 +54,38 @@ async def test_a_caller_that_has_gone_changes_nothing(store: Store, told: Told) 
     await store.create_one(second)
     await store.close()
     assert told == [(None, first), (None, second)]
+
+
+async def test_everybody_who_listens_is_told(store: Store, told: Told) -> None:
+    also: Told = []
+    store.listen(lambda before, after: also.append((before, after)))
+    await store.create_one(new())
+    await store.close()
+    assert len(told) == 1
+    assert also == told
+
+
+async def test_commits(store: Store) -> None:
+    commits: list[tuple[int, bool]] = []
+    store.listen_commits(lambda operations, seconds, durable: commits.append((operations, durable and seconds > 0)))
+    await asyncio.gather(store.create_one(new()), store.create_one(new()))
+    await store.close()
+    assert sum(operations for operations, _ in commits) == 2
+    assert all(durable for _, durable in commits)
+    assert store.healthy is False  # nothing more can be written
+
+
+async def test_the_size_of_the_database(store: Store) -> None:
+    before = await store.size()
+    await store.create([new(description="x" * 1000) for _ in range(100)])
+    after = await store.size()
+    assert after.database + (after.write_ahead_log or 0) > before.database + (before.write_ahead_log or 0)
+    assert (after.free is None) is (after.write_ahead_log is None)  # PostgreSQL's disk is that of another machine
+
+
+async def test_what_dialers_of_all_servers_ask_for(store: Store) -> None:
+    later = NOW + timedelta(minutes=1)
+    await store.note_asked_for({"one": later, "two": NOW + timedelta(seconds=1)}, NOW)
+    assert set(await store.asked_for(NOW)) == {"one", "two"}
+    assert set(await store.asked_for(NOW + timedelta(seconds=1))) == {"one"}
+    assert set(await store.asked_for(later)) == set()

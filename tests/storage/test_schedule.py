@@ -4,10 +4,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
 from ringback.domain.priority import FRESH_ROUND, Priority
-from ringback.domain.queue import Line, Turn
+from ringback.domain.queue import Turn
 from ringback.ports.store import Store
+from ringback.ports.values import LevelCount, LineHeads, OpenByService
 from tests.world.samples import (
     NOW,
     OTHER_SERVICE,
@@ -228,35 +229,62 @@ async def test_nobody_is_held_by_a_call_to_somebody_else(store: Store) -> None:
 # --- The length of the line ----------------------------------------------------------------------------------
 
 
-async def test_a_line_is_counted_by_level(store: Store) -> None:
+async def test_what_is_open_is_counted(store: Store) -> None:
+    """What is scheduled has no level."""
     await store.create(every_state())
     await store.create([new(priority=Priority.LOW, now=NOW - seconds(ago_s)) for ago_s in (10, 30, 20)])
-    await store.create([new(service=OTHER_SERVICE, now=NOW - seconds(99))])
+    await store.create([new(service=OTHER_SERVICE, now=NOW - seconds(99)), scheduled(10), scheduled(20)])
 
-    line = await store.line(SERVICE.service_id)
+    counted = await store.open_by_service()
 
-    assert line == Line(
-        turn=Turn(SERVICE.service_id, FRESH_ROUND, 0),
-        in_progress=4,
-        waiting={Priority.NORMAL: 1, Priority.LOW: 3},
-        oldest=NOW - seconds(30),
+    mine, other = SERVICE.service_id, OTHER_SERVICE.service_id
+    assert counted.number == (await store.history()).newest
+    assert sorted(counted.counts, key=lambda one: (one.service_id != mine, one.state, one.priority or 0)) == [
+        LevelCount(mine, State.CANCELLING, Priority.NORMAL, 1, None),
+        LevelCount(mine, State.CONNECTED, Priority.NORMAL, 1, None),
+        LevelCount(mine, State.DIALING, Priority.NORMAL, 1, None),
+        LevelCount(mine, State.OFFERED, Priority.NORMAL, 1, None),
+        LevelCount(mine, State.QUEUED, Priority.NORMAL, 1, NOW),
+        LevelCount(mine, State.QUEUED, Priority.LOW, 3, NOW - seconds(30)),
+        LevelCount(mine, State.SCHEDULED, None, 4, None),
+        LevelCount(other, State.QUEUED, Priority.NORMAL, 1, NOW - seconds(99)),
+    ]
+
+
+async def test_an_empty_database_has_nothing_open(store: Store) -> None:
+    assert await store.open_by_service() == OpenByService(0, [])
+
+
+async def test_the_first_of_each_line(store: Store) -> None:
+    await store.create([new(priority=Priority.LOW, now=NOW - seconds(ago_s)) for ago_s in (10, 30, 20)])
+    await store.create([new(service=OTHER_SERVICE, now=NOW - seconds(99)), offer(new(now=NOW - seconds(200)))])
+    names = [(SERVICE.service_id, Priority.LOW), (SERVICE.service_id, Priority.NORMAL), ("nobody", Priority.LOW)]
+    found = await store.line_heads([*names, (OTHER_SERVICE.service_id, Priority.NORMAL)])
+    assert found == LineHeads(
+        5,
+        {
+            (SERVICE.service_id, Priority.LOW): NOW - seconds(30),
+            (OTHER_SERVICE.service_id, Priority.NORMAL): NOW - seconds(99),
+        },
     )
 
 
-async def test_the_line_of_nobody(store: Store) -> None:
-    assert await store.line(SERVICE.service_id) == Line(
-        turn=Turn(SERVICE.service_id, FRESH_ROUND, 0), in_progress=0, waiting={}, oldest=None
-    )
-    assert await store.line("no-such-service") is None
+async def test_the_turn_of_a_service(store: Store) -> None:
+    assert await store.turn(SERVICE.service_id) == Turn(SERVICE.service_id, FRESH_ROUND, 0)
+    after = Turn(SERVICE.service_id, (1, *FRESH_ROUND[1:]), 1)
+    await store.create([waiting := new()])
+    await store.apply(changes(waiting, offer(waiting)), after)
+    assert await store.turn(SERVICE.service_id) == after
+    assert await store.turn("no-such-service") is None
 
 
 async def test_ahead_counts_those_before_in_the_same_line(store: Store) -> None:
     line = [new(now=NOW - seconds(ago_s)) for ago_s in (20, 10, 10, 10, 5)]
     await store.create([*line, new(priority=Priority.HIGH), new(service=OTHER_SERVICE), offer(new())])
-    assert [await store.ahead(callback) for callback in line] == [0, 1, 2, 3, 4]
+    assert [await store.ahead(callback, 3) for callback in line] == [0, 1, 2, 3, 3]
 
 
 async def test_ahead_of_one_that_is_not_in_the_line(store: Store) -> None:
     line = [new(), new()]
     await store.create(line)
-    assert await store.ahead(scheduled(10)) == 2
+    assert await store.ahead(scheduled(10), 10) == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ringback.application.access import ANYBODY
+from ringback.application.access import ANYBODY, Caller
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand
 from ringback.application.callbacks.query import CallbackQueries
@@ -16,9 +16,10 @@ from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
-from ringback.application.dispatch.queue_view import Pace, QueueViews
+from ringback.application.dispatch.queue_view import Pace, QueueView, QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
+from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
 from ringback.application.scheduling.leader_election import LeaderElection
@@ -84,8 +85,16 @@ class World:
         self.assigner = Assigner(
             self.store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests
         )
+        self.queue_figures = QueueFigures(self.store, self.feed)
         self.queue_views = QueueViews(
-            self.store, self.directory, self.presence, clock, Pace(self.feed), self.dial_policy, self.agent_rests
+            self.store,
+            self.queue_figures,
+            self.directory,
+            self.presence,
+            clock,
+            Pace(self.feed),
+            self.dial_policy,
+            self.agent_rests,
         )
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
@@ -115,6 +124,11 @@ class World:
             }
         )
         return (await self.callback_creation.create(ANYBODY, CreateCommand(request))).callback
+
+    async def look(self, caller: Caller, service: Service, callback: Callback | None = None) -> QueueView:
+        """Return the queue of a service. No loop follows the log here, so the queues are counted each time."""
+        await self.queue_figures.count()
+        return await self.queue_views.look(caller, service, callback)
 
     async def run_until(self, span: timedelta) -> datetime:
         """Let time pass, and make a pass then."""

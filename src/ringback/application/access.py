@@ -73,6 +73,9 @@ RIGHT_FOR: Final[Mapping[str, Right]] = MappingProxyType(
     }
 )
 """The right that each RPC needs. Health has none: it is open. An RPC that is not here is allowed to nobody."""
+METRICS: Final = "Metrics"
+RIGHTS: Final[Mapping[str, Right]] = MappingProxyType({**RIGHT_FOR, METRICS: Right.READ_SERVICES})
+"""The same of all that the entry lets in: GET /metrics is no RPC, and reads what GetQueue reads (`reads_metrics`)."""
 
 
 # --- Identities ------------------------------------------------------------------------------------------------------
@@ -128,6 +131,14 @@ class Caller:
         if view is None:
             raise NotAllowed(f"this identity may not {right}")
         return view
+
+    @property
+    def reads_metrics(self) -> bool:
+        """Whether it may read figures of the server as a whole: an operator, or a viewer of all services."""
+        return any(
+            grant.role is Role.OPERATOR or (grant.role is Role.VIEWER and grant.services is None)
+            for grant in self.grants
+        )
 
     def own(self, caller_id: str) -> str:
         """Return the caller id that a request means: an empty one is the caller's own."""

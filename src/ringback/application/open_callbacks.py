@@ -59,13 +59,14 @@ class OpenCallbacks:
 
     def on_events(self, events: Sequence[LoggedEvent]) -> None:
         for event in events:
-            if event.number > self._number:
+            # Only what has ended is purged; and what was erased may be logged as purged a second time.
+            if event.number > self._number and event.kind is not EventKind.PURGED:
                 self._count(event)
 
     def _count(self, event: LoggedEvent) -> None:
         callback = event.callback
         was_open = _is_open(event.previous)
-        is_open = event.kind is not EventKind.PURGED and _is_open(callback)
+        is_open = _is_open(callback)
         if is_open and not was_open:
             reserved = self._take(callback.callback_id)
             account = callback.identity

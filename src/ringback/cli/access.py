@@ -17,6 +17,7 @@ from ringback.cli.streams import stdout_is_unicode
 from ringback.cli.tables import plain_table
 from ringback.cli.yaml_file import FaultyFileError
 from ringback.identity.rules import Identity
+from ringback.web.door.session_keys import new_session_key
 
 _FAULTY: Final = 2
 _OWNER_ONLY: Final = 0o600
@@ -151,6 +152,25 @@ def token(size: int, out: Path | None, *, as_json: bool) -> None:
     if out is None:
         click.echo(made.text)
     click.echo(f'tokens_sha256: ["{made.sha256}"]')
+
+
+# --- session-key -----------------------------------------------------------------------------------------------------
+
+
+@access.command("session-key")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the key into FILE, which must not exist, for its owner alone; print nothing.",
+)
+def session_key(out: Path | None) -> None:
+    """Make a key for `serve --http-session-key`: it seals the cookies of people who are signed in."""
+    key = new_session_key()
+    if out is None:
+        click.echo(key)
+    else:
+        _write(out, key)
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "access": ("ringback.cli.access:access", "server"),
         "sip": ("ringback.cli.sip:sip", "server"),
         "demo": ("ringback.cli.demo:demo", "server"),
+        "doctor": ("ringback.cli.doctor.command:doctor", "server"),
         "backup": ("ringback.cli.backup:backup", "server"),
         "migrate-store": ("ringback.cli.migrate_store:migrate_store", "server"),
         "services": ("ringback.cli.services:services", "cli"),

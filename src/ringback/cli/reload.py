@@ -55,6 +55,7 @@ class Reload:
             return
         app.replace_limits(changed.settings.limits)
         app.replace_dial_rules(changed.settings.dial_rules)
+        app.replace_session_keys(changed.settings.http_session_keys)
         self._configuration = changed
         warn(changed)
         _log.info("SIGHUP: read again: %s", ", ".join(_in_words(name, changed) for name in names))

@@ -23,7 +23,7 @@ from ringback.config import Settings
 from ringback.dialers.built_in import DialerCannotOpen
 from ringback.domain.errors import RingbackError, ServiceNotFound, StorageUnavailable
 from ringback.identity.files import UnusableFileError
-from ringback.rpc.listening import CannotListen
+from ringback.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -112,6 +112,8 @@ async def _serve(configuration: Configuration) -> bool:
         _collect_garbage_less_often()
         app.turns.listen(_switch_threads)
         _log.info("listening on %s", app.address)
+        if app.web is not None:
+            _log.info("listening on %s for HTTP", app.web_address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -125,14 +127,17 @@ async def _serve(configuration: Configuration) -> bool:
 def _say_who_is_let_in(settings: Settings) -> None:
     """Say what is not protected: it is what was chosen, or the default on an address of this machine."""
     plain = settings.tls_cert is None
-    level = logging.INFO if settings.listen.is_loopback else logging.WARNING
+    addresses = [settings.listen] if settings.http is None else [settings.listen, settings.http]
+    reachable = [each for each in addresses if not each.is_loopback]
+    named = " and ".join(map(str, reachable or addresses))
+    level = logging.WARNING if reachable else logging.INFO
     if settings.limits is None:
         _log.info("no limits: one caller may send and keep open as much as it likes")
     if settings.access is None:
         lacking = "no identities, and no TLS" if plain else "no identities"
-        _log.log(level, "every program that reaches %s may do everything: there are %s", settings.listen, lacking)
-    elif plain and not settings.listen.is_loopback:
-        _log.warning("serving plain text on %s: tokens and numbers can be read on their way", settings.listen)
+        _log.log(level, "every program that reaches %s may do everything: there are %s", named, lacking)
+    elif plain and reachable:
+        _log.warning("serving plain text on %s: tokens and numbers can be read on their way", named)
 
 
 def _switch_threads(shared: bool) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -39,14 +39,15 @@ def check(uris: tuple[str, ...], config: str | None, **flags: str | bool | None)
 
 async def _check(settings: SipSettings, uris: tuple[str, ...]) -> int:
     findings = []
-    async for place, finding in _findings(settings, uris):
+    async for place, finding in findings_of(settings, uris):
         mark = {Level.OK: "ok   ", Level.NOTE: "note ", Level.FAULT: "FAULT"}[finding.level]
         click.echo(mask_numbers(f"{mark}  {place}{finding.subject}: {finding.text}"))
         findings.append(finding)
     return 1 if worst(findings) is Level.FAULT else 0
 
 
-async def _findings(settings: SipSettings, uris: tuple[str, ...]) -> AsyncIterator[tuple[str, Finding]]:
+async def findings_of(settings: SipSettings, uris: Sequence[str]) -> AsyncIterator[tuple[str, Finding]]:
+    """Yield what is found out, each with the place that it is about. Raise `click.ClickException`."""
     async with endpoint_of(settings, Trace()) as endpoint:
         for finding in of_settings(settings, endpoint):
             yield "", finding

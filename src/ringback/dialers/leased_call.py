@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from ringback.application.access import ANYBODY
@@ -38,6 +39,16 @@ RETRY_S: Final = 1.0
 _TEMPORARY_FAILURE: Final = 41
 
 
+class CallPhase(StrEnum):
+    """How far a call is, as its dialer has reported it."""
+
+    PREPARING = "preparing"
+    DIALING = "dialing"
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    HANGING_UP = "hanging_up"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTools:
     """What all calls of a dialer share."""
@@ -63,6 +74,7 @@ class LeasedCall:
         *,
         kept: bytes = b"",
         has_dialled: bool = False,
+        has_connected: bool = False,
     ) -> None:
         """`kept` is what an earlier process has kept of the call."""
         self.key = key
@@ -70,6 +82,9 @@ class LeasedCall:
         self.superseded = False
         # DIALING was accepted.
         self.has_dialled = has_dialled
+        self._phase = CallPhase.DIALING if has_dialled else CallPhase.PREPARING
+        if has_connected:
+            self._phase = CallPhase.CONNECTED
         # Why the lease is lost.
         self.refusal: LeaseRefused | None = None
         self.judge_address = judge
@@ -87,6 +102,10 @@ class LeasedCall:
         self._news = asyncio.Event()
         self._lease_end = self._extended()
 
+    @property
+    def phase(self) -> CallPhase:
+        return CallPhase.HANGING_UP if self.hang_up.is_set() else self._phase
+
     # --- What the dialer calls -----------------------------------------------------------------------------------
 
     async def dialing(self, call_ids: Sequence[str] = ()) -> Callback:
@@ -103,12 +122,15 @@ class LeasedCall:
                 await asyncio.sleep(RETRY_S)
             else:
                 self.has_dialled = True
+                self._phase = CallPhase.DIALING
                 return callback
 
     async def ringing(self) -> None:
+        self._phase = CallPhase.RINGING
         self._report(self._tools.leases.ringing)
 
     async def connected(self) -> None:
+        self._phase = CallPhase.CONNECTED
         self._report(self._tools.leases.connected)
 
     def _report(self, send: Callable[..., Awaitable[Callback]]) -> None:

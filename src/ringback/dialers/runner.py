@@ -6,14 +6,15 @@ wire between them.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
 from ringback.application.access import ANYBODY
 from ringback.application.dispatch.assigner import MAX_LEASES, Assigner, LeaseRequest
 from ringback.application.dispatch.kept_calls import TakenCall
-from ringback.dialers.leased_call import CallTools, LeasedCall, until_stored
+from ringback.dialers.leased_call import CallPhase, CallTools, LeasedCall, until_stored
 from ringback.domain.callback import Callback, State
 from ringback.domain.errors import LeaseRefused, StorageUnavailable
 from ringback.domain.ids import LeaseToken
@@ -54,7 +55,9 @@ class DialerRunner:
         self._dialer = dialer
         self._assigner = assigner
         self._tools = tools
+        self.max_calls: Final = max_calls
         self._free = max_calls
+        self._calls: set[LeasedCall] = set()
         self._freed = asyncio.Event()
         self._stopping = False
         self._looks_for_others = looks_for_others
@@ -63,6 +66,14 @@ class DialerRunner:
     @property
     def drain_timeout_s(self) -> float:
         return self._dialer.drain_timeout_s
+
+    @property
+    def name(self) -> str:
+        return self._dialer.name
+
+    def calls(self) -> Mapping[CallPhase, int]:
+        """Return how many calls are how far."""
+        return Counter(call.phase for call in self._calls)
 
     def stop(self) -> None:
         """Begin no new poll; `run()` ends with the last call. A poll under way ends with `Assigner.close()`."""
@@ -146,7 +157,15 @@ class DialerRunner:
         token = None if callback is None or callback.lease is None else LeaseToken.parse(callback.lease.token)
         service = None if callback is None else await self._service_of(callback)
         judge = self._judge(callback, service)
-        call = LeasedCall(self._tools, kept.key, token, judge, kept=kept.body, has_dialled=callback is not None)
+        call = LeasedCall(
+            self._tools,
+            kept.key,
+            token,
+            judge,
+            kept=kept.body,
+            has_dialled=callback is not None,
+            has_connected=callback is not None and callback.state is State.CONNECTED,
+        )
         if self._tools.kept_calls is not None:
             self._tools.kept_calls.watch(kept.key, call.on_gone)
         if callback is not None and callback.state is State.CANCELLING:
@@ -189,6 +208,8 @@ class DialerRunner:
 
     async def _run_call(self, call: LeasedCall, token: LeaseToken | None, work: Coroutine[Any, Any, _Result]) -> None:
         with ExitStack() as stack:
+            self._calls.add(call)
+            stack.callback(self._calls.discard, call)
             if token is not None:
                 stack.enter_context(self._tools.watch.watch(token, call.on_news))
             try:

@@ -72,16 +72,40 @@ def turns_until(
     callback itself.
     """
     left = {waiting: count for waiting, count in counts.items() if count > 0}
-    for turn in range(1, limit):
-        served, credits_ = pick(left, credits_, weights)
-        if served is level:
+    turn = 0
+    # The states since a level was last emptied, with the turn and what was left: from one that returns, all repeats.
+    seen: dict[Credits, tuple[int, dict[Priority, int]]] = {}
+    while turn < limit - 1:
+        if credits_ in seen:
+            begun, at_begin = seen.pop(credits_)
+            served = {waiting: at_begin[waiting] - count for waiting, count in left.items()}
+            rounds = min((limit - 1 - turn) // (turn - begun), _repetitions(served, left, level, ahead))
+            turn += rounds * (turn - begun)
+            ahead -= rounds * served.get(level, 0)
+            left = {waiting: count - rounds * served[waiting] for waiting, count in left.items()}
+            seen.clear()
+            continue
+        seen[credits_] = turn, dict(left)
+        turn += 1
+        granted, credits_ = pick(left, credits_, weights)
+        if granted is level:
             if ahead == 0:
                 return turn
             ahead -= 1
-        left[served] -= 1
-        if left[served] == 0:
-            del left[served]
+        left[granted] -= 1
+        if left[granted] == 0:
+            del left[granted]
+            seen.clear()
     return limit
+
+
+def _repetitions(served: Mapping[Priority, int], left: Mapping[Priority, int], level: Priority, ahead: int) -> int:
+    """Return how often a round that serves so many of each level can come again as it was.
+
+    That is, without a level that empties, and without the turn of the callback with `ahead` before it in `level`.
+    """
+    without_emptying = min((left[waiting] - 1) // count for waiting, count in served.items() if count)
+    return min(without_emptying, ahead // served[level]) if served.get(level) else without_emptying
 
 
 def _grant(earning: Sequence[int], held: Credits, weights: Sequence[int]) -> tuple[int, Credits]:

@@ -33,13 +33,3 @@ class Queue(Struct, frozen=True):
     held_until: datetime | None
     # By id, for the heads whose phone was dialled within the last days: when those dial-outs began.
     dialled: Mapping[str, Sequence[datetime]] = {}
-
-
-class Line(Struct, frozen=True):
-    """How many callbacks wait for one service, and how many are in progress, read at one moment."""
-
-    turn: Turn
-    in_progress: int
-    waiting: Mapping[Priority, int]
-    # When the callback that has waited longest became due.
-    oldest: datetime | None

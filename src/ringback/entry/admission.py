@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ringback.application.access import RIGHT_FOR, Caller, Right
+from ringback.application.access import RIGHTS, Caller, Right
 from ringback.application.usage import Held, Usage
 from ringback.domain.errors import NotAllowed, RingbackError
 from ringback.entry.long_calls import LongCalls
@@ -26,7 +26,7 @@ class Admission:
         clock: Clock,
         usage: Usage,
         open_connections: Callable[[], Collection[str]],
-        rights: Mapping[str, Right] = RIGHT_FOR,
+        rights: Mapping[str, Right] = RIGHTS,
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock

@@ -62,6 +62,15 @@ class Authenticator:
             raise CredentialsInvalid
         return Authenticated(certified.caller, certified.ends_at)
 
+    @property
+    def has_identities(self) -> bool:
+        """Whether callers have to prove who they are; without identities everybody may do everything."""
+        return self._known.rules is not None
+
+    def judge_again(self) -> None:
+        """Have what was let in judged again, since the credentials that it came with may no longer be valid."""
+        self._know(self._known)
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Have it called whenever credentials that were valid may no longer be, or may do less."""
         self._listeners.append(listener)

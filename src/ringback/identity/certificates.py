@@ -51,6 +51,18 @@ def names_of(certificate: Certificate) -> frozenset[str]:
     return frozenset(name.lower() for name in (*dns, *uris) if name.isascii() and "*" not in name)
 
 
+def hosts_of(certificate: Certificate) -> tuple[str, ...]:
+    """Return the hosts that the certificate of a server is for: DNS names, also with a wildcard, and addresses."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except _FAULTY:
+        return ()
+    return (
+        *(name.lower() for name in names.get_values_for_type(x509.DNSName)),
+        *map(str, names.get_values_for_type(x509.IPAddress)),
+    )
+
+
 def valid_until(
     certificate: Certificate, between: Sequence[Certificate], authorities: Sequence[Certificate], now: datetime
 ) -> datetime | None:

@@ -1,12 +1,21 @@
 """The address of a peer, as gRPC writes it."""
 
 import ipaddress
-from typing import Final
-from urllib.parse import unquote
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
 _UNIX: Final = "unix"
+_IPV4_IN_IPV6: Final = "::ffff:"
 # The bits of an IPv6 address that are the network's (RFC 4291).
 _NETWORK: Final = 64
+
+
+def peer_of(name: tuple[Any, ...]) -> str:
+    """Return the peer with the name that a socket of the internet has for it."""
+    host, port = name[:2]
+    if "." in host and host.startswith(_IPV4_IN_IPV6):
+        host = host.removeprefix(_IPV4_IN_IPV6)
+    return f"ipv6:{quote(f'[{host}]', safe=':')}:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
 
 def address_of(peer: str) -> str:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509 import Certificate
 from msgspec import Struct
 
-from ringback.identity.certificates import read_authorities, read_certificates
+from ringback.identity.certificates import hosts_of, read_authorities, read_certificates
 from ringback.identity.files import FileValue, UnusableFileError
 
 # Before the end of the server's certificate there is a warning every day.
@@ -24,6 +24,8 @@ class ServerFiles(Struct, frozen=True, eq=False):
     chain: bytes
     key: bytes
     ends_at: datetime
+    # The hosts that the certificate is for.
+    hosts: tuple[str, ...] = ()
     # In PEM, and as read; None where clients need no certificate.
     client_ca: bytes | None = None
     authorities: tuple[Certificate, ...] | None = None
@@ -43,6 +45,7 @@ def server_files(cert: Path, key: Path, client_ca: Path | None) -> FileValue[Ser
             chain=chain,
             key=private_key,
             ends_at=_end_of_pair(cert, key, chain, private_key),
+            hosts=hosts_of(read_certificates(chain)[0]),
             client_ca=authorities,
             authorities=None if client_ca is None else read_authorities(client_ca, authorities or b""),
         )

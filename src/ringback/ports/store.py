@@ -18,7 +18,7 @@ from typing import Protocol
 from ringback.domain.callback import Callback
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
-from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
 from ringback.ports.values import (
@@ -27,12 +27,16 @@ from ringback.ports.values import (
     EventSearch,
     Extension,
     History,
+    LineHeads,
+    LineName,
     LoggedEvent,
+    OpenByService,
     OpenCounts,
     PhoneUse,
     Retention,
     Services,
     Snapshot,
+    StoreSize,
 )
 
 
@@ -120,12 +124,16 @@ class QueueStore(Protocol):
         """Return when this number was dialled after that time, in no particular order."""
         ...
 
-    async def line(self, service_id: str) -> Line | None:
-        """Return how many are QUEUED, per level that has any; None: no such service. Reads each of them once."""
+    async def turn(self, service_id: str) -> Turn | None:
+        """Return the turn of a service; None: no such service."""
         ...
 
-    async def ahead(self, callback: Callback) -> int:
-        """Return how many QUEUED callbacks of its service and level come before it. Reads each of them once."""
+    async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
+        """Return when the first of each of these lines, at least one, became due."""
+        ...
+
+    async def ahead(self, callback: Callback, limit: int) -> int:
+        """Return how many QUEUED callbacks of its service and level come before it, up to `limit`."""
         ...
 
     async def queued_services(self) -> Sequence[str]:
@@ -218,7 +226,13 @@ class EventLog(Protocol):
 
     async def history(self) -> History: ...
 
-    async def open_by_identity(self) -> OpenCounts: ...
+    async def open_by_identity(self) -> OpenCounts:
+        """Count what is open. Takes seconds with millions, on a connection of its own, and holds up nothing else."""
+        ...
+
+    async def open_by_service(self) -> OpenByService:
+        """Count what is open, as `open_by_identity` does."""
+        ...
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         """Return the events with a number above `after`, in order; ends early like `list`."""
@@ -319,6 +333,10 @@ class Coordination(Protocol):
         """Return whether some server has noted a dialer that polls for this service, or for all."""
         ...
 
+    async def asked_for(self, now: datetime) -> Collection[str]:
+        """Return the ids of all services that a server has noted so; `ALL_SERVICES` is one of them."""
+        ...
+
 
 class Store(
     CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, CallStore, Protocol
@@ -335,6 +353,22 @@ class Store(
 
         What other servers write is not among them; the log has it.
         """
+        ...
+
+    def listen_commits(self, listener: Callable[[int, float, bool], None]) -> None:
+        """Call `listener` after each transaction of this store.
+
+        It gets the number of operations, how many seconds they took until they were durable, and whether they are.
+        """
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        ...
+
+    async def size(self) -> StoreSize:
+        """Return how much space the database takes. Raise `StorageUnavailable`. This may take as long as a query."""
         ...
 
     async def probe(self) -> bool:

@@ -7,7 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
+from ringback.domain.priority import Priority
 from ringback.domain.service import Service
 
 # In place of a service's id: any service with something to do.
@@ -71,11 +72,50 @@ class OpenCounts(Struct, frozen=True):
     counts: Mapping[str, int]
 
 
+class LevelCount(Struct, frozen=True, gc=False):
+    """How many callbacks of a service are in a state, by level but for SCHEDULED: no index has the level of those."""
+
+    service_id: str
+    state: State
+    priority: Priority | None
+    count: int
+    # When the one that has waited longest became due, for QUEUED.
+    oldest: datetime | None
+
+
+class OpenByService(Struct, frozen=True):
+    """What was open after event `number`. What has none is left out."""
+
+    number: int
+    counts: Sequence[LevelCount]
+
+
+# One level of the queue of a service.
+LineName = tuple[str, Priority]
+
+
+class LineHeads(Struct, frozen=True):
+    """When the first of each line became due, after event `number`. A line without callbacks is left out."""
+
+    number: int
+    oldest: Mapping[LineName, datetime]
+
+
 class Services(Struct, frozen=True):
     """All services, by id, and a number that grows with every change of one."""
 
     version: int
     services: Sequence[Service]
+
+
+class StoreSize(Struct, frozen=True):
+    """The space that a database takes, in bytes. None: it cannot be known from here."""
+
+    database: int
+    # What is written ahead of the database itself.
+    write_ahead_log: int | None = None
+    # What is left on its disk.
+    free: int | None = None
 
 
 class Snapshot(Struct, frozen=True):

@@ -3,10 +3,10 @@
 from contextlib import aclosing
 
 from ringback.rpc.registrar import RpcCall
-from ringback.rpc.watch_encoder import WatchEncoder
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import callbacks_service_pb2_grpc as pb_grpc
 from ringback.wire.handlers.callbacks import CallbacksHandlers
+from ringback.wire.watch_encoder import WatchEncoder
 
 
 class CallbacksServicer(pb_grpc.CallbacksServiceServicer):

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote
+
+from ringback.identity.peer import peer_of
 
 # What is bound: a port, or the path of a Unix socket.
 Address: TypeAlias = int | str
@@ -104,12 +105,8 @@ def _address_of(found: socket.socket) -> Address | None:
 def _peer_of(found: socket.socket) -> str:
     """Return the peer as gRPC writes it; empty when there is none any more."""
     with suppress(OSError):
-        name = found.getpeername()
-        if found.family == socket.AF_INET:
-            return f"ipv4:{name[0]}:{name[1]}"
-        if found.family == socket.AF_INET6:
-            host = name[0].removeprefix("::ffff:") if "." in name[0] else name[0]
-            return f"ipv4:{host}:{name[1]}" if "." in host else f"ipv6:{quote(f'[{host}]', safe=':')}:{name[1]}"
+        if found.family in _INTERNET:
+            return peer_of(found.getpeername())
     return ""
 
 

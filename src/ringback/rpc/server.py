@@ -11,8 +11,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from ringback.application.limits import LimitRules
 from ringback.config import Listen, UnixSocket
 from ringback.entry.way_in import WayIn
+from ringback.listening import BoundSocket, bind_port
 from ringback.rpc.connections import Address, close_connections, open_connections, stop_listening
-from ringback.rpc.listening import BoundSocket, bind_port
 from ringback.rpc.reflection import add_reflection
 from ringback.rpc.registrar import Registrar
 from ringback.rpc.tls import Tls

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ringback.domain.callback import Callback
-from ringback.domain.queue import Line, Queue
+from ringback.domain.queue import Queue
 from ringback.ports.calls import KeptCall
-from ringback.ports.values import History, LoggedEvent, Services, Snapshot
+from ringback.ports.values import History, LineHeads, LineName, LoggedEvent, Services, Snapshot
 from ringback.storage.list_plan import ListPage
 
 R = TypeVar("R")
@@ -27,6 +27,14 @@ class Pool(Protocol[C_co]):
     async def read(self, query: Callable[[C_co], Awaitable[R]]) -> R:
         """Run a query on one of them. Raise `StorageUnavailable`."""
         ...
+
+
+class Pools(NamedTuple, Generic[C]):
+    """The connections that read: for what an index answers, for lists, and for counts of everything."""
+
+    seekers: Pool[C]
+    listers: Pool[C]
+    counters: Pool[C]
 
 
 class Ask(Protocol[C_contra]):
@@ -69,10 +77,14 @@ class Statements:
     dialled: str
     # Takes a number and a time; returns times after it.
     dialled_of: str
-    # Takes the service, the priority, the time and the id of a callback; returns a count.
+    # Takes a service; returns its credits and the revision of its turn.
+    turn: str
+    # Takes the service, the priority, the time and the id of a callback, and a limit; returns a count.
     ahead: str
     # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.
     open_by_identity: str
+    # Returns the number of the newest event, with services, states, levels, counts and times; NULL without any.
+    open_by_service: str
     # Returns a count.
     clock_jumps: str
     # Take the id, or the number, after which to begin, a limit, and a trace. A row is the id, or the number, of what
@@ -97,7 +109,7 @@ class Reads(Protocol[C_contra]):
 
     async def queue(self, connection: C_contra, service_id: str, depth: int, now: datetime) -> Queue | None: ...
 
-    async def line(self, connection: C_contra, service_id: str) -> Line | None: ...
+    async def line_heads(self, connection: C_contra, names: Sequence[LineName]) -> LineHeads: ...
 
     async def calls_of_callbacks(self, connection: C_contra, callback_ids: Sequence[str]) -> list[KeptCall]: ...
 

@@ -14,6 +14,8 @@ from ringback.ports.values import Change, Retention
 PAGE_BYTES: Final = 2 * 1024 * 1024
 # A list that finds next to nothing among millions of rows is refused, so that it does not hold up others.
 READ_LIMIT_S: Final = 3.0
+# A count of everything that is open, which is made when a server starts: nothing else waits for it.
+COUNT_LIMIT_S: Final = 300.0
 # How long it is kept when a phone was dialled: a limit counts those of a day, of whatever time zone.
 DIALLED_KEPT: Final = timedelta(hours=48)
 # A call that no process has gone on with for so long is none any more.

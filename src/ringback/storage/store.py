@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
-from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.priority import Priority
+from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
@@ -20,17 +21,21 @@ from ringback.ports.values import (
     EventSearch,
     Extension,
     History,
+    LevelCount,
+    LineHeads,
+    LineName,
     LoggedEvent,
+    OpenByService,
     OpenCounts,
     PhoneUse,
     Retention,
     Services,
     Snapshot,
 )
-from ringback.storage.body import read_callback, time_of, time_us
+from ringback.storage.body import read_callback, read_json, time_of, time_us
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
-from ringback.storage.dialect import Dialect, Pool, Rows
+from ringback.storage.dialect import Dialect, Pool, Pools, Rows
 from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
@@ -52,8 +57,7 @@ class SqlStore(Generic[C, Op]):
         *,
         database_id: str,
         writer: Writer[Op],
-        seekers: Pool[C],
-        listers: Pool[C],
+        pools: Pools[C],
         log_tail: LogTail,
         services_version: Watermark,
         resources: AsyncExitStack,
@@ -65,8 +69,7 @@ class SqlStore(Generic[C, Op]):
         self._reads = dialect.reads
         self._database_id = database_id
         self._writer = writer
-        self._seekers = seekers
-        self._listers = listers
+        self._seekers, self._listers, self._counters = pools
         self._log_tail = log_tail
         self._services_version = services_version
         self._resources = resources
@@ -78,7 +81,6 @@ class SqlStore(Generic[C, Op]):
 
     @property
     def healthy(self) -> bool:
-        """Return whether the last attempt to write succeeded."""
         return self._writer.healthy
 
     async def probe(self) -> bool:
@@ -89,6 +91,9 @@ class SqlStore(Generic[C, Op]):
 
     def listen(self, listener: Callable[[Callback | None, Callback], None]) -> None:
         self._writer.listen(partial(_report, listener))
+
+    def listen_commits(self, listener: Callable[[int, float, bool], None]) -> None:
+        self._writer.listen_commits(listener)
 
     async def close(self) -> None:
         async with self._closing:
@@ -152,12 +157,16 @@ class SqlStore(Generic[C, Op]):
     async def dialled_of(self, number: str, since: datetime) -> Sequence[datetime]:
         return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
 
-    async def line(self, service_id: str) -> Line | None:
-        return await self._listers.read(partial(self._reads.line, service_id=service_id))
+    async def turn(self, service_id: str) -> Turn | None:
+        rows = await self._seek(self._statements.turn, service_id)
+        return Turn(service_id, tuple(read_json(rows[0][0])), rows[0][1]) if rows else None
 
-    async def ahead(self, callback: Callback) -> int:
+    async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
+        return await self._seekers.read(partial(self._reads.line_heads, names=names))
+
+    async def ahead(self, callback: Callback, limit: int) -> int:
         place = (callback.service_id, callback.request.priority, time_us(callback.ready_time), callback.callback_id)
-        [(count,)] = await self._read(self._listers, self._statements.ahead, *place)
+        [(count,)] = await self._read(self._listers, self._statements.ahead, *place, limit)
         return int(count)
 
     async def queued_services(self) -> Sequence[str]:
@@ -217,8 +226,12 @@ class SqlStore(Generic[C, Op]):
         return await self._seekers.read(self._reads.history)
 
     async def open_by_identity(self) -> OpenCounts:
-        rows = await self._read(self._listers, self._statements.open_by_identity)
+        rows = await self._read(self._counters, self._statements.open_by_identity)
         return OpenCounts(rows[0][0], {identity: count for _, identity, count in rows if identity is not None})
+
+    async def open_by_service(self) -> OpenByService:
+        rows = await self._read(self._counters, self._statements.open_by_service)
+        return OpenByService(rows[0][0], [_level_count(*row[1:]) for row in rows if row[1] is not None])
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))
@@ -312,6 +325,11 @@ class SqlStore(Generic[C, Op]):
 
 def _first(rows: Rows) -> Callback | None:
     return read_callback(*rows[0]) if rows else None
+
+
+def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:
+    priority = None if level is None else Priority(level)
+    return LevelCount(service_id, State[state], priority, count, None if oldest_us is None else time_of(oldest_us))
 
 
 def _report(listener: Callable[[Callback | None, Callback], None], written: Sequence[tuple[object, Any]]) -> None:

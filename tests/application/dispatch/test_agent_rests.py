@@ -41,7 +41,7 @@ async def leased_one(world: World, granting: Assigner) -> Callback:
 
 
 async def queue_of(world: World, service: Service, callback: Callback | None = None) -> QueueView:
-    return await world.queue_views.look(ANYBODY, service, callback)
+    return await world.look(ANYBODY, service, callback)
 
 
 async def test_nothing_is_granted_while_it_rests_and_the_place_is_kept(world: World) -> None:

@@ -96,15 +96,15 @@ async def test_what_is_blocked_uses_up_neither_the_poll_nor_the_turn(listening: 
         await listening.create(service, f"tel:+4178555{n:04}", priority=Priority.STRICT_PRIORITY)
     others = [await listening.create(service, f"tel:+43664123456{n}", priority=Priority.LOW) for n in range(3)]
     listening.dial_policy.replace(SWISS_DENIED)
-    before = await listening.store.line(service.service_id)
+    before = await listening.store.turn(service.service_id)
     async with granting_of(listening, listening.store) as granting, asyncio.timeout(PATIENCE_S):
         granted = await granting.lease(ANYBODY, poll(max_leases=10, wait_s=0))
     assert [c.callback_id for c in granted] == [c.callback_id for c in others]
-    after = await listening.store.line(service.service_id)
+    after = await listening.store.turn(service.service_id)
     assert before is not None
     assert after is not None
-    assert after.turn.revision == before.turn.revision + 1
-    assert after.waiting == {}
+    assert after.revision == before.revision + 1
+    assert await listening.store.queued(service.service_id, 1) == []
 
 
 async def test_the_servers_rules_hold_when_dialing_is_reported(listening: World) -> None:
@@ -489,7 +489,7 @@ async def test_the_queue_tells_that_it_is_quiet(listening: World) -> None:
     service = await listening.service()
     listening.dial_policy.replace(DialRules(quiet_hours=QUIET_NOW))
     callback = await listening.create(service, PHONE)
-    standing = (await listening.queue_views.look(ANYBODY, service, callback)).standing
+    standing = (await listening.look(ANYBODY, service, callback)).standing
     assert standing is not None
     assert standing.reason is WaitingReason.CLOSED
     assert standing.explanation == "it is quiet for its target until 2026-11-02T10:30:00Z"

@@ -26,7 +26,7 @@ async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None
     service = await world.directory.update(
         ANYBODY, service.service_id, "", lambda current: replace(current, **settings)
     )
-    view = await world.queue_views.look(ANYBODY, service, callback)
+    view = await world.look(ANYBODY, service, callback)
     assert callback.state is State.QUEUED
     assert view.standing is not None
     return view.estimate_basis, view.standing.reason, view.standing.explanation

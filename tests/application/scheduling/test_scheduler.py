@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.scheduling import leader_election
+from ringback.application.scheduling.scheduler import Work
 from ringback.domain.callback import Callback, State
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
@@ -333,3 +334,13 @@ async def test_ended_callbacks_are_kept_as_long_as_their_service_says(world: Wor
     await world.directory.update(ANYBODY, usual.service_id, "", lambda s: replace(s, keep_ended=timedelta(hours=1)))
     await world.run_until(timedelta(minutes=2))
     assert await world.store.get_many([kept.callback_id]) == []
+
+
+async def test_what_passes_have_moved_is_counted(world: World) -> None:
+    service = await world.service()
+    await world.create(service, due_date=world.clock.now() + timedelta(minutes=1))
+    await world.create(service, expire_time=world.clock.now() + timedelta(seconds=90))
+    await world.run_until(timedelta(minutes=2))
+    assert world.scheduler.moved[Work.DUE] == 1
+    assert world.scheduler.moved[Work.EXPIRED] == 1
+    assert world.scheduler.moved[Work.LAPSED] == 0

@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from ringback.application.limits import LimitRules, Limits
 from ringback.cli.settings.sources import CONFIG_VARIABLE, BadSettings, Configuration, Source, resolve
 from ringback.cli.settings.table import SETTINGS
+from ringback.web.door.session_keys import new_session_key
 
 # Of each setting three values, none of which is the default.
 THREE = {
     "listen": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http": ("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"),
+    "http_host": ("a.example", "b.example,c.example", "c.example"),
+    "http_origin": ("https://a.example", "https://b.example", "http://localhost:3000"),
+    "http_session_key": ("a.keys", "b.keys", "c.keys"),
+    "http_session_hours": ("1", "2", "3"),
     "database": ("sqlite:////a", "sqlite:////b", "sqlite:////c"),
     "dialer": ("none", "simulated", "none"),
     "services": ("a.yaml", "b.yaml", "c.yaml"),
@@ -105,6 +111,8 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(f"{name}.rules").write_text("attempts_per_number_and_day: 3")
         Path(f"{name}.secret").write_text(f"{name}\n")
         Path(f"{name}.secret").chmod(0o600)
+        Path(f"{name}.keys").write_text(new_session_key())
+        Path(f"{name}.keys").chmod(0o600)
 
 
 def faults_of(text: str, flags: dict[str, str | bool | None] | None = None) -> list[str]:
@@ -300,7 +308,7 @@ def test_services_in_the_file_or_beside_it() -> None:
         ("listen", "c.yaml:1: must be a mapping"),
         ("lisen: h:1", "c.yaml:1: lisen: unknown; is listen meant?"),
         ("tls: {cert: a}", "c.yaml:1: tls: unknown; is tls_key meant?"),
-        ("xyz: {host: a}", "c.yaml:1: xyz: unknown; there are listen, database, "),
+        ("xyz: {host: a}", "c.yaml:1: xyz: unknown; there are listen, http, http_host, "),
         ("lame-duck: 1", "c.yaml:1: lame-duck: is written lame_duck, with _ and not -"),
         ("config: a.yaml", "c.yaml:1: config: unknown; "),
         ("dialer: none\n\ndialer: none", "c.yaml:3: dialer: is here twice"),

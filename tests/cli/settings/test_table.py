@@ -31,6 +31,19 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
         ("unix:ringback.sock", UnixSocket(Path("ringback.sock"))),
         ("unix:///run/ringback.sock", UnixSocket(Path("/run/ringback.sock"))),
     ],
+    "http": [("h:0", Listen("h", 0)), ("[::1]:8080", Listen("[::1]", 8080))],
+    "http_host": [
+        (
+            "Desk.Example., *.cc.example,192.0.2.7, 2001:DB8::7,[::1]",
+            ("desk.example", "*.cc.example", "192.0.2.7", "2001:db8::7", "::1"),
+        ),
+        ("a.example,a.example", ("a.example",)),
+    ],
+    "http_origin": [
+        ("https://Desk.Example:443, http://localhost:3000", ("https://desk.example", "http://localhost:3000")),
+    ],
+    "http_session_key": [],
+    "http_session_hours": [("0.5", timedelta(minutes=30)), ("7d", timedelta(days=7))],
     "database": [
         ("sqlite:///a.db", Path("a.db")),
         ("sqlite:////a.db", Path("/a.db")),
@@ -97,6 +110,31 @@ TAKEN: Mapping[str, list[tuple[str, Any]]] = {
 NO_LENGTHS = ["nan", "inf", "-inf", "-1", "+1", "1e3", "1_0", "0x1", "1:30", "٣", "1 s", "s", "1y", "9" * 5000]
 REFUSED: Mapping[str, list[str]] = {
     "listen": ["50051", "h:", ":1", "h:65536", "h:-1", "h:٣", "h:" + "1" * 5000, "unix:", "unix://h/s", "unix:a,b"],
+    "http": ["8080", "h:", ":1", "h:65536", "::1:8080", "unix:ringback.sock", "http://h:1", "h:1/"],
+    "http_host": [
+        "a.example:8080",
+        "https://a.example",
+        "*",
+        "*.",
+        "a b",
+        "a.example,",
+        "u@a",
+        "a/b",
+        "\u00e4.example",
+        "a.*",
+    ],
+    "http_origin": [
+        "*",
+        "null",
+        "a.example",
+        "https://a.example/",
+        "https://*.example",
+        "ftp://a",
+        "https://a,",
+        "https://u@a",
+    ],
+    "http_session_key": ["/nowhere/at/all", "/tmp", "a\0b", "/dev/zero", "/dev/null", str(ACCESS)],
+    "http_session_hours": [*NO_LENGTHS, "0", "59s", "32d"],
     "database": ["a.db", "sqlite:", "sqlite:///", "mysql://h/db"],
     "dialer": ["None", "SIP", "simulated "],
     "services": ["/nowhere/at/all.yaml", "/tmp", "a\0b", "/dev/zero"],
@@ -220,6 +258,10 @@ def test_what_the_server_takes() -> None:
     values = {name: SETTINGS[name].parse(pairs[0][0], HERE) for name, pairs in TAKEN.items() if pairs}
     assert of_server(values) == Settings(
         listen=Listen("h", 0),
+        http=Listen("h", 0),
+        http_hosts=("desk.example", "*.cc.example", "192.0.2.7", "2001:db8::7", "::1"),
+        http_origins=("https://desk.example", "http://localhost:3000"),
+        http_session=timedelta(minutes=30),
         database=Path("a.db"),
         dialer="none",
         tls_cert=Path("c.pem"),

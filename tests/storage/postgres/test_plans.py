@@ -74,6 +74,9 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "queued services": (reads.QUEUED_SERVICES, ()),
     "queued": (reads.QUEUED, ("service-1", LIMIT)),
     "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
+    "turn": (reads.TURN, ("service-1",)),
+    "line heads": (reads.LINE_HEADS, (["service-1", "service-1"], [1, 2])),
+    "ahead": (reads.AHEAD, ("service-1", 2, ROWS, "callback-999999999", LIMIT)),
     "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),
     "dialled long ago": (purge.DIALLED_LONG_AGO, (ROWS, LIMIT)),
     "calls of": (calls.CALLS_OF, ("sip", "owner-10")),
@@ -164,6 +167,16 @@ def _rows(node: dict[str, Any]) -> int:
         return below
     removed = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
     return below + int((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_what_is_open_is_counted_in_indexes(connection: psycopg.Connection[tuple[Any, ...]], mode: str) -> None:
+    """Each of millions is looked at, but no table is read from end to end for that."""
+    connection.execute(f"SET plan_cache_mode = {mode}".encode())
+    plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {reads.OPEN_BY_SERVICE}".encode()))
+    assert not re.search(r"(Seq Scan|Bitmap Heap Scan) on callback", plan), plan
+    assert "Index Only Scan using callback_queue on callback" in plan, plan
+    assert "Index Only Scan using callback_by_service on callback" in plan, plan
 
 
 @pytest.mark.long

@@ -4,7 +4,7 @@ Each server works it out from the event log, and so all of them grant nothing to
 a server that starts, or that lost the log, begins without, and at worst the agents' phones ring once more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from ringback.application.events.feed import EventFeed
@@ -25,6 +25,10 @@ class AgentRests:
         """Return when the rest of a service ends; None when it does not rest."""
         rest = self._rests.get(service_id)
         return rest.until if rest is not None and rest.holds(now) else None
+
+    def resting(self, now: datetime) -> Collection[str]:
+        """Return the ids of the services that rest."""
+        return {service_id for service_id, rest in self._rests.items() if rest.holds(now)}
 
     def listen(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the id of each service whose agents answer again."""

@@ -196,6 +196,11 @@ class Assigner:
         except StorageUnavailable as fault:
             _log.warning("leases of a client that has gone are left to lapse: %s", fault)
 
+    @property
+    def open_polls(self) -> int:
+        """How many polls wait for callbacks."""
+        return len(self._polls)
+
     async def start(self) -> None:
         self._ready = dict.fromkeys(await self._store.queued_services())
 

@@ -1,6 +1,7 @@
 """Which services dialers poll for, on any server: this tells an idle queue from one without a dialer."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from ringback.domain.errors import StorageUnavailable
@@ -37,6 +38,11 @@ class DialerPresence:
         if any(self._polled.get(polled, now) > now for polled in (ALL_SERVICES, service_id)):
             return True
         return await self._store.is_asked_for(service_id, now)
+
+    async def polled_for(self) -> Collection[str]:
+        """Return the ids of all services for which `has_dialer` is true, or `ALL_SERVICES`. Raise as it does."""
+        now = self._clock.now()
+        return {polled for polled, until in self._polled.items() if until > now} | {*await self._store.asked_for(now)}
 
     async def run(self) -> None:
         """Keep the other servers informed, until cancelled: what is new at once, the rest every ten seconds."""

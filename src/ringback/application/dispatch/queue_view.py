@@ -12,12 +12,13 @@ from ringback.application.directory import Directory, not_granted
 from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.events.feed import EventFeed
+from ringback.application.queue_figures import QueueFigures
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_times import quiet_until
 from ringback.domain.errors import Fault, InvalidRequest, ServiceNotFound
 from ringback.domain.opening_hours import HORIZON
 from ringback.domain.priority import Priority, turns_until
-from ringback.domain.queue import Line
+from ringback.domain.queue import Turn
 from ringback.domain.request import ServiceName
 from ringback.domain.service import Service
 from ringback.ports.clock import Clock
@@ -53,6 +54,15 @@ class QueuePosition:
     position: int
     reason: WaitingReason | None
     explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """How many wait for one service, and whose turn it is."""
+
+    turn: Turn
+    waiting: Mapping[Priority, int]
+    in_progress: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,7 @@ class QueueViews:
     def __init__(
         self,
         store: Store,
+        figures: QueueFigures,
         directory: Directory,
         presence: DialerPresence,
         clock: Clock,
@@ -105,6 +116,7 @@ class QueueViews:
         rests: AgentRests,
     ) -> None:
         self._store = store
+        self._figures = figures
         self._directory = directory
         self._presence = presence
         self._clock = clock
@@ -121,16 +133,30 @@ class QueueViews:
             raise not_granted(ServiceName("service_id", service.service_id))
         if callback is not None and callback.service_id != service.service_id:
             raise InvalidRequest([Fault("callback_key", f"is of another service: {callback.service_id}")])
-        line = await self._store.line(service.service_id)
-        if line is None:
-            raise ServiceNotFound("service_id", service.service_id)
+        service_id = service.service_id
+        turn = await self._store.turn(service_id)
+        if turn is None:
+            raise ServiceNotFound("service_id", service_id)
+        await self._figures.catch_up()
+        oldest = (await self._figures.oldest([service_id])).get(service_id, {})
+        figures = self._figures.of(service_id)
+        line = _Line(turn, figures.waiting, figures.in_progress)
         now = self._clock.now()
         wait, basis = self._estimate(service, line, now)
         standing = await self._standing(caller, service, line, callback, now) if callback is not None else None
         rest_ends = self._rests.until(service.service_id, now)
-        return QueueView(service, line.waiting, line.oldest, line.in_progress, wait, basis, standing, rest_ends)
+        return QueueView(
+            service=service,
+            waiting=line.waiting,
+            oldest=min(oldest.values(), default=None),
+            in_progress=line.in_progress,
+            estimated_wait=wait,
+            estimate_basis=basis,
+            standing=standing,
+            agents_rest_until=rest_ends,
+        )
 
-    def _estimate(self, service: Service, line: Line, now: datetime) -> tuple[timedelta | None, str]:
+    def _estimate(self, service: Service, line: _Line, now: datetime) -> tuple[timedelta | None, str]:
         """Return how long a new callback of normal priority would wait, and how that was estimated."""
         if not service.opening_hours.is_open(now):
             return None, _closed(service)
@@ -154,13 +180,13 @@ class QueueViews:
         return per_call * position, basis
 
     async def _standing(
-        self, caller: Caller, service: Service, line: Line, callback: Callback, now: datetime
+        self, caller: Caller, service: Service, line: _Line, callback: Callback, now: datetime
     ) -> QueuePosition:
         if callback.state is State.SCHEDULED:
             return self._not_queued(service, callback, now)
         if callback.state is not State.QUEUED:
             return QueuePosition(0, None, f"it is {callback.state.name}")
-        ahead = await self._store.ahead(callback)
+        ahead = await self._store.ahead(callback, MAX_POSITION)
         counts = {**line.waiting}
         counts[callback.priority] = max(counts.get(callback.priority, 0), ahead + 1)
         position = self._turns(service, line, counts, callback.priority, ahead)
@@ -190,7 +216,7 @@ class QueueViews:
             return WaitingReason.CLOSED, f"it is quiet for its target, at all times of the next {HORIZON.days} days"
         return WaitingReason.CLOSED, f"it is quiet for its target until {_stamp(end)}"
 
-    def _turns(self, service: Service, line: Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
+    def _turns(self, service: Service, line: _Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
     async def _why(
@@ -214,7 +240,7 @@ class QueueViews:
         return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
 
 
-def _held_up(service: Service, line: Line, position: int, now: datetime) -> tuple[WaitingReason, str] | None:
+def _held_up(service: Service, line: _Line, position: int, now: datetime) -> tuple[WaitingReason, str] | None:
     """Return why the service begins no call at all; None when it may."""
     if not service.opening_hours.is_open(now):
         return WaitingReason.CLOSED, _closed_until(service, now)

@@ -31,6 +31,11 @@ class EventFeed:
     def newest(self) -> int:
         return self._recent.newest
 
+    @property
+    def kept_after(self) -> int:
+        """The number above which every event is in memory."""
+        return self._recent.complete_after
+
     def listen(self, listener: Callable[[Sequence[LoggedEvent]], None]) -> None:
         """Call `listener` with all committed events from now on, in order."""
         self._listeners.append(listener)

@@ -25,6 +25,10 @@ class RecentEvents:
     def newest(self) -> int:
         return self._newest
 
+    @property
+    def complete_after(self) -> int:
+        return self._complete_after
+
     def append(self, events: Sequence[LoggedEvent]) -> None:
         """Add the events that come next in the log, at least one."""
         self._events.extend(events)

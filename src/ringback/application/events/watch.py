@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from ringback.application.access import Caller
@@ -42,6 +43,15 @@ STREAM_AGE_SPREAD = 0.1
 _RECENT_BATCHES = 64
 
 
+class WatchLag(NamedTuple):
+    """How the watches of a server keep up: what the slowest of them has not taken yet."""
+
+    watches: int
+    events: int
+    # Since the first of these events; at least, when it is in memory no more.
+    seconds: float
+
+
 class Watches:
     """The use case behind WatchCallbacks."""
 
@@ -52,6 +62,7 @@ class Watches:
         self._clock = clock
         self._batches: WeakValueDictionary[CallbackFilter, WatchBatches] = WeakValueDictionary()
         self._recent: deque[WatchBatch] = deque(maxlen=_RECENT_BATCHES)
+        self._open: set[_Cursor] = set()
         feed.listen(self._on_events)
 
     async def watch(
@@ -73,21 +84,37 @@ class Watches:
         wanted = await selected_by(caller, wanted, self._directory)
         granted = _GrantedServices(self._directory, wanted.view)
         cursor = _Cursor(self._store, self._batches_for(wanted), snapshot_when_needed=snapshot_when_needed)
-        yield await cursor.begin(resume_token, begin)
-        age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
-        end = self._clock.monotonic() + age
-        silent_until = self._clock.monotonic() + heartbeat_s
-        while not self._feed.closing and self._clock.monotonic() < end and granted.are_the_same():
-            batch = await cursor.advance()
-            if not granted.are_the_same():
-                return  # without the batch, and so without a token after it
-            patience_s = min(silent_until, end) - self._clock.monotonic()
-            if batch is None and patience_s > 0:
-                await self._feed.wait_beyond(cursor.number, patience_s)
-            else:
-                yield batch or cursor.heartbeat()
-                silent_until = self._clock.monotonic() + heartbeat_s
-        yield cursor.heartbeat()
+        self._open.add(cursor)
+        try:
+            yield await cursor.begin(resume_token, begin)
+            age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
+            end = self._clock.monotonic() + age
+            silent_until = self._clock.monotonic() + heartbeat_s
+            while not self._feed.closing and self._clock.monotonic() < end and granted.are_the_same():
+                batch = await cursor.advance()
+                if not granted.are_the_same():
+                    return  # without the batch, and so without a token after it
+                patience_s = min(silent_until, end) - self._clock.monotonic()
+                if batch is None and patience_s > 0:
+                    await self._feed.wait_beyond(cursor.number, patience_s)
+                else:
+                    yield batch or cursor.heartbeat()
+                    silent_until = self._clock.monotonic() + heartbeat_s
+            yield cursor.heartbeat()
+        finally:
+            self._open.discard(cursor)
+
+    def lag(self) -> WatchLag:
+        """Return how many watches are open, and how far the slowest of them is behind."""
+        newest = self._feed.newest
+        # One that has not begun yet has no position.
+        behind = min((cursor.number for cursor in self._open if cursor.number), default=newest)
+        if behind >= newest:
+            return WatchLag(len(self._open), 0, 0.0)
+        # Of what has left the memory it is not known when it was committed: it is older than what is there.
+        oldest = self._feed.recent(behind, 1) or self._feed.recent(self._feed.kept_after, 1)
+        age_s = (self._clock.now() - oldest[0].callback.update_time).total_seconds() if oldest else 0.0
+        return WatchLag(len(self._open), newest - behind, max(age_s, 0.0))
 
     def _on_events(self, events: Sequence[LoggedEvent]) -> None:
         """Keep no batch that has what was erased."""

@@ -5,7 +5,7 @@ Of many servers on one database, one makes the passes (`leader_election.py`).
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
@@ -49,9 +49,14 @@ class SchedulerLoop:
         self._woken = asyncio.Event()
         # Set when the pass is over that begins next.
         self._next_pass = asyncio.Event()
+        self._listeners: list[Callable[[float], None]] = []
         election.listen(self.look_at_all)
         directory.listen(self._on_service, self.settle)
         feed.listen(self._on_events)
+
+    def listen(self, listener: Callable[[float], None]) -> None:
+        """Call `listener` after each pass with how many seconds it took."""
+        self._listeners.append(listener)
 
     async def run(self) -> None:
         """Make passes until cancelled. Storage faults are waited out."""
@@ -61,7 +66,7 @@ class SchedulerLoop:
             try:
                 await self._clock.follow()
                 if self._election.leads:
-                    self._wake_at(await self._scheduler.run_once(self._clock.now()))
+                    await self._make_pass()
             except StorageUnavailable as fault:
                 _log.warning("the scheduler cannot reach the database, trying again: %s", fault)
                 self._scheduler.note_outage(self._clock.now())
@@ -69,6 +74,12 @@ class SchedulerLoop:
                 continue
             this_pass.set()
             await self._sleep()
+
+    async def _make_pass(self) -> None:
+        begun_s = monotonic()
+        self._wake_at(await self._scheduler.run_once(self._clock.now()))
+        for listener in self._listeners:
+            listener(monotonic() - begun_s)
 
     async def settle(self) -> None:
         """Return when a pass that has seen everything up to now is over: at the latest after a second.

@@ -5,12 +5,14 @@ decides when the next pass is made.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import islice, pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -37,6 +39,17 @@ PURGE_INTERVAL = timedelta(minutes=1)
 _PAUSE = timedelta(seconds=1)
 
 
+class Work(StrEnum):
+    """What a pass does."""
+
+    DUE = "due"
+    LAPSED = "lapsed"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+    REPLANNED = "replanned"
+    PURGED = "purged"
+
+
 class Scheduler:
     """The work of a pass, which is one call of `run_once(now)`."""
 
@@ -57,6 +70,8 @@ class Scheduler:
         self._replanned: dict[str, _Replanned] = {}
         # Callbacks that some server has planned by settings that were out of date.
         self._misplaced: set[str] = set()
+        # How many steps of callbacks were stored, or rows deleted, by what for.
+        self.moved: Final[Counter[Work]] = Counter()
 
     # --- One pass ----------------------------------------------------------------------------------------------
 
@@ -64,12 +79,14 @@ class Scheduler:
         """Do everything that is due at `now`, and return when the next pass is due."""
         await self.look_for_outage(now)
         lapse_time = self._outage.lapse_time(now)
-        await self._settle(lambda limit: self._store.lapsed(lapse_time, limit), lambda c: self._lapse(c, now))
         await self._settle(
-            lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
+            Work.LAPSED, lambda limit: self._store.lapsed(lapse_time, limit), lambda c: self._lapse(c, now)
+        )
+        await self._settle(
+            Work.EXPIRED, lambda limit: self._store.expired(now, limit), lambda c: [after(c, ExpireTimePassed(at=now))]
         )
         await self._follow_changes(now)
-        await self._settle(lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
+        await self._settle(Work.DUE, lambda limit: self._store.due(now, limit), lambda c: self._promote(c, now))
         await self._close(now)
         await self._replan_some(now)
         next_purge = await self._purge(now)
@@ -99,26 +116,33 @@ class Scheduler:
         orphans = [callback for callback in held if callback.lease is not None and callback.lease.identity == ""]
         await self._learn(orphans)
         if orphans:
-            await self._apply(orphans, lambda c: self._lapse(c, now))
+            await self._apply(Work.LAPSED, orphans, lambda c: self._lapse(c, now))
         return len(orphans)
 
     async def _settle(
-        self, find: Callable[[int], Awaitable[Sequence[Callback]]], decide: Callable[[Callback], Sequence[Callback]]
+        self,
+        work: Work,
+        find: Callable[[int], Awaitable[Sequence[Callback]]],
+        decide: Callable[[Callback], Sequence[Callback]],
     ) -> None:
         """Store the versions that `decide` makes of all callbacks found, a transaction for each batch."""
         while found := await find(BATCH):
             # Where nothing changes, the same ones would be found again.
-            if not await self._apply(found, decide) or len(found) < BATCH:
+            if not await self._apply(work, found, decide) or len(found) < BATCH:
                 return
 
-    async def _apply(self, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]) -> int:
+    async def _apply(
+        self, work: Work, found: Sequence[Callback], decide: Callable[[Callback], Sequence[Callback]]
+    ) -> int:
         """Store the versions that `decide` makes of each; return how many."""
         await self._learn(found)
         changes: list[Change] = []
         for callback in found:
             with suppress(ServiceNotFound):  # cancelled since it was read, and the service deleted
                 changes += [Change(*step) for step in pairwise([callback, *decide(callback)])]
-        return await apply_each(self._store, changes)
+        stored = await apply_each(self._store, changes)
+        self.moved[work] += stored
+        return stored
 
     async def _learn(self, callbacks: Sequence[Callback]) -> None:
         """Load the services of these callbacks, also when another server has just created one."""
@@ -196,7 +220,7 @@ class Scheduler:
             else:
                 self._plan_closing(service, now)
         while some := list(islice(self._misplaced, BATCH)):
-            await self._apply(await self._store.get_many(some), lambda c: self._place(c, now))
+            await self._apply(Work.REPLANNED, await self._store.get_many(some), lambda c: self._place(c, now))
             self._misplaced.difference_update(some)
 
     async def _close(self, now: datetime) -> None:
@@ -211,7 +235,9 @@ class Scheduler:
             self._plan_closing(service, now)
 
     async def _empty_queue(self, service_id: str, now: datetime) -> None:
-        await self._settle(lambda limit: self._store.queued(service_id, limit), lambda c: self._place(c, now))
+        await self._settle(
+            Work.CLOSED, lambda limit: self._store.queued(service_id, limit), lambda c: self._place(c, now)
+        )
 
     def _plan_closing(self, service: Service, now: datetime) -> None:
         hours = service.opening_hours
@@ -228,7 +254,7 @@ class Scheduler:
             # Of a service that may always dial, only those that wait for an opening can be wrong.
             find = self._store.moved_by_hours if progress.hours.are_always else self._store.scheduled
             found = await find(service_id, progress.after_id, BATCH)
-            await self._apply(found, lambda c: self._place(c, now))
+            await self._apply(Work.REPLANNED, found, lambda c: self._place(c, now))
             if len(found) < BATCH:
                 self._replanned.pop(service_id, None)
             else:
@@ -239,8 +265,9 @@ class Scheduler:
     async def _purge(self, now: datetime) -> datetime:
         """Delete what need not be kept, one batch per pass, so that other work comes in between."""
         if self._next_purge is None or now >= self._next_purge or self._next_purge > now + PURGE_INTERVAL:
-            more = await self._store.purge(now, self._retention_now(), BATCH) >= BATCH
-            self._next_purge = now if more else now + PURGE_INTERVAL
+            purged = await self._store.purge(now, self._retention_now(), BATCH)
+            self.moved[Work.PURGED] += purged
+            self._next_purge = now if purged >= BATCH else now + PURGE_INTERVAL
         return self._next_purge
 
     def _retention_now(self) -> Retention:

@@ -12,7 +12,7 @@ import click
 from ringback.cli.params import Parsed
 from ringback.cli.values import format_span, parse_span, parse_switch
 from ringback.cli.yaml_file import Place
-from ringback.config import parse_database, parse_listen
+from ringback.config import parse_database, parse_http, parse_listen
 from ringback.ports.location import PostgresUrl, without_secrets
 
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?|\.[0-9]{1,12}")
@@ -98,6 +98,9 @@ def decimal(*, least: float, most: float) -> Kind:
 
 
 ADDRESS: Final = Kind(form="HOST:PORT|unix:PATH", parse=parse_listen)
+HTTP_ADDRESS: Final = Kind(
+    form="HOST:PORT", parse=lambda text, _: parse_http(text), show=lambda at: str(at) if at else None
+)
 
 
 def _parse_database(text: str, folder: Path) -> Path | PostgresUrl:

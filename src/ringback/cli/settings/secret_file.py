@@ -8,7 +8,7 @@ from typing import Final
 from ringback.cli.settings.kinds import Kind
 from ringback.domain.control_characters import CONTROL
 
-_MAX_BYTES: Final = 4096
+MAX_BYTES: Final = 4096
 _HIDDEN: Final = "***"
 
 
@@ -29,21 +29,30 @@ def _parse_secret(text: str, _: Path) -> str:
 SECRET: Final = Kind(form="TEXT", parse=_parse_secret, show=lambda secret: _HIDDEN if secret else None)
 
 
-def _parse_secret_file(text: str, folder: Path) -> SecretFile:
-    path = folder / text
+def read_private(text: str, path: Path) -> bytes:
+    """Return the beginning of a file that others cannot read. Raise `ValueError`; `text` is the path as it was given.
+
+    One byte more than a file may have is returned of a longer one.
+    """
     try:
         with path.open("rb") as file:
             mode = path.stat().st_mode
-            content = file.read(_MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as fault:  # a ValueError for a name with a NUL
         raise ValueError(f"{text!r} cannot be read: {getattr(fault, 'strerror', None) or fault}") from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise ValueError(f"{text!r} can be read or changed by every user of this machine: chmod o-rw {path}")
+    return content
+
+
+def _parse_secret_file(text: str, folder: Path) -> SecretFile:
+    path = folder / text
+    content = read_private(text, path)
     try:
         secret = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         secret = ""
-    if not secret or len(content) > _MAX_BYTES or CONTROL.search(secret):
+    if not secret or len(content) > MAX_BYTES or CONTROL.search(secret):
         raise ValueError(f"{text!r} must have one line with the secret, and nothing else")
     return SecretFile(path, secret)
 

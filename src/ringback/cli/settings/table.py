@@ -10,7 +10,8 @@ from ringback.cli.log_formats import FORMATS
 from ringback.cli.settings.access import ACCESS, LIMITS, limit_rules
 from ringback.cli.settings.dial_rules import DIAL_RULES
 from ringback.cli.settings.http_dialer import HTTP_DIALER_ROWS, http_dialer_settings
-from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, SWITCH, choice, length
+from ringback.cli.settings.http_door import HTTP_DOOR_ROWS, http_door_settings
+from ringback.cli.settings.kinds import ADDRESS, DATABASE, FILE, HTTP_ADDRESS, SWITCH, choice, length
 from ringback.cli.settings.services import SERVICES
 from ringback.cli.settings.setting import Setting
 from ringback.cli.settings.sip import SIP_ELSEWHERE, SIP_ROWS, sip_settings
@@ -30,6 +31,13 @@ _ROWS: Final = (
         DEFAULT_LISTEN,
         "The address to serve on: port 0 lets the system choose, a socket is reached by its owner alone.",
     ),
+    Setting(
+        "http",
+        HTTP_ADDRESS,
+        None,
+        "The address to serve HTTP on, beside gRPC: Connect, the REST contract, metrics. Without it there is no HTTP.",
+    ),
+    *HTTP_DOOR_ROWS,
     Setting(
         "database", DATABASE, DEFAULT_DATABASE, "sqlite:///FILE, or postgresql://… for many servers on one database."
     ),
@@ -128,6 +136,8 @@ def of_server(values: Mapping[str, Any]) -> Settings:
     dial_rules = values.get("dial_rules") or None
     return Settings(
         listen=values["listen"],
+        http=values.get("http") or None,
+        **http_door_settings(values),
         database=values["database"],
         dialer=values["dialer"],
         tls_cert=values.get("tls_cert") or None,

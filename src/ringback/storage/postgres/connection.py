@@ -19,7 +19,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.operations import READ_LIMIT_S
+from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 from ringback.storage.postgres.dsn import Address
 
 R = TypeVar("R")
@@ -225,6 +225,23 @@ class LinkPool:
 
     async def read(self, query: Work[R]) -> R:
         return await min(self._links, key=lambda link: link.load).run(query, READ_LIMIT_S)
+
+
+class LinkForEach:
+    """A connection for each query that takes long, so that it holds up no other."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    async def read(self, query: Work[R]) -> R:
+        try:
+            link = await Link.open(self._address)
+        except (psycopg.Error, TimeoutError) as error:
+            raise unavailable(error) from error
+        try:
+            return await link.run(query, COUNT_LIMIT_S)
+        finally:
+            await link.close()
 
 
 class _Lost(Exception):  # noqa: N818 - what happened

@@ -1,5 +1,6 @@
 """What servers on one database share: which one leads, and which services dialers ask for."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +33,7 @@ _FORGET: Final = """
         SELECT service_id FROM asked_for WHERE until_us <= $1 FOR UPDATE SKIP LOCKED
     )
 """
+_ASKED_FOR: Final = "SELECT service_id FROM asked_for WHERE until_us > $1"
 _IS_ASKED_FOR: Final = "SELECT 1 FROM asked_for WHERE service_id = ANY($1) AND until_us > $2 LIMIT 1"
 
 
@@ -39,6 +41,10 @@ async def _note_asked_for(transaction: PostgresTransaction, demand: Demand) -> N
     await transaction.send(_FORGET, time_us(demand.now))
     rows = [(service_id, time_us(until)) for service_id, until in demand.until.items()]
     await transaction.send(_NOTE, rows_json(_COLUMNS, rows))
+
+
+async def asked_for(connection: Connection, now: datetime) -> Collection[str]:
+    return {service_id for (service_id,) in await ask(connection, _ASKED_FOR, time_us(now))}
 
 
 async def is_asked_for(connection: Connection, service_id: str, now: datetime) -> bool:

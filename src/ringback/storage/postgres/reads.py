@@ -6,9 +6,9 @@ from typing import Final
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
-from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.queue import Queue, Turn
 from ringback.ports.calls import KeptCall
-from ringback.ports.values import History, LoggedEvent, Services
+from ringback.ports.values import History, LineHeads, LineName, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
@@ -157,18 +157,16 @@ QUEUE: Final = f"""
      ) AS line
      WHERE service_id = $1
 """  # noqa: S608 - SQL of ours
-LINE: Final = f"""
-    SELECT credits, service_turn.revision, ({_IN_PROGRESS}), level.priority, level.waiting, level.oldest_us
-      FROM service JOIN service_turn USING (service_id)
-      LEFT JOIN (
-        SELECT priority, count(*) AS waiting, min(ready_us) AS oldest_us FROM callback
-         WHERE state = 'QUEUED' AND service_id = $1 GROUP BY priority
-      ) AS level ON true
-     WHERE service_id = $1
-"""  # noqa: S608 - SQL of ours
+TURN: Final = """
+    SELECT credits, service_turn.revision FROM service JOIN service_turn USING (service_id) WHERE service_id = $1
+"""
+# From the callback to the front: what has just left the queue is at its front, and takes time until a VACUUM.
 AHEAD: Final = """
-    SELECT count(*) FROM callback
-     WHERE state = 'QUEUED' AND service_id = $1 AND priority = $2 AND (ready_us, callback_id) < ($3, $4)
+    SELECT count(*) FROM (
+        SELECT FROM callback
+         WHERE state = 'QUEUED' AND service_id = $1 AND priority = $2 AND (ready_us, callback_id) < ($3, $4)
+         ORDER BY ready_us DESC, callback_id DESC LIMIT $5
+    ) AS before
 """
 
 
@@ -201,18 +199,11 @@ async def queue(connection: Connection, service_id: str, depth: int, now: dateti
     )
 
 
-async def line(connection: Connection, service_id: str) -> Line | None:
-    rows = await ask(connection, LINE, service_id)
-    if not rows:
-        return None
-    credits_, revision, in_progress, *_ = rows[0]
-    levels = [(Priority(level), count, time_of(oldest_us)) for *_, level, count, oldest_us in rows if count]
-    return Line(
-        turn=Turn(service_id, tuple(read_json(credits_)), revision),
-        in_progress=in_progress,
-        waiting={level: count for level, count, _ in levels},
-        oldest=min((oldest for _, _, oldest in levels), default=None),
-    )
+async def line_heads(connection: Connection, names: Sequence[LineName]) -> LineHeads:
+    service_ids, levels = [service_id for service_id, _ in names], [level.value for _, level in names]
+    rows = await ask(connection, LINE_HEADS, service_ids, levels)
+    heads = [((service_id, Priority(level)), at_us) for _, service_id, level, at_us in rows]
+    return LineHeads(rows[0][0], {name: time_of(at_us) for name, at_us in heads if at_us is not None})
 
 
 # --- Services and events ---------------------------------------------------------------------------------------
@@ -226,6 +217,28 @@ OPEN_BY_IDENTITY: Final = f"""
         SELECT identity, count(*) AS callbacks FROM callback
          WHERE end_us IS NULL AND identity IS NOT NULL GROUP BY identity
       ) AS open ON true
+"""  # noqa: S608 - SQL of ours
+# Each is seen by an index that has all that is counted. What is open is of a service that is there.
+OPEN_BY_SERVICE: Final = f"""
+    SELECT newest.number, open.* FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest LEFT JOIN (
+        SELECT service_id, 'QUEUED' AS state, priority, count(*) AS callbacks, min(ready_us) AS oldest_us
+          FROM callback WHERE state = 'QUEUED' GROUP BY service_id, priority
+        UNION ALL
+        SELECT service_id, 'SCHEDULED', NULL, scheduled.callbacks, NULL FROM service CROSS JOIN LATERAL (
+            SELECT count(*) AS callbacks FROM callback
+             WHERE callback.service_id = service.service_id AND state = 'SCHEDULED'
+        ) AS scheduled WHERE scheduled.callbacks > 0
+        UNION ALL
+        SELECT service_id, state, priority, count(*), NULL FROM callback
+         WHERE lease_expire_us IS NOT NULL GROUP BY service_id, state, priority
+    ) AS open ON true
+"""  # noqa: S608 - SQL of ours
+LINE_HEADS: Final = f"""
+    SELECT newest.number, wanted.service_id, wanted.priority, (
+        SELECT min(ready_us) FROM callback
+         WHERE state = 'QUEUED' AND callback.service_id = wanted.service_id AND callback.priority = wanted.priority
+    ) FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest
+     CROSS JOIN unnest($1::text[], $2::smallint[]) AS wanted (service_id, priority)
 """  # noqa: S608 - SQL of ours
 # The bodies are the large part; their total size is computed before they are sent.
 EVENTS: Final = f"""
@@ -269,9 +282,11 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     dialled=DIALLED,
     dialled_of=DIALLED_OF,
+    turn=TURN,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
+    open_by_service=OPEN_BY_SERVICE,
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,

@@ -1,22 +1,22 @@
 """The `Store` in a PostgreSQL database that any number of servers share: opening it, and what servers share.
 
 Each server has six connections: one that writes, two for seeks, two for lists and counts, one that listens for what
-other servers commit. While it starts, there is one more.
+other servers commit. There is one more while it starts, and while it counts what is open.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Self
 
 from ringback.domain.service import Service
-from ringback.ports.values import History
-from ringback.storage.dialect import Dialect, Operations
+from ringback.ports.values import History, StoreSize
+from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
 from ringback.storage.postgres import calls, change, coordination, create, erasure, lists, purge, reads, services
-from ringback.storage.postgres.connection import Connection, Link, LinkPool, ask
+from ringback.storage.postgres.connection import Connection, Link, LinkForEach, LinkPool, ask
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
 from ringback.storage.postgres.schema import prepare, refusals
@@ -87,8 +87,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
-                seekers=seekers,
-                listers=listers,
+                pools=Pools(seekers, listers, LinkForEach(address)),
                 log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
@@ -127,3 +126,11 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
         return await self._seekers.read(partial(coordination.is_asked_for, service_id=service_id, now=now))
+
+    async def asked_for(self, now: datetime) -> Collection[str]:
+        return await self._seekers.read(partial(coordination.asked_for, now=now))
+
+    async def size(self) -> StoreSize:
+        # How large its log is, and how full its disk, only a superuser may see.
+        [(size,)] = await self._read(self._listers, "SELECT pg_database_size(current_database())")
+        return StoreSize(int(size))

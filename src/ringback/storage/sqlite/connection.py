@@ -17,7 +17,7 @@ from typing import Any, Final, Self, TypeVar
 import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
-from ringback.storage.operations import READ_LIMIT_S
+from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
 
 R = TypeVar("R")
 Query = Callable[[aiosqlite.Connection], Awaitable[R]]
@@ -77,8 +77,30 @@ class _Reader:
     # By the monotonic clock. A statement that runs beyond it is interrupted.
     deadline: float = 0.0
 
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Connect. Raise `sqlite3.Error`."""
+        async with aiosqlite.connect(path, **_options()) as connection:
+            reader = cls(connection)
+            await connection.execute_fetchall("PRAGMA query_only = ON")
+            await connection.set_progress_handler(reader.is_late, _STEPS)
+            yield reader
+
     def is_late(self) -> bool:
         return time.monotonic() > self.deadline
+
+    async def run(self, query: Query[R], limit_s: float) -> R:
+        """Run the query for at most `limit_s`. Raise `StorageUnavailable`."""
+        self.deadline = time.monotonic() + limit_s
+        try:
+            return await query(self.connection)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise StorageUnavailable(f"the database took more than {limit_s:g} s for an answer") from error
+            if is_outage(error):
+                raise unavailable(error) from error
+            raise
 
 
 class Readers:
@@ -99,12 +121,7 @@ class Readers:
     async def open(cls, path: Path, count: int) -> AsyncIterator[Self]:
         """Connect. Raise `sqlite3.Error`."""
         async with AsyncExitStack() as stack:
-            readers = []
-            for _ in range(count):
-                reader = _Reader(await stack.enter_async_context(aiosqlite.connect(path, **_options())))
-                await reader.connection.execute_fetchall("PRAGMA query_only = ON")
-                await reader.connection.set_progress_handler(reader.is_late, _STEPS)
-                readers.append(reader)
+            readers = [await stack.enter_async_context(_Reader.open(path)) for _ in range(count)]
             pool = cls(readers)
             stack.push_async_callback(pool._drain)
             yield pool
@@ -114,18 +131,11 @@ class Readers:
         if self._closed:
             raise StorageUnavailable("the database is closed")
         reader = self._idle.pop() if self._idle else await self._wait_for_reader()
-        reader.deadline = time.monotonic() + READ_LIMIT_S
         give_back = self._give_back
         try:
-            return await query(reader.connection)
+            return await reader.run(query, READ_LIMIT_S)
         except asyncio.CancelledError:
             give_back = self._abandon
-            raise
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-                raise StorageUnavailable(f"the database took more than {READ_LIMIT_S:g} s for an answer") from error
-            if is_outage(error):
-                raise unavailable(error) from error
             raise
         finally:
             give_back(reader)
@@ -175,6 +185,26 @@ class Readers:
                 self._idle.pop()
             else:
                 await self._wait_for_reader()
+
+
+class ReaderForEach:
+    """A connection for each query that takes long, so that it holds up no other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def read(self, query: Query[R]) -> R:
+        try:
+            async with _Reader.open(self._path) as reader:
+                try:
+                    return await reader.run(query, COUNT_LIMIT_S)
+                except asyncio.CancelledError:
+                    reader.deadline = 0.0
+                    raise
+        except sqlite3.Error as error:
+            if is_outage(error):
+                raise unavailable(error) from error
+            raise
 
 
 async def ask(

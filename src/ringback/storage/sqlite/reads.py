@@ -13,9 +13,9 @@ from aiosqlite import Connection
 
 from ringback.domain.callback import Callback
 from ringback.domain.priority import Priority
-from ringback.domain.queue import Line, Queue, Turn
+from ringback.domain.queue import Queue, Turn
 from ringback.ports.calls import KeptCall
-from ringback.ports.values import History, LoggedEvent, Services
+from ringback.ports.values import History, LineHeads, LineName, LoggedEvent, Services
 from ringback.storage.body import read_callback, read_json, read_service, time_of, time_us, times_of, write_json
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
@@ -175,17 +175,16 @@ QUEUE: Final = f"""
     UNION ALL
     SELECT level, body, dialled, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
-# The service, then its levels.
-LINE: Final = f"""
-    SELECT NULL, credits, service_turn.revision, ({_IN_PROGRESS})
-      FROM service JOIN service_turn USING (service_id) WHERE service_id = :service_id
-    UNION ALL
-    SELECT priority, count(*), min(ready_us), NULL FROM callback INDEXED BY callback_queue
-     WHERE state = 'QUEUED' AND service_id = :service_id GROUP BY priority
-"""  # noqa: S608 - SQL of ours
+TURN: Final = """
+    SELECT credits, service_turn.revision FROM service JOIN service_turn USING (service_id) WHERE service_id = ?
+"""
+# From the callback to the front: what has just left the queue is at its front.
 AHEAD: Final = """
-    SELECT count(*) FROM callback INDEXED BY callback_queue
-     WHERE state = 'QUEUED' AND service_id = ? AND priority = ? AND (ready_us, callback_id) < (?, ?)
+    SELECT count(*) FROM (
+        SELECT 1 FROM callback INDEXED BY callback_queue
+         WHERE state = 'QUEUED' AND service_id = ? AND priority = ? AND (ready_us, callback_id) < (?, ?)
+         ORDER BY ready_us DESC, callback_id DESC LIMIT ?
+    )
 """
 
 
@@ -217,17 +216,10 @@ async def queue(connection: Connection, service_id: str, depth: int, now: dateti
     )
 
 
-async def line(connection: Connection, service_id: str) -> Line | None:
-    rows = await ask(connection, LINE, service_id=service_id)
-    if not rows or rows[0][0] is not None:
-        return None
-    (_, credits_, revision, in_progress), *levels = rows
-    return Line(
-        turn=Turn(service_id, tuple(read_json(credits_)), revision),
-        in_progress=in_progress,
-        waiting={Priority(level): count for level, count, _, _ in levels},
-        oldest=min((time_of(ready_us) for _, _, ready_us, _ in levels), default=None),
-    )
+async def line_heads(connection: Connection, names: Sequence[LineName]) -> LineHeads:
+    rows = await ask(connection, LINE_HEADS, write_json([[service_id, level.value] for service_id, level in names]))
+    heads = [((service_id, Priority(level)), at_us) for _, service_id, level, at_us in rows]
+    return LineHeads(rows[0][0], {name: time_of(at_us) for name, at_us in heads if at_us is not None})
 
 
 # --- Services and events ---------------------------------------------------------------------------------------
@@ -241,6 +233,29 @@ OPEN_BY_IDENTITY: Final = f"""
         SELECT identity, count(*) AS callbacks FROM callback INDEXED BY callback_open_by_identity
          WHERE end_us IS NULL AND identity IS NOT NULL GROUP BY identity
       ) AS open ON true
+"""  # noqa: S608 - SQL of ours
+# Each is seen by an index that has all that is counted. What is open is of a service that is there.
+OPEN_BY_SERVICE: Final = f"""
+    SELECT newest.number, open.* FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest LEFT JOIN (
+        SELECT service_id, 'QUEUED' AS state, priority, count(*) AS callbacks, min(ready_us) AS oldest_us
+          FROM callback INDEXED BY callback_queue WHERE state = 'QUEUED' GROUP BY service_id, priority
+        UNION ALL
+        SELECT service_id, 'SCHEDULED', NULL, callbacks, NULL FROM (
+            SELECT service_id, (
+                SELECT count(*) FROM callback INDEXED BY callback_by_service
+                 WHERE callback.service_id = service.service_id AND state = 'SCHEDULED'
+            ) AS callbacks FROM service
+        ) WHERE callbacks > 0
+        UNION ALL
+        SELECT service_id, state, priority, count(*), NULL FROM callback INDEXED BY callback_to_lapse
+         WHERE lease_expire_us IS NOT NULL GROUP BY service_id, state, priority
+    ) AS open ON true
+"""  # noqa: S608 - SQL of ours
+LINE_HEADS: Final = f"""
+    SELECT ({NEWEST_EVENT}), json_extract(value, '$[0]'), json_extract(value, '$[1]'), (
+        SELECT min(ready_us) FROM callback INDEXED BY callback_queue
+         WHERE state = 'QUEUED' AND service_id = json_extract(value, '$[0]') AND priority = json_extract(value, '$[1]')
+    ) FROM json_each(?)
 """  # noqa: S608 - SQL of ours
 # SQLite counts the characters of a text; its own octet_length() came with 3.43.
 OCTETS: Final = "length(CAST(body AS BLOB))"
@@ -291,9 +306,11 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     dialled=DIALLED,
     dialled_of=DIALLED_OF,
+    turn=TURN,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
+    open_by_service=OPEN_BY_SERVICE,
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,

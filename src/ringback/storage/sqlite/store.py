@@ -1,8 +1,9 @@
 """The `Store` in one SQLite file: opening it, and what only a store of a single server does."""
 
 import asyncio
+import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -14,13 +15,13 @@ import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
-from ringback.ports.values import ALL_SERVICES
-from ringback.storage.dialect import Dialect, Operations
+from ringback.ports.values import ALL_SERVICES, StoreSize
+from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
 from ringback.storage.sqlite import calls, change, create, erasure, lists, purge, reads, services
-from ringback.storage.sqlite.connection import Readers, WritingConnection, ask
+from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
 from ringback.storage.sqlite.transaction import BatchWriter, Operation, probe
@@ -61,6 +62,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     """The `Store` in one SQLite file. Made by `open`; has threads, so it must be closed."""
 
     _writing: WritingConnection
+    _path: Path
     # In memory: there is no other server to tell.
     _asked_for: Mapping[str, datetime] = {}
 
@@ -94,13 +96,13 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
-                seekers=seekers,
-                listers=listers,
+                pools=Pools(seekers, listers, ReaderForEach(path)),
                 log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
             )
             store._writing = writing
+            store._path = real_path(path)
             return store
 
     # --- Services ----------------------------------------------------------------------------------------------
@@ -137,6 +139,25 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
         return any(self._asked_for.get(asked, now) > now for asked in (ALL_SERVICES, service_id))
+
+    async def asked_for(self, now: datetime) -> Collection[str]:
+        return {service_id for service_id, until in self._asked_for.items() if until > now}
+
+    async def size(self) -> StoreSize:
+        return await asyncio.to_thread(_size_of, self._path)
+
+
+def _size_of(path: Path) -> StoreSize:
+    try:
+        database = path.stat().st_size
+        free = shutil.disk_usage(path.parent).free
+    except OSError as fault:
+        raise StorageUnavailable(f"the size of the database: {fault.strerror}") from None
+    try:
+        log = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        log = 0
+    return StoreSize(database, log, free)
 
 
 def _begin(path: Path, database: sqlite3.Connection) -> tuple[str, int, int]:

@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ringback.app import App
 from ringback.client import insecure_channel
 from ringback.config import Listen, SettingError, Settings, UnixSocket, parse_listen
-from ringback.rpc.listening import BoundSocket, CannotListen, reason_of
+from ringback.listening import BoundSocket, CannotListen, reason_of
 from tests.world.command_line import run
 from tests.world.server_process import serving
 

@@ -1,4 +1,4 @@
-"""The address that a server listens on: refusals that say what is wrong, and the life of a Unix socket.
+"""The addresses that a server listens on: refusals that say what is wrong, and the life of a Unix socket.
 
 gRPC says no more than that it could not bind, removes the socket of a server that runs, and lets two servers share
 the names of one host. So the address is tried here first.
@@ -10,11 +10,11 @@ import os
 import secrets
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from ringback.config import Listen, UnixSocket
@@ -30,6 +30,9 @@ _REASONS: Final = {
 # A host name may have addresses that the machine does not, such as ::1; one that it has is enough.
 _NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 _FIRST_FREE_PORT: Final = 1024
+_ANY_IPV6: Final = "::"
+# Connections that wait to be accepted. The system may allow less.
+_BACKLOG: Final = 1024
 _OWNER_ONLY: Final = 0o177
 
 
@@ -45,20 +48,70 @@ class CannotListen(Exception):  # noqa: N818 - shown to the operator as it is
 
 def bind_port(listen: Listen, bind: Bind) -> int:
     """Bind the address, and return the port. Raise `CannotListen`."""
-    try:
-        addresses = socket.getaddrinfo(
-            listen.host.strip("[]"), listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except OSError:
-        raise CannotListen(listen, "the host name has no address") from None
-    faults = [fault for family, *_, address in addresses if (fault := _fault_of(family, address))]
-    in_the_way = [fault for fault in faults if fault.errno not in _NOT_HERE]
-    if in_the_way or len(faults) == len(addresses):
-        raise CannotListen(listen, reason_of((in_the_way or faults)[0], listen.port))
+    try_port(listen)
     try:
         return bind(str(listen))
     except RuntimeError as error:  # another program was faster
         raise CannotListen(listen, str(error)) from None
+
+
+def try_port(listen: Listen) -> None:
+    """Raise `CannotListen` for an address that could not be bound now."""
+    addresses = _addresses_of(listen)
+    faults = [fault for family, address in addresses if (fault := _fault_of(family, address))]
+    in_the_way = [fault for fault in faults if fault.errno not in _NOT_HERE]
+    if in_the_way or len(faults) == len(addresses):
+        raise CannotListen(listen, reason_of((in_the_way or faults)[0], listen.port))
+
+
+def listening_sockets(listen: Listen) -> Sequence[socket.socket]:
+    """Listen on all addresses of the host, on one port, and return the sockets. Raise `CannotListen`.
+
+    A socket that is only bound can be taken by another server, as long as neither listens.
+    """
+    sockets: list[socket.socket] = []
+    faults: list[OSError] = []
+    port = listen.port
+    for family, address in _addresses_of(listen):
+        try:
+            sockets.append(_listening_socket(family, (address[0], port, *address[2:])))
+        except OSError as fault:
+            faults.append(fault)
+        else:
+            port = sockets[-1].getsockname()[1]
+    in_the_way = [fault for fault in faults if fault.errno not in _NOT_HERE]
+    if in_the_way or not sockets:
+        for each in sockets:
+            each.close()
+        raise CannotListen(listen, reason_of((in_the_way or faults)[0], listen.port))
+    return sockets
+
+
+def _addresses_of(listen: Listen) -> Sequence[tuple[int, tuple[Any, ...]]]:
+    try:
+        found = socket.getaddrinfo(
+            listen.host.strip("[]"), listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError:
+        raise CannotListen(listen, "the host name has no address") from None
+    return [(family, address) for family, *_, address in found]
+
+
+def _listening_socket(family: int, address: tuple[Any, ...]) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        # Connections of an earlier server that are not quite over do not keep this one from its port.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # [::] is all addresses of both kinds, as it is to gRPC.
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address[0] != _ANY_IPV6))
+        opened.bind(address)
+        opened.listen(_BACKLOG)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def _fault_of(family: int, address: object) -> OSError | None:

@@ -1,0 +1,41 @@
+"""How many RPCs there were, how they ended, and how long they took."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client.metrics_core import Metric as Family
+
+from ringback.application.access import RIGHTS, Caller
+from ringback.metrics import catalogue
+from ringback.metrics.distribution import Distribution
+from ringback.metrics.families import distributions, values
+from ringback.metrics.service_labels import OTHER
+
+# From what is answered from memory to the longest that a client waits.
+BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# They wait for something to happen, so their time says nothing about the server.
+_LONG: Final = frozenset({"WatchCallbacks", "LeaseCallbacks"})
+
+
+class RpcFigures:
+    """An observer of the entry: it is told of every call that has ended."""
+
+    def __init__(self) -> None:
+        self._ended: Counter[tuple[str, str, str]] = Counter()
+        self._durations: dict[tuple[str, str], Distribution] = {}
+
+    def on_end(self, rpc: str, edge: str, code: str, caller: Caller | None, duration_s: float) -> None:  # noqa: ARG002
+        if rpc not in RIGHTS:  # whatever a client has made up
+            rpc = OTHER
+        self._ended[rpc, edge, code] += 1
+        if rpc in _LONG:
+            return
+        durations = self._durations.get((rpc, edge))
+        if durations is None:
+            durations = self._durations[rpc, edge] = Distribution(BOUNDS_S)
+        durations.observe(duration_s)
+
+    def collect(self) -> Iterator[Family]:
+        yield values(catalogue.RPCS, self._ended.items())
+        yield distributions(catalogue.RPC_DURATION, self._durations.items())

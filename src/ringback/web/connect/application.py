@@ -1,0 +1,117 @@
+"""The services over HTTP, as one ASGI application."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from connectrpc.errors import ConnectError
+from connectrpc.server import ConnectASGIApplication
+
+from ringback.entry.way_in import WayIn
+from ringback.v1.callbacks_service_connect import CallbacksServiceASGIApplication
+from ringback.v1.dialer_service_connect import DialerServiceASGIApplication
+from ringback.v1.directory_service_connect import DirectoryServiceASGIApplication
+from ringback.web.body import BODY_S
+from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
+from ringback.web.connect.codecs import codecs
+from ringback.web.connect.compression import Gzip
+from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
+from ringback.wire.handlers.callbacks import CallbacksHandlers
+from ringback.wire.handlers.dialer import DialerHandlers
+from ringback.wire.handlers.directory import DirectoryHandlers
+from ringback.wire.watch_encoder import WatchEncoder
+
+_log = logging.getLogger(__name__)
+
+# As in gRPC (`rpc/server.py`); after unpacking, too.
+MAX_RECEIVE_BYTES: Final = 32 * 1024 * 1024
+# What a request may be of. gRPC itself has a port of its own, and any other type a page of another origin could send
+# without being asked by the browser.
+_TYPES: Final = frozenset(
+    {
+        "application/json",
+        "application/proto",
+        "application/connect+json",
+        "application/connect+proto",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web+json",
+    }
+)
+_ACCEPT_POST: Final = (b"accept-post", ", ".join(sorted(_TYPES)).encode())
+# A watch is not compressed: what it sends is encoded once for all watches, and most of its messages are short.
+_WATCH: Final = "/ringback.v1.CallbacksService/WatchCallbacks"
+_STREAM_COMPRESSION: Final = frozenset({b"connect-accept-encoding", b"grpc-accept-encoding"})
+
+
+class ConnectApplication:
+    """The ASGI application of all services. What is below `/ringback.v1.` is for it."""
+
+    def __init__(self, services: Sequence[ConnectASGIApplication[Any]], request_s: float) -> None:
+        self._services: Final[Mapping[str, ConnectASGIApplication[Any]]] = {each.path: each for each in services}
+        self._request_s = request_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        service = self._services.get(scope["path"].rpartition("/")[0])
+        if service is None:
+            await _answer(send, HTTPStatus.NOT_FOUND)
+        elif scope["method"] != "POST":
+            await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, (b"allow", b"POST"))
+        elif not _is_of_known_type(headers := _readable(scope)):
+            await _answer(send, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _ACCEPT_POST)
+        else:
+            call = HttpCall(scope, receive, send, self._request_s)
+            CALL.set(call)
+            try:
+                await service(cast("Any", {**scope, "headers": headers}), call.receive, call.send)
+            except (ConnectError, TimeoutError) as fault:
+                # It cannot be sent: the client has gone, or does not read. That the response has no end says the rest.
+                _log.debug("%s ends without its status: %r", scope["path"], fault)
+
+
+def connect_app(
+    way_in: WayIn,
+    callbacks: CallbacksHandlers,
+    dialers: DialerHandlers,
+    directory: DirectoryHandlers,
+    encoder: WatchEncoder,
+    credentials_of: CredentialsOf,
+    request_s: float = BODY_S,
+) -> ConnectApplication:
+    """Return the three services. Every call enters by `way_in`, and its request has to come within `request_s`."""
+    options: Any = {
+        "interceptors": [Entrance(way_in, credentials_of)],
+        "read_max_bytes": MAX_RECEIVE_BYTES,
+        "compressions": [Gzip()],
+        "codecs": codecs(encoder),
+    }
+    return ConnectApplication(
+        [
+            CallbacksServiceASGIApplication(CallbacksOverConnect(callbacks), **options),
+            DialerServiceASGIApplication(DialerOverConnect(dialers), **options),
+            DirectoryServiceASGIApplication(DirectoryOverConnect(directory), **options),
+        ],
+        request_s,
+    )
+
+
+def _readable(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers that the package can read, and is to see. No header of the protocols is beyond ASCII."""
+    unseen = _STREAM_COMPRESSION if scope["path"] == _WATCH else ()
+    return [
+        (name, value) for name, value in scope["headers"] if name.isascii() and value.isascii() and name not in unseen
+    ]
+
+
+def _is_of_known_type(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    types = [value for name, value in headers if name == b"content-type"]
+    return len(types) == 1 and types[0].decode().partition(";")[0].strip().lower() in _TYPES
+
+
+async def _answer(send: Send, status: HTTPStatus, *headers: tuple[bytes, bytes]) -> None:
+    """Return a status that is HTTP's, without a body: clients of Connect make an error of theirs of it."""
+    await send(
+        {"type": "http.response.start", "status": status.value, "headers": [(b"content-length", b"0"), *headers]}
+    )
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,238 @@
+"""One connection of the HTTP port, and the ends that it comes to: no client keeps one without using it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H2ProtocolAssumedError
+from hypercorn.typing import ConnectionState
+from msgspec import Struct
+
+from ringback.web.peer import CONNECTION, ConnectionPeer
+from ringback.web.server_exchange import Message
+from ringback.web.server_protocols import Http1, Http2
+
+_log = logging.getLogger(__name__)
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Application: TypeAlias = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+# The longest that a client may take for the line and the headers of a request, from its first byte on.
+HEADERS_S: Final = 10.0
+# How long a connection may wait for its next request.
+IDLE_S: Final = 75.0
+# How long a client may read nothing of what is sent to it.
+STALLED_S: Final = 30.0
+# How long what a client still sends is thrown away, so that it gets to read the response before the connection ends.
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 4 * 1024 * 1024
+_CLOSE_S: Final = 1.0
+_READ_BYTES: Final = 64 * 1024
+
+
+class Serving(Struct, frozen=True):
+    """What all connections have in common."""
+
+    app: Application
+    config: Config
+    context: WorkerContext
+
+
+class HttpConnection:
+    """One connection. `check` has to be called about every second."""
+
+    def __init__(
+        self, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: ConnectionPeer
+    ) -> None:
+        self._serving = serving
+        self._reader = reader
+        self._writer = writer
+        self._peer = peer
+        self._tasks = _Tasks()
+        secure = writer.get_extra_info("ssl_object")
+        is_http2 = secure is not None and secure.selected_alpn_protocol() == "h2"
+        self._is_secure = secure is not None
+        self._protocol: Http1 | Http2 = self._made(Http2 if is_http2 else Http1)
+        self._task: asyncio.Task[Any] | None = None
+        self._now_s = asyncio.get_running_loop().time
+        self._lock = asyncio.Lock()
+        # When it has to have got on; None while there are requests.
+        self._deadline_s: float | None = self._now_s() + HEADERS_S
+        # Since when it has no request; None while it has one.
+        self.idle_since_s: float | None = self._now_s()
+        # It has had a request, and nothing has come since.
+        self._is_quiet = False
+        self._writing_since_s: float | None = None
+        self._is_ending = False
+        self._thrown_away = 0
+
+    def _made(self, protocol: type[Http1 | Http2]) -> Http1 | Http2:
+        names = (self._writer.get_extra_info(name) for name in ("peername", "sockname"))
+        client, server = ((name[0], name[1]) for name in names)
+        state = ConnectionState({CONNECTION: self._peer})
+        return protocol(
+            self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
+            self._serving.config,
+            self._serving.context,
+            self._tasks,  # type: ignore[arg-type] # our streams start their applications by themselves
+            state,
+            self._is_secure,
+            client,
+            server,
+            self.send,
+        )
+
+    async def run(self) -> None:
+        """Serve until the connection is over."""
+        self._task = asyncio.current_task()
+        try:
+            async with self._tasks:
+                await self._protocol.initiate()
+                if isinstance(self._protocol, Http2):
+                    self._wait(IDLE_S)
+                await self._read()
+        except* OSError:
+            pass
+        except* Exception as faults:  # noqa: BLE001 - what clients send can be anything
+            _log.debug("a connection of %s has ended with a fault", self._peer.peer, exc_info=faults)
+        finally:
+            await self._close()
+
+    async def _read(self) -> None:
+        with suppress(OSError):
+            while data := await self._reader.read(_READ_BYTES):
+                if self._is_ending:
+                    self._thrown_away += len(data)
+                    if self._thrown_away > _LINGER_BYTES:
+                        break
+                    continue
+                if self._is_quiet and isinstance(self._protocol, Http1):
+                    self._is_quiet = False
+                    self._deadline_s = self._now_s() + HEADERS_S
+                await self._handle(RawData(data))
+        await self._handle(Closed())
+
+    async def _handle(self, event: Event) -> None:
+        try:
+            await self._protocol.handle(event)
+        except H2ProtocolAssumedError as assumed:
+            self._protocol = self._made(Http2)
+            self._wait(IDLE_S)
+            await self._protocol.initiate()
+            await self._protocol.handle(RawData(assumed.data))
+
+    async def send(self, event: Event) -> None:
+        """Do what the protocol says."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Closed):
+            self._end()
+        elif isinstance(event, Updated):
+            if not event.idle:
+                self.idle_since_s = self._deadline_s = None
+            elif self._serving.context.terminated.is_set():
+                self._end()
+            else:
+                self._wait(IDLE_S)
+
+    def _wait(self, limit_s: float) -> None:
+        """Wait for the next request."""
+        self._is_quiet = True
+        self.idle_since_s = self._now_s()
+        self._deadline_s = self.idle_since_s + limit_s
+
+    async def _write(self, data: bytes) -> None:
+        async with self._lock:
+            if self._writer.is_closing():
+                return
+            self._writing_since_s = self._now_s()
+            try:
+                self._writer.write(data)
+                await self._writer.drain()
+            except (OSError, RuntimeError):  # the client has gone, of which the reader tells
+                pass
+            finally:
+                self._writing_since_s = None
+
+    def _end(self) -> None:
+        """End the connection: at once, or after the client has had the time to read what it was sent."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if self._protocol.has_unread_input:
+            self._deadline_s = self._now_s() + _LINGER_S
+            with suppress(OSError, RuntimeError, NotImplementedError):
+                self._writer.write_eof()
+        else:
+            self._deadline_s = self._now_s() + _CLOSE_S
+            self._writer.close()
+
+    async def _leave(self) -> None:
+        await self._protocol.go_away()
+        self._end()
+
+    def check(self) -> None:
+        """End what does not get on."""
+        now_s = self._now_s()
+        if self._deadline_s is not None and now_s >= self._deadline_s:
+            if self._is_ending:
+                self.abort()
+            else:
+                self._deadline_s = now_s + _CLOSE_S
+                self._tasks.spawn(self._leave)
+        if self._writing_since_s is not None and now_s >= self._writing_since_s + STALLED_S:
+            self.abort()
+        for stream in self._protocol.streams_open:
+            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + STALLED_S:
+                stream.give_up()
+
+    def leave(self) -> None:
+        """End it once it has no request."""
+        if self.idle_since_s is not None and not self._is_ending:
+            self._deadline_s = self._now_s() + _CLOSE_S
+            self._tasks.spawn(self._leave)
+
+    def abort(self) -> None:
+        """End it now."""
+        self._writer.transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _close(self) -> None:
+        try:
+            self._writer.close()
+            async with asyncio.timeout(_CLOSE_S):
+                await self._writer.wait_closed()
+        except (OSError, RuntimeError):
+            pass
+        finally:
+            self._writer.transport.abort()
+
+
+class _Tasks:
+    """The tasks of one connection. When it ends, so do they."""
+
+    def __init__(self) -> None:
+        self._group = asyncio.TaskGroup()
+
+    def create(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._group.create_task(work)
+
+    def spawn(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
+        self._group.create_task(work(*arguments))
+
+    async def __aenter__(self) -> None:
+        await self._group.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._group.__aexit__(kind, error, trace)

@@ -1,0 +1,151 @@
+"""One request and its response, between hypercorn's protocols and the application."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from time import time
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from hypercorn.protocol.events import Body, EndBody, Event, Request, StreamClosed
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
+from hypercorn.typing import ConnectionState
+
+_log = logging.getLogger(__name__)
+
+Message: TypeAlias = MutableMapping[str, Any]
+
+# A body waits in memory up to this size, and then at the client, until the application reads it.
+_MAX_WAITING_BYTES: Final = 64 * 1024
+
+
+class HttpExchange(HTTPStream):
+    """A request whose application reads as fast as it likes, and is cancelled when its client has gone.
+
+    hypercorn's own has a queue that nobody empties when the application refuses a request without reading its body.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._chunks: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        # The request has come to its end.
+        self.is_complete = False
+        self._has_told_end = False
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        # Of a message that is being sent: when there was progress last.
+        self.sending_since_s: float | None = None
+        # Has HTTP/2 let the client send more.
+        self.on_read: Callable[[int], Awaitable[None]] | None = None
+
+    async def handle(self, event: Event) -> None:
+        if self.closed:
+            return
+        if isinstance(event, Request):
+            self._begin(event)
+        elif isinstance(event, Body):
+            await self.take(event.data)
+        elif isinstance(event, EndBody):
+            self.is_complete = True
+            self._news.set()
+        elif isinstance(event, StreamClosed):
+            self.closed = True
+            self._drop_chunks()
+            if self.state is not ASGIHTTPState.CLOSED and self._task is not None:
+                self._task.cancel()
+
+    def _begin(self, request: Request) -> None:
+        self.start_time = time()
+        path, _, query = request.raw_path.partition(b"?")
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": request.http_version,
+            "method": request.method,
+            "scheme": self.scheme,
+            "path": unquote(path.decode("latin-1")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": request.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": ConnectionState(request.state.copy()),
+            "extensions": {},
+        }
+        self._task = self.task_group.create(self._run())  # type: ignore[attr-defined] # it is our own
+
+    async def _run(self) -> None:
+        try:
+            await self.app(self.scope, self._receive, self._send)  # type: ignore[call-arg,arg-type]
+        except Exception as bug:  # noqa: BLE001 - it would end all other requests of the connection
+            _log.error("a request has ended with a bug", exc_info=bug)
+        finally:
+            await self.app_send(None)
+
+    async def take(self, data: bytes) -> None:
+        """Take a part of the body, once there is room for it. What nobody reads any more is thrown away."""
+        if self.state is ASGIHTTPState.CLOSED:
+            return
+        self._chunks.append(data)
+        self._waiting_bytes += len(data)
+        self._news.set()
+        while self.on_read is None and self._waiting_bytes >= _MAX_WAITING_BYTES and not self.closed:
+            self._room.clear()
+            await self._room.wait()
+
+    def _drop_chunks(self) -> None:
+        self._chunks.clear()
+        self._waiting_bytes = 0
+        self._news.set()
+        self._room.set()
+
+    async def _receive(self) -> Message:
+        while True:
+            if self._chunks:
+                return await self._next_chunk()
+            if self.closed or self._has_told_end:
+                # Nothing else comes than that the client goes, of which the task is told by being cancelled.
+                if self.closed:
+                    return {"type": "http.disconnect"}
+            elif self.is_complete:
+                self._has_told_end = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            self._news.clear()
+            await self._news.wait()
+
+    async def _next_chunk(self) -> Message:
+        data = self._chunks.popleft()
+        self._waiting_bytes -= len(data)
+        self._room.set()
+        if self.on_read is not None:
+            await self.on_read(len(data))
+        self._has_told_end = self.is_complete and not self._chunks
+        return {"type": "http.request", "body": data, "more_body": not self._has_told_end}
+
+    async def _send(self, message: Message) -> None:
+        self.sending_since_s = asyncio.get_running_loop().time()
+        try:
+            await self.app_send(message)  # type: ignore[arg-type]
+        finally:
+            self.sending_since_s = None
+            if self.state is ASGIHTTPState.CLOSED:
+                self._drop_chunks()
+
+    @property
+    def has_responded(self) -> bool:
+        """Return whether the response is complete."""
+        return self.state is ASGIHTTPState.CLOSED
+
+    def on_progress(self) -> None:
+        """Note that the client has let something of the response be sent."""
+        if self.sending_since_s is not None:
+            self.sending_since_s = asyncio.get_running_loop().time()
+
+    def give_up(self) -> None:
+        """End the request of a client that does not read its response."""
+        if self._task is not None:
+            self._task.cancel()

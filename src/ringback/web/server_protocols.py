@@ -1,0 +1,243 @@
+"""HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
+
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import h2.settings
+import h11
+from hypercorn.events import Closed
+from hypercorn.protocol.events import Event, Request, StreamClosed
+from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
+from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
+from hypercorn.utils import filter_pseudo_headers
+from priority.priority import DuplicateStreamError
+
+from ringback.web.server_exchange import HttpExchange
+
+# Requests at a time on one connection of HTTP/2. Clients hold further ones back.
+MAX_STREAMS: Final = 250
+_MAX_HEADERS: Final = 100
+# From so many requests on that a client gave up at once, and more than half of all, it is no client.
+_MAX_RESETS: Final = 200
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
+
+
+class Http1(H11Protocol):
+    """HTTP/1.1: no upgrade to WebSocket, and none to HTTP/2, by which requests get past a proxy's rules."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
+            raise H2ProtocolAssumedError(_PREFACE + self._connection.trailing_data[0])
+
+    @property
+    def _connection(self) -> h11.Connection:
+        return cast("h11.Connection", self.connection)
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        fault = _fault_of(request)
+        if fault is not None:
+            await self._send_error_response(fault)
+            await self.send(Closed())
+            return
+        self.stream = _exchange(self, STREAM_ID)
+        host, path = _target_of(request)
+        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
+        await _exchange_of(self.stream).handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=headers,
+                http_version=request.http_version.decode(),
+                method=request.method.decode("ascii"),
+                raw_path=path,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+
+    async def go_away(self) -> None:
+        """Do nothing: HTTP/1.1 ends without a word."""
+
+    @property
+    def streams_open(self) -> list[HttpExchange]:
+        return [] if self.stream is None else [_exchange_of(self.stream)]
+
+    @property
+    def has_unread_input(self) -> bool:
+        """Return whether the client may still be sending a request that nobody reads."""
+        return self._connection.their_state not in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE, h11.IDLE)
+
+
+def _fault_of(request: h11.Request) -> int | None:
+    """Return the status for a request that proxies and servers may understand differently, or that is too large."""
+    names = [name for name, _ in request.headers]
+    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version != b"1.1"):
+        return 400
+    return 431 if len(names) > _MAX_HEADERS else None
+
+
+def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
+    """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
+    target = request.target
+    if not target.lower().startswith((b"http://", b"https://")):
+        return None, target
+    _, _, rest = target.partition(b"//")
+    parts = urlsplit(target)
+    return parts.netloc, rest[len(parts.netloc) :] if rest[len(parts.netloc) :].startswith(b"/") else b"/"
+
+
+class Http2(H2Protocol):
+    """HTTP/2: each body waits for its own application alone, and a stream that fails ends no other one."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        settings = h2.settings.SettingCodes
+        self.connection.local_settings = h2.settings.Settings(
+            client=False,
+            initial_values={
+                settings.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+                settings.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
+            },
+        )
+        # Requests that their client gave up.
+        self._resets = 0
+        # Streams that are to be reset once their response has been sent.
+        self._unread: set[int] = set()
+
+    async def _handle_events(self, events: list[h2.events.Event]) -> None:
+        for event in events:
+            if isinstance(event, h2.events.DataReceived):
+                await self._take(event)
+            else:
+                await super()._handle_events([event])
+            if isinstance(event, h2.events.StreamReset):
+                self._resets += 1
+        if self._resets > max(_MAX_RESETS, self.keep_alive_requests // 2):
+            await self.go_away(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+            await self.send(Closed())
+        await self._flush()
+
+    async def _take(self, event: h2.events.DataReceived) -> None:
+        stream = self.streams.get(event.stream_id)
+        padding = event.flow_controlled_length - len(event.data)
+        if stream is None:
+            await self._acknowledge(event.stream_id, event.flow_controlled_length)
+            return
+        if padding:
+            await self._acknowledge(event.stream_id, padding)
+        if event.data:
+            await _exchange_of(stream).take(event.data)
+
+    async def _acknowledge(self, stream_id: int, size: int) -> None:
+        """Let the client send so many bytes more."""
+        try:
+            self.connection.acknowledge_received_data(size, stream_id)
+        except (h2.exceptions.ProtocolError, KeyError):  # the stream, or the connection, is over
+            return
+        await self._flush()
+
+    async def _create_stream(self, request: h2.events.RequestReceived) -> None:
+        given = dict(request.headers)
+        path = given.get(b":path", b"")
+        if given[b":method"] == b"CONNECT" or not path.isascii():
+            await self._refuse(request.stream_id, 400)
+            return
+        if len(request.headers) > _MAX_HEADERS:
+            await self._refuse(request.stream_id, 431)
+            return
+        stream = _exchange(self, request.stream_id)
+        stream.on_read = partial(self._acknowledge, request.stream_id)
+        self.streams[request.stream_id] = stream
+        self.stream_buffers[request.stream_id] = StreamBuffer(self.context.event_class)
+        try:
+            self.priority.insert_stream(request.stream_id)
+        except DuplicateStreamError:  # the client has said before how urgent it is
+            pass
+        else:
+            self.priority.block(request.stream_id)
+        await stream.handle(
+            Request(
+                stream_id=request.stream_id,
+                headers=filter_pseudo_headers(request.headers),
+                http_version="2",
+                method=given[b":method"].decode("latin-1"),
+                raw_path=path,
+                state=self.connection_state,
+            )
+        )
+        self.keep_alive_requests += 1
+
+    async def _refuse(self, stream_id: int, status: int) -> None:
+        self.connection.send_headers(stream_id, [(b":status", b"%d" % status)], end_stream=True)
+        self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
+        await self._flush()
+
+    async def stream_send(self, event: Event) -> None:
+        stream = self.streams.get(event.stream_id)
+        await super().stream_send(event)
+        if not isinstance(event, StreamClosed) or stream is None:
+            return
+        if not _exchange_of(stream).has_responded:
+            # Half of a response must not look like all of it.
+            self._reset(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            await self._window_updated(event.stream_id)
+            await self._flush()
+        elif not _exchange_of(stream).is_complete:
+            self._unread.add(event.stream_id)
+            await self._stop_unread(event.stream_id)
+
+    async def _send_data(self, stream_id: int) -> None:
+        await super()._send_data(stream_id)
+        if stream := self.streams.get(stream_id):
+            _exchange_of(stream).on_progress()
+        await self._stop_unread(stream_id)
+
+    async def _stop_unread(self, stream_id: int) -> None:
+        """Have the client send no more of a request whose response it has got (RFC 9113, section 8.1)."""
+        if stream_id in self._unread and stream_id not in self.stream_buffers:
+            self._unread.discard(stream_id)
+            self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
+            await self._flush()
+
+    def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
+        with suppress(h2.exceptions.ProtocolError):  # the stream, or the connection, is over
+            self.connection.reset_stream(stream_id, code)
+
+    async def go_away(self, code: h2.errors.ErrorCodes = h2.errors.ErrorCodes.NO_ERROR) -> None:
+        """Tell the client that no further request is taken."""
+        with suppress(h2.exceptions.ProtocolError):  # it has been told
+            self.connection.close_connection(code)
+        await self._flush()
+
+    @property
+    def streams_open(self) -> list[HttpExchange]:
+        return [_exchange_of(stream) for stream in self.streams.values()]
+
+    @property
+    def has_unread_input(self) -> bool:
+        """Return that the client may be sending: frames about what has just ended, if nothing else."""
+        return True
+
+
+def _exchange(protocol: Http1 | Http2, stream_id: int) -> HttpExchange:
+    return HttpExchange(
+        protocol.app,
+        protocol.config,
+        protocol.context,
+        protocol.task_group,
+        protocol.ssl,
+        protocol.client,
+        protocol.server,
+        protocol.stream_send,
+        stream_id,
+    )
+
+
+def _exchange_of(stream: object) -> HttpExchange:
+    """Return what hypercorn has as a stream: each is one of our exchanges."""
+    return cast("HttpExchange", stream)
