@@ -21,11 +21,11 @@ demo-sip: .venv/.installed  ## The same with real telephones on this machine, wh
 	.venv/bin/python tests/sip/demo.py
 
 .PHONY: run
-run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
+run: .venv/.installed  ## Serve on 127.0.0.1:50051, HTTP on 127.0.0.1:8080, with ringback.db and deploy/services.yaml until Ctrl-C
 	@echo 'When it listens, type in another terminal:'
 	@echo '  .venv/bin/ringback create sip:busy.answer@sim.example --service sip:support@cc.example --gap 5'
 	@echo
-	@.venv/bin/ringback serve --services deploy/services.yaml
+	@.venv/bin/ringback serve --http 127.0.0.1:8080 --services deploy/services.yaml
 
 # Many tests wait, for a process or a database: twice as many as there are cores at a time.
 IN_PARALLEL := --numprocesses 4 --dist worksteal
@@ -52,6 +52,19 @@ lint: .venv/.installed  ## Check style, types, and the direction of imports
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# Schemathesis has an environment of its own.
+REST_FUZZ := tests/web/rest/fuzz-requirements.txt
+REST_FUZZ_VENV := build/rest-fuzz-venv
+
+$(REST_FUZZ_VENV)/.installed: $(REST_FUZZ)
+	$(PYTHON) -m venv --clear $(REST_FUZZ_VENV)
+	$(REST_FUZZ_VENV)/bin/pip install --quiet --requirement $(REST_FUZZ)
+	touch $@
+
+.PHONY: rest-fuzz
+rest-fuzz: .venv/.installed $(REST_FUZZ_VENV)/.installed  ## Make requests of all kinds by the OpenAPI document, and compare the responses with it
+	.venv/bin/python tests/web/rest/fuzz.py $(REST_FUZZ_VENV)/bin/schemathesis
 
 .PHONY: kill-storm
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
@@ -222,6 +235,10 @@ $(DEPLOY_VENV)/.installed: deploy/requirements.txt
 .PHONY: check-deploy
 check-deploy: .venv/.installed $(DEPLOY_VENV)/.installed  ## Validate deploy/: the image, compose, Kubernetes
 	PATH="$(CURDIR)/$(DEPLOY_VENV)/bin:$$PATH" .venv/bin/python deploy/check.py
+
+.PHONY: check-metrics
+check-metrics: .venv/.installed  ## Check alert rules, dashboard and a scrape, and see an alert fire in Prometheus (.ci/install brings it)
+	.venv/bin/python tests/alerts/check.py
 
 # --- Clients: each folder has a Makefile with the same targets ------------------------------------------------
 

@@ -16,7 +16,7 @@ import pytest
 from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.metrics import catalogue
-from ringback.metrics.catalogue import Kind
+from ringback.metrics.catalogue import MetricType
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.world.api import Api
 from tests.world.identities import NOBODY, RULES, STRANGER, token_of
@@ -98,7 +98,7 @@ async def test_both_formats_and_compressed(app: App) -> None:
 
 
 async def test_it_is_only_read(app: App) -> None:
-    assert (await get(app, method="POST")).status == 405
+    assert (await get(app, method="POST", content_type="application/json")).status == 405
     head = await get(app, method="HEAD")
     assert (head.status, head.body) == (200, b"")
 
@@ -120,8 +120,7 @@ async def test_it_is_only_read(app: App) -> None:
 )
 async def test_who_may(settings: Settings, name: str, status: int) -> None:
     async with served(replace(settings, access=RULES)) as app:
-        credentials = {} if name == NOBODY else {"authorization": f"Bearer {token_of(name)}"}
-        answer = await get(app, **credentials)
+        answer = await (get(app) if name == NOBODY else get(app, authorization=f"Bearer {token_of(name)}"))
         assert answer.status == status
         assert (b"ringback_build_info" in answer.body) is (status == 200)
         assert ("www-authenticate" in answer.headers) is (status == 401)
@@ -150,7 +149,7 @@ async def test_every_metric_of_the_table_is_there_and_no_other(settings: Setting
     ours = {name for name in scraped.names if name.startswith("ringback_")}
     expected = set[str]()
     for metric in catalogue.ALL:
-        ends = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        ends = ("_bucket", "_sum", "_count") if metric.type is MetricType.HISTOGRAM else ("",)
         expected |= {metric.full_name + end for end in ends}
     assert ours == expected
     assert {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total"} <= scraped.names

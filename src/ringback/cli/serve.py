@@ -111,9 +111,9 @@ async def _serve(configuration: Configuration) -> bool:
             await _apply(services, app.directory_handlers)
         _collect_garbage_less_often()
         app.turns.listen(_switch_threads)
-        _log.info("listening on %s", app.address)
         if app.web is not None:
-            _log.info("listening on %s for HTTP", app.web_address)
+            _log.info("serving HTTP on %s", app.web_address)
+        _log.info("listening on %s", app.address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ get on.
 import asyncio
 import errno
 import logging
+import resource
 import socket
 from collections.abc import Collection, Sequence
 from typing import Any, Final
@@ -20,19 +21,20 @@ from ringback.identity.peer import peer_of
 from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
-from ringback.web.server_connection import Application, HttpConnection, Serving
+from ringback.web.server_connection import Application, HttpConnection, Patience, Serving
+from ringback.web.server_protocols import MAX_HEADER_BYTES
 from ringback.web.tls import HttpTls, certificates_of
 
 _log = logging.getLogger(__name__)
 
-_MAX_HEADER_BYTES: Final = 16 * 1024
 _NO_LIMIT: Final = 2**31 - 1
 _HANDSHAKE_S: Final = 10.0
 _SHUTDOWN_S: Final = 1.0
 _READ_AHEAD_BYTES: Final = 64 * 1024
-_CHECK_S: Final = 1.0
-# More connections than this take the place of the one that has waited longest without a request.
-MAX_CONNECTIONS: Final = 5_000
+# More connections than this take the place of the one that has waited longest without a request. It is less where the
+# process may open few files: its database and the gRPC port need some, too.
+_MAX_CONNECTIONS: Final = 5_000
+_SHARE_OF_FILES: Final = 4
 # What a process lacks that cannot accept a connection; it may have it again soon.
 _LACKING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S: Final = 0.5
@@ -43,8 +45,15 @@ _STOP_S: Final = 0.5
 class WebServer:
     """The HTTP port. `bind` comes first, then `start`, with the application to serve."""
 
-    def __init__(self, tls: FileValue[ServerFiles] | None = None) -> None:
+    def __init__(
+        self,
+        tls: FileValue[ServerFiles] | None = None,
+        patience: Patience | None = None,
+        max_connections: int | None = None,
+    ) -> None:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
+        self._patience = patience or Patience()
+        self._max_connections = max_connections or _most_connections()
         self._contexts = None if tls is None else HttpTls(tls)
         self._context = WorkerContext(None)
         self._sockets: Sequence[socket.socket] = ()
@@ -66,7 +75,7 @@ class WebServer:
         return self._open.keys()
 
     async def start(self, app: Application) -> None:
-        serving = Serving(app, _config(), self._context)
+        serving = Serving(app, _config(), self._context, self._patience)
         loop = asyncio.get_running_loop()
         self._accepting = [loop.create_task(self._accept(each, serving)) for each in self._sockets]
         self._accepting.append(loop.create_task(self._check()))
@@ -81,7 +90,7 @@ class WebServer:
                     _log.warning("HTTP connections cannot be accepted for the moment: %s", fault.strerror)
                     await asyncio.sleep(_PAUSE_S)
                 continue
-            if len(self._open) >= MAX_CONNECTIONS and not self._make_room():
+            if len(self._open) >= self._max_connections and not self._make_room():
                 accepted.close()
                 continue
             task = loop.create_task(self._serve(accepted, peer_of(name), serving))
@@ -132,7 +141,7 @@ class WebServer:
 
     async def _check(self) -> None:
         while True:
-            await asyncio.sleep(_CHECK_S)
+            await asyncio.sleep(self._patience.check_s)
             for connection in list(self._open.values()):
                 if connection is not None:
                     connection.check()
@@ -157,10 +166,15 @@ class WebServer:
             await asyncio.gather(*late, return_exceptions=True)
 
 
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(_MAX_CONNECTIONS, files // _SHARE_OF_FILES)
+
+
 def _config() -> Config:
     config = Config()
     config.include_server_header = False
     config.accesslog = config.errorlog = None
-    config.h11_max_incomplete_size = config.h2_max_header_list_size = _MAX_HEADER_BYTES
+    config.h11_max_incomplete_size = config.h2_max_header_list_size = MAX_HEADER_BYTES
     config.keep_alive_max_requests = _NO_LIMIT
     return config

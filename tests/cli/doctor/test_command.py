@@ -250,6 +250,21 @@ async def test_a_port_of_another_program(other_program: int, tmp_path: Path) -> 
     assert "taken by a program" in found.texts["port"]
 
 
+async def test_the_http_port(other_program: int, tmp_path: Path) -> None:
+    ports = free_port(), free_port()
+    there = (*of(tmp_path / "ringback.db"), "--listen", f"127.0.0.1:{ports[0]}", "--http")
+    assert "free" in (await examine(*there, f"127.0.0.1:{ports[1]}")).texts["HTTP port"]
+    async with serving(*there, f"127.0.0.1:{ports[1]}") as server:
+        await server.address()
+        found = await examine(*there, f"127.0.0.1:{ports[1]}")
+        assert (found.code, found.results["HTTP port"]) == (0, "ok")
+        assert "SERVING" in found.texts["HTTP port"]
+        # What speaks gRPC alone, and what closes each connection.
+        for port in (ports[0], other_program):
+            found = await examine(*there, f"127.0.0.1:{port}")
+            assert (found.code, found.results["HTTP port"]) == (1, "failed")
+
+
 async def test_an_address_of_another_machine(tmp_path: Path) -> None:
     found = await examine(*of(tmp_path / "x.db"), "--listen", f"192.0.2.1:{free_port()}", "--insecure", "--open")
     assert (found.code, found.results["port"]) == (1, "failed")
