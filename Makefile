@@ -53,6 +53,19 @@ lint: .venv/.installed  ## Check style, types, and the direction of imports
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+# Schemathesis has an environment of its own.
+REST_FUZZ := tests/web/rest/fuzz-requirements.txt
+REST_FUZZ_VENV := build/rest-fuzz-venv
+
+$(REST_FUZZ_VENV)/.installed: $(REST_FUZZ)
+	$(PYTHON) -m venv --clear $(REST_FUZZ_VENV)
+	$(REST_FUZZ_VENV)/bin/pip install --quiet --requirement $(REST_FUZZ)
+	touch $@
+
+.PHONY: rest-fuzz
+rest-fuzz: .venv/.installed $(REST_FUZZ_VENV)/.installed  ## Make requests of all kinds by the OpenAPI document, and compare the responses with it
+	.venv/bin/python tests/web/rest/fuzz.py $(REST_FUZZ_VENV)/bin/schemathesis
+
 .PHONY: kill-storm
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
 	.venv/bin/python tests/hunts/kill_storm.py

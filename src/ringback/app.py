@@ -55,7 +55,7 @@ from ringback.ports.store import Store
 from ringback.rpc.callbacks_servicer import CallbacksServicer
 from ringback.rpc.dialer_servicer import DialerServicer
 from ringback.rpc.directory_servicer import DirectoryServicer
-from ringback.rpc.server import Server
+from ringback.rpc.server import SERVICES, Server
 from ringback.rpc.tls import Tls
 from ringback.storage.open import open_store
 from ringback.tracing.call_log import CallLog
@@ -63,9 +63,10 @@ from ringback.tracing.callbacks import CallbackTraces
 from ringback.tracing.calls import CallTraces
 from ringback.tracing.provider import Tracer, TracerProvider, tracer_of
 from ringback.web.application import WebApplication
-from ringback.web.connect.application import connect_app
+from ringback.web.connect.application import PREFIXES, connect_app
+from ringback.web.connect.health import HealthOverConnect
 from ringback.web.door.door import Door
-from ringback.web.door.hosts import Hosts
+from ringback.web.door.hosts import OwnHosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
@@ -290,13 +291,14 @@ class App:
             self.directory_handlers,
             self.watch_encoder,
             credentials_of,
+            HealthOverConnect(lambda: self.server.is_serving, SERVICES),
         )
         settings, tls = self._settings, self._tls
         listened = "" if settings.http is None else settings.http.host
         certified: Callable[[], Collection[str]] = tuple if tls is None else lambda: tls.value.hosts
         door = partial(
             Door,
-            hosts=Hosts(listened, settings.http_hosts, certified),
+            hosts=OwnHosts(listened, settings.http_hosts, certified),
             origins=Origins(settings.http_origins),
             sessions=self.sessions,
         )
@@ -307,7 +309,7 @@ class App:
         ]
         if self.metrics is not None:
             routes += metrics_routes(self.way_in, self.metrics.scrape)
-        return WebApplication(routes, prefixes={"/ringback.v1.": over_connect}, door=door)
+        return WebApplication(routes, prefixes=dict.fromkeys(PREFIXES, over_connect), door=door)
 
     def _metrics(self, web: WebServer, tls: FileValue[ServerFiles] | None) -> Metrics:
         """Return the metrics, which HTTP serves: without it nothing is counted for them."""

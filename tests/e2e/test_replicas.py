@@ -218,3 +218,14 @@ async def test_another_server_leads_at_once_when_the_leader_stops(
             await a.app.stop()
             await take_lead(b)
             assert not a.app.leader_election.leads
+
+
+async def test_a_queue_counts_what_another_server_has_acknowledged(replicas: Pair) -> None:
+    """At once, without a wait for a notification."""
+    a, b = replicas
+    for n in range(1, 21):
+        created = await (a if n % 2 else b).api.create(f"sip:{n}@b.example")
+        other = (b if n % 2 else a).api
+        queue = await other.directory.GetQueue(directory_pb.GetQueueRequest(callback_key=by_id(created.callback_id)))
+        assert sum(level.count for level in queue.waiting) == n
+        assert queue.position.position == n

@@ -31,6 +31,7 @@ _DOCUMENTS = (
     "docs/cli.md",
     "docs/configuration.md",
     "docs/migrating.md",
+    "docs/rest.md",
 )
 _TOOLS = ("grpcurl", "buf", "curl")
 

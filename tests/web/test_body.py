@@ -70,6 +70,7 @@ async def test_a_bomb_is_not_inflated() -> None:
         (gzip.compress(b"x") + b"more", [b"gzip"]),
         (b"", [b"gzip"]),
     ],
+    ids=["br", "zstd", "twice", "twice in one", "no gzip", "cut off", "more", "nothing"],
 )
 async def test_an_encoding_that_is_not_what_it_says_is_refused(body: bytes, encodings: list[bytes]) -> None:
     with pytest.raises(UnsupportedEncoding):

@@ -98,7 +98,7 @@ async def test_both_formats_and_compressed(app: App) -> None:
 
 
 async def test_it_is_only_read(app: App) -> None:
-    assert (await get(app, method="POST")).status == 405
+    assert (await get(app, method="POST", content_type="application/json")).status == 405
     head = await get(app, method="HEAD")
     assert (head.status, head.body) == (200, b"")
 

@@ -42,9 +42,8 @@ class _LineHead(Struct):
 
     # None: it has to be looked up.
     oldest: datetime | None
-    # The newest event that was about it, and the event after which `oldest` was looked up.
+    # The newest event that was about it.
     touched: int
-    looked_up: int = 0
 
 
 class QueueCounts:
@@ -120,7 +119,7 @@ class QueueCounts:
             return
         line = self._lines[name]
         line.touched = event.number
-        if event.number <= line.looked_up or line.oldest is None:
+        if line.oldest is None:
             return
         # An update may have given it another time; that of before is not in the log.
         has_its_time = callback.state not in WAITING
@@ -137,7 +136,7 @@ class QueueCounts:
             self._lines[name] = _LineHead(callback.ready_time, event.number)
             return
         line.touched = event.number
-        if event.number > line.looked_up and line.oldest is not None:
+        if line.oldest is not None:
             line.oldest = min(line.oldest, callback.ready_time)
 
     def oldest(self, service_ids: Collection[str] | None) -> dict[str, dict[Priority, datetime]]:
@@ -153,11 +152,11 @@ class QueueCounts:
         return [name for name, line in self._lines_of(service_ids) if line.oldest is None]
 
     def note(self, names: Iterable[LineName], found: LineHeads) -> None:
-        """Keep what was looked up, but for lines that have changed since then."""
+        """Keep what was looked up after an event that is counted, but for lines that have changed since then."""
         for name in names:
             line = self._lines.get(name)
             if line is not None and line.oldest is None and line.touched <= found.number and name in found.oldest:
-                line.oldest, line.looked_up = found.oldest[name], found.number
+                line.oldest = found.oldest[name]
 
     def _lines_of(self, service_ids: Collection[str] | None) -> Iterator[tuple[LineName, _LineHead]]:
         if service_ids is None:

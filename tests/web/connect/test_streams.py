@@ -15,6 +15,7 @@ from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1.callbacks_service_connect import CallbacksServiceClient
 from ringback.web.connect.application import connect_app
+from ringback.web.connect.health import HealthOverConnect
 from ringback.web.peer import CONNECTION, ConnectionPeer, credentials_of
 from ringback.wire.callbacks import write_event
 from tests.world.api import Api, by_id
@@ -191,6 +192,7 @@ async def test_a_request_that_does_not_come_ends(app: App) -> None:
         app.directory_handlers,
         app.watch_encoder,
         credentials_of,
+        HealthOverConnect(lambda: True, ()),
         request_s=0.1,
     )
     sent: list[Any] = []

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ringback.clocks import SystemClock
 from ringback.web.door.door import Door
-from ringback.web.door.hosts import Hosts
+from ringback.web.door.hosts import OwnHosts
 from ringback.web.door.origins import Origins
 from ringback.web.door.sessions import Sessions
 from ringback.web.peer import SESSION_TOKEN
@@ -56,7 +56,7 @@ def sessions() -> Sessions:
 
 @pytest.fixture
 def door(app: Recorder, sessions: Sessions) -> Door:
-    return Door(app, Hosts("192.0.2.7"), Origins(["https://desk.example"]), sessions)
+    return Door(app, OwnHosts("192.0.2.7"), Origins(["https://desk.example"]), sessions)
 
 
 # --- Rebinding -------------------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ async def test_what_may_be_kept_says_so_itself(door: Door, app: Recorder) -> Non
 
 
 async def test_tls_is_asked_for_from_then_on(door: Door) -> None:
-    hosts = Hosts("192.0.2.7", ["ringback.example"])
+    hosts = OwnHosts("192.0.2.7", ["ringback.example"])
     door = Door(Recorder(), hosts, Origins())
     response = await requested(door, headers=[("Host", "ringback.example")], scheme="https")
     assert response["strict-transport-security"] == "max-age=31536000"

@@ -53,8 +53,10 @@ def refused(body: bytes) -> str:
         (b'{"Target": "\xc0\xaf"}', "is not UTF-8"),
         ('{"Target": "x"}'.encode("utf-16"), "is not UTF-8"),
         ('{"Target": "x"}'.encode("utf-16-le"), "line 1, column 2"),
-        (b"[" * 200_000, "is nested too deep"),
-        (b'{"Target":' * 100_000, "is nested too deep"),
+        (b"[" * 9_999, "is nested too deep"),
+        (b'{"Target":' * 9_999, "is nested too deep"),
+        (b"[" * 10_001, "has too many values"),
+        (b'{"Target": [' + b"{}," * 200_000 + b"{}]}", "has too many values"),
         (json.dumps({str(number): 0 for number in range(MAX_MEMBERS + 1)}).encode(), "has 101 members"),
     ],
 )

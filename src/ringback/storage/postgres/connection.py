@@ -232,15 +232,28 @@ class LinkForEach:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self._links: set[Link] = set()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Cut short what is under way."""
+        self._closed = True
+        await asyncio.gather(*(link.close() for link in self._links))
 
     async def read(self, query: Work[R]) -> R:
+        if self._closed:
+            raise StorageUnavailable("the database is closed")
         try:
             link = await Link.open(self._address)
         except (psycopg.Error, TimeoutError) as error:
             raise unavailable(error) from error
+        self._links.add(link)
         try:
+            if self._closed:  # meanwhile
+                raise StorageUnavailable("the database is closed")
             return await link.run(query, COUNT_LIMIT_S)
         finally:
+            self._links.discard(link)
             await link.close()
 
 

@@ -70,6 +70,8 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 stack.push_async_callback(writing.close)
                 seekers = await stack.enter_async_context(LinkPool.open(address, SEEKERS))
                 listers = await stack.enter_async_context(LinkPool.open(address, LISTERS))
+            counters = LinkForEach(address)
+            stack.push_async_callback(counters.close)
             # Other servers write to the log, too: followers always read from the database.
             log_tail = LogTail(0, lambda after, limit: seekers.read(partial(reads.events, after=after, limit=limit)))
 
@@ -87,7 +89,7 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
-                pools=Pools(seekers, listers, LinkForEach(address)),
+                pools=Pools(seekers, listers, counters),
                 log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),

@@ -71,7 +71,7 @@ class WritingConnection:
 # --- Reading ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Reader:
     connection: aiosqlite.Connection
     # By the monotonic clock. A statement that runs beyond it is interrupted.
@@ -192,19 +192,42 @@ class ReaderForEach:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._readers: set[_Reader] = set()
+        self._over = asyncio.Event()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        self._closed = True
+        for reader in self._readers:
+            reader.deadline = 0.0
+        if self._readers:
+            await self._over.wait()
 
     async def read(self, query: Query[R]) -> R:
+        if self._closed:
+            raise StorageUnavailable("the database is closed")
         try:
             async with _Reader.open(self._path) as reader:
-                try:
-                    return await reader.run(query, COUNT_LIMIT_S)
-                except asyncio.CancelledError:
-                    reader.deadline = 0.0
-                    raise
+                return await self._run(reader, query)
         except sqlite3.Error as error:
             if is_outage(error):
                 raise unavailable(error) from error
             raise
+
+    async def _run(self, reader: _Reader, query: Query[R]) -> R:
+        self._readers.add(reader)
+        try:
+            if self._closed:  # meanwhile
+                raise StorageUnavailable("the database is closed")
+            return await reader.run(query, COUNT_LIMIT_S)
+        finally:
+            reader.deadline = (
+                0.0  # its connection is closed when the statement is over, also that of a cancelled caller
+            )
+            self._readers.discard(reader)
+            if self._closed and not self._readers:
+                self._over.set()
 
 
 async def ask(

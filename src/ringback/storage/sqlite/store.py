@@ -84,6 +84,8 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
                 database_id, newest_event, version = await writing.run(partial(_begin, path))
                 seekers = await stack.enter_async_context(Readers.open(path, SEEKERS))
                 listers = await stack.enter_async_context(Readers.open(path, LISTERS))
+            counters = ReaderForEach(path)
+            stack.push_async_callback(counters.close)
             services_version = Watermark(version)
             stack.callback(services_version.end)
             log_tail = LogTail(
@@ -96,7 +98,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
                 _DIALECT,
                 database_id=database_id,
                 writer=writer,
-                pools=Pools(seekers, listers, ReaderForEach(path)),
+                pools=Pools(seekers, listers, counters),
                 log_tail=log_tail,
                 services_version=services_version,
                 resources=stack.pop_all(),
