@@ -440,6 +440,15 @@ async def test_postgresql_of_another_program(cluster: Cluster) -> None:
     assert (found.code, found.results["database"]) == (1, "failed")
 
 
+async def test_postgresql_hangs(cluster: Cluster) -> None:
+    cluster.suspend()
+    try:
+        found = await examine("--database", cluster.url(), *listen(), "--check-timeout", "3")
+    finally:
+        cluster.resume()
+    assert (found.code, found.results["database"], found.results["port"]) == (1, "failed", "ok")
+
+
 async def test_postgresql_is_down() -> None:
     found = await examine("--database", f"postgresql://ringback@127.0.0.1:{free_port()}/ringback", *listen())
     assert (found.code, found.results["database"]) == (1, "failed")
