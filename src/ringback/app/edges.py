@@ -1,10 +1,10 @@
 """The ports of a server: gRPC and, where it is wanted, HTTP, with the one way in that both have."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from ringback.app.use_cases import UseCases
 from ringback.config import Settings
@@ -39,15 +39,11 @@ from ringback.web.health import health_routes
 from ringback.web.metrics import metrics_routes
 from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
-from ringback.web.server import WebServer
+from ringback.web.server import Supervise, WebServer
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
 from ringback.wire.watch_encoder import WatchEncoder
-
-
-# Runs a loop for as long as the server lasts.
-Supervise: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class Secured(NamedTuple):
