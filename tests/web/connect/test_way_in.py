@@ -49,7 +49,7 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def port(app: App) -> int:
-    return int(app.web_address.rpartition(":")[2])
+    return int(app.edges.web_address.rpartition(":")[2])
 
 
 def _by(token: str, kind: Mapping[str, str] = JSON) -> dict[str, str]:
@@ -71,7 +71,7 @@ class _Told:
 @pytest.fixture
 def told(app: App) -> list[tuple[str, Edge, str, str | None]]:
     observer = _Told()
-    app.way_in.observers.append(observer)
+    app.edges.way_in.observers.append(observer)
     return observer.calls
 
 
@@ -131,7 +131,7 @@ async def test_a_watch_ends_within_a_second_of_its_token(app: App, port: int) ->
         error = (await end_of_head(call))["error"]
     assert datetime.now(UTC) >= ends
     assert (error["code"], refused_in(error).reason) == ("unauthenticated", "CREDENTIALS_INVALID")
-    await until(lambda: app.usage._held.total() == 0)
+    await until(lambda: app.use_cases.usage._held.total() == 0)
 
 
 async def test_a_watch_ends_when_its_right_is_lost(app: App, port: int, settings: Settings) -> None:
@@ -147,7 +147,7 @@ async def test_a_poll_ends_when_its_right_is_lost(app: App, port: int) -> None:
     async with exchange(port) as call:
         request = b'{"dialerId": "d", "maxLeases": 1, "waitDuration": "60s"}'
         await call.send("POST", path_of("LeaseCallbacks", "DialerService"), _by("pbx-token"), request)
-        await until(lambda: app.usage._held.total() == 1)
+        await until(lambda: app.use_cases.usage._held.total() == 1)
         app.replace_access(rules(identity("pbx", Role.VIEWER, "pbx-token")))
         head = await call.head()
         body = json.loads(b"".join([chunk async for chunk in call.chunks()]))
