@@ -41,7 +41,7 @@ async def serving(settings: Settings, *origins: str) -> AsyncIterator[tuple[App,
 
 async def told(site: Page, app: App, api: Api) -> dict[str, Any]:
     request = MessageToJson(pb.CreateCallbackRequest(callback_request=api.request()), indent=None)
-    port = app.web_address.rpartition(":")[2]
+    port = app.edges.web_address.rpartition(":")[2]
     # The same site to the browser, which would send even cookies that are SameSite=Strict.
     async with site.shown(server=f"http://localhost:{port}", request=request):
         return await site.told()
