@@ -216,7 +216,9 @@ class QueueViews:
             return WaitingReason.CLOSED, f"it is quiet for its target, at all times of the next {HORIZON.days} days"
         return WaitingReason.CLOSED, f"it is quiet for its target until {_stamp(end)}"
 
-    def _turns(self, service: Service, line: _QueueState, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
+    def _turns(
+        self, service: Service, line: _QueueState, counts: Mapping[Priority, int], level: Priority, ahead: int
+    ) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
     async def _why(
