@@ -21,18 +21,18 @@ demo-sip: .venv/.installed  ## The same with real telephones on this machine, wh
 	.venv/bin/python tests/sip/demo.py
 
 .PHONY: run
-run: .venv/.installed  ## Serve on 127.0.0.1:50051 with ringback.db and deploy/services.yaml until Ctrl-C
+run: .venv/.installed  ## Serve on 127.0.0.1:50051, HTTP on 127.0.0.1:8080, with ringback.db and deploy/services.yaml until Ctrl-C
 	@echo 'When it listens, type in another terminal:'
 	@echo '  .venv/bin/ringback create sip:busy.answer@sim.example --service sip:support@cc.example --gap 5'
 	@echo
-	@.venv/bin/ringback serve --services deploy/services.yaml
+	@.venv/bin/ringback serve --http 127.0.0.1:8080 --services deploy/services.yaml
 
 # Many tests wait, for a process or a database: twice as many as there are cores at a time.
 IN_PARALLEL := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: .venv/.installed  ## Run the tests, but those that take long
-	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip'
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip and not browser'
 
 .PHONY: test-long
 test-long: .venv/.installed  ## Run the tests that take long: every interleaving, outages, moves from database to database, the largest messages, short hunts
@@ -44,6 +44,10 @@ test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kama
 	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip --ignore tests/sip/test_load.py
 	.venv/bin/pytest --quiet tests/sip/test_load.py
 
+.PHONY: test-browser
+test-browser: .venv/.installed  ## Watch callbacks in a browser, through restarts (.ci/install brings Chromium)
+	.venv/bin/pytest --quiet -m browser
+
 # --- Check it ------------------------------------------------------------------------------------------------
 
 .PHONY: lint
@@ -52,6 +56,19 @@ lint: .venv/.installed  ## Check style, types, and the direction of imports
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+# Schemathesis has an environment of its own.
+REST_FUZZ := tests/web/rest/fuzz-requirements.txt
+REST_FUZZ_VENV := build/rest-fuzz-venv
+
+$(REST_FUZZ_VENV)/.installed: $(REST_FUZZ)
+	$(PYTHON) -m venv --clear $(REST_FUZZ_VENV)
+	$(REST_FUZZ_VENV)/bin/pip install --quiet --requirement $(REST_FUZZ)
+	touch $@
+
+.PHONY: rest-fuzz
+rest-fuzz: .venv/.installed $(REST_FUZZ_VENV)/.installed  ## Make requests of all kinds by the OpenAPI document, and compare the responses with it
+	.venv/bin/python tests/web/rest/fuzz.py $(REST_FUZZ_VENV)/bin/schemathesis
 
 .PHONY: kill-storm
 kill-storm: .venv/.installed  ## Kill a loaded server fifty times, and look for anything lost or doubled
@@ -110,6 +127,10 @@ bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as
 .PHONY: bench-fairness
 bench-fairness: $(BENCH)  ## Measure how much one caller's flood slows another caller down
 	.venv/bin/python -m bench.fairness
+
+.PHONY: bench-scrape
+bench-scrape: .venv/.installed  ## Measure what metrics cost, for docs/metrics.md
+	.venv/bin/python -m bench.scrape --write docs/metrics.md
 
 .PHONY: bench-scaling
 bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreSQL carry, for docs/scaling.md
@@ -182,6 +203,10 @@ call-picture: .venv/.installed  ## Make a call between two telephones, and draw 
 	.venv/bin/python docs/sip/record.py
 	.venv/bin/python docs/sip/ladder.py --write
 
+.PHONY: trace
+trace: .venv/.installed  ## Follow a callback from its request to its outcome, and print the trace, as docs/tracing.md shows it
+	@.venv/bin/python docs/tracing/trace.py
+
 DOCS_PLUGIN := build/plugins/docs/protoc-gen-doc
 
 $(DOCS_PLUGIN):
@@ -218,6 +243,10 @@ $(DEPLOY_VENV)/.installed: deploy/requirements.txt
 .PHONY: check-deploy
 check-deploy: .venv/.installed $(DEPLOY_VENV)/.installed  ## Validate deploy/: the image, compose, Kubernetes
 	PATH="$(CURDIR)/$(DEPLOY_VENV)/bin:$$PATH" .venv/bin/python deploy/check.py
+
+.PHONY: check-metrics
+check-metrics: .venv/.installed  ## Check alert rules, dashboard and a scrape, and see an alert fire in Prometheus (.ci/install brings it)
+	.venv/bin/python tests/alerts/check.py
 
 # --- Clients: each folder has a Makefile with the same targets ------------------------------------------------
 

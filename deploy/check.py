@@ -269,8 +269,8 @@ def ports_told(name: str, server: subprocess.Popen[str]) -> dict[str, str]:
     ports: dict[str, str] = {}
     for line in server.stderr or ():
         told.append(line)
-        if match := re.search(r"listening on .*:(\d+)( for HTTP)?$", line):
-            ports["http" if match[2] else "grpc"] = match[1]
+        if match := re.search(r"(serving HTTP|listening) on .*:(\d+)$", line):
+            ports["grpc" if match[1] == "listening" else "http"] = match[2]
         if ports.keys() == LISTENING.keys():
             return ports
     raise Fault(f"{name}: the server does not start:\n{''.join(told)}")

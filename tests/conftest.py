@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from google.rpc.status_pb2 import Status
 from hypothesis import settings as hypothesis_settings
+from starlette.types import ASGIApp
 
 from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.rpc import registrar
 from ringback.storage.sqlite import SqliteStore
+from ringback.web.server import Supervise, WebServer
 from tests.world.api import Api
 from tests.world.secrets_guard import GUARD
 from tests.world.use_cases import World
@@ -25,15 +27,19 @@ hypothesis_settings.load_profile("ringback")
 @pytest.fixture(scope="session", autouse=True)
 def _watched_secrets() -> Iterator[None]:
     """Let the guard see what is logged, and what servers refuse with."""
-    as_sent = registrar.trailing_metadata
+    as_sent, as_started = registrar.trailing_metadata, WebServer.start
 
     def trailing_metadata(status: Status) -> tuple[tuple[str, bytes]]:
         GUARD.look_at_status(status)
         return as_sent(status)
 
+    async def start(server: WebServer, app: ASGIApp, *supervise: Supervise) -> None:
+        await as_started(server, GUARD.look_at_responses(app), *supervise)
+
     logging.getLogger().addHandler(GUARD)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registrar, "trailing_metadata", trailing_metadata)
+        patch.setattr(WebServer, "start", start)
         yield
     logging.getLogger().removeHandler(GUARD)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 FOLDERS_OF_PARTS = [ROOT / "src/ringback", ROOT / "protos"]
@@ -86,3 +87,51 @@ def test_what_counts_as_the_name_of_a_file(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize("name", ["domain/cycle.py", "lifecycle.md", "src/ringback/gone/", "ringback/lifecycle.py"])
 def test_a_name_that_leads_nowhere_is_seen(name: str) -> None:
     assert not is_there(name, ROOT / "README.md")
+
+
+# --- Anchors ---------------------------------------------------------------------------------------------------------
+
+HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+NAMED = re.compile(r'<a (?:name|id)="([^"]+)">')
+TO_ANCHOR = re.compile(r"\]\(([^)\s#]*)#([^)\s]+)\)")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what can be linked to on a page, by the rules of GitHub."""
+    text = page.read_text(encoding="utf-8")
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(BLOCK.sub("", text))]
+    slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    repeated = {f"{slug}-{number}" for slug in slugs for number in range(1, slugs.count(slug))}
+    return {*slugs, *repeated, *NAMED.findall(text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_sections_that_a_page_links_to_are_there(page: Path) -> None:
+    links = TO_ANCHOR.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
+    ours = [(link, anchor) for link, anchor in links if "://" not in link]
+    missing = [
+        f"{link}#{anchor}" for link, anchor in ours if anchor not in anchors(page.parent / link if link else page)
+    ]
+    assert missing == []
+
+
+def test_what_counts_as_an_anchor(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text('# At `three`, in [the](x.md) morning\n```\n# no title\n```\n## A\n## A\n<a name="x-Y"></a>\n')
+    assert anchors(page) == {"at-three-in-the-morning", "a", "a-1", "x-Y"}
+
+
+# --- Runbooks --------------------------------------------------------------------------------------------------------
+
+
+def test_each_alert_has_its_section() -> None:
+    """An alert that leads to no section is of no help at night, and a section without an alert is never read."""
+    groups = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    page = ROOT / "docs/operating.md"
+    there = {heading for heading in HEADING.findall(page.read_text(encoding="utf-8")) if heading.startswith("Ringback")}
+    assert {rule["alert"] for rule in rules} == there
+    for rule in rules:
+        link, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert link.endswith("docs/operating.md")
+        assert anchor == rule["alert"].lower()

@@ -33,6 +33,7 @@ def example_in(page: str, language: str) -> str:
     [
         ("states.py", "README.md"),
         ("floors.py", "docs/architecture.md"),
+        ("metrics.py", "docs/metrics.md"),
         ("settings.py", "docs/configuration.md"),
         ("roles.py", "docs/security.md"),
         ("access_file.py", "docs/security/access.md"),

@@ -1,14 +1,20 @@
 """The guard that watches every test finds what is planted, and nothing else."""
 
 import logging
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from ringback.app import App
+from ringback.config import Listen, Settings
 from ringback.domain.errors import CallbackNotFound
 from ringback.domain.key import ExternalTaskKey
 from ringback.rpc import registrar
 from ringback.wire.errors import status_of
+from tests.world.asgi import requested
+from tests.world.http_client import connected
 from tests.world.secrets_guard import GUARD, SecretsGuard
 
 _log = logging.getLogger("ringback.planted")
@@ -26,6 +32,7 @@ _log = logging.getLogger("ringback.planted")
         "token-of-operator",
         "ringback_0123456789abcdefghij",
         "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJjcm0ifQ.c2ln",
+        "cookie: ringback-session=gAAAAABpAbCdEfGhIjKlMnOpQrStUv",
     ],
 )
 @pytest.mark.parametrize("as_cause", [False, True], ids=["in the text", "in the traceback"])
@@ -71,3 +78,43 @@ def test_libraries_are_looked_at_as_far_as_they_are_logged(app: App) -> None:
     assert guard.found == []
     guard.handle(library.makeRecord(library.name, logging.WARNING, "", 0, "tel:+41785556677", (), None))
     assert len(guard.found) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (400, [], b'{"title": "x", "detail": "no callback for tel:+41785556677"}'),
+        (403, [], b'{"code":"permission_denied","message":"token-of-operator may not"}'),
+        (400, [], b'{"violations": [{"field": "Target", "description": "\\"+41785556677\\" is none"}]}'),
+        (200, [], b'\x02\0\0\0\0{"error":{"code":"not_found","message":"+41785556677"}}'),
+        (200, [(b"x-request-id", b"token-of-operator")], b""),
+    ],
+)
+async def test_a_secret_in_a_response_is_found(status: int, headers: Any, body: bytes) -> None:
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    guard = SecretsGuard()
+    await requested(guard.look_at_responses(app))
+    assert len(guard.found) == 1
+
+
+async def test_what_was_asked_for_is_no_secret_in_a_response() -> None:
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        cookie = b"ringback-session=gAAAAABpAbCdEfGhIjKlMnOpQrStUv"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"set-cookie", cookie)]})
+        await send({"type": "http.response.body", "body": b'{"target": "tel:+41785556677", "message": "x"}'})
+
+    guard = SecretsGuard()
+    await requested(guard.look_at_responses(app))
+    assert guard.found == []
+
+
+async def test_the_http_port_of_each_server_is_looked_at(settings: Settings) -> None:
+    async with await App.start(replace(settings, http=Listen("127.0.0.1", 0))) as app:
+        assert app.edges.web is not None
+        with pytest.raises(AssertionError, match="header x-request-id"), GUARD.watching():
+            async with connected(app.edges.web.port) as client:
+                await client.get("/", x_request_id="token-of-operator")
+        GUARD.found.clear()

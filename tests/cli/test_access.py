@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ringback.web.door.session_keys import is_session_key
 from tests.world.command_line import run
 
 ONE, TWO = "1" * 64, "2" * 64
@@ -173,3 +174,22 @@ async def test_a_server_with_a_bad_file_starts_nothing(tmp_path: Path, file: Pat
         assert served == checked
         assert served.code == 2
     assert names_in(tmp_path) == {"access.yaml"}
+
+
+async def test_a_key_of_sessions_is_new_each_time() -> None:
+    ran = [await run("access", "session-key") for _ in range(2)]
+    assert [(each.code, each.err) for each in ran] == [(0, "")] * 2
+    keys = [each.out.removesuffix("\n") for each in ran]
+    assert keys[0] != keys[1]
+    assert all(is_session_key(key) for key in keys)
+
+
+async def test_a_key_of_sessions_is_written_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "session.keys"
+    ran = await run("access", "session-key", "--out", str(path))
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert is_session_key(path.read_text().strip())
+    again = await run("access", "session-key", "--out", str(path))
+    assert again.code == 1
+    assert "File exists" in again.err

@@ -1,5 +1,6 @@
 """SIGHUP: what a running server reads again, and that it takes all of it or nothing."""
 
+import json
 import os
 import signal
 from hashlib import sha256
@@ -10,7 +11,9 @@ import pytest
 
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory_pb
+from ringback.web.door.session_keys import new_session_key
 from tests.world.api import Api
+from tests.world.http_client import connected
 from tests.world.pseudo_terminal import on_terminal
 from tests.world.server_process import ServerProcess, serving
 
@@ -235,3 +238,44 @@ async def test_services_are_applied_at_the_start_although_calls_need_credentials
             directory_pb.ListServicesRequest(), metadata=(("authorization", "Bearer secret"),)
         )
     assert [service.sip_address for service in response.services] == ["sip:support@cc.example"]
+
+
+async def test_keys_of_sessions_are_replaced_one_after_the_other(files: Files) -> None:
+    allow_tokens(files, board="secret")
+    keys = files.limits.with_name("session.keys")
+    old, new = new_session_key(), new_session_key()
+
+    def write(*texts: str, mode: int = 0o600) -> None:
+        keys.write_text("\n".join(texts) + "\n")
+        keys.chmod(mode)
+
+    write(old)
+    http = ("--http", "127.0.0.1:0", "--http-session-key", str(keys))
+    async with serving(*files.options, *http) as server:
+        line = await server.line("listening on .* for HTTP$")
+        port = int(line.rpartition(" for HTTP")[0].rpartition(":")[2])
+
+        async def identity_of(cookie: str) -> str:
+            async with connected(port) as client:
+                response = await client.get("/session", cookie=cookie)
+                return str(json.loads(response.body)["identity"])
+
+        async with connected(port) as client:
+            body = b'{"token": "secret"}'
+            response = await client.request("POST", "/session", body, content_type="application/json")
+        cookie = response.headers["set-cookie"].partition(";")[0]
+        for texts, mode in (((new, old), 0o604), ((new, old, "x"), 0o600), ((), 0o600)):
+            server.log.clear()
+            write(*texts, mode=mode)
+            hang_up(server)
+            await server.line("ERROR SIGHUP: nothing was changed")
+            assert not [line for line in server.log if old in line or new in line]
+        write(new, old)
+        hang_up(server)
+        await server.line("SIGHUP: read again: .*http_session_key")
+        assert await identity_of(cookie) == "board"
+        server.log.clear()
+        write(new)
+        hang_up(server)
+        await server.line("SIGHUP: read again: .*http_session_key")
+        assert await identity_of(cookie) == ""

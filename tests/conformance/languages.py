@@ -1,4 +1,4 @@
-"""The languages, and where their drivers are."""
+"""The languages, and where their drivers are. One of them has a second driver, over Connect with JSON."""
 
 import asyncio
 import os
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-LANGUAGES: Final = ("python", "go", "typescript", "java", "rust")
+CONNECT_JSON: Final = "connect-json"
+LANGUAGES: Final = ("python", "go", "typescript", "java", "rust", CONNECT_JSON)
+# Whose client a driver is made with, where that is not its name.
+_CLIENTS: Final = {CONNECT_JSON: "typescript"}
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,11 @@ class Language:
     missing: str = ""
 
     @property
+    def over_http(self) -> bool:
+        """Return whether it has to reach the port of HTTP."""
+        return self.name == CONNECT_JSON
+
+    @property
     def command(self) -> tuple[str, ...]:
         return (str(_driver(self.name)),)
 
@@ -26,13 +34,13 @@ def find(name: str) -> Language:
     """Return the language, with the reason when its driver has not been built."""
     if os.access(_driver(name), os.X_OK):
         return Language(name)
-    return Language(name, f"its driver is not built: make -C clients/{name} driver")
+    return Language(name, f"its driver is not built: make -C clients/{_CLIENTS.get(name, name)} driver")
 
 
 async def build(name: str) -> Language:
     """Build the driver, so that it is of these sources. When that fails, the end of make's output is the reason."""
     make = await asyncio.create_subprocess_exec(
-        *("make", "--silent", "-C", str(ROOT / "clients" / name), "driver"),
+        *("make", "--silent", "-C", str(ROOT / "clients" / _CLIENTS.get(name, name)), "driver"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

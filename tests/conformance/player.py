@@ -51,7 +51,7 @@ class _Pending:
     patience_s: float
 
 
-async def play(scenario: Scenario, command: Sequence[str], databases: Databases) -> Outcome:
+async def play(scenario: Scenario, command: Sequence[str], databases: Databases, *, over_http: bool = False) -> Outcome:
     """Start a server and a driver, go through the steps, and stop at the first that fails."""
     outcome = Outcome()
     step: Any = "at the start"
@@ -60,7 +60,7 @@ async def play(scenario: Scenario, command: Sequence[str], databases: Databases)
             server = ScenarioServer(databases, _identities(scenario, stack))
             stack.push_async_callback(server.stop)
             await server.start()
-            player = Player(Drivers(stack, command, server), server)
+            player = Player(Drivers(stack, command, server, over_http=over_http), server)
             for step in scenario.steps:
                 if (seen := await player.play(step)) is not None:
                     outcome.seen.append(Seen(str(step), seen))
@@ -83,15 +83,19 @@ def _identities(scenario: Scenario, stack: AsyncExitStack) -> Identities | None:
 class Drivers:
     """One driver for each client of a scenario, from its first step on to the end of the scenario."""
 
-    def __init__(self, stack: AsyncExitStack, command: Sequence[str], server: ScenarioServer) -> None:
+    def __init__(
+        self, stack: AsyncExitStack, command: Sequence[str], server: ScenarioServer, *, over_http: bool
+    ) -> None:
         self._stack = stack
         self._command = command
         self._server = server
+        self._over_http = over_http
         self._drivers: dict[str, Driver] = {}
 
     async def of(self, client: str) -> Driver:
         if client not in self._drivers:
-            starting = Driver.start(self._command, self._server.address, *self._server.options(client))
+            address = self._server.address(over_http=self._over_http)
+            starting = Driver.start(self._command, address, *self._server.options(client))
             self._drivers[client] = await self._stack.enter_async_context(starting)
         return self._drivers[client]
 

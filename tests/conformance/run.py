@@ -89,7 +89,9 @@ async def _play_all(
 
     async def play_one(scenario: Scenario, language: Language) -> None:
         async with places:
-            outcomes[str(scenario), language.name] = await play(scenario, language.command, databases)
+            outcomes[str(scenario), language.name] = await play(
+                scenario, language.command, databases, over_http=language.over_http
+            )
 
     async with asyncio.TaskGroup() as group:
         for scenario in scenarios:

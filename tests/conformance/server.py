@@ -1,5 +1,6 @@
 """The server of one scenario: a real one, in this process, whose time and faults a scenario decides."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,11 +33,10 @@ class ScenarioServer:
         self._database = databases()
         self._is_new = True
         self._app: App | None = None
-        self._port = 0
+        self._port = self._http_port = 0
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._port}"
+    def address(self, *, over_http: bool) -> str:
+        return f"127.0.0.1:{self._http_port if over_http else self._port}"
 
     def options(self, client: str) -> Sequence[str]:
         """Return the options of a driver that is this client."""
@@ -55,6 +55,7 @@ class ScenarioServer:
     async def start(self) -> None:
         settings = Settings(
             listen=Listen("127.0.0.1", self._port),
+            http=Listen("127.0.0.1", self._http_port),
             database=self._database,
             dialer="none",
             lame_duck=timedelta(0),
@@ -67,10 +68,11 @@ class ScenarioServer:
                 settings = replace(settings, tls_client_ca=identities.ca)
         self._app = await App.start(settings)
         self._port = self._app.port
+        self._http_port = int(self._app.edges.web_address.rpartition(":")[2])
         if self._is_new:
             self._is_new = False
             service = Service(service_id=SERVICE_ID, sip_address=SERVICE_SIP)
-            await self._app.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
+            await self._app.edges.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
 
     async def stop(self) -> None:
         """Drain: streams end OK with their last token, calls finish."""
@@ -84,7 +86,9 @@ class ScenarioServer:
 
     async def crash(self) -> None:
         """Break off everything that is under way, without notice. What was committed stays."""
-        await self._running.server.stop()
+        app = self._running
+        assert app.edges.web is not None
+        await asyncio.gather(app.edges.grpc.stop(), app.edges.web.stop())
         await self.stop()
 
     async def replace(self) -> None:
@@ -96,8 +100,8 @@ class ScenarioServer:
 
     async def let_pass(self, span: timedelta) -> None:
         """Do now what is due after that time: lapse, expire, become due."""
-        await self._running.scheduler.run_once(datetime.now(UTC) + span)
-        await self._running.feed.catch_up()
+        await self._running.use_cases.scheduler.run_once(datetime.now(UTC) + span)
+        await self._running.use_cases.feed.catch_up()
 
     async def age_leases(self, span: timedelta) -> None:
         """Make all leases older, without the server noticing which of them have run out."""

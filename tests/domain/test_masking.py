@@ -68,6 +68,8 @@ def test_no_name_is_shown(user: str) -> None:
         ("to=%2B41785556677&x=1", "to=+41 78 *** ** 77&x=1"),
         ("INVITE sip:+41785556677@gw;user=phone SIP/2.0", "INVITE sip:+41 78 *** ** 77@gw;user=phone SIP/2.0"),
         ("authorization: Bearer abc.def-123", "authorization: Bearer ***"),
+        ("cookie: a=b; ringback-session=gAAAAABp_-=; c=d", "cookie: a=b; ringback-session=***; c=d"),
+        ("(b'cookie', b'__Host-ringback-session=gAAAAABp')", "(b'cookie', b'__Host-ringback-session=***')"),
         ("this server needs valid credentials: a bearer token or a client certificate", None),
         ("2026-11-29 16:12:38,123 INFO port 50051, sip:127.0.0.1:5060, 1000000 rows", None),
         ("callback 01a2049c-3c71-70e2-a0d0-04c4547f0daf of sip:support@cc.example: tel:+41 78 *** ** 77", None),

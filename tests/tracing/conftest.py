@@ -1,14 +1,14 @@
 """Spans that a test reads."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from ringback.app import App
 from ringback.config import Settings
-from tests.world.spans import SpanExporter
+from tests.world.postgres import Cluster
+from tests.world.spans import SpanExporter, provider_of
 
 
 @pytest.fixture
@@ -18,9 +18,14 @@ def spans() -> SpanExporter:
 
 @pytest.fixture
 def provider(spans: SpanExporter) -> TracerProvider:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    return provider
+    return provider_of(spans)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster.start()
+    yield cluster
+    cluster.destroy()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from msgspec.structs import replace as changed
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
 
 from ringback.app import App
@@ -27,8 +26,10 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.world.api import Api, by_id
 from tests.world.dialer import Dialer
+from tests.world.postgres import Cluster
+from tests.world.replicas import replica
 from tests.world.samples import LEASE, NOW, SERVICE, cancel, connect, dial, ending, new, offer, seconds
-from tests.world.spans import SpanExporter, at, parent_id, span_id, trace_parent
+from tests.world.spans import SpanExporter, at, parent_id, provider_of, span_id, trace_parent
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
@@ -38,9 +39,7 @@ CREATE = "ringback.v1.CallbacksService/CreateCallback"
 @asynccontextmanager
 async def serving(settings: Settings, spans: SpanExporter) -> AsyncIterator[Api]:
     """Run a server with an SDK of its own, as each process has one."""
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    async with await App.start(settings, provider) as app, Api.connect(app.port) as api:
+    async with await App.start(settings, provider_of(spans)) as app, Api.connect(app.port) as api:
         yield api
 
 
@@ -97,6 +96,25 @@ async def test_an_attempt_that_lasts_over_a_restart_has_one_span(settings: Setti
     assert trace_parent(attempt)[3:35] == TRACE
     assert facts(attempt)["callback.id"] == callback.callback_id
     assert [span for span in before.get_finished_spans() if span.name == "callback attempt"] == []
+
+
+async def test_servers_on_one_database_make_one_span_of_each(cluster: Cluster) -> None:
+    """Each part is told by the server that has committed it, and by no other one."""
+    url, told = cluster.new_schema(), (SpanExporter(), SpanExporter())
+    async with replica(url, tracers=provider_of(told[0])) as a, replica(url, tracers=provider_of(told[1])) as b:
+        await a.api.add_service()
+        await create(a.api, "sip:a@sim.example")
+        [created] = await told[0].of(CREATE)
+        lease = await Dialer(a.api).lease_one(wait_s=20)
+        assert lease.traceparent == trace_parent(created)
+        await Dialer(a.api).report(lease, dialer_pb.ATTEMPT_PROGRESS_DIALING)
+        await Dialer(b.api).end(lease, cb.CALL_OUTCOME_ANSWERED)
+        [attempt] = await told[1].of("callback attempt")
+        [whole] = await told[1].of("callback")
+    assert parent_id(attempt) == parent_id(whole) == span_id(created)
+    of_a = [span.name for span in told[0].get_finished_spans() if span.name.startswith("callback")]
+    of_b = [span.name for span in told[1].get_finished_spans() if span.name.startswith("callback")]
+    assert (of_a, of_b) == (["callback waiting"], ["callback attempt", "callback"])
 
 
 async def test_an_update_and_a_repeated_create_keep_the_first_trace(settings: Settings) -> None:

@@ -24,8 +24,16 @@ from tests.transcripts.document import Block, Command, blocks, with_outputs
 from tests.transcripts.sameness import difference, is_enough, is_same, rewritten
 from tests.transcripts.session import PATH, ROOT, Failed, Session
 
-_DOCUMENTS = ("README.md", "docs/debugging.md", "docs/cli.md", "docs/configuration.md", "docs/migrating.md")
-_TOOLS = ("grpcurl", "buf")
+_DOCUMENTS = (
+    "README.md",
+    "docs/operating.md",
+    "docs/debugging.md",
+    "docs/cli.md",
+    "docs/configuration.md",
+    "docs/migrating.md",
+    "docs/rest.md",
+)
+_TOOLS = ("grpcurl", "buf", "curl")
 
 
 @dataclass

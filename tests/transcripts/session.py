@@ -21,9 +21,11 @@ PATH: Final = os.pathsep.join(
         os.environ["PATH"],
     ]
 )
-# The port that documents show; the real one is whichever is free.
+# The ports that documents show; the real ones are whichever are free.
 _SHOWN_PORT: Final = 50051
+_SHOWN_HTTP_PORT: Final = 8080
 _LISTENING: Final = re.compile(r"listening on .*:(\d+)$")
+_SERVING_HTTP: Final = re.compile(r"serving HTTP on .*:(\d+)$")
 # Longer than anything takes, on a busy machine too.
 _PATIENCE_S: Final = 60.0
 
@@ -37,7 +39,11 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _SHOWN_PORT
+        # Of the server that runs; before there is one the system would choose them.
+        self._port = 0
+        self._http_port = 0
+        # Whether a config file says that there is one.
+        self._has_http = False
         self._server: asyncio.subprocess.Process | None = None
         self._processes: list[asyncio.subprocess.Process] = []
 
@@ -56,6 +62,7 @@ class Session:
 
     def give(self, file: str, lines: Sequence[str]) -> None:
         """Make a file of the session's folder."""
+        self._has_http |= any(line.startswith("http: ") for line in lines)
         (self._folder / file).write_text("".join(f"{line}\n" for line in lines))
 
     async def serve(self, command: str) -> list[str]:
@@ -63,11 +70,14 @@ class Session:
         if self._server is not None:
             self._server.terminate()
             await asyncio.wait_for(self._server.wait(), _PATIENCE_S)
+        self._port = self._http_port = 0
         self._server = await self._start(command, asyncio.subprocess.PIPE)
         said = []
         async with asyncio.timeout(_PATIENCE_S):
             async for line in _lines(self._server):
                 said.append(line)
+                if over_http := _SERVING_HTTP.search(line):
+                    self._http_port = int(over_http[1])
                 if listening := _LISTENING.search(line):
                     self._port = int(listening[1])
                     break
@@ -122,18 +132,24 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         theirs = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
-        return theirs | {
+        ours = {
             "PATH": PATH,
             "TZ": "UTC",
-            "RINGBACK_LISTEN": "127.0.0.1:0",
+            "RINGBACK_LISTEN": f"127.0.0.1:{self._port}",
             "RINGBACK_SERVER": f"127.0.0.1:{self._port}",
         }
+        # In place of the port that the config file shows.
+        return theirs | ours | ({"RINGBACK_HTTP": f"127.0.0.1:{self._http_port}"} if self._has_http else {})
 
     def _as_run(self, command: str) -> str:
-        return command.replace(".venv/bin/", "").replace(f":{_SHOWN_PORT}", f":{self._port}")
+        command = command.replace(".venv/bin/", "").replace(f":{_SHOWN_PORT}", f":{self._port}")
+        return command.replace(f":{_SHOWN_HTTP_PORT}", f":{self._http_port}")
 
     def _as_shown(self, lines: Sequence[str]) -> list[str]:
-        return [line.replace(f":{self._port}", f":{_SHOWN_PORT}") for line in lines]
+        for real, shown in ((self._port, _SHOWN_PORT), (self._http_port, _SHOWN_HTTP_PORT)):
+            if real:
+                lines = [line.replace(f":{real}", f":{shown}") for line in lines]
+        return list(lines)
 
 
 async def _lines(process: asyncio.subprocess.Process) -> AsyncIterator[str]:

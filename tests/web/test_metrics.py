@@ -16,7 +16,7 @@ import pytest
 from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.metrics import catalogue
-from ringback.metrics.catalogue import Kind
+from ringback.metrics.catalogue import MetricType
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.world.api import Api
 from tests.world.identities import NOBODY, RULES, STRANGER, token_of
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 async def get(app: App, *, method: str = "GET", tls: ssl.SSLContext | None = None, **headers: str) -> Answer:
-    return await asyncio.to_thread(_get, app.web_address, method, tls, headers)
+    return await asyncio.to_thread(_get, app.edges.web_address, method, tls, headers)
 
 
 def _get(address: str, method: str, tls: ssl.SSLContext | None, headers: Mapping[str, str]) -> Answer:
@@ -63,8 +63,8 @@ async def served(settings: Settings) -> AsyncIterator[App]:
 
 async def scrape(app: App, tls: ssl.SSLContext | None = None) -> Scraped:
     """Return a scrape that is not of before this call."""
-    assert app.metrics is not None
-    app.metrics.scrape._kept.clear()
+    assert app.edges.metrics is not None
+    app.edges.metrics.scrape._kept.clear()
     return Scraped((await get(app, tls=tls)).body.decode())
 
 
@@ -98,7 +98,7 @@ async def test_both_formats_and_compressed(app: App) -> None:
 
 
 async def test_it_is_only_read(app: App) -> None:
-    assert (await get(app, method="POST")).status == 405
+    assert (await get(app, method="POST", content_type="application/json")).status == 405
     head = await get(app, method="HEAD")
     assert (head.status, head.body) == (200, b"")
 
@@ -120,8 +120,7 @@ async def test_it_is_only_read(app: App) -> None:
 )
 async def test_who_may(settings: Settings, name: str, status: int) -> None:
     async with served(replace(settings, access=RULES)) as app:
-        credentials = {} if name == NOBODY else {"authorization": f"Bearer {token_of(name)}"}
-        answer = await get(app, **credentials)
+        answer = await (get(app) if name == NOBODY else get(app, authorization=f"Bearer {token_of(name)}"))
         assert answer.status == status
         assert (b"ringback_build_info" in answer.body) is (status == 200)
         assert ("www-authenticate" in answer.headers) is (status == 401)
@@ -150,7 +149,7 @@ async def test_every_metric_of_the_table_is_there_and_no_other(settings: Setting
     ours = {name for name in scraped.names if name.startswith("ringback_")}
     expected = set[str]()
     for metric in catalogue.ALL:
-        ends = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        ends = ("_bucket", "_sum", "_count") if metric.type is MetricType.HISTOGRAM else ("",)
         expected |= {metric.full_name + end for end in ends}
     assert ours == expected
     assert {"process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total"} <= scraped.names
@@ -195,8 +194,8 @@ async def test_refused_scrapes_are_counted_as_what_they_are(settings: Settings) 
         await get(app)
         operator = f"Bearer {token_of('operator')}"
         await get(app, authorization=operator)
-        assert app.metrics is not None
-        app.metrics.scrape._kept.clear()
+        assert app.edges.metrics is not None
+        app.edges.metrics.scrape._kept.clear()
         scraped = Scraped((await get(app, authorization=operator)).body.decode())
         assert scraped.value("ringback_rpcs_total", rpc="Metrics", edge="rest", code="UNAUTHENTICATED") == 1
         assert scraped.value("ringback_rpcs_total", rpc="Metrics", edge="rest", code="OK") == 1
@@ -204,5 +203,5 @@ async def test_refused_scrapes_are_counted_as_what_they_are(settings: Settings) 
 
 async def test_without_http_nothing_is_counted(settings: Settings) -> None:
     async with served(replace(settings, http=None)) as app:
-        assert app.metrics is None
-        assert not app.way_in.observers
+        assert app.edges.metrics is None
+        assert not app.edges.way_in.observers

@@ -50,7 +50,8 @@ class Exchange:
     async def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> None:
         """Send a request; without a body, one that is still to come."""
         length = {} if body is None or "content-length" in headers else {"content-length": str(len(body))}
-        request = h11.Request(method=method, target=path, headers=list({"host": "x", **headers, **length}.items()))
+        sent = {"host": "localhost", **headers, **length}
+        request = h11.Request(method=method, target=path, headers=list(sent.items()))
         self.writer.write(self._parser.send(request) or b"")
         if body is not None:
             self.writer.write(self._parser.send(h11.Data(body)) or b"")

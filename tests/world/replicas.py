@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
+from opentelemetry.trace import TracerProvider
+
 from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.ports.location import PostgresUrl
@@ -24,18 +26,18 @@ class Replica:
 
     async def is_polled(self) -> None:
         """Return when a dialer waits here."""
-        while not self.app.assigner._polls:
+        while not self.app.use_cases.assigner._polls:
             await self.api.directory.ListServices(ListServicesRequest())  # which comes after the poll
 
 
 @asynccontextmanager
-async def replica(url: str, **settings: Any) -> AsyncIterator[Replica]:
+async def replica(url: str, *, tracers: TracerProvider | None = None, **settings: Any) -> AsyncIterator[Replica]:
     """Start one of the servers; without a dialer, unless the settings ask for it."""
     chosen = {"dialer": "none", "simulated_ring": timedelta(0), "simulated_talk": timedelta(0), **settings}
     server = Settings(
         listen=Listen("127.0.0.1", 0), database=PostgresUrl(url), lame_duck=timedelta(0), **cast("Any", chosen)
     )
-    async with await App.start(server) as app, Api.connect(app.port) as api:
+    async with await App.start(server, tracers) as app, Api.connect(app.port) as api:
         yield Replica(url, app, api)
 
 

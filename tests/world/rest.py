@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 SERVICES, CALLBACKS = "/v1.0/services", "/v1.0/callbackrequests"
+TYPES = "https://github.com/ringback/ringback/blob/main/docs/rest.md#"
 _PATIENCE_S = 20.0
 
 
@@ -40,7 +41,7 @@ class Answer:
         problem = self.json
         assert problem["status"] == self.status
         assert problem["title"]
-        assert problem["type"].startswith("https://github.com/ringback/ringback/blob/main/docs/rest.md#")
+        assert problem["type"] in ("about:blank", f"{TYPES}{problem['reason'].lower()}")
         return self.status, problem["reason"]
 
 

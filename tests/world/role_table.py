@@ -1,21 +1,26 @@
 """Every RPC, and each way to name in it what a caller may not see: the rows of the table of roles."""
 
+import itertools
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
-from ringback.application.access import Right
+from ringback.application.access import RIGHT_FOR, ROLES_WITH, Right, Role
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from tests.world.api import by_external_id, by_id, refusal_in
-from tests.world.identities import Identities, Subject
+from tests.world.api import by_external_id, by_id, refusal_in, refusal_of
+from tests.world.identities import CLIENTS, FOREIGN, GRANTED, OTHERS, OWN, Identities, Subject, role_of
+
+# Who calls, whose callback it is about, and of which service.
+Cell: TypeAlias = tuple[str, str, str]
 
 # By name: the stub that has it.
 RPCS = {
@@ -294,3 +299,64 @@ async def call(identities: Identities, row: Row, name: str, subject: Subject) ->
             responses.cancel()
             break
     return snapshot
+
+
+# The reasons that stand for "there is no such thing".
+_UNKNOWN = {"CALLBACK_NOT_FOUND", "LEASE_EXPIRED"}
+
+
+def expected(row: Row, name: str, subject: Subject) -> str:
+    role = role_of(name)
+    if role is None:
+        return "CREDENTIALS_INVALID"
+    if any(role not in ROLES_WITH[right] for right in (RIGHT_FOR[row.rpc], row.also) if right is not None):
+        return "NOT_ALLOWED"
+    own = role is not Role.CALLER or subject.caller_id == OWN
+    granted = role is Role.OPERATOR or subject.service_sip == GRANTED
+    match row.names:
+        case Names.NOTHING:
+            return ""
+        case Names.SERVICE:
+            return "" if granted else "NOT_ALLOWED"
+        case Names.NEW_CALLBACK:
+            return "" if own and granted else "NOT_ALLOWED"
+        case Names.CALLBACK | Names.ALL_CALLBACKS:
+            return "" if own and granted else HIDDEN
+        case Names.ALL_SERVICES | Names.QUEUE:
+            return "" if granted else HIDDEN
+        case Names.LEASE:
+            return "" if is_own_lease(name, subject) else HIDDEN
+
+
+def is_own_lease(name: str, subject: Subject) -> bool:
+    """Return whether the subject is leased by the client itself; it is by another dialer otherwise."""
+    return role_of(name) is Role.DIALER and (subject.caller_id, subject.service_sip) == (OWN, GRANTED)
+
+
+async def result_of(identities: Identities, row: Row, name: str, subject: Subject) -> str:
+    """Make the call, and return the reason of its refusal, "" for none."""
+    try:
+        response = await call(identities, row, name, subject)
+    except grpc.aio.AioRpcError as error:
+        reason = refusal_of(error).reason
+        return HIDDEN if reason in _UNKNOWN else reason
+    if name == "masked viewer":
+        responses = response if isinstance(response, list) else [response]
+        assert not [each for each in responses if subject.number.encode() in each.SerializeToString()]
+    return row.result(response, subject)
+
+
+async def walk(identities: Identities, row: Row) -> tuple[dict[Cell, str], dict[Cell, str]]:
+    """Make the calls of all cells of a row; return how each of them ended, and how it has to end."""
+    found, wanted = {}, {}
+    for cell in itertools.product(CLIENTS, (OWN, OTHERS), (GRANTED, FOREIGN)):
+        name, caller_id, service_sip = cell
+        subject = await identities.subject(caller_id, service_sip)
+        if row.rpc == "DeleteService":
+            await identities.end_all()
+        if row.names is Names.LEASE:
+            leasing = name if is_own_lease(name, subject) else "other dialer"
+            subject = replace(subject, lease_token=await identities.lease(leasing, subject, dialing=row.dialing))
+        wanted[cell] = expected(row, name, subject)
+        found[cell] = await result_of(identities, row, name, subject)
+    return found, wanted

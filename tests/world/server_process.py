@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from tests.world.command_line import start
 from tests.world.secrets_guard import GUARD
 
-_LISTENING = re.compile(r"listening on (\S+)")
+_LISTENING = re.compile(r"listening on ([^\s\"]+)")
+_SERVING_HTTP = re.compile(r"serving HTTP on ([^\s\"]+)")
 
 
 class ServerProcess:
@@ -35,6 +36,12 @@ class ServerProcess:
     async def address(self) -> str:
         """Return where it listens, as a target of a client."""
         found = _LISTENING.search(await self.line(_LISTENING.pattern))
+        assert found is not None
+        return found[1]
+
+    async def http_address(self) -> str:
+        """Return where it listens for HTTP."""
+        found = _SERVING_HTTP.search(await self.line(_SERVING_HTTP.pattern))
         assert found is not None
         return found[1]
 

@@ -65,6 +65,8 @@ async def live(store: Store, chance: random.Random, number: int) -> None:
         labels={chance.choice("abc"): chance.choice(("", "ä", "\\N")) for _ in range(chance.randrange(4))},
         max_retries=2,
     )
+    if number % 2:
+        callback = replace(callback, trace_parent=f"00-{number:032x}-00f067aa0ba902b7-01")
     await store.create([callback])
     for at in (NOW, NOW + seconds(100)):
         leased = offer(callback, request_id=chance.choice(("", "poll")), at=at)

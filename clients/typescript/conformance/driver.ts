@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 import {
+  createRegistry,
   type DescMessage,
   type DescMethod,
   type DescService,
@@ -12,10 +13,16 @@ import {
   type Message,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { CallOptions } from "@connectrpc/connect";
+import type { CallOptions, Interceptor, Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { status } from "@grpc/grpc-js";
 import * as ringback from "@ringback/client";
 import * as v1 from "@ringback/client/v1";
+
+import { file_google_rpc_error_details } from "../src/gen/google/rpc/error_details_pb.js";
+import { lostConnections } from "../src/lost-connections.js";
+import { retries, withDeadlines } from "../src/service-config.js";
+import { authorization } from "../src/token.js";
 
 type Command = { id: number } & (
   | { call: string; request: string; timeout_ms: number }
@@ -34,29 +41,47 @@ interface Rpc {
 const transport = transportOf(process.argv.slice(2));
 const callbacks = ringback.createClient(v1.CallbacksService, transport);
 
-/** Of HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]. */
-function transportOf(args: string[]) {
+/** Of HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE] [--connect-json]. */
+function transportOf(args: string[]): Transport {
   const file = { type: "string" } as const;
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { ca: file, cert: file, key: file, "token-file": file },
+    options: { ca: file, cert: file, key: file, "token-file": file, "connect-json": { type: "boolean" } },
   });
   const [address = ""] = positionals;
   const { ca, cert, key, "token-file": tokenFile } = values;
   const token = tokenFile === undefined ? undefined : ringback.tokenFile(tokenFile);
-  if (ca !== undefined) {
-    return ringback.ringbackTransport({
-      address,
-      ca: readFileSync(ca),
-      ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
-      ...(key === undefined ? {} : { key: readFileSync(key) }),
-      ...(token === undefined ? {} : { token }),
-    });
-  }
+  const tls = {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+    ...(key === undefined ? {} : { key: readFileSync(key) }),
+  };
+  if (values["connect-json"]) return connectJson(address, ca === undefined ? undefined : tls, token);
+  if (ca !== undefined)
+    return ringback.ringbackTransport({ address, ...tls, ...(token === undefined ? {} : { token }) });
   const plaintext = true;
   if (token === undefined) return ringback.ringbackTransport({ address, plaintext });
   return ringback.ringbackTransport({ address, plaintext, token, tokenInPlainText: true });
+}
+
+/**
+ * Connect with JSON, as browsers and scripts have it: over HTTP/1.1, and over HTTP/2 where TLS negotiates it. All else is as
+ * in gRPC.
+ */
+function connectJson(address: string, tls: object | undefined, token: (() => Promise<string>) | undefined): Transport {
+  const bearer: Interceptor = (next) => async (request) => {
+    if (token !== undefined) request.header.set("authorization", await authorization(token));
+    return next(request);
+  };
+  // An item of a batch has its refusal as an `Any`, of which JSON needs the types.
+  const jsonOptions = { registry: createRegistry(file_google_rpc_error_details) };
+  const common = { useBinaryFormat: false, jsonOptions, interceptors: [retries, bearer, lostConnections] };
+  return withDeadlines(
+    tls === undefined
+      ? createConnectTransport({ ...common, baseUrl: `http://${address}`, httpVersion: "1.1" })
+      : createConnectTransport({ ...common, baseUrl: `https://${address}`, httpVersion: "2", nodeOptions: tls }),
+  );
 }
 
 /** All RPCs by name, such as "ringback.v1.CallbacksService/GetCallback". */

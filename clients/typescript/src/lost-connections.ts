@@ -27,7 +27,8 @@ async function* translating<T>(messages: AsyncIterable<T>, translated: (error: u
 function isLost(error: unknown, signal: AbortSignal): error is ConnectError {
   // An aborted signal is the caller's own doing, or the deadline.
   if (signal.aborted || !(error instanceof ConnectError)) return false;
-  if (error.metadata.has("grpc-status")) return false;
+  // What the server has said: over gRPC, and over Connect.
+  if (error.metadata.has("grpc-status") || error.details.length > 0) return false;
   return error.code === Code.Canceled || error.code === Code.Aborted || isOfNode(error.cause);
 }
 

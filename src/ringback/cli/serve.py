@@ -108,12 +108,12 @@ async def _serve(configuration: Configuration) -> bool:
     ):
         _say_who_is_let_in(settings)
         if services:
-            await _apply(services, app.directory_handlers)
+            await _apply(services, app.edges.directory_handlers)
         _collect_garbage_less_often()
-        app.turns.listen(_switch_threads)
+        app.use_cases.turns.listen(_switch_threads)
+        if app.edges.web is not None:
+            _log.info("serving HTTP on %s", app.edges.web_address)
         _log.info("listening on %s", app.address)
-        if app.web is not None:
-            _log.info("listening on %s for HTTP", app.web_address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -33,6 +33,8 @@ _NUMBER: Final = re.compile(
 # Every number above has one of these; most texts have none.
 _MAYBE: Final = re.compile(r"\+[\s(]*[0-9]|%2B|tel:|sips?:[\s(]*[0-9]", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(bearer\s+)(?!tokens?\b)[^\s'\",)\]]+", re.IGNORECASE)
+# The cookie of a browser that is signed in, which libraries may log with all other headers.
+_SESSION: Final = re.compile(r"(ringback-session=)[^\s;,'\")\]]+")
 _DIGIT: Final = re.compile("[0-9]")
 # ITU-T E.164: no code is the beginning of another one. Written out, since clients have no library of numbers.
 _COUNTRY_CODE: Final = re.compile("1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[2-9][0-9]{2}", re.ASCII)
@@ -84,8 +86,10 @@ def mask_numbers(text: str) -> str:
 
 
 def mask_secrets(text: str) -> str:
-    """Return a text, such as a line of a log, without telephone numbers and bearer tokens."""
+    """Return a text, such as a line of a log, without telephone numbers, bearer tokens, and cookies of sessions."""
     text = mask_numbers(text)
+    if "ringback-session=" in text:
+        text = _SESSION.sub(rf"\1{_USER}", text)
     return _BEARER.sub(rf"\1{_USER}", text) if "earer" in text.lower() else text
 
 

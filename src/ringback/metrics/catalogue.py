@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 
-class Kind(StrEnum):
+class MetricType(StrEnum):
     """The types of Prometheus."""
 
     COUNTER = "counter"
@@ -26,7 +26,7 @@ class Metric(NamedTuple):
     """One metric. `name` is without the suffixes that its type brings."""
 
     name: str
-    kind: Kind
+    type: MetricType
     scope: Scope
     labels: tuple[str, ...]
     help: str
@@ -34,23 +34,23 @@ class Metric(NamedTuple):
     @property
     def full_name(self) -> str:
         """The name of what is queried; that of a histogram is followed by `_bucket`, `_sum` or `_count`."""
-        return f"{self.name}_total" if self.kind is Kind.COUNTER else self.name
+        return f"{self.name}_total" if self.type is MetricType.COUNTER else self.name
 
 
 def _counter(name: str, *labels: str, help: str) -> Metric:  # noqa: A002 - as Prometheus names it
-    return Metric(f"ringback_{name}", Kind.COUNTER, Scope.SERVER, labels, help)
+    return Metric(f"ringback_{name}", MetricType.COUNTER, Scope.SERVER, labels, help)
 
 
 def _gauge(name: str, *labels: str, help: str) -> Metric:  # noqa: A002
-    return Metric(f"ringback_{name}", Kind.GAUGE, Scope.SERVER, labels, help)
+    return Metric(f"ringback_{name}", MetricType.GAUGE, Scope.SERVER, labels, help)
 
 
 def _shared(name: str, *labels: str, help: str) -> Metric:  # noqa: A002
-    return Metric(f"ringback_{name}", Kind.GAUGE, Scope.DATABASE, labels, help)
+    return Metric(f"ringback_{name}", MetricType.GAUGE, Scope.DATABASE, labels, help)
 
 
 def _histogram(name: str, *labels: str, help: str) -> Metric:  # noqa: A002
-    return Metric(f"ringback_{name}", Kind.HISTOGRAM, Scope.SERVER, labels, help)
+    return Metric(f"ringback_{name}", MetricType.HISTOGRAM, Scope.SERVER, labels, help)
 
 
 # --- RPCs ------------------------------------------------------------------------------------------------------------

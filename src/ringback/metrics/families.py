@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
-from ringback.metrics.catalogue import Kind, Metric
+from ringback.metrics.catalogue import Metric, MetricType
 from ringback.metrics.distribution import Distribution
 
 Labels: TypeAlias = tuple[str, ...]
@@ -15,7 +15,7 @@ Labels: TypeAlias = tuple[str, ...]
 
 def values(metric: Metric, samples: Iterable[tuple[Labels, float]]) -> Family:
     """Return the family of a counter or a gauge: the value for each set of labels."""
-    make = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    make = CounterMetricFamily if metric.type is MetricType.COUNTER else GaugeMetricFamily
     family = make(metric.name, metric.help, labels=metric.labels)
     for labels, value in samples:
         family.add_metric(labels, value)

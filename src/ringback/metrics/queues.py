@@ -95,19 +95,22 @@ class QueueMetrics:
 
     async def prepare(self) -> None:
         """Look at everything. What the database would have to say is left out while it is away."""
-        oldest = await _or_none(self._figures.oldest) if self._figures.counted else None
-        polled = await _or_none(self._attendance.polled_for)
+        self._has_counts = self._figures.counted
+        oldest, polled = await asyncio.gather(_or_none(self._figures.oldest), _or_none(self._attendance.polled_for))
         self._now = now = self._clock.now()
         self._services = self._directory.all()
-        self._has_counts = self._figures.counted
-        self._has_oldest = oldest is not None
+        self._has_oldest = oldest is not None and self._has_counts
         self._has_attendance = polled is not None
         counted = self._figures.all() if self._has_counts else {}
         resting = self._resting(now)
+        self._hours.begin(now)
         queues: dict[str, _Queue] = {}
         for number, service in enumerate(self._services, start=1):
             service_id = service.service_id
-            queue = queues.setdefault(self._labels.of(service_id), _Queue())
+            label = self._labels.of(service_id)
+            queue = queues.get(label)
+            if queue is None:
+                queue = queues[label] = _Queue()
             _add_counts(queue, counted.get(service_id))
             is_open = self._hours.is_open(service, now)
             _add_settings(queue, service, is_open=is_open)
@@ -166,11 +169,14 @@ class _OpenServices:
         self._minute: datetime | None = None
         self._open: dict[tuple[str, int], bool] = {}
 
-    def is_open(self, service: Service, now: datetime) -> bool:
+    def begin(self, now: datetime) -> None:
+        """Forget what was so in another minute."""
         minute = now.replace(second=0, microsecond=0)
         if minute != self._minute:
             self._minute = minute
             self._open.clear()
+
+    def is_open(self, service: Service, now: datetime) -> bool:
         key = service.service_id, service.revision
         known = self._open.get(key)
         if known is None:

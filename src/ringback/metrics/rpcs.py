@@ -1,6 +1,5 @@
 """How many RPCs there were, how they ended, and how long they took."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,24 +17,36 @@ BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 _LONG: Final = frozenset({"WatchCallbacks", "LeaseCallbacks"})
 
 
+class _Series:
+    """The calls of one name, edge and status."""
+
+    __slots__ = ("count", "durations")
+
+    def __init__(self, durations: Distribution | None) -> None:
+        self.count = 0
+        # Shared by all statuses; None for what waits.
+        self.durations = durations
+
+
 class RpcFigures:
     """An observer of the entry: it is told of every call that has ended."""
 
     def __init__(self) -> None:
-        self._ended: Counter[tuple[str, str, str]] = Counter()
+        self._series: dict[tuple[str, str, str], _Series] = {}
         self._durations: dict[tuple[str, str], Distribution] = {}
 
     def on_end(self, rpc: str, edge: str, code: str, caller: Caller | None, duration_s: float) -> None:  # noqa: ARG002
+        series = self._series.get((rpc, edge, code)) or self._series_of(rpc, edge, code)
+        series.count += 1
+        if series.durations is not None:
+            series.durations.observe(duration_s)
+
+    def _series_of(self, rpc: str, edge: str, code: str) -> _Series:
         if rpc not in RIGHTS:  # whatever a client has made up
             rpc = OTHER
-        self._ended[rpc, edge, code] += 1
-        if rpc in _LONG:
-            return
-        durations = self._durations.get((rpc, edge))
-        if durations is None:
-            durations = self._durations[rpc, edge] = Distribution(BOUNDS_S)
-        durations.observe(duration_s)
+        durations = None if rpc in _LONG else self._durations.setdefault((rpc, edge), Distribution(BOUNDS_S))
+        return self._series.setdefault((rpc, edge, code), _Series(durations))
 
     def collect(self) -> Iterator[Family]:
-        yield values(catalogue.RPCS, self._ended.items())
+        yield values(catalogue.RPCS, [(labels, series.count) for labels, series in self._series.items()])
         yield distributions(catalogue.RPC_DURATION, self._durations.items())

@@ -73,18 +73,28 @@ def _shut_down(address: Address, how: int) -> int:
 
 
 def _sockets(address: Address) -> Iterator[_Found]:
-    """Yield those that listen on the address, and those that were accepted there."""
+    """Yield those that listen on the address, and those that were accepted there.
+
+    Of a file nothing may be duplicated: the kernel drops all locks of this process on a file (fcntl) when any of its
+    descriptors is closed. Without them the next program that has read the database takes itself for the last one, and
+    deletes the write-ahead log in which this server goes on writing.
+    """
     for number in _descriptors():
         try:
+            if not _is_socket(number):
+                continue
             duplicate = os.dup(number)
         except OSError:  # closed meanwhile
             continue
-        if not stat.S_ISSOCK(os.fstat(duplicate).st_mode):
-            os.close(duplicate)
+        if not _is_socket(duplicate):  # the number is that of a file since: a descriptor more does less harm
             continue
         with socket.socket(fileno=duplicate) as found:
             if found.type == socket.SOCK_STREAM and _address_of(found) == address:
                 yield _Found(number, found, bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)))
+
+
+def _is_socket(descriptor: int) -> bool:
+    return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
 
 
 def _descriptors() -> list[int]:

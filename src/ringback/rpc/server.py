@@ -65,6 +65,8 @@ class Server:
         self._tls = tls
         self.grpc = grpc.aio.server(options=[*OPTIONS, ("grpc.max_concurrent_streams", _streams(limits))])
         self._health = health.aio.HealthServicer()
+        # What was reported last of the server as a whole.
+        self.is_serving = False
         self._updates: set[asyncio.Task[None]] = set()
         self._socket: BoundSocket | None = None
         self._bound: Address = 0
@@ -115,6 +117,7 @@ class Server:
 
     async def report_health(self, *, serving: bool) -> None:
         """Report to `grpc.health.v1` clients, for the server as a whole and for each service."""
+        self.is_serving = serving
         await asyncio.gather(*(self._report_health_of(service, serving=serving) for service in ("", *SERVICES)))
 
     async def _report_health_of(self, service: str, *, serving: bool) -> None:

@@ -7,11 +7,11 @@ get on.
 import asyncio
 import errno
 import logging
+import resource
 import socket
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, Final, TypeAlias
 
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
 from ringback.config import Listen
@@ -20,19 +20,22 @@ from ringback.identity.peer import peer_of
 from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
-from ringback.web.server_connection import Application, HttpConnection, Serving
+from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
+from ringback.web.server_protocols import MAX_HEADER_BYTES, DrainContext
 from ringback.web.tls import HttpTls, certificates_of
 
 _log = logging.getLogger(__name__)
 
-_MAX_HEADER_BYTES: Final = 16 * 1024
+Supervise: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
 _NO_LIMIT: Final = 2**31 - 1
 _HANDSHAKE_S: Final = 10.0
 _SHUTDOWN_S: Final = 1.0
 _READ_AHEAD_BYTES: Final = 64 * 1024
-_CHECK_S: Final = 1.0
-# More connections than this take the place of the one that has waited longest without a request.
-MAX_CONNECTIONS: Final = 5_000
+# More connections than this take the place of the one that has waited longest without a request. It is less where the
+# process may open few files: its database and the gRPC port need some, too.
+_MAX_CONNECTIONS: Final = 5_000
+_SHARE_OF_FILES: Final = 4
 # What a process lacks that cannot accept a connection; it may have it again soon.
 _LACKING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_S: Final = 0.5
@@ -43,15 +46,20 @@ _STOP_S: Final = 0.5
 class WebServer:
     """The HTTP port. `bind` comes first, then `start`, with the application to serve."""
 
-    def __init__(self, tls: FileValue[ServerFiles] | None = None) -> None:
+    def __init__(
+        self,
+        tls: FileValue[ServerFiles] | None = None,
+        times: ClientTimes | None = None,
+        max_connections: int | None = None,
+    ) -> None:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
+        self._times = times or ClientTimes()
+        self._max_connections = max_connections or _most_connections()
         self._contexts = None if tls is None else HttpTls(tls)
-        self._context = WorkerContext(None)
+        self._context = DrainContext()
         self._sockets: Sequence[socket.socket] = ()
         self._accepting: list[asyncio.Task[None]] = []
-        # By peer; None while there is a handshake.
-        self._open: dict[str, HttpConnection | None] = {}
-        self._serving_tasks: set[asyncio.Task[None]] = set()
+        self._open: set[_Accepted] = set()
         # The port that it listens on.
         self.port = 0
 
@@ -63,13 +71,17 @@ class WebServer:
 
     def open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open."""
-        return self._open.keys()
+        return {each.peer for each in self._open}
 
-    async def start(self, app: Application) -> None:
-        serving = Serving(app, _config(), self._context)
-        loop = asyncio.get_running_loop()
-        self._accepting = [loop.create_task(self._accept(each, serving)) for each in self._sockets]
-        self._accepting.append(loop.create_task(self._check()))
+    async def start(self, app: Application, supervise: Supervise = asyncio.create_task) -> None:
+        """Serve the application. `supervise` makes the tasks without which nothing is served any more."""
+        serving = Serving(app, _config(), self._context, self._times)
+        self._accepting = [supervise(self._accept(each, serving)) for each in self._sockets]
+        self._accepting.append(supervise(self._check()))
+
+    def drain(self) -> None:
+        """Have clients use their connections no longer than for the requests that they have sent."""
+        self._context.is_draining = True
 
     async def _accept(self, listening: socket.socket, serving: Serving) -> None:
         loop = asyncio.get_running_loop()
@@ -81,27 +93,25 @@ class WebServer:
                     _log.warning("HTTP connections cannot be accepted for the moment: %s", fault.strerror)
                     await asyncio.sleep(_PAUSE_S)
                 continue
-            if len(self._open) >= MAX_CONNECTIONS and not self._make_room():
+            if len(self._open) >= self._max_connections and not self._make_room():
                 accepted.close()
                 continue
-            task = loop.create_task(self._serve(accepted, peer_of(name), serving))
-            self._serving_tasks.add(task)
-            task.add_done_callback(self._serving_tasks.discard)
+            one = _Accepted(accepted, name)
+            self._open.add(one)
+            one.task = loop.create_task(self._serve(one, serving))
 
-    async def _serve(self, accepted: socket.socket, peer: str, serving: Serving) -> None:
-        self._open[peer] = None
+    async def _serve(self, one: "_Accepted", serving: Serving) -> None:
         try:
-            reader, writer = await self._opened(accepted)
-        except (OSError, asyncio.IncompleteReadError) as fault:
-            _log.debug("the handshake with %s has failed: %s", peer, fault)
+            reader, writer = await self._opened(one.socket)
+        except OSError as fault:
+            _log.debug("the handshake with %s has failed: %s", one.peer, fault)
         else:
             certificate, chain = certificates_of(writer.get_extra_info("ssl_object"))
-            connection = self._open[peer] = HttpConnection(
-                serving, reader, writer, ConnectionPeer(peer, certificate, chain)
-            )
-            await connection.run()
+            peer = ConnectionPeer(one.peer, certificate, chain)
+            one.connection = HttpConnection(serving, reader, writer, peer, one.names)
+            await one.connection.run()
         finally:
-            del self._open[peer]
+            self._open.discard(one)
 
     async def _opened(self, accepted: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return the connection, after its handshake if there is one. Raise `OSError`."""
@@ -122,20 +132,23 @@ class WebServer:
             raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
+    def _connections(self) -> list[HttpConnection]:
+        return [each.connection for each in self._open if each.connection is not None]
+
     def _make_room(self) -> bool:
         """End the connection that has waited longest without a request. Return False if there is none."""
-        waiting = [each for each in self._open.values() if each is not None and each.idle_since_s is not None]
+        waiting = [(since_s, each) for each in self._connections() if (since_s := each.idle_since_s) is not None]
         if not waiting:
             return False
-        min(waiting, key=lambda each: each.idle_since_s or 0.0).abort()
+        _, longest = min(waiting, key=lambda pair: pair[0])
+        longest.abort()
         return True
 
     async def _check(self) -> None:
         while True:
-            await asyncio.sleep(_CHECK_S)
-            for connection in list(self._open.values()):
-                if connection is not None:
-                    connection.check()
+            await asyncio.sleep(self._times.check_s)
+            for connection in self._connections():
+                connection.check()
 
     async def stop(self) -> None:
         """Refuse connections, end those that have no request, and soon also the others."""
@@ -144,23 +157,40 @@ class WebServer:
         for each in self._sockets:
             each.close()
         await self._context.terminated.set()
-        for connection in list(self._open.values()):
-            if connection is not None:
-                connection.leave()
-        if self._serving_tasks:
-            _, late = await asyncio.wait(self._serving_tasks, timeout=_STOP_S)
-            for connection in list(self._open.values()):
-                if connection is not None:
-                    connection.abort()
+        for connection in self._connections():
+            connection.leave()
+        tasks = [each.task for each in self._open if each.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_STOP_S)
+            for connection in self._connections():
+                connection.abort()
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+class _Accepted:
+    """A connection, from the moment on at which it is accepted."""
+
+    def __init__(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
+        self.socket = accepted
+        self.peer = peer_of(name)
+        # Of the client, and of the server. The system forgets the first as soon as the client has gone.
+        self.names = (name[0], name[1]), accepted.getsockname()[:2]
+        self.task: asyncio.Task[None] | None = None
+        # None while there is a handshake.
+        self.connection: HttpConnection | None = None
+
+
+def _most_connections() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_CONNECTIONS if files == resource.RLIM_INFINITY else min(_MAX_CONNECTIONS, files // _SHARE_OF_FILES)
 
 
 def _config() -> Config:
     config = Config()
     config.include_server_header = False
     config.accesslog = config.errorlog = None
-    config.h11_max_incomplete_size = config.h2_max_header_list_size = _MAX_HEADER_BYTES
+    config.h11_max_incomplete_size = config.h2_max_header_list_size = MAX_HEADER_BYTES
     config.keep_alive_max_requests = _NO_LIMIT
     return config

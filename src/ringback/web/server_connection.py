@@ -7,7 +7,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H2ProtocolAssumedError
@@ -16,7 +15,7 @@ from msgspec import Struct
 
 from ringback.web.peer import CONNECTION, ConnectionPeer
 from ringback.web.server_exchange import Message
-from ringback.web.server_protocols import Http1, Http2
+from ringback.web.server_protocols import DrainContext, Http1, Http2
 
 _log = logging.getLogger(__name__)
 
@@ -25,17 +24,25 @@ Application: TypeAlias = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 
-# The longest that a client may take for the line and the headers of a request, from its first byte on.
-HEADERS_S: Final = 10.0
-# How long a connection may wait for its next request.
-IDLE_S: Final = 75.0
-# How long a client may read nothing of what is sent to it.
-STALLED_S: Final = 30.0
-# How long what a client still sends is thrown away, so that it gets to read the response before the connection ends.
-_LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 4 * 1024 * 1024
-_CLOSE_S: Final = 1.0
 _READ_BYTES: Final = 64 * 1024
+
+
+class ClientTimes(Struct, frozen=True, kw_only=True):
+    """How long the server waits for its clients."""
+
+    # For the line and the headers of a request, from its first byte on.
+    headers_s: float = 10.0
+    # For the next request on a connection.
+    idle_s: float = 75.0
+    # For a client that reads nothing of what is sent to it.
+    stalled_s: float = 30.0
+    # Until a connection is closed whose client still sends: what it sends is thrown away, so that it gets to read the
+    # response.
+    linger_s: float = 2.0
+    close_s: float = 1.0
+    # How often it is looked whether the time is over.
+    check_s: float = 1.0
 
 
 class Serving(Struct, frozen=True):
@@ -43,19 +50,28 @@ class Serving(Struct, frozen=True):
 
     app: Application
     config: Config
-    context: WorkerContext
+    context: DrainContext
+    times: ClientTimes
 
 
 class HttpConnection:
-    """One connection. `check` has to be called about every second."""
+    """One connection. `check` has to be called again and again."""
 
     def __init__(
-        self, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: ConnectionPeer
+        self,
+        serving: Serving,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: ConnectionPeer,
+        names: tuple[tuple[str, int], tuple[str, int]],
     ) -> None:
+        """`names` are those of the client and of the server."""
         self._serving = serving
+        self._times = serving.times
         self._reader = reader
         self._writer = writer
         self._peer = peer
+        self._names = names
         self._tasks = _Tasks()
         secure = writer.get_extra_info("ssl_object")
         is_http2 = secure is not None and secure.selected_alpn_protocol() == "h2"
@@ -65,7 +81,7 @@ class HttpConnection:
         self._now_s = asyncio.get_running_loop().time
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
-        self._deadline_s: float | None = self._now_s() + HEADERS_S
+        self._deadline_s: float | None = self._now_s() + self._times.headers_s
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
         # It has had a request, and nothing has come since.
@@ -75,8 +91,7 @@ class HttpConnection:
         self._thrown_away = 0
 
     def _made(self, protocol: type[Http1 | Http2]) -> Http1 | Http2:
-        names = (self._writer.get_extra_info(name) for name in ("peername", "sockname"))
-        client, server = ((name[0], name[1]) for name in names)
+        client, server = self._names
         state = ConnectionState({CONNECTION: self._peer})
         return protocol(
             self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
@@ -97,12 +112,14 @@ class HttpConnection:
             async with self._tasks:
                 await self._protocol.initiate()
                 if isinstance(self._protocol, Http2):
-                    self._wait(IDLE_S)
+                    self._wait()
                 await self._read()
         except* OSError:
             pass
         except* Exception as faults:  # noqa: BLE001 - what clients send can be anything
-            _log.debug("a connection of %s has ended with a fault", self._peer.peer, exc_info=faults)
+            # Their texts may have what the client has sent.
+            names = ", ".join(type(fault).__name__ for fault in faults.exceptions)
+            _log.debug("a connection of %s has ended with a fault: %s", self._peer.peer, names)
         finally:
             await self._close()
 
@@ -116,7 +133,7 @@ class HttpConnection:
                     continue
                 if self._is_quiet and isinstance(self._protocol, Http1):
                     self._is_quiet = False
-                    self._deadline_s = self._now_s() + HEADERS_S
+                    self._deadline_s = self._now_s() + self._times.headers_s
                 await self._handle(RawData(data))
         await self._handle(Closed())
 
@@ -124,10 +141,13 @@ class HttpConnection:
         try:
             await self._protocol.handle(event)
         except H2ProtocolAssumedError as assumed:
-            self._protocol = self._made(Http2)
-            self._wait(IDLE_S)
-            await self._protocol.initiate()
-            await self._protocol.handle(RawData(assumed.data))
+            begun = assumed.data
+        else:
+            return
+        self._protocol = self._made(Http2)
+        self._wait()
+        await self._protocol.initiate()
+        await self._protocol.handle(RawData(begun))
 
     async def send(self, event: Event) -> None:
         """Do what the protocol says."""
@@ -141,13 +161,13 @@ class HttpConnection:
             elif self._serving.context.terminated.is_set():
                 self._end()
             else:
-                self._wait(IDLE_S)
+                self._wait()
 
-    def _wait(self, limit_s: float) -> None:
+    def _wait(self) -> None:
         """Wait for the next request."""
         self._is_quiet = True
         self.idle_since_s = self._now_s()
-        self._deadline_s = self.idle_since_s + limit_s
+        self._deadline_s = self.idle_since_s + self._times.idle_s
 
     async def _write(self, data: bytes) -> None:
         async with self._lock:
@@ -167,12 +187,14 @@ class HttpConnection:
         if self._is_ending:
             return
         self._is_ending = True
+        for stream in self._protocol.streams_open:
+            stream.give_up()
         if self._protocol.has_unread_input:
-            self._deadline_s = self._now_s() + _LINGER_S
+            self._deadline_s = self._now_s() + self._times.linger_s
             with suppress(OSError, RuntimeError, NotImplementedError):
                 self._writer.write_eof()
         else:
-            self._deadline_s = self._now_s() + _CLOSE_S
+            self._deadline_s = self._now_s() + self._times.close_s
             self._writer.close()
 
     async def _leave(self) -> None:
@@ -186,35 +208,36 @@ class HttpConnection:
             if self._is_ending:
                 self.abort()
             else:
-                self._deadline_s = now_s + _CLOSE_S
+                self._deadline_s = now_s + self._times.close_s
                 self._tasks.spawn(self._leave)
-        if self._writing_since_s is not None and now_s >= self._writing_since_s + STALLED_S:
+        if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:
-            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + STALLED_S:
+            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._times.stalled_s:
                 stream.give_up()
 
     def leave(self) -> None:
         """End it once it has no request."""
         if self.idle_since_s is not None and not self._is_ending:
-            self._deadline_s = self._now_s() + _CLOSE_S
+            self._deadline_s = self._now_s() + self._times.close_s
             self._tasks.spawn(self._leave)
 
     def abort(self) -> None:
         """End it now."""
-        self._writer.transport.abort()
+        # asyncio's transport raises it when it has just been closed.
+        with suppress(AttributeError):
+            self._writer.transport.abort()
         if self._task is not None:
             self._task.cancel()
 
     async def _close(self) -> None:
         try:
             self._writer.close()
-            async with asyncio.timeout(_CLOSE_S):
+            async with asyncio.timeout(self._times.close_s):
                 await self._writer.wait_closed()
-        except (OSError, RuntimeError):
-            pass
-        finally:
-            self._writer.transport.abort()
+        except (OSError, RuntimeError):  # the client has gone, or does not let what was written go
+            with suppress(AttributeError):
+                self._writer.transport.abort()
 
 
 class _Tasks:

@@ -53,7 +53,7 @@ class HttpExchange(HTTPStream):
             self._news.set()
         elif isinstance(event, StreamClosed):
             self.closed = True
-            self._drop_chunks()
+            await self._drop_chunks()
             if self.state is not ASGIHTTPState.CLOSED and self._task is not None:
                 self._task.cancel()
 
@@ -89,6 +89,8 @@ class HttpExchange(HTTPStream):
     async def take(self, data: bytes) -> None:
         """Take a part of the body, once there is room for it. What nobody reads any more is thrown away."""
         if self.state is ASGIHTTPState.CLOSED:
+            if self.on_read is not None:
+                await self.on_read(len(data))
             return
         self._chunks.append(data)
         self._waiting_bytes += len(data)
@@ -97,11 +99,13 @@ class HttpExchange(HTTPStream):
             self._room.clear()
             await self._room.wait()
 
-    def _drop_chunks(self) -> None:
+    async def _drop_chunks(self) -> None:
+        dropped_bytes, self._waiting_bytes = self._waiting_bytes, 0
         self._chunks.clear()
-        self._waiting_bytes = 0
         self._news.set()
         self._room.set()
+        if self.on_read is not None and dropped_bytes:
+            await self.on_read(dropped_bytes)
 
     async def _receive(self) -> Message:
         while True:
@@ -133,7 +137,7 @@ class HttpExchange(HTTPStream):
         finally:
             self.sending_since_s = None
             if self.state is ASGIHTTPState.CLOSED:
-                self._drop_chunks()
+                await self._drop_chunks()
 
     @property
     def has_responded(self) -> bool:

@@ -11,21 +11,39 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import h11
+from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed
-from hypercorn.protocol.events import Event, Request, StreamClosed
-from hypercorn.protocol.h2 import H2Protocol, StreamBuffer
+from hypercorn.protocol.events import Event, Request, Response, StreamClosed
+from hypercorn.protocol.h2 import (
+    BUFFER_HIGH_WATER,
+    BUFFER_LOW_WATER,
+    BufferCompleteError,
+    H2Protocol,
+    StreamBuffer,
+)
 from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
 from hypercorn.utils import filter_pseudo_headers
-from priority.priority import DuplicateStreamError
+from priority.priority import DuplicateStreamError, PriorityError
 
 from ringback.web.server_exchange import HttpExchange
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
 MAX_STREAMS: Final = 250
 _MAX_HEADERS: Final = 100
+# Of a request: its target and its headers.
+MAX_HEADER_BYTES: Final = 16 * 1024
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
+
+
+class DrainContext(WorkerContext):
+    """What hypercorn's protocols have of their server."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        # Clients are to use other connections, and other servers.
+        self.is_draining = False
 
 
 class Http1(H11Protocol):
@@ -60,6 +78,17 @@ class Http1(H11Protocol):
         )
         self.keep_alive_requests += 1
 
+    async def stream_send(self, event: Event) -> None:
+        if isinstance(event, Response) and self._is_last():
+            headers = [*event.headers, (b"connection", b"close")]
+            event = Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code)
+        await super().stream_send(event)
+
+    def _is_last(self) -> bool:
+        """Return whether no further request is taken: what is left of this one's body is not looked for its end."""
+        unread = any(not stream.is_complete for stream in self.streams_open)
+        return unread or cast("DrainContext", self.context).is_draining
+
     async def go_away(self) -> None:
         """Do nothing: HTTP/1.1 ends without a word."""
 
@@ -76,9 +105,13 @@ class Http1(H11Protocol):
 def _fault_of(request: h11.Request) -> int | None:
     """Return the status for a request that proxies and servers may understand differently, or that is too large."""
     names = [name for name, _ in request.headers]
-    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version != b"1.1"):
+    if request.http_version not in (b"1.0", b"1.1"):
+        return 505
+    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         return 400
-    return 431 if len(names) > _MAX_HEADERS else None
+    # What comes at once is of any size: h11 limits only what it has to keep.
+    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    return 431 if len(names) > _MAX_HEADERS or size > MAX_HEADER_BYTES else None
 
 
 def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
@@ -89,6 +122,32 @@ def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
     _, _, rest = target.partition(b"//")
     parts = urlsplit(target)
     return parts.netloc, rest[len(parts.netloc) :] if rest[len(parts.netloc) :].startswith(b"/") else b"/"
+
+
+class _Buffer(StreamBuffer):
+    """What waits to be sent on a stream. hypercorn's own takes more and more when the client takes nothing at all."""
+
+    async def push(self, data: bytes) -> None:
+        if self._complete:
+            raise BufferCompleteError
+        self.buffer.extend(data)
+        await self._is_empty.clear()
+        if len(self.buffer) >= BUFFER_HIGH_WATER:
+            await self._paused.clear()
+            await self._paused.wait()
+
+    async def pop(self, max_length: int) -> bytes:
+        data = bytes(self.buffer[:max_length])
+        del self.buffer[:max_length]
+        if len(self.buffer) < BUFFER_LOW_WATER:
+            await self._paused.set()
+        if not self.buffer:
+            await self._is_empty.set()
+        return data
+
+
+class _Abused(Exception):  # noqa: N818
+    """The client does what no client does."""
 
 
 class Http2(H2Protocol):
@@ -110,17 +169,24 @@ class Http2(H2Protocol):
         self._unread: set[int] = set()
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
-        for event in events:
-            if isinstance(event, h2.events.DataReceived):
-                await self._take(event)
-            else:
-                await super()._handle_events([event])
-            if isinstance(event, h2.events.StreamReset):
-                self._resets += 1
-        if self._resets > max(_MAX_RESETS, self.keep_alive_requests // 2):
+        try:
+            for event in events:
+                if isinstance(event, h2.events.DataReceived):
+                    await self._take(event)
+                else:
+                    await super()._handle_events([event])
+                if isinstance(event, h2.events.StreamReset):
+                    self._note_reset()
+        except (PriorityError, _Abused):
             await self.go_away(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             await self.send(Closed())
         await self._flush()
+
+    def _note_reset(self) -> None:
+        """Note that the client gave a request up. Raise `_Abused` if that is all that it does (CVE-2023-44487)."""
+        self._resets += 1
+        if self._resets > max(_MAX_RESETS, self.keep_alive_requests // 2):
+            raise _Abused
 
     async def _take(self, event: h2.events.DataReceived) -> None:
         stream = self.streams.get(event.stream_id)
@@ -153,7 +219,7 @@ class Http2(H2Protocol):
         stream = _exchange(self, request.stream_id)
         stream.on_read = partial(self._acknowledge, request.stream_id)
         self.streams[request.stream_id] = stream
-        self.stream_buffers[request.stream_id] = StreamBuffer(self.context.event_class)
+        self.stream_buffers[request.stream_id] = _Buffer(self.context.event_class)
         try:
             self.priority.insert_stream(request.stream_id)
         except DuplicateStreamError:  # the client has said before how urgent it is
@@ -192,8 +258,10 @@ class Http2(H2Protocol):
             await self._stop_unread(event.stream_id)
 
     async def _send_data(self, stream_id: int) -> None:
+        buffer = self.stream_buffers.get(stream_id)
+        before_bytes = 0 if buffer is None else len(buffer.buffer)
         await super()._send_data(stream_id)
-        if stream := self.streams.get(stream_id):
+        if buffer is not None and len(buffer.buffer) < before_bytes and (stream := self.streams.get(stream_id)):
             _exchange_of(stream).on_progress()
         await self._stop_unread(stream_id)
 

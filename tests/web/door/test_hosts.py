@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from ringback.web.door.authority import Authority
 from ringback.web.door.head import Head, Malformed
-from ringback.web.door.hosts import Hosts, UnknownHost
+from ringback.web.door.hosts import OwnHosts, UnknownHost
 
-HOSTS = Hosts(
+HOSTS = OwnHosts(
     "192.0.2.7",
     allowed=["desk.example", "*.cc.example", "2001:db8::9"],
     certified=lambda: ("Ringback.example", "*.sites.example", "198.51.100.4"),
@@ -122,7 +122,7 @@ def test_what_is_no_host_is_refused(hosts: tuple[str | bytes, ...]) -> None:
 
 
 def test_who_listens_on_all_addresses_answers_to_the_one_that_was_called() -> None:
-    hosts = Hosts("0.0.0.0")
+    hosts = OwnHosts("0.0.0.0")
     hosts.check(head("10.1.2.3:8080"))
     with pytest.raises(UnknownHost):
         hosts.check(head("10.1.2.3:8080", server="10.9.9.9"))
@@ -135,7 +135,7 @@ def test_who_listens_on_all_addresses_answers_to_the_one_that_was_called() -> No
 
 def test_names_follow_the_certificate() -> None:
     names: tuple[str, ...] = ("old.example",)
-    hosts = Hosts("192.0.2.7", certified=lambda: names)
+    hosts = OwnHosts("192.0.2.7", certified=lambda: names)
     hosts.check(head("old.example"))
     names = ("new.example",)
     hosts.check(head("new.example"))

@@ -4,7 +4,7 @@ import pytest
 
 from ringback.web.door.authority import Authority
 from ringback.web.door.head import Head, Malformed
-from ringback.web.door.origins import Origin, Origins, Site, UnsupportedType, check_type, cookies_count
+from ringback.web.door.origins import Origins, Site, UnsupportedType, WebOrigin, check_type, cookies_count
 
 ORIGINS = Origins(["https://desk.example", "http://localhost:3000"])
 
@@ -206,7 +206,7 @@ def test_a_body_without_a_type_does_not_come_either() -> None:
     ],
 )
 def test_an_origin_is_written_as_browsers_do(text: str, as_sent: str) -> None:
-    assert str(Origin.parse(text)) == as_sent
+    assert str(WebOrigin.parse(text)) == as_sent
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.web.door.session_keys import is_session_key, new_session_key
-from ringback.web.door.sessions import Session, Sessions, TokenTooLong
+from ringback.web.door.sessions import BrowserSession, Sessions, TokenTooLong
 from ringback.web.door.sign_outs import SignOuts
 
 START: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -176,30 +176,30 @@ def test_a_clock_that_is_set_back_brings_none_back(sessions: Sessions, clock: Se
     sessions.end(found)
     for at in (START + 13 * HOUR, START + 20 * HOUR, START - HOUR, START):
         clock.time = at
-        sessions.end(Session("x", "another", int(at.timestamp()), int(at.timestamp())))
+        sessions.end(BrowserSession("x", "another", int(at.timestamp()), int(at.timestamp())))
         assert sessions.token_of(cookie, clock.time) is None
 
 
 def test_memory_of_sign_outs_is_bounded_and_nothing_comes_back() -> None:
     start = int(START.timestamp())
     sign_outs = SignOuts(lasts_s=100)
-    all_of_it = [Session(f"s{number}", TOKEN, start + number // 100, start + 100) for number in range(2500)]
-    other = Session("other", "another token", start, start + 100)
+    all_of_it = [BrowserSession(f"s{number}", TOKEN, start + number // 100, start + 100) for number in range(2500)]
+    other = BrowserSession("other", "another token", start, start + 100)
     for session in all_of_it:
         sign_outs.add(session, session.made_at)
     assert all(sign_outs.has(session) for session in all_of_it)
     assert not sign_outs.has(other)
     assert sum(len(each.ids) for each in sign_outs._by_digest.values()) <= 1001
     # One that is made later is good.
-    assert not sign_outs.has(Session("later", TOKEN, start + 50, start + 150))
+    assert not sign_outs.has(BrowserSession("later", TOKEN, start + 50, start + 150))
 
 
 def test_what_has_ended_long_ago_is_forgotten() -> None:
     start = int(START.timestamp())
     sign_outs = SignOuts(lasts_s=100)
     for number in range(10):
-        sign_outs.add(Session("s", f"token {number}", start, start + 100), start)
-    sign_outs.add(Session("s", "later", start + 10**6, start + 10**6 + 100), start + 10**6)
+        sign_outs.add(BrowserSession("s", f"token {number}", start, start + 100), start)
+    sign_outs.add(BrowserSession("s", "later", start + 10**6, start + 10**6 + 100), start + 10**6)
     assert len(sign_outs._by_digest) == 1
 
 

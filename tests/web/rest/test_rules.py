@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from ringback.web.rest.contract import FIELDS, Kind
+from ringback.web.rest.contract import FIELDS, FieldKind
 from ringback.web.rest.routes import MAX_BODY_BYTES
 from tests.world.api import Api
 from tests.world.rest import CALLBACKS, SERVICES, Rest
@@ -192,7 +192,7 @@ async def test_a_field_against_its_rule_is_named_alone(rest: Rest, api: Api) -> 
 
 async def test_what_is_no_string_is_refused(rest: Rest) -> None:
     values: Sequence[Any] = (1, 1.5, True, [], ["x"], {}, {"x": {"x": []}})
-    texts = [field.name for field in FIELDS if field.kind is not Kind.INTEGER]
+    texts = [field.name for field in FIELDS if field.kind is not FieldKind.INTEGER]
     for field, value in itertools.product(texts, values):
         answer = await rest.create(**{field: value})
         assert answer.outcome() == (400, "INVALID_FIELD")
@@ -251,7 +251,8 @@ NO_REQUESTS = (
     (b"[]", "is not a JSON object"),
     (b'{"Target": "x"', "line 1, column 15"),
     (b'{"Target": "\xff"}', "byte at 12"),
-    (b"[" * MAX_BODY_BYTES, "nested too deep"),
+    (b"[" * 9_999, "nested too deep"),
+    (b"[" * MAX_BODY_BYTES, "too many values"),
     (b'{"Description": "' + b"x" * (MAX_BODY_BYTES - 19) + b'"}', ""),
 )
 
@@ -320,6 +321,7 @@ async def test_a_page_token_of_another_list_is_refused(rest: Rest) -> None:
     for token in ("x", "\0", "AAAA", "🔥"):
         answer = await rest.get(CALLBACKS, PageToken=token)
         assert (token, answer.outcome()) == (token, (400, "PAGE_TOKEN_INVALID"))
+        assert answer.fields == ["PageToken"]
     for _ in range(2):
         await rest.create()
     of_another = (await rest.get(CALLBACKS, PageSize=1)).json["NextPageToken"]

@@ -11,7 +11,7 @@ from ringback.cli.settings.secret_file import MAX_BYTES, read_private
 from ringback.cli.settings.setting import Setting
 from ringback.cli.yaml_file import Place
 from ringback.web.door.authority import Authority
-from ringback.web.door.origins import Origin
+from ringback.web.door.origins import WebOrigin
 from ringback.web.door.session_keys import is_session_key
 
 _MAX_HOURS: Final = timedelta(days=31)
@@ -50,7 +50,7 @@ def _host(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    return str(Origin.parse(text))
+    return str(WebOrigin.parse(text))
 
 
 _HOSTS: Final = _several("NAME,…", _host)

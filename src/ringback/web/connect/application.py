@@ -16,6 +16,7 @@ from ringback.web.body import BODY_S
 from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
 from ringback.web.connect.codecs import codecs
 from ringback.web.connect.compression import Gzip
+from ringback.web.connect.health import HealthASGIApplication, HealthOverConnect
 from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
@@ -24,6 +25,7 @@ from ringback.wire.watch_encoder import WatchEncoder
 
 _log = logging.getLogger(__name__)
 
+PREFIXES: Final = ("/ringback.v1.", "/grpc.health.v1.")
 # As in gRPC (`rpc/server.py`); after unpacking, too.
 MAX_RECEIVE_BYTES: Final = 32 * 1024 * 1024
 # What a request may be of. gRPC itself has a port of its own, and any other type a page of another origin could send
@@ -46,7 +48,7 @@ _STREAM_COMPRESSION: Final = frozenset({b"connect-accept-encoding", b"grpc-accep
 
 
 class ConnectApplication:
-    """The ASGI application of all services. What is below `/ringback.v1.` is for it."""
+    """The ASGI application of all services. What is below `PREFIXES` is for it."""
 
     def __init__(self, services: Sequence[ConnectASGIApplication[Any]], request_s: float) -> None:
         self._services: Final[Mapping[str, ConnectASGIApplication[Any]]] = {each.path: each for each in services}
@@ -77,9 +79,13 @@ def connect_app(
     directory: DirectoryHandlers,
     encoder: WatchEncoder,
     credentials_of: CredentialsOf,
+    health: HealthOverConnect,
     request_s: float = BODY_S,
 ) -> ConnectApplication:
-    """Return the three services. Every call enters by `way_in`, and its request has to come within `request_s`."""
+    """Return the three services, whose calls enter by `way_in`, and that of health.
+
+    A request has to come within `request_s`.
+    """
     options: Any = {
         "interceptors": [Entrance(way_in, credentials_of)],
         "read_max_bytes": MAX_RECEIVE_BYTES,
@@ -91,6 +97,7 @@ def connect_app(
             CallbacksServiceASGIApplication(CallbacksOverConnect(callbacks), **options),
             DialerServiceASGIApplication(DialerOverConnect(dialers), **options),
             DirectoryServiceASGIApplication(DirectoryOverConnect(directory), **options),
+            HealthASGIApplication(health, options["codecs"]),
         ],
         request_s,
     )

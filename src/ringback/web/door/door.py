@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.web.door.authority import Authority
-from ringback.web.door.cors import is_preflight, preflight_headers, response_headers
+from ringback.web.door.cors import PREFLIGHT, is_preflight, response_headers
 from ringback.web.door.head import Head, Malformed
 from ringback.web.door.headers import Headers, security_headers, with_headers
-from ringback.web.door.hosts import Hosts, UnknownHost
+from ringback.web.door.hosts import OwnHosts, UnknownHost
 from ringback.web.door.origins import Origins, Site, UnsupportedType, check_type, cookies_count
 from ringback.web.door.sessions import Sessions
 from ringback.web.peer import SESSION_TOKEN
@@ -27,7 +27,7 @@ OPEN_PATH: Final = "/healthz"
 _QUIET_S: Final = 60.0
 
 
-class Refused(Exception):  # noqa: N818 - named for what happened
+class DoorRefusal(Exception):  # noqa: N818 - named for what happened
     """A request that goes no further."""
 
     def __init__(self, status: HTTPStatus, reason: str, detail: str, field: str = "") -> None:
@@ -55,7 +55,7 @@ class _Passed:
 class Door:
     """Lets requests for this host through, of its own page, of listed origins, and of programs that are no browsers."""
 
-    def __init__(self, app: ASGIApp, hosts: Hosts, origins: Origins, sessions: Sessions | None = None) -> None:
+    def __init__(self, app: ASGIApp, hosts: OwnHosts, origins: Origins, sessions: Sessions | None = None) -> None:
         self._app: Final = app
         self._sessions: Final = sessions
         self._hosts: Final = hosts
@@ -72,18 +72,18 @@ class Door:
             _check_target(scope)
             site = self._site_of(head, passed)
             if passed.origin and is_preflight(head):
-                added = (*passed.headers(), *preflight_headers(passed.origin))
+                added = (*passed.headers(), *PREFLIGHT)
                 await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, _adding(send, added))
                 return
             _check_type(head)
-        except (Refused, Malformed) as refusal:
+        except (DoorRefusal, Malformed) as refusal:
             await _problem(refusal)(scope, receive, _adding(send, passed.headers()))
             return
         self._read_cookies(scope, counts=cookies_count(head, site))
         await self._app(scope, receive, _adding(send, passed.headers()))
 
     def _site_of(self, head: Head, passed: "_Passed") -> Site:
-        """Return where a request to this host comes from. Raise `Malformed`, or `Refused` for another host or site."""
+        """Return where a request comes from. Raise `Malformed`, or `DoorRefusal` for another host or site."""
         if head.path == OPEN_PATH and head.is_safe:
             return Site.NO_SITE
         authority = self._host_of(head)
@@ -91,7 +91,7 @@ class Door:
         site = self._origins.site_of(head, authority)
         if site is Site.FOREIGN:
             detail = "this server answers to its own page, and to pages of the origins that --http-origin names"
-            raise Refused(HTTPStatus.FORBIDDEN, "NOT_ALLOWED", detail)
+            raise DoorRefusal(HTTPStatus.FORBIDDEN, "NOT_ALLOWED", detail)
         if site is Site.LISTED:
             passed.origin = head.one(b"origin") or ""
         return site
@@ -125,7 +125,7 @@ class Door:
             if monotonic() - self._told_at >= _QUIET_S:
                 self._told_at = monotonic()
                 _log.warning("refused a request for the host %s: if it is this one, give --http-host", unknown.host)
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST", str(unknown), "Host") from None
+            raise DoorRefusal(HTTPStatus.MISDIRECTED_REQUEST, "MISDIRECTED_REQUEST", str(unknown), "Host") from None
 
 
 def _check_target(scope: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ def _check_type(head: Head) -> None:
         check_type(head)
     except UnsupportedType:
         detail = "a body has to be application/json, or of a type of Connect or gRPC-Web"
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail, "Content-Type") from None
+        raise DoorRefusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail, "Content-Type") from None
 
 
 def _adding(send: Send, added: Headers) -> Send:
@@ -151,9 +151,9 @@ def _adding(send: Send, added: Headers) -> Send:
     return send_with
 
 
-def _problem(refusal: Refused | Malformed) -> ASGIApp:
+def _problem(refusal: DoorRefusal | Malformed) -> ASGIApp:
     if isinstance(refusal, Malformed):
-        refusal = Refused(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", f"{refusal.field} {refusal}", refusal.field)
+        refusal = DoorRefusal(HTTPStatus.BAD_REQUEST, "INVALID_FIELD", f"{refusal.field} {refusal}", refusal.field)
     members: dict[str, Any] = {"reason": refusal.reason}
     if refusal.field:
         members["violations"] = [{"field": refusal.field, "description": refusal.detail}]

@@ -25,7 +25,7 @@ class UnknownHost(Exception):  # noqa: N818 - named for what happened
         self.host = host
 
 
-class Hosts:
+class OwnHosts:
     """Those that may stand in `Host`: loopback, the address listened on, the certificate's names, and those allowed."""
 
     def __init__(

@@ -42,14 +42,14 @@ class Site(Enum):
     FOREIGN = auto()
 
 
-class Origin(NamedTuple):
+class WebOrigin(NamedTuple):
     """An origin (RFC 6454): a scheme, a host and a port."""
 
     scheme: str
     authority: Authority
 
     @classmethod
-    def parse(cls, text: str) -> "Origin":
+    def parse(cls, text: str) -> "WebOrigin":
         """Parse SCHEME://HOST[:PORT]. Raise `ValueError` for anything else, such as `null`, `*`, or one with a path."""
         scheme, separator, rest = text.partition("://")
         port = _DEFAULT_PORTS.get(scheme)
@@ -77,7 +77,7 @@ class Origins:
     def __init__(self, listed: Collection[str] = ()) -> None:
         """Raise `ValueError` for a text that is no origin."""
         # As browsers write them: what is written otherwise is another one.
-        self._listed: Final = frozenset(str(Origin.parse(each)) for each in listed)
+        self._listed: Final = frozenset(str(WebOrigin.parse(each)) for each in listed)
 
     def site_of(self, head: Head, host: Authority) -> Site:
         """Return where a request for the host comes from. Raise `Malformed`."""
@@ -92,7 +92,7 @@ class Origins:
 def _is_own(text: str, scheme: str, host: Authority) -> bool:
     """Return whether an origin is that of the host. What speaks TLS in front of a plain server has it as https."""
     try:
-        origin = Origin.parse(text)
+        origin = WebOrigin.parse(text)
     except ValueError:
         return False
     if origin.scheme not in (scheme, "https"):

@@ -34,7 +34,7 @@ class TokenTooLong(Exception):  # noqa: N818 - named for what happened
     """A token that does not fit into a cookie."""
 
 
-class Session(Struct, frozen=True, array_like=True):
+class BrowserSession(Struct, frozen=True, array_like=True):
     """What is sealed in a cookie. Times are seconds since 1970."""
 
     id: str
@@ -55,9 +55,9 @@ class Sessions:
         self._own_key: Final = new_session_key()
         self._keys = tuple(keys)
         self._seal = self._made(self._keys)
-        self._known: dict[str, Session] = {}
+        self._known: dict[str, BrowserSession] = {}
         self._signed_out: Final = SignOuts(self._lasts_s)
-        self._ends = _Ends()
+        self._ends = _SessionEnds()
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ class Sessions:
 
     # --- Making ------------------------------------------------------------------------------------------------------
 
-    def open(self, token: str, *, token_ends_at: datetime | None, secure: bool = False) -> tuple[Session, str]:
+    def open(self, token: str, *, token_ends_at: datetime | None, secure: bool = False) -> tuple[BrowserSession, str]:
         """Return a new session, and the cookie that has it. Raise `TokenTooLong`.
 
         `secure`: the browser speaks TLS with something in front of this server.
@@ -75,7 +75,7 @@ class Sessions:
         ends_at = now + self._lasts_s
         if token_ends_at is not None:
             ends_at = min(ends_at, int(token_ends_at.timestamp()))
-        session = Session(secrets.token_urlsafe(16), token, now, ends_at)
+        session = BrowserSession(secrets.token_urlsafe(16), token, now, ends_at)
         sealed = self._seal.encrypt_at_time(msgspec.json.encode(session), now).decode()
         cookie = self._cookie(sealed, max_age_s=ends_at - now, secure=secure)
         if len(cookie) > _MAX_COOKIE:
@@ -92,7 +92,7 @@ class Sessions:
 
     # --- Finding -----------------------------------------------------------------------------------------------------
 
-    def find(self, cookies: str, now: datetime) -> Session | None:
+    def find(self, cookies: str, now: datetime) -> BrowserSession | None:
         """Return the session in the header Cookie, None without one that is good."""
         value = self._value_in(cookies)
         session = None if value is None else self._unsealed(value)
@@ -116,11 +116,11 @@ class Sessions:
         # Spelt in one way only: the decoder would pass over what does not belong there.
         return values[0] if len(values) == 1 and _SEALED.fullmatch(values[0]) else None
 
-    def _unsealed(self, value: str) -> Session | None:
+    def _unsealed(self, value: str) -> BrowserSession | None:
         session = self._known.get(value)
         if session is None:
             try:
-                session = msgspec.json.decode(self._seal.decrypt(value), type=Session)
+                session = msgspec.json.decode(self._seal.decrypt(value), type=BrowserSession)
             except (InvalidToken, ValueError):
                 return None
             if len(self._known) >= _MAX_KNOWN:
@@ -131,7 +131,7 @@ class Sessions:
 
     # --- Ending ------------------------------------------------------------------------------------------------------
 
-    def end(self, session: Session) -> None:
+    def end(self, session: BrowserSession) -> None:
         """Sign the session out: its cookie is good for nothing any more, at this server."""
         self._signed_out.add(session, self._now())
         self._tell()
@@ -163,7 +163,7 @@ class Sessions:
         return MultiFernet([Fernet(key) for key in keys or (self._own_key,)])
 
 
-class _Ends:
+class _SessionEnds:
     """When the sessions end that were seen. They are whole seconds, so there are no more of them than a session has."""
 
     def __init__(self) -> None:

@@ -32,6 +32,10 @@ CALLBACKS_PATH: Final = f"{ROOT_PATH}callbackrequests"
 CALLBACK_PATH: Final = f"{CALLBACKS_PATH}/{{Id}}"
 OPENAPI_PATH: Final = "/openapi.json"
 
+# In examples.
+EXAMPLE_SERVICE_ID: Final = "6f9619ff-8b86-4011-b42d-00cf4fc964ff"
+EXAMPLE_SERVICE_SIP: Final = "sip:support@example.com"
+
 # The words of the contract, such as VeryHigh.
 PRIORITIES: Final[Mapping[str, Priority]] = MappingProxyType(
     {"".join(part.capitalize() for part in level.name.split("_")): level for level in Priority}
@@ -40,7 +44,7 @@ PRIORITY_WORDS: Final[Mapping[int, str]] = MappingProxyType({level.value: word f
 STATES: Final = tuple(state.name for state in State)
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """What a value is in JSON, and how it is read."""
 
     TEXT = "text"
@@ -57,8 +61,8 @@ class Field(Struct, frozen=True):
     name: str
     # In `CallbackRequest`.
     field: str
-    kind: Kind
-    # Of a text its longest length, of an integer its highest value; the lowest is 0.
+    kind: FieldKind
+    # Of a text its longest length, 0 for any; of an integer its highest value, and 0 is the lowest.
     limit: int
     meaning: str
     example: str | int
@@ -69,7 +73,7 @@ FIELDS: Final = (
     Field(
         "Target",
         "target",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_TARGET_LENGTH,
         "Whom to call: a SIP address, or a telephone number. A blank after `tel:` is taken.",
         "tel: +41785556677",
@@ -78,7 +82,7 @@ FIELDS: Final = (
     Field(
         "AlternativeTarget",
         "alternative_target",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_TARGET_LENGTH,
         "As `Target`. When it is given, it is called instead of `Target`.",
         "tel:+41443334455",
@@ -86,7 +90,7 @@ FIELDS: Final = (
     Field(
         "MaxRetries",
         "max_retries",
-        Kind.INTEGER,
+        FieldKind.INTEGER,
         MAX_RETRIES,
         "How often an unsuccessful dial-out is repeated. When it is missing, the service says so.",
         3,
@@ -94,7 +98,7 @@ FIELDS: Final = (
     Field(
         "SecondsBetweenRetries",
         "seconds_between_retries",
-        Kind.INTEGER,
+        FieldKind.INTEGER,
         MAX_SECONDS_BETWEEN_RETRIES,
         "The least time between unsuccessful dial-outs, in seconds.",
         600,
@@ -103,24 +107,24 @@ FIELDS: Final = (
     Field(
         "ServiceId",
         "service_id",
-        Kind.GUID,
+        FieldKind.GUID,
         0,
         "The service on whose behalf the call is made. This or `ServiceSip` is required.",
-        "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+        EXAMPLE_SERVICE_ID,
     ),
     Field(
         "ServiceSip",
         "service_sip",
-        Kind.TEXT,
-        MAX_TARGET_LENGTH,
+        FieldKind.TEXT,
+        0,  # where it does not count it may be anything
         "The SIP address of the service. It counts only when `ServiceId` is missing, is no GUID, or names no service "
         "that there is for the caller.",
-        "sip:support@example.com",
+        EXAMPLE_SERVICE_SIP,
     ),
     Field(
         "IncomingServiceSipUri",
         "incoming_service_sip_uri",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_TARGET_LENGTH,
         "Set when the request was made in a session of a service.",
         "sip:hotline@example.com",
@@ -128,7 +132,7 @@ FIELDS: Final = (
     Field(
         "Priority",
         "priority",
-        Kind.PRIORITY,
+        FieldKind.PRIORITY,
         0,
         "`StrictPriority` comes always before lower ones, `NothingElse` only when nobody else waits; the seven levels "
         "between them share by weight.",
@@ -138,7 +142,7 @@ FIELDS: Final = (
     Field(
         "ContextUrl",
         "context_url",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_URL_LENGTH,
         "An `https:` or `http:` link to be opened when the request reaches an agent.",
         "https://crm.example.com/tasks/4711",
@@ -146,17 +150,19 @@ FIELDS: Final = (
     Field(
         "DueDate",
         "due_date",
-        Kind.DATE,
+        FieldKind.DATE,
         0,
         "When to try first: `dd.mm.yyyy hh:MM:ss`, which is UTC, or ISO 8601; UTC also without an offset. At most 366 "
         "days ahead. When it is missing, or in the past: now.",
         "24.12.2026 08:30:00",
     ),
-    Field("Supervisor", "supervisor", Kind.TEXT, MAX_SUPERVISOR_LENGTH, "Who made it, when a supervisor did.", "jdoe"),
+    Field(
+        "Supervisor", "supervisor", FieldKind.TEXT, MAX_SUPERVISOR_LENGTH, "Who made it, if a supervisor did.", "jdoe"
+    ),
     Field(
         "Description",
         "description",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_DESCRIPTION_LENGTH,
         "Shown to the agent who accepts the dial-out.",
         "Order 4711: the delivery is late",
@@ -164,7 +170,7 @@ FIELDS: Final = (
     Field(
         "ExternalTaskId",
         "external_task_id",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_EXTERNAL_TASK_ID_LENGTH,
         "The identifier of an outside system, unique with `CallerId`. It names the callback later, and a request that "
         "has one can safely be sent again.",
@@ -173,7 +179,7 @@ FIELDS: Final = (
     Field(
         "CallerId",
         "caller_id",
-        Kind.TEXT,
+        FieldKind.TEXT,
         MAX_CALLER_ID_LENGTH,
         "Tells requests of several systems apart; it is no telephone number. When it is missing, it is that of the "
         "credentials.",

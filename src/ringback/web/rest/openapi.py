@@ -21,7 +21,7 @@ from ringback.web.rest.contract import (
     STATE,
     STATES,
     Field,
-    Kind,
+    FieldKind,
     Parameter,
 )
 from ringback.web.rest.negotiation import JSON
@@ -253,11 +253,11 @@ def _request_schema() -> Schema:
 
 def _field_schema(field: Field) -> Schema:
     schema: dict[str, Any] = {"type": "string" if field.required else ["string", "null"]}
-    if field.kind is Kind.INTEGER:
+    if field.kind is FieldKind.INTEGER:
         schema = {"type": "integer" if field.required else ["integer", "null"], "minimum": 0, "maximum": field.limit}
-    elif field.kind is Kind.PRIORITY:
+    elif field.kind is FieldKind.PRIORITY:
         schema["enum"] = list(PRIORITIES)
-    elif field.kind is Kind.TEXT:
+    elif field.kind is FieldKind.TEXT and field.limit:
         schema["maxLength"] = field.limit
     return schema | {"description": field.meaning, "examples": [field.example]}
 
@@ -312,7 +312,7 @@ def _problem_schema() -> Schema:
             "title": {"type": "string"},
             "status": {"type": "integer"},
             "detail": {"type": "string"},
-            "reason": {"type": "string", "enum": [*_REASONS, "MISDIRECTED_REQUEST"]},
+            "reason": {"type": "string", "enum": _REASONS},
             "violations": {"type": "array", "items": violation},
         },
         "required": ["type", "title", "status", "reason", "violations"],

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from msgspec import Struct
 
-from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, PageTokenInvalid, ServiceNotFound
 from ringback.domain.masking import mask_numbers
 from ringback.web.rest.responses import Json, write_json
 from ringback.web.rest.words import contract_name, in_contract_words
@@ -47,8 +47,10 @@ HTTP_REASONS: Final[Mapping[HTTPStatus, str]] = MappingProxyType(
         HTTPStatus.REQUEST_TIMEOUT: "REQUEST_TIMEOUT",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "CONTENT_TOO_LARGE",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
+        HTTPStatus.MISDIRECTED_REQUEST: "MISDIRECTED_REQUEST",
     }
 )
+_PHRASES: Final = {reason: status.phrase for status, reason in HTTP_REASONS.items()}
 _CODES: Final = {code.value[0]: code for code in StatusCode}
 # What a refusal says besides, by its name in the metadata of a gRPC status.
 _MEMBERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -83,12 +85,13 @@ class Problem(Struct, frozen=True):
 
 
 def type_of(reason: str) -> str:
-    return TYPE_BASE + reason.lower()
+    """Return the URI of a problem; what HTTP itself refuses has none of its own (RFC 9457 section 4.2.1)."""
+    return "about:blank" if reason in _PHRASES else TYPE_BASE + reason.lower()
 
 
 def title_of(reason: str) -> str:
-    """Return the same words for every problem of a reason, as RFC 9457 has it."""
-    return reason.replace("_", " ").capitalize()
+    """Return the words for every problem of a reason."""
+    return _PHRASES.get(reason) or reason.replace("_", " ").capitalize()
 
 
 def problem_of(error: Exception) -> Problem:
@@ -123,6 +126,8 @@ def _faults_of(error: Exception, info: ErrorInfo) -> Sequence[Fault]:
         return error.violations[:MAX_VIOLATIONS]
     if isinstance(error, ServiceNotFound):
         return [Fault(error.field, str(error))]
+    if isinstance(error, PageTokenInvalid):
+        return [Fault("page_token", str(error))]
     differing = info.metadata.get("differing_fields", "")
     return [Fault(field, "differs from the request that was there before") for field in differing.split(",") if field]
 

@@ -13,7 +13,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.request import parse_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.web.rest.contract import FIELD_OF, FIELDS, PRIORITIES, Field, Kind
+from ringback.web.rest.contract import FIELD_OF, FIELDS, PRIORITIES, Field, FieldKind
 from ringback.web.rest.dates import WANTED, read_date
 from ringback.web.rest.strict_json import SENT, Members, NoNumber, Value, shown, text_fault, without_braces
 from ringback.wire.values import write_time
@@ -64,17 +64,17 @@ def _named(members: Members, faults: Faults) -> dict[str, Value]:
 
 
 def _read(field: Field, value: Value, request: cb.CallbackRequest, faults: Faults) -> None:
-    if field.kind is Kind.INTEGER:
+    if field.kind is FieldKind.INTEGER:
         _read_integer(field, value, request, faults)
         return
     if not _is_text(field.name, value, faults):
         return
-    if field.kind is Kind.PRIORITY:
+    if field.kind is FieldKind.PRIORITY:
         if value in PRIORITIES:
             request.priority = cb.Priority.ValueType(PRIORITIES[value])
         else:
             faults.add(field.name, f"is none of {', '.join(PRIORITIES)}")
-    elif field.kind is Kind.DATE:
+    elif field.kind is FieldKind.DATE:
         date = read_date(value)
         if date is None:
             faults.add(field.name, WANTED)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ringback.domain.outcome import Outcome
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as directory_pb
-from ringback.web.rest.contract import PRIORITIES, PRIORITY_WORDS, STATES
+from ringback.web.rest.contract import EXAMPLE_SERVICE_ID, EXAMPLE_SERVICE_SIP, PRIORITIES, PRIORITY_WORDS, STATES
 from ringback.web.rest.dates import write_date
 from ringback.wire.values import EPOCH
 
@@ -159,7 +159,7 @@ CALLBACK_MEMBERS: Final = (
         "guid",
         _attribute("service_id"),
         "The service, however the request named it.",
-        "6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+        EXAMPLE_SERVICE_ID,
     ),
     Member("ServiceSip", "text", _asked("service_sip"), "As requested, where it counted.", None, optional=True),
     Member("IncomingServiceSipUri", "text", _asked("incoming_service_sip_uri"), "As requested.", None, optional=True),
@@ -191,7 +191,7 @@ CALLBACK_MEMBERS: Final = (
     ),
 )
 SERVICE_MEMBERS: Final = (
-    Member("ServiceId", "guid", _attribute("service_id"), "Names the service.", "6f9619ff-8b86-4011-b42d-00cf4fc964ff"),
-    Member("ServiceSip", "text", _attribute("sip_address"), "Its SIP address.", "sip:support@example.com"),
+    Member("ServiceId", "guid", _attribute("service_id"), "Names the service.", EXAMPLE_SERVICE_ID),
+    Member("ServiceSip", "text", _attribute("sip_address"), "Its SIP address.", EXAMPLE_SERVICE_SIP),
     Member("DisplayName", "text", _attribute("display_name"), "Its name for people; may be empty.", "Support"),
 )

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from ringback.entry.way_in import Entered, WayIn
 from ringback.web.body import BodyTooLarge, ClientGone, UnsupportedEncoding, read_body
 from ringback.web.peer import credentials_of
+from ringback.web.rest.calls import Answer, Received, RestCall, RestCalls
 from ringback.web.rest.contract import CALLBACK_PATH, CALLBACKS_PATH, OPENAPI_PATH, ROOT_PATH, SERVICES_PATH
 from ringback.web.rest.negotiation import JSON, is_json, takes_json
 from ringback.web.rest.openapi import openapi
-from ringback.web.rest.operations import Answer, Operation, Operations, Received
 from ringback.web.rest.problems import MEDIA_TYPE, Problem, http_problem, problem_of
 from ringback.web.rest.queries import Query
 from ringback.web.rest.responses import write_json
@@ -27,12 +27,12 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 
 
 def rest_routes(way_in: WayIn, callbacks: CallbacksHandlers, directory: DirectoryHandlers) -> Sequence[BaseRoute]:
-    operations = Operations(callbacks, directory)
+    calls = RestCalls(callbacks, directory)
     document = write_json(openapi())
     return [
-        Route(SERVICES_PATH, _Resource(way_in, operations.of_services)),
-        Route(CALLBACKS_PATH, _Resource(way_in, operations.of_callbacks)),
-        Route(CALLBACK_PATH, _Resource(way_in, operations.of_callback)),
+        Route(SERVICES_PATH, _Resource(way_in, calls.of_services)),
+        Route(CALLBACKS_PATH, _Resource(way_in, calls.of_callbacks)),
+        Route(CALLBACK_PATH, _Resource(way_in, calls.of_callback)),
         Route(f"{ROOT_PATH}{{path:path}}", _Nothing()),
         Route(OPENAPI_PATH, _Document(document)),
     ]
@@ -49,7 +49,7 @@ class _Refused(Exception):  # noqa: N818 - it is what happens, and no error
 class _Resource:
     """What is at one path."""
 
-    def __init__(self, way_in: WayIn, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, way_in: WayIn, operations: Mapping[str, RestCall]) -> None:
         self._way_in = way_in
         self._operations = operations
 
@@ -91,7 +91,7 @@ class _Document:
             await _send_problem(scope, send, _not_allowed(["GET"]))
 
 
-async def _answer(call: Entered, operation: Operation, query: Query, request: Request) -> Answer:
+async def _answer(call: Entered, operation: RestCall, query: Query, request: Request) -> Answer:
     # Who calls comes first: no other refusal tells anything to those who are not let in.
     await call.admit()
     if not takes_json(request.headers.raw):
@@ -132,7 +132,7 @@ def _problem(error: Exception) -> Problem:
             return problem_of(error)
 
 
-def _not_allowed(methods: Sequence[str] | Mapping[str, Operation]) -> Problem:
+def _not_allowed(methods: Sequence[str] | Mapping[str, RestCall]) -> Problem:
     allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else [])])
     return http_problem(HTTPStatus.METHOD_NOT_ALLOWED, f"the methods of this path are {allowed}", {"Allow": allowed})
 

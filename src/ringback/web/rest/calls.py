@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from ringback.application.access import Caller
+from ringback.application.directory import MAX_PAGE_SIZE
 from ringback.application.turns import give_way
 from ringback.domain.errors import (
     CallbackAlreadyExists,
@@ -53,7 +54,7 @@ class Answer(Struct, frozen=True):
 Behaviour: TypeAlias = Callable[[Caller, Received], Awaitable[Answer]]
 
 
-class Operation(Struct, frozen=True):
+class RestCall(Struct, frozen=True):
     """One method of one path."""
 
     # The RPC that it is, by which rights, turns and limits go.
@@ -62,29 +63,31 @@ class Operation(Struct, frozen=True):
     has_body: bool = False
 
 
-class Operations:
+class RestCalls:
     """All calls of the contract, over the handlers that gRPC has."""
 
     def __init__(self, callbacks: CallbacksHandlers, directory: DirectoryHandlers) -> None:
         self._callbacks = callbacks
         self._directory = directory
-        cancel = Operation(lambda _: "CancelCallback", self.cancel)
-        self.of_services: Final = {"GET": Operation(lambda _: "ListServices", self.list_services)}
+        cancel = RestCall(lambda _: "CancelCallback", self.cancel)
+        self.of_services: Final = {"GET": RestCall(lambda _: "ListServices", self.list_services)}
         self.of_callbacks: Final = {
-            "GET": Operation(lambda query: "GetCallback" if _has_key(query) else "ListCallbacks", self.find),
-            "POST": Operation(lambda _: "CreateCallback", self.create, has_body=True),
+            "GET": RestCall(lambda query: "GetCallback" if _has_key(query) else "ListCallbacks", self.find),
+            "POST": RestCall(lambda _: "CreateCallback", self.create, has_body=True),
             "DELETE": cancel,
         }
-        self.of_callback: Final = {"GET": Operation(lambda _: "GetCallback", self.get), "DELETE": cancel}
+        self.of_callback: Final = {"GET": RestCall(lambda _: "GetCallback", self.get), "DELETE": cancel}
 
     async def list_services(self, caller: Caller, received: Received) -> Answer:
         _take_no_parameters(received)
         services: list[Json] = []
         token = ""
         while True:
-            request = directory_pb.ListServicesRequest(page_token=token)
+            request = directory_pb.ListServicesRequest(page_size=MAX_PAGE_SIZE, page_token=token)
             page = await self._directory.list_services(caller, request)
-            services += map(service_answer, page.services)
+            for index, service in enumerate(page.services):
+                await give_way(index)
+                services.append(service_answer(service))
             token = page.next_page_token
             if not token:
                 return Answer(services)
