@@ -49,10 +49,10 @@ async def main() -> None:
         database = Path(folder) / "ringback.db"
         await SqliteBacklog(options.waiting).fill(database)
         async with _served(database) as app:
-            assert app.metrics is not None
+            assert app.edges.metrics is not None
             for format_ in Format:
-                rows += await _scrapes(app.metrics.scrape, format_)
-            rows += _calls(app.directory)
+                rows += await _scrapes(app.edges.metrics.scrape, format_)
+            rows += _calls(app.use_cases.directory)
     shown = table(("", "median", "99 %"), rows)
     print(shown)
     if options.write is not None:
@@ -65,7 +65,7 @@ async def _served(database: Path) -> AsyncIterator[App]:
     any_port = Listen("127.0.0.1", 0)
     settings = Settings(listen=any_port, http=any_port, database=database, dialer="none", lame_duck=timedelta(0))
     async with await App.start(settings) as app:
-        await app.queue_figures.catch_up()
+        await app.use_cases.queue_figures.catch_up()
         gc.freeze()  # as a server does (cli/serve.py)
         gc.set_threshold(*_THRESHOLDS)
         yield app
