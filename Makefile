@@ -32,7 +32,7 @@ IN_PARALLEL := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: .venv/.installed  ## Run the tests, but those that take long
-	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip'
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m 'not long and not sip and not browser'
 
 .PHONY: test-long
 test-long: .venv/.installed  ## Run the tests that take long: every interleaving, outages, moves from database to database, the largest messages, short hunts
@@ -43,6 +43,10 @@ test-long: .venv/.installed  ## Run the tests that take long: every interleaving
 test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kamailio (.ci/install brings them)
 	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip --ignore tests/sip/test_load.py
 	.venv/bin/pytest --quiet tests/sip/test_load.py
+
+.PHONY: test-browser
+test-browser: .venv/.installed  ## Watch callbacks in a browser, through restarts (.ci/install brings Chromium)
+	.venv/bin/pytest --quiet -m browser
 
 # --- Check it ------------------------------------------------------------------------------------------------
 
@@ -123,6 +127,10 @@ bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as
 .PHONY: bench-fairness
 bench-fairness: $(BENCH)  ## Measure how much one caller's flood slows another caller down
 	.venv/bin/python -m bench.fairness
+
+.PHONY: bench-scrape
+bench-scrape: .venv/.installed  ## Measure what metrics cost, for docs/metrics.md
+	.venv/bin/python -m bench.scrape --write docs/metrics.md
 
 .PHONY: bench-scaling
 bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreSQL carry, for docs/scaling.md

@@ -41,7 +41,7 @@ async def test_the_stubs_alone() -> None:
 async def test_client_commands_need_nothing_of_the_server() -> None:
     ran = await run_without(SERVER_MODULES, "--help")
     missing = {line.split()[0] for line in ran.out.splitlines() if "Not installed: " in line}
-    assert (ran.code, missing) == (0, {"serve", "sip", "config", "access", "backup", "migrate-store"})
+    assert (ran.code, missing) == (0, {"serve", "sip", "config", "access", "doctor", "backup", "migrate-store"})
 
 
 async def test_serve_says_what_it_needs() -> None:

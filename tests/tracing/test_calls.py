@@ -140,7 +140,7 @@ async def test_a_refusal_has_its_reason_and_none_of_its_texts(api: Api, spans: S
 
 
 async def test_a_server_that_cannot_serve_is_a_fault(app: App, api: Api, spans: SpanExporter) -> None:
-    app.gate.close()
+    app.edges.gate.close()
     with pytest.raises(grpc.aio.AioRpcError):
         await create(api, ("traceparent", PARENT))
     [span] = await spans.of(CREATE)

@@ -19,7 +19,7 @@ from typing import Final
 ANY_LINES: Final = "…"
 
 # `cat` shows a file that a later command needs. It is not run: the file is made as shown.
-_CHECKED: Final = (["grpcurl"], ["buf", "curl"], ["ringback"], ["curl"], ["cat"])
+_CHECKED: Final = (["grpcurl"], ["buf", "curl"], ["ringback"], ["curl"], ["printf"], ["cat"])
 _PART: Final = re.compile(
     r"^```console\n(?P<block>.*?)^```$|^<!-- (?P<when>quietly|meanwhile):(?P<aside>.*?)-->$", re.DOTALL | re.MULTILINE
 )

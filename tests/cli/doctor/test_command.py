@@ -93,6 +93,15 @@ async def test_beside_a_server(app: App, api: Api, tmp_path: Path) -> None:
     await api.create()
 
 
+async def test_a_server_whose_log_was_deleted(app: App, api: Api, tmp_path: Path) -> None:
+    """Another program took itself for the last one, or someone cleaned up: what the server writes is in no file."""
+    await api.create()
+    (tmp_path / "ringback.db-wal").unlink()
+    found = await examine(*of(tmp_path / "ringback.db"), "--listen", f"127.0.0.1:{app.port}")
+    assert (found.code, found.results["server"]) == (1, "failed")
+    assert "its write-ahead log was deleted" in found.texts["server"]
+
+
 async def test_without_a_server_nothing_is_changed_or_left_behind(database: Path) -> None:
     before = contents(database.parent)
     found = await examine(*of(database), *listen(), "--full")
@@ -368,6 +377,15 @@ async def test_a_gateway_that_is_away(tmp_path: Path) -> None:
     assert (found.code, found.results["dialer"]) == (1, "failed")
 
 
+async def test_a_collector_that_is_away(other_program: int, tmp_path: Path) -> None:
+    """The server goes on without it."""
+    there = (*of(tmp_path / "x.db"), *listen(), "--traces", "otlp")
+    away = await examine(*there, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}")
+    assert (away.code, away.results["traces"]) == (0, "warning")
+    found = await examine(*there, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{other_program}")
+    assert (found.code, found.results["traces"]) == (0, "ok")
+
+
 async def test_a_trunk_that_is_away(tmp_path: Path) -> None:
     proxy = f"sip:127.0.0.1:{free_port()};transport=tcp"
     there = ("--dialer", "sip", "--sip-listen", "127.0.0.1:0", "--sip-proxy", proxy)
@@ -420,6 +438,15 @@ async def test_postgresql_of_another_program(cluster: Cluster) -> None:
     cluster.execute("CREATE TABLE invoice (id integer)", url.rpartition("/")[2])
     found = await examine("--database", url, *listen())
     assert (found.code, found.results["database"]) == (1, "failed")
+
+
+async def test_postgresql_hangs(cluster: Cluster) -> None:
+    cluster.suspend()
+    try:
+        found = await examine("--database", cluster.url(), *listen(), "--check-timeout", "3")
+    finally:
+        cluster.resume()
+    assert (found.code, found.results["database"], found.results["port"]) == (1, "failed", "ok")
 
 
 async def test_postgresql_is_down() -> None:

@@ -8,7 +8,16 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import Certificate
 
-from ringback.cli.doctor import certificates, clock, disk, postgres_server, program, server_process, sqlite_file
+from ringback.cli.doctor import (
+    certificates,
+    clock,
+    collector,
+    disk,
+    postgres_server,
+    program,
+    server_process,
+    sqlite_file,
+)
 from ringback.cli.doctor.diagnosis import Diagnosis, Grade, in_bytes, several, worst_of
 from ringback.cli.doctor.schema_and_services import of_event_time, of_schema, of_services
 from ringback.domain.opening_hours import OpeningHours
@@ -258,6 +267,27 @@ def test_authorities_of_clients() -> None:
     path = Path("clients.pem")
     assert grades(certificates.of_authorities(path, [ended, good], NOW)) == {"client CA": OK}
     assert grades(certificates.of_authorities(path, [ended], NOW)) == {"client CA": FAILED}
+
+
+# --- Traces ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "endpoint"),
+    [
+        ({}, ("localhost", 4317)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:secret@otel.example:4318"}, ("otel.example", 4318)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example"}, ("otel.example", 443)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "otel.example:4317"}, ("otel.example", 4317)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel.example:port"}, ("otel.example", 4317)),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://a:2"},
+            ("a", 2),
+        ),
+    ],
+)
+def test_where_spans_go(given: dict[str, str], endpoint: tuple[str, int]) -> None:
+    assert collector.endpoint_of(given) == endpoint
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------

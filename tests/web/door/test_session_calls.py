@@ -33,8 +33,8 @@ def port(app: App) -> int:
 
 
 def port_of(app: App) -> int:
-    assert app.web is not None
-    return app.web.port
+    assert app.edges.web is not None
+    return app.edges.web.port
 
 
 def own(port: int) -> dict[str, str]:
@@ -95,6 +95,17 @@ async def test_a_listed_origin_calls_with_a_token_and_never_with_a_cookie(settin
 async def test_a_token_in_a_header_goes_before_the_cookie(port: int) -> None:
     page = own(port) | {"cookie": await cookie_of(port, OPS)}
     assert (await call(port, LIST, {}, page | {"authorization": "Bearer wrong"})).status == 401
+
+
+async def test_the_rest_contract_takes_the_cookie_of_its_page_as_well(port: int) -> None:
+    cookie = await cookie_of(port, OPS)
+    page = own(port) | {"cookie": cookie}
+    assert (await post(port, "/v1.0/services", b"", page, "GET")).status == 200
+    absent = "/v1.0/callbackrequests/01a2049c-3c71-70e2-a0d0-04c4547f0daf"
+    assert (await post(port, absent, b"", page, "DELETE")).status == 404
+    for headers, status in (({}, 401), ({"origin": "https://evil.example"}, 403)):
+        forged = {"host": f"localhost:{port}", "cookie": cookie} | headers
+        assert (await post(port, absent, b"", forged, "DELETE")).status == status
 
 
 # --- Streams ---------------------------------------------------------------------------------------------------------

@@ -321,6 +321,7 @@ async def test_a_page_token_of_another_list_is_refused(rest: Rest) -> None:
     for token in ("x", "\0", "AAAA", "🔥"):
         answer = await rest.get(CALLBACKS, PageToken=token)
         assert (token, answer.outcome()) == (token, (400, "PAGE_TOKEN_INVALID"))
+        assert answer.fields == ["PageToken"]
     for _ in range(2):
         await rest.create()
     of_another = (await rest.get(CALLBACKS, PageSize=1)).json["NextPageToken"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.domain.errors import InvalidRequest
-from ringback.web.rest.strict_json import MAX_MEMBERS, Members, NoNumber, read_members, shown, text_fault
+from ringback.web.rest.strict_json import MAX_DEPTH, MAX_MEMBERS, Members, NoNumber, read_members, shown, text_fault
 
 
 def refused(body: bytes) -> str:
@@ -53,10 +53,14 @@ def refused(body: bytes) -> str:
         (b'{"Target": "\xc0\xaf"}', "is not UTF-8"),
         ('{"Target": "x"}'.encode("utf-16"), "is not UTF-8"),
         ('{"Target": "x"}'.encode("utf-16-le"), "line 1, column 2"),
+        (b"[" * 33, "is nested too deep"),
         (b"[" * 9_999, "is nested too deep"),
-        (b'{"Target":' * 9_999, "is nested too deep"),
+        (b'{"Target":' * 3_333, "is nested too deep"),
+        (b'{"Target": "[[" , "x": ' + b"[" * 32 + b"]" * 32 + b"}", "is nested too deep"),
+        (b'{"a": ' + b"[]," * 1_000, "line 1, column 10"),
         (b"[" * 10_001, "has too many values"),
         (b'{"Target": [' + b"{}," * 200_000 + b"{}]}", "has too many values"),
+        (b'{"Target": "' + b'\\"' * 200_000 + b'"}', "has too many values"),
         (json.dumps({str(number): 0 for number in range(MAX_MEMBERS + 1)}).encode(), "has 101 members"),
     ],
 )
@@ -70,6 +74,13 @@ def test_members_keep_their_order_and_are_there_as_often_as_they_were_sent() -> 
     )
     assert members == [("b", 1), ("a", [("x", 1), ("x", 2)]), ("b", None), ("c", [True, "😀"])]
     assert isinstance(members[1][1], Members)
+
+
+def test_brackets_in_texts_and_beside_each_other_are_no_depth() -> None:
+    text = "[{" * 100 + '\\"['
+    assert read_members(json.dumps({"a": text, "b": [[]] * 100}).encode())[0] == ("a", text)
+    nested = b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1)
+    assert len(read_members(b'{"a": ' + nested + b"}")) == 1
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "9" * 21, "-" + "9" * 1_000_000])

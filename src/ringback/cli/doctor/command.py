@@ -14,6 +14,7 @@ from ringback.cli.doctor import (
     calls,
     certificates,
     clock,
+    collector,
     disk,
     ports,
     postgres_server,
@@ -105,6 +106,7 @@ def _of_settings(configuration: Configuration, *, full: bool, limit_s: float) ->
         Check("certificate", partial(certificates.certificates, settings, now)),
         Check("port", partial(ports.grpc_port, settings)),
         Check("HTTP port", partial(ports.http_port, settings)),
+        Check("traces", partial(collector.traces, configuration["traces"])),
         Check("dialer", partial(calls.calls, settings)),
     ]
 

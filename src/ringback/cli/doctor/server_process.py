@@ -1,6 +1,7 @@
 """The server that has the database of the settings, if there is one: its process, and what that has left."""
 
 import resource
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from ringback.cli.doctor.diagnosis import Diagnosis, in_bytes, ok, warning
+from ringback.cli.doctor.diagnosis import Diagnosis, failed, in_bytes, ok, warning
+from ringback.storage.sqlite.inspection import log_of
 from ringback.storage.sqlite.schema import real_path
 
 # Each connection of a client is an open file, and so are the database and its log.
@@ -16,6 +18,9 @@ _FEW_FILES: Final = 1_024
 _MOST: Final = 0.8
 _LITTLE_MEMORY_BYTES: Final = 256_000_000
 _PROC: Final = Path("/proc")
+# A server that starts has its log within milliseconds, unless it brings the schema up to date.
+_LOOKS: Final = 20
+_PAUSE_S: Final = 0.1
 
 
 def server(path: Path) -> Sequence[Diagnosis]:
@@ -24,8 +29,26 @@ def server(path: Path) -> Sequence[Diagnosis]:
     if holder is None:
         told = "none runs on this database" if (_PROC / "locks").exists() else "this system does not say if one runs"
         return [ok("server", told), of_files(own_limit(), used=None)]
-    whose = f", as process {holder}" if holder else ""
-    return [ok("server", f"one runs on this database{whose}"), of_files(limit_of(holder), used=files_of(holder))]
+    log = log_of(real_path(path))
+    return [of_holder(holder, has_log=_appears(log)), of_files(limit_of(holder), used=files_of(holder))]
+
+
+def of_holder(holder: int, *, has_log: bool) -> Diagnosis:
+    text = f"one runs on this database{f', as process {holder}' if holder else ''}"
+    if not has_log:
+        text += ", and its write-ahead log was deleted: if it is killed, what it has acknowledged since is lost"
+        remedy = "stop it with SIGTERM, when it writes all into the database; keep what deleted the log away from there"
+        return failed("server", text, remedy)
+    return ok("server", text)
+
+
+def _appears(log: Path) -> bool:
+    """Return whether the log is there, or comes: a server that starts has the lock first."""
+    for _ in range(_LOOKS):
+        if log.exists():
+            return True
+        time.sleep(_PAUSE_S)
+    return False
 
 
 def holder_of(path: Path) -> int | None:

@@ -37,7 +37,8 @@ _RESPONSE_HEADERS: Final = (
 )
 # As long as Chromium keeps it.
 _MAX_AGE_S: Final = 7200
-_PREFLIGHT: Final[Headers] = (
+# What a preflight of a listed origin gets, besides what lets its page read the response.
+PREFLIGHT: Final[Headers] = (
     (b"access-control-allow-methods", _METHODS.encode()),
     (b"access-control-allow-headers", ", ".join(_REQUEST_HEADERS).encode()),
     (b"access-control-max-age", str(_MAX_AGE_S).encode()),
@@ -49,15 +50,6 @@ def is_preflight(head: Head) -> bool:
     return head.method == "OPTIONS" and b"access-control-request-method" in head.headers
 
 
-def preflight_headers(origin: str) -> Headers:
-    """Return what a preflight of a listed origin gets."""
-    return (_allowed(origin), *_PREFLIGHT)
-
-
 def response_headers(origin: str) -> Headers:
     """Return what lets a page of a listed origin read a response."""
-    return (_allowed(origin), *_RESPONSE)
-
-
-def _allowed(origin: str) -> tuple[bytes, bytes]:
-    return b"access-control-allow-origin", origin.encode("latin-1")
+    return ((b"access-control-allow-origin", origin.encode("latin-1")), *_RESPONSE)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback.web.door.authority import Authority
-from ringback.web.door.cors import is_preflight, preflight_headers, response_headers
+from ringback.web.door.cors import PREFLIGHT, is_preflight, response_headers
 from ringback.web.door.head import Head, Malformed
 from ringback.web.door.headers import Headers, security_headers, with_headers
 from ringback.web.door.hosts import OwnHosts, UnknownHost
@@ -72,7 +72,7 @@ class Door:
             _check_target(scope)
             site = self._site_of(head, passed)
             if passed.origin and is_preflight(head):
-                added = (*passed.headers(), *preflight_headers(passed.origin))
+                added = (*passed.headers(), *PREFLIGHT)
                 await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, _adding(send, added))
                 return
             _check_type(head)

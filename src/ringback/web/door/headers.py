@@ -1,9 +1,10 @@
 """What every response says to a browser: what a page of this server may load, and who may read or frame it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, TypeAlias
 
-Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 # No inline script or style, and nothing from elsewhere. Scripts make no HTML out of texts, but for the one policy that
 # the page may create, which names the script of its shared worker.
@@ -53,19 +54,19 @@ def security_headers(*, https: bool, host: str) -> Headers:
 
 def with_headers(own: Iterable[tuple[bytes, bytes]], added: Headers) -> list[tuple[bytes, bytes]]:
     """Return the headers of a response with what the door adds, which takes the place of others of its name."""
-    names = {name for name, _ in added}
-    kept = [(name, value) for name, value in own if name.lower() not in names]
-    said = {name.lower() for name, _ in kept}
+    names = _names(added)
+    said, varies, kept = set(), [], []
+    for name, value in own:
+        key = name.lower()
+        said.add(key)
+        if key == b"vary":
+            varies.append(value)
+        elif key not in names:
+            kept.append((name, value))
     kept += [(name, value) for name, value in _UNLESS_SAID if name not in said]
-    return [*_varying(kept), *added]
+    return [*kept, (b"vary", b", ".join((*varies, _VARY))), *added]
 
 
-def _varying(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    """Return the headers with Origin among what the response depends on."""
-    values = []
-    for name, value in headers:
-        if name.lower() == b"vary":
-            values.append(value)
-        else:
-            yield name, value
-    yield b"vary", b", ".join((*values, _VARY))
+@lru_cache(maxsize=256)  # there are few: with TLS and without, and one for each listed origin
+def _names(headers: tuple[tuple[bytes, bytes], ...]) -> frozenset[bytes]:
+    return frozenset(name for name, _ in headers)

@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from msgspec import Struct
 
-from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, ServiceNotFound
+from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, PageTokenInvalid, ServiceNotFound
 from ringback.domain.masking import mask_numbers
 from ringback.web.rest.responses import Json, write_json
 from ringback.web.rest.words import contract_name, in_contract_words
@@ -126,6 +126,8 @@ def _faults_of(error: Exception, info: ErrorInfo) -> Sequence[Fault]:
         return error.violations[:MAX_VIOLATIONS]
     if isinstance(error, ServiceNotFound):
         return [Fault(error.field, str(error))]
+    if isinstance(error, PageTokenInvalid):
+        return [Fault("page_token", str(error))]
     differing = info.metadata.get("differing_fields", "")
     return [Fault(field, "differs from the request that was there before") for field in differing.split(",") if field]
 

@@ -17,7 +17,12 @@ MAX_MEMBERS: Final = 100
 # Of all values, also those within others, and of such signs in texts. A valid request has half as many at most. A body
 # of nothing else would take a fifth of a second to read, in which nobody else is served.
 _MAX_SIGNS: Final = 10_000
-_SIGNS: Final = (b"[", b"{", b",")
+_SIGNS: Final = (b"[", b"{", b",", b'"')
+# Of values within values. How deep Python's own reader goes depends on its version.
+MAX_DEPTH: Final = 32
+_STEPS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
+# A text whole, or a bracket.
+_STRUCTURE: Final = re.compile(r'[\[\]{}"](?:(?<=")[^"\\]*+(?:\\.[^"\\]*+)*+")?', re.DOTALL)
 # More digits than any number of the contract has.
 _MAX_DIGITS: Final = 20
 _MAX_NAME_LENGTH: Final = 64
@@ -77,12 +82,21 @@ def _decoded(body: bytes) -> str:
 
 
 def _parsed(text: str) -> Value:
+    _check_depth(text)
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as fault:
         raise _refused(f"is no JSON at line {fault.lineno}, column {fault.colno}") from None
-    except RecursionError:
-        raise _refused("is nested too deep") from None
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for found in _STRUCTURE.finditer(text):
+        depth += _STEPS.get(found[0], 0)
+        if depth > MAX_DEPTH:
+            raise _refused("is nested too deep")
 
 
 def _integer(digits: str) -> int | NoNumber:
