@@ -250,6 +250,7 @@ with tracer_of(None).start_as_current_span("one") as span:
 """
 
 
+@pytest.mark.long
 async def test_an_sdk_that_the_process_has_is_used() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SDK_OF_THE_PROCESS)
     assert await process.wait() == 0
