@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from bench.backlog import SERVICES
 from bench.scaling.__main__ import put
 from bench.sqlite_backlog import SqliteBacklog
 from bench.tables import table
@@ -53,7 +54,7 @@ async def main() -> None:
             for format_ in Format:
                 rows += await _scrapes(app.edges.metrics.scrape, format_)
             rows += _calls(app.use_cases.directory)
-    shown = table(("", "median", "99 %"), rows)
+    shown = table((f"{options.waiting:,} callbacks open, {SERVICES:,} services", "median", "99 %"), rows)
     print(shown)
     if options.write is not None:
         page = options.write.read_text(encoding="utf-8")
