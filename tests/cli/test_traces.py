@@ -69,8 +69,7 @@ async def test_the_variables_of_opentelemetry_count(tmp_path: Path) -> None:
         variables = {
             "RINGBACK_TRACES": "otlp",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": collector.endpoint,
-            "OTEL_SERVICE_NAME": "callbacks",
-            "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.name=callbacks,deployment.environment.name=test",
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
         async with a_traced_life(tmp_path, **variables):
@@ -120,6 +119,16 @@ async def test_a_protocol_that_there_is_not(tmp_path: Path) -> None:
     )
     assert ran.code == 2
     assert "OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke' is none of grpc, http/protobuf" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_BSP_SCHEDULE_DELAY", "-1"), ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")]
+)
+async def test_a_variable_that_is_wrong_is_told(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(CannotTrace, match="--traces otlp: "):
+        async with tracing("otlp", libraries=True):
+            pass
 
 
 @pytest.mark.parametrize("kind", ["console", "otlp"])

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-FIELDS: Final = "fields"
-"""The key of `extra` under which a line has them: a mapping of names to texts and numbers."""
+FIELDS: Final = "ringback_fields"
+"""The key of `extra` under which a line has them: a mapping of names to texts and numbers. No library has the same."""
