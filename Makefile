@@ -128,6 +128,10 @@ bench-full: $(BENCH)  ## The same with ten million callbacks and more rounds, as
 bench-fairness: $(BENCH)  ## Measure how much one caller's flood slows another caller down
 	.venv/bin/python -m bench.fairness
 
+.PHONY: bench-scrape
+bench-scrape: .venv/.installed  ## Measure what metrics cost, for docs/metrics.md
+	.venv/bin/python -m bench.scrape --write docs/metrics.md
+
 .PHONY: bench-scaling
 bench-scaling: .venv/.installed  ## Measure what several servers on one PostgreSQL carry, for docs/scaling.md
 	.venv/bin/python -m bench.scaling --write docs/scaling.md

@@ -15,11 +15,19 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from bench import creates, growth, lives, machine, peers, steps, watches
+from bench import creates, edge, growth, lives, machine, peers, steps, watches
 from bench.page import write_page
 from bench.part import Measured, Part, Scale
 
-PARTS: Final[tuple[Part, ...]] = (creates.PART, steps.PART, lives.PART, growth.PART, watches.PART, peers.PART)
+PARTS: Final[tuple[Part, ...]] = (
+    creates.PART,
+    steps.PART,
+    lives.PART,
+    growth.PART,
+    watches.PART,
+    edge.PART,
+    peers.PART,
+)
 DOCS: Final = Path(__file__).parents[1] / "docs"
 FIGURES: Final = DOCS / "performance" / "figures.json"
 

@@ -26,6 +26,8 @@ from ringback.storage.event_row import EVENT_COLUMNS, created
 SERVICES: Final = 1000
 # The log is forgotten after a day, however many wait.
 MOST_EVENTS: Final = 1_000_000
+# Services that are written as one transaction.
+_AT_ONCE: Final = 20
 _CREATED_WITHIN: Final = timedelta(days=3)
 _DUE_WITHIN: Final = timedelta(days=30)
 _HOUR: Final = timedelta(hours=1)
@@ -77,7 +79,8 @@ async def add_services(store: Store, count: int = SERVICES) -> None:
         replace(service, service_id=service_id(number), sip_address=f"sip:{number}@cc.example")
         for number in range(count)
     ]
-    await asyncio.gather(*(store.put_service(service) for service in services))
+    for first in range(0, count, _AT_ONCE):
+        await asyncio.gather(*(store.put_service(service) for service in services[first : first + _AT_ONCE]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ringback.app import App
 from ringback.config import Listen, Settings
 from ringback.rpc import registrar
 from ringback.storage.sqlite import SqliteStore
-from ringback.web.server import WebServer
+from ringback.web.server import Supervise, WebServer
 from tests.world.api import Api
 from tests.world.secrets_guard import GUARD
 from tests.world.use_cases import World
@@ -33,8 +33,8 @@ def _watched_secrets() -> Iterator[None]:
         GUARD.look_at_status(status)
         return as_sent(status)
 
-    async def start(server: WebServer, app: ASGIApp) -> None:
-        await as_started(server, GUARD.look_at_responses(app))
+    async def start(server: WebServer, app: ASGIApp, *supervise: Supervise) -> None:
+        await as_started(server, GUARD.look_at_responses(app), *supervise)
 
     logging.getLogger().addHandler(GUARD)
     with pytest.MonkeyPatch.context() as patch:

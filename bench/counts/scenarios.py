@@ -65,7 +65,7 @@ async def bytes_per_callback() -> int:
             pass
         async with Subject.on(filled) as subject:
             for _ in range(_STORED // _BATCH):
-                await subject.app.callback_creation.create_many(ANYBODY, [subject.command() for _ in range(_BATCH)])
+                await subject.app.use_cases.creation.create_many(ANYBODY, [subject.command() for _ in range(_BATCH)])
         return (filled.stat().st_size - empty.stat().st_size) // _STORED
 
 
@@ -105,14 +105,15 @@ async def live(subject: Subject) -> None:
 async def create_many(subject: Subject) -> None:
     async with subject.told(State.QUEUED, AT_ONCE):
         await asyncio.gather(
-            *(subject.app.callback_creation.create(ANYBODY, subject.command()) for _ in range(AT_ONCE))
+            *(subject.app.use_cases.creation.create(ANYBODY, subject.command()) for _ in range(AT_ONCE))
         )
 
 
 async def finish_many(subject: Subject) -> None:
-    dispatch = subject.app.leases
+    dispatch = subject.app.use_cases.leases
     async with subject.told(State.OFFERED, AT_ONCE):
-        leased = await subject.app.assigner.lease(ANYBODY, LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
+        assigner = subject.app.use_cases.assigner
+        leased = await assigner.lease(ANYBODY, LeaseRequest(dialer_id="bench", max_leases=AT_ONCE))
     tokens = [callback.lease.token for callback in leased if callback.lease is not None]
     report = OutcomeReport(outcome=Outcome.ANSWERED)
     steps: Sequence[tuple[State, Callable[[Caller, str], Awaitable[Any]]]] = (

@@ -40,7 +40,7 @@ class Subject:
         # How many callbacks have come to each state, as the listeners of the feed are told.
         self._reached: Counter[State] = Counter()
         self._told = asyncio.Event()
-        app.feed.listen(self._on_events)
+        app.use_cases.feed.listen(self._on_events)
 
     @classmethod
     @asynccontextmanager

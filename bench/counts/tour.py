@@ -35,7 +35,7 @@ async def tour(subject: Subject) -> None:
     await _change(subject, key)
     await subject.callbacks.ResolveCallbacks(pb.ResolveCallbacksRequest(target="sip:answer@picky.example"))
     await _delete_service(subject)
-    await subject.app.scheduler.run_once(datetime.now(UTC))
+    await subject.app.use_cases.scheduler.run_once(datetime.now(UTC))
 
 
 def _filters(subject: Subject, callback: cb.Callback) -> Iterator[cb.CallbackFilter]:

@@ -36,7 +36,6 @@ _EXTENTS: Final = {
 }
 # Warms up what is warm in a server that has run for a while; not counted.
 _WARM_UP: Final = 1
-_COUNTS: Final = 3
 
 
 class _Database(NamedTuple):
@@ -86,11 +85,9 @@ async def _operate(databases: Sequence[_Database], extent: _Extent) -> dict[str,
             for name in random.sample(names, len(names)):
                 rounds[name].append([await _measure(name, subject, extent.samples) for subject in subjects])
         resident = [subject.resident_bytes() for subject in subjects]
-        counts = [[await _timed_ms(subject.count_queue) for subject in subjects] for _ in range(_COUNTS)]
     return {
         "operations": {name: measured[_WARM_UP:] for name, measured in rounds.items()},
         "resident_bytes": resident,
-        "count_ms": counts,
     }
 
 

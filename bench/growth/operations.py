@@ -21,8 +21,6 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer
 from ringback.v1.callbacks_service_pb2_grpc import CallbacksServiceStub
 from ringback.v1.dialer_service_pb2_grpc import DialerServiceStub
-from ringback.v1.directory_service_pb2 import GetQueueRequest
-from ringback.v1.directory_service_pb2_grpc import DirectoryServiceStub
 
 BATCH: Final = 100
 _LEASE: Final = Duration(seconds=600)
@@ -41,7 +39,6 @@ class Subject:
         self._backlog = backlog
         self._callbacks: Any = CallbacksServiceStub(channel)
         self._dialers: Any = DialerServiceStub(channel)
-        self._directory: Any = DirectoryServiceStub(channel)
         self._some_ids: list[str] = []
         self._leased: list[str] = []
 
@@ -96,9 +93,6 @@ class Subject:
         self._leased += [lease.lease_token for lease in response.leases]
         if len(response.leases) < min(most, 1):
             raise RuntimeError("nobody was leased")
-
-    async def count_queue(self) -> None:
-        await self._directory.GetQueue(GetQueueRequest(service_id=service_id(0)))
 
     def cpu_s(self) -> float:
         """Return what the server's threads have computed. Of those that live: there are none that come and go."""

@@ -63,10 +63,6 @@ Read from the disk, in pages of 4 KiB per operation:
 
 {_disk_reads(measured)}
 
-GetQueue counts everybody in a queue, so it grows with it. For the service for which half of all wait:
-
-{_counting(measured)}
-
 ### From the start of the process
 
 Each time the kernel first drops what it keeps of the database file; what the disk of a virtual machine keeps, it does
@@ -102,11 +98,6 @@ def _disk_reads(measured: Measured) -> str:
         pages = [Spread.of([one["disk_bytes"] / _PAGE for one in column]).median for column in columns]
         rows.append([name, *(f"{number:.1f}" for number in pages)])
     return table(["", *_heads(measured["sizes"])], rows)
-
-
-def _counting(measured: Measured) -> str:
-    columns = zip(*measured["count_ms"], strict=True)
-    return table(["ms", *_heads(measured["sizes"])], [["GetQueue", *(Spread.of(c).show(1) for c in columns)]])
 
 
 def _imports(measured: Measured) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.processes import durable_cluster
-from bench.scaling import grants, growth, serial, throughput
+from bench.scaling import grants, growth, queue, serial, throughput
 from bench.tables import table, whole
 
 Tables = dict[str, str]
@@ -120,6 +120,17 @@ async def measure_growth(options: argparse.Namespace) -> Tables:
     }
 
 
+async def measure_queue(options: argparse.Namespace) -> Tables:
+    looked = await queue.measure(options.sizes, tell)
+    rows = [
+        [name, *(f"{one.taken[name].median:.1f} / {one.taken[name].p99:.1f}" for one in looked)]
+        for name in looked[0].taken
+    ]
+    rows.append(["from the start until the queues are counted", *(whole(one.counted_ms) for one in looked)])
+    heads = [f"{one.store}, {one.size:,}" for one in looked]
+    return {"queue": table(["ms, median / 99 %", *heads], rows)}
+
+
 def _microseconds(seconds: float) -> str:
     return whole(seconds * 1e6) if math.isfinite(seconds) else "given up"
 
@@ -134,6 +145,7 @@ PARTS: Final[dict[str, Callable[[argparse.Namespace], Awaitable[Tables]]]] = {
     "serial": measure_serial,
     "grants": measure_grants,
     "growth": measure_growth,
+    "queue": measure_queue,
 }
 
 
@@ -161,8 +173,10 @@ def where() -> Iterator[str]:
 async def main() -> None:
     parser = argparse.ArgumentParser(description="What servers carry, and what millions of callbacks cost.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=3, help="of all but growth and serial; the median counts")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 1_000_000, 10_000_000], help="of growth")
+    parser.add_argument("--rounds", type=int, default=3, help="of all but growth, queue and serial; the median counts")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 1_000_000, 10_000_000], help="of growth and queue"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into FILE")
     options = parser.parse_args()
     if (measuring := asyncio.current_task()) is not None:  # nothing shall be left running

@@ -23,7 +23,7 @@ async def encodes() -> Sequence[Encodes]:
     with tempfile.TemporaryDirectory() as folder, Counters.on() as counters:
         async with Subject.on(Path(folder) / "counted.db") as subject, AsyncExitStack() as stack:
             token = (await subject.callbacks.ListCallbacks(pb.ListCallbacksRequest())).resume_token
-            await subject.app.callback_creation.create_many(ANYBODY, [subject.command() for _ in range(BACKLOG)])
+            await subject.app.use_cases.creation.create_many(ANYBODY, [subject.command() for _ in range(BACKLOG)])
             request = pb.WatchCallbacksRequest(resume_token=token)
             streams = [subject.callbacks.WatchCallbacks(request) for _ in range(WATCHERS)]
             for stream in streams:
@@ -33,7 +33,7 @@ async def encodes() -> Sequence[Encodes]:
             behind = counters.read()["protobuf encodes"]
             counters.reset()
             for _ in range(SINGLE):
-                await subject.app.callback_creation.create(ANYBODY, subject.command())
+                await subject.app.use_cases.creation.create(ANYBODY, subject.command())
                 await asyncio.gather(*(_read(stream, 1) for stream in streams))
             single = counters.read()["protobuf encodes"]
     return [

@@ -43,9 +43,9 @@ async def test_a_watch_goes_on_through_restarts_and_neither_loses_nor_doubles_an
         settings = replace(
             settings,
             listen=Listen("127.0.0.1", app.port),
-            http=Listen("127.0.0.1", int(app.web_address.rpartition(":")[2])),
+            http=Listen("127.0.0.1", int(app.edges.web_address.rpartition(":")[2])),
         )
-        server = f"http://{app.web_address}"
+        server = f"http://{app.edges.web_address}"
         shown = site.shown(protocol=protocol, server=server)
         await shown.__aenter__()
         assert await _seen(site, 1) == [("SNAPSHOT", first.callback_id, first.revision)]
@@ -73,6 +73,6 @@ async def test_a_page_of_an_origin_that_is_not_listed_sees_nothing(settings: Set
     async with await App.start(_settings(settings, "https://desk.example")) as app, Api.connect(app.port) as api:
         await api.add_service()
         await api.create()
-        async with site.shown(protocol="connect-json", server=f"http://{app.web_address}", once="yes"):
+        async with site.shown(protocol="connect-json", server=f"http://{app.edges.web_address}", once="yes"):
             assert await site.told() == {"once": "refused by the browser"}
         assert site.untold()

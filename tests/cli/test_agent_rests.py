@@ -27,7 +27,7 @@ async def rest(app: App, api: Api) -> str:
     """Let the service rest for so long that it does while commands run; return until when."""
     dialer = Dialer(api)
     await dialer.release(await dialer.lease_one(), agents_unavailable=True)
-    rests = app.agent_rests._rests
+    rests = app.use_cases.agent_rests._rests
     await until(lambda: api.service_id in rests)
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=60)
     rests[api.service_id] = Rest(end, timedelta(seconds=60))

@@ -68,11 +68,11 @@ class ScenarioServer:
                 settings = replace(settings, tls_client_ca=identities.ca)
         self._app = await App.start(settings)
         self._port = self._app.port
-        self._http_port = int(self._app.web_address.rpartition(":")[2])
+        self._http_port = int(self._app.edges.web_address.rpartition(":")[2])
         if self._is_new:
             self._is_new = False
             service = Service(service_id=SERVICE_ID, sip_address=SERVICE_SIP)
-            await self._app.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
+            await self._app.edges.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
 
     async def stop(self) -> None:
         """Drain: streams end OK with their last token, calls finish."""
@@ -87,8 +87,8 @@ class ScenarioServer:
     async def crash(self) -> None:
         """Break off everything that is under way, without notice. What was committed stays."""
         app = self._running
-        assert app.web is not None
-        await asyncio.gather(app.server.stop(), app.web.stop())
+        assert app.edges.web is not None
+        await asyncio.gather(app.edges.grpc.stop(), app.edges.web.stop())
         await self.stop()
 
     async def replace(self) -> None:
@@ -100,8 +100,8 @@ class ScenarioServer:
 
     async def let_pass(self, span: timedelta) -> None:
         """Do now what is due after that time: lapse, expire, become due."""
-        await self._running.scheduler.run_once(datetime.now(UTC) + span)
-        await self._running.feed.catch_up()
+        await self._running.use_cases.scheduler.run_once(datetime.now(UTC) + span)
+        await self._running.use_cases.feed.catch_up()
 
     async def age_leases(self, span: timedelta) -> None:
         """Make all leases older, without the server noticing which of them have run out."""

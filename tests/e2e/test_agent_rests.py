@@ -20,7 +20,7 @@ async def test_a_rest_counts_on_the_other_server_too(replicas: tuple[Replica, Re
     look = pb.GetQueueRequest(callback_key=by_id(callback.callback_id))
     ends = []
     for server in replicas:
-        rests = server.app.agent_rests._rests
+        rests = server.app.use_cases.agent_rests._rests
         await until(lambda: callback.service_id in rests)  # noqa: B023 - awaited within the round
         queue = await server.api.directory.GetQueue(look)
         ends.append(rests[callback.service_id].until)
@@ -42,8 +42,8 @@ async def test_an_agent_who_answers_at_one_server_ends_the_rest_at_the_other(
     await dialer_a.report(answered, DIALING)
     again = await waiting
     assert again.callback.state == cb.CALLBACK_STATE_OFFERED
-    await until(lambda: not b.app.agent_rests._rests)
-    await until(lambda: not a.app.agent_rests._rests)
+    await until(lambda: not b.app.use_cases.agent_rests._rests)
+    await until(lambda: not a.app.use_cases.agent_rests._rests)
     # The next rest is a short one.
     await dialer_b.release(again, agents_unavailable=True)
     assert (await dialer_a.lease_one(wait_s=PATIENCE_S)).callback.callback_id == again.callback.callback_id

@@ -33,7 +33,7 @@ async def read_by_another(path: Path) -> int:
 async def test_looking_at_connections_leaves_the_database_locked(app: App, api: Api, tmp_path: Path) -> None:
     path = tmp_path / "ringback.db"
     await api.create("sip:a@sim.example")
-    assert len(app.server.open_connections()) == 1
+    assert len(app.edges.grpc.open_connections()) == 1
     assert await read_by_another(path) == 1
     assert path.with_name("ringback.db-wal").exists()
     await api.create("sip:b@sim.example")
@@ -44,7 +44,7 @@ async def test_a_stop_leaves_the_database_locked_to_its_end(app: App, api: Api, 
     """What is acknowledged last is in the file: the log was not taken away while the connections were closed."""
     path = tmp_path / "ringback.db"
     await api.create("sip:a@sim.example")
-    await app.server.stop()
+    await app.edges.grpc.stop()
     assert await read_by_another(path) == 1
     assert path.with_name("ringback.db-wal").exists()
     await app.stop()

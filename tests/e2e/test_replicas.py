@@ -185,8 +185,8 @@ async def test_a_repeated_poll_waits_for_what_is_just_being_granted(replicas: Pa
 async def take_lead(server: Replica) -> None:
     """Return when the server leads."""
     leads = asyncio.Event()
-    server.app.leader_election.listen(leads.set)
-    if not server.app.leader_election.leads:
+    server.app.use_cases.leader_election.listen(leads.set)
+    if not server.app.use_cases.leader_election.leads:
         await leads.wait()
 
 
@@ -197,9 +197,9 @@ async def test_another_server_leads_when_the_leader_hangs(cluster: Durable, monk
         await take_lead(a)
         async with replica(url) as b:
             monkeypatch.setattr(a.app.store, "lead", hang)
-            assert not b.app.leader_election.leads
+            assert not b.app.use_cases.leader_election.leads
             await take_lead(b)
-            assert not a.app.leader_election.leads
+            assert not a.app.use_cases.leader_election.leads
 
 
 async def hang(*_: Any) -> bool:
@@ -217,7 +217,7 @@ async def test_another_server_leads_at_once_when_the_leader_stops(
         async with replica(url) as b:
             await a.app.stop()
             await take_lead(b)
-            assert not a.app.leader_election.leads
+            assert not a.app.use_cases.leader_election.leads
 
 
 async def test_a_queue_counts_what_another_server_has_acknowledged(replicas: Pair) -> None:

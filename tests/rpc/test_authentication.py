@@ -215,10 +215,10 @@ async def test_keys_are_read_again(app: App, channel: grpc.aio.Channel, tmp_path
     old, new = bearer(SIGNER.token(claims())), bearer(successor.token(claims()))
     assert [await list_services(channel, each) for each in (old, new)] == [StatusCode.OK, StatusCode.UNAUTHENTICATED]
     write_jwks(tmp_path / "keys.json", SIGNER.jwk, successor.jwk)
-    await app.credential_files.look()
+    await app.edges.credential_files.look()
     assert [await list_services(channel, each) for each in (old, new)] == [StatusCode.OK, StatusCode.OK]
     write_jwks(tmp_path / "keys.json", successor.jwk)
-    await app.credential_files.look()
+    await app.edges.credential_files.look()
     assert [await list_services(channel, each) for each in (old, new)] == [StatusCode.UNAUTHENTICATED, StatusCode.OK]
 
 
@@ -232,7 +232,7 @@ async def test_bad_keys_change_nothing_and_are_told_once(
     else:
         path.write_bytes(content)
     for _ in range(3):
-        await app.credential_files.look()
+        await app.edges.credential_files.look()
         assert await list_services(channel, bearer(SIGNER.token(claims()))) is StatusCode.OK
     [line] = [record.getMessage() for record in caplog.records if record.name.startswith("ringback.identity")]
     assert line.startswith(f"{path}: ")
@@ -246,5 +246,5 @@ async def test_no_secret_is_in_a_log_or_an_error(
     secrets = [CRM, "my-wrong-secret", SIGNER.token(claims()), SIGNER.token(claims(exp=1))]
     for token in secrets:
         await list_services(channel, bearer(token))
-    told = caplog.text + repr(app.authenticator) + repr(vars(app.authenticator)) + str(app.admission)
+    told = caplog.text + repr(app.edges.authenticator) + repr(vars(app.edges.authenticator)) + str(app.edges.admission)
     assert not [token for token in secrets if token in told]

@@ -220,7 +220,7 @@ async def test_resolving_more_than_a_response_holds(api: Api, include: bool) -> 
 async def test_the_services_of_a_page_fit(api: Api, app: App) -> None:
     first = date(2027, 1, 1)
     hours = OpeningHours(closed_dates=frozenset(first + timedelta(days=day) for day in range(1000)))
-    service = await app.directory.get(api.service_id)
+    service = await app.use_cases.directory.get(api.service_id)
     for n in range(320):
         one = replace(service, service_id=str(uuid4()), sip_address=f"sip:{n}@cc.example", opening_hours=hours)
         await app.store.put_service(one)

@@ -14,8 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ringback import app as app_module
 from ringback.app import App
+from ringback.app import server as app_module
 from ringback.config import Listen, Settings, UnixSocket
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb

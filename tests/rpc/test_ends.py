@@ -137,7 +137,7 @@ async def test_a_watch_ends_when_its_right_is_lost_and_nothing_follows(
 ) -> None:
     watch = await _watch(channel)
     others = [identity("heir", Role.VIEWER, BOARD)] if not narrowed.tokens_sha256 and end == LOST else []
-    app.authenticator.replace(_rules(settings, narrowed, *others))
+    app.edges.authenticator.replace(_rules(settings, narrowed, *others))
     await ops.create()
     assert await _end_of(watch) == end
 
@@ -147,7 +147,7 @@ async def test_what_is_widened_ends_nothing(
     app: App, ops: Api, channel: grpc.aio.Channel, widened: Identity, settings: Settings
 ) -> None:
     watch, poll = await _watch(channel), await _poll(app, channel)
-    app.authenticator.replace(_rules(settings, widened))
+    app.edges.authenticator.replace(_rules(settings, widened))
     created = await ops.create()
     async with asyncio.timeout(PATIENCE_S):
         assert [event.callback.callback_id for event in (await watch.read()).events] == [created.callback_id]
@@ -158,7 +158,7 @@ async def test_an_operator_who_becomes_a_viewer_sees_no_longer_who_did_what(
     app: App, channel: grpc.aio.Channel, settings: Settings
 ) -> None:
     watch = await _watch(channel, OPS)
-    app.authenticator.replace(_rules(settings, identity("ops", Role.VIEWER, OPS)))
+    app.edges.authenticator.replace(_rules(settings, identity("ops", Role.VIEWER, OPS)))
     assert await _end_of(watch) == LOST
 
 
@@ -175,7 +175,7 @@ async def test_a_poll_ends_and_takes_nothing(
     app: App, ops: Api, channel: grpc.aio.Channel, narrowed: Identity, end: tuple[StatusCode, str], settings: Settings
 ) -> None:
     poll = await _poll(app, channel)
-    app.authenticator.replace(_rules(settings, narrowed))
+    app.edges.authenticator.replace(_rules(settings, narrowed))
     created = await ops.create()
     assert await _end_of(poll) == end
     assert (await ops.get(created.callback_id)).state == cb.CALLBACK_STATE_QUEUED
@@ -191,7 +191,7 @@ async def test_leases_that_are_just_being_granted_are_given_back(
         nonlocal reloaded
         if not reloaded:
             reloaded = True
-            app.authenticator.replace(_rules(settings, identity("pbx", Role.VIEWER, PBX)))
+            app.edges.authenticator.replace(_rules(settings, identity("pbx", Role.VIEWER, PBX)))
         await apply(*args)
 
     poll = await _poll(app, channel)
@@ -201,7 +201,7 @@ async def test_leases_that_are_just_being_granted_are_given_back(
     assert reloaded
     given_back = await _state_of(ops, created.callback_id, cb.CALLBACK_STATE_QUEUED)
     assert given_back.attempt_count == 0
-    app.authenticator.replace(_rules(settings))
+    app.edges.authenticator.replace(_rules(settings))
     [lease] = await Dialer(_api(channel, PBX)).lease(10, wait_s=PATIENCE_S)
     assert (lease.callback.callback_id, lease.fencing_token) == (created.callback_id, 2)
 
@@ -222,7 +222,7 @@ async def test_a_watcher_that_does_not_read_gets_nothing_that_is_newer(
     batch = [pb.CreateCallbackRequest(callback_request=ops.request(description=fill)) for _ in range(1000)]
     for _ in range(3):
         await ops.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=batch))
-    app.authenticator.replace(_rules(settings, _granted()))
+    app.edges.authenticator.replace(_rules(settings, _granted()))
     late = await ops.create()
     seen = set()
     async with asyncio.timeout(PATIENCE_S):
@@ -243,7 +243,7 @@ async def test_a_watch_ends_with_a_status_while_a_message_is_being_written_to_it
 
     def reload_after(rounds: int) -> None:
         if rounds == 0:
-            app.authenticator.replace(_rules(settings, _granted()))
+            app.edges.authenticator.replace(_rules(settings, _granted()))
         else:
             asyncio.get_running_loop().call_soon(reload_after, rounds - 1)
 
@@ -254,7 +254,7 @@ async def test_a_watch_ends_with_a_status_while_a_message_is_being_written_to_it
     monkeypatch.setattr(RpcCall, "write", write_and_reload)
     for _ in range(5):
         assert await _end_of(await _watch(channel)) == LOST
-        app.authenticator.replace(_rules(settings))
+        app.edges.authenticator.replace(_rules(settings))
 
 
 # --- Credentials that end --------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ async def test_a_poll_lives_no_longer_than_its_token(app: App, channel: grpc.aio
     token, ends = _ends_soon("pbx@clients")
     assert await _end_of(await _poll(app, channel, token)) == INVALID
     assert datetime.now(UTC) >= ends
-    await until(lambda: not app.assigner._polls)
+    await until(lambda: not app.use_cases.assigner._polls)
 
 
 async def test_a_watch_ends_with_the_key_of_its_token(
@@ -332,7 +332,7 @@ async def test_a_watch_goes_on_while_authorities_change(settings: Settings, file
         watch = await _watch_certified(channel)
         files.trust(Authority("another"), files.clients)
         files.write()
-        await app.credential_files.look()
+        await app.edges.credential_files.look()
         request = directory_pb.ListServicesRequest()
         await Api.on(channel).directory.ListServices(request)
         assert not watch.done()
@@ -355,8 +355,8 @@ async def test_a_call_that_waits_for_its_turn_is_judged_when_it_is_its_turn(
     crm = _api(channel, CRM)
     request = pb.CreateCallbackRequest(callback_request=ops.request())
     calls = [crm.callbacks.CreateCallback(request, timeout=PATIENCE_S) for _ in range(ALONE + 20)]
-    await until(lambda: len(app.gate._inside) == len(calls))
-    app.authenticator.replace(_rules(settings, identity("crm", Role.CALLER, "crm-token-2")))
+    await until(lambda: len(app.edges.gate._inside) == len(calls))
+    app.edges.authenticator.replace(_rules(settings, identity("crm", Role.CALLER, "crm-token-2")))
     go_on.set()
     codes = Counter([await call.code() for call in calls])
     assert codes[StatusCode.UNAUTHENTICATED] >= 20

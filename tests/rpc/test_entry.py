@@ -306,7 +306,7 @@ METHODS = [
 
 async def test_every_rpc_of_the_server_comes_in_through_the_entry(settings: Settings) -> None:
     async with await App.start(settings) as app, grpc.aio.insecure_channel(f"127.0.0.1:{app.port}") as channel:
-        app.gate.close()
+        app.edges.gate.close()
         for name in METHODS:
             # The first message of a stream is read like that of a unary call.
             method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(name)

@@ -44,7 +44,7 @@ async def read_from(
     app: App, api: Api, token: str = "", *, in_snapshot: bool = False, **wanted: Any
 ) -> list[pb.WatchCallbacksResponse]:
     """Return the responses of a watch that have what has happened until now."""
-    await app.feed.catch_up()
+    await app.use_cases.feed.catch_up()
     stream: Any = api.callbacks.WatchCallbacks(
         pb.WatchCallbacksRequest(
             filter=cb.CallbackFilter(**wanted), resume_token=token, snapshot_mode=pb.SNAPSHOT_MODE_WHEN_NEEDED

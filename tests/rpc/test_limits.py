@@ -191,7 +191,7 @@ async def test_open_callbacks(settings: Settings, kind: str) -> None:
         assert refusal_of(clash.value).reason == "CALLBACK_ALREADY_EXISTS"
 
         await client.cancel(first.callback_id)
-        await server.app.feed.catch_up()
+        await server.app.use_cases.feed.catch_up()
         await client.create("12")
         assert (await refused(client.create("13")))[0].reason == "QUOTA_EXCEEDED"
         assert (await (await server.client(other)).create("14")).created

@@ -176,9 +176,9 @@ async def test_the_leases_of_a_client_that_has_gone_go_straight_back(
 
     async def apply_as_it_goes(*args: Any) -> None:
         monkeypatch.setattr(app.store, "apply", apply)
-        waiting = app.assigner._polls[0]
+        waiting = app.use_cases.assigner._polls[0]
         poll.cancel()
-        await until(lambda: waiting not in app.assigner._polls)
+        await until(lambda: waiting not in app.use_cases.assigner._polls)
         await apply(*args)
 
     monkeypatch.setattr(app.store, "apply", apply_as_it_goes)
@@ -194,7 +194,7 @@ async def test_a_poll_that_was_given_up_takes_nothing(app: App, api: Api, dialer
     poll = dialer.poll(wait_s=60)
     await until_polling(app)
     poll.cancel()
-    await until(lambda: not app.assigner._polls)
+    await until(lambda: not app.use_cases.assigner._polls)
     await api.create()
     assert (await dialer.lease_one()).fencing_token == 1
 

@@ -191,7 +191,7 @@ async def test_one_whose_agents_do_not_answer(app: App, api: Api, dialer: Dialer
     lease = await dialer.lease_one()
     [released] = await dialer.release(lease, reason="480 Temporarily Unavailable", agents_unavailable=True)
     assert released.released
-    await until(lambda: app.agent_rests.until(api.service_id, datetime.now(UTC)) is not None)
+    await until(lambda: app.use_cases.agent_rests.until(api.service_id, datetime.now(UTC)) is not None)
     queue = await look(api, callback)
     assert 0 < queue.agents_rest_until.ToNanoseconds() - callback.create_time.ToNanoseconds() < 1e9 * (PATIENCE_S + 1)
     assert queue.position.reason == pb.WAITING_REASON_AGENTS_DO_NOT_ANSWER

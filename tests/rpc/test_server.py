@@ -116,7 +116,7 @@ def test_bad_addresses(text: str) -> None:
 async def test_while_draining_calls_are_refused_with_a_reason(settings: Settings) -> None:
     async with await App.start(settings) as app, Api.connect(app.port) as api:
         await api.add_service()
-        app.gate.close()
+        app.edges.gate.close()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await api.create()
         refusal = refusal_of(caught.value)

@@ -117,7 +117,7 @@ async def test_a_change_whose_client_has_gone_meanwhile_is_known_all_the_same(
 
     monkeypatch.setattr(app.store, "put_service", put_slowly)
     request = asyncio.create_task(
-        app.directory.update(ANYBODY, api.service_id, "", lambda s: replace(s, display_name="first"))
+        app.use_cases.directory.update(ANYBODY, api.service_id, "", lambda s: replace(s, display_name="first"))
     )
     await writing.wait()
     request.cancel()

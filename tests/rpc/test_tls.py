@@ -205,7 +205,7 @@ async def test_a_certificate_is_renewed_under_load_without_a_failed_call(setting
         async with _under_load(loads[0]) as on_one, _under_load(loads[1]) as on_new:
             for _ in range(5):
                 issued = files.write()
-                await app.credential_files.look()
+                await app.edges.credential_files.look()
                 assert await _serial_number(app) == issued.certificate.serial_number != before
         assert {*on_one, *on_new} == {StatusCode.OK}
 
@@ -233,13 +233,13 @@ async def test_a_certificate_without_its_key_changes_nothing(
             caplog.clear()
             first.write_bytes(contents[first])
             for _ in range(3):
-                await app.credential_files.look()
+                await app.edges.credential_files.look()
                 assert await _serial_number(app) == before
             told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
             reason = f"{files.key}: is not the key of the certificate in {files.cert}"
             assert told == [f"{reason}; the certificate that the server has stays in use"]
             second.write_bytes(contents[second])
-            await app.credential_files.look()
+            await app.edges.credential_files.look()
             assert await _serial_number(app) == issued.certificate.serial_number
 
 
@@ -249,20 +249,20 @@ async def test_files_that_are_just_being_written_are_not_taken(
     """One certificate of two is there, whole, at that moment."""
     crm = files.clients.issue("crm.clients.example")
     looked = asyncio.Event()
-    is_settled = mutual.credential_files._is_settled
+    is_settled = mutual.edges.credential_files._is_settled
 
     async def written_meanwhile(*args: Any) -> bool:
         files.trust(Authority("new"), files.clients)
         looked.set()
         return await is_settled(*args)
 
-    monkeypatch.setattr(mutual.credential_files, "_is_settled", written_meanwhile)
+    monkeypatch.setattr(mutual.edges.credential_files, "_is_settled", written_meanwhile)
     files.trust(Authority("new"))
-    await mutual.credential_files.look()
+    await mutual.edges.credential_files.look()
     assert looked.is_set()
     assert await _status(files, mutual, crm) is StatusCode.OK
     monkeypatch.undo()
-    await mutual.credential_files.look()
+    await mutual.edges.credential_files.look()
     assert await _status(files, mutual, crm) is StatusCode.OK
 
 
@@ -304,7 +304,7 @@ async def test_bad_files_change_nothing_and_are_told_once(
     before, crm = await _serial_number(mutual), files.clients.issue("crm.clients.example")
     spoil(files)
     for _ in range(3):
-        await mutual.credential_files.look()
+        await mutual.edges.credential_files.look()
         assert await _serial_number(mutual) == before
     assert await _status(files, mutual, crm) is StatusCode.OK
     told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -337,7 +337,7 @@ async def test_a_name_that_is_removed_is_refused_under_load(mutual: App, files: 
         ):
             assert await list_services(revoked) is StatusCode.OK
             without = _with_certificate(_crm(), "other.example")
-            mutual.authenticator.replace(rules(without, *RULES.identities[:1]))
+            mutual.edges.authenticator.replace(rules(without, *RULES.identities[:1]))
             assert await list_services(revoked) is StatusCode.UNAUTHENTICATED
             seen = len(statuses)
             await list_services(revoked)
@@ -356,12 +356,12 @@ async def test_an_authority_that_is_removed_ends_standing_connections(mutual: Ap
     async with files.channel(mutual, old) as first, files.channel(mutual, between) as second:
         assert [await list_services(each) for each in (first, second)] == [StatusCode.OK] * 2
         files.trust(files.clients, successor)
-        await mutual.credential_files.look()
+        await mutual.edges.credential_files.look()
         assert [await list_services(each) for each in (first, second)] == [StatusCode.OK] * 2
         async with files.channel(mutual, new) as third:
             assert await list_services(third) is StatusCode.OK
             files.trust(successor)
-            await mutual.credential_files.look()
+            await mutual.edges.credential_files.look()
             assert [await list_services(each) for each in (first, second)] == [StatusCode.UNAUTHENTICATED] * 2
             assert await list_services(third) is StatusCode.OK
     assert await _status(files, mutual, old) is StatusCode.UNAVAILABLE

@@ -302,7 +302,7 @@ async def test_what_many_are_sent_is_encoded_once(api: Api, monkeypatch: pytest.
 
 async def test_a_watch_begins_at_a_time(api: Api, app: App) -> None:
     first, second = await far_ahead(api, 1), await far_ahead(api, 1)
-    await app.feed.catch_up()
+    await app.use_cases.feed.catch_up()
 
     async def begun(token: str = "", **begin: Any) -> list[str]:
         request = pb.WatchCallbacksRequest(

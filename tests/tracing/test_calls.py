@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -139,7 +140,7 @@ async def test_a_refusal_has_its_reason_and_none_of_its_texts(api: Api, spans: S
 
 
 async def test_a_server_that_cannot_serve_is_a_fault(app: App, api: Api, spans: SpanExporter) -> None:
-    app.gate.close()
+    app.edges.gate.close()
     with pytest.raises(grpc.aio.AioRpcError):
         await create(api, ("traceparent", PARENT))
     [span] = await spans.of(CREATE)
@@ -236,3 +237,19 @@ async def test_at_debug_each_call_is_one_line(api: Api, caplog: pytest.LogCaptur
     assert [fields["code"] for fields in told] == ["OK", "ALREADY_EXISTS"]
     assert told[1]["reason"] == "CALLBACK_ALREADY_EXISTS"
     assert "5556677" not in caplog.text
+
+
+_SDK_OF_THE_PROCESS = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from ringback.tracing.provider import tracer_of
+assert tracer_of(None) is None
+trace.set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+with tracer_of(None).start_as_current_span("one") as span:
+    assert span.is_recording()
+"""
+
+
+async def test_an_sdk_that_the_process_has_is_used() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SDK_OF_THE_PROCESS)
+    assert await process.wait() == 0

@@ -10,8 +10,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ringback.web.application import WebApplication
-from tests.web.conftest import ServeHttp
 from tests.world.http_client import HttpResponse, connected
+from tests.world.http_stage import ServeHttp
 
 
 async def _get(_: Request) -> Response:

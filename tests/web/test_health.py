@@ -26,7 +26,7 @@ def request(address: str, method: str, host: str) -> tuple[int, str]:
 
 
 async def health(app: App, *, method: str = "GET", host: str = "localhost") -> tuple[int, str]:
-    return await asyncio.to_thread(request, app.web_address, method, host)
+    return await asyncio.to_thread(request, app.edges.web_address, method, host)
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ async def test_a_server_that_serves(app: App) -> None:
 
 async def test_what_is_reported_is_told(app: App) -> None:
     """As when the database takes no writes, and does so again."""
-    await app.server.report_health(serving=False)
+    await app.edges.grpc.report_health(serving=False)
     assert await health(app) == (503, "NOT_SERVING\n")
     assert await health(app, method="HEAD") == (503, "")
-    await app.server.report_health(serving=True)
+    await app.edges.grpc.report_health(serving=True)
     assert await health(app) == (200, "SERVING\n")
 
 

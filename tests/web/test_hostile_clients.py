@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringback.web.server_protocols import MAX_STREAMS
-from tests.web.conftest import ServeHttp, Stage
 from tests.world.http_client import connected, connected_http2
+from tests.world.http_stage import HttpStage, ServeHttp
 
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
@@ -79,7 +79,7 @@ async def test_a_connection_that_is_not_used_any_more_ends(serve_http: ServeHttp
     ],
 )
 async def test_what_can_be_understood_in_two_ways_is_refused(
-    request_bytes: bytes, status: int, serve_http: ServeHttp, stage: Stage
+    request_bytes: bytes, status: int, serve_http: ServeHttp, stage: HttpStage
 ) -> None:
     async with serve_http() as server, connected(server.port) as client:
         await client.send(request_bytes)
@@ -91,7 +91,7 @@ async def test_what_can_be_understood_in_two_ways_is_refused(
             assert stage.scopes == []
 
 
-async def test_bad_chunks_end_the_connection(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_bad_chunks_end_the_connection(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected(server.port) as client:
         await client.send(b"POST /wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         await stage.entered.wait()
@@ -115,12 +115,13 @@ async def test_there_is_no_upgrade(upgrade: bytes, serve_http: ServeHttp) -> Non
         assert (await client.get()).status == 200
 
 
-async def test_a_body_that_nobody_reads_is_no_burden(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_body_that_nobody_reads_is_no_burden(serve_http: ServeHttp, stage: HttpStage) -> None:
     """The client gets the response, although it goes on sending for a while."""
     async with serve_http() as server, connected(server.port) as client:
         await client.send(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n")
         await client.send(b"x" * 3_000_000)
-        assert (await client.response()).body == b"no"
+        response = await client.response()
+        assert (response.body, response.headers["connection"]) == (b"no", "close")
         assert await client.is_ended()
     assert not server.open_connections()
 
@@ -138,7 +139,7 @@ async def test_a_body_without_an_end_is_cut_off(serve_http: ServeHttp) -> None:
             await asyncio.wait_for(flood(), 20)
 
 
-async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         waiting = await client.begin(path="/wait")
         refused = await client.begin("POST", "/refuse", ended=False)
@@ -156,7 +157,7 @@ async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, 
         assert (await client.response(waiting)).body == b"done"
 
 
-async def test_a_body_that_is_not_read_holds_up_no_other_request(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_body_that_is_not_read_holds_up_no_other_request(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         waiting = await client.begin("POST", "/wait", ended=False)
         client.h2.send_data(waiting, b"x" * 16_000)
@@ -166,7 +167,7 @@ async def test_a_body_that_is_not_read_holds_up_no_other_request(serve_http: Ser
 
 
 @pytest.mark.parametrize("is_http2", [False, True])
-async def test_a_client_that_does_not_read_is_given_up(is_http2: bool, serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_client_that_does_not_read_is_given_up(is_http2: bool, serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http(stalled_s=0.2) as server:
         if is_http2:
             async with connected_http2(server.port) as client:
@@ -198,7 +199,7 @@ async def test_http2_refuses_paths_that_are_not_ascii(path: str, serve_http: Ser
         assert (await client.get()).status == 200
 
 
-async def test_requests_that_are_given_up_at_once_end_the_connection(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_requests_that_are_given_up_at_once_end_the_connection(serve_http: ServeHttp, stage: HttpStage) -> None:
     """CVE-2023-44487."""
     async with serve_http() as server, connected_http2(server.port) as client:
         for _ in range(1000):
@@ -231,7 +232,7 @@ async def test_the_one_that_waits_longest_makes_room(serve_http: ServeHttp) -> N
             assert (await first.get()).status == 200
 
 
-async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http(max_connections=1) as server, connected(server.port) as busy:
         await busy.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         await stage.entered.wait()

@@ -10,11 +10,11 @@ from ringback.config import Listen
 from ringback.listening import CannotListen
 from ringback.web.peer import CONNECTION
 from ringback.web.server import WebServer
-from tests.web.conftest import LOCAL, ServeHttp, Stage
 from tests.world.http_client import connected, connected_http2
+from tests.world.http_stage import LOCAL, HttpStage, ServeHttp
 
 
-async def test_one_connection_has_many_requests(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_one_connection_has_many_requests(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected(server.port) as client:
         for body in (b"", b"one", b"x" * 300_000):
             response = await client.request("POST", "/", body)
@@ -23,7 +23,7 @@ async def test_one_connection_has_many_requests(serve_http: ServeHttp, stage: St
             assert "date" in response.headers
 
 
-async def test_a_body_in_chunks_is_read(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_body_in_chunks_is_read(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected(server.port) as client:
         await client.send(
             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
@@ -53,7 +53,7 @@ async def test_head_has_the_headers_alone(serve_http: ServeHttp) -> None:
         assert (await client.get()).status == 200
 
 
-async def test_http2_has_many_requests_at_a_time(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_http2_has_many_requests_at_a_time(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         waiting = [await client.begin(path="/wait") for _ in range(20)]
         assert (await client.get()).status == 200
@@ -80,7 +80,7 @@ async def test_http2_takes_bodies_that_are_larger_than_its_windows(serve_http: S
         assert (await client.response(stream)).body == body
 
 
-async def test_a_target_with_a_host_has_the_host_that_counts(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_target_with_a_host_has_the_host_that_counts(serve_http: ServeHttp, stage: HttpStage) -> None:
     """RFC 9112, section 3.2.2."""
     async with serve_http() as server, connected(server.port) as client:
         for target, path, host in (
@@ -94,7 +94,7 @@ async def test_a_target_with_a_host_has_the_host_that_counts(serve_http: ServeHt
             assert (scope["path"], dict(scope["headers"])[b"host"]) == (path, host)
 
 
-async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected(server.port) as client:
         await client.get()
         name = client.writer.get_extra_info("sockname")
@@ -112,7 +112,9 @@ async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, s
         ("0.0.0.0:0", "127.0.0.1", "ipv4:127.0.0.1"),
     ],
 )
-async def test_addresses_of_both_kinds(listen: str, host: str, peer: str, serve_http: ServeHttp, stage: Stage) -> None:
+async def test_addresses_of_both_kinds(
+    listen: str, host: str, peer: str, serve_http: ServeHttp, stage: HttpStage
+) -> None:
     async with serve_http(listen=Listen.parse(listen)) as server, connected(server.port, host) as client:
         assert (await client.get()).status == 200
         assert stage.scopes[0]["state"][CONNECTION].peer.rpartition(":")[0] == peer
@@ -132,7 +134,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
         WebServer().bind(Listen("192.0.2.1", 0))
 
 
-async def test_a_client_that_goes_has_its_request_cancelled(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_client_that_goes_has_its_request_cancelled(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server:
         async with connected(server.port) as client:
             await client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -140,7 +142,7 @@ async def test_a_client_that_goes_has_its_request_cancelled(serve_http: ServeHtt
         await asyncio.wait_for(stage.cancelled.wait(), 20)
 
 
-async def test_a_request_that_is_reset_is_cancelled_alone(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_request_that_is_reset_is_cancelled_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         stream = await client.begin(path="/wait")
         await stage.entered.wait()
@@ -161,7 +163,16 @@ async def test_half_of_a_response_does_not_look_complete(serve_http: ServeHttp) 
             assert (await second.get()).status == 200
 
 
-async def test_a_stop_ends_what_waits_and_lets_requests_finish(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_server_that_drains_has_clients_leave(serve_http: ServeHttp) -> None:
+    """They find another server before this one closes what they would send a request on."""
+    async with serve_http() as server, connected(server.port) as client:
+        assert "connection" not in (await client.get()).headers
+        server.drain()
+        assert (await client.get()).headers["connection"] == "close"
+        assert await client.is_ended()
+
+
+async def test_a_stop_ends_what_waits_and_lets_requests_finish(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with (
         serve_http() as server,
         connected(server.port) as idle,
@@ -183,7 +194,7 @@ async def test_a_stop_ends_what_waits_and_lets_requests_finish(serve_http: Serve
             socket.create_connection(("127.0.0.1", server.port))
 
 
-async def test_a_stop_does_not_wait_for_what_is_stuck(serve_http: ServeHttp, stage: Stage) -> None:
+async def test_a_stop_does_not_wait_for_what_is_stuck(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected(server.port) as stuck, connected(server.port) as begun:
         await begun.send(b"GET / HT")
         await stuck.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")

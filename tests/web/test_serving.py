@@ -13,10 +13,10 @@ import pytest
 from ringback.app import App
 from ringback.config import Listen, SettingError, Settings
 from ringback.listening import CannotListen
-from tests.web.conftest import LOCAL
 from tests.world.api import Api
 from tests.world.command_line import start
 from tests.world.http_client import LIMIT_S, connected, connected_http2
+from tests.world.http_stage import LOCAL
 
 REACHABLE = Listen("0.0.0.0", 0)
 
@@ -28,27 +28,27 @@ async def web_app(settings: Settings) -> AsyncIterator[App]:
 
 
 def _web_port(app: App) -> int:
-    assert app.web is not None
-    return app.web.port
+    assert app.edges.web is not None
+    return app.edges.web.port
 
 
 async def test_http_is_off_unless_it_is_given(app: App) -> None:
-    assert app.web is None
+    assert app.edges.web is None
 
 
 async def test_both_ports_are_served(web_app: App) -> None:
     async with Api.connect(web_app.port) as api, connected(_web_port(web_app)) as client:
         await api.add_service()
         assert (await client.get("/nothing")).status == 404
-        assert web_app.web_address == f"127.0.0.1:{_web_port(web_app)}"
+        assert web_app.edges.web_address == f"127.0.0.1:{_web_port(web_app)}"
 
 
 async def test_connections_of_both_ports_are_known(web_app: App) -> None:
     async with Api.connect(web_app.port) as api, connected(_web_port(web_app)) as client:
         await api.add_service()
         await client.get("/nothing")
-        assert f"ipv4:127.0.0.1:{client.writer.get_extra_info('sockname')[1]}" in web_app._open_connections()
-        assert len(web_app._open_connections()) == 2
+        assert f"ipv4:127.0.0.1:{client.writer.get_extra_info('sockname')[1]}" in web_app.edges.open_connections()
+        assert len(web_app.edges.open_connections()) == 2
 
 
 async def test_an_http_address_that_is_taken_ends_the_start(web_app: App, settings: Settings, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from cryptography import x509
 from ringback.identity.files import FileValue, read_files
 from ringback.identity.server_files import ServerFiles, server_files
 from ringback.web.peer import CONNECTION, credentials_of
-from tests.web.conftest import ServeHttp, Stage
 from tests.world.certificates import DAY, Authority, Issued
 from tests.world.http_client import connected, connected_http2, trusting
+from tests.world.http_stage import HttpStage, ServeHttp
 from tests.world.secured import Files
 
 
@@ -47,7 +47,7 @@ async def _get(port: int, context: ssl.SSLContext) -> tuple[int, int]:
         return response.status, int(secure.getpeercert()["serialNumber"], 16)
 
 
-async def test_http2_is_chosen_by_alpn(serve_http: ServeHttp, files: Files, stage: Stage) -> None:
+async def test_http2_is_chosen_by_alpn(serve_http: ServeHttp, files: Files, stage: HttpStage) -> None:
     async with serve_http(_value(files)) as server:
         context = _client(files, None, "h2", "http/1.1")
         async with connected_http2(server.port, ssl=context, server_hostname="localhost") as client:
@@ -61,7 +61,7 @@ async def test_http2_is_chosen_by_alpn(serve_http: ServeHttp, files: Files, stag
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_a_client_certificate_comes_with_its_chain(
-    version: ssl.TLSVersion, serve_http: ServeHttp, files: Files, stage: Stage
+    version: ssl.TLSVersion, serve_http: ServeHttp, files: Files, stage: HttpStage
 ) -> None:
     between = Authority("between", files.clients)
     issued = between.issue("crm.clients.example")
@@ -90,7 +90,9 @@ def _serials(properties: Sequence[bytes]) -> list[int]:
     return [each.serial_number for pem in properties for each in x509.load_pem_x509_certificates(pem)]
 
 
-async def test_a_session_is_not_resumed_without_its_chain(serve_http: ServeHttp, files: Files, stage: Stage) -> None:
+async def test_a_session_is_not_resumed_without_its_chain(
+    serve_http: ServeHttp, files: Files, stage: HttpStage
+) -> None:
     """What a ticket keeps of a connection are not the certificates between the client's and its authority."""
     between = Authority("between", files.clients)
     context = _client(files, between.issue("crm.clients.example"))
@@ -102,7 +104,9 @@ async def test_a_session_is_not_resumed_without_its_chain(serve_http: ServeHttp,
     ] * 2
 
 
-async def test_without_a_certificate_there_are_no_properties(serve_http: ServeHttp, files: Files, stage: Stage) -> None:
+async def test_without_a_certificate_there_are_no_properties(
+    serve_http: ServeHttp, files: Files, stage: HttpStage
+) -> None:
     async with serve_http(_value(files)) as server:
         await _get(server.port, _client(files))
     assert credentials_of(stage.scopes[0]).auth_context() == {}
@@ -110,7 +114,7 @@ async def test_without_a_certificate_there_are_no_properties(serve_http: ServeHt
 
 @pytest.mark.parametrize("kind", ["none", "of another authority", "ended", "of the server's authority"])
 async def test_a_certificate_that_does_not_count_gets_no_connection(
-    kind: str, serve_http: ServeHttp, files: Files, stage: Stage
+    kind: str, serve_http: ServeHttp, files: Files, stage: HttpStage
 ) -> None:
     issued = {
         "none": None,
@@ -135,7 +139,7 @@ async def test_old_versions_of_tls_get_no_connection(serve_http: ServeHttp, file
             await _get(server.port, context)
 
 
-async def test_plain_text_gets_no_response(serve_http: ServeHttp, files: Files, stage: Stage) -> None:
+async def test_plain_text_gets_no_response(serve_http: ServeHttp, files: Files, stage: HttpStage) -> None:
     async with serve_http(_value(files)) as server, connected(server.port) as client:
         await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert await client.is_ended()
@@ -143,7 +147,7 @@ async def test_plain_text_gets_no_response(serve_http: ServeHttp, files: Files, 
 
 
 async def test_connections_go_on_while_the_certificate_changes(
-    serve_http: ServeHttp, files: Files, stage: Stage
+    serve_http: ServeHttp, files: Files, stage: HttpStage
 ) -> None:
     """New ones get the new certificate, those that are open are not disturbed, and none fails."""
     value = _value(files)
@@ -185,7 +189,9 @@ async def test_files_that_openssl_does_not_take_change_nothing(
         assert len([each for each in caplog.records if "goes on with the certificate" in each.message]) == 1
 
 
-async def test_the_peer_of_a_connection_is_as_without_tls(serve_http: ServeHttp, files: Files, stage: Stage) -> None:
+async def test_the_peer_of_a_connection_is_as_without_tls(
+    serve_http: ServeHttp, files: Files, stage: HttpStage
+) -> None:
     async with (
         serve_http(_value(files)) as server,
         connected(server.port, ssl=_client(files), server_hostname="localhost") as client,

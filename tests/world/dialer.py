@@ -79,12 +79,12 @@ class Dialer:
 
 async def let_pass(app: App, seconds: float) -> None:
     """Let the server do now what is due after that time."""
-    await app.scheduler.run_once(datetime.now(UTC) + timedelta(seconds=seconds))
+    await app.use_cases.scheduler.run_once(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
 async def until_polling(app: App, count: int = 1) -> None:
     """Return when this many polls wait on the server, and it has looked once for what they might get."""
-    assigner = app.assigner
+    assigner = app.use_cases.assigner
     await until(lambda: len(assigner._polls) >= count and assigner._serving is None and not assigner._woken.is_set())
 
 

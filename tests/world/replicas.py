@@ -26,7 +26,7 @@ class Replica:
 
     async def is_polled(self) -> None:
         """Return when a dialer waits here."""
-        while not self.app.assigner._polls:
+        while not self.app.use_cases.assigner._polls:
             await self.api.directory.ListServices(ListServicesRequest())  # which comes after the poll
 
 

@@ -95,12 +95,11 @@ class QueueMetrics:
 
     async def prepare(self) -> None:
         """Look at everything. What the database would have to say is left out while it is away."""
-        oldest = await _or_none(self._figures.oldest) if self._figures.counted else None
-        polled = await _or_none(self._attendance.polled_for)
+        self._has_counts = self._figures.counted
+        oldest, polled = await asyncio.gather(_or_none(self._figures.oldest), _or_none(self._attendance.polled_for))
         self._now = now = self._clock.now()
         self._services = self._directory.all()
-        self._has_counts = self._figures.counted
-        self._has_oldest = oldest is not None
+        self._has_oldest = oldest is not None and self._has_counts
         self._has_attendance = polled is not None
         counted = self._figures.all() if self._has_counts else {}
         resting = self._resting(now)

@@ -47,10 +47,11 @@ class Scrape:
         async with self._locks[format_]:
             kept = self._kept.get(format_)
             if kept is None or self._monotonic() - kept.made_at_s > KEPT_S:
-                kept = self._kept[format_] = _Written(await self._write(format_), self._monotonic())
+                kept = self._kept[format_] = _Written(await self.write(format_), self._monotonic())
             return await kept.compressed() if compressed else kept.text
 
-    async def _write(self, format_: Format) -> bytes:
+    async def write(self, format_: Format) -> bytes:
+        """Return all metrics as they are now."""
         await self._prepare()
         parts = []
         for family in self._registry.collect():

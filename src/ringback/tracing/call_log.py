@@ -20,10 +20,10 @@ class CallLog:
     """It follows calls while DEBUG is logged; otherwise it costs one look at the level."""
 
     def begin(self, rpc: str, edge: Edge, credentials: Credentials) -> Followed | None:
-        return _Call(rpc, edge, credentials.peer()) if _log.isEnabledFor(logging.DEBUG) else None
+        return _LoggedCall(rpc, edge, credentials.peer()) if _log.isEnabledFor(logging.DEBUG) else None
 
 
-class _Call:
+class _LoggedCall:
     __slots__ = ("_begun_s", "_edge", "_peer", "_rpc")
 
     def __init__(self, rpc: str, edge: Edge, peer: str) -> None:
@@ -39,10 +39,10 @@ class _Call:
         duration_ms = round((perf_counter() - self._begun_s) * 1000, 3)
         identity = "" if caller is None else caller.identity
         trace = trace_id_of(call_trace.get())
-        _log.debug(_Line(self._rpc, self._edge, code, reason_name(error), identity, self._peer, duration_ms, trace))
+        _log.debug(_CallLine(self._rpc, self._edge, code, reason_name(error), identity, self._peer, duration_ms, trace))
 
 
-class _Line(LogMessage):
+class _CallLine(LogMessage):
     def __init__(
         self, rpc: str, edge: Edge, code: str, reason: str, identity: str, peer: str, duration_ms: float, trace: str
     ) -> None:

@@ -9,10 +9,9 @@ import errno
 import logging
 import resource
 import socket
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, Final, TypeAlias
 
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 
 from ringback.config import Listen
@@ -21,11 +20,13 @@ from ringback.identity.peer import peer_of
 from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
-from ringback.web.server_connection import Application, HttpConnection, Patience, Serving
-from ringback.web.server_protocols import MAX_HEADER_BYTES
+from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
+from ringback.web.server_protocols import MAX_HEADER_BYTES, DrainContext
 from ringback.web.tls import HttpTls, certificates_of
 
 _log = logging.getLogger(__name__)
+
+Supervise: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 _NO_LIMIT: Final = 2**31 - 1
 _HANDSHAKE_S: Final = 10.0
@@ -48,19 +49,17 @@ class WebServer:
     def __init__(
         self,
         tls: FileValue[ServerFiles] | None = None,
-        patience: Patience | None = None,
+        times: ClientTimes | None = None,
         max_connections: int | None = None,
     ) -> None:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
-        self._patience = patience or Patience()
+        self._times = times or ClientTimes()
         self._max_connections = max_connections or _most_connections()
         self._contexts = None if tls is None else HttpTls(tls)
-        self._context = WorkerContext(None)
+        self._context = DrainContext()
         self._sockets: Sequence[socket.socket] = ()
         self._accepting: list[asyncio.Task[None]] = []
-        # By peer; None while there is a handshake.
-        self._open: dict[str, HttpConnection | None] = {}
-        self._serving_tasks: set[asyncio.Task[None]] = set()
+        self._open: set[_Accepted] = set()
         # The port that it listens on.
         self.port = 0
 
@@ -72,13 +71,17 @@ class WebServer:
 
     def open_connections(self) -> Collection[str]:
         """Return the peers of the connections that are open."""
-        return self._open.keys()
+        return {each.peer for each in self._open}
 
-    async def start(self, app: Application) -> None:
-        serving = Serving(app, _config(), self._context, self._patience)
-        loop = asyncio.get_running_loop()
-        self._accepting = [loop.create_task(self._accept(each, serving)) for each in self._sockets]
-        self._accepting.append(loop.create_task(self._check()))
+    async def start(self, app: Application, supervise: Supervise = asyncio.create_task) -> None:
+        """Serve the application. `supervise` makes the tasks without which nothing is served any more."""
+        serving = Serving(app, _config(), self._context, self._times)
+        self._accepting = [supervise(self._accept(each, serving)) for each in self._sockets]
+        self._accepting.append(supervise(self._check()))
+
+    def drain(self) -> None:
+        """Have clients use their connections no longer than for the requests that they have sent."""
+        self._context.is_draining = True
 
     async def _accept(self, listening: socket.socket, serving: Serving) -> None:
         loop = asyncio.get_running_loop()
@@ -93,24 +96,22 @@ class WebServer:
             if len(self._open) >= self._max_connections and not self._make_room():
                 accepted.close()
                 continue
-            task = loop.create_task(self._serve(accepted, peer_of(name), serving))
-            self._serving_tasks.add(task)
-            task.add_done_callback(self._serving_tasks.discard)
+            one = _Accepted(accepted, name)
+            self._open.add(one)
+            one.task = loop.create_task(self._serve(one, serving))
 
-    async def _serve(self, accepted: socket.socket, peer: str, serving: Serving) -> None:
-        self._open[peer] = None
+    async def _serve(self, one: "_Accepted", serving: Serving) -> None:
         try:
-            reader, writer = await self._opened(accepted)
-        except (OSError, asyncio.IncompleteReadError) as fault:
-            _log.debug("the handshake with %s has failed: %s", peer, fault)
+            reader, writer = await self._opened(one.socket)
+        except OSError as fault:
+            _log.debug("the handshake with %s has failed: %s", one.peer, fault)
         else:
             certificate, chain = certificates_of(writer.get_extra_info("ssl_object"))
-            connection = self._open[peer] = HttpConnection(
-                serving, reader, writer, ConnectionPeer(peer, certificate, chain)
-            )
-            await connection.run()
+            peer = ConnectionPeer(one.peer, certificate, chain)
+            one.connection = HttpConnection(serving, reader, writer, peer, one.names)
+            await one.connection.run()
         finally:
-            del self._open[peer]
+            self._open.discard(one)
 
     async def _opened(self, accepted: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return the connection, after its handshake if there is one. Raise `OSError`."""
@@ -131,20 +132,23 @@ class WebServer:
             raise
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
+    def _connections(self) -> list[HttpConnection]:
+        return [each.connection for each in self._open if each.connection is not None]
+
     def _make_room(self) -> bool:
         """End the connection that has waited longest without a request. Return False if there is none."""
-        waiting = [each for each in self._open.values() if each is not None and each.idle_since_s is not None]
+        waiting = [(since_s, each) for each in self._connections() if (since_s := each.idle_since_s) is not None]
         if not waiting:
             return False
-        min(waiting, key=lambda each: each.idle_since_s or 0.0).abort()
+        _, longest = min(waiting, key=lambda pair: pair[0])
+        longest.abort()
         return True
 
     async def _check(self) -> None:
         while True:
-            await asyncio.sleep(self._patience.check_s)
-            for connection in list(self._open.values()):
-                if connection is not None:
-                    connection.check()
+            await asyncio.sleep(self._times.check_s)
+            for connection in self._connections():
+                connection.check()
 
     async def stop(self) -> None:
         """Refuse connections, end those that have no request, and soon also the others."""
@@ -153,17 +157,29 @@ class WebServer:
         for each in self._sockets:
             each.close()
         await self._context.terminated.set()
-        for connection in list(self._open.values()):
-            if connection is not None:
-                connection.leave()
-        if self._serving_tasks:
-            _, late = await asyncio.wait(self._serving_tasks, timeout=_STOP_S)
-            for connection in list(self._open.values()):
-                if connection is not None:
-                    connection.abort()
+        for connection in self._connections():
+            connection.leave()
+        tasks = [each.task for each in self._open if each.task is not None]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_STOP_S)
+            for connection in self._connections():
+                connection.abort()
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+class _Accepted:
+    """A connection, from the moment on at which it is accepted."""
+
+    def __init__(self, accepted: socket.socket, name: tuple[Any, ...]) -> None:
+        self.socket = accepted
+        self.peer = peer_of(name)
+        # Of the client, and of the server. The system forgets the first as soon as the client has gone.
+        self.names = (name[0], name[1]), accepted.getsockname()[:2]
+        self.task: asyncio.Task[None] | None = None
+        # None while there is a handshake.
+        self.connection: HttpConnection | None = None
 
 
 def _most_connections() -> int:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, TypeAlias
 
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H2ProtocolAssumedError
@@ -16,7 +15,7 @@ from msgspec import Struct
 
 from ringback.web.peer import CONNECTION, ConnectionPeer
 from ringback.web.server_exchange import Message
-from ringback.web.server_protocols import Http1, Http2
+from ringback.web.server_protocols import DrainContext, Http1, Http2
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ _LINGER_BYTES: Final = 4 * 1024 * 1024
 _READ_BYTES: Final = 64 * 1024
 
 
-class Patience(Struct, frozen=True, kw_only=True):
+class ClientTimes(Struct, frozen=True, kw_only=True):
     """How long the server waits for its clients."""
 
     # For the line and the headers of a request, from its first byte on.
@@ -51,21 +50,28 @@ class Serving(Struct, frozen=True):
 
     app: Application
     config: Config
-    context: WorkerContext
-    patience: Patience
+    context: DrainContext
+    times: ClientTimes
 
 
 class HttpConnection:
     """One connection. `check` has to be called again and again."""
 
     def __init__(
-        self, serving: Serving, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: ConnectionPeer
+        self,
+        serving: Serving,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        peer: ConnectionPeer,
+        names: tuple[tuple[str, int], tuple[str, int]],
     ) -> None:
+        """`names` are those of the client and of the server."""
         self._serving = serving
-        self._patience = serving.patience
+        self._times = serving.times
         self._reader = reader
         self._writer = writer
         self._peer = peer
+        self._names = names
         self._tasks = _Tasks()
         secure = writer.get_extra_info("ssl_object")
         is_http2 = secure is not None and secure.selected_alpn_protocol() == "h2"
@@ -75,7 +81,7 @@ class HttpConnection:
         self._now_s = asyncio.get_running_loop().time
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
-        self._deadline_s: float | None = self._now_s() + self._patience.headers_s
+        self._deadline_s: float | None = self._now_s() + self._times.headers_s
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
         # It has had a request, and nothing has come since.
@@ -85,8 +91,7 @@ class HttpConnection:
         self._thrown_away = 0
 
     def _made(self, protocol: type[Http1 | Http2]) -> Http1 | Http2:
-        names = (self._writer.get_extra_info(name) for name in ("peername", "sockname"))
-        client, server = ((name[0], name[1]) for name in names)
+        client, server = self._names
         state = ConnectionState({CONNECTION: self._peer})
         return protocol(
             self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
@@ -128,7 +133,7 @@ class HttpConnection:
                     continue
                 if self._is_quiet and isinstance(self._protocol, Http1):
                     self._is_quiet = False
-                    self._deadline_s = self._now_s() + self._patience.headers_s
+                    self._deadline_s = self._now_s() + self._times.headers_s
                 await self._handle(RawData(data))
         await self._handle(Closed())
 
@@ -162,7 +167,7 @@ class HttpConnection:
         """Wait for the next request."""
         self._is_quiet = True
         self.idle_since_s = self._now_s()
-        self._deadline_s = self.idle_since_s + self._patience.idle_s
+        self._deadline_s = self.idle_since_s + self._times.idle_s
 
     async def _write(self, data: bytes) -> None:
         async with self._lock:
@@ -185,11 +190,11 @@ class HttpConnection:
         for stream in self._protocol.streams_open:
             stream.give_up()
         if self._protocol.has_unread_input:
-            self._deadline_s = self._now_s() + self._patience.linger_s
+            self._deadline_s = self._now_s() + self._times.linger_s
             with suppress(OSError, RuntimeError, NotImplementedError):
                 self._writer.write_eof()
         else:
-            self._deadline_s = self._now_s() + self._patience.close_s
+            self._deadline_s = self._now_s() + self._times.close_s
             self._writer.close()
 
     async def _leave(self) -> None:
@@ -203,18 +208,18 @@ class HttpConnection:
             if self._is_ending:
                 self.abort()
             else:
-                self._deadline_s = now_s + self._patience.close_s
+                self._deadline_s = now_s + self._times.close_s
                 self._tasks.spawn(self._leave)
-        if self._writing_since_s is not None and now_s >= self._writing_since_s + self._patience.stalled_s:
+        if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:
-            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._patience.stalled_s:
+            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._times.stalled_s:
                 stream.give_up()
 
     def leave(self) -> None:
         """End it once it has no request."""
         if self.idle_since_s is not None and not self._is_ending:
-            self._deadline_s = self._now_s() + self._patience.close_s
+            self._deadline_s = self._now_s() + self._times.close_s
             self._tasks.spawn(self._leave)
 
     def abort(self) -> None:
@@ -228,7 +233,7 @@ class HttpConnection:
     async def _close(self) -> None:
         try:
             self._writer.close()
-            async with asyncio.timeout(self._patience.close_s):
+            async with asyncio.timeout(self._times.close_s):
                 await self._writer.wait_closed()
         except (OSError, RuntimeError):  # the client has gone, or does not let what was written go
             with suppress(AttributeError):

@@ -11,8 +11,9 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import h11
+from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed
-from hypercorn.protocol.events import Event, Request, StreamClosed
+from hypercorn.protocol.events import Event, Request, Response, StreamClosed
 from hypercorn.protocol.h2 import (
     BUFFER_HIGH_WATER,
     BUFFER_LOW_WATER,
@@ -34,6 +35,15 @@ MAX_HEADER_BYTES: Final = 16 * 1024
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
+
+
+class DrainContext(WorkerContext):
+    """What hypercorn's protocols have of their server."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        # Clients are to use other connections, and other servers.
+        self.is_draining = False
 
 
 class Http1(H11Protocol):
@@ -67,6 +77,17 @@ class Http1(H11Protocol):
             )
         )
         self.keep_alive_requests += 1
+
+    async def stream_send(self, event: Event) -> None:
+        if isinstance(event, Response) and self._is_last():
+            headers = [*event.headers, (b"connection", b"close")]
+            event = Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code)
+        await super().stream_send(event)
+
+    def _is_last(self) -> bool:
+        """Return whether no further request is taken: what is left of this one's body is not looked for its end."""
+        unread = any(not stream.is_complete for stream in self.streams_open)
+        return unread or cast("DrainContext", self.context).is_draining
 
     async def go_away(self) -> None:
         """Do nothing: HTTP/1.1 ends without a word."""

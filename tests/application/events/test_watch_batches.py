@@ -49,7 +49,7 @@ async def logged(api: Api, app: App) -> Sequence[LoggedEvent]:
     """Create callbacks of three callers; return their events, which fill more than two strides."""
     for caller_id, count in (("always", 450), ("often", 450), ("seldom", 3)) * 3:
         await far_ahead(api, count, caller_id=caller_id)
-    await app.feed.catch_up()
+    await app.use_cases.feed.catch_up()
     history = await app.store.history()
     events = [*await app.store.events(history.oldest, STRIDE)]
     while events[-1].number < history.newest:
@@ -83,7 +83,7 @@ async def forgetful(store: Store) -> EventFeed:
 async def test_wherever_one_begins_all_that_follows_is_told_once_and_in_order(
     app: App, logged: Sequence[LoggedEvent], wanted: CallbackFilter, in_memory: bool
 ) -> None:
-    tail = app.feed if in_memory else await forgetful(app.store)
+    tail = app.use_cases.feed if in_memory else await forgetful(app.store)
     batches = WatchBatches(app.store, tail, wanted, deque())
     borders = [0, 1, 36, 99, 100, 101, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE - 1, len(logged) - 1, len(logged)]
     for border in borders:
@@ -100,7 +100,7 @@ async def test_watchers_who_began_at_different_events_come_to_share_their_batche
     app: App, logged: Sequence[LoggedEvent]
 ) -> None:
     kept: deque[WatchBatch] = deque()
-    batches = WatchBatches(app.store, app.feed, EVERYTHING, kept)
+    batches = WatchBatches(app.store, app.use_cases.feed, EVERYTHING, kept)
     walks = [await walk(batches, logged[begin].number) for begin in (0, 36, 99, 640)]
     shared = set(walks[0]).intersection(*walks[1:])
     assert sum(len(batch.events) for batch in shared) == len(logged) - STRIDE
@@ -118,12 +118,12 @@ async def test_of_many_who_lag_behind_together_one_asks_the_database(app: App, l
 
 async def test_the_end_of_the_log_is_told_anew_when_it_has_grown(api: Api, app: App) -> None:
     await far_ahead(api, 2)
-    await app.feed.catch_up()
-    batches = WatchBatches(app.store, app.feed, EVERYTHING, deque(maxlen=64))
+    await app.use_cases.feed.catch_up()
+    batches = WatchBatches(app.store, app.use_cases.feed, EVERYTHING, deque(maxlen=64))
     [short] = await walk(batches, 0)
     assert await batches.after(0) is short
     await far_ahead(api, 1)
-    await app.feed.catch_up()
+    await app.use_cases.feed.catch_up()
     [longer] = await walk(batches, 0)
     assert longer.events[:2] == short.events
     assert len(longer.events) == 3
@@ -143,7 +143,7 @@ async def test_what_was_forgotten_before_it_was_read_is_not_passed_over(
 
 async def test_a_batch_that_nobody_needs_is_not_kept(app: App, logged: Sequence[LoggedEvent]) -> None:
     kept: deque[WatchBatch] = deque(maxlen=1)
-    batches = WatchBatches(app.store, app.feed, EVERYTHING, kept)
+    batches = WatchBatches(app.store, app.use_cases.feed, EVERYTHING, kept)
     first = await batches.after(logged[0].number)
     assert first is not None
     assert await batches.after(logged[0].number) is first

@@ -17,4 +17,4 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def port(app: App, api: Api) -> int:
     """Return the port of HTTP, once there is a service."""
-    return int(app.web_address.rpartition(":")[2])
+    return int(app.edges.web_address.rpartition(":")[2])

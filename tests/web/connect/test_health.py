@@ -18,7 +18,7 @@ async def test_a_server_that_serves(port: int, service: str) -> None:
 
 
 async def test_a_server_that_drains(app: App, port: int) -> None:
-    await app.server.report_health(serving=False)
+    await app.edges.grpc.report_health(serving=False)
     assert (await post(port, CHECK, b"{}")).json == {"status": "NOT_SERVING"}
     assert (await post(port, CHECK, b'{"service": "grpc.health.v1.Health"}')).json == {"status": "SERVING"}
 

@@ -113,16 +113,16 @@ async def test_a_stream_has_one_request(port: int, body: bytes) -> None:
 async def test_a_client_that_goes_away_gives_its_watch_back(app: App, port: int) -> None:
     async with watch(port) as call:
         await call.head()
-        assert app.usage._held.total() == 1
-    await until(lambda: app.usage._held.total() == 0)
-    assert not app.gate._inside
+        assert app.use_cases.usage._held.total() == 1
+    await until(lambda: app.use_cases.usage._held.total() == 0)
+    assert not app.edges.gate._inside
 
 
 async def test_a_client_that_goes_away_gives_its_poll_back(app: App, api: Api, port: int) -> None:
     async with exchange(port) as call:
         await call.send("POST", LEASE, JSON, b'{"dialerId": "d", "maxLeases": 1, "waitDuration": "60s"}')
         await until_polling(app)
-    await until(lambda: not app.assigner._polls and app.usage._held.total() == 0)
+    await until(lambda: not app.use_cases.assigner._polls and app.use_cases.usage._held.total() == 0)
     created = await api.create()
     assert (await api.get(created.callback_id)).state == cb.CALLBACK_STATE_QUEUED
 
@@ -142,7 +142,7 @@ async def test_the_deadline_of_a_watch_is_its_end(app: App, port: int) -> None:
     async with watch(port, {**STREAM, "connect-timeout-ms": "300"}) as call:
         await call.head()
         assert (await end_of(call))["error"]["code"] == "deadline_exceeded"
-    await until(lambda: app.usage._held.total() == 0)
+    await until(lambda: app.use_cases.usage._held.total() == 0)
 
 
 async def test_a_watch_ends_with_its_last_token_when_the_server_drains(api: Api, app: App, port: int) -> None:
@@ -150,8 +150,8 @@ async def test_a_watch_ends_with_its_last_token_when_the_server_drains(api: Api,
         await call.head()
         frames = call.frames()
         _, first = await anext(frames)
-        app.gate.close()
-        app.feed.close()
+        app.edges.gate.close()
+        app.use_cases.feed.close()
         last = [frame async for frame in frames]
     assert json.loads(last[-2][1])["resumeToken"] >= json.loads(first)["resumeToken"]
     assert last[-1] == (END, b"{}")
@@ -164,7 +164,7 @@ async def test_a_watch_that_is_given_up_says_so(app: App, port: int) -> None:
     async with watch(port) as call:
         await call.head()
         await anext(call.frames())
-        await app.gate.empty(0)
+        await app.edges.gate.empty(0)
         error = (await end_of(call))["error"]
     assert refused_in(error).reason == "SERVER_DRAINING"
 
@@ -176,9 +176,9 @@ async def test_a_client_that_does_not_read_holds_up_neither_others_nor_its_end(a
         for _ in range(6):
             await api.callbacks.BatchCreateCallbacks(pb.BatchCreateCallbacksRequest(requests=batch))
         assert len(await events_of(other, 6000)) == 6000
-        assert len(app.gate._inside) == 2
-        await app.gate.empty(0)
-        await until(lambda: not app.gate._inside)
+        assert len(app.edges.gate._inside) == 2
+        await app.edges.gate.empty(0)
+        await until(lambda: not app.edges.gate._inside)
         await stalled.head()
         error = (await end_of(stalled))["error"]  # what it finds once it reads
     assert refused_in(error).reason == "SERVER_DRAINING"
@@ -186,11 +186,11 @@ async def test_a_client_that_does_not_read_holds_up_neither_others_nor_its_end(a
 
 async def test_a_request_that_does_not_come_ends(app: App) -> None:
     application = connect_app(
-        app.way_in,
-        app.callbacks_handlers,
-        app.dialer_handlers,
-        app.directory_handlers,
-        app.watch_encoder,
+        app.edges.way_in,
+        app.edges.callbacks_handlers,
+        app.edges.dialer_handlers,
+        app.edges.directory_handlers,
+        app.edges.watch_encoder,
         credentials_of,
         HealthOverConnect(lambda: True, ()),
         request_s=0.1,

@@ -24,8 +24,8 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def port(app: App) -> int:
-    assert app.web is not None
-    return app.web.port
+    assert app.edges.web is not None
+    return app.edges.web.port
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ def port(app: App) -> int:
 
 
 def port_of(app: App) -> int:
-    assert app.web is not None
-    return app.web.port
+    assert app.edges.web is not None
+    return app.edges.web.port
 
 
 def own(port: int) -> dict[str, str]:

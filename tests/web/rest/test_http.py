@@ -127,7 +127,7 @@ class TestLimited:
 
 
 async def test_a_server_that_drains_says_so(rest: Rest, app: App) -> None:
-    app.gate.close()
+    app.edges.gate.close()
     answer = await rest.get(SERVICES)
     assert answer.outcome() == (503, "SERVER_DRAINING")
     assert answer.headers["retry-after"] == "1"

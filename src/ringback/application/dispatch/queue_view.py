@@ -57,7 +57,7 @@ class QueuePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _QueueState:
     """How many wait for one service, and whose turn it is."""
 
     turn: Turn
@@ -140,7 +140,7 @@ class QueueViews:
         await self._figures.catch_up()
         oldest = (await self._figures.oldest([service_id])).get(service_id, {})
         figures = self._figures.of(service_id)
-        line = _Line(turn, figures.waiting, figures.in_progress)
+        line = _QueueState(turn, figures.waiting, figures.in_progress)
         now = self._clock.now()
         wait, basis = self._estimate(service, line, now)
         standing = await self._standing(caller, service, line, callback, now) if callback is not None else None
@@ -156,7 +156,7 @@ class QueueViews:
             agents_rest_until=rest_ends,
         )
 
-    def _estimate(self, service: Service, line: _Line, now: datetime) -> tuple[timedelta | None, str]:
+    def _estimate(self, service: Service, line: _QueueState, now: datetime) -> tuple[timedelta | None, str]:
         """Return how long a new callback of normal priority would wait, and how that was estimated."""
         if not service.opening_hours.is_open(now):
             return None, _closed(service)
@@ -180,7 +180,7 @@ class QueueViews:
         return per_call * position, basis
 
     async def _standing(
-        self, caller: Caller, service: Service, line: _Line, callback: Callback, now: datetime
+        self, caller: Caller, service: Service, line: _QueueState, callback: Callback, now: datetime
     ) -> QueuePosition:
         if callback.state is State.SCHEDULED:
             return self._not_queued(service, callback, now)
@@ -216,7 +216,9 @@ class QueueViews:
             return WaitingReason.CLOSED, f"it is quiet for its target, at all times of the next {HORIZON.days} days"
         return WaitingReason.CLOSED, f"it is quiet for its target until {_stamp(end)}"
 
-    def _turns(self, service: Service, line: _Line, counts: Mapping[Priority, int], level: Priority, ahead: int) -> int:
+    def _turns(
+        self, service: Service, line: _QueueState, counts: Mapping[Priority, int], level: Priority, ahead: int
+    ) -> int:
         return turns_until(counts, line.turn.credits, service.priority_weights, level, ahead, MAX_POSITION)
 
     async def _why(
@@ -240,7 +242,7 @@ class QueueViews:
         return WaitingReason.BEHIND_OTHERS, f"it is number {position} in line"
 
 
-def _held_up(service: Service, line: _Line, position: int, now: datetime) -> tuple[WaitingReason, str] | None:
+def _held_up(service: Service, line: _QueueState, position: int, now: datetime) -> tuple[WaitingReason, str] | None:
     """Return why the service begins no call at all; None when it may."""
     if not service.opening_hours.is_open(now):
         return WaitingReason.CLOSED, _closed_until(service, now)
