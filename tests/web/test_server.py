@@ -106,6 +106,14 @@ async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, s
         assert set(server.open_connections()) == {f"ipv4:127.0.0.1:{name[1]}"}
 
 
+async def test_parts_of_a_response_do_not_wait_for_one_another(serve_http: ServeHttp) -> None:
+    """asyncio switches Nagle's algorithm off for the sockets that it has made itself, and not for this one."""
+    async with serve_http() as server, connected(server.port) as client:
+        await client.get()
+        [accepted] = server._open
+        assert accepted.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize(
     ("listen", "host", "peer"),
     [
