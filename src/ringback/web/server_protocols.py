@@ -1,10 +1,10 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import h2.connection
 import h2.errors
@@ -35,6 +35,8 @@ _MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 16 * 1024
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
+# A target with a scheme and a host.
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 
 
@@ -66,7 +68,9 @@ class Http1(H11Protocol):
             return
         self.stream = _exchange(self, STREAM_ID)
         host, path = _target_of(request)
-        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
+        headers = list(request.headers)
+        if host is not None:
+            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         await _exchange_of(self.stream).handle(
             Request(
                 stream_id=STREAM_ID,
@@ -121,12 +125,11 @@ def _size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
 
 def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
     """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
-    target = request.target
-    if not target.lower().startswith((b"http://", b"https://")):
-        return None, target
-    _, _, rest = target.partition(b"//")
-    parts = urlsplit(target)
-    return parts.netloc, rest[len(parts.netloc) :] if rest[len(parts.netloc) :].startswith(b"/") else b"/"
+    found = _ABSOLUTE.fullmatch(request.target)
+    if found is None:
+        return None, request.target
+    host, path = found.groups()
+    return host, path if path.startswith(b"/") else b"/" + path
 
 
 class _Buffer(StreamBuffer):
