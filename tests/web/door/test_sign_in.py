@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +14,11 @@ from ringback.app import App
 from ringback.application.access import Grant, Role
 from ringback.config import Listen, Settings
 from ringback.web.door.session_keys import new_session_key
-from tests.world.http_client import HttpResponse, RawConnection, connected, connected_http2, trusting
+from tests.world.http_client import NO_HEADERS, HttpResponse, RawConnection, connected, connected_http2, trusting
 from tests.world.jwts import Signer, claims, write_jwks
 from tests.world.secured import BOARD, CRM, OPS, Files, identity, rules
 
-JSON: Final = "application/json"
+JSON: Final = {"content-type": "application/json"}
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def connected_to(app: App, **options: Any) -> Any:
     return connected(app.edges.web.port, **options)
 
 
-async def sign_in(client: RawConnection, token: str, **headers: str) -> HttpResponse:
-    return await client.request("POST", "/session", json.dumps({"token": token}).encode(), content_type=JSON, **headers)
+async def sign_in(client: RawConnection, token: str, headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
+    return await client.request("POST", "/session", json.dumps({"token": token}).encode(), {**JSON, **headers})
 
 
 def cookie_in(response: HttpResponse) -> str:
@@ -46,8 +46,8 @@ def cookie_in(response: HttpResponse) -> str:
     return response.headers["set-cookie"].partition(";")[0]
 
 
-async def state_of(client: RawConnection, cookie: str = "", **headers: str) -> Any:
-    response = await client.get("/session", **({"cookie": cookie} if cookie else {}), **headers)
+async def state_of(client: RawConnection, cookie: str = "", headers: Mapping[str, str] = NO_HEADERS) -> Any:
+    response = await client.get("/session", ({"cookie": cookie} if cookie else {}) | {**headers})
     assert response.status == 200
     assert response.headers["cache-control"] == "no-store"
     return json.loads(response.body)
@@ -84,11 +84,11 @@ async def test_a_caller_sees_its_caller_ids(client: RawConnection) -> None:
 
 
 async def test_a_token_in_a_header_says_who_it_is_as_well(client: RawConnection) -> None:
-    state = await state_of(client, authorization=f"Bearer {OPS}")
+    state = await state_of(client, headers={"authorization": f"Bearer {OPS}"})
     assert (state["by"], state["identity"], state["ends_at"]) == ("token", "ops", None)
     # It decides, whatever a browser sends besides.
     cookie = cookie_in(await sign_in(client, BOARD))
-    assert (await state_of(client, cookie, authorization=f"Bearer {OPS}"))["identity"] == "ops"
+    assert (await state_of(client, cookie, {"authorization": f"Bearer {OPS}"}))["identity"] == "ops"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_a_token_in_a_header_says_who_it_is_as_well(client: RawConnection)
     ],
 )
 async def test_a_body_that_has_no_token_is_refused(client: RawConnection, body: bytes) -> None:
-    response = await client.request("POST", "/session", body, content_type=JSON)
+    response = await client.request("POST", "/session", body, JSON)
     assert response.status == 400
     assert json.loads(response.body)["reason"] == "INVALID_FIELD"
     assert "set-cookie" not in response.headers
@@ -135,7 +135,7 @@ async def test_guesses_are_slowed_down(client: RawConnection) -> None:
     begun = asyncio.get_running_loop().time()
     for _ in range(4):
         await sign_in(client, "guess")
-    await client.get("/session", authorization="Bearer guess")
+    await client.get("/session", {"authorization": "Bearer guess"})
     assert asyncio.get_running_loop().time() - begun >= 5 * 0.05
 
 
@@ -146,27 +146,27 @@ async def test_a_body_that_is_too_large_is_refused(client: RawConnection) -> Non
 async def test_signing_out_ends_the_session_and_its_copies(app: App, client: RawConnection) -> None:
     cookie = cookie_in(await sign_in(client, BOARD))
     other = cookie_in(await sign_in(client, BOARD))
-    response = await client.request("DELETE", "/session", cookie=cookie)
+    response = await client.request("DELETE", "/session", headers={"cookie": cookie})
     assert response.status == 204
     assert "Max-Age=0" in response.headers["set-cookie"]
     async with connected_to(app) as thief:
         assert not (await state_of(thief, cookie))["signed_in"]
     assert (await state_of(client, other))["signed_in"]
     # Once more, and without any.
-    assert (await client.request("DELETE", "/session", cookie=cookie)).status == 204
+    assert (await client.request("DELETE", "/session", headers={"cookie": cookie})).status == 204
     assert (await client.request("DELETE", "/session")).status == 204
 
 
 async def test_signing_in_ends_the_session_of_before(client: RawConnection) -> None:
     """No session that was there before the sign-in, such as one that an attacker has set, is one afterwards."""
     before = cookie_in(await sign_in(client, BOARD))
-    response = await sign_in(client, OPS, cookie=before)
+    response = await sign_in(client, OPS, {"cookie": before})
     assert (await state_of(client, cookie_in(response)))["identity"] == "ops"
     assert not (await state_of(client, before))["signed_in"]
 
 
 async def test_a_cookie_that_is_over_is_taken_back(client: RawConnection) -> None:
-    response = await client.get("/session", cookie="ringback-session=gAAAAAB")
+    response = await client.get("/session", {"cookie": "ringback-session=gAAAAAB"})
     assert not json.loads(response.body)["signed_in"]
     assert response.headers["set-cookie"].startswith("ringback-session=; Path=/; Max-Age=0;")
 
@@ -194,16 +194,16 @@ async def test_cookies_of_two_people_do_not_mix(client: RawConnection) -> None:
 
 async def test_no_other_site_signs_in_or_out(app: App, client: RawConnection) -> None:
     cookie = cookie_in(await sign_in(client, BOARD))
-    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}):
-        assert (await sign_in(client, CRM, cookie=cookie, **headers)).status == 403
-        assert (await client.request("DELETE", "/session", b"", cookie=cookie, **headers)).status == 403
-        assert (await client.get("/session", cookie=cookie, **headers)).status == 403
+    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert (await sign_in(client, CRM, {"cookie": cookie, **headers})).status == 403
+        assert (await client.request("DELETE", "/session", headers={"cookie": cookie, **headers})).status == 403
+        assert (await client.get("/session", {"cookie": cookie, **headers})).status == 403
     assert (await state_of(client, cookie))["identity"] == "board"
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE"])
 async def test_other_methods_are_refused(client: RawConnection, method: str) -> None:
-    response = await client.request(method, "/session", content_type=JSON)
+    response = await client.request(method, "/session", headers=JSON)
     assert response.status == 405
     assert response.headers["allow"] == "DELETE, GET, HEAD, POST"
 
@@ -318,8 +318,8 @@ async def test_the_names_of_the_certificate_are_hosts(settings: Settings, tmp_pa
     async with await App.start(secured) as app:
         options = {"ssl": trusting(files.authority.pem), "server_hostname": "localhost"}
         async with connected_to(app, **options) as client:
-            assert (await client.get("/session", host="ringback.example")).status == 200
-            assert (await client.get("/session", host="evil.example")).status == 421
+            assert (await client.get("/session", {"host": "ringback.example"})).status == 200
+            assert (await client.get("/session", {"host": "evil.example"})).status == 421
 
 
 # --- Keys ------------------------------------------------------------------------------------------------------------
