@@ -63,6 +63,7 @@ async def test_one_trace_leads_from_the_create_to_the_outcome(tmp_path: Path) ->
     assert "cannot be sent" not in "\n".join(server.log)
 
 
+@pytest.mark.long
 async def test_the_variables_of_opentelemetry_count(tmp_path: Path) -> None:
     async with collecting() as collector:
         variables = {
@@ -78,6 +79,7 @@ async def test_the_variables_of_opentelemetry_count(tmp_path: Path) -> None:
     assert collector.resource["deployment.environment.name"] == "test"
 
 
+@pytest.mark.long
 async def test_a_collector_that_is_away_is_one_line_of_the_log(tmp_path: Path) -> None:
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
@@ -105,6 +107,7 @@ async def test_the_console_has_a_span_on_each_line_and_the_log_has_none(tmp_path
     assert all(json.loads(line)["logger"].startswith("ringback") for line in server.log)
 
 
+@pytest.mark.long
 async def test_a_protocol_that_there_is_not(tmp_path: Path) -> None:
     ran = await run(
         "serve",

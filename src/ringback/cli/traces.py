@@ -134,4 +134,4 @@ async def _flush(stop: Callable[[], None]) -> None:
         async with asyncio.timeout(_FLUSH_S):
             await done.wait()
     except TimeoutError:
-        _log.warning("the last spans are lost: the collector has not taken them within %g s", _FLUSH_S)
+        _log.warning("the last spans are lost: the collector has not taken them within %d s", _FLUSH_S)

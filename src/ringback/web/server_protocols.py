@@ -1,5 +1,6 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -110,8 +111,12 @@ def _fault_of(request: h11.Request) -> int | None:
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         return 400
     # What comes at once is of any size: h11 limits only what it has to keep.
-    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    size = len(request.target) + _size_of(request.headers)
     return 431 if len(names) > _MAX_HEADERS or size > MAX_HEADER_BYTES else None
+
+
+def _size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
@@ -213,7 +218,7 @@ class Http2(H2Protocol):
         if given[b":method"] == b"CONNECT" or not path.isascii():
             await self._refuse(request.stream_id, 400)
             return
-        if len(request.headers) > _MAX_HEADERS:
+        if len(request.headers) > _MAX_HEADERS or _size_of(request.headers) > MAX_HEADER_BYTES:
             await self._refuse(request.stream_id, 431)
             return
         stream = _exchange(self, request.stream_id)
