@@ -252,8 +252,7 @@ async def test_keys_of_sessions_are_replaced_one_after_the_other(files: Files) -
     write(old)
     http = ("--http", "127.0.0.1:0", "--http-session-key", str(keys))
     async with serving(*files.options, *http) as server:
-        line = await server.line("listening on .* for HTTP$")
-        port = int(line.rpartition(" for HTTP")[0].rpartition(":")[2])
+        port = int((await server.http_address()).rpartition(":")[2])
 
         async def identity_of(cookie: str) -> str:
             async with connected(port) as client:
