@@ -12,9 +12,9 @@ from tests.world.scraped import Scraped
 
 
 async def scrape(server: Replica) -> Scraped:
-    assert server.app.edges.metrics is not None
-    server.app.edges.metrics.scrape._kept.clear()
-    return Scraped((await server.app.edges.metrics.scrape.read(Format.TEXT)).decode())
+    assert server.app.edges.http is not None
+    server.app.edges.http.metrics.scrape._kept.clear()
+    return Scraped((await server.app.edges.http.metrics.scrape.read(Format.TEXT)).decode())
 
 
 async def scrape_with(server: Replica, name: str, value: float, **labels: str) -> Scraped:
