@@ -281,6 +281,12 @@ def test_few_violations_are_all_told_in_full() -> None:
     assert status.message.startswith("callback_request.field_0: is bad in way 0; callback_request.field_1")
 
 
+def test_a_number_in_the_name_of_a_field_is_masked_in_the_message() -> None:
+    status = status_of(errors.InvalidRequest([Fault("labels['+41785556677']", "is too long")]))
+    assert status.message == "labels['+41 78 *** ** 77']: is too long"
+    assert detail_of(status, BadRequest).field_violations[0].field == "labels['+41785556677']"
+
+
 @pytest.mark.parametrize(
     "violation",
     [

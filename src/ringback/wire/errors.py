@@ -262,7 +262,8 @@ def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
 
 
 def _summary(listed: Sequence[Fault], total: int) -> str:
-    text = "; ".join(f"{violation.field}: {violation.description}" for violation in listed)
+    # A field can have a key of a map in its name, which the client has made up.
+    text = mask_numbers("; ".join(f"{violation.field}: {violation.description}" for violation in listed))
     unlisted = total - len(listed)
     more = f"; and {unlisted} more" if unlisted else ""
     return _cut(text, _MAX_MESSAGE_BYTES - len(more)) + more

@@ -257,6 +257,15 @@ async def test_an_unknown_field_is_named_as_it_was_sent(rest: Rest) -> None:
         assert (await rest.create(**{name: "x"})).fields == [name]
 
 
+async def test_a_number_where_a_name_should_be_is_masked_in_what_people_read(rest: Rest) -> None:
+    body = rest.request() | {"tel: +41785556677": "Target", "+41785556688": 1}
+    for answer in (await rest.post(body), await rest.get(CALLBACKS, **{"+41785556677": 1, "sip:+41785556688@x": 1})):
+        assert answer.outcome() == (400, "INVALID_FIELD")
+        assert len(answer.fields) == 2
+        assert "555" not in answer.json["detail"]
+        assert "77:" in answer.json["detail"]
+
+
 async def test_a_target_that_may_not_be_dialled_is_refused_by_its_rule(rest: Rest) -> None:
     answer = await rest.create(AlternativeTarget="sip:alice@127.0.0.1")
     assert answer.outcome() == (400, "DIAL_RULE")

@@ -11,7 +11,14 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from msgspec import Struct
 
-from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, PageTokenInvalid, ServiceNotFound
+from ringback.domain.errors import (
+    CallbackAlreadyExists,
+    DialRuleBroken,
+    Fault,
+    InvalidRequest,
+    PageTokenInvalid,
+    ServiceNotFound,
+)
 from ringback.domain.masking import mask_numbers
 from ringback.web.rest.responses import Json, write_json
 from ringback.web.rest.words import contract_name, in_contract_words
@@ -107,7 +114,7 @@ def problem_of(error: Exception) -> Problem:
     return Problem(
         status=http_status,
         reason=info.reason,
-        detail=_detail(status, violations if isinstance(error, InvalidRequest | DialRuleBroken) else ()),
+        detail=_detail(error, status, violations),
         violations=violations,
         members={member: info.metadata[name] for name, member in _MEMBERS.items() if name in info.metadata},
         headers=_headers(http_status, retry),
@@ -137,10 +144,15 @@ def _in_words(fault: Fault) -> Fault:
     return Fault(contract_name(fault.field), in_contract_words(description))
 
 
-def _detail(status: Status, violations: Sequence[Fault]) -> str:
-    if not violations:
-        return in_contract_words(status.message)
-    return _short("; ".join(f"{violation.field}: {violation.description}" for violation in violations))
+def _detail(error: Exception, status: Status, violations: Sequence[Fault]) -> str:
+    if isinstance(error, InvalidRequest | DialRuleBroken):
+        # What a client calls a field can be anything, a number as well.
+        return _short(mask_numbers("; ".join(f"{each.field}: {each.description}" for each in violations)))
+    text = status.message
+    if isinstance(error, CallbackAlreadyExists):
+        # It ends with the fields, and those of one word are no names to `in_contract_words`.
+        text = text.removesuffix(", ".join(error.differing_fields)) + ", ".join(each.field for each in violations)
+    return in_contract_words(text)
 
 
 def _short(text: str) -> str:
