@@ -31,7 +31,7 @@ def example_in(page: str, language: str) -> str:
 @pytest.mark.parametrize(
     ("script", "page"),
     [
-        ("states.py", "README.md"),
+        ("states.py", "docs/architecture.md"),
         ("floors.py", "docs/architecture.md"),
         ("metrics.py", "docs/metrics.md"),
         ("settings.py", "docs/configuration.md"),

@@ -116,5 +116,5 @@ async def test_the_http_port_of_each_server_is_looked_at(settings: Settings) -> 
         assert app.edges.web is not None
         with pytest.raises(AssertionError, match="header x-request-id"), GUARD.watching():
             async with connected(app.edges.web.port) as client:
-                await client.get("/", x_request_id="token-of-operator")
+                await client.get("/", {"x-request-id": "token-of-operator"})
         GUARD.found.clear()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draws the state diagram of the README from the one table of transitions, as Mermaid text.
+"""Draws the state diagram of docs/architecture.md from the one table of transitions, as Mermaid text.
 
     docs/diagrams/states.py                     print it
-    docs/diagrams/states.py --check README.md   fail when the file shows another one
-    docs/diagrams/states.py --write README.md   put it into the file
+    docs/diagrams/states.py --check docs/architecture.md   fail when the page shows another one
+    docs/diagrams/states.py --write docs/architecture.md   put it into the page
 
 Between which lines it stands there, `page.py` says.
 """

@@ -197,6 +197,7 @@ async def test_a_log_of_json_is_one_object_on_each_line_from_the_first_to_the_la
     assert all(isinstance(entry["ms"], float) for entry in calls)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

@@ -252,17 +252,16 @@ async def test_keys_of_sessions_are_replaced_one_after_the_other(files: Files) -
     write(old)
     http = ("--http", "127.0.0.1:0", "--http-session-key", str(keys))
     async with serving(*files.options, *http) as server:
-        line = await server.line("listening on .* for HTTP$")
-        port = int(line.rpartition(" for HTTP")[0].rpartition(":")[2])
+        port = int((await server.http_address()).rpartition(":")[2])
 
         async def identity_of(cookie: str) -> str:
             async with connected(port) as client:
-                response = await client.get("/session", cookie=cookie)
+                response = await client.get("/session", {"cookie": cookie})
                 return str(json.loads(response.body)["identity"])
 
         async with connected(port) as client:
             body = b'{"token": "secret"}'
-            response = await client.request("POST", "/session", body, content_type="application/json")
+            response = await client.request("POST", "/session", body, {"content-type": "application/json"})
         cookie = response.headers["set-cookie"].partition(";")[0]
         for texts, mode in (((new, old), 0o604), ((new, old, "x"), 0o600), ((), 0o600)):
             server.log.clear()

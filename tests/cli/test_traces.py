@@ -63,13 +63,13 @@ async def test_one_trace_leads_from_the_create_to_the_outcome(tmp_path: Path) ->
     assert "cannot be sent" not in "\n".join(server.log)
 
 
+@pytest.mark.long
 async def test_the_variables_of_opentelemetry_count(tmp_path: Path) -> None:
     async with collecting() as collector:
         variables = {
             "RINGBACK_TRACES": "otlp",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": collector.endpoint,
-            "OTEL_SERVICE_NAME": "callbacks",
-            "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.name=callbacks,deployment.environment.name=test",
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
         async with a_traced_life(tmp_path, **variables):
@@ -78,6 +78,7 @@ async def test_the_variables_of_opentelemetry_count(tmp_path: Path) -> None:
     assert collector.resource["deployment.environment.name"] == "test"
 
 
+@pytest.mark.long
 async def test_a_collector_that_is_away_is_one_line_of_the_log(tmp_path: Path) -> None:
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
@@ -105,6 +106,7 @@ async def test_the_console_has_a_span_on_each_line_and_the_log_has_none(tmp_path
     assert all(json.loads(line)["logger"].startswith("ringback") for line in server.log)
 
 
+@pytest.mark.long
 async def test_a_protocol_that_there_is_not(tmp_path: Path) -> None:
     ran = await run(
         "serve",
@@ -117,6 +119,16 @@ async def test_a_protocol_that_there_is_not(tmp_path: Path) -> None:
     )
     assert ran.code == 2
     assert "OTEL_EXPORTER_OTLP_PROTOCOL: 'smoke' is none of grpc, http/protobuf" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_BSP_SCHEDULE_DELAY", "-1"), ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")]
+)
+async def test_a_variable_that_is_wrong_is_told(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(CannotTrace, match="--traces otlp: "):
+        async with tracing("otlp", libraries=True):
+            pass
 
 
 @pytest.mark.parametrize("kind", ["console", "otlp"])

@@ -25,14 +25,17 @@ class Kept:
 
     def __init__(self) -> None:
         self.counted = True
-        self.of: dict[str, ServiceFigures] = {}
+        self.lines: dict[str, ServiceFigures] = {}
         self.since: dict[str, dict[Priority, datetime]] = {}
         self.polled: Collection[str] = ()
         self.resting: Collection[str] = ()
         self.fault: Exception | None = None
 
     def all(self) -> Mapping[str, ServiceFigures]:
-        return self.of
+        return self.lines if self.counted else {}
+
+    def of(self, service_id: str) -> ServiceFigures:
+        return self.lines.get(service_id, ServiceFigures())
 
     async def oldest(self, service_ids: Collection[str] | None = None) -> Mapping[str, Mapping[Priority, datetime]]:
         if self.fault is not None:
@@ -59,7 +62,7 @@ def figures_of(world: World, kept: Kept, max_services: int = 10) -> QueueMetrics
 async def test_lengths_and_waits(world: World) -> None:
     service = await world.service()
     id_, kept = service.service_id, Kept()
-    kept.of[id_] = ServiceFigures(
+    kept.lines[id_] = ServiceFigures(
         {(NORMAL, State.QUEUED): 7, (STRICT, State.OFFERED): 1, (STRICT, State.CANCELLING): 2}, scheduled=4
     )
     kept.since[id_] = {NORMAL: MONDAY_9 - seconds(90)}
@@ -74,11 +77,11 @@ async def test_lengths_and_waits(world: World) -> None:
 async def test_what_has_emptied_is_zero_and_does_not_vanish(world: World) -> None:
     service = await world.service()
     kept = Kept()
-    kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
+    kept.lines[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.since[service.service_id] = {NORMAL: MONDAY_9}
     figures = figures_of(world, kept)
     await scraped(world, kept, figures)
-    kept.of.clear()
+    kept.lines.clear()
     kept.since.clear()
     found = await scraped(world, kept, figures)
     assert found.value("ringback_callbacks_waiting", service_id=service.service_id, priority="NORMAL") == 0
@@ -127,7 +130,7 @@ async def test_services_beyond_the_bound_are_one_that_calls_for_attention(world:
     services = sorted(created, key=lambda service: service.service_id)
     kept = Kept()
     for number, service in enumerate(services):
-        kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 10 + number})
+        kept.lines[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 10 + number})
         kept.since[service.service_id] = {NORMAL: MONDAY_9 - seconds(number)}
     kept.polled = {service.service_id for service in services[:-1]}
     await world.directory.update(ANYBODY, services[3].service_id, "", lambda service: replace(service, paused=True))
@@ -152,7 +155,7 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
         return (await scraped(world, kept, figures)).value("ringback_service_unattended", service_id=id_)
 
     assert await unattended() == 0  # nothing waits
-    kept.of[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
+    kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     assert await unattended() == 1
     kept.polled = {id_}
     assert await unattended() == 0
@@ -168,7 +171,7 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
 async def test_without_the_database_the_rest_is_there(world: World) -> None:
     service = await world.service()
     kept = Kept()
-    kept.of[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
+    kept.lines[service.service_id] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.fault = StorageUnavailable("it is away")
     found = await scraped(world, kept)
     assert found.value("ringback_callbacks_waiting", service_id=service.service_id, priority="NORMAL") == 1
@@ -184,3 +187,16 @@ async def test_what_is_not_counted_yet_is_no_zero(world: World) -> None:
     assert "ringback_callbacks_waiting" not in found.names
     assert "ringback_callbacks_scheduled" not in found.names
     assert "ringback_service_capacity" in found.names
+
+
+async def test_without_services_beyond_the_bound_there_is_no_other(world: World) -> None:
+    service = await world.service()
+    found = await scraped(world, Kept())
+    assert list(found.all_of("ringback_service_capacity")) == [frozenset({("service_id", service.service_id)})]
+
+
+async def test_what_is_counted_of_a_service_that_is_not_known_yet_is_not_lost(world: World) -> None:
+    kept = Kept()
+    kept.lines["11111111-1111-4111-8111-111111111111"] = ServiceFigures({(NORMAL, State.QUEUED): 2})
+    found = await scraped(world, kept)
+    assert found.value("ringback_callbacks_waiting", service_id="other", priority="NORMAL") == 2

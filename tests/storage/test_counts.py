@@ -3,13 +3,16 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.ports.store import Store
 from ringback.storage.operations import COUNT_LIMIT_S, READ_LIMIT_S
+from ringback.storage.postgres import PostgresStore
 from ringback.storage.postgres import connection as postgres
 from ringback.storage.sqlite import connection as sqlite
+from tests.world.postgres import Cluster
 from tests.world.samples import new
 
 PATIENCE_S = 20
@@ -86,3 +89,26 @@ async def test_a_closed_database_counts_nothing(store: Store) -> None:
     await store.close()
     with pytest.raises(StorageUnavailable):
         await store.open_by_service()
+
+
+async def test_postgres_is_left_with_no_count(cluster: Cluster) -> None:
+    """A backend that works for a client that has gone would go on until it has counted everything."""
+    store: Any = await PostgresStore.open(cluster.new_schema())
+    counting = asyncio.create_task(store._counters.read(lambda connection: connection.execute(_ENDLESS)))
+    with psycopg.connect(cluster.url(), autocommit=True) as other:
+        async with asyncio.timeout(PATIENCE_S):
+            while _counts(other) == 0:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0)
+            counting.cancel()
+            await asyncio.wait([counting])
+            while _counts(other):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+    await store.close()
+
+
+def _counts(other: psycopg.Connection[Any]) -> int:
+    row = other.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = %s", [_ENDLESS]
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -98,6 +98,7 @@ async def test_an_attempt_that_lasts_over_a_restart_has_one_span(settings: Setti
     assert [span for span in before.get_finished_spans() if span.name == "callback attempt"] == []
 
 
+@pytest.mark.long
 async def test_servers_on_one_database_make_one_span_of_each(cluster: Cluster) -> None:
     """Each part is told by the server that has committed it, and by no other one."""
     url, told = cluster.new_schema(), (SpanExporter(), SpanExporter())

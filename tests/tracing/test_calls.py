@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from ringback.app import App
 from ringback.application.call_trace import call_trace
 from ringback.config import Settings
+from ringback.ports.log_fields import FIELDS
 from ringback.tracing.calls import CallTraces
 from ringback.tracing.provider import tracer_of
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -227,8 +228,8 @@ async def test_at_debug_each_call_is_one_line(api: Api, caplog: pytest.LogCaptur
         await create(api, ("traceparent", PARENT), target="tel:+41785556677", external_task_id="t1")
         with pytest.raises(grpc.aio.AioRpcError):
             await create(api, ("traceparent", PARENT), target="tel:+41785556678", external_task_id="t1")
-    lines: list[Any] = [record.msg for record in caplog.records if record.name == "ringback.tracing.call_log"]
-    told = [line.fields() for line in lines]
+    records: list[Any] = [record for record in caplog.records if record.name == "ringback.tracing.call_log"]
+    told = [getattr(record, FIELDS) for record in records]
     assert [sorted(fields) for fields in told] == [
         ["code", "edge", "ms", "peer", "rpc", "trace_id"],
         ["code", "edge", "ms", "peer", "reason", "rpc", "trace_id"],
@@ -250,6 +251,7 @@ with tracer_of(None).start_as_current_span("one") as span:
 """
 
 
+@pytest.mark.long
 async def test_an_sdk_that_the_process_has_is_used() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SDK_OF_THE_PROCESS)
     assert await process.wait() == 0

@@ -32,6 +32,7 @@ _DOCUMENTS = (
     "docs/configuration.md",
     "docs/migrating.md",
     "docs/rest.md",
+    "docs/http.md",
 )
 _TOOLS = ("grpcurl", "buf", "curl")
 

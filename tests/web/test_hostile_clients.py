@@ -139,6 +139,18 @@ async def test_a_body_without_an_end_is_cut_off(serve_http: ServeHttp) -> None:
             await asyncio.wait_for(flood(), 20)
 
 
+async def test_a_body_that_does_not_come_ends_the_request(serve_http: ServeHttp, stage: HttpStage) -> None:
+    async with serve_http(body_s=0.1) as server:
+        async with connected(server.port) as client:
+            await client.send(HEAD + b"Content-Length: 10\r\n\r\nbegun")
+            assert (await client.response()).status == 408
+            assert await client.is_ended()
+        async with connected_http2(server.port) as second:
+            stream = await second.begin("POST", ended=False)
+            assert (await second.response(stream)).status == 408
+            assert (await second.get()).status == 200
+
+
 async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
         waiting = await client.begin(path="/wait")
@@ -189,6 +201,8 @@ async def test_http2_has_its_limits(serve_http: ServeHttp) -> None:
         assert told[codes.ENABLE_CONNECT_PROTOCOL] == 0
         refused = await client.begin(headers={f"x-{number}": "x" for number in range(100)})
         assert (await client.response(refused)).status == 431
+        large = await client.begin(headers={f"x-{number}": "x" * 4_000 for number in range(5)})
+        assert (await client.response(large)).status == 431
         assert (await client.get()).status == 200
 
 
@@ -242,7 +256,7 @@ async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: H
         assert (await busy.response()).body == b"done"
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.sampled_from([b"", b"GET / HTTP/1.1\r\n", HEAD, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]),
     rest=st.binary(max_size=200),

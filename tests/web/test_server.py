@@ -88,10 +88,14 @@ async def test_a_target_with_a_host_has_the_host_that_counts(serve_http: ServeHt
             ("HTTPS://b.example/refuse", "/refuse", b"b.example"),
             ("http://b.example", "/", b"b.example"),
             ("http://b.example?q=1", "/", b"b.example"),
+            ("http://[::1", "/", b"[::1"),
+            ("http://user@b.example/", "/", b"user@b.example"),
+            ("http:///refuse", "/refuse", b""),
         ):
             await client.get(target, {"host": "a.example"})
             scope = stage.scopes[-1]
-            assert (scope["path"], dict(scope["headers"])[b"host"]) == (path, host)
+            hosts = [value for name, value in scope["headers"] if name == b"host"]
+            assert (scope["path"], hosts) == (path, [host])
 
 
 async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, stage: HttpStage) -> None:
@@ -100,6 +104,14 @@ async def test_the_scope_has_the_peer_as_grpc_writes_it(serve_http: ServeHttp, s
         name = client.writer.get_extra_info("sockname")
         assert stage.scopes[0]["state"][CONNECTION].peer == f"ipv4:127.0.0.1:{name[1]}"
         assert set(server.open_connections()) == {f"ipv4:127.0.0.1:{name[1]}"}
+
+
+async def test_parts_of_a_response_do_not_wait_for_one_another(serve_http: ServeHttp) -> None:
+    """asyncio switches Nagle's algorithm off for the sockets that it has made itself, and not for this one."""
+    async with serve_http() as server, connected(server.port) as client:
+        await client.get()
+        [accepted] = server._open
+        assert accepted.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(

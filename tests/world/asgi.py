@@ -72,4 +72,7 @@ async def requested(
         "extensions": {},
     }
     await app(usual | scope, receive, send)
+    names = [name for name, _ in response.headers if name != "set-cookie"]
+    # Of most headers a browser takes two for none.
+    assert len(names) == len(set(names)), response.headers
     return response

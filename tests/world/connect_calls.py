@@ -126,3 +126,35 @@ def refused_in(error: Any) -> Refused:
         packed.Unpack(bad_request)
     fields = tuple(violation.field for violation in bad_request.field_violations)
     return Refused(error["code"], info.reason, fields, dict(info.metadata))
+
+
+# --- Watches --------------------------------------------------------------------------------------------------
+
+WATCH = path_of("WatchCallbacks")
+# The flag of the last message of a stream.
+END = 0b10
+
+
+@asynccontextmanager
+async def watch(port: int, headers: Mapping[str, str] = STREAM, **request: Any) -> AsyncIterator[Exchange]:
+    async with exchange(port) as call:
+        await call.send("POST", WATCH, headers, frame(json.dumps(request).encode()))
+        yield call
+
+
+async def events_of(call: Exchange, count: int) -> list[Any]:
+    events: list[Any] = []
+    async for flags, content in call.frames():
+        assert flags == 0, content
+        events += json.loads(content).get("events", ())
+        if len(events) >= count:
+            return events
+    raise AssertionError("the stream ended")
+
+
+async def end_of(call: Exchange) -> Any:
+    """Return what the last frame of a stream has."""
+    async for flags, content in call.frames():
+        if flags == END:
+            return json.loads(content)
+    raise AssertionError("the stream has no end")

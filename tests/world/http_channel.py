@@ -29,7 +29,7 @@ class HttpChannel:
         async def call(request: Any, **_: Any) -> Any:
             async with connected(self._port) as connection:
                 response = await connection.request(
-                    "POST", path, request_serializer(request), **_named(self._headers, "application/proto")
+                    "POST", path, request_serializer(request), _named(self._headers, "application/proto")
                 )
             if response.status != 200:
                 raise _error(json.loads(response.body))
@@ -63,7 +63,7 @@ class _Stream:
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         async with connected(self._port) as connection:
-            lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in self._headers.items())
+            lines = "".join(f"{name}: {value}\r\n" for name, value in self._headers.items())
             length = f"content-length: {len(self._request)}\r\n"
             await connection.send(f"POST {self._path} HTTP/1.1\r\n{lines}{length}\r\n".encode() + self._request)
             head = await connection.response(has_body=False)
@@ -97,8 +97,8 @@ async def _frames(connection: RawConnection) -> AsyncIterator[tuple[int, bytes]]
             kept = kept[end:]
 
 
-def _named(headers: Mapping[str, str], content_type: str) -> dict[str, Any]:
-    return {"host": "localhost", "content_type": content_type, **headers}
+def _named(headers: Mapping[str, str], content_type: str) -> dict[str, str]:
+    return {"host": "localhost", "content-type": content_type, **headers}
 
 
 def _error(error: Any) -> grpc.aio.AioRpcError:

@@ -61,8 +61,8 @@ def _log_what_goes_elsewhere() -> None:
 
     def ignore(fault: "sys.UnraisableHookArgs") -> None:
         value = fault.exc_value or fault.exc_type()
-        text = fault.err_msg or "a fault that nothing can handle"
-        _log.error("%s: %r", text, fault.object, exc_info=(fault.exc_type, value, fault.exc_traceback))
+        exc_info = (fault.exc_type, value, fault.exc_traceback)
+        _log.error("nothing can handle a fault of %s", repr(fault.object), exc_info=exc_info)
 
     warnings.showwarning = warn
     sys.excepthook = end

@@ -6,15 +6,17 @@ Either way one record cannot pass for two: what comes from outside, such as the 
 import logging
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from ringback.dialers.sip.settings import TRACE_LOG
 from ringback.domain.masking import mask_secrets
-from ringback.ports.log_message import LogMessage
+from ringback.ports.log_fields import FIELDS
 
 FORMATS: Final = ("text", "json")
 # The first two make several lines for each callback, of parts that are masked already: to search each once more for
@@ -28,6 +30,7 @@ _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u20
 _MAX_OF_LIBRARY: Final = 8192
 _MAX_MESSAGE: Final = 65_536
 _MAX_TRACEBACK: Final = 32_768
+_NO_FIELDS: Final[Mapping[str, str | float]] = MappingProxyType({})
 _INDENT: Final = "\n    "
 
 
@@ -79,9 +82,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": masked(_bounded(record, record.getMessage())),
         }
-        if isinstance(record.msg, LogMessage):
-            for name, value in record.msg.fields().items():
-                entry[name] = masked(value) if isinstance(value, str) else value
+        for name, value in getattr(record, FIELDS, _NO_FIELDS).items():
+            entry[name] = masked(value) if isinstance(value, str) else value
         if traceback := _traceback_of(self, record):
             entry["exception"] = masked(traceback)
         try:

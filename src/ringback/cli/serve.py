@@ -67,7 +67,7 @@ def serve(config: str | None, **flags: str | bool | None) -> None:
 def _end(fault: click.ClickException) -> NoReturn:
     """Log why the server cannot serve, as it logs all else, and end the process."""
     for line in fault.message.splitlines():
-        _log.critical("%s", line)
+        _log.critical("cannot serve: %s", line)
     sys.exit(fault.exit_code)
 
 

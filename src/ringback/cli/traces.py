@@ -16,6 +16,7 @@ from ringback import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import TracerProvider as SdkProvider
     from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 TRACES: Final = ("none", "console", "otlp")
 # What is left to send when the server stops; a collector that is away may not hold it up.
 _FLUSH_S: Final = 3.0
+# The same when it is known to be away.
+_FLUSH_IN_VAIN_S: Final = 0.5
 _PROTOCOLS: Final = {
     "grpc": "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
     "http/protobuf": "opentelemetry.exporter.otlp.proto.http.trace_exporter",
@@ -42,15 +45,17 @@ async def tracing(kind: str, *, libraries: bool) -> AsyncIterator[TracerProvider
     if kind == "none":
         yield None
         return
-    provider, stop = _provider(kind, libraries=libraries)
+    provider, exporter = _provider(kind)
+    if not libraries:
+        # It repeats itself while a collector is away; `_Exporter` says it once.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     try:
         yield provider
     finally:
-        await _flush(stop)
+        await _flush(provider.shutdown, _FLUSH_S if exporter.takes else _FLUSH_IN_VAIN_S)
 
 
-def _provider(kind: str, *, libraries: bool) -> tuple[TracerProvider, Callable[[], None]]:
-    """Return a provider, and what sends its last spans."""
+def _provider(kind: str) -> "tuple[SdkProvider, _Exporter]":
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         _log.warning("OTEL_SDK_DISABLED is set: no spans are sent")
     try:
@@ -59,16 +64,20 @@ def _provider(kind: str, *, libraries: bool) -> tuple[TracerProvider, Callable[[
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise _lacking(kind, missing) from None
-    if not libraries:
-        # It repeats itself while a collector is away; `_Exporter` says it once.
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    name = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "ringback"}
-    provider = SdkProvider(resource=Resource.create({**name, "service.version": __version__}), shutdown_on_exit=False)
+    given = Resource.create()
+    named = {"service.name": "ringback", "service.version": __version__}
+    lacking = {key: value for key, value in named.items() if _is_unknown(given.attributes.get(key, ""))}
+    exporter = _Exporter(_exporter(kind))
     try:
-        provider.add_span_processor(BatchSpanProcessor(cast("SpanExporter", _Exporter(_exporter(kind)))))
-    except ValueError as fault:  # of a variable OTEL_BSP_…
+        provider = SdkProvider(resource=given.merge(Resource(lacking)), shutdown_on_exit=False)
+        provider.add_span_processor(BatchSpanProcessor(cast("SpanExporter", exporter)))
+    except ValueError as fault:  # of a variable such as OTEL_BSP_…
         raise CannotTrace(f"--traces {kind}: {fault}") from None
-    return provider, provider.shutdown
+    return provider, exporter
+
+
+def _is_unknown(value: object) -> bool:
+    return not value or str(value).startswith("unknown_service")
 
 
 def _exporter(kind: str) -> "SpanExporter":
@@ -99,16 +108,17 @@ class _Exporter:
 
     def __init__(self, exporter: "SpanExporter") -> None:
         self._exporter = exporter
-        self._failing = False
+        self.takes = True
+        """Whether the last spans were taken."""
 
     def export(self, spans: "Sequence[ReadableSpan]") -> "SpanExportResult":
         result = self._exporter.export(spans)
-        failed = result.name != "SUCCESS"
-        if failed and not self._failing:
+        takes = result.name == "SUCCESS"
+        if self.takes and not takes:
             _log.warning("spans cannot be sent, and are dropped until the collector takes them")
-        elif self._failing and not failed:
+        elif takes and not self.takes:
             _log.info("spans can be sent again")
-        self._failing = failed
+        self.takes = takes
         return result
 
     def shutdown(self) -> None:
@@ -118,7 +128,7 @@ class _Exporter:
         return self._exporter.force_flush(timeout_millis)
 
 
-async def _flush(stop: Callable[[], None]) -> None:
+async def _flush(stop: Callable[[], None], patience_s: float) -> None:
     """Send what is left, on a thread that does not hold the process up."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
@@ -131,7 +141,7 @@ async def _flush(stop: Callable[[], None]) -> None:
 
     threading.Thread(target=run, name="ringback traces", daemon=True).start()
     try:
-        async with asyncio.timeout(_FLUSH_S):
+        async with asyncio.timeout(patience_s):
             await done.wait()
     except TimeoutError:
-        _log.warning("the last spans are lost: the collector has not taken them within %g s", _FLUSH_S)
+        _log.warning("the last spans are lost: the collector has not taken them within %.1f s", patience_s)

@@ -5,7 +5,7 @@ of them is, and paused when all are, so that no alert of the others is held back
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,8 +30,8 @@ from ringback.ports.values import ALL_SERVICES
 T = TypeVar("T")
 # A scrape does without what the database does not say by then.
 _PATIENCE_S: Final = 2.0
-# Services that are looked at without letting other tasks run: less than a millisecond.
-_AT_ONCE: Final = 50
+# Services that are counted without letting other tasks run: less than a millisecond.
+_AT_ONCE: Final = 100
 
 
 class Figures(Protocol):
@@ -40,6 +40,7 @@ class Figures(Protocol):
     @property
     def counted(self) -> bool: ...
     def all(self) -> Mapping[str, ServiceFigures]: ...
+    def of(self, service_id: str) -> ServiceFigures: ...
     async def oldest(self, service_ids: Collection[str] | None = None) -> Mapping[str, Mapping[Priority, datetime]]: ...
 
 
@@ -85,7 +86,7 @@ class QueueMetrics:
         self._resting = resting
         self._clock = clock
         self._labels = labels
-        self._hours = _OpenServices()
+        self._settings = _Settings(directory, labels)
         self._now = clock.now()
         self._services: Sequence[Service] = ()
         self._queues: dict[str, _Queue] = {}
@@ -98,32 +99,32 @@ class QueueMetrics:
         self._has_counts = self._figures.counted
         oldest, polled = await asyncio.gather(_or_none(self._figures.oldest), _or_none(self._attendance.polled_for))
         self._now = now = self._clock.now()
-        self._services = self._directory.all()
         self._has_oldest = oldest is not None and self._has_counts
         self._has_attendance = polled is not None
-        counted = self._figures.all() if self._has_counts else {}
-        resting = self._resting(now)
-        self._hours.begin(now)
-        queues: dict[str, _Queue] = {}
-        for number, service in enumerate(self._services, start=1):
-            service_id = service.service_id
-            label = self._labels.of(service_id)
-            queue = queues.get(label)
-            if queue is None:
-                queue = queues[label] = _Queue()
-            _add_counts(queue, counted.get(service_id))
-            is_open = self._hours.is_open(service, now)
-            _add_settings(queue, service, is_open=is_open)
-            queue.resting = queue.resting or service_id in resting
-            if polled is not None and not (service_id in polled or ALL_SERVICES in polled):
-                queue.has_dialer = False
-                may_dial = is_open and service.capacity > 0
-                queue.unattended = queue.unattended or (may_dial and _waits(counted.get(service_id)))
-            for priority, since in (oldest or {}).get(service_id, {}).items():
-                queue.oldest[priority] = min(since, queue.oldest.get(priority, since))
+        settings = self._settings
+        await settings.follow(now)
+        self._services = settings.services
+        queues = settings.queues()
+        for number, (service_id, figures) in enumerate(self._figures.all().items(), start=1):
+            _add_counts(queues[settings.label_of(service_id)], figures)
             if not number % _AT_ONCE:
                 await asyncio.sleep(0)
+        for service_id, since in (oldest or {}).items():
+            _add_oldest(queues[settings.label_of(service_id)], since)
+        for service_id in self._resting(now):
+            queues[settings.label_of(service_id)].resting = True
+        if polled is not None and ALL_SERVICES not in polled:
+            self._miss_dialers(queues, polled)
         self._queues = queues
+
+    def _miss_dialers(self, queues: Mapping[str, _Queue], polled: Collection[str]) -> None:
+        for service in self._services:
+            service_id = service.service_id
+            if service_id not in polled:
+                queue = queues[self._settings.label_of(service_id)]
+                queue.has_dialer = False
+                if service_id in self._settings.dialling and _waits(self._figures.of(service_id)):
+                    queue.unattended = True
 
     def collect(self) -> Iterator[Family]:
         yield value(catalogue.SERVICES, len(self._services))
@@ -162,34 +163,67 @@ class QueueMetrics:
         return values(metric, [(labels, found.get(labels, 0)) for labels in seen])
 
 
-class _OpenServices:
-    """Which services are open. Opening hours begin and end with a minute, so they are looked at once in each."""
+class _Settings:
+    """What is exposed of the settings of services. It is looked at again when one has changed, and in each minute.
 
-    def __init__(self) -> None:
-        self._minute: datetime | None = None
-        self._open: dict[tuple[str, int], bool] = {}
+    Opening hours begin and end with a minute.
+    """
 
-    def begin(self, now: datetime) -> None:
-        """Forget what was so in another minute."""
-        minute = now.replace(second=0, microsecond=0)
-        if minute != self._minute:
-            self._minute = minute
-            self._open.clear()
+    def __init__(self, directory: Directory, labels: ServiceLabels) -> None:
+        self._directory = directory
+        self._labels = labels
+        self._seen: tuple[int, datetime] | None = None
+        self._label_of: dict[str, str] = {}
+        self._queues: Mapping[str, _Queue] = {}
+        self.services: Sequence[Service] = ()
+        # The ids of those that may begin a call now, as far as capacity and hours go.
+        self.dialling: set[str] = set()
 
-    def is_open(self, service: Service, now: datetime) -> bool:
-        key = service.service_id, service.revision
-        known = self._open.get(key)
-        if known is None:
-            known = self._open[key] = service.opening_hours.is_open(now)
-        return known
+    async def follow(self, now: datetime) -> None:
+        seen = self._directory.changes, now.replace(second=0, microsecond=0)
+        if seen == self._seen:
+            return
+        services = self._directory.all()
+        label_of = {service.service_id: self._labels.of(service.service_id) for service in services}
+        queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+        dialling = set[str]()
+        for number, service in enumerate(services, start=1):
+            is_open = service.opening_hours.is_open(now)
+            _add_settings(queues[label_of[service.service_id]], service, is_open=is_open)
+            if is_open and service.capacity > 0:
+                dialling.add(service.service_id)
+            if not number % _AT_ONCE:
+                await asyncio.sleep(0)
+        self.services, self.dialling, self._label_of, self._queues = services, dialling, label_of, queues
+        self._seen = seen
+
+    def label_of(self, service_id: str) -> str:
+        return self._label_of.get(service_id, OTHER)
+
+    def queues(self) -> defaultdict[str, _Queue]:
+        """Return a queue with the settings of each label, and nothing in it yet.
+
+        There is another one as soon as something is counted of a service that is not known here yet.
+        """
+        queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+        for label, each in self._queues.items():
+            queues[label] = _Queue(
+                capacity=each.capacity, paused=each.paused, open=each.open, max_queue_s=each.max_queue_s
+            )
+        return queues
 
 
-def _add_counts(queue: _Queue, figures: ServiceFigures | None) -> None:
-    if figures is None:
-        return
+def _add_counts(queue: _Queue, figures: ServiceFigures) -> None:
     queue.scheduled += figures.scheduled
     for (priority, state), count in figures.counts.items():
         (queue.waiting if state is State.QUEUED else queue.in_progress)[priority] += count
+
+
+def _add_oldest(queue: _Queue, oldest: Mapping[Priority, datetime]) -> None:
+    for priority, since in oldest.items():
+        known = queue.oldest.get(priority)
+        if known is None or since < known:
+            queue.oldest[priority] = since
 
 
 def _add_settings(queue: _Queue, service: Service, *, is_open: bool) -> None:
@@ -199,8 +233,8 @@ def _add_settings(queue: _Queue, service: Service, *, is_open: bool) -> None:
     queue.max_queue_s = min(queue.max_queue_s, service.max_queue_time.total_seconds())
 
 
-def _waits(figures: ServiceFigures | None) -> bool:
-    return figures is not None and any(count for (_, state), count in figures.counts.items() if state is State.QUEUED)
+def _waits(figures: ServiceFigures) -> bool:
+    return any(count for (_, state), count in figures.counts.items() if state is State.QUEUED)
 
 
 async def _or_none(read: Callable[[], Awaitable[T]]) -> T | None:

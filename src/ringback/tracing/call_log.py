@@ -1,7 +1,6 @@
 """One line of the log for each call, at DEBUG."""
 
 import logging
-from collections.abc import Mapping
 from time import perf_counter
 from typing import Final
 
@@ -10,7 +9,7 @@ from ringback.application.call_trace import call_trace
 from ringback.domain.trace_parent import trace_id_of
 from ringback.entry.way_in import Edge, Followed
 from ringback.identity.authenticator import Credentials
-from ringback.ports.log_message import LogMessage
+from ringback.ports.log_fields import FIELDS
 from ringback.wire.errors import reason_name
 
 _log: Final = logging.getLogger(__name__)
@@ -36,29 +35,16 @@ class _LoggedCall:
         """Do nothing: the line comes at the end."""
 
     def end(self, code: str, error: Exception | None, caller: Caller | None) -> None:
-        duration_ms = round((perf_counter() - self._begun_s) * 1000, 3)
-        identity = "" if caller is None else caller.identity
-        trace = trace_id_of(call_trace.get())
-        _log.debug(_CallLine(self._rpc, self._edge, code, reason_name(error), identity, self._peer, duration_ms, trace))
-
-
-class _CallLine(LogMessage):
-    def __init__(
-        self, rpc: str, edge: Edge, code: str, reason: str, identity: str, peer: str, duration_ms: float, trace: str
-    ) -> None:
-        self._fields: Mapping[str, str | float] = {
-            "rpc": rpc,
-            "edge": edge,
+        fields = {
+            "rpc": self._rpc,
+            "edge": self._edge,
             "code": code,
-            "reason": reason,
-            "identity": identity,
-            "peer": peer,
-            "ms": duration_ms,
-            "trace_id": trace,
+            "reason": reason_name(error),
+            "identity": "" if caller is None else caller.identity,
+            "peer": self._peer,
+            "ms": round((perf_counter() - self._begun_s) * 1000, 3),
+            "trace_id": trace_id_of(call_trace.get()),
         }
-
-    def fields(self) -> Mapping[str, str | float]:
-        return {name: value for name, value in self._fields.items() if value != ""}
-
-    def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.fields().items())
+        fields = {name: value for name, value in fields.items() if value != ""}
+        shown = " ".join(f"{name}={value}" for name, value in fields.items())
+        _log.debug("a call is over: %s", shown, extra={FIELDS: fields})

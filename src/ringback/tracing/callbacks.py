@@ -17,7 +17,7 @@ from ringback.domain.outcome import Outcome
 from ringback.domain.trace_parent import TraceParent
 from ringback.tracing.provider import below, time_ns
 
-_Value: TypeAlias = str | int | tuple[str, ...]
+_Value: TypeAlias = str | int | bool | tuple[str, ...]
 
 # The dialer or the network has failed; any other outcome is how telephone calls end.
 _FAULTS: Final = frozenset({Outcome.NETWORK_FAILURE, Outcome.INTERRUPTED})
@@ -108,5 +108,5 @@ def _facts(after: Callback, attempt: Attempt) -> Mapping[str, _Value]:
     if attempt.call_ids:
         facts["ringback.call_ids"] = tuple(map(hide, attempt.call_ids))
     if attempt.lapsed:
-        facts["ringback.lease.lapsed"] = "true"
+        facts["ringback.lease.lapsed"] = True
     return facts

@@ -33,6 +33,8 @@ class ClientTimes(Struct, frozen=True, kw_only=True):
 
     # For the line and the headers of a request, from its first byte on.
     headers_s: float = 10.0
+    # For the body of a request. Those who read one have a shorter time of their own (`body.py`).
+    body_s: float = 75.0
     # For the next request on a connection.
     idle_s: float = 75.0
     # For a client that reads nothing of what is sent to it.
@@ -124,18 +126,29 @@ class HttpConnection:
             await self._close()
 
     async def _read(self) -> None:
-        with suppress(OSError):
-            while data := await self._reader.read(_READ_BYTES):
-                if self._is_ending:
-                    self._thrown_away += len(data)
-                    if self._thrown_away > _LINGER_BYTES:
+        try:
+            with suppress(OSError):
+                while data := await self._reader.read(_READ_BYTES):
+                    if not self._is_ending:
+                        await self._take(data)
+                    elif self._throw_away(data):
                         break
-                    continue
-                if self._is_quiet and isinstance(self._protocol, Http1):
-                    self._is_quiet = False
-                    self._deadline_s = self._now_s() + self._times.headers_s
-                await self._handle(RawData(data))
-        await self._handle(Closed())
+            await self._handle(Closed())
+        finally:
+            # What is left are requests whose client has gone.
+            self._is_ending = True
+            self._deadline_s = self._now_s() + self._times.close_s
+
+    async def _take(self, data: bytes) -> None:
+        if self._is_quiet and isinstance(self._protocol, Http1):
+            self._is_quiet = False
+            self._deadline_s = self._now_s() + self._times.headers_s
+        await self._handle(RawData(data))
+
+    def _throw_away(self, data: bytes) -> bool:
+        """Return whether it is too much by now."""
+        self._thrown_away += len(data)
+        return self._thrown_away > _LINGER_BYTES
 
     async def _handle(self, event: Event) -> None:
         try:
@@ -208,19 +221,25 @@ class HttpConnection:
             if self._is_ending:
                 self.abort()
             else:
-                self._deadline_s = now_s + self._times.close_s
-                self._tasks.spawn(self._leave)
+                self._begin_to_leave()
         if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:
-            if stream.sending_since_s is not None and now_s >= stream.sending_since_s + self._times.stalled_s:
+            if stream.is_stuck(now_s, stalled_s=self._times.stalled_s, body_s=self._times.body_s):
                 stream.give_up()
 
     def leave(self) -> None:
-        """End it once it has no request."""
+        """End it unless it has a request."""
         if self.idle_since_s is not None and not self._is_ending:
-            self._deadline_s = self._now_s() + self._times.close_s
-            self._tasks.spawn(self._leave)
+            self._begin_to_leave()
+
+    def _begin_to_leave(self) -> None:
+        self._deadline_s = self._now_s() + self._times.close_s
+        leaving = self._leave()
+        try:
+            self._tasks.create(leaving)
+        except RuntimeError:  # a fault has ended the others, and is about to end the connection
+            leaving.close()
 
     def abort(self) -> None:
         """End it now."""

@@ -36,8 +36,9 @@ class HttpExchange(HTTPStream):
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._begun_s = asyncio.get_running_loop().time()
         # Of a message that is being sent: when there was progress last.
-        self.sending_since_s: float | None = None
+        self._sending_since_s: float | None = None
         # Has HTTP/2 let the client send more.
         self.on_read: Callable[[int], Awaitable[None]] | None = None
 
@@ -131,11 +132,11 @@ class HttpExchange(HTTPStream):
         return {"type": "http.request", "body": data, "more_body": not self._has_told_end}
 
     async def _send(self, message: Message) -> None:
-        self.sending_since_s = asyncio.get_running_loop().time()
+        self._sending_since_s = asyncio.get_running_loop().time()
         try:
             await self.app_send(message)  # type: ignore[arg-type]
         finally:
-            self.sending_since_s = None
+            self._sending_since_s = None
             if self.state is ASGIHTTPState.CLOSED:
                 await self._drop_chunks()
 
@@ -146,10 +147,20 @@ class HttpExchange(HTTPStream):
 
     def on_progress(self) -> None:
         """Note that the client has let something of the response be sent."""
-        if self.sending_since_s is not None:
-            self.sending_since_s = asyncio.get_running_loop().time()
+        if self._sending_since_s is not None:
+            self._sending_since_s = asyncio.get_running_loop().time()
+
+    def is_stuck(self, now_s: float, *, stalled_s: float, body_s: float) -> bool:
+        """Return whether the client reads nothing of the response, or does not send the request to its end."""
+        if self._sending_since_s is not None and now_s >= self._sending_since_s + stalled_s:
+            return True
+        return not self.is_complete and now_s >= self._begun_s + body_s
 
     def give_up(self) -> None:
-        """End the request of a client that does not read its response."""
+        """End the request, whatever it is waiting for."""
         if self._task is not None:
             self._task.cancel()
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """Send the response to a request that the application has not responded to."""
+        await super()._send_error_response(status_code if self.is_complete else 408)

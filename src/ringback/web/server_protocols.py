@@ -1,9 +1,10 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import h2.connection
 import h2.errors
@@ -34,6 +35,8 @@ _MAX_HEADERS: Final = 100
 MAX_HEADER_BYTES: Final = 16 * 1024
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
+# A target with a scheme and a host.
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 
 
@@ -65,7 +68,9 @@ class Http1(H11Protocol):
             return
         self.stream = _exchange(self, STREAM_ID)
         host, path = _target_of(request)
-        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
+        headers = list(request.headers)
+        if host is not None:
+            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
         await _exchange_of(self.stream).handle(
             Request(
                 stream_id=STREAM_ID,
@@ -110,18 +115,21 @@ def _fault_of(request: h11.Request) -> int | None:
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         return 400
     # What comes at once is of any size: h11 limits only what it has to keep.
-    size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    size = len(request.target) + _size_of(request.headers)
     return 431 if len(names) > _MAX_HEADERS or size > MAX_HEADER_BYTES else None
+
+
+def _size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
     """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
-    target = request.target
-    if not target.lower().startswith((b"http://", b"https://")):
-        return None, target
-    _, _, rest = target.partition(b"//")
-    parts = urlsplit(target)
-    return parts.netloc, rest[len(parts.netloc) :] if rest[len(parts.netloc) :].startswith(b"/") else b"/"
+    found = _ABSOLUTE.fullmatch(request.target)
+    if found is None:
+        return None, request.target
+    host, path = found.groups()
+    return host, path if path.startswith(b"/") else b"/" + path
 
 
 class _Buffer(StreamBuffer):
@@ -213,7 +221,7 @@ class Http2(H2Protocol):
         if given[b":method"] == b"CONNECT" or not path.isascii():
             await self._refuse(request.stream_id, 400)
             return
-        if len(request.headers) > _MAX_HEADERS:
+        if len(request.headers) > _MAX_HEADERS or _size_of(request.headers) > MAX_HEADER_BYTES:
             await self._refuse(request.stream_id, 431)
             return
         stream = _exchange(self, request.stream_id)

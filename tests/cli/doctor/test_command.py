@@ -279,6 +279,7 @@ async def test_an_address_of_another_machine(tmp_path: Path) -> None:
     assert (found.code, found.results["port"]) == (1, "failed")
 
 
+@pytest.mark.long
 async def test_unix_sockets(tmp_path: Path) -> None:
     path = tmp_path / "s"
     there = ("--listen", f"unix:{path}", *of(tmp_path / "ringback.db"))
@@ -292,6 +293,7 @@ async def test_unix_sockets(tmp_path: Path) -> None:
     assert (await examine(*there)).results["port"] == "failed"
 
 
+@pytest.mark.long
 async def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     authority = Authority()
     ended = authority.issue("ringback.example", starts=NOW - 90 * DAY, ends=NOW - DAY).write(tmp_path, "ended")
@@ -309,6 +311,7 @@ async def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
         assert found.code == (1 if result == "failed" else 0)
 
 
+@pytest.mark.long
 async def test_a_server_with_tls(tmp_path: Path) -> None:
     """Without credentials its certificate is seen, and compared with the file."""
     authority = Authority()
@@ -393,6 +396,7 @@ async def test_a_trunk_that_is_away(tmp_path: Path) -> None:
     assert (found.code, found.results["SIP OPTIONS"]) == (1, "failed")
 
 
+@pytest.mark.long
 async def test_what_does_not_end_in_time(tmp_path: Path) -> None:
     """A program listens, and says nothing; the others are told all the same."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -440,6 +444,7 @@ async def test_postgresql_of_another_program(cluster: Cluster) -> None:
     assert (found.code, found.results["database"]) == (1, "failed")
 
 
+@pytest.mark.long
 async def test_postgresql_hangs(cluster: Cluster) -> None:
     cluster.suspend()
     try:

@@ -171,12 +171,12 @@ def _rows(node: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 def test_what_is_open_is_counted_in_indexes(connection: psycopg.Connection[tuple[Any, ...]], mode: str) -> None:
-    """Each of millions is looked at, but no table is read from end to end for that."""
+    """Each of millions is looked at, but no table is read from end to end for that, also where VACUUM lags behind."""
     connection.execute(f"SET plan_cache_mode = {mode}".encode())
     plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {reads.OPEN_BY_SERVICE}".encode()))
     assert not re.search(r"(Seq Scan|Bitmap Heap Scan) on callback", plan), plan
-    assert "Index Only Scan using callback_queue on callback" in plan, plan
-    assert "Index Only Scan using callback_by_service on callback" in plan, plan
+    used = re.findall(r"Scan using (\w+) on callback", plan)
+    assert used == ["callback_queue", "callback_by_service", "callback_to_lapse"], plan
 
 
 @pytest.mark.long

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ringback.app import App
 from tests.world.api import Api
-from tests.world.connect_calls import JSON, Refused, call, path_of, post, refused_in
+from tests.world.connect_calls import JSON, Refused, call, end_of, path_of, post, refused_in, watch
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -218,3 +219,35 @@ async def test_the_deadline_of_a_call_ends_a_poll(port: int) -> None:
 
     assert answer.status == 504
     assert answer.json["code"] == "deadline_exceeded"
+
+
+async def test_a_bug_is_an_id_and_nothing_else(
+    app: App, port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise ValueError("what no caller should see")
+
+    monkeypatch.setattr(app.edges.callbacks_handlers, "get_callback", broken)
+    monkeypatch.setattr(app.edges.callbacks_handlers, "watch_callbacks", broken)
+    answer = await call(port, "GetCallback", {})
+    assert answer.status == 500
+    async with watch(port) as stream:
+        await stream.head()
+        error = (await end_of(stream))["error"]
+    for told in (answer.json, error):
+        refused = refused_in(told)
+        assert (told["code"], told["message"], refused.reason) == ("internal", "internal error", "INTERNAL")
+        assert f"internal error {refused.metadata['error_id']}" in caplog.text
+    assert "what no caller" not in answer.body.decode() + json.dumps(error)
+
+
+async def test_a_response_that_cannot_be_written_is_a_bug_too(
+    app: App, port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: Any) -> Any:
+        return object()
+
+    monkeypatch.setattr(app.edges.callbacks_handlers, "get_callback", broken)
+    answer = await call(port, "GetCallback", {})
+    assert (answer.status, refused_in(answer.json).reason) == (500, "INTERNAL")
+    assert "object" not in answer.json["message"]

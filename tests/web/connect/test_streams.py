@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -19,37 +18,24 @@ from ringback.web.connect.health import HealthOverConnect
 from ringback.web.peer import CONNECTION, ConnectionPeer, credentials_of
 from ringback.wire.callbacks import write_event
 from tests.world.api import Api, by_id
-from tests.world.connect_calls import JSON, PATIENCE_S, STREAM, Exchange, exchange, frame, path_of, post, refused_in
+from tests.world.connect_calls import (
+    END,
+    JSON,
+    PATIENCE_S,
+    STREAM,
+    WATCH,
+    end_of,
+    events_of,
+    exchange,
+    frame,
+    path_of,
+    post,
+    refused_in,
+    watch,
+)
 from tests.world.dialer import until, until_polling
 
-WATCH = path_of("WatchCallbacks")
 LEASE = path_of("LeaseCallbacks", "DialerService")
-END = 0b10
-
-
-@asynccontextmanager
-async def watch(port: int, headers: Mapping[str, str] = STREAM, **request: Any) -> AsyncIterator[Exchange]:
-    async with exchange(port) as call:
-        await call.send("POST", WATCH, headers, frame(json.dumps(request).encode()))
-        yield call
-
-
-async def events_of(call: Exchange, count: int) -> list[Any]:
-    events: list[Any] = []
-    async for flags, content in call.frames():
-        assert flags == 0, content
-        events += json.loads(content).get("events", ())
-        if len(events) >= count:
-            return events
-    raise AssertionError("the stream ended")
-
-
-async def end_of(call: Exchange) -> Any:
-    """Return what the last frame of a stream has."""
-    async for flags, content in call.frames():
-        if flags == END:
-            return json.loads(content)
-    raise AssertionError("the stream has no end")
 
 
 async def test_a_watch_begins_at_once_though_nothing_happens(port: int) -> None:

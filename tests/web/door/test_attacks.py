@@ -2,36 +2,34 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import h2.events
 import pytest
+import pytest_asyncio
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from tests.world.http_client import HttpResponse, RawConnection, connected, connected_http2
+from tests.world.http_client import HttpResponse, connected, connected_http2
 
 CREATE: Final = "/ringback.v1.CallbacksService/CreateCallback"
 LIST: Final = "/ringback.v1.CallbacksService/ListCallbacks"
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Return those of a server that is open to all programs of its machine: it has the most to lose."""
-    return replace(settings, dialer="none", http=Listen("127.0.0.1", 0))
-
-
-@pytest.fixture
-def port(app: App) -> int:
-    assert app.edges.web is not None
-    return app.edges.web.port
-
-
-@pytest.fixture
-async def client(port: int) -> AsyncIterator[RawConnection]:
-    async with connected(port) as client:
-        yield client
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+    """Serve all tests with one server, which is open to all programs of its machine: it has the most to lose."""
+    settings = Settings(
+        listen=Listen("127.0.0.1", 0),
+        http=Listen("127.0.0.1", 0),
+        database=tmp_path_factory.mktemp("attacked") / "ringback.db",
+        dialer="none",
+        lame_duck=timedelta(0),
+    )
+    async with await App.start(settings) as app:
+        assert app.edges.web is not None
+        yield app.edges.web.port
 
 
 async def sent(port: int, lines: str, body: str = "") -> HttpResponse:
@@ -156,7 +154,7 @@ async def test_a_probe_path_in_another_spelling_needs_the_host(port: int) -> Non
         "X-HTTP-Method-Override: GET",
     ],
 )
-async def test_a_page_of_another_site_creates_nothing(app: App, port: int, headers: str) -> None:
+async def test_a_page_of_another_site_creates_nothing(port: int, headers: str) -> None:
     """The server is open, so nothing but the door stands between a page and a call."""
     request = {"callbackRequest": {"target": "tel:+41785550123", "serviceSip": "sip:a@cc.example"}}
     for path in (CREATE, "/v1.0/callbackrequests"):

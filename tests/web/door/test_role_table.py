@@ -36,7 +36,7 @@ class HttpIdentities(Identities):
         page = {"host": f"localhost:{self.port}", "origin": f"http://localhost:{self.port}"}
         async with connected(self.port) as client:
             body = json.dumps({"token": token_of(name)}).encode()
-            response = await client.request("POST", "/session", body, content_type="application/json", **page)
+            response = await client.request("POST", "/session", body, {"content-type": "application/json", **page})
         if name == STRANGER:
             assert response.status == 401
             return page | {"cookie": "ringback-session=gAAAAAB"}

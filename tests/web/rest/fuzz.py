@@ -62,6 +62,7 @@ async def _run(schemathesis: Path, address: str, seconds: int, seed: int | None)
         *("--max-time", str(seconds)),
         *("--request-timeout", "10"),
         "--continue-on-failure",
+        *("--warnings", "off"),
         *(() if seed is None else ("--seed", str(seed))),
     ]
     process = await asyncio.create_subprocess_exec(*command, env=os.environ | {"SCHEMATHESIS_HOOKS": str(_HOOKS)})

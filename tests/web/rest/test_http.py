@@ -89,7 +89,7 @@ async def test_a_body_is_limited_after_decompression(rest: Rest, api: Api) -> No
     filler = b" " * (MAX_BODY_BYTES - len(body_of(rest)))
     assert (await rest.post(body_of(rest) + filler)).status == 201
     longer = body_of(rest) + filler + b" "
-    bomb = gzip.compress(b" " * (64 * MAX_BODY_BYTES))
+    bomb = gzip.compress(b" " * (16 * MAX_BODY_BYTES), compresslevel=1)
     for answer in (
         await rest.post(longer),
         await rest.call("POST", CALLBACKS, gzip.compress(longer), JSON | {"Content-Encoding": "gzip"}),

@@ -1,6 +1,6 @@
 """Who sees and does what: as over gRPC, at every path, and what is foreign looks like what is not there."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -9,12 +9,23 @@ import pytest
 
 from ringback.app import App
 from ringback.config import Settings
+from ringback.ports.location import PostgresUrl
 from tests.world.identities import FOREIGN, GRANTED, NOBODY, OTHERS, OWN, RULES, STRANGER, Identities, token_of
+from tests.world.postgres import Cluster
 from tests.world.rest import CALLBACKS, SERVICES, Answer, Rest, at
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster.start()
+    yield cluster
+    cluster.destroy()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    if request.param == "postgres":
+        settings = replace(settings, database=PostgresUrl(request.getfixturevalue("cluster").new_schema()))
     return replace(settings, access=RULES)
 
 

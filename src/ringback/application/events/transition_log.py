@@ -13,7 +13,7 @@ from ringback.domain.masked_callback import without_numbers
 from ringback.domain.masking import mask_numbers, masked
 from ringback.domain.service import Service
 from ringback.domain.trace_parent import trace_id_of
-from ringback.ports.log_message import LogMessage
+from ringback.ports.log_fields import FIELDS
 
 _log = logging.getLogger(__name__)
 
@@ -33,42 +33,18 @@ class TransitionLog:
         if not _log.isEnabledFor(logging.INFO) or (before is not None and before.state is after.state):
             return
         service = self._find_service(after.service_id)
-        shown = _shown(service.sip_address) if service else after.service_id
-        _log.info(_Transition(shown, before, after))
-
-
-class _Transition(LogMessage):
-    __slots__ = ("_after", "_before", "_service")
-
-    def __init__(self, service: str, before: Callback | None, after: Callback) -> None:
-        self._service = service
-        self._before = before
-        self._after = after
-
-    @property
-    def _previous(self) -> str:
-        return "new" if self._before is None else self._before.state.value
-
-    def __str__(self) -> str:
-        after = self._after
-        return (
-            f"callback {after.callback_id} of {self._service}: {self._previous} → {after.state.value} "
-            f"({reason_of(self._before, after)}), {masked(after.dial_target)}"
-        )
-
-    def fields(self) -> Mapping[str, str | float]:
-        after = self._after
         fields = {
             "callback": after.callback_id,
-            "service": self._service,
+            "service": _shown(service.sip_address) if service else after.service_id,
+            "previous": "new" if before is None else before.state.value,
             "state": after.state.value,
-            "previous": self._previous,
-            "reason": reason_of(self._before, after),
+            "reason": reason_of(before, after),
             "target": masked(after.dial_target),
         }
+        values = tuple(fields.values())
         if after.trace_parent is not None:
             fields["trace_id"] = trace_id_of(after.trace_parent)
-        return fields
+        _log.info("callback %s of %s: %s → %s (%s), %s", *values, extra={FIELDS: fields})
 
 
 def reason_of(before: Callback | None, after: Callback) -> str:

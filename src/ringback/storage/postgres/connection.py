@@ -244,7 +244,7 @@ class LinkForEach:
         if self._closed:
             raise StorageUnavailable("the database is closed")
         try:
-            link = await Link.open(self._address)
+            link = await Link.open(self._address, _notice_when_cut)
         except (psycopg.Error, TimeoutError) as error:
             raise unavailable(error) from error
         self._links.add(link)
@@ -255,6 +255,12 @@ class LinkForEach:
         finally:
             self._links.discard(link)
             await link.close()
+
+
+async def _notice_when_cut(connection: Connection) -> None:
+    """Have the database give up a statement whose client has gone, instead of finishing it."""
+    with suppress(psycopg.ProgrammingError, psycopg.NotSupportedError):  # PostgreSQL 13, and other engines
+        await connection.execute("SET client_connection_check_interval = '100ms'")
 
 
 class _Lost(Exception):  # noqa: N818 - what happened

@@ -218,19 +218,29 @@ OPEN_BY_IDENTITY: Final = f"""
          WHERE end_us IS NULL AND identity IS NOT NULL GROUP BY identity
       ) AS open ON true
 """  # noqa: S608 - SQL of ours
-# Each is seen by an index that has all that is counted. What is open is of a service that is there.
+# Each is seen by an index that has all that is counted. What is open is of a service that is there. (Without an order
+# that only this index has, PostgreSQL may prefer another one, and read all that are scheduled again for each service.)
 OPEN_BY_SERVICE: Final = f"""
     SELECT newest.number, open.* FROM (SELECT ({NEWEST_EVENT}) AS number) AS newest LEFT JOIN (
         SELECT service_id, 'QUEUED' AS state, priority, count(*) AS callbacks, min(ready_us) AS oldest_us
-          FROM callback WHERE state = 'QUEUED' GROUP BY service_id, priority
+          FROM (
+            SELECT service_id, priority, ready_us FROM callback
+             WHERE state = 'QUEUED' ORDER BY service_id, priority, ready_us
+        ) AS waiting GROUP BY service_id, priority
         UNION ALL
         SELECT service_id, 'SCHEDULED', NULL, scheduled.callbacks, NULL FROM service CROSS JOIN LATERAL (
-            SELECT count(*) AS callbacks FROM callback
-             WHERE callback.service_id = service.service_id AND state = 'SCHEDULED'
+            SELECT count(*) AS callbacks FROM (
+                SELECT FROM callback
+                 WHERE (callback.service_id, state) >= (service.service_id, 'SCHEDULED')
+                   AND (callback.service_id, state) <= (service.service_id, 'SCHEDULED')
+                 ORDER BY callback.service_id, state
+            ) AS its
         ) AS scheduled WHERE scheduled.callbacks > 0
         UNION ALL
-        SELECT service_id, state, priority, count(*), NULL FROM callback
-         WHERE lease_expire_us IS NOT NULL GROUP BY service_id, state, priority
+        SELECT service_id, state, priority, count(*), NULL FROM (
+            SELECT service_id, state, priority FROM callback
+             WHERE lease_expire_us IS NOT NULL ORDER BY lease_expire_us
+        ) AS leased GROUP BY service_id, state, priority
     ) AS open ON true
 """  # noqa: S608 - SQL of ours
 LINE_HEADS: Final = f"""

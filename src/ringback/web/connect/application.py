@@ -69,7 +69,7 @@ class ConnectApplication:
                 await service(cast("Any", {**scope, "headers": headers}), call.receive, call.send)
             except (ConnectError, TimeoutError) as fault:
                 # It cannot be sent: the client has gone, or does not read. That the response has no end says the rest.
-                _log.debug("%s ends without its status: %r", scope["path"], fault)
+                _log.debug("%s ends without its status: %s", scope["path"], repr(fault))
 
 
 def connect_app(

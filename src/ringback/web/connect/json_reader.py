@@ -1,8 +1,8 @@
 """Messages of the contract from JSON, strictly, with the path of each fault.
 
 The mapping is that of protobuf (ProtoJSON): names in lowerCamelCase or as in the protos, null for a field that is not
-set, enums by name or number, 64-bit integers as numbers or strings, times and durations as strings. What protobuf
-would pass over is refused: a field that is not known, and one that comes twice.
+set, enums by name or number, 64-bit integers as numbers or strings, times and durations as strings. A field that is not
+known is refused, and so is one that comes twice.
 """
 
 import re
