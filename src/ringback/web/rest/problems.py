@@ -48,6 +48,7 @@ _STATUS: Final[Mapping[StatusCode, HTTPStatus]] = MappingProxyType(
 # Of what HTTP itself refuses. The names of RFC 9110, which versions of Python do not agree on.
 HTTP_REASONS: Final[Mapping[HTTPStatus, str]] = MappingProxyType(
     {
+        HTTPStatus.BAD_REQUEST: "BAD_REQUEST",
         HTTPStatus.NOT_FOUND: "NOT_FOUND",
         HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
         HTTPStatus.NOT_ACCEPTABLE: "NOT_ACCEPTABLE",
@@ -55,6 +56,7 @@ HTTP_REASONS: Final[Mapping[HTTPStatus, str]] = MappingProxyType(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "CONTENT_TOO_LARGE",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
         HTTPStatus.MISDIRECTED_REQUEST: "MISDIRECTED_REQUEST",
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "REQUEST_HEADER_FIELDS_TOO_LARGE",
     }
 )
 _PHRASES: Final = {reason: status.phrase for status, reason in HTTP_REASONS.items()}
