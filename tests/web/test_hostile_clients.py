@@ -1,6 +1,7 @@
 """The HTTP server with clients that misuse it: each comes to an end, and no other client is worse off."""
 
 import asyncio
+import json
 from typing import Final
 
 import h2.events
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringback.web.server_protocols import MAX_STREAMS
-from tests.world.http_client import connected, connected_http2
+from tests.world.http_client import HttpResponse, connected, connected_http2
 from tests.world.http_stage import HttpStage, ServeHttp
 
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -48,6 +49,32 @@ async def test_a_connection_that_is_not_used_any_more_ends(serve_http: ServeHttp
         async with connected_http2(server.port) as second:
             await second.get()
             assert (await second.event(h2.events.ConnectionTerminated)).error_code == 0
+
+
+def assert_is_problem(response: HttpResponse) -> None:
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"]
+    problem = json.loads(response.body)
+    assert problem.keys() == {"type", "title", "status", "detail", "reason", "violations"}
+    assert problem["status"] == response.status
+    assert problem["detail"]
+
+
+async def test_a_refusal_of_head_has_no_content(serve_http: ServeHttp) -> None:
+    async with serve_http() as server:
+        async with connected(server.port) as client:
+            await client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n" + b"X: x\r\n" * 101 + b"\r\n")
+            assert (await client.response(has_body=False)).status == 431
+            assert await client.reader.read() == b""
+        async with connected(server.port) as client:
+            assert (await client.request("HEAD", "/")).status == 200
+            await client.send(b"nonsense\r\n\r\n")
+            assert_is_problem(await client.response())
+        async with connected_http2(server.port) as second:
+            response = await second.response(await second.begin("HEAD", "/", {f"x-{n}": "x" for n in range(101)}))
+            assert (response.status, response.body) == (431, b"")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +114,7 @@ async def test_what_can_be_understood_in_two_ways_is_refused(
         assert response.status == status
         if status != 200:
             assert response.headers["connection"] == "close"
+            assert_is_problem(response)
             assert await client.is_ended()
             assert stage.scopes == []
 
@@ -200,7 +228,9 @@ async def test_http2_has_its_limits(serve_http: ServeHttp) -> None:
         assert told[codes.MAX_HEADER_LIST_SIZE] == 16 * 1024
         assert told[codes.ENABLE_CONNECT_PROTOCOL] == 0
         refused = await client.begin(headers={f"x-{number}": "x" for number in range(100)})
-        assert (await client.response(refused)).status == 431
+        response = await client.response(refused)
+        assert response.status == 431
+        assert_is_problem(response)
         large = await client.begin(headers={f"x-{number}": "x" * 4_000 for number in range(5)})
         assert (await client.response(large)).status == 431
         assert (await client.get()).status == 200
@@ -209,8 +239,18 @@ async def test_http2_has_its_limits(serve_http: ServeHttp) -> None:
 @pytest.mark.parametrize("path", ["/\xff", "/é"])
 async def test_http2_refuses_paths_that_are_not_ascii(path: str, serve_http: ServeHttp) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
-        assert (await client.get(path)).status == 400
+        response = await client.get(path)
+        assert response.status == 400
+        assert_is_problem(response)
         assert (await client.get()).status == 200
+
+
+async def test_http2_refuses_also_a_client_that_takes_no_content(serve_http: ServeHttp) -> None:
+    async with serve_http() as server, connected_http2(server.port) as client:
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        await client.event(h2.events.SettingsAcknowledged)
+        response = await client.get("/é")
+        assert (response.status, response.body) == (400, b"")
 
 
 async def test_requests_that_are_given_up_at_once_end_the_connection(serve_http: ServeHttp, stage: HttpStage) -> None:

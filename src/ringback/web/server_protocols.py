@@ -27,6 +27,7 @@ from hypercorn.utils import filter_pseudo_headers
 from priority.priority import DuplicateStreamError, PriorityError
 
 from ringback.web.server_exchange import HttpExchange
+from ringback.web.server_refusals import refusal
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
 MAX_STREAMS: Final = 250
@@ -52,6 +53,9 @@ class DrainContext(WorkerContext):
 class Http1(H11Protocol):
     """HTTP/1.1: no upgrade to WebSocket, and none to HTTP/2, by which requests get past a proxy's rules."""
 
+    # Of the last request that could be read.
+    _method = b""
+
     async def _check_protocol(self, event: h11.Request) -> None:
         if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
             raise H2ProtocolAssumedError(_PREFACE + self._connection.trailing_data[0])
@@ -61,6 +65,7 @@ class Http1(H11Protocol):
         return cast("h11.Connection", self.connection)
 
     async def _create_stream(self, request: h11.Request) -> None:
+        self._method = request.method
         fault = _fault_of(request)
         if fault is not None:
             await self._send_error_response(fault)
@@ -82,6 +87,15 @@ class Http1(H11Protocol):
             )
         )
         self.keep_alive_requests += 1
+
+    async def _send_error_response(self, status_code: int) -> None:
+        headers, body = refusal(status_code)
+        is_read = self._connection.our_state is not h11.IDLE
+        response = h11.Response(status_code=status_code, headers=[*headers, (b"connection", b"close")])
+        await self._send_h11_event(response)
+        if not is_read or self._method != b"HEAD":
+            await self._send_h11_event(h11.Data(body))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def stream_send(self, event: Event) -> None:
         if isinstance(event, Response) and self._is_last():
@@ -219,10 +233,10 @@ class Http2(H2Protocol):
         given = dict(request.headers)
         path = given.get(b":path", b"")
         if given[b":method"] == b"CONNECT" or not path.isascii():
-            await self._refuse(request.stream_id, 400)
+            await self._refuse(request.stream_id, given[b":method"], 400)
             return
         if len(request.headers) > _MAX_HEADERS or _size_of(request.headers) > MAX_HEADER_BYTES:
-            await self._refuse(request.stream_id, 431)
+            await self._refuse(request.stream_id, given[b":method"], 431)
             return
         stream = _exchange(self, request.stream_id)
         stream.on_read = partial(self._acknowledge, request.stream_id)
@@ -246,8 +260,16 @@ class Http2(H2Protocol):
         )
         self.keep_alive_requests += 1
 
-    async def _refuse(self, stream_id: int, status: int) -> None:
-        self.connection.send_headers(stream_id, [(b":status", b"%d" % status)], end_stream=True)
+    async def _refuse(self, stream_id: int, method: bytes, status: int) -> None:
+        """Send a refusal, with its content as far as the client takes that at once."""
+        headers, body = refusal(status)
+        has_room = self.connection.local_flow_control_window(stream_id) >= len(body)
+        has_body = method != b"HEAD" and has_room
+        if not has_body and method != b"HEAD":
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+        self.connection.send_headers(stream_id, [(b":status", b"%d" % status), *headers], end_stream=not has_body)
+        if has_body:
+            self.connection.send_data(stream_id, body, end_stream=True)
         self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
         await self._flush()
 

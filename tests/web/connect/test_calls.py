@@ -189,6 +189,10 @@ async def test_commas_in_texts_are_no_values(api: Api, port: int) -> None:
     [
         ("GET", path_of("GetCallback"), {}, 405),
         ("PUT", path_of("GetCallback"), JSON, 405),
+        ("OPTIONS", path_of("GetCallback"), {}, 405),
+        ("POST", "/ringback.v1.CallbacksService", JSON, 404),
+        ("POST", path_of("GetCallback") + "/", JSON, 404),
+        ("POST", path_of("getCallback"), JSON, 404),
         ("POST", path_of("NoSuch"), JSON, 404),
         ("POST", "/ringback.v1.NoSuch/GetCallback", JSON, 404),
         ("POST", path_of("GetCallback"), {}, 415),
@@ -208,6 +212,14 @@ async def test_what_http_itself_refuses(
     answer = await post(port, path, b"{}", headers, method)
 
     assert answer.status == status
+    if status in (404, 405, 415):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json.keys() == {"type", "title", "status", "detail", "reason", "violations"}
+        assert answer.json["status"] == status
+    if status == 405:
+        assert answer.headers["allow"] == "POST"
+    if status == 415 and headers.get("content-type") in ("application/json", "application/grpc"):
+        assert "application/proto" in answer.headers["accept-post"]
 
 
 async def test_the_deadline_of_a_call_ends_a_poll(port: int) -> None:

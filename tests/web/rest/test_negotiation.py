@@ -54,6 +54,15 @@ def test_json_is_said_once() -> None:
         ("application/json;q=0", False),
         ("application/json;q=0.000", False),
         ("application/jsonlines", False),
+        ("application/json;q=0, */*", False),
+        ("*/*;q=0.1, application/json;q=0", False),
+        ("application/*;q=0, */*", False),
+        ("application/*;q=0, application/json;q=0.1", True),
+        ("*/*;q=0, application/json", True),
+        ("*/*;q=0, application/*", True),
+        ("*/*;q=0", False),
+        ("*/*;q=0, text/html", False),
+        ("application/json;q=0, application/json;charset=utf-8", True),
     ],
 )
 def test_json_is_answered_to_those_who_take_it(accept: str, expected: bool) -> None:
