@@ -8,7 +8,7 @@ import pytest
 
 from ringback.app import App
 from tests.world.api import Api
-from tests.world.connect_calls import JSON, Refused, call, end_of, path_of, post, refused_in, watch
+from tests.world.connect_calls import JSON, Refused, call, end_of, frame, path_of, post, refused_in, watch
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -148,6 +148,16 @@ async def test_a_request_may_be_compressed_and_a_response_is_if_that_was_asked_f
 
     assert answer.headers["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(answer.body))["created"] is True
+
+
+async def test_the_name_of_a_compression_has_no_case(port: int) -> None:
+    packed = gzip.compress(b"{}")
+    for name in ("GZIP", "Gzip"):
+        unary = await post(port, path_of("ListCallbacks"), packed, {**JSON, "content-encoding": name})
+        assert unary.status == 200
+        headers = {"content-type": "application/grpc-web+json", "grpc-encoding": name}
+        framed = await post(port, path_of("ListCallbacks"), frame(packed, 1), headers)
+        assert b"grpc-status: 0" in framed.body
 
 
 @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-9]], ids=["no gzip", "cut off"])

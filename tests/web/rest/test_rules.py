@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from ringback.web.rest.contract import FIELDS, FieldKind
 from ringback.web.rest.routes import MAX_BODY_BYTES
+from ringback.web.rest.strict_json import MAX_MEMBERS
 from tests.world.api import Api
 from tests.world.rest import CALLBACKS, SERVICES, Rest
 
@@ -243,6 +244,15 @@ async def test_all_faults_are_named_at_once_each_field_once(rest: Rest, api: Api
     for field in answer.fields:
         assert field in answer.json["detail"] or answer.json["detail"].endswith("…")
     assert await api.list_all() == []
+
+
+async def test_nothing_is_left_out_however_many_faults_there_are(rest: Rest) -> None:
+    names = [f"x{number}" for number in range(MAX_MEMBERS)]
+    answer = await rest.post(dict.fromkeys(names, 1))
+    assert answer.outcome() == (400, "INVALID_FIELD")
+    assert answer.fields == [*names, "Target", "SecondsBetweenRetries", "ServiceId", "Priority"]
+    listed = await rest.get(CALLBACKS, State="a,b,,c", PageSize="x")
+    assert sorted(listed.fields) == ["PageSize", "State"]
 
 
 async def test_a_repetition_with_a_fault_beside_it_is_refused_all_the_same(rest: Rest) -> None:

@@ -53,6 +53,8 @@ _DETAILS: Final[Mapping[int, str]] = {
 # A watch is not compressed: what it sends is encoded once for all watches, and most of its messages are short.
 _WATCH: Final = "/ringback.v1.CallbacksService/WatchCallbacks"
 _STREAM_COMPRESSION: Final = frozenset({b"connect-accept-encoding", b"grpc-accept-encoding"})
+# The package compares their values to the letter, but the names of encodings have no case (RFC 9110, 8.4.1).
+_ENCODINGS: Final = frozenset({b"content-encoding", b"connect-content-encoding", b"grpc-encoding"})
 
 
 class ConnectApplication:
@@ -115,7 +117,9 @@ def _readable(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return the headers that the package can read, and is to see. No header of the protocols is beyond ASCII."""
     unseen = _STREAM_COMPRESSION if scope["path"] == _WATCH else ()
     return [
-        (name, value) for name, value in scope["headers"] if name.isascii() and value.isascii() and name not in unseen
+        (name, value.lower() if name in _ENCODINGS else value)
+        for name, value in scope["headers"]
+        if name.isascii() and value.isascii() and name not in unseen
     ]
 
 

@@ -27,7 +27,8 @@ from ringback.wire.errors import status_of
 MEDIA_TYPE: Final = "application/problem+json"
 # What a reason means; the heading of each is its name.
 TYPE_BASE: Final = "https://github.com/ringback/ringback/blob/main/docs/rest.md#"
-MAX_VIOLATIONS: Final = 100
+# More than a body of `MAX_MEMBERS` can have with all that is missing in it.
+MAX_VIOLATIONS: Final = 150
 _MAX_TEXT: Final = 512
 
 _STATUS: Final[Mapping[StatusCode, HTTPStatus]] = MappingProxyType(
