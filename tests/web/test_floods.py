@@ -11,7 +11,7 @@ from hpack import Encoder
 from starlette.types import Receive, Scope, Send
 
 from ringback.web.peer import credentials_of
-from ringback.web.server_pace import Pace, Timed
+from ringback.web.server_pace import ReadingPace, Timed
 from tests.world.http_client import LIMIT_S, connected, connected_http2
 from tests.world.http_stage import ServeHttp, respond
 
@@ -108,7 +108,7 @@ async def test_pace_lets_others_have_most_of_the_time() -> None:
         slept.append(wait_s)
         now_s += wait_s
 
-    pace = Pace(lambda: now_s, sleep)
+    pace = ReadingPace(lambda: now_s, sleep)
     await pace.wait()
     pace.charge(0.001)
     await pace.wait()

@@ -18,6 +18,19 @@ from tests.world.http_stage import HttpStage, ServeHttp
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
+def assert_refused(response: HttpResponse, status: int) -> None:
+    """Whoever refuses it, the client gets what it gets of any other refusal."""
+    assert response.status == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = json.loads(response.body)
+    assert problem.keys() >= {"type", "title", "status", "reason", "violations"}
+    assert problem["status"] == status
+    assert response.headers["x-request-id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("begun", [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"PRI * HTT"])
 async def test_headers_that_do_not_come_end_the_connection(begun: bytes, serve_http: ServeHttp) -> None:
     async with serve_http(headers_s=0.1) as server, connected(server.port) as client:
@@ -101,6 +114,13 @@ async def test_a_refusal_of_head_has_no_content(serve_http: ServeHttp) -> None:
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        # Lines that do not end in CR LF, or go on in the next one.
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (HEAD + b"X: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Content-Length:\r\n\t3\r\n\r\none", 400),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET https://[a]b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     ],
@@ -115,6 +135,7 @@ async def test_what_can_be_understood_in_two_ways_is_refused(
         if status != 200:
             assert response.headers["connection"] == "close"
             assert_is_problem(response)
+            assert_refused(response, status)
             assert await client.is_ended()
             assert stage.scopes == []
 
@@ -171,11 +192,11 @@ async def test_a_body_that_does_not_come_ends_the_request(serve_http: ServeHttp,
     async with serve_http(body_s=0.1) as server:
         async with connected(server.port) as client:
             await client.send(HEAD + b"Content-Length: 10\r\n\r\nbegun")
-            assert (await client.response()).status == 408
+            assert_refused(await client.response(), 408)
             assert await client.is_ended()
         async with connected_http2(server.port) as second:
             stream = await second.begin("POST", ended=False)
-            assert (await second.response(stream)).status == 408
+            assert_refused(await second.response(stream), 408)
             assert (await second.get()).status == 200
 
 
@@ -232,7 +253,7 @@ async def test_http2_has_its_limits(serve_http: ServeHttp) -> None:
         assert response.status == 431
         assert_is_problem(response)
         large = await client.begin(headers={f"x-{number}": "x" * 4_000 for number in range(5)})
-        assert (await client.response(large)).status == 431
+        assert_refused(await client.response(large), 431)
         assert (await client.get()).status == 200
 
 

@@ -103,10 +103,10 @@ class HttpConnection:
         client, server = self._names
         state = ConnectionState({CONNECTION: self._peer})
         return protocol(
-            self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
+            self._serving.app,
             self._serving.config,
             self._serving.context,
-            self._tasks,  # type: ignore[arg-type] # our streams start their applications by themselves
+            self._tasks,
             state,
             self._is_secure,
             client,

@@ -8,12 +8,13 @@ from time import time
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from hypercorn.protocol.events import Body, EndBody, Event, Request, StreamClosed
+from hypercorn.protocol.events import Body, EndBody, Event, Request, Response, StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.typing import ConnectionState
 
 from ringback.web.peer import HAS_TURN
 from ringback.web.server_pace import Timed
+from ringback.web.server_refusals import refusal
 
 _log = logging.getLogger(__name__)
 
@@ -174,4 +175,10 @@ class HttpExchange(HTTPStream):
 
     async def _send_error_response(self, status_code: int) -> None:
         """Send the response to a request that the application has not responded to."""
-        await super()._send_error_response(status_code if self.is_complete else 408)
+        status = status_code if self.is_complete else 408
+        headers, body = refusal(status, https=self.scheme == "https")
+        await self.send(Response(stream_id=self.stream_id, headers=headers, status_code=status))
+        if self.scope["method"] != "HEAD":
+            await self.send(Body(stream_id=self.stream_id, data=body))
+        await self.send(EndBody(stream_id=self.stream_id))
+        self.state = ASGIHTTPState.CLOSED

@@ -18,7 +18,7 @@ _OTHERS: Final = 3
 _BURST_S: Final = 0.005
 
 
-class Pace:
+class ReadingPace:
     """That of all connections. They go on one after the other, in the order in which they have begun to wait."""
 
     def __init__(

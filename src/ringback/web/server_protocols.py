@@ -1,7 +1,5 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
-import re
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -26,23 +24,17 @@ from hypercorn.protocol.h2 import (
 from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
 from hypercorn.utils import filter_pseudo_headers
 from hyperframe.frame import Frame
-from priority.priority import DuplicateStreamError, PriorityError
 
 from ringback.web.server_exchange import HttpExchange
-from ringback.web.server_pace import Pace
-from ringback.web.server_refusals import refusal
+from ringback.web.server_pace import ReadingPace
+from ringback.web.server_refusals import MAX_HEADER_BYTES, StrictLines, fault_in_size, fault_of, refusal, target_of
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
 MAX_STREAMS: Final = 250
-_MAX_HEADERS: Final = 100
-# Of a request: its target and its headers.
-MAX_HEADER_BYTES: Final = 16 * 1024
 # As they are sent, in all frames of a request: how large they are otherwise, is seen when they are decoded.
 _MAX_BLOCK_BYTES: Final = 2 * MAX_HEADER_BYTES
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
-# A target with a scheme and a host.
-_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 
 
@@ -53,14 +45,16 @@ class DrainContext(WorkerContext):
         super().__init__(None)
         # Clients are to use other connections, and other servers.
         self.is_draining = False
-        self.pace = Pace()
+        self.pace = ReadingPace()
 
 
 class Http1(H11Protocol):
     """HTTP/1.1: no upgrade to WebSocket, and none to HTTP/2, by which requests get past a proxy's rules."""
 
-    # Of the last request that could be read.
-    _method = b""
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connection._receive_buffer = StrictLines()  # noqa: SLF001 - h11 has no other place for it
+        self._is_head = False
 
     async def _check_protocol(self, event: h11.Request) -> None:
         if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
@@ -71,17 +65,15 @@ class Http1(H11Protocol):
         return cast("h11.Connection", self.connection)
 
     async def _create_stream(self, request: h11.Request) -> None:
-        self._method = request.method
-        fault = _fault_of(request)
+        self._is_head = request.method == b"HEAD"
+        fault = fault_of(request)
         if fault is not None:
             await self._send_error_response(fault)
             await self.send(Closed())
             return
         self.stream = _exchange(self, STREAM_ID)
-        host, path = _target_of(request)
-        headers = list(request.headers)
-        if host is not None:
-            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
+        host, path = target_of(request)
+        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
         await _exchange_of(self.stream).handle(
             Request(
                 stream_id=STREAM_ID,
@@ -95,12 +87,12 @@ class Http1(H11Protocol):
         self.keep_alive_requests += 1
 
     async def _send_error_response(self, status_code: int) -> None:
-        headers, body = refusal(status_code)
+        headers, body = refusal(status_code, https=self.ssl)
+        # Of one that cannot be read the method is that of the request before.
         is_read = self._connection.our_state is not h11.IDLE
-        response = h11.Response(status_code=status_code, headers=[*headers, (b"connection", b"close")])
-        await self._send_h11_event(response)
-        if not is_read or self._method != b"HEAD":
-            await self._send_h11_event(h11.Data(body))
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=[*headers, (b"connection", b"close")]))
+        if not is_read or not self._is_head:
+            await self._send_h11_event(h11.Data(data=body))
         await self._send_h11_event(h11.EndOfMessage())
 
     async def stream_send(self, event: Event) -> None:
@@ -125,31 +117,6 @@ class Http1(H11Protocol):
     def has_unread_input(self) -> bool:
         """Return whether the client may still be sending a request that nobody reads."""
         return self._connection.their_state not in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE, h11.IDLE)
-
-
-def _fault_of(request: h11.Request) -> int | None:
-    """Return the status for a request that proxies and servers may understand differently, or that is too large."""
-    names = [name for name, _ in request.headers]
-    if request.http_version not in (b"1.0", b"1.1"):
-        return 505
-    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
-        return 400
-    # What comes at once is of any size: h11 limits only what it has to keep.
-    size = len(request.target) + _size_of(request.headers)
-    return 431 if len(names) > _MAX_HEADERS or size > MAX_HEADER_BYTES else None
-
-
-def _size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in headers)
-
-
-def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
-    """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
-    found = _ABSOLUTE.fullmatch(request.target)
-    if found is None:
-        return None, request.target
-    host, path = found.groups()
-    return host, path if path.startswith(b"/") else b"/" + path
 
 
 class _Buffer(StreamBuffer):
@@ -216,10 +183,13 @@ class Http2(H2Protocol):
                     await super()._handle_events([event])
                 if isinstance(event, h2.events.StreamReset):
                     self._note_reset()
-        except (PriorityError, _Abused):
+        except _Abused:
             await self.go_away(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             await self.send(Closed())
         await self._flush()
+
+    async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
+        """Do nothing: priorities are no more (RFC 9113, 5.3), and a long chain of them is work for each frame sent."""
 
     def _note_reset(self) -> None:
         """Note that the client gave a request up. Raise `_Abused` if that is all that it does (CVE-2023-44487)."""
@@ -252,19 +222,15 @@ class Http2(H2Protocol):
         if given[b":method"] == b"CONNECT" or not path.isascii():
             await self._refuse(request.stream_id, given[b":method"], 400)
             return
-        if len(request.headers) > _MAX_HEADERS or _size_of(request.headers) > MAX_HEADER_BYTES:
-            await self._refuse(request.stream_id, given[b":method"], 431)
+        if (fault := fault_in_size(b"", request.headers)) is not None:
+            await self._refuse(request.stream_id, given[b":method"], fault)
             return
         stream = _exchange(self, request.stream_id)
         stream.on_read = partial(self._acknowledge, request.stream_id)
         self.streams[request.stream_id] = stream
         self.stream_buffers[request.stream_id] = _Buffer(self.context.event_class)
-        try:
-            self.priority.insert_stream(request.stream_id)
-        except DuplicateStreamError:  # the client has said before how urgent it is
-            pass
-        else:
-            self.priority.block(request.stream_id)
+        self.priority.insert_stream(request.stream_id)
+        self.priority.block(request.stream_id)
         await stream.handle(
             Request(
                 stream_id=request.stream_id,
@@ -279,7 +245,7 @@ class Http2(H2Protocol):
 
     async def _refuse(self, stream_id: int, method: bytes, status: int) -> None:
         """Send a refusal, with its content as far as the client takes that at once."""
-        headers, body = refusal(status)
+        headers, body = refusal(status, https=self.ssl)
         has_room = self.connection.local_flow_control_window(stream_id) >= len(body)
         has_body = method != b"HEAD" and has_room
         if not has_body and method != b"HEAD":
