@@ -1,9 +1,9 @@
 """Requests that are refused before any application has them, and what their clients get."""
 
+import re
 import secrets
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 import h11
 from h11._receivebuffer import ReceiveBuffer
@@ -12,6 +12,8 @@ from ringback.web.door.headers import security_headers, with_headers
 from ringback.web.problems import problem
 
 _MAX_HEADERS: Final = 100
+# A target with a scheme and a host.
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 # Of a request: its target and its headers.
 MAX_HEADER_BYTES: Final = 16 * 1024
 # What a client is told, by status.
@@ -57,8 +59,6 @@ def fault_of(request: h11.Request) -> int | None:
         return 505
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         return 400
-    if _has_host(request.target) and not _is_parsed(request.target):
-        return 400
     # What comes at once is of any size: h11 limits only what it has to keep.
     return fault_in_size(request.target, request.headers)
 
@@ -70,21 +70,8 @@ def fault_in_size(target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> int 
 
 def target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
     """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
-    target = request.target
-    if not _has_host(target):
-        return None, target
-    _, _, rest = target.partition(b"//")
-    authority = urlsplit(target).netloc
-    return authority, rest[len(authority) :] if rest[len(authority) :].startswith(b"/") else b"/"
-
-
-def _has_host(target: bytes) -> bool:
-    return target.lower().startswith((b"http://", b"https://"))
-
-
-def _is_parsed(target: bytes) -> bool:
-    try:
-        urlsplit(target)
-    except ValueError:  # half of an IPv6 address
-        return False
-    return True
+    found = _ABSOLUTE.fullmatch(request.target)
+    if found is None:
+        return None, request.target
+    host, path = found.groups()
+    return host, path if path.startswith(b"/") else b"/" + path
