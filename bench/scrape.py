@@ -50,9 +50,9 @@ async def main() -> None:
         database = Path(folder) / "ringback.db"
         await SqliteBacklog(options.waiting).fill(database)
         async with _served(database) as app:
-            assert app.edges.metrics is not None
+            assert app.edges.http is not None
             for format_ in Format:
-                rows += await _scrapes(app.edges.metrics.scrape, format_)
+                rows += await _scrapes(app.edges.http.metrics.scrape, format_)
             rows += _calls(app.use_cases.directory)
     shown = table((f"{options.waiting:,} callbacks open, {SERVICES:,} services", "median", "99 %"), rows)
     print(shown)

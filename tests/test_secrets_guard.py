@@ -113,8 +113,8 @@ async def test_what_was_asked_for_is_no_secret_in_a_response() -> None:
 
 async def test_the_http_port_of_each_server_is_looked_at(settings: Settings) -> None:
     async with await App.start(replace(settings, http=Listen("127.0.0.1", 0))) as app:
-        assert app.edges.web is not None
+        assert app.edges.http is not None
         with pytest.raises(AssertionError, match="header x-request-id"), GUARD.watching():
-            async with connected(app.edges.web.port) as client:
+            async with connected(app.edges.http.server.port) as client:
                 await client.get("/", {"x-request-id": "token-of-operator"})
         GUARD.found.clear()

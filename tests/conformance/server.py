@@ -72,7 +72,7 @@ class ScenarioServer:
         if self._is_new:
             self._is_new = False
             service = Service(service_id=SERVICE_ID, sip_address=SERVICE_SIP)
-            await self._app.edges.directory_handlers.create_service(ANYBODY, CreateServiceRequest(service=service))
+            await self._app.edges.handlers.directory.create_service(ANYBODY, CreateServiceRequest(service=service))
 
     async def stop(self) -> None:
         """Drain: streams end OK with their last token, calls finish."""
@@ -87,8 +87,8 @@ class ScenarioServer:
     async def crash(self) -> None:
         """Break off everything that is under way, without notice. What was committed stays."""
         app = self._running
-        assert app.edges.web is not None
-        await asyncio.gather(app.edges.grpc.stop(), app.edges.web.stop())
+        assert app.edges.http is not None
+        await asyncio.gather(app.edges.grpc.stop(), app.edges.http.server.stop())
         await self.stop()
 
     async def replace(self) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from ringback.config import Listen
 from ringback.metrics.exposition import Format
 from ringback.v1 import dialer_service_pb2 as dialer_pb
@@ -10,11 +12,13 @@ from tests.world.postgres import Cluster
 from tests.world.replicas import PATIENCE_S, Replica, replica
 from tests.world.scraped import Scraped
 
+pytestmark = pytest.mark.long
+
 
 async def scrape(server: Replica) -> Scraped:
-    assert server.app.edges.metrics is not None
-    server.app.edges.metrics.scrape._kept.clear()
-    return Scraped((await server.app.edges.metrics.scrape.read(Format.TEXT)).decode())
+    assert server.app.edges.http is not None
+    server.app.edges.http.metrics.scrape._kept.clear()
+    return Scraped((await server.app.edges.http.metrics.scrape.read(Format.TEXT)).decode())
 
 
 async def scrape_with(server: Replica, name: str, value: float, **labels: str) -> Scraped:

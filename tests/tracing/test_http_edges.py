@@ -30,8 +30,8 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def connection(app: App) -> Iterator[http.client.HTTPConnection]:
     """Return a connection, which is kept from one request to the next."""
-    assert app.edges.web is not None
-    connection = http.client.HTTPConnection("127.0.0.1", app.edges.web.port, timeout=20)
+    assert app.edges.http is not None
+    connection = http.client.HTTPConnection("127.0.0.1", app.edges.http.server.port, timeout=20)
     yield connection
     connection.close()
 

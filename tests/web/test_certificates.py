@@ -37,8 +37,8 @@ async def mutual(settings: Settings, files: Files) -> AsyncIterator[App]:
 
 
 def _port(app: App) -> int:
-    assert app.edges.web is not None
-    return app.edges.web.port
+    assert app.edges.http is not None
+    return app.edges.http.server.port
 
 
 def _client(files: Files, issued: Issued) -> ssl.SSLContext:

@@ -63,8 +63,8 @@ async def served(settings: Settings) -> AsyncIterator[App]:
 
 async def scrape(app: App, tls: ssl.SSLContext | None = None) -> Scraped:
     """Return a scrape that is not of before this call."""
-    assert app.edges.metrics is not None
-    app.edges.metrics.scrape._kept.clear()
+    assert app.edges.http is not None
+    app.edges.http.metrics.scrape._kept.clear()
     return Scraped((await get(app, tls=tls)).body.decode())
 
 
@@ -194,8 +194,8 @@ async def test_refused_scrapes_are_counted_as_what_they_are(settings: Settings) 
         await get(app)
         operator = f"Bearer {token_of('operator')}"
         await get(app, authorization=operator)
-        assert app.edges.metrics is not None
-        app.edges.metrics.scrape._kept.clear()
+        assert app.edges.http is not None
+        app.edges.http.metrics.scrape._kept.clear()
         scraped = Scraped((await get(app, authorization=operator)).body.decode())
         assert scraped.value("ringback_rpcs_total", rpc="Metrics", edge="rest", code="UNAUTHENTICATED") == 1
         assert scraped.value("ringback_rpcs_total", rpc="Metrics", edge="rest", code="OK") == 1
@@ -203,5 +203,5 @@ async def test_refused_scrapes_are_counted_as_what_they_are(settings: Settings) 
 
 async def test_without_http_nothing_is_counted(settings: Settings) -> None:
     async with served(replace(settings, http=None)) as app:
-        assert app.edges.metrics is None
+        assert app.edges.http is None
         assert not app.edges.way_in.observers

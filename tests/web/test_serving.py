@@ -28,12 +28,12 @@ async def web_app(settings: Settings) -> AsyncIterator[App]:
 
 
 def _web_port(app: App) -> int:
-    assert app.edges.web is not None
-    return app.edges.web.port
+    assert app.edges.http is not None
+    return app.edges.http.server.port
 
 
 async def test_http_is_off_unless_it_is_given(app: App) -> None:
-    assert app.edges.web is None
+    assert app.edges.http is None
 
 
 async def test_both_ports_are_served(web_app: App) -> None:

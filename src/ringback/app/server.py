@@ -98,7 +98,8 @@ class App:
 
     def replace_session_keys(self, keys: Sequence[str]) -> None:
         """Take other keys of sessions. What was sealed with one that is gone is a session no more."""
-        self.edges.sessions.replace(keys)
+        if self.edges.http is not None:
+            self.edges.http.sessions.replace(keys)
 
     def replace_limits(self, limits: LimitRules | None) -> None:
         """Take other limits."""

@@ -108,10 +108,10 @@ async def _serve(configuration: Configuration) -> bool:
     ):
         _say_who_is_let_in(settings)
         if services:
-            await _apply(services, app.edges.directory_handlers)
+            await _apply(services, app.edges.handlers.directory)
         _collect_garbage_less_often()
         app.use_cases.turns.listen(_switch_threads)
-        if app.edges.web is not None:
+        if app.edges.http is not None:
             _log.info("serving HTTP on %s", app.edges.web_address)
         _log.info("listening on %s", app.address)
         reloading = asyncio.create_task(reload.run(app))

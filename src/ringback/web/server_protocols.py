@@ -12,6 +12,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import h11
+from h2.frame_buffer import FrameBuffer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed
 from hypercorn.protocol.events import Event, Request, Response, StreamClosed
@@ -24,9 +25,11 @@ from hypercorn.protocol.h2 import (
 )
 from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
 from hypercorn.utils import filter_pseudo_headers
+from hyperframe.frame import Frame
 from priority.priority import DuplicateStreamError, PriorityError
 
 from ringback.web.server_exchange import HttpExchange
+from ringback.web.server_pace import Pace
 from ringback.web.server_refusals import refusal
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
@@ -34,6 +37,8 @@ MAX_STREAMS: Final = 250
 _MAX_HEADERS: Final = 100
 # Of a request: its target and its headers.
 MAX_HEADER_BYTES: Final = 16 * 1024
+# As they are sent, in all frames of a request: how large they are otherwise, is seen when they are decoded.
+_MAX_BLOCK_BYTES: Final = 2 * MAX_HEADER_BYTES
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
 # A target with a scheme and a host.
@@ -48,6 +53,7 @@ class DrainContext(WorkerContext):
         super().__init__(None)
         # Clients are to use other connections, and other servers.
         self.is_draining = False
+        self.pace = Pace()
 
 
 class Http1(H11Protocol):
@@ -168,6 +174,16 @@ class _Buffer(StreamBuffer):
         return data
 
 
+class _Frames(FrameBuffer):
+    """Frames of HTTP/2. h2's own lets the headers of a request have 1 MiB, which it keeps, and then decodes at once."""
+
+    def _update_header_buffer(self, f: Frame | None) -> Frame | None:
+        frame = super()._update_header_buffer(f)
+        if sum(len(each.data) for each in self._headers_buffer) > _MAX_BLOCK_BYTES:
+            raise h2.exceptions.DenialOfServiceError("the headers of a request have no end")
+        return frame
+
+
 class _Abused(Exception):  # noqa: N818
     """The client does what no client does."""
 
@@ -185,6 +201,7 @@ class Http2(H2Protocol):
                 settings.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
+        self.connection.incoming_buffer = _Frames(server=True)
         # Requests that their client gave up.
         self._resets = 0
         # Streams that are to be reset once their response has been sent.

@@ -249,8 +249,8 @@ async def test_a_bug_is_an_id_and_nothing_else(
     async def broken(*_: Any) -> Any:
         raise ValueError("what no caller should see")
 
-    monkeypatch.setattr(app.edges.callbacks_handlers, "get_callback", broken)
-    monkeypatch.setattr(app.edges.callbacks_handlers, "watch_callbacks", broken)
+    monkeypatch.setattr(app.edges.handlers.callbacks, "get_callback", broken)
+    monkeypatch.setattr(app.edges.handlers.callbacks, "watch_callbacks", broken)
     answer = await call(port, "GetCallback", {})
     assert answer.status == 500
     async with watch(port) as stream:
@@ -269,7 +269,7 @@ async def test_a_response_that_cannot_be_written_is_a_bug_too(
     async def broken(*_: Any) -> Any:
         return object()
 
-    monkeypatch.setattr(app.edges.callbacks_handlers, "get_callback", broken)
+    monkeypatch.setattr(app.edges.handlers.callbacks, "get_callback", broken)
     answer = await call(port, "GetCallback", {})
     assert (answer.status, refused_in(answer.json).reason) == (500, "INTERNAL")
     assert "object" not in answer.json["message"]

@@ -173,10 +173,10 @@ async def test_a_client_that_does_not_read_holds_up_neither_others_nor_its_end(a
 async def test_a_request_that_does_not_come_ends(app: App) -> None:
     application = connect_app(
         app.edges.way_in,
-        app.edges.callbacks_handlers,
-        app.edges.dialer_handlers,
-        app.edges.directory_handlers,
-        app.edges.watch_encoder,
+        app.edges.handlers.callbacks,
+        app.edges.handlers.dialers,
+        app.edges.handlers.directory,
+        app.edges.handlers.encoder,
         credentials_of,
         HealthOverConnect(lambda: True, ()),
         request_s=0.1,

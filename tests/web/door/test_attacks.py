@@ -28,8 +28,8 @@ async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
         lame_duck=timedelta(0),
     )
     async with await App.start(settings) as app:
-        assert app.edges.web is not None
-        yield app.edges.web.port
+        assert app.edges.http is not None
+        yield app.edges.http.server.port
 
 
 async def sent(port: int, lines: str, body: str = "") -> HttpResponse:

@@ -56,9 +56,11 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture(params=["token", "cookie"])
 async def identities(app: App, request: pytest.FixtureRequest) -> AsyncIterator[HttpIdentities]:
-    assert app.edges.web is not None
+    assert app.edges.http is not None
     async with Identities.at(app.address) as identities:
-        over_http = HttpIdentities(identities.channel, port=app.edges.web.port, by_cookie=request.param == "cookie")
+        over_http = HttpIdentities(
+            identities.channel, port=app.edges.http.server.port, by_cookie=request.param == "cookie"
+        )
         names = [identity.name for identity in RULES.identities]
         await over_http.sign_in(*names, NOBODY, STRANGER)
         yield over_http

@@ -33,8 +33,8 @@ def port(app: App) -> int:
 
 
 def port_of(app: App) -> int:
-    assert app.edges.web is not None
-    return app.edges.web.port
+    assert app.edges.http is not None
+    return app.edges.http.server.port
 
 
 def own(port: int) -> dict[str, str]:

@@ -33,8 +33,8 @@ async def client(app: App) -> AsyncIterator[RawConnection]:
 
 
 def connected_to(app: App, **options: Any) -> Any:
-    assert app.edges.web is not None
-    return connected(app.edges.web.port, **options)
+    assert app.edges.http is not None
+    return connected(app.edges.http.server.port, **options)
 
 
 async def sign_in(client: RawConnection, token: str, headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
@@ -264,10 +264,10 @@ async def test_over_tls_the_cookie_is_for_this_host_alone(settings: Settings, tm
 
 
 async def test_http2_may_split_cookies(app: App) -> None:
-    assert app.edges.web is not None
+    assert app.edges.http is not None
     async with connected_to(app) as client:
         name, _, value = cookie_in(await sign_in(client, BOARD)).partition("=")
-    async with connected_http2(app.edges.web.port) as http2:
+    async with connected_http2(app.edges.http.server.port) as http2:
         stream = http2.h2.get_next_available_stream_id()
         pseudo = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/session")]
         http2.h2.send_headers(stream, [*pseudo, ("cookie", "a=b"), ("cookie", f"{name}={value}")], end_stream=True)

@@ -18,5 +18,5 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def rest(app: App, api: Api) -> Rest:
     """Return a client of a server without identities, which has a service."""
-    assert app.edges.web is not None
-    return Rest(app.edges.web.port, service_id=api.service_id)
+    assert app.edges.http is not None
+    return Rest(app.edges.http.server.port, service_id=api.service_id)

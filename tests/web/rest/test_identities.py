@@ -36,8 +36,8 @@ async def identities(app: App) -> AsyncIterator[Identities]:
 
 
 def rest_of(app: App, name: str, service_id: str = "") -> Rest:
-    assert app.edges.web is not None
-    return Rest(app.edges.web.port, "" if name == NOBODY else token_of(name), service_id)
+    assert app.edges.http is not None
+    return Rest(app.edges.http.server.port, "" if name == NOBODY else token_of(name), service_id)
 
 
 def without(name: str, answer: Answer) -> tuple[int, str]:
