@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+from contextlib import AsyncExitStack
 from typing import Final
 
 import h2.events
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringback.web.server_protocols import MAX_STREAMS
-from tests.world.http_client import HttpResponse, connected, connected_http2
+from tests.world.http_client import LIMIT_S, HttpResponse, connected, connected_http2
 from tests.world.http_stage import HttpStage, ServeHttp
 
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -36,6 +38,23 @@ async def test_headers_that_do_not_come_end_the_connection(begun: bytes, serve_h
     async with serve_http(headers_s=0.1) as server, connected(server.port) as client:
         await client.send(begun)
         assert await client.is_ended()
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_headers_that_do_not_come_end_a_connection_of_http2(
+    is_busy: bool, serve_http: ServeHttp, stage: HttpStage
+) -> None:
+    """Also one that has a request already, which waits for something."""
+    async with serve_http(headers_s=0.1) as server, connected_http2(server.port) as client:
+        if is_busy:
+            await client.begin(path="/wait")
+            await stage.entered.wait()
+        await client.event(h2.events.RemoteSettingsChanged)
+        # HEADERS that go on in a CONTINUATION.
+        client.writer.write(b"\0\0\x01\x01\x01\0\0\0\x03\x82")
+        assert (await client.event(h2.events.ConnectionTerminated)).error_code == ErrorCodes.NO_ERROR
+        if is_busy:
+            await asyncio.wait_for(stage.cancelled.wait(), LIMIT_S)
 
 
 async def test_headers_that_trickle_end_the_connection(serve_http: ServeHttp) -> None:
@@ -305,6 +324,26 @@ async def test_the_one_that_waits_longest_makes_room(serve_http: ServeHttp) -> N
             assert await second.is_ended()
             assert (await third.get()).status == 200
             assert (await first.get()).status == 200
+
+
+async def test_many_at_once_are_no_more_than_there_may_be(serve_http: ServeHttp) -> None:
+    """All of them wait to be accepted before the first is."""
+    async with serve_http(max_connections=3) as server, AsyncExitStack() as clients:
+        for _ in range(50):
+            opened = clients.enter_context(socket.socket())
+            opened.connect(("127.0.0.1", server.port))
+        async with connected(server.port) as client:
+            assert (await client.get()).status == 200
+            assert len(server.open_connections()) == 3
+
+
+async def test_a_connection_whose_response_is_sent_makes_room(serve_http: ServeHttp) -> None:
+    async with serve_http(max_connections=1) as server, connected(server.port) as lingering:
+        await lingering.send(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        assert (await lingering.response()).status == 401
+        assert await lingering.reader.read() == b""
+        async with connected(server.port) as client:
+            assert (await client.get()).status == 200
 
 
 async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: HttpStage) -> None:

@@ -88,6 +88,8 @@ class HttpConnection:
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
         self._deadline_s: float | None = self._now_s() + self._times.headers_s
+        # When the headers have to be here that have begun to come over HTTP/2, where others may have requests meanwhile.
+        self._headers_deadline_s: float | None = None
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
         # It has had a request, and nothing has come since.
@@ -156,10 +158,17 @@ class HttpConnection:
             self._deadline_s = self._now_s() + self._times.headers_s
         self._spent_s = 0.0
         await Timed(self._handle(RawData(data)), self._note)
+        self._note_headers()
         if self._spent_s > _SOON_S:
             self._bytes_at_a_time = max(_LEAST_BYTES, self._bytes_at_a_time // 2)
         elif self._spent_s < _SOON_S / 2:
             self._bytes_at_a_time = min(_MOST_BYTES, self._bytes_at_a_time * 2)
+
+    def _note_headers(self) -> None:
+        if not isinstance(self._protocol, Http2) or not self._protocol.is_within_headers:
+            self._headers_deadline_s = None
+        elif self._headers_deadline_s is None:
+            self._headers_deadline_s = self._now_s() + self._times.headers_s
 
     def _note(self, spent_s: float) -> None:
         self._spent_s += spent_s
@@ -220,6 +229,8 @@ class HttpConnection:
         if self._is_ending:
             return
         self._is_ending = True
+        if self.idle_since_s is None:
+            self.idle_since_s = self._now_s()
         for stream in self._protocol.streams_open:
             stream.give_up()
         if self._protocol.has_unread_input:
@@ -242,6 +253,8 @@ class HttpConnection:
                 self.abort()
             else:
                 self._begin_to_leave()
+        elif self._headers_deadline_s is not None and now_s >= self._headers_deadline_s and not self._is_ending:
+            self._begin_to_leave()
         if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:

@@ -33,6 +33,9 @@ from ringback.web.server_refusals import MAX_HEADER_BYTES, StrictLines, fault_in
 MAX_STREAMS: Final = 250
 # As they are sent, in all frames of a request: how large they are otherwise, is seen when they are decoded.
 _MAX_BLOCK_BYTES: Final = 2 * MAX_HEADER_BYTES
+# In the head of a frame: the place of its kind, and the one of headers.
+_KIND: Final = 3
+_HEADERS: Final = b"\x01"
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
@@ -144,6 +147,12 @@ class _Buffer(StreamBuffer):
 class _Frames(FrameBuffer):
     """Frames of HTTP/2. h2's own lets the headers of a request have 1 MiB, which it keeps, and then decodes at once."""
 
+    @property
+    def is_within_headers(self) -> bool:
+        """Return whether a block of headers has begun: in this frame, or in those before it."""
+        begun = self._data[_KIND : _KIND + 1]
+        return bool(self._headers_buffer) or begun == _HEADERS
+
     def _update_header_buffer(self, f: Frame | None) -> Frame | None:
         frame = super()._update_header_buffer(f)
         if sum(len(each.data) for each in self._headers_buffer) > _MAX_BLOCK_BYTES:
@@ -168,7 +177,7 @@ class Http2(H2Protocol):
                 settings.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
-        self.connection.incoming_buffer = _Frames(server=True)
+        self._frames = self.connection.incoming_buffer = _Frames(server=True)
         # Requests that their client gave up.
         self._resets = 0
         # Streams that are to be reset once their response has been sent.
@@ -294,6 +303,11 @@ class Http2(H2Protocol):
         with suppress(h2.exceptions.ProtocolError):  # it has been told
             self.connection.close_connection(code)
         await self._flush()
+
+    @property
+    def is_within_headers(self) -> bool:
+        """Return whether the headers of a request have begun to come, and not ended."""
+        return self._frames.is_within_headers
 
     @property
     def streams_open(self) -> list[HttpExchange]:
