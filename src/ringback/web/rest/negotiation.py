@@ -44,9 +44,11 @@ def _parsed(value: str) -> tuple[str, str]:
     """Return the media type in lower case, and the charset."""
     message = Message()
     message["content-type"] = value
-    charset = message.get_param("charset", "")
-    # One in the encoding of RFC 2231 is none that HTTP has.
-    return message.get_content_type(), charset if isinstance(charset, str) else "unknown"
+    charsets = [value for name, value in message.get_params([]) if name == "charset"]
+    if len(charsets) > 1 or not all(isinstance(value, str) for value in charsets):
+        # Which one counts is anybody's guess; one in the encoding of RFC 2231 is none that HTTP has.
+        return message.get_content_type(), "unknown"
+    return message.get_content_type(), charsets[0] if charsets else ""
 
 
 def _values(headers: Headers, name: bytes) -> Sequence[str]:
