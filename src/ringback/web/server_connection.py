@@ -88,7 +88,7 @@ class HttpConnection:
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
         self._deadline_s: float | None = self._now_s() + self._times.headers_s
-        # When the headers have to be here that have begun to come over HTTP/2, where others may have requests meanwhile.
+        # When headers have to be here that have begun to come over HTTP/2, where others have requests meanwhile.
         self._headers_deadline_s: float | None = None
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
