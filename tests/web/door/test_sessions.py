@@ -85,7 +85,7 @@ def test_a_cookie_has_one_spelling(length: int, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("back", [timedelta(0), HOUR])
 def test_a_person_signs_in_again_after_many_sign_outs(sessions: Sessions, clock: SetClock, back: timedelta) -> None:
-    """All sessions made so far have ended; the next one has not, not even in the same second, or on a clock set back."""
+    """All sessions made so far have ended; the next one has not, even in the same second, or on a clock set back."""
     cookies = []
     for _ in range(1_001):
         session, cookie = sessions.open(TOKEN, token_ends_at=None)
