@@ -70,6 +70,37 @@ def test_without_tls_it_cannot_be_secure(sessions: Sessions) -> None:
     assert cookie.endswith("; Secure")
 
 
+@given(length=st.integers(1, 200), data=st.data())
+def test_a_cookie_has_one_spelling(length: int, data: st.DataObject) -> None:
+    """Base64 has several: bits that nothing is made of, and fillings that are too many or too few."""
+    sessions = made(SetClock())
+    cookie = opened(sessions, "x" * length)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    text = cookie.rstrip("=")
+    last = data.draw(st.sampled_from(alphabet))
+    filling = data.draw(st.sampled_from(["", "=", "=="]))
+    spelt = text[:-1] + last + filling
+    assert (sessions.find(spelt, START) is not None) == (spelt == cookie)
+
+
+@pytest.mark.parametrize("back", [timedelta(0), HOUR])
+def test_a_person_signs_in_again_after_many_sign_outs(sessions: Sessions, clock: SetClock, back: timedelta) -> None:
+    """All sessions made so far have ended; the next one has not, even in the same second, or on a clock set back."""
+    cookies = []
+    for _ in range(1_001):
+        session, cookie = sessions.open(TOKEN, token_ends_at=None)
+        cookies.append(cookie.partition(";")[0])
+        sessions.end(session)
+    clock.time -= back
+    after = opened(sessions)
+    assert sessions.find(after, clock.now()) is not None
+    assert not any(sessions.find(each, clock.now()) for each in cookies)
+    # And once more, with those of a later time than the clock has.
+    for _ in range(1_001):
+        sessions.end(sessions.open(TOKEN, token_ends_at=None)[0])
+    assert sessions.find(after, clock.now()) is None
+
+
 def test_no_two_cookies_are_alike(sessions: Sessions) -> None:
     assert len({opened(sessions) for _ in range(10)}) == 10
 

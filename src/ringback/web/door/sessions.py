@@ -6,6 +6,7 @@ out.
 """
 
 import asyncio
+import base64
 import heapq
 import re
 import secrets
@@ -75,7 +76,9 @@ class Sessions:
         ends_at = now + self._lasts_s
         if token_ends_at is not None:
             ends_at = min(ends_at, int(token_ends_at.timestamp()))
-        session = BrowserSession(secrets.token_urlsafe(16), token, now, ends_at)
+        # Later than all that were signed out together, whatever the clock says.
+        made_at = max(now, self._signed_out.made_until(token) + 1)
+        session = BrowserSession(secrets.token_urlsafe(16), token, made_at, ends_at)
         sealed = self._seal.encrypt_at_time(msgspec.json.encode(session), now).decode()
         cookie = self._cookie(sealed, max_age_s=ends_at - now, secure=secure)
         if len(cookie) > _MAX_COOKIE:
@@ -114,7 +117,7 @@ class Sessions:
         pairs = (each.strip().partition("=") for each in cookies.split(";"))
         values = [value for name, _, value in pairs if name == self.name]
         # Spelt in one way only: the decoder would pass over what does not belong there.
-        return values[0] if len(values) == 1 and _SEALED.fullmatch(values[0]) else None
+        return values[0] if len(values) == 1 and _is_spelt(values[0]) else None
 
     def _unsealed(self, value: str) -> BrowserSession | None:
         session = self._known.get(value)
@@ -161,6 +164,16 @@ class Sessions:
 
     def _made(self, keys: Sequence[str]) -> MultiFernet:
         return MultiFernet([Fernet(key) for key in keys or (self._own_key,)])
+
+
+def _is_spelt(value: str) -> bool:
+    """Return whether base64 spells what it stands for in this way."""
+    if not _SEALED.fullmatch(value):
+        return False
+    try:
+        return base64.urlsafe_b64encode(base64.urlsafe_b64decode(value)).decode() == value
+    except ValueError:
+        return False
 
 
 class _SessionEnds:

@@ -50,9 +50,14 @@ class SignOuts:
         of_token.ids.add(session.id)
         of_token.ends_at = max(of_token.ends_at, session.ends_at)
         if len(of_token.ids) > _MAX_OF_TOKEN:
-            of_token.made_until = now
+            of_token.made_until = max(of_token.made_until, now, session.made_at)
             of_token.ends_at = max(of_token.ends_at, now + self._lasts_s)
             of_token.ids.clear()
+
+    def made_until(self, token: str) -> int:
+        """Return when the last of the sessions was made that were signed out together; 0 where there are none."""
+        of_token = self._by_digest.get(digest_of(token))
+        return 0 if of_token is None else of_token.made_until
 
     def has(self, session: SignedIn) -> bool:
         if not self._by_digest:
