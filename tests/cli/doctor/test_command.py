@@ -208,6 +208,7 @@ async def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "ringback.db").mkdir()
     found = await examine(*of(tmp_path / "ringback.db"), *listen())
     assert (found.code, found.results["database"]) == (1, "failed")
+    assert all("; run this as the user of the server" in found.texts[name] for name in ("database", "integrity"))
 
 
 async def test_others_can_read_the_database(database: Path) -> None:
