@@ -436,6 +436,20 @@ async def test_postgresql(cluster: Cluster) -> None:
         cluster.execute("GRANT SELECT ON ringback TO reader", name)
         denied = await examine("--database", f"postgresql://reader@127.0.0.1:{cluster.port}/{name}", *listen())
         assert (denied.code, denied.results["rights"]) == (1, "failed")
+        assert "asked_for, callback, " in denied.texts["rights"]
+
+
+async def test_postgresql_with_a_table_of_another_program_beside_ours(cluster: Cluster) -> None:
+    url = cluster.new_database()
+    name = url.rpartition("/")[2]
+    cluster.execute("CREATE ROLE server LOGIN")
+    cluster.execute("GRANT CREATE ON SCHEMA public TO server", name)
+    there = ("--database", f"postgresql://server@127.0.0.1:{cluster.port}/{name}", *listen())
+    async with serving(*there) as server:
+        await server.address()
+    cluster.execute("CREATE TABLE spatial_ref_sys (id integer)", name)
+    found = await examine(*there)
+    assert (found.code, found.results["rights"]) == (0, "ok")
 
 
 async def test_postgresql_of_another_program(cluster: Cluster) -> None:
