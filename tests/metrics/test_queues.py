@@ -157,6 +157,9 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
     assert await unattended() == 0  # nothing waits
     kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     assert await unattended() == 1
+    kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1, (NORMAL, State.CONNECTED): 1})
+    assert await unattended() == 0  # its dialer may have begun before this server has
+    kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.polled = {id_}
     assert await unattended() == 0
     kept.polled = ()

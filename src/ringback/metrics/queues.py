@@ -123,7 +123,7 @@ class QueueMetrics:
             if service_id not in polled:
                 queue = queues[self._settings.label_of(service_id)]
                 queue.has_dialer = False
-                if service_id in self._settings.dialling and _waits(self._figures.of(service_id)):
+                if service_id in self._settings.dialling and _waits_alone(self._figures.of(service_id)):
                     queue.unattended = True
 
     def collect(self) -> Iterator[Family]:
@@ -233,8 +233,9 @@ def _add_settings(queue: _Queue, service: Service, *, is_open: bool) -> None:
     queue.max_queue_s = min(queue.max_queue_s, service.max_queue_time.total_seconds())
 
 
-def _waits(figures: ServiceFigures) -> bool:
-    return any(count for (_, state), count in figures.counts.items() if state is State.QUEUED)
+def _waits_alone(figures: ServiceFigures) -> bool:
+    """Return whether callbacks wait, and none is in progress: its dialer would be there, and has its hands full."""
+    return bool(figures.waiting) and not figures.in_progress
 
 
 async def _or_none(read: Callable[[], Awaitable[T]]) -> T | None:

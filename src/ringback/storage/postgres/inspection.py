@@ -82,7 +82,9 @@ async def _facts(address: Address, connection: Connection) -> PostgresFacts:
     number, version, encoding, is_standby, clock, size_bytes, allowed, connections, age = server
     schema_version = await _schema_version(address, connection)
     newest = len(scripts("postgres"))
-    [(may_create, without_rights, of_others)] = await ask(connection, _RIGHTS, _OURS.findall("".join(scripts("postgres"))))
+    [(may_create, without_rights, of_others)] = await ask(
+        connection, _RIGHTS, _OURS.findall("".join(scripts("postgres")))
+    )
     [(count, longest_s)] = await ask(connection, _LONG_TRANSACTIONS, LONG_TRANSACTION_S)
     [(prepared,)] = await ask(connection, _PREPARED)
     # What another program's schema has in the table is not for this one to read.
