@@ -34,6 +34,9 @@ class Kept:
     def all(self) -> Mapping[str, ServiceFigures]:
         return self.lines if self.counted else {}
 
+    def take_changed(self) -> Collection[str] | None:
+        return None if self.counted else ()
+
     def of(self, service_id: str) -> ServiceFigures:
         return self.lines.get(service_id, ServiceFigures())
 
