@@ -336,6 +336,7 @@ def token_of(callback: Callback) -> str:
     return callback.lease.token
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("report", REPORTS)
 @pytest.mark.parametrize("progress", ["OFFERED", "DIALING", "COMPLETED", "QUEUED again", "leased again"])
 async def test_anothers_lease_token_is_as_an_unknown_one(

@@ -203,6 +203,7 @@ async def following(feed: EventFeed, figures: QueueFigures) -> AsyncIterator[Non
         await asyncio.gather(*loops, return_exceptions=True)
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(steps)
 def test_figures_that_follow_the_feed_are_those_of_the_rows(steps: Sequence[tuple[str, int]]) -> None:

@@ -154,6 +154,7 @@ async def test_a_token_into_a_file_that_its_owner_alone_can_read(tmp_path: Path)
     assert path.read_text().strip() == token
 
 
+@pytest.mark.long
 async def test_config_show_and_check(file: Path) -> None:
     config = file.with_name("ringback.yaml")
     rewrite(config, "access: access.yaml\nlimits: off\n")
@@ -166,6 +167,7 @@ async def test_config_show_and_check(file: Path) -> None:
     assert (checked.code, checked.err.split(": ")[0]) == (2, f"{file}:1")
 
 
+@pytest.mark.long
 async def test_a_server_with_a_bad_file_starts_nothing(tmp_path: Path, file: Path) -> None:
     database = ("--database", f"sqlite:///{tmp_path}/never.db", "--listen", "127.0.0.1:0")
     for content in ("", "identities: {}", FILE.replace("operator", "root").replace("crm.example", "*.example")):

@@ -106,10 +106,12 @@ async def test_over_plain_text(plain: App, files: Files) -> None:
     await _check(plain, files.folder, OVER_PLAIN)
 
 
+@pytest.mark.long
 async def test_over_tls(secured: App, files: Files) -> None:
     await _check(secured, files.folder, OVER_TLS)
 
 
+@pytest.mark.long
 async def test_over_tls_with_certificates(mutual: App, files: Files) -> None:
     await _check(mutual, files.folder, OVER_MUTUAL)
 

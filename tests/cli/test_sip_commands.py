@@ -199,6 +199,7 @@ async def test_check(agent: Phone) -> None:
     assert "note   proxy: none for targets: " in bad.out
 
 
+@pytest.mark.long
 async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
     port = agent.endpoint.port
     ran = await run("sip", "check", "--sip-listen", f"127.0.0.1:{port}", f"sip:127.0.0.1:{port}")
@@ -206,6 +207,7 @@ async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
     assert ran.err.startswith(f"port {port} is in use, perhaps by a server: port ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

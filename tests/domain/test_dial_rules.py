@@ -506,6 +506,7 @@ def at_home(number: str) -> str:
     return "".join(filter(str.isdigit, written))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_ordinary_numbers_are_dialled_however_they_are_written(region: str) -> None:
     for number in examples(region, ORDINARY):

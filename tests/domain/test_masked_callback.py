@@ -149,6 +149,7 @@ def test_what_is_escaped_and_no_digit_stays() -> None:
     assert seen(with_texts(to(TARGET), text)).callback_request.description == text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text", ["%37%38%35%35%35%36" * 20_000, "785" * 20_000 + "556" * 20_000], ids=lambda text: text[:9]
 )

@@ -265,6 +265,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 # --- The short cut --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @given(st.from_regex(sip_uri._PLAIN, fullmatch=True))
 @example("sip:a@b")
 @example("sips:+1-212@gateway.example.com")

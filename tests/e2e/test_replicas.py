@@ -190,6 +190,7 @@ async def take_lead(server: Replica) -> None:
         await leads.wait()
 
 
+@pytest.mark.long
 async def test_another_server_leads_when_the_leader_hangs(cluster: Durable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server that hangs does not believe that it still leads."""
     url = cluster.new_schema()

@@ -3,12 +3,16 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from ringback.config import Listen
 from ringback.metrics.exposition import Format
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from tests.world.postgres import Cluster
 from tests.world.replicas import PATIENCE_S, Replica, replica
 from tests.world.scraped import Scraped
+
+pytestmark = pytest.mark.long
 
 
 async def scrape(server: Replica) -> Scraped:

@@ -109,6 +109,7 @@ async def test_an_accepted_jwt(channel: grpc.aio.Channel) -> None:
         assert await list_services(channel, bearer(token)) is StatusCode.OK
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("metadata", REFUSED.values(), ids=REFUSED)
 async def test_all_refusals_are_the_same(channel: grpc.aio.Channel, metadata: Any) -> None:
     """Also after a call that was accepted on the same connection."""
@@ -149,6 +150,7 @@ def test_each_rpc_has_a_right() -> None:
     assert METHODS.keys() == RIGHT_FOR.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rpc", METHODS)
 @pytest.mark.parametrize("request_bytes", [b"", b"\xff\xff\xff"], ids=["empty", "garbage"])
 async def test_without_credentials_no_rpc_is_even_read(
@@ -158,6 +160,7 @@ async def test_without_credentials_no_rpc_is_even_read(
     assert reason_and_text(refusal) == (StatusCode.UNAUTHENTICATED, "CREDENTIALS_INVALID", REFUSAL)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rpc", METHODS)
 async def test_without_the_right_no_rpc_is_even_read(channel: grpc.aio.Channel, rpc: str) -> None:
     """A dialer may dial and read services, a viewer may do neither; garbage is refused like anything else."""

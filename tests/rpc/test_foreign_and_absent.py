@@ -149,6 +149,7 @@ def _other_token(token: str) -> str:
 NAMING = [row for row in ROWS if row.names in (Names.SERVICE, Names.CALLBACK, Names.NEW_CALLBACK, Names.LEASE)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", NAMING, ids=str)
 async def test_foreign_and_absent_look_alike(identities: Identities, row: Row) -> None:
     differing = {}

@@ -183,6 +183,7 @@ FATES: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same service", "other service"])
 @pytest.mark.parametrize(("fate", "fields"), FATES, ids=[fate.__name__ for fate, _ in FATES])

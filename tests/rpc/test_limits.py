@@ -313,6 +313,7 @@ async def test_limits_are_replaced_while_what_is_open_stays(settings: Settings) 
         assert (await client.create("2")).created
 
 
+@pytest.mark.long
 async def test_by_default_a_thousand_watches_fit_one_connection_and_the_next_is_refused(settings: Settings) -> None:
     async with serving(settings, LimitRules(), identities=False) as server:
         client = await server.client("")

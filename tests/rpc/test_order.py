@@ -24,6 +24,7 @@ IN_PROGRESS = frozenset(
 WEIGHTS = dict(zip(LEVELS, range(7, 0, -1), strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at_once", [1, 10])
 async def test_levels_get_their_exact_shares(api: Api, dialer: Dialer, at_once: int) -> None:
     await update_service(api, max_concurrent_calls=1000)

@@ -214,6 +214,7 @@ async def _leased(poll: Any) -> list[str]:
     return ids((await poll).leases)
 
 
+@pytest.mark.long
 async def test_one_poll_is_served_by_many_services(api: Api, dialer: Dialer) -> None:
     services = [api.service_id, *[await api.add_service(f"sip:{n}@cc.example") for n in range(3)]]
     for number, service_id in enumerate(services):

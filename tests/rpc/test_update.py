@@ -258,6 +258,7 @@ async def test_the_next_lease_has_the_new_texts_from_the_start(api: Api, dialer:
     assert not extended.HasField("callback")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("state", "reason"),
     [

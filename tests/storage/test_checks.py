@@ -31,6 +31,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 async def test_the_database_refuses_what_the_domain_never_makes(store: Store, broken: Callback) -> None:
     with pytest.raises(REFUSALS):
@@ -38,6 +39,7 @@ async def test_the_database_refuses_what_the_domain_never_makes(store: Store, br
     assert (await store.history()).newest == 0
 
 
+@pytest.mark.long
 async def test_the_database_refuses_a_second_call_to_a_target(store: Store) -> None:
     """Also when nothing was compared before."""
     one, two = (offer(new(target="sip:anna@example.com")) for _ in range(2))

@@ -125,6 +125,7 @@ async def test_of_two_spellings_in_one_write_one_is_refused(store: Store) -> Non
 # --- A lost dialer ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", [SERVICE, OTHER_SERVICE], ids=["same service", "other service"])
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -163,6 +164,7 @@ async def test_a_call_that_has_ended_otherwise_keeps_nothing(store: Store) -> No
         assert await store.phone_use(PHONE, NOW) == PhoneUse(None, None)
 
 
+@pytest.mark.long
 async def test_the_phone_is_kept_from_its_own_callback_too(store: Store) -> None:
     """The retry waits for as long by itself, but may be due earlier: by a clock that was set, for example."""
     dialing = dial(offer(new(target=PHONE)))

@@ -116,6 +116,7 @@ FILTERS = st.builds(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(wanted=FILTERS)
 async def test_a_list_is_what_matches_newest_first(full_store: Store, wanted: CallbackFilter) -> None:

@@ -42,6 +42,25 @@ async def test_a_body_comes_out_as_it_went_in(body: bytes, size: int) -> None:
     assert await _read(zlib.compress(body), b"deflate", size=size) == body
 
 
+@given(bodies=st.lists(st.binary(max_size=100), min_size=1, max_size=5), size=st.integers(1, 400))
+async def test_gzip_may_have_several_members(bodies: list[bytes], size: int) -> None:
+    """RFC 1952, section 2.2: programs that compress in parallel write them."""
+    assert await _read(b"".join(map(gzip.compress, bodies)), b"gzip", size=size) == b"".join(bodies)
+    assert await _read(zlib.compress(bodies[0]), b"deflate", size=size) == bodies[0]
+    with pytest.raises(UnsupportedEncoding):
+        await _read(zlib.compress(bodies[0]) + zlib.compress(b"x"), b"deflate", size=size)
+
+
+async def test_all_members_count_together() -> None:
+    half = gzip.compress(b"x" * (MAX // 2))
+    assert len(await _read(half * 2, b"gzip")) == MAX
+    for size in (7, 10_000):
+        with pytest.raises(BodyTooLarge):
+            await _read(half * 2 + gzip.compress(b"x"), b"gzip", size=size)
+    with pytest.raises(UnsupportedEncoding):
+        await _read(half * 2 + gzip.compress(b"")[:-1], b"gzip")
+
+
 @pytest.mark.parametrize(("encode", "encoding"), [(bytes, b"identity"), (gzip.compress, b"gzip")])
 async def test_a_body_has_a_limit_after_decoding(encode: Any, encoding: bytes) -> None:
     assert len(await _read(encode(b"x" * MAX), encoding)) == MAX

@@ -1,6 +1,9 @@
 """The HTTP server with clients that misuse it: each comes to an end, and no other client is worse off."""
 
 import asyncio
+import json
+import socket
+from contextlib import AsyncExitStack
 from typing import Final
 
 import h2.events
@@ -11,10 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ringback.web.server_protocols import MAX_STREAMS
-from tests.world.http_client import connected, connected_http2
+from tests.world.http_client import LIMIT_S, HttpResponse, connected, connected_http2
 from tests.world.http_stage import HttpStage, ServeHttp
 
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: a\r\n"
+
+
+def assert_refused(response: HttpResponse, status: int) -> None:
+    """Whoever refuses it, the client gets what it gets of any other refusal."""
+    assert response.status == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = json.loads(response.body)
+    assert problem.keys() >= {"type", "title", "status", "reason", "violations"}
+    assert problem["status"] == status
+    assert response.headers["x-request-id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"PRI * HTT"])
@@ -22,6 +38,23 @@ async def test_headers_that_do_not_come_end_the_connection(begun: bytes, serve_h
     async with serve_http(headers_s=0.1) as server, connected(server.port) as client:
         await client.send(begun)
         assert await client.is_ended()
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_headers_that_do_not_come_end_a_connection_of_http2(
+    is_busy: bool, serve_http: ServeHttp, stage: HttpStage
+) -> None:
+    """Also one that has a request already, which waits for something."""
+    async with serve_http(headers_s=0.1) as server, connected_http2(server.port) as client:
+        if is_busy:
+            await client.begin(path="/wait")
+            await stage.entered.wait()
+        await client.event(h2.events.RemoteSettingsChanged)
+        # HEADERS that go on in a CONTINUATION.
+        client.writer.write(b"\0\0\x01\x01\x01\0\0\0\x03\x82")
+        assert (await client.event(h2.events.ConnectionTerminated)).error_code == ErrorCodes.NO_ERROR
+        if is_busy:
+            await asyncio.wait_for(stage.cancelled.wait(), LIMIT_S)
 
 
 async def test_headers_that_trickle_end_the_connection(serve_http: ServeHttp) -> None:
@@ -50,6 +83,32 @@ async def test_a_connection_that_is_not_used_any_more_ends(serve_http: ServeHttp
             assert (await second.event(h2.events.ConnectionTerminated)).error_code == 0
 
 
+def assert_is_problem(response: HttpResponse) -> None:
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"]
+    problem = json.loads(response.body)
+    assert problem.keys() == {"type", "title", "status", "detail", "reason", "violations"}
+    assert problem["status"] == response.status
+    assert problem["detail"]
+
+
+async def test_a_refusal_of_head_has_no_content(serve_http: ServeHttp) -> None:
+    async with serve_http() as server:
+        async with connected(server.port) as client:
+            await client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n" + b"X: x\r\n" * 101 + b"\r\n")
+            assert (await client.response(has_body=False)).status == 431
+            assert await client.reader.read() == b""
+        async with connected(server.port) as client:
+            assert (await client.request("HEAD", "/")).status == 200
+            await client.send(b"nonsense\r\n\r\n")
+            assert_is_problem(await client.response())
+        async with connected_http2(server.port) as second:
+            response = await second.response(await second.begin("HEAD", "/", {f"x-{n}": "x" for n in range(101)}))
+            assert (response.status, response.body) == (431, b"")
+
+
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
@@ -74,6 +133,11 @@ async def test_a_connection_that_is_not_used_any_more_ends(serve_http: ServeHttp
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        # Lines that do not end in CR LF, or go on in the next one.
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (HEAD + b"X: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (HEAD + b"Content-Length:\r\n\t3\r\n\r\none", 400),
         (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
     ],
@@ -87,6 +151,8 @@ async def test_what_can_be_understood_in_two_ways_is_refused(
         assert response.status == status
         if status != 200:
             assert response.headers["connection"] == "close"
+            assert_is_problem(response)
+            assert_refused(response, status)
             assert await client.is_ended()
             assert stage.scopes == []
 
@@ -143,11 +209,11 @@ async def test_a_body_that_does_not_come_ends_the_request(serve_http: ServeHttp,
     async with serve_http(body_s=0.1) as server:
         async with connected(server.port) as client:
             await client.send(HEAD + b"Content-Length: 10\r\n\r\nbegun")
-            assert (await client.response()).status == 408
+            assert_refused(await client.response(), 408)
             assert await client.is_ended()
         async with connected_http2(server.port) as second:
             stream = await second.begin("POST", ended=False)
-            assert (await second.response(stream)).status == 408
+            assert_refused(await second.response(stream), 408)
             assert (await second.get()).status == 200
 
 
@@ -200,17 +266,29 @@ async def test_http2_has_its_limits(serve_http: ServeHttp) -> None:
         assert told[codes.MAX_HEADER_LIST_SIZE] == 16 * 1024
         assert told[codes.ENABLE_CONNECT_PROTOCOL] == 0
         refused = await client.begin(headers={f"x-{number}": "x" for number in range(100)})
-        assert (await client.response(refused)).status == 431
+        response = await client.response(refused)
+        assert response.status == 431
+        assert_is_problem(response)
         large = await client.begin(headers={f"x-{number}": "x" * 4_000 for number in range(5)})
-        assert (await client.response(large)).status == 431
+        assert_refused(await client.response(large), 431)
         assert (await client.get()).status == 200
 
 
 @pytest.mark.parametrize("path", ["/\xff", "/é"])
 async def test_http2_refuses_paths_that_are_not_ascii(path: str, serve_http: ServeHttp) -> None:
     async with serve_http() as server, connected_http2(server.port) as client:
-        assert (await client.get(path)).status == 400
+        response = await client.get(path)
+        assert response.status == 400
+        assert_is_problem(response)
         assert (await client.get()).status == 200
+
+
+async def test_http2_refuses_also_a_client_that_takes_no_content(serve_http: ServeHttp) -> None:
+    async with serve_http() as server, connected_http2(server.port) as client:
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        await client.event(h2.events.SettingsAcknowledged)
+        response = await client.get("/é")
+        assert (response.status, response.body) == (400, b"")
 
 
 async def test_requests_that_are_given_up_at_once_end_the_connection(serve_http: ServeHttp, stage: HttpStage) -> None:
@@ -244,6 +322,26 @@ async def test_the_one_that_waits_longest_makes_room(serve_http: ServeHttp) -> N
             assert await second.is_ended()
             assert (await third.get()).status == 200
             assert (await first.get()).status == 200
+
+
+async def test_many_at_once_are_no_more_than_there_may_be(serve_http: ServeHttp) -> None:
+    """All of them wait to be accepted before the first is."""
+    async with serve_http(max_connections=3) as server, AsyncExitStack() as clients:
+        for _ in range(50):
+            opened = clients.enter_context(socket.socket())
+            opened.connect(("127.0.0.1", server.port))
+        async with connected(server.port) as client:
+            assert (await client.get()).status == 200
+            assert len(server.open_connections()) == 3
+
+
+async def test_a_connection_whose_response_is_sent_makes_room(serve_http: ServeHttp) -> None:
+    async with serve_http(max_connections=1) as server, connected(server.port) as lingering:
+        await lingering.send(b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        assert (await lingering.response()).status == 401
+        assert await lingering.reader.read() == b""
+        async with connected(server.port) as client:
+            assert (await client.get()).status == 200
 
 
 async def test_requests_in_progress_make_no_room(serve_http: ServeHttp, stage: HttpStage) -> None:

@@ -206,3 +206,13 @@ async def test_a_handshake_that_does_not_come_holds_up_nothing(serve_http: Serve
         assert (await _get(server.port, _client(files)))[0] == 200
         await asyncio.wait_for(server.stop(), 20)
         assert await silent.is_ended()
+
+
+async def test_handshakes_that_do_not_come_make_room(serve_http: ServeHttp, files: Files) -> None:
+    async with (
+        serve_http(_value(files), max_connections=2) as server,
+        connected(server.port) as first,
+        connected(server.port),
+    ):
+        assert (await _get(server.port, _client(files)))[0] == 200
+        assert await first.is_ended()

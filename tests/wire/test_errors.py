@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+import psycopg
 import pytest
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import (
@@ -18,6 +19,7 @@ from grpc import StatusCode
 from ringback.domain import errors
 from ringback.domain.errors import Fault, InvalidRequest, RingbackError
 from ringback.domain.key import ExternalTaskKey
+from ringback.storage.postgres.connection import unavailable
 from ringback.v1.error_reason_pb2 import ErrorReason
 from ringback.wire.errors import MAX_STATUS_BYTES, status_of, to_error
 from tests.world.statuses import detail_of, details_of
@@ -270,6 +272,14 @@ def test_a_bug_tells_the_client_an_id_and_the_log_the_rest(bug: Exception, caplo
     assert info.metadata["error_id"] != detail_of(status_of(bug), ErrorInfo).metadata["error_id"]
 
 
+def test_callers_are_not_told_where_the_database_is() -> None:
+    lost = 'connection to server at "10.1.2.3", port 5432 failed: FATAL: role "ringback_rw" may not log in'
+    for error in (psycopg.OperationalError(lost), OSError(lost), None):
+        refusal = unavailable(error)
+        assert str(error or "") in str(refusal)
+        assert status_of(refusal).message == "the database did not take the request"
+
+
 # --- Size ------------------------------------------------------------------------------------------------------
 
 
@@ -279,6 +289,12 @@ def test_few_violations_are_all_told_in_full() -> None:
     told = detail_of(status, BadRequest).field_violations
     assert [(v.field, v.description) for v in told] == [(v.field, v.description) for v in violations]
     assert status.message.startswith("callback_request.field_0: is bad in way 0; callback_request.field_1")
+
+
+def test_a_number_in_the_name_of_a_field_is_masked_in_the_message() -> None:
+    status = status_of(errors.InvalidRequest([Fault("labels['+41785556677']", "is too long")]))
+    assert status.message == "labels['+41 78 *** ** 77']: is too long"
+    assert detail_of(status, BadRequest).field_violations[0].field == "labels['+41785556677']"
 
 
 @pytest.mark.parametrize(

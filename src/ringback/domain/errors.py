@@ -226,6 +226,11 @@ class ServerDraining(RingbackError):
 class StorageUnavailable(RingbackError):
     """The database is unreachable, locked or full. Whether a write was stored is not known."""
 
+    def __init__(self, text: str = "", *, told: str = "") -> None:
+        """`told` is what callers read where the text has what is for operators: addresses, users, statements."""
+        super().__init__(text)
+        self.told = told or text
+
 
 class IllegalTransition(Exception):
     """A bug: the code requested a step that the transition table does not have. Nothing was changed."""

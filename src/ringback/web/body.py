@@ -10,7 +10,8 @@ from starlette.types import Receive
 # The longest that a client may take to send a body.
 BODY_S: Final = 60.0
 # For zlib: the format of gzip, and that of zlib, which is what HTTP calls deflate.
-_WINDOW_BITS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+_GZIP: Final = 31
+_WINDOW_BITS: Final = {b"gzip": _GZIP, b"x-gzip": _GZIP, b"deflate": 15}
 _IDENTITY: Final = b"identity"
 
 
@@ -68,17 +69,28 @@ class _Plain:
 class _Compressed(_Plain):
     def __init__(self, max_bytes: int, window_bits: int) -> None:
         super().__init__(max_bytes)
+        self._window_bits = window_bits
         self._zlib = zlib.decompressobj(window_bits)
 
     def decode(self, data: bytes) -> bytes:
-        try:
-            # One more than there is room for, so that no bomb gets larger.
-            decoded = self._zlib.decompress(data, self._room + 1)
-        except zlib.error:
-            raise UnsupportedEncoding from None
-        if self._zlib.unused_data:
+        decoded = bytearray()
+        while data:
+            if self._zlib.eof:
+                self._begin_next()
+            try:
+                # One more than there is room for, so that no bomb gets larger.
+                part = self._zlib.decompress(data, self._room + 1)
+            except zlib.error:
+                raise UnsupportedEncoding from None
+            decoded += super().decode(part)
+            data = self._zlib.unused_data
+        return bytes(decoded)
+
+    def _begin_next(self) -> None:
+        """Begin with the next member. gzip may have several (RFC 1952, 2.2), and deflate has one."""
+        if self._window_bits != _GZIP:
             raise UnsupportedEncoding
-        return super().decode(decoded)
+        self._zlib = zlib.decompressobj(_GZIP)
 
     def end(self) -> None:
         if not self._zlib.eof:

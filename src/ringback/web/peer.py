@@ -12,6 +12,9 @@ from ringback.identity.tokens import METADATA_KEY
 CONNECTION: Final = "connection"
 SESSION_TOKEN: Final = "session_token"  # noqa: S105 - the name of its place
 
+# In the `state` of a request that is judged by its credentials: from there on it waits for its turn among all calls.
+HAS_TURN: Final = "has_turn"
+
 
 class ConnectionPeer(Struct, frozen=True):
     """The other end of a connection."""
@@ -53,12 +56,14 @@ class HttpCredentials:
 def credentials_of(scope: MutableMapping[str, Any]) -> HttpCredentials:
     """Return the credentials of a request."""
     state = scope["state"]
+    state[HAS_TURN] = True
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     return HttpCredentials(state[CONNECTION], headers, state.get(SESSION_TOKEN, _no_session))
 
 
 def credentials_with(scope: MutableMapping[str, Any], token: str) -> HttpCredentials:
     """Return the credentials of a request with a token from elsewhere than its headers."""
+    scope["state"][HAS_TURN] = True
     return HttpCredentials(scope["state"][CONNECTION], [(METADATA_KEY, f"Bearer {token}")], _no_session)
 
 

@@ -21,7 +21,8 @@ from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
 from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
-from ringback.web.server_protocols import MAX_HEADER_BYTES, DrainContext
+from ringback.web.server_protocols import DrainContext
+from ringback.web.server_refusals import MAX_HEADER_BYTES
 from ringback.web.tls import HttpTls, certificates_of
 
 _log = logging.getLogger(__name__)
@@ -103,8 +104,13 @@ class WebServer:
                 continue
             self._open.add(one)
             one.task = loop.create_task(self._serve(one, serving))
+            one.task.add_done_callback(one.close_unserved)
+            # To accept the next one waits for nothing if it is there: what has to be closed would not be, and nobody
+            # else would have the loop.
+            await asyncio.sleep(0)
 
     async def _serve(self, one: "_Accepted", serving: Serving) -> None:
+        one.is_served = True
         try:
             reader, writer = await self._opened(one.socket)
         except OSError as fault:
@@ -141,10 +147,11 @@ class WebServer:
 
     def _make_room(self) -> bool:
         """End the connection that has waited longest without a request. Return False if there is none."""
-        waiting = [(since_s, each) for each in self._connections() if (since_s := each.idle_since_s) is not None]
+        waiting = [(since_s, each) for each in self._open if (since_s := each.idle_since_s) is not None]
         if not waiting:
             return False
         _, longest = min(waiting, key=lambda pair: pair[0])
+        self._open.discard(longest)
         longest.abort()
         return True
 
@@ -184,8 +191,27 @@ class _Accepted:
         # Of the client, and of the server. The system forgets the first as soon as the client has gone.
         self.names = (name[0], name[1]), accepted.getsockname()[:2]
         self.task: asyncio.Task[None] | None = None
+        self.is_served = False
         # None while there is a handshake.
         self.connection: HttpConnection | None = None
+        self._accepted_s = asyncio.get_running_loop().time()
+
+    @property
+    def idle_since_s(self) -> float | None:
+        """Since when it has no request; None while it has one."""
+        return self._accepted_s if self.connection is None else self.connection.idle_since_s
+
+    def close_unserved(self, _: asyncio.Task[None]) -> None:
+        """Close it if its task was cancelled before it began."""
+        if not self.is_served:
+            self.socket.close()
+
+    def abort(self) -> None:
+        """End it now."""
+        if self.connection is not None:
+            self.connection.abort()
+        elif self.task is not None:
+            self.task.cancel()
 
 
 def _most_connections() -> int:

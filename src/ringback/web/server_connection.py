@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ringback.web.peer import CONNECTION, ConnectionPeer
 from ringback.web.server_exchange import Message
+from ringback.web.server_pace import Timed
 from ringback.web.server_protocols import DrainContext, Http1, Http2
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,10 @@ Application: TypeAlias = Callable[
 ]
 
 _LINGER_BYTES: Final = 4 * 1024 * 1024
-_READ_BYTES: Final = 64 * 1024
+# What is taken at a time of what a client sends: as much as is done with soon, so that others come in between.
+_LEAST_BYTES: Final = 128
+_MOST_BYTES: Final = 4 * 1024
+_SOON_S: Final = 0.0005
 
 
 class ClientTimes(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,8 @@ class HttpConnection:
         self._lock = asyncio.Lock()
         # When it has to have got on; None while there are requests.
         self._deadline_s: float | None = self._now_s() + self._times.headers_s
+        # When the headers have to be here that have begun over HTTP/2, where others may have requests meanwhile.
+        self._headers_deadline_s: float | None = None
         # Since when it has no request; None while it has one.
         self.idle_since_s: float | None = self._now_s()
         # It has had a request, and nothing has come since.
@@ -91,15 +97,18 @@ class HttpConnection:
         self._writing_since_s: float | None = None
         self._is_ending = False
         self._thrown_away = 0
+        self._bytes_at_a_time = _MOST_BYTES
+        # How long it has taken to take what was read last.
+        self._spent_s = 0.0
 
     def _made(self, protocol: type[Http1 | Http2]) -> Http1 | Http2:
         client, server = self._names
         state = ConnectionState({CONNECTION: self._peer})
         return protocol(
-            self._serving.app,  # type: ignore[arg-type] # our streams call it as ASGI has it
+            self._serving.app,
             self._serving.config,
             self._serving.context,
-            self._tasks,  # type: ignore[arg-type] # our streams start their applications by themselves
+            self._tasks,
             state,
             self._is_secure,
             client,
@@ -128,11 +137,15 @@ class HttpConnection:
     async def _read(self) -> None:
         try:
             with suppress(OSError):
-                while data := await self._reader.read(_READ_BYTES):
-                    if not self._is_ending:
-                        await self._take(data)
-                    elif self._throw_away(data):
-                        break
+                while data := await self._reader.read(self._bytes_at_a_time):
+                    if self._is_ending:
+                        if self._throw_away(data):
+                            break
+                        continue
+                    await self._serving.context.pace.wait()
+                    await self._take(data)
+                    # More of it may be here already: then nothing else would come in between.
+                    await asyncio.sleep(0)
             await self._handle(Closed())
         finally:
             # What is left are requests whose client has gone.
@@ -143,7 +156,23 @@ class HttpConnection:
         if self._is_quiet and isinstance(self._protocol, Http1):
             self._is_quiet = False
             self._deadline_s = self._now_s() + self._times.headers_s
-        await self._handle(RawData(data))
+        self._spent_s = 0.0
+        await Timed(self._handle(RawData(data)), self._note)
+        self._note_headers()
+        if self._spent_s > _SOON_S:
+            self._bytes_at_a_time = max(_LEAST_BYTES, self._bytes_at_a_time // 2)
+        elif self._spent_s < _SOON_S / 2:
+            self._bytes_at_a_time = min(_MOST_BYTES, self._bytes_at_a_time * 2)
+
+    def _note_headers(self) -> None:
+        if not isinstance(self._protocol, Http2) or not self._protocol.is_within_headers:
+            self._headers_deadline_s = None
+        elif self._headers_deadline_s is None:
+            self._headers_deadline_s = self._now_s() + self._times.headers_s
+
+    def _note(self, spent_s: float) -> None:
+        self._spent_s += spent_s
+        self._serving.context.pace.charge(spent_s)
 
     def _throw_away(self, data: bytes) -> bool:
         """Return whether it is too much by now."""
@@ -200,6 +229,8 @@ class HttpConnection:
         if self._is_ending:
             return
         self._is_ending = True
+        if self.idle_since_s is None:
+            self.idle_since_s = self._now_s()
         for stream in self._protocol.streams_open:
             stream.give_up()
         if self._protocol.has_unread_input:
@@ -222,6 +253,8 @@ class HttpConnection:
                 self.abort()
             else:
                 self._begin_to_leave()
+        elif self._headers_deadline_s is not None and now_s >= self._headers_deadline_s and not self._is_ending:
+            self._begin_to_leave()
         if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
         for stream in self._protocol.streams_open:

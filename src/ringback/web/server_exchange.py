@@ -8,9 +8,13 @@ from time import time
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from hypercorn.protocol.events import Body, EndBody, Event, Request, StreamClosed
+from hypercorn.protocol.events import Body, EndBody, Event, Request, Response, StreamClosed
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.typing import ConnectionState
+
+from ringback.web.peer import HAS_TURN
+from ringback.web.server_pace import Timed
+from ringback.web.server_refusals import refusal
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ class HttpExchange(HTTPStream):
         self._begun_s = asyncio.get_running_loop().time()
         # Of a message that is being sent: when there was progress last.
         self._sending_since_s: float | None = None
+        # What the processor has done for it.
+        self._spent_s = 0.0
         # Has HTTP/2 let the client send more.
         self.on_read: Callable[[int], Awaitable[None]] | None = None
 
@@ -80,12 +86,18 @@ class HttpExchange(HTTPStream):
         self._task = self.task_group.create(self._run())  # type: ignore[attr-defined] # it is our own
 
     async def _run(self) -> None:
+        serving = self.app(self.scope, self._receive, self._send)  # type: ignore[call-arg,arg-type]
         try:
-            await self.app(self.scope, self._receive, self._send)  # type: ignore[call-arg,arg-type]
+            await Timed(serving, self._note)
         except Exception as bug:  # noqa: BLE001 - it would end all other requests of the connection
             _log.error("a request has ended with a bug", exc_info=bug)
         finally:
+            if not self.scope["state"].get(HAS_TURN):
+                self.context.pace.charge(self._spent_s)  # type: ignore[attr-defined] # it is our own
             await self.app_send(None)
+
+    def _note(self, spent_s: float) -> None:
+        self._spent_s += spent_s
 
     async def take(self, data: bytes) -> None:
         """Take a part of the body, once there is room for it. What nobody reads any more is thrown away."""
@@ -163,4 +175,10 @@ class HttpExchange(HTTPStream):
 
     async def _send_error_response(self, status_code: int) -> None:
         """Send the response to a request that the application has not responded to."""
-        await super()._send_error_response(status_code if self.is_complete else 408)
+        status = status_code if self.is_complete else 408
+        headers, body = refusal(status, https=self.scheme == "https")
+        await self.send(Response(stream_id=self.stream_id, headers=headers, status_code=status))
+        if self.scope["method"] != "HEAD":
+            await self.send(Body(stream_id=self.stream_id, data=body))
+        await self.send(EndBody(stream_id=self.stream_id))
+        self.state = ASGIHTTPState.CLOSED

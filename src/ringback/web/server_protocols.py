@@ -1,7 +1,5 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
-import re
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -12,6 +10,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 import h11
+from h2.frame_buffer import FrameBuffer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed
 from hypercorn.protocol.events import Event, Request, Response, StreamClosed
@@ -24,19 +23,21 @@ from hypercorn.protocol.h2 import (
 )
 from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
 from hypercorn.utils import filter_pseudo_headers
-from priority.priority import DuplicateStreamError, PriorityError
+from hyperframe.frame import Frame
 
 from ringback.web.server_exchange import HttpExchange
+from ringback.web.server_pace import ReadingPace
+from ringback.web.server_refusals import MAX_HEADER_BYTES, StrictLines, fault_in_size, fault_of, refusal, target_of
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
 MAX_STREAMS: Final = 250
-_MAX_HEADERS: Final = 100
-# Of a request: its target and its headers.
-MAX_HEADER_BYTES: Final = 16 * 1024
+# As they are sent, in all frames of a request: how large they are otherwise, is seen when they are decoded.
+_MAX_BLOCK_BYTES: Final = 2 * MAX_HEADER_BYTES
+# In the head of a frame: the place of its kind, and the one of headers.
+_KIND: Final = 3
+_HEADERS: Final = b"\x01"
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
-# A target with a scheme and a host.
-_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 
 
@@ -47,10 +48,16 @@ class DrainContext(WorkerContext):
         super().__init__(None)
         # Clients are to use other connections, and other servers.
         self.is_draining = False
+        self.pace = ReadingPace()
 
 
 class Http1(H11Protocol):
     """HTTP/1.1: no upgrade to WebSocket, and none to HTTP/2, by which requests get past a proxy's rules."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connection._receive_buffer = StrictLines()  # noqa: SLF001 - h11 has no other place for it
+        self._is_head = False
 
     async def _check_protocol(self, event: h11.Request) -> None:
         if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
@@ -61,16 +68,15 @@ class Http1(H11Protocol):
         return cast("h11.Connection", self.connection)
 
     async def _create_stream(self, request: h11.Request) -> None:
-        fault = _fault_of(request)
+        self._is_head = request.method == b"HEAD"
+        fault = fault_of(request)
         if fault is not None:
             await self._send_error_response(fault)
             await self.send(Closed())
             return
         self.stream = _exchange(self, STREAM_ID)
-        host, path = _target_of(request)
-        headers = list(request.headers)
-        if host is not None:
-            headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
+        host, path = target_of(request)
+        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
         await _exchange_of(self.stream).handle(
             Request(
                 stream_id=STREAM_ID,
@@ -82,6 +88,15 @@ class Http1(H11Protocol):
             )
         )
         self.keep_alive_requests += 1
+
+    async def _send_error_response(self, status_code: int) -> None:
+        headers, body = refusal(status_code, https=self.ssl)
+        # Of one that cannot be read the method is that of the request before.
+        is_read = self._connection.our_state is not h11.IDLE
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=[*headers, (b"connection", b"close")]))
+        if not is_read or not self._is_head:
+            await self._send_h11_event(h11.Data(data=body))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def stream_send(self, event: Event) -> None:
         if isinstance(event, Response) and self._is_last():
@@ -107,31 +122,6 @@ class Http1(H11Protocol):
         return self._connection.their_state not in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE, h11.IDLE)
 
 
-def _fault_of(request: h11.Request) -> int | None:
-    """Return the status for a request that proxies and servers may understand differently, or that is too large."""
-    names = [name for name, _ in request.headers]
-    if request.http_version not in (b"1.0", b"1.1"):
-        return 505
-    if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
-        return 400
-    # What comes at once is of any size: h11 limits only what it has to keep.
-    size = len(request.target) + _size_of(request.headers)
-    return 431 if len(names) > _MAX_HEADERS or size > MAX_HEADER_BYTES else None
-
-
-def _size_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in headers)
-
-
-def _target_of(request: h11.Request) -> tuple[bytes | None, bytes]:
-    """Return the path with its query, and the host if the target has one: that counts then, not Host (RFC 9112)."""
-    found = _ABSOLUTE.fullmatch(request.target)
-    if found is None:
-        return None, request.target
-    host, path = found.groups()
-    return host, path if path.startswith(b"/") else b"/" + path
-
-
 class _Buffer(StreamBuffer):
     """What waits to be sent on a stream. hypercorn's own takes more and more when the client takes nothing at all."""
 
@@ -154,6 +144,22 @@ class _Buffer(StreamBuffer):
         return data
 
 
+class _Frames(FrameBuffer):
+    """Frames of HTTP/2. h2's own lets the headers of a request have 1 MiB, which it keeps, and then decodes at once."""
+
+    @property
+    def is_within_headers(self) -> bool:
+        """Return whether a block of headers has begun: in this frame, or in those before it."""
+        begun = self._data[_KIND : _KIND + 1]
+        return bool(self._headers_buffer) or begun == _HEADERS
+
+    def _update_header_buffer(self, f: Frame | None) -> Frame | None:
+        frame = super()._update_header_buffer(f)
+        if sum(len(each.data) for each in self._headers_buffer) > _MAX_BLOCK_BYTES:
+            raise h2.exceptions.DenialOfServiceError("the headers of a request have no end")
+        return frame
+
+
 class _Abused(Exception):  # noqa: N818
     """The client does what no client does."""
 
@@ -171,6 +177,7 @@ class Http2(H2Protocol):
                 settings.MAX_HEADER_LIST_SIZE: self.config.h2_max_header_list_size,
             },
         )
+        self._frames = self.connection.incoming_buffer = _Frames(server=True)
         # Requests that their client gave up.
         self._resets = 0
         # Streams that are to be reset once their response has been sent.
@@ -185,10 +192,13 @@ class Http2(H2Protocol):
                     await super()._handle_events([event])
                 if isinstance(event, h2.events.StreamReset):
                     self._note_reset()
-        except (PriorityError, _Abused):
+        except _Abused:
             await self.go_away(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
             await self.send(Closed())
         await self._flush()
+
+    async def _priority_updated(self, event: h2.events.PriorityUpdated) -> None:
+        """Do nothing: priorities are no more (RFC 9113, 5.3), and a long chain of them is work for each frame sent."""
 
     def _note_reset(self) -> None:
         """Note that the client gave a request up. Raise `_Abused` if that is all that it does (CVE-2023-44487)."""
@@ -219,21 +229,17 @@ class Http2(H2Protocol):
         given = dict(request.headers)
         path = given.get(b":path", b"")
         if given[b":method"] == b"CONNECT" or not path.isascii():
-            await self._refuse(request.stream_id, 400)
+            await self._refuse(request.stream_id, given[b":method"], 400)
             return
-        if len(request.headers) > _MAX_HEADERS or _size_of(request.headers) > MAX_HEADER_BYTES:
-            await self._refuse(request.stream_id, 431)
+        if (fault := fault_in_size(b"", request.headers)) is not None:
+            await self._refuse(request.stream_id, given[b":method"], fault)
             return
         stream = _exchange(self, request.stream_id)
         stream.on_read = partial(self._acknowledge, request.stream_id)
         self.streams[request.stream_id] = stream
         self.stream_buffers[request.stream_id] = _Buffer(self.context.event_class)
-        try:
-            self.priority.insert_stream(request.stream_id)
-        except DuplicateStreamError:  # the client has said before how urgent it is
-            pass
-        else:
-            self.priority.block(request.stream_id)
+        self.priority.insert_stream(request.stream_id)
+        self.priority.block(request.stream_id)
         await stream.handle(
             Request(
                 stream_id=request.stream_id,
@@ -246,8 +252,16 @@ class Http2(H2Protocol):
         )
         self.keep_alive_requests += 1
 
-    async def _refuse(self, stream_id: int, status: int) -> None:
-        self.connection.send_headers(stream_id, [(b":status", b"%d" % status)], end_stream=True)
+    async def _refuse(self, stream_id: int, method: bytes, status: int) -> None:
+        """Send a refusal, with its content as far as the client takes that at once."""
+        headers, body = refusal(status, https=self.ssl)
+        has_room = self.connection.local_flow_control_window(stream_id) >= len(body)
+        has_body = method != b"HEAD" and has_room
+        if not has_body and method != b"HEAD":
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+        self.connection.send_headers(stream_id, [(b":status", b"%d" % status), *headers], end_stream=not has_body)
+        if has_body:
+            self.connection.send_data(stream_id, body, end_stream=True)
         self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
         await self._flush()
 
@@ -289,6 +303,11 @@ class Http2(H2Protocol):
         with suppress(h2.exceptions.ProtocolError):  # it has been told
             self.connection.close_connection(code)
         await self._flush()
+
+    @property
+    def is_within_headers(self) -> bool:
+        """Return whether the headers of a request have begun to come, and not ended."""
+        return self._frames.is_within_headers
 
     @property
     def streams_open(self) -> list[HttpExchange]:

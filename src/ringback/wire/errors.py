@@ -31,6 +31,7 @@ from ringback.domain.errors import (
     InvalidRequest,
     RateLimited,
     ServiceNotFound,
+    StorageUnavailable,
 )
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.masking import mask_numbers
@@ -243,7 +244,7 @@ def _refusal_of(error: Exception) -> _Refusal:
         return _Refusal(rule, _summary(listed, len(error.violations)), metadata, listed)
     retry_after_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_DELAY_S
     # Texts go to logs of clients: numbers are masked in them, and whole only in what names the thing asked for.
-    text = _masked(str(error), _MAX_MESSAGE_BYTES)
+    text = _masked(error.told if isinstance(error, StorageUnavailable) else str(error), _MAX_MESSAGE_BYTES)
     return _Refusal(rule, text, metadata, retry_after_s=retry_after_s)
 
 
@@ -262,7 +263,8 @@ def _fitting(violations: Sequence[Fault]) -> Sequence[Fault]:
 
 
 def _summary(listed: Sequence[Fault], total: int) -> str:
-    text = "; ".join(f"{violation.field}: {violation.description}" for violation in listed)
+    # A field can have a key of a map in its name, which the client has made up.
+    text = mask_numbers("; ".join(f"{violation.field}: {violation.description}" for violation in listed))
     unlisted = total - len(listed)
     more = f"; and {unlisted} more" if unlisted else ""
     return _cut(text, _MAX_MESSAGE_BYTES - len(more)) + more

@@ -25,6 +25,8 @@ from tests.world.samples import SERVICE
 from tests.world.server_process import serving
 from tests.world.zone_files import ZURICH
 
+pytestmark = pytest.mark.long
+
 
 class Found(NamedTuple):
     """What the command has found: of each check its worst result, and all lines of text."""

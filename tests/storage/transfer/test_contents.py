@@ -15,6 +15,7 @@ from tests.world.transfer_ends import MOVED, End, NewEnd, SqliteEnd, Steps, cont
 FORGET_EVENTS: Final = Retention(ended_callbacks=seconds(1_000_000), events=seconds(1), min_events=0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 async def test_everything_arrives_and_comes_back(seed: int, new_end: NewEnd) -> None:
     ends = [new_end(dialect) for dialect in ("sqlite", "postgres", "postgres", "sqlite", "sqlite")]

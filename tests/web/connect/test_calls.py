@@ -8,7 +8,7 @@ import pytest
 
 from ringback.app import App
 from tests.world.api import Api
-from tests.world.connect_calls import JSON, Refused, call, end_of, path_of, post, refused_in, watch
+from tests.world.connect_calls import JSON, Refused, call, end_of, frame, path_of, post, refused_in, watch
 
 UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -150,6 +150,16 @@ async def test_a_request_may_be_compressed_and_a_response_is_if_that_was_asked_f
     assert json.loads(gzip.decompress(answer.body))["created"] is True
 
 
+async def test_the_name_of_a_compression_has_no_case(port: int) -> None:
+    packed = gzip.compress(b"{}")
+    for name in ("GZIP", "Gzip"):
+        unary = await post(port, path_of("ListCallbacks"), packed, {**JSON, "content-encoding": name})
+        assert unary.status == 200
+        headers = {"content-type": "application/grpc-web+json", "grpc-encoding": name}
+        framed = await post(port, path_of("ListCallbacks"), frame(packed, 1), headers)
+        assert b"grpc-status: 0" in framed.body
+
+
 @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-9]], ids=["no gzip", "cut off"])
 async def test_what_cannot_be_unpacked_is_refused(port: int, body: bytes) -> None:
     answer = await post(port, path_of("GetCallback"), body, {**JSON, "content-encoding": "gzip"})
@@ -189,6 +199,10 @@ async def test_commas_in_texts_are_no_values(api: Api, port: int) -> None:
     [
         ("GET", path_of("GetCallback"), {}, 405),
         ("PUT", path_of("GetCallback"), JSON, 405),
+        ("OPTIONS", path_of("GetCallback"), {}, 405),
+        ("POST", "/ringback.v1.CallbacksService", JSON, 404),
+        ("POST", path_of("GetCallback") + "/", JSON, 404),
+        ("POST", path_of("getCallback"), JSON, 404),
         ("POST", path_of("NoSuch"), JSON, 404),
         ("POST", "/ringback.v1.NoSuch/GetCallback", JSON, 404),
         ("POST", path_of("GetCallback"), {}, 415),
@@ -208,6 +222,14 @@ async def test_what_http_itself_refuses(
     answer = await post(port, path, b"{}", headers, method)
 
     assert answer.status == status
+    if status in (404, 405, 415):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json.keys() == {"type", "title", "status", "detail", "reason", "violations"}
+        assert answer.json["status"] == status
+    if status == 405:
+        assert answer.headers["allow"] == "POST"
+    if status == 415 and headers.get("content-type") in ("application/json", "application/grpc"):
+        assert "application/proto" in answer.headers["accept-post"]
 
 
 async def test_the_deadline_of_a_call_ends_a_poll(port: int) -> None:

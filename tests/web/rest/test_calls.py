@@ -70,6 +70,7 @@ async def test_the_same_request_finds_what_it_created_and_another_one_is_refused
     other = await rest.create(ExternalTaskId="t", CallerId="crm", Priority="Low", MaxRetries=1)
     assert other.outcome() == (409, "CALLBACK_ALREADY_EXISTS")
     assert sorted(other.fields) == ["MaxRetries", "Priority"]
+    assert other.json["detail"].endswith("differs in: MaxRetries, Priority")
     assert other.json["Id"] == first.json["Id"]
     assert other.json["State"] == first.json["State"]
     assert (await rest.create(ExternalTaskId="t", CallerId="erp", Priority="Low")).status == 201

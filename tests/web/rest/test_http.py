@@ -32,9 +32,12 @@ async def test_other_methods_are_refused_with_those_that_there_are(rest: Rest) -
         (OPENAPI_PATH, "GET, HEAD", ("POST", "DELETE")),
     ):
         for method in others:
-            answer = await rest.call(method, path, b"{}", JSON)
-            assert answer.outcome() == (405, "METHOD_NOT_ALLOWED")
-            assert answer.headers["allow"] == allowed
+            answers = [await rest.call(method, path, b"{}", JSON)]
+            if method != "POST":  # a page of another site could send it
+                answers.append(await rest.call(method, path))
+            for answer in answers:
+                assert answer.outcome() == (405, "METHOD_NOT_ALLOWED")
+                assert answer.headers["allow"] == allowed
 
 
 async def test_head_is_get_without_the_content(rest: Rest) -> None:

@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, and says what the tables say."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from ringback.v1 import callback_pb2 as cb
-from ringback.web.rest.contract import FIELDS, PRIORITIES, STATES
+from ringback.web.rest.contract import CALLBACK_PATH, FIELDS, PRIORITIES, STATES
 from ringback.web.rest.openapi import openapi
+from ringback.web.rest.routes import MAX_BODY_BYTES
+from tests.world.rest import CALLBACKS, SERVICES, Rest, at
 
 DOCUMENT: Any = json.loads(json.dumps(openapi()))
 
@@ -73,3 +76,41 @@ def test_every_call_says_all_that_it_may_be_refused_with() -> None:
         for method in methods.keys() & {"get", "post", "delete"}:
             responses = methods[method]["responses"]
             assert responses.keys() >= {"200", "400", "401", "403", "429", "500", "503"}
+
+
+LONG = "x" * 17_000
+ASKED: Sequence[Any] = (
+    ("GET", SERVICES, {}, None),
+    ("GET", CALLBACKS, {}, None),
+    ("GET", f"{CALLBACKS}?PageToken={LONG}", {}, None),
+    ("GET", f"{CALLBACKS}?PageToken=x", {}, None),
+    ("GET", at("x"), {}, None),
+    ("GET", at("00000000-0000-0000-0000-000000000000"), {}, None),
+    ("GET", at(LONG), {}, None),
+    ("GET", SERVICES, {"Accept": "text/html"}, None),
+    ("GET", SERVICES, {"Host": "evil.example"}, None),
+    ("GET", SERVICES, {"Host": "a b"}, None),
+    ("GET", SERVICES, {"Origin": "https://evil.example"}, None),
+    ("GET", SERVICES, {"X": LONG}, None),
+    ("DELETE", CALLBACKS, {}, None),
+    ("DELETE", f"{CALLBACKS}?ExternalTaskId=nothing", {}, None),
+    ("DELETE", f"{CALLBACKS}?ExternalTaskId=nothing", {"Content-Type": "text/plain"}, None),
+    ("DELETE", at("x"), {"Content-Type": "text/plain"}, None),
+    ("POST", CALLBACKS, {"Content-Type": "application/json"}, b"{}"),
+    ("POST", CALLBACKS, {"Content-Type": "text/plain"}, b"{}"),
+    ("POST", CALLBACKS, {}, b"{}"),
+    ("POST", CALLBACKS, {"Content-Type": "application/json", "Content-Encoding": "br"}, b"{}"),
+    ("POST", CALLBACKS, {"Content-Type": "application/json"}, b" " * (MAX_BODY_BYTES + 1)),
+)
+
+
+async def test_every_answer_is_one_that_the_document_has(rest: Rest) -> None:
+    for method, path, headers, body in ASKED:
+        answer = await rest.call(method, path, body, headers)
+        template = CALLBACK_PATH if path.startswith(f"{CALLBACKS}/") else path.partition("?")[0]
+        described = DOCUMENT["paths"][template][method.lower()]["responses"][str(answer.status)]
+        if "$ref" in described:
+            described = DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+        schema = described["content"][answer.headers["content-type"]]["schema"]
+        whole = schema | {"components": DOCUMENT["components"]}
+        OAS31Validator(whole, format_checker=OAS31Validator.FORMAT_CHECKER).validate(answer.json)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from ringback.web.rest.contract import FIELDS, FieldKind
 from ringback.web.rest.routes import MAX_BODY_BYTES
+from ringback.web.rest.strict_json import MAX_MEMBERS
 from tests.world.api import Api
 from tests.world.rest import CALLBACKS, SERVICES, Rest
 
@@ -44,6 +45,8 @@ ACCEPTED: Sequence[Any] = (
     ({"SecondsBetweenRetries": 604800}, {"SecondsBetweenRetries": 604800}),
     ({"Description": "ä" * 150}, {"Description": "ä" * 150}),
     ({"Description": "😀" * 150}, {"Description": "😀" * 150}),
+    ({"DueDate": ""}, {"DueDate": None, "State": "QUEUED"}),
+    ({"DueDate": None}, {"DueDate": None, "State": "QUEUED"}),
     ({"DueDate": "24.12.2020 08:30:00"}, {"DueDate": "2020-12-24T08:30:00Z", "State": "QUEUED"}),
     ({"DueDate": "2020-12-24T09:30:00+01:00"}, {"DueDate": "2020-12-24T08:30:00Z"}),
     ({"DueDate": "2020-12-24T08:30:00.1234567"}, {"DueDate": "2020-12-24T08:30:00.123456Z"}),
@@ -71,6 +74,14 @@ async def test_a_request_within_the_rules_is_accepted(rest: Rest) -> None:
         assert {name: answer.json[name] for name in stored} == stored
 
 
+async def test_an_empty_text_is_the_same_as_none_wherever_one_is_optional(rest: Rest) -> None:
+    for field in FIELDS:
+        if field.kind is not FieldKind.INTEGER and not field.required and field.name != "ServiceId":
+            answer = await rest.create(**{field.name: ""})
+            assert (field.name, answer.status) == (field.name, 201)
+            assert answer.json[field.name] is None
+
+
 async def test_a_due_date_ahead_is_waited_for(rest: Rest) -> None:
     due = in_days(365).replace(microsecond=0)
     for text in (own_form(due), due.isoformat(), f"{due:%Y-%m-%dT%H:%M:%SZ}"):
@@ -96,6 +107,14 @@ async def test_a_service_sip_does_not_count_beside_a_valid_service_id(rest: Rest
             answer = await rest.create(ServiceId=written, ServiceSip=sip)
             assert (sip, answer.status) == (sip, 201)
             assert (answer.json["ServiceId"], answer.json["ServiceSip"]) == (rest.service_id, None)
+
+
+async def test_a_repetition_may_write_the_guid_in_another_way(rest: Rest) -> None:
+    first = await rest.create(ExternalTaskId="t")
+    for written in (rest.service_id.upper(), f"{{{rest.service_id}}}", f"{{{rest.service_id.upper()}}}"):
+        answer = await rest.create(ExternalTaskId="t", ServiceId=written)
+        assert (written, answer.status) == (written, 200)
+        assert answer.json == first.json
 
 
 WITHOUT_SERVICE: Sequence[Any] = (
@@ -162,7 +181,7 @@ REFUSED: Sequence[Any] = (
     ("ContextUrl", "ftp://crm.example.com"),
     ("ContextUrl", "javascript:alert(1)"),
     ("ContextUrl", "https://crm.example.com/" + "a" * 2048),
-    ("DueDate", ""),
+    ("DueDate", " "),
     ("DueDate", "tomorrow"),
     ("DueDate", "24.12.2026"),
     ("DueDate", "12/24/2026 08:30:00"),
@@ -227,6 +246,15 @@ async def test_all_faults_are_named_at_once_each_field_once(rest: Rest, api: Api
     assert await api.list_all() == []
 
 
+async def test_nothing_is_left_out_however_many_faults_there_are(rest: Rest) -> None:
+    names = [f"x{number}" for number in range(MAX_MEMBERS)]
+    answer = await rest.post(dict.fromkeys(names, 1))
+    assert answer.outcome() == (400, "INVALID_FIELD")
+    assert answer.fields == [*names, "Target", "SecondsBetweenRetries", "ServiceId", "Priority"]
+    listed = await rest.get(CALLBACKS, State="a,b,,c", PageSize="x")
+    assert sorted(listed.fields) == ["PageSize", "State"]
+
+
 async def test_a_repetition_with_a_fault_beside_it_is_refused_all_the_same(rest: Rest) -> None:
     await rest.create(ExternalTaskId="t", CallerId="crm")
     answer = await rest.create(ExternalTaskId="t", CallerId="crm", Colour="red")
@@ -237,6 +265,15 @@ async def test_a_repetition_with_a_fault_beside_it_is_refused_all_the_same(rest:
 async def test_an_unknown_field_is_named_as_it_was_sent(rest: Rest) -> None:
     for name in ("target", "service", "reason", "page_size", "callback_request.target", "", "$.x", "é"):
         assert (await rest.create(**{name: "x"})).fields == [name]
+
+
+async def test_a_number_where_a_name_should_be_is_masked_in_what_people_read(rest: Rest) -> None:
+    body = rest.request() | {"tel: +41785556677": "Target", "+41785556688": 1}
+    for answer in (await rest.post(body), await rest.get(CALLBACKS, **{"+41785556677": 1, "sip:+41785556688@x": 1})):
+        assert answer.outcome() == (400, "INVALID_FIELD")
+        assert len(answer.fields) == 2
+        assert "555" not in answer.json["detail"]
+        assert "77:" in answer.json["detail"]
 
 
 async def test_a_target_that_may_not_be_dialled_is_refused_by_its_rule(rest: Rest) -> None:

@@ -321,6 +321,7 @@ def is_outage(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException | None) -> StorageUnavailable:
-    refusal = StorageUnavailable(f"the database did not take the request: {error or 'it does not answer'}")
+    told = "the database did not take the request"
+    refusal = StorageUnavailable(f"{told}: {error or 'it does not answer'}", told=told)
     refusal.__cause__ = error
     return refusal

@@ -313,7 +313,7 @@ class PostgresBatchWriter:
         try:
             return await self._transact(batch)
         except StorageUnavailable as away:
-            return [StorageUnavailable(str(away)) for _ in batch]
+            return [StorageUnavailable(str(away), told=away.told) for _ in batch]
         except Exception as error:  # noqa: BLE001 - goes to the caller whose request it is
             if len(batch) > 1:
                 return [await self._write_alone(submission) for submission in batch]
@@ -332,7 +332,8 @@ class PostgresBatchWriter:
                 return outcome
         if isinstance(rival, psycopg.IntegrityError):
             return rival
-        return StorageUnavailable(f"others were faster {_ATTEMPTS} times: {_without_values(rival)}")
+        told = f"others were faster {_ATTEMPTS} times"
+        return StorageUnavailable(f"{told}: {_without_values(rival)}", told=told)
 
     async def _transact(self, batch: Sequence[_Submission]) -> list[Any]:
         return await self._link.run(lambda connection: self._run(connection, batch), WRITE_LIMIT_S)
@@ -352,7 +353,8 @@ class PostgresBatchWriter:
         except psycopg.Error as error:
             if commit is None or commit.statusmessage != "COMMIT":
                 if commit is not None and connection.closed:
-                    raise StorageUnavailable(f"the database was lost during the commit: {error}") from error
+                    told = "the database was lost during the commit"
+                    raise StorageUnavailable(f"{told}: {error}", told=told) from error
                 raise
             if not connection.closed:
                 _log.warning("the database does not take notifications, other servers have to poll: %s", error)

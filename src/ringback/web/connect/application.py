@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final, cast
 
 from connectrpc.errors import ConnectError
@@ -13,11 +14,12 @@ from ringback.v1.callbacks_service_connect import CallbacksServiceASGIApplicatio
 from ringback.v1.dialer_service_connect import DialerServiceASGIApplication
 from ringback.v1.directory_service_connect import DirectoryServiceASGIApplication
 from ringback.web.body import BODY_S
-from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Receive, Scope, Send
+from ringback.web.connect.calls import CALL, CredentialsOf, Entrance, HttpCall, Message, Receive, Scope, Send
 from ringback.web.connect.codecs import codecs
 from ringback.web.connect.compression import Gzip
 from ringback.web.connect.health import HealthASGIApplication, HealthOverConnect
 from ringback.web.connect.services import CallbacksOverConnect, DialerOverConnect, DirectoryOverConnect
+from ringback.web.problems import problem
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
@@ -41,10 +43,18 @@ _TYPES: Final = frozenset(
         "application/grpc-web+json",
     }
 )
-_ACCEPT_POST: Final = (b"accept-post", ", ".join(sorted(_TYPES)).encode())
+_ACCEPT_POST: Final = {"accept-post": ", ".join(sorted(_TYPES))}
+# What is said of a refusal that is HTTP's, and no call's.
+_DETAILS: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is no RPC under this path.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "An RPC takes POST.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The type of the content is none that this RPC has.",
+}
 # A watch is not compressed: what it sends is encoded once for all watches, and most of its messages are short.
 _WATCH: Final = "/ringback.v1.CallbacksService/WatchCallbacks"
 _STREAM_COMPRESSION: Final = frozenset({b"connect-accept-encoding", b"grpc-accept-encoding"})
+# The package compares their values to the letter, but the names of encodings have no case (RFC 9110, 8.4.1).
+_ENCODINGS: Final = frozenset({b"content-encoding", b"connect-content-encoding", b"grpc-encoding"})
 
 
 class ConnectApplication:
@@ -57,13 +67,13 @@ class ConnectApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         service = self._services.get(scope["path"].rpartition("/")[0])
         if service is None:
-            await _answer(send, HTTPStatus.NOT_FOUND)
+            await _refuse(scope, receive, send, HTTPStatus.NOT_FOUND)
         elif scope["method"] != "POST":
-            await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, (b"allow", b"POST"))
+            await _refuse(scope, receive, send, HTTPStatus.METHOD_NOT_ALLOWED, {"allow": "POST"})
         elif not _is_of_known_type(headers := _readable(scope)):
-            await _answer(send, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _ACCEPT_POST)
+            await _refuse(scope, receive, send, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _ACCEPT_POST)
         else:
-            call = HttpCall(scope, receive, send, self._request_s)
+            call = HttpCall(scope, receive, _with_problems(scope, receive, send), self._request_s)
             CALL.set(call)
             try:
                 await service(cast("Any", {**scope, "headers": headers}), call.receive, call.send)
@@ -107,7 +117,9 @@ def _readable(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return the headers that the package can read, and is to see. No header of the protocols is beyond ASCII."""
     unseen = _STREAM_COMPRESSION if scope["path"] == _WATCH else ()
     return [
-        (name, value) for name, value in scope["headers"] if name.isascii() and value.isascii() and name not in unseen
+        (name, value.lower() if name in _ENCODINGS else value)
+        for name, value in scope["headers"]
+        if name.isascii() and value.isascii() and name not in unseen
     ]
 
 
@@ -116,9 +128,26 @@ def _is_of_known_type(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return len(types) == 1 and types[0].decode().partition(";")[0].strip().lower() in _TYPES
 
 
-async def _answer(send: Send, status: HTTPStatus, *headers: tuple[bytes, bytes]) -> None:
-    """Return a status that is HTTP's, without a body: clients of Connect make an error of theirs of it."""
-    await send(
-        {"type": "http.response.start", "status": status.value, "headers": [(b"content-length", b"0"), *headers]}
-    )
-    await send({"type": "http.response.body", "body": b""})
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Send a problem: clients of Connect, which do not know its type, make an error of theirs of the status."""
+    await problem(status, _DETAILS[status], headers=headers)(scope, receive, send)
+
+
+def _with_problems(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Return what sends a problem where the package would send its status alone."""
+    is_replaced = False
+
+    async def sent(message: Message) -> None:
+        nonlocal is_replaced
+        if message["type"] == "http.response.start":
+            headers = {name.decode().lower(): value.decode() for name, value in message.get("headers", ())}
+            if message["status"] in _DETAILS and "content-type" not in headers:
+                is_replaced = True
+                headers.pop("content-length", None)
+                await _refuse(scope, receive, send, message["status"], headers)
+        if not is_replaced:
+            await send(message)
+
+    return sent

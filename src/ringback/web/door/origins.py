@@ -25,7 +25,8 @@ _DATA: Final = frozenset(
         *(f"application/{name}{codec}" for name in ("grpc", "grpc-web") for codec in ("", "+json", "+proto")),
     }
 )
-_BODILESS: Final = frozenset({"DELETE"})
+# A page of another site can send it without a type, and without being asked; any other method needs a preflight.
+_UNASKED: Final = "POST"
 
 
 class Site(Enum):
@@ -133,7 +134,7 @@ def check_type(head: Head) -> None:
     except Malformed:
         raise UnsupportedType from None
     if text is None:
-        if head.method not in _BODILESS:
+        if head.method == _UNASKED:
             raise UnsupportedType
     elif text.partition(";")[0].strip().lower() not in _DATA:
         raise UnsupportedType

@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 JSON: Final = "application/json"
-_TAKEN: Final = frozenset({"*/*", "application/*", JSON})
+# From the one that says least to the one that says most.
+_TAKEN: Final = ("*/*", "application/*", JSON)
 
 
 def is_json(headers: Headers) -> bool:
@@ -20,14 +21,18 @@ def is_json(headers: Headers) -> bool:
 
 
 def takes_json(headers: Headers) -> bool:
-    """Return whether the client can take JSON, which it can where it does not say what it takes."""
+    """Return whether the client can take JSON, which it can where it does not say what it takes.
+
+    Of the ranges that JSON is in, the one that says it most exactly counts.
+    """
     ranges = [part for value in _values(headers, b"accept") for part in value.split(",") if part.strip()]
-    return not ranges or any(_is_wanted(part) for part in ranges)
-
-
-def _is_wanted(media_range: str) -> bool:
-    media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
-    return media_type in _TAKEN and not any(_is_zero(parameter) for parameter in parameters)
+    said: dict[int, bool] = {}
+    for part in ranges:
+        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media_type in _TAKEN:
+            place = _TAKEN.index(media_type)
+            said[place] = said.get(place, False) or not any(_is_zero(parameter) for parameter in parameters)
+    return not ranges or (bool(said) and said[max(said)])
 
 
 def _is_zero(parameter: str) -> bool:
@@ -39,9 +44,11 @@ def _parsed(value: str) -> tuple[str, str]:
     """Return the media type in lower case, and the charset."""
     message = Message()
     message["content-type"] = value
-    charset = message.get_param("charset", "")
-    # One in the encoding of RFC 2231 is none that HTTP has.
-    return message.get_content_type(), charset if isinstance(charset, str) else "unknown"
+    charsets = [value for name, value in message.get_params([]) if name == "charset"]
+    if len(charsets) > 1 or not all(isinstance(value, str) for value in charsets):
+        # Which one counts is anybody's guess; one in the encoding of RFC 2231 is none that HTTP has.
+        return message.get_content_type(), "unknown"
+    return message.get_content_type(), charsets[0] if charsets else ""
 
 
 def _values(headers: Headers, name: bytes) -> Sequence[str]:

@@ -35,7 +35,7 @@ _REASONS: Final = sorted(
     {*HTTP_REASONS.values()} | {name.removeprefix("ERROR_REASON_") for name, number in ErrorReason.items() if number}
 )
 # What every call may be refused with, whatever it is.
-_COMMON: Final = (400, 401, 403, 406, 421, 429, 500, 503)
+_COMMON: Final = (400, 401, 403, 406, 421, 429, 431, 500, 503)
 _MEANINGS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("INVALID_FIELD", "Something is wrong with the request: all of it is named, and nothing was stored."),
     401: ("CREDENTIALS_INVALID", "There are no credentials, or none that are valid."),
@@ -48,6 +48,7 @@ _MEANINGS: Final[Mapping[int, tuple[str, str]]] = {
     415: ("UNSUPPORTED_MEDIA_TYPE", "The content is not JSON in UTF-8, or in an encoding that is not known."),
     421: ("MISDIRECTED_REQUEST", "The request is for another host."),
     429: ("RATE_LIMITED", "Too many requests, or too many open callbacks."),
+    431: ("REQUEST_HEADER_FIELDS_TOO_LARGE", "The path with its query, or the headers, are longer than 16 KiB."),
     500: ("INTERNAL", "A fault of the server. The log has more under `ErrorId`."),
     503: ("STORAGE_UNAVAILABLE", "The server stops, or its database cannot be reached. Try again."),
 }
@@ -146,7 +147,7 @@ def _find() -> Schema:
 
 
 def _cancel_by_key() -> Schema:
-    return _operation("cancelCallbackByTask", "callbacks", "Cancel by ExternalTaskId", _cancelled(), 404, 409) | {
+    return _operation("cancelCallbackByTask", "callbacks", "Cancel by ExternalTaskId", _cancelled(), 404, 409, 415) | {
         "parameters": [_parameter(each, required=each is EXTERNAL_TASK_ID) for each in (*KEY_PARAMETERS, REASON)]
     }
 
@@ -156,7 +157,7 @@ def _get() -> Schema:
 
 
 def _cancel() -> Schema:
-    operation = _operation("cancelCallback", "callbacks", "Cancel", _cancelled(), 404, 409)
+    operation = _operation("cancelCallback", "callbacks", "Cancel", _cancelled(), 404, 409, 415)
     return operation | {"parameters": [_parameter(REASON)]}
 
 

@@ -11,7 +11,14 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 from msgspec import Struct
 
-from ringback.domain.errors import DialRuleBroken, Fault, InvalidRequest, PageTokenInvalid, ServiceNotFound
+from ringback.domain.errors import (
+    CallbackAlreadyExists,
+    DialRuleBroken,
+    Fault,
+    InvalidRequest,
+    PageTokenInvalid,
+    ServiceNotFound,
+)
 from ringback.domain.masking import mask_numbers
 from ringback.web.rest.responses import Json, write_json
 from ringback.web.rest.words import contract_name, in_contract_words
@@ -20,7 +27,8 @@ from ringback.wire.errors import status_of
 MEDIA_TYPE: Final = "application/problem+json"
 # What a reason means; the heading of each is its name.
 TYPE_BASE: Final = "https://github.com/ringback/ringback/blob/main/docs/rest.md#"
-MAX_VIOLATIONS: Final = 100
+# More than a body of `MAX_MEMBERS` can have with all that is missing in it.
+MAX_VIOLATIONS: Final = 150
 _MAX_TEXT: Final = 512
 
 _STATUS: Final[Mapping[StatusCode, HTTPStatus]] = MappingProxyType(
@@ -41,6 +49,7 @@ _STATUS: Final[Mapping[StatusCode, HTTPStatus]] = MappingProxyType(
 # Of what HTTP itself refuses. The names of RFC 9110, which versions of Python do not agree on.
 HTTP_REASONS: Final[Mapping[HTTPStatus, str]] = MappingProxyType(
     {
+        HTTPStatus.BAD_REQUEST: "BAD_REQUEST",
         HTTPStatus.NOT_FOUND: "NOT_FOUND",
         HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
         HTTPStatus.NOT_ACCEPTABLE: "NOT_ACCEPTABLE",
@@ -48,6 +57,7 @@ HTTP_REASONS: Final[Mapping[HTTPStatus, str]] = MappingProxyType(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "CONTENT_TOO_LARGE",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "UNSUPPORTED_MEDIA_TYPE",
         HTTPStatus.MISDIRECTED_REQUEST: "MISDIRECTED_REQUEST",
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "REQUEST_HEADER_FIELDS_TOO_LARGE",
     }
 )
 _PHRASES: Final = {reason: status.phrase for status, reason in HTTP_REASONS.items()}
@@ -107,7 +117,7 @@ def problem_of(error: Exception) -> Problem:
     return Problem(
         status=http_status,
         reason=info.reason,
-        detail=_detail(status, violations if isinstance(error, InvalidRequest | DialRuleBroken) else ()),
+        detail=_detail(error, status, violations),
         violations=violations,
         members={member: info.metadata[name] for name, member in _MEMBERS.items() if name in info.metadata},
         headers=_headers(http_status, retry),
@@ -137,10 +147,15 @@ def _in_words(fault: Fault) -> Fault:
     return Fault(contract_name(fault.field), in_contract_words(description))
 
 
-def _detail(status: Status, violations: Sequence[Fault]) -> str:
-    if not violations:
-        return in_contract_words(status.message)
-    return _short("; ".join(f"{violation.field}: {violation.description}" for violation in violations))
+def _detail(error: Exception, status: Status, violations: Sequence[Fault]) -> str:
+    if isinstance(error, InvalidRequest | DialRuleBroken):
+        # What a client calls a field can be anything, a number as well.
+        return _short(mask_numbers("; ".join(f"{each.field}: {each.description}" for each in violations)))
+    text = status.message
+    if isinstance(error, CallbackAlreadyExists):
+        # It ends with the fields, and those of one word are no names to `in_contract_words`.
+        text = text.removesuffix(", ".join(error.differing_fields)) + ", ".join(each.field for each in violations)
+    return in_contract_words(text)
 
 
 def _short(text: str) -> str:

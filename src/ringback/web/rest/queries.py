@@ -79,12 +79,11 @@ def read_reason(values: Mapping[str, Sequence[str]]) -> str:
 def read_list(values: Mapping[str, Sequence[str]], faults: Faults) -> pb.ListCallbacksRequest:
     request = pb.ListCallbacksRequest(page_token=_only(values, PAGE_TOKEN))
     request.filter.service_ids.extend(map(without_braces, values.get(SERVICE_ID.name, ())))
-    for given in values.get(STATE.name, ()):
-        for state in given.split(","):
-            if state in STATES:
-                request.filter.states.append(cb.CallbackState.Value(f"CALLBACK_STATE_{state}"))
-            else:
-                faults.add(STATE.name, f"is none of {', '.join(STATES)}")
+    states = [state for given in values.get(STATE.name, ()) for state in given.split(",")]
+    if set(states) <= set(STATES):
+        request.filter.states.extend(cb.CallbackState.Value(f"CALLBACK_STATE_{state}") for state in states)
+    else:
+        faults.add(STATE.name, f"is none of {', '.join(STATES)}")
     if PAGE_SIZE.name in values:
         digits = _only(values, PAGE_SIZE)
         if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS and int(digits) <= _MAX_INT32:

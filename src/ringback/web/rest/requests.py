@@ -46,7 +46,8 @@ def read_create(members: Members) -> ReadRequest:
         if service_sip:
             request.service_sip = service_sip
         return ReadRequest(message, faults)
-    request.service_id = service_id
+    # In its one form: a repetition that writes it in another way is the same request.
+    request.service_id = parse_guid(service_id) or service_id
     return ReadRequest(message, faults, service_sip)
 
 
@@ -75,6 +76,8 @@ def _read(field: Field, value: Value, request: cb.CallbackRequest, faults: Fault
         else:
             faults.add(field.name, f"is none of {', '.join(PRIORITIES)}")
     elif field.kind is FieldKind.DATE:
+        if not value:  # as good as missing, as every optional text
+            return
         date = read_date(value)
         if date is None:
             faults.add(field.name, WANTED)

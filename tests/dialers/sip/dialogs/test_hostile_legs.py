@@ -68,11 +68,13 @@ def play(moves: list[Move]) -> None:
     assert not raised
 
 
+@pytest.mark.long
 @given(GAMES)
 def test_a_leg_ends_whatever_its_peer_does(moves: list[Move]) -> None:
     play(moves)
 
 
+@pytest.mark.long
 @pytest.mark.long
 @settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow])
 @given(GAMES)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,6 +225,7 @@ async def play(script: list[Act], losses: list[bool], *, says_487: bool, keep_s:
         listener.cancel()
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(
     script=st.lists(acts(), max_size=12),
