@@ -34,6 +34,9 @@ class Kept:
     def all(self) -> Mapping[str, ServiceFigures]:
         return self.lines if self.counted else {}
 
+    def take_changed(self) -> Collection[str] | None:
+        return None if self.counted else ()
+
     def of(self, service_id: str) -> ServiceFigures:
         return self.lines.get(service_id, ServiceFigures())
 
@@ -157,6 +160,9 @@ async def test_what_waits_without_a_dialer(world: World) -> None:
     assert await unattended() == 0  # nothing waits
     kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     assert await unattended() == 1
+    kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1, (NORMAL, State.CONNECTED): 1})
+    assert await unattended() == 0  # its dialer may have begun before this server has
+    kept.lines[id_] = ServiceFigures({(NORMAL, State.QUEUED): 1})
     kept.polled = {id_}
     assert await unattended() == 0
     kept.polled = ()

@@ -89,3 +89,14 @@ async def test_what_dialers_of_all_servers_ask_for(store: Store) -> None:
     assert set(await store.asked_for(NOW)) == {"one", "two"}
     assert set(await store.asked_for(NOW + timedelta(seconds=1))) == {"one"}
     assert set(await store.asked_for(later)) == set()
+
+
+async def test_what_was_asked_for_before_the_clock_was_set_back_counts_no_more(store: Store) -> None:
+    ahead = NOW + timedelta(hours=1)
+    await store.note_asked_for({"one": ahead + timedelta(minutes=1), "two": ahead + timedelta(minutes=1)}, ahead)
+    assert set(await store.asked_for(NOW)) == set()
+    assert not await store.is_asked_for("one", NOW)
+    await store.note_asked_for({"one": NOW + timedelta(minutes=1)}, NOW)
+    assert set(await store.asked_for(NOW)) == {"one"}
+    assert await store.is_asked_for("one", NOW)
+    assert not await store.is_asked_for("one", NOW + timedelta(minutes=1))

@@ -79,7 +79,7 @@ class World:
         self.recent_dials = RecentDials(self.store, clock, self.feed, self.dial_policy)
         self.scheduler = Scheduler(self.store, self.directory, Retention(), self.dial_policy)
         self.scheduler_loop = SchedulerLoop(self.scheduler, clock, self.leader_election, self.directory, self.feed)
-        self.presence = DialerPresence(self.store, clock)
+        self.presence = DialerPresence(self.store, clock, self.feed)
         self.dial_policy.listen(self.scheduler_loop.look_at_all)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(

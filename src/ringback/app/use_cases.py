@@ -51,7 +51,7 @@ class UseCases:
     def _add_dispatch(self) -> None:
         """Add what hands callbacks to dialers, and shows how they wait."""
         store, clock = self.store, self.clock
-        self.presence = DialerPresence(store, clock)
+        self.presence = DialerPresence(store, clock, self.feed)
         self.agent_rests = AgentRests(self.feed)
         self.assigner = Assigner(
             store, self.directory, clock, self.feed, self.presence, self.dial_policy, self.agent_rests

@@ -56,6 +56,8 @@ class QueueCounts:
         self._number = counted.number
         self._open: dict[str, _Counts] = {}
         self._lines: dict[LineName, _LineHead] = {}
+        # Services of which anything has changed since somebody took this.
+        self.changed: set[str] = set()
         for one in counted.counts:
             self._open.setdefault(one.service_id, {})[_bucket_of(one)] = one.count
             if one.state is State.QUEUED and one.priority is not None:
@@ -84,6 +86,7 @@ class QueueCounts:
 
     def _count(self, event: LoggedEvent) -> None:
         callback, previous = event.callback, event.previous
+        self.changed.add(callback.service_id)
         old, new = _bucket(previous), _bucket(callback)
         if old != new:
             service_id = callback.service_id

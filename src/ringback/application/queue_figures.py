@@ -36,6 +36,7 @@ class QueueFigures:
         self._store = store
         self._feed = feed
         self._counts: QueueCounts | None = None
+        self._is_new_count = True
         # Set while they have to be counted: at first, and when they are wrong.
         self._to_count = asyncio.Event()
         self._to_count.set()
@@ -54,6 +55,16 @@ class QueueFigures:
     def all(self) -> Mapping[str, ServiceFigures]:
         """Return those of each service that has something open; none before they are counted."""
         return {} if self._counts is None else self._counts.all()
+
+    def take_changed(self) -> Collection[str] | None:
+        """Return the services whose figures may have changed since this was called last; None: all. For one caller."""
+        if self._counts is None:
+            return ()
+        changed, self._counts.changed = self._counts.changed, set()
+        if self._is_new_count:
+            self._is_new_count = False
+            return None
+        return changed
 
     async def catch_up(self) -> None:
         """Wait until everything that is committed now is counted, by whichever server. Raise `StorageUnavailable`."""
@@ -114,7 +125,7 @@ class QueueFigures:
         except EventsMissed as missed:
             raise StorageUnavailable(f"the log was purged while the queues were counted: {missed}") from missed
         # From here on there is no wait: `_on_events` goes on after the last of the events above.
-        self._counts = counts
+        self._counts, self._is_new_count = counts, True
         self._to_count.clear()
         self._grown.wake()
 

@@ -103,7 +103,7 @@ OPEN: Final = _shared("service_open", "service_id", help="1 within the opening h
 UNATTENDED: Final = _shared(
     "service_unattended",
     "service_id",
-    help="1 while callbacks wait for a service that may dial now, and no dialer polls for them.",
+    help="1 while callbacks wait for a service that may dial now, none is in progress, and no dialer is there.",
 )
 MAX_QUEUE_TIME: Final = _shared(
     "service_max_queue_seconds", "service_id", help="How long its callbacks may wait before they expire, by default."
@@ -111,7 +111,7 @@ MAX_QUEUE_TIME: Final = _shared(
 DIALER_PRESENT: Final = _shared(
     "service_dialer_present",
     "service_id",
-    help="1 while some dialer polls for callbacks of the service, on any server, or did within the last minute.",
+    help="1 while some dialer polls for callbacks of the service, on any server, or did within a minute, or is busy.",
 )
 AGENTS_RESTING: Final = _shared(
     "service_agents_resting", "service_id", help="1 while nothing is offered because its agents did not answer."

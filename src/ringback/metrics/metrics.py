@@ -12,7 +12,8 @@ from ringback.dialers.runner import DialerRunner
 from ringback.metrics.commits import CommitFigures
 from ringback.metrics.event_loop import EventLoopDelay
 from ringback.metrics.promises import PromiseFigures
-from ringback.metrics.queues import Attendance, Figures, QueueMetrics
+from ringback.metrics.queue_sums import Figures
+from ringback.metrics.queues import Attendance, QueueMetrics
 from ringback.metrics.rpcs import RpcFigures
 from ringback.metrics.scrape import Scrape
 from ringback.metrics.server_figures import ServerFigures, ServerParts

@@ -15,14 +15,13 @@ from typing import Final, Protocol, TypeVar
 from prometheus_client.metrics_core import Metric as Family
 
 from ringback.application.directory import Directory
-from ringback.application.queue_counts import ServiceFigures
-from ringback.domain.callback import State
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.priority import Priority
 from ringback.domain.service import Service
 from ringback.metrics import catalogue
 from ringback.metrics.catalogue import Metric
 from ringback.metrics.families import value, values
+from ringback.metrics.queue_sums import Figures, QueueSums
 from ringback.metrics.service_labels import OTHER, ServiceLabels, masked_address
 from ringback.ports.clock import Clock
 from ringback.ports.values import ALL_SERVICES
@@ -32,16 +31,6 @@ T = TypeVar("T")
 _PATIENCE_S: Final = 2.0
 # Services that are counted without letting other tasks run: less than a millisecond.
 _AT_ONCE: Final = 100
-
-
-class Figures(Protocol):
-    """What is counted of all services."""
-
-    @property
-    def counted(self) -> bool: ...
-    def all(self) -> Mapping[str, ServiceFigures]: ...
-    def of(self, service_id: str) -> ServiceFigures: ...
-    async def oldest(self, service_ids: Collection[str] | None = None) -> Mapping[str, Mapping[Priority, datetime]]: ...
 
 
 class Attendance(Protocol):
@@ -85,8 +74,9 @@ class QueueMetrics:
         self._attendance = attendance
         self._resting = resting
         self._clock = clock
-        self._labels = labels
         self._settings = _Settings(directory, labels)
+        self._sums = QueueSums(figures)
+        self._preparing = asyncio.Lock()
         self._now = clock.now()
         self._services: Sequence[Service] = ()
         self._queues: dict[str, _Queue] = {}
@@ -95,41 +85,44 @@ class QueueMetrics:
         self._seen: dict[Metric, dict[tuple[str, str], None]] = {}
 
     async def prepare(self) -> None:
-        """Look at everything. What the database would have to say is left out while it is away."""
+        """Look at what has changed. What the database would have to say is left out while it is away."""
+        async with self._preparing:
+            settings, sums = self._settings, self._sums
+            polled, _ = await asyncio.gather(_or_none(self._attendance.polled_for), self._follow())
+            self._has_attendance = polled is not None
+            now = self._now
+            self._services = settings.services
+            queues = settings.queues()
+            for label, each in sums.by_label.items():
+                queue = queues[label]
+                queue.waiting, queue.in_progress = Counter(each.waiting), Counter(each.in_progress)
+                queue.scheduled, queue.oldest = each.scheduled, each.oldest()
+            for service_id in self._resting(now):
+                queues[settings.label_of(service_id)].resting = True
+            if polled is not None and ALL_SERVICES not in polled:
+                self._miss_dialers(queues, polled)
+            self._queues = queues
+
+    async def _follow(self) -> None:
+        settings, sums = self._settings, self._sums
+        await settings.follow(self._clock.now())
         self._has_counts = self._figures.counted
-        oldest, polled = await asyncio.gather(_or_none(self._figures.oldest), _or_none(self._attendance.polled_for))
-        self._now = now = self._clock.now()
-        self._has_oldest = oldest is not None and self._has_counts
-        self._has_attendance = polled is not None
-        settings = self._settings
-        await settings.follow(now)
-        self._services = settings.services
-        queues = settings.queues()
-        for number, (service_id, figures) in enumerate(self._figures.all().items(), start=1):
-            _add_counts(queues[settings.label_of(service_id)], figures)
-            if not number % _AT_ONCE:
-                await asyncio.sleep(0)
-        for service_id, since in (oldest or {}).items():
-            _add_oldest(queues[settings.label_of(service_id)], since)
-        for service_id in self._resting(now):
-            queues[settings.label_of(service_id)].resting = True
-        if polled is not None and ALL_SERVICES not in polled:
-            self._miss_dialers(queues, polled)
-        self._queues = queues
+        await sums.follow(settings.labels, settings.label_of)
+        is_dated = await _or_none(lambda: sums.date(settings.label_of))
+        self._has_oldest = self._has_counts and bool(is_dated)
+        self._now = self._clock.now()
 
     def _miss_dialers(self, queues: Mapping[str, _Queue], polled: Collection[str]) -> None:
-        for service in self._services:
-            service_id = service.service_id
+        for service_id, label in self._settings.labels.items():
             if service_id not in polled:
-                queue = queues[self._settings.label_of(service_id)]
+                queue = queues[label]
                 queue.has_dialer = False
-                if service_id in self._settings.dialling and _waits(self._figures.of(service_id)):
+                if service_id in self._settings.dialling and service_id in self._sums.alone:
                     queue.unattended = True
 
     def collect(self) -> Iterator[Family]:
         yield value(catalogue.SERVICES, len(self._services))
-        own = [service for service in self._services if self._labels.of(service.service_id) != OTHER]
-        yield values(catalogue.SERVICE_INFO, [((service.service_id, masked_address(service)), 1) for service in own])
+        yield values(catalogue.SERVICE_INFO, [(labels, 1) for labels in self._settings.addresses])
         if self._has_counts:
             yield self._by_priority(catalogue.WAITING, lambda queue: queue.waiting)
             yield self._by_priority(catalogue.IN_PROGRESS, lambda queue: queue.in_progress)
@@ -173,9 +166,12 @@ class _Settings:
         self._directory = directory
         self._labels = labels
         self._seen: tuple[int, datetime] | None = None
-        self._label_of: dict[str, str] = {}
+        # The same object until one of them changes.
+        self.labels: Mapping[str, str] = {}
         self._queues: Mapping[str, _Queue] = {}
         self.services: Sequence[Service] = ()
+        # Of the services that have a label of their own.
+        self.addresses: Sequence[tuple[str, str]] = ()
         # The ids of those that may begin a call now, as far as capacity and hours go.
         self.dialling: set[str] = set()
 
@@ -194,11 +190,15 @@ class _Settings:
                 dialling.add(service.service_id)
             if not number % _AT_ONCE:
                 await asyncio.sleep(0)
-        self.services, self.dialling, self._label_of, self._queues = services, dialling, label_of, queues
+        own = [service for service in services if label_of[service.service_id] != OTHER]
+        self.addresses = [(service.service_id, masked_address(service)) for service in own]
+        if label_of != self.labels:
+            self.labels = label_of
+        self.services, self.dialling, self._queues = services, dialling, queues
         self._seen = seen
 
     def label_of(self, service_id: str) -> str:
-        return self._label_of.get(service_id, OTHER)
+        return self.labels.get(service_id, OTHER)
 
     def queues(self) -> defaultdict[str, _Queue]:
         """Return a queue with the settings of each label, and nothing in it yet.
@@ -213,28 +213,11 @@ class _Settings:
         return queues
 
 
-def _add_counts(queue: _Queue, figures: ServiceFigures) -> None:
-    queue.scheduled += figures.scheduled
-    for (priority, state), count in figures.counts.items():
-        (queue.waiting if state is State.QUEUED else queue.in_progress)[priority] += count
-
-
-def _add_oldest(queue: _Queue, oldest: Mapping[Priority, datetime]) -> None:
-    for priority, since in oldest.items():
-        known = queue.oldest.get(priority)
-        if known is None or since < known:
-            queue.oldest[priority] = since
-
-
 def _add_settings(queue: _Queue, service: Service, *, is_open: bool) -> None:
     queue.capacity += service.capacity
     queue.paused = queue.paused and service.paused
     queue.open = queue.open or is_open
     queue.max_queue_s = min(queue.max_queue_s, service.max_queue_time.total_seconds())
-
-
-def _waits(figures: ServiceFigures) -> bool:
-    return any(count for (_, state), count in figures.counts.items() if state is State.QUEUED)
 
 
 async def _or_none(read: Callable[[], Awaitable[T]]) -> T | None:

@@ -325,7 +325,8 @@ class Coordination(Protocol):
     async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
         """Store until when dialers of this server poll for which services (`ALL_SERVICES`: all); delete what is over.
 
-        Other servers can read it. It need not survive a restart of the last one.
+        Other servers can read it. It need not survive a restart of the last one. What ends later than `LONGEST_DEMAND`
+        from now counts for nothing, neither here nor when it is read.
         """
         ...
 

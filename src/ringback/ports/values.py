@@ -13,6 +13,8 @@ from ringback.domain.service import Service
 
 # In place of a service's id: any service with something to do.
 ALL_SERVICES: Final = ""
+# No dialer is noted for longer than this at a time: what seems to be was noted before the clock was set back.
+LONGEST_DEMAND: Final = timedelta(minutes=3)
 
 
 class EventKind(IntEnum):

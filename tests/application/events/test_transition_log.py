@@ -125,3 +125,12 @@ def test_a_service_that_is_named_by_a_number(caplog: pytest.LogCaptureFixture) -
         TransitionLog(lambda _: service).tell(None, new())
     [line] = caplog.messages
     assert "4445556600" not in line
+
+
+def test_a_dialer_that_names_itself_by_its_call(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    callback = new(target="tel:+41785556677")
+    TransitionLog(lambda _: None).tell(callback, offer(callback, dialer_id="pbx-7.41785556677"))
+    [line] = caplog.messages
+    assert "(leased by pbx-7." in line
+    assert "555" not in line

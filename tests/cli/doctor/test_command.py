@@ -210,6 +210,7 @@ async def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "ringback.db").mkdir()
     found = await examine(*of(tmp_path / "ringback.db"), *listen())
     assert (found.code, found.results["database"]) == (1, "failed")
+    assert all("; run this as the user of the server" in found.texts[name] for name in ("database", "integrity"))
 
 
 async def test_others_can_read_the_database(database: Path) -> None:
@@ -437,6 +438,20 @@ async def test_postgresql(cluster: Cluster) -> None:
         cluster.execute("GRANT SELECT ON ringback TO reader", name)
         denied = await examine("--database", f"postgresql://reader@127.0.0.1:{cluster.port}/{name}", *listen())
         assert (denied.code, denied.results["rights"]) == (1, "failed")
+        assert "asked_for, callback, " in denied.texts["rights"]
+
+
+async def test_postgresql_with_a_table_of_another_program_beside_ours(cluster: Cluster) -> None:
+    url = cluster.new_database()
+    name = url.rpartition("/")[2]
+    cluster.execute("CREATE ROLE server LOGIN")
+    cluster.execute("GRANT CREATE ON SCHEMA public TO server", name)
+    there = ("--database", f"postgresql://server@127.0.0.1:{cluster.port}/{name}", *listen())
+    async with serving(*there) as server:
+        await server.address()
+    cluster.execute("CREATE TABLE spatial_ref_sys (id integer)", name)
+    found = await examine(*there)
+    assert (found.code, found.results["rights"]) == (0, "ok")
 
 
 async def test_postgresql_of_another_program(cluster: Cluster) -> None:

@@ -131,7 +131,7 @@ class Assigner:
         view = caller.view_of(Right.DIAL)
         await self._directory.resolve(view)
         request = replace(request, identity=caller.identity, view=view)
-        self._presence.ask(self._services_of(request), request.wait_s)
+        self._presence.ask(request.dialer_id, self._services_of(request), request.wait_s)
         if request.request_id and (open_leases := await self._granted_before(request)):
             _check_repeated(request, open_leases)
             return open_leases

@@ -69,7 +69,12 @@ def _scheduled(before: Callback, after: Callback) -> str:
 
 
 def _offered(_: Callback, after: Callback) -> str:
-    return f"leased by {after.lease.dialer_id}" if after.lease else "leased"
+    if after.lease is None:
+        return "leased"
+    dialer_id = after.lease.dialer_id
+    if any(map(str.isdecimal, dialer_id)):  # a dialer may name itself by its call
+        dialer_id = without_numbers(after)(dialer_id)
+    return f"leased by {dialer_id}"
 
 
 def _dialing(_: Callback, after: Callback) -> str:

@@ -13,6 +13,8 @@ from ringback.storage.sqlite.schema import real_path
 
 # The server empties the log at 4 MB (`wal_autocheckpoint`) unless something reads; a backup lets it grow for a while.
 _LARGE_LOG_BYTES: Final = 256_000_000
+# Rights come first: nobody should restore a backup because this was run as somebody else.
+_CANNOT_OPEN: Final = f"run this as the user of the server; what is damaged is restored from a backup ({BACKUP_PAGE})"
 
 
 def database(path: Path, now: datetime) -> Sequence[Diagnosis]:
@@ -26,8 +28,7 @@ def database(path: Path, now: datetime) -> Sequence[Diagnosis]:
     try:
         facts = look_at(path)
     except StoreCannotOpen as fault:
-        remedy = f"run this as the user of the server; what is damaged is restored from a backup ({BACKUP_PAGE})"
-        return [failed("database", str(fault), remedy)]
+        return [failed("database", str(fault), _CANNOT_OPEN)]
     return [*of_facts(path, facts), *of_event_time(facts.newest_event, now), *_services(facts)]
 
 
@@ -54,7 +55,7 @@ def damage(path: Path, *, whole: bool, limit_s: float) -> Sequence[Diagnosis]:
     try:
         return [of_damage(find_damage(path, whole=whole, limit_s=limit_s), whole=whole)]
     except StoreCannotOpen as fault:
-        return [failed("integrity", str(fault), f"restore a backup ({BACKUP_PAGE})")]
+        return [failed("integrity", str(fault), _CANNOT_OPEN)]
 
 
 def of_damage(found: SqliteDamage, *, whole: bool) -> Diagnosis:

@@ -1,6 +1,7 @@
 """A look at a PostgreSQL database beside the servers that use it: one connection, which reads."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -40,8 +41,11 @@ _RIGHTS: Final = """
                AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
            )), '{}'),
            coalesce(array_agg(relname::text ORDER BY relname) FILTER (WHERE NOT pg_has_role(relowner, 'USAGE')), '{}')
-      FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+      FROM pg_class
+     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ANY($1)
 """
+# Others may have tables beside them, such as those of an extension.
+_OURS: Final = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 # Of other roles only those see the beginning who may read all statistics (pg_monitor).
 _LONG_TRANSACTIONS: Final = """
     SELECT count(*)::integer, coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float
@@ -78,7 +82,9 @@ async def _facts(address: Address, connection: Connection) -> PostgresFacts:
     number, version, encoding, is_standby, clock, size_bytes, allowed, connections, age = server
     schema_version = await _schema_version(address, connection)
     newest = len(scripts("postgres"))
-    [(may_create, without_rights, of_others)] = await ask(connection, _RIGHTS)
+    [(may_create, without_rights, of_others)] = await ask(
+        connection, _RIGHTS, _OURS.findall("".join(scripts("postgres")))
+    )
     [(count, longest_s)] = await ask(connection, _LONG_TRANSACTIONS, LONG_TRANSACTION_S)
     [(prepared,)] = await ask(connection, _PREPARED)
     # What another program's schema has in the table is not for this one to read.

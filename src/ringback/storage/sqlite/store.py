@@ -15,7 +15,7 @@ import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
-from ringback.ports.values import ALL_SERVICES, StoreSize
+from ringback.ports.values import ALL_SERVICES, LONGEST_DEMAND, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
@@ -140,10 +140,11 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
         self._asked_for = dict(until)
 
     async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        return any(self._asked_for.get(asked, now) > now for asked in (ALL_SERVICES, service_id))
+        return not {ALL_SERVICES, service_id}.isdisjoint(await self.asked_for(now))
 
     async def asked_for(self, now: datetime) -> Collection[str]:
-        return {service_id for service_id, until in self._asked_for.items() if until > now}
+        latest = now + LONGEST_DEMAND
+        return {service_id for service_id, until in self._asked_for.items() if now < until <= latest}
 
     async def size(self) -> StoreSize:
         return await asyncio.to_thread(_size_of, self._path)
