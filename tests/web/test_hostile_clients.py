@@ -217,8 +217,37 @@ async def test_a_body_that_does_not_come_ends_the_request(serve_http: ServeHttp,
             assert (await second.get()).status == 200
 
 
-async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
+async def test_http2_lets_a_client_send_the_rest_of_a_refused_request(serve_http: ServeHttp) -> None:
+    """Clients that are reset while they send lose the response, such as curl before 8."""
     async with serve_http() as server, connected_http2(server.port) as client:
+        refused = await client.begin("POST", "/refuse", ended=False)
+        assert (await client.response(refused)).status == 401
+        for _ in range(100):
+            while client.h2.local_flow_control_window(refused) < 10_000:
+                await client.event(h2.events.WindowUpdated)
+            client.h2.send_data(refused, b"x" * 10_000)
+            await client.flush()
+        client.h2.end_stream(refused)
+        await client.flush()
+        assert (await client.get()).status == 200
+        assert not client.has_come(h2.events.StreamReset)
+
+
+async def test_http2_resets_a_refused_request_that_has_no_end(serve_http: ServeHttp) -> None:
+    async with serve_http(linger_s=60.0) as server, connected_http2(server.port) as client:
+        refused = await client.begin("POST", "/refuse", ended=False)
+        assert (await client.response(refused)).status == 401
+        while not client.has_come(h2.events.StreamReset):
+            while not (window := client.h2.local_flow_control_window(refused)):
+                await client.event(h2.events.WindowUpdated)
+            client.h2.send_data(refused, b"x" * min(window, 16_000))
+            await client.flush()
+            assert (await client.get()).status == 200
+        assert (await client.event(h2.events.StreamReset, refused)).error_code == ErrorCodes.NO_ERROR
+
+
+async def test_http2_ends_a_body_that_nobody_reads_alone(serve_http: ServeHttp, stage: HttpStage) -> None:
+    async with serve_http(linger_s=0.0) as server, connected_http2(server.port) as client:
         waiting = await client.begin(path="/wait")
         refused = await client.begin("POST", "/refuse", ended=False)
         client.h2.send_data(refused, b"x" * 10_000)

@@ -123,6 +123,10 @@ class Http2Connection:
                 self._events += self.h2.receive_data(data)
                 await self.flush()
 
+    def has_come(self, kind: type[h2.events.Event]) -> bool:
+        """Return whether there is such an event among those that were not asked for yet."""
+        return any(isinstance(each, kind) for each in self._events)
+
     async def get(self, path: str = "/", headers: Mapping[str, str] = NO_HEADERS) -> HttpResponse:
         return await self.response(await self.begin("GET", path, headers))
 

@@ -257,6 +257,8 @@ class HttpConnection:
             self._begin_to_leave()
         if self._writing_since_s is not None and now_s >= self._writing_since_s + self._times.stalled_s:
             self.abort()
+        if self._protocol.has_rests(now_s - self._times.linger_s):
+            self._begin(self._protocol.stop_rests(now_s - self._times.linger_s))
         for stream in self._protocol.streams_open:
             if stream.is_stuck(now_s, stalled_s=self._times.stalled_s, body_s=self._times.body_s):
                 stream.give_up()
@@ -268,11 +270,13 @@ class HttpConnection:
 
     def _begin_to_leave(self) -> None:
         self._deadline_s = self._now_s() + self._times.close_s
-        leaving = self._leave()
+        self._begin(self._leave())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            self._tasks.create(leaving)
+            self._tasks.create(work)
         except RuntimeError:  # a fault has ended the others, and is about to end the connection
-            leaving.close()
+            work.close()
 
     def abort(self) -> None:
         """End it now."""

@@ -1,5 +1,6 @@
 """HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
 
+import asyncio
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -38,6 +39,8 @@ _KIND: Final = 3
 _HEADERS: Final = b"\x01"
 # From so many requests on that a client gave up at once, and more than half of all, it is no client.
 _MAX_RESETS: Final = 200
+# Of a request whose response has been sent, as over HTTP/1.1.
+_REST_BYTES: Final = 4 * 1024 * 1024
 _PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
 
 
@@ -112,6 +115,13 @@ class Http1(H11Protocol):
     async def go_away(self) -> None:
         """Do nothing: HTTP/1.1 ends without a word."""
 
+    def has_rests(self, _: float) -> bool:
+        """Return False: what is left of a request ends with its connection."""
+        return False
+
+    async def stop_rests(self, _: float) -> None:
+        """Do nothing: there are none."""
+
     @property
     def streams_open(self) -> list[HttpExchange]:
         return [] if self.stream is None else [_exchange_of(self.stream)]
@@ -120,6 +130,14 @@ class Http1(H11Protocol):
     def has_unread_input(self) -> bool:
         """Return whether the client may still be sending a request that nobody reads."""
         return self._connection.their_state not in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE, h11.IDLE)
+
+
+class _Rest:
+    """What is left of a request whose response has been sent."""
+
+    def __init__(self, since_s: float) -> None:
+        self.since_s: Final = since_s
+        self.thrown_away = 0
 
 
 class _Buffer(StreamBuffer):
@@ -180,8 +198,10 @@ class Http2(H2Protocol):
         self._frames = self.connection.incoming_buffer = _Frames(server=True)
         # Requests that their client gave up.
         self._resets = 0
-        # Streams that are to be reset once their response has been sent.
+        # Streams whose response is being sent, while their request is not at its end.
         self._unread: set[int] = set()
+        # Those whose response has been sent. What still comes of them is thrown away.
+        self._rests: dict[int, _Rest] = {}
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         try:
@@ -190,6 +210,9 @@ class Http2(H2Protocol):
                     await self._take(event)
                 else:
                     await super()._handle_events([event])
+                if isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
+                    self._unread.discard(event.stream_id)
+                    self._rests.pop(event.stream_id, None)
                 if isinstance(event, h2.events.StreamReset):
                     self._note_reset()
         except _Abused:
@@ -210,6 +233,11 @@ class Http2(H2Protocol):
         stream = self.streams.get(event.stream_id)
         padding = event.flow_controlled_length - len(event.data)
         if stream is None:
+            rest = self._rests.get(event.stream_id)
+            if rest is not None:
+                rest.thrown_away += event.flow_controlled_length
+                if rest.thrown_away > _REST_BYTES:
+                    self._stop_rest(event.stream_id)
             await self._acknowledge(event.stream_id, event.flow_controlled_length)
             return
         if padding:
@@ -277,7 +305,7 @@ class Http2(H2Protocol):
             await self._flush()
         elif not _exchange_of(stream).is_complete:
             self._unread.add(event.stream_id)
-            await self._stop_unread(event.stream_id)
+            self._begin_rest(event.stream_id)
 
     async def _send_data(self, stream_id: int) -> None:
         buffer = self.stream_buffers.get(stream_id)
@@ -285,14 +313,31 @@ class Http2(H2Protocol):
         await super()._send_data(stream_id)
         if buffer is not None and len(buffer.buffer) < before_bytes and (stream := self.streams.get(stream_id)):
             _exchange_of(stream).on_progress()
-        await self._stop_unread(stream_id)
+        self._begin_rest(stream_id)
 
-    async def _stop_unread(self, stream_id: int) -> None:
-        """Have the client send no more of a request whose response it has got (RFC 9113, section 8.1)."""
+    def _begin_rest(self, stream_id: int) -> None:
+        """Let the client send what is left of a request whose response it has got.
+
+        To reset it at once is allowed (RFC 9113, section 8.1), but clients that are reset while they send, such as
+        curl before 8, have no response then.
+        """
         if stream_id in self._unread and stream_id not in self.stream_buffers:
             self._unread.discard(stream_id)
-            self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
-            await self._flush()
+            self._rests[stream_id] = _Rest(asyncio.get_running_loop().time())
+
+    def has_rests(self, before_s: float) -> bool:
+        """Return whether there is a request that goes on though its response was sent before this time."""
+        return any(rest.since_s <= before_s for rest in self._rests.values())
+
+    async def stop_rests(self, before_s: float) -> None:
+        """Have the client send no more of these."""
+        for stream_id in [each for each, rest in self._rests.items() if rest.since_s <= before_s]:
+            self._stop_rest(stream_id)
+        await self._flush()
+
+    def _stop_rest(self, stream_id: int) -> None:
+        del self._rests[stream_id]
+        self._reset(stream_id, h2.errors.ErrorCodes.NO_ERROR)
 
     def _reset(self, stream_id: int, code: h2.errors.ErrorCodes) -> None:
         with suppress(h2.exceptions.ProtocolError):  # the stream, or the connection, is over
