@@ -216,3 +216,15 @@ async def test_handshakes_that_do_not_come_make_room(serve_http: ServeHttp, file
     ):
         assert (await _get(server.port, _client(files)))[0] == 200
         assert await first.is_ended()
+
+
+async def test_handshakes_are_paced_as_what_is_read(serve_http: ServeHttp, files: Files) -> None:
+    """They are the most work that somebody without credentials can cause, and need nothing that is read."""
+    charged: list[float] = []
+    async with serve_http(_value(files)) as server:
+        pace = server._context.pace
+        with pytest.MonkeyPatch.context() as patching:
+            patching.setattr(pace, "charge", charged.append)
+            async with connected(server.port, ssl=_client(files), server_hostname="localhost"):
+                # It is asked for again after the server's part, and after the client's.
+                assert len(charged) >= 2

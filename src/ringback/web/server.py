@@ -10,6 +10,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 from hypercorn.config import Config
@@ -56,8 +57,8 @@ class WebServer:
         """Without `tls` it serves plain text. Raise `UnusableFileError` for files that OpenSSL does not take."""
         self._times = times or ClientTimes()
         self._max_connections = max_connections or _most_connections()
-        self._contexts = None if tls is None else HttpTls(tls)
         self._context = DrainContext()
+        self._contexts = None if tls is None else HttpTls(tls, self._context.pace)
         self._sockets: Sequence[socket.socket] = ()
         self._accepting: list[asyncio.Task[None]] = []
         self._open: set[_Accepted] = set()
@@ -87,6 +88,7 @@ class WebServer:
     async def _accept(self, listening: socket.socket, serving: Serving) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            await self._context.pace.wait()
             try:
                 accepted, name = await loop.sock_accept(listening)
             except OSError as fault:
@@ -116,9 +118,11 @@ class WebServer:
         except OSError as fault:
             _log.debug("the handshake with %s has failed: %s", one.peer, fault)
         else:
+            begun_s = perf_counter()
             certificate, chain = certificates_of(writer.get_extra_info("ssl_object"))
             peer = ConnectionPeer(one.peer, certificate, chain)
             one.connection = HttpConnection(serving, reader, writer, peer, one.names)
+            self._context.pace.charge(perf_counter() - begun_s)
             await one.connection.run()
         finally:
             self._open.discard(one)

@@ -6,10 +6,12 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
+from time import perf_counter
 from typing import Any, Final
 
 from ringback.identity.files import FileValue, UnusableFileError
 from ringback.identity.server_files import ServerFiles
+from ringback.web.server_pace import ReadingPace
 
 _log = logging.getLogger(__name__)
 
@@ -19,11 +21,12 @@ _PROTOCOLS: Final = ("h2", "http/1.1")
 class HttpTls:
     """What handshakes are made with: each with what the files have at that moment."""
 
-    def __init__(self, files: FileValue[ServerFiles]) -> None:
-        """Raise `UnusableFileError` for files that OpenSSL does not take."""
+    def __init__(self, files: FileValue[ServerFiles], pace: ReadingPace) -> None:
+        """`pace` is charged with handshakes. Raise `UnusableFileError` for files that OpenSSL does not take."""
         self._files: Final = files
         self._seen = files.value
-        self._context = _context(files.value)
+        self._timed: Final = _timed(pace)
+        self._context = self._made(files.value)
 
     def present(self) -> ssl.SSLContext:
         """Return the context for the next handshake."""
@@ -31,10 +34,29 @@ class HttpTls:
         if files is not self._seen:
             self._seen = files
             try:
-                self._context = _context(files)
+                self._context = self._made(files)
             except UnusableFileError as fault:
                 _log.error("HTTP goes on with the certificate from before: %s", fault)
         return self._context
+
+    def _made(self, files: ServerFiles) -> ssl.SSLContext:
+        context = _context(files)
+        context.sslobject_class = self._timed
+        return context
+
+
+def _timed(pace: ReadingPace) -> type[ssl.SSLObject]:
+    class TimedHandshake(ssl.SSLObject):
+        """To sign is most of the work that there is for a connection, and is done for whoever connects."""
+
+        def do_handshake(self) -> None:
+            begun_s = perf_counter()
+            try:
+                super().do_handshake()
+            finally:
+                pace.charge(perf_counter() - begun_s)
+
+    return TimedHandshake
 
 
 def _context(files: ServerFiles) -> ssl.SSLContext:
