@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +211,15 @@ async def test_a_watcher_that_does_not_read_does_not_hold_up_a_stop(
 
 async def test_a_stream_that_never_ends_does_not_hold_up_a_stop(settings: Settings) -> None:
     """As the one of a client that watches the health: it hears that the server does not serve, and is left."""
-    app = await App.start(settings)
+    # A connection that is closed at once may take the news along with it.
+    app = await App.start(replace(settings, lame_duck=timedelta(seconds=1)))
     async with Api.connect(app.port) as api:
         stub: Any = health_pb2_grpc.HealthStub(api.channel)
         stream = stub.Watch(health_pb2.HealthCheckRequest())
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.SERVING
-        await app.stop()
+        stopping = asyncio.create_task(app.stop())
         assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await stopping
         assert await _last_of(stream) is StatusCode.UNAVAILABLE
 
 
