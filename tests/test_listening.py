@@ -195,6 +195,7 @@ async def test_a_server_that_stops_leaves_the_socket_of_the_next_one(settings: S
         assert await is_serving(channel)
 
 
+@pytest.mark.long
 async def test_the_commands_reach_it(tmp_path: Path) -> None:
     """A relative path, as an operator types it; plain text needs no --insecure, and nobody is warned of it."""
     services = tmp_path / "services.yaml"
@@ -212,6 +213,7 @@ async def test_the_commands_reach_it(tmp_path: Path) -> None:
     assert not is_there(tmp_path / "s")
 
 
+@pytest.mark.long
 async def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
     options = ("--listen", f"unix:{tmp_path}/s", "--database", f"sqlite:///{tmp_path}/ringback.db")
     for _ in range(2):

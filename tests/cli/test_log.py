@@ -55,6 +55,7 @@ async def test_each_transition_is_one_line(tmp_path: Path) -> None:
     assert all(LINE.fullmatch(line) for line in server.log)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", ["debug", "info"])
 async def test_nothing_names_a_person(tmp_path: Path, level: str) -> None:
     """Libraries log each statement at DEBUG, with its values: they do not, unless they are asked for."""
@@ -126,6 +127,7 @@ async def test_lines_of_a_round_are_written_together_and_none_is_lost(at_once: b
     assert b"not all arguments converted" in err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", ["warning", "error"])
 async def test_a_higher_level_leaves_the_normal_course_out(tmp_path: Path, level: str) -> None:
     async with a_life(tmp_path, "--log-level", level) as (server, _):

@@ -61,6 +61,7 @@ def changes(out: str) -> list[str]:
     return [" ".join(word for n, word in enumerate(line.split()) if n != 1) for line in out.splitlines()]
 
 
+@pytest.mark.long
 async def test_apply_creates_updates_and_leaves_alone(apply: Apply, api: Api) -> None:
     first, second = await apply(SUPPORT + SALES), await apply(SUPPORT + SALES)
     assert (first.code, second.code) == (0, 0)

@@ -12,6 +12,8 @@ from tests.world.sip_endpoints import endpoint
 from tests.world.sip_phone import Phone
 from tests.world.sip_script import sdp
 
+pytestmark = pytest.mark.long
+
 HERE = ("--sip-listen", "127.0.0.1:0")
 
 
@@ -199,7 +201,6 @@ async def test_check(agent: Phone) -> None:
     assert "note   proxy: none for targets: " in bad.out
 
 
-@pytest.mark.long
 async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
     port = agent.endpoint.port
     ran = await run("sip", "check", "--sip-listen", f"127.0.0.1:{port}", f"sip:127.0.0.1:{port}")
@@ -207,7 +208,6 @@ async def test_check_beside_a_server_that_has_the_port(agent: Phone) -> None:
     assert ran.err.startswith(f"port {port} is in use, perhaps by a server: port ")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

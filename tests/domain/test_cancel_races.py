@@ -55,6 +55,7 @@ RACES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("start", "outcome"), RACES, ids=name)
 def test_the_answer_to_a_cancel_is_never_contradicted(start: State, outcome: Outcome) -> None:
     results = set()

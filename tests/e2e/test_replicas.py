@@ -21,6 +21,8 @@ from tests.world.api import by_id
 from tests.world.dialer import CONNECTED, DIALING, Dialer
 from tests.world.replicas import PATIENCE_S, Replica, replica
 
+pytestmark = pytest.mark.long
+
 Pair = tuple[Replica, Replica]
 
 
@@ -190,7 +192,6 @@ async def take_lead(server: Replica) -> None:
         await leads.wait()
 
 
-@pytest.mark.long
 async def test_another_server_leads_when_the_leader_hangs(cluster: Durable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server that hangs does not believe that it still leads."""
     url = cluster.new_schema()

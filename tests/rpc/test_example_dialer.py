@@ -27,6 +27,8 @@ from tests.world.dialer import ANSWERED, PATIENCE_S, Dialer
 from tests.world.identities import GRANTED, OWN, RULES, STRANGER, Identities, token_of
 from tests.world.requests import cancel, create_many, update
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(example.__file__)
 
 

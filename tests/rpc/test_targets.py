@@ -84,6 +84,7 @@ async def test_a_second_callback_is_allowed_unless_the_service_says_otherwise(ap
     assert first.callback.dial_target == second.callback.dial_target
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("validate_only", [False, True])
 @pytest.mark.parametrize("fields", [{}, {"external_task_id": "8"}, {"priority": cb.PRIORITY_HIGH}], ids=str)
 async def test_a_second_callback_is_refused_and_the_first_one_named(

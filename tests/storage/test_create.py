@@ -53,6 +53,7 @@ async def test_what_was_not_created_is_not_found(store: Store) -> None:
     assert await store.get_by_request_id("", "request-1") is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("callback", every_state(), ids=lambda callback: callback.state.name)
 async def test_every_field_is_kept(store: Store, callback: Callback) -> None:
     await store.create([callback])
