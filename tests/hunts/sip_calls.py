@@ -59,6 +59,9 @@ _TARGETS: Final = Habits(busy=0.15, silent=0.15, talk_ms=700, ring_ms=500)
 _BETWEEN_STEPS: Final = re.compile(
     r"for Call-Id '([^']+)': while (?:in message type 5|sending) \(index [0-9]+\), received"
 )
+# A telephone takes a BYE at any time; SIPp takes one where its scenario has a step for it. It ends the call all the same,
+# without a line in its log.
+_ENDED_BY_BYE: Final = re.compile(r"Aborting call on an unexpected BYE for call: ([0-9a-f]{32})")
 _PHONE_OPTIONS: Final = ("-trace_logs", "-log_file", LOG, "-timeout", "1200s")
 
 
@@ -217,13 +220,14 @@ def _errors_of(peer: Sipp) -> Iterator[str]:
     found = re.findall(r"Aborting [^\r\n]{,200}", _errors(peer))
     # The next server probes what it has taken over, and cancels once more what is over. SIPp has no memory of calls
     # that are over, and no 481; whether the call has ended is in its log all the same.
-    known = ("(index 0)", "unexpected CANCEL")
+    known = ("(index 0)", "unexpected CANCEL", "unexpected BYE")
     yield from (line for line in found if not any(map(line.__contains__, known)) and not _BETWEEN_STEPS.search(line))
 
 
 def _dropped_by(peer: Sipp) -> set[str]:
     """Return the Call-IDs of what cannot be judged."""
-    return set(_BETWEEN_STEPS.findall(_errors(peer)))
+    errors = _errors(peer)
+    return {*_BETWEEN_STEPS.findall(errors), *_ENDED_BY_BYE.findall(errors)}
 
 
 def _judged(peer: Sipp) -> Sequence[Event]:
