@@ -59,7 +59,7 @@ _TARGETS: Final = Habits(busy=0.15, silent=0.15, talk_ms=700, ring_ms=500)
 _BETWEEN_STEPS: Final = re.compile(
     r"for Call-Id '([^']+)': while (?:in message type 5|sending) \(index [0-9]+\), received"
 )
-# A telephone takes a BYE at any time; SIPp takes one where its scenario has a step for it. It ends the call all the same,
+# A telephone takes a BYE at any time; SIPp where its scenario has a step for it. It ends the call all the same,
 # without a line in its log.
 _ENDED_BY_BYE: Final = re.compile(r"Aborting call on an unexpected BYE for call: ([0-9a-f]{32})")
 _PHONE_OPTIONS: Final = ("-trace_logs", "-log_file", LOG, "-timeout", "1200s")
