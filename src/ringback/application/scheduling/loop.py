@@ -94,9 +94,10 @@ class SchedulerLoop:
     async def _sleep(self) -> None:
         """Sleep until the wake time, also if it is moved meanwhile, or until the clock has jumped."""
         while not self._clock.jump_s():
-            await self._scheduler.look_for_outage(self._clock.now())
-            self._woken.clear()
+            # Before anything is waited for: the process may be paused at any of the waits.
             asleep_since, asleep_at_s = self._clock.now(), monotonic()
+            await self._scheduler.look_for_outage(asleep_since)
+            self._woken.clear()
             remaining_s = (self._wake_time - asleep_since).total_seconds()
             if remaining_s <= 0:
                 return
