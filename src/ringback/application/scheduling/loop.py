@@ -98,12 +98,13 @@ class SchedulerLoop:
             asleep_since, asleep_at_s = self._clock.now(), monotonic()
             await self._scheduler.look_for_outage(asleep_since)
             self._woken.clear()
-            remaining_s = (self._wake_time - asleep_since).total_seconds()
-            if remaining_s <= 0:
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
-                    await self._woken.wait()
+            if monotonic() - asleep_at_s <= _PAUSED_S:
+                remaining_s = (self._wake_time - self._clock.now()).total_seconds()
+                if remaining_s <= 0:
+                    return
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(remaining_s, _CLOCK_CHECK_S)):
+                        await self._woken.wait()
             if monotonic() - asleep_at_s > _PAUSED_S:
                 self._scheduler.note_outage(asleep_since)
 
