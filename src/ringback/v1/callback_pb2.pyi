@@ -18,6 +18,7 @@ Rules for all files of this package:
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -256,6 +257,46 @@ CALL_OUTCOME_NOT_AUTHORIZED: CallOutcome.ValueType  # 12
 after authentication, Q.850 2 or 3. Not retried by default.
 """
 Global___CallOutcome: _TypeAlias = CallOutcome  # noqa: Y015
+
+class _RetryDelayReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RetryDelayReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RetryDelayReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETRY_DELAY_REASON_UNSPECIFIED: _RetryDelayReason.ValueType  # 0
+    """No attempt was to follow, or an earlier version of the server has noted this one."""
+    RETRY_DELAY_REASON_REQUEST: _RetryDelayReason.ValueType  # 1
+    """The request: `CallbackRequest.seconds_between_retries`."""
+    RETRY_DELAY_REASON_RETRY_RULE: _RetryDelayReason.ValueType  # 2
+    """The service: `RetryRule.min_delay` for this outcome."""
+    RETRY_DELAY_REASON_DIAL_RULES: _RetryDelayReason.ValueType  # 3
+    """The server's dial rules, which have a least time for each outcome."""
+    RETRY_DELAY_REASON_RING_TIMEOUT: _RetryDelayReason.ValueType  # 4
+    """The service's `ring_timeout`: the dialer was lost, and the phone could still ring."""
+    RETRY_DELAY_REASON_CLOSED: _RetryDelayReason.ValueType  # 5
+    """The service was closed at the time that the other minima gave, or it was quiet for the target: the delay goes to
+    the next opening.
+    """
+
+class RetryDelayReason(_RetryDelayReason, metaclass=_RetryDelayReasonEnumTypeWrapper):
+    """Which of the minima decided the time between two attempts: the longest of those that count."""
+
+RETRY_DELAY_REASON_UNSPECIFIED: RetryDelayReason.ValueType  # 0
+"""No attempt was to follow, or an earlier version of the server has noted this one."""
+RETRY_DELAY_REASON_REQUEST: RetryDelayReason.ValueType  # 1
+"""The request: `CallbackRequest.seconds_between_retries`."""
+RETRY_DELAY_REASON_RETRY_RULE: RetryDelayReason.ValueType  # 2
+"""The service: `RetryRule.min_delay` for this outcome."""
+RETRY_DELAY_REASON_DIAL_RULES: RetryDelayReason.ValueType  # 3
+"""The server's dial rules, which have a least time for each outcome."""
+RETRY_DELAY_REASON_RING_TIMEOUT: RetryDelayReason.ValueType  # 4
+"""The service's `ring_timeout`: the dialer was lost, and the phone could still ring."""
+RETRY_DELAY_REASON_CLOSED: RetryDelayReason.ValueType  # 5
+"""The service was closed at the time that the other minima gave, or it was quiet for the target: the delay goes to
+the next opening.
+"""
+Global___RetryDelayReason: _TypeAlias = RetryDelayReason  # noqa: Y015
 
 @_typing.final
 class CallbackRequest(_message.Message):
@@ -547,6 +588,9 @@ class Attempt(_message.Message):
     AGENT_FIELD_NUMBER: _builtins.int
     DISPOSITION_FIELD_NUMBER: _builtins.int
     CALL_IDS_FIELD_NUMBER: _builtins.int
+    OFFER_TIME_FIELD_NUMBER: _builtins.int
+    RETRY_DELAY_FIELD_NUMBER: _builtins.int
+    RETRY_DELAY_REASON_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """1 for the first."""
     dialer_id: _builtins.str
@@ -565,6 +609,8 @@ class Attempt(_message.Message):
     """What the agent made of the call, as the dialer has reported: a code of the contact centre, such as "sold" or
     "call-again". At most 64 characters. Empty: none.
     """
+    retry_delay_reason: Global___RetryDelayReason.ValueType
+    """What decided `retry_delay`. UNSPECIFIED where no attempt was to follow."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When the dialer announced the call. The server's clock, as in all times of an attempt."""
@@ -588,6 +634,18 @@ class Attempt(_message.Message):
         reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
         """
 
+    @_builtins.property
+    def offer_time(self) -> _timestamp_pb2.Timestamp:
+        """When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+        Unset for attempts that an earlier version of the server has noted.
+        """
+
+    @_builtins.property
+    def retry_delay(self) -> _duration_pb2.Duration:
+        """The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+        Unset where no attempt was to follow.
+        """
+
     def __init__(
         self,
         *,
@@ -604,10 +662,13 @@ class Attempt(_message.Message):
         agent: _builtins.str = ...,
         disposition: _builtins.str = ...,
         call_ids: _abc.Iterable[_builtins.str] | None = ...,
+        offer_time: _timestamp_pb2.Timestamp | None = ...,
+        retry_delay: _duration_pb2.Duration | None = ...,
+        retry_delay_reason: Global___RetryDelayReason.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "ring_time", b"ring_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer_time", b"answer_time", "end_time", b"end_time", "offer_time", b"offer_time", "retry_delay", b"retry_delay", "ring_time", b"ring_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer_time", b"answer_time", "call_ids", b"call_ids", "detail", b"detail", "dialer_id", b"dialer_id", "disposition", b"disposition", "end_time", b"end_time", "number", b"number", "outcome", b"outcome", "q850_cause", b"q850_cause", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer_time", b"answer_time", "call_ids", b"call_ids", "detail", b"detail", "dialer_id", b"dialer_id", "disposition", b"disposition", "end_time", b"end_time", "number", b"number", "offer_time", b"offer_time", "outcome", b"outcome", "q850_cause", b"q850_cause", "retry_delay", b"retry_delay", "retry_delay_reason", b"retry_delay_reason", "ring_time", b"ring_time", "sip_status", b"sip_status", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -711,6 +772,9 @@ class CallbackFilter(_message.Message):
     DUE_BEFORE_FIELD_NUMBER: _builtins.int
     DIAL_TARGET_FIELD_NUMBER: _builtins.int
     SERVICE_SIPS_FIELD_NUMBER: _builtins.int
+    EXTERNAL_TASK_IDS_FIELD_NUMBER: _builtins.int
+    END_AFTER_FIELD_NUMBER: _builtins.int
+    END_BEFORE_FIELD_NUMBER: _builtins.int
     dial_target: _builtins.str
     """Callbacks that dial this target. Given in any form that `CallbackRequest.target` takes, and compared in
     its normal form. A national number is one of the `default_region` of the services that the filter names, or of
@@ -767,6 +831,20 @@ class CallbackFilter(_message.Message):
         nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
         """
 
+    @_builtins.property
+    def external_task_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+        exactly, each of at most 128 characters. At most 1000. Empty: any.
+        """
+
+    @_builtins.property
+    def end_after(self) -> _timestamp_pb2.Timestamp:
+        """Callbacks that ended then or later. An open callback does not match. Unset: any."""
+
+    @_builtins.property
+    def end_before(self) -> _timestamp_pb2.Timestamp:
+        """Callbacks that ended before then, exclusive. An open callback does not match. Unset: any."""
+
     def __init__(
         self,
         *,
@@ -781,10 +859,13 @@ class CallbackFilter(_message.Message):
         due_before: _timestamp_pb2.Timestamp | None = ...,
         dial_target: _builtins.str = ...,
         service_sips: _abc.Iterable[_builtins.str] | None = ...,
+        external_task_ids: _abc.Iterable[_builtins.str] | None = ...,
+        end_after: _timestamp_pb2.Timestamp | None = ...,
+        end_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_after", b"due_after", "due_before", b"due_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_after", b"due_after", "due_before", b"due_before", "end_after", b"end_after", "end_before", b"end_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_ids", b"caller_ids", "dial_target", b"dial_target", "due_after", b"due_after", "due_before", b"due_before", "keys", b"keys", "labels", b"labels", "priorities", b"priorities", "service_ids", b"service_ids", "service_sips", b"service_sips", "states", b"states", "supervisors", b"supervisors"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_ids", b"caller_ids", "dial_target", b"dial_target", "due_after", b"due_after", "due_before", b"due_before", "end_after", b"end_after", "end_before", b"end_before", "external_task_ids", b"external_task_ids", "keys", b"keys", "labels", b"labels", "priorities", b"priorities", "service_ids", b"service_ids", "service_sips", b"service_sips", "states", b"states", "supervisors", b"supervisors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,7 +21,7 @@ from connectrpc.protocol import ProtocolType
 from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DEFAULT_READ_MAX_BYTES, Endpoint, EndpointSync
 from pyqwest import Client, SyncClient
 
-from .callbacks_service_pb2 import BatchCreateCallbacksRequest, BatchCreateCallbacksResponse, CancelCallbackRequest, CancelCallbackResponse, CreateCallbackRequest, CreateCallbackResponse, GetCallbackRequest, GetCallbackResponse, ListCallbacksRequest, ListCallbacksResponse, ResolveCallbacksRequest, ResolveCallbacksResponse, UpdateCallbackRequest, UpdateCallbackResponse, WatchCallbacksRequest, WatchCallbacksResponse
+from .callbacks_service_pb2 import BatchCreateCallbacksRequest, BatchCreateCallbacksResponse, CancelCallbackRequest, CancelCallbackResponse, CountCallbacksRequest, CountCallbacksResponse, CreateCallbackRequest, CreateCallbackResponse, GetCallTraceRequest, GetCallTraceResponse, GetCallbackRequest, GetCallbackResponse, ListCallbackEventsRequest, ListCallbackEventsResponse, ListCallbacksRequest, ListCallbacksResponse, ResolveCallbacksRequest, ResolveCallbacksResponse, UpdateCallbackRequest, UpdateCallbackResponse, WatchCallbacksRequest, WatchCallbacksResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
@@ -103,6 +103,33 @@ class CallbacksService(Protocol):
         callback; a watch from `resume_token` sets both right.
 
         PAGE_TOKEN_INVALID.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def count_callbacks(self, request: CountCallbacksRequest, ctx: RequestContext[CountCallbacksRequest, CountCallbacksResponse], /) -> CountCallbacksResponse:
+        """
+        Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def list_callback_events(self, request: ListCallbackEventsRequest, ctx: RequestContext[ListCallbackEventsRequest, ListCallbackEventsResponse], /) -> ListCallbackEventsResponse:
+        """
+        Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def get_call_trace(self, request: GetCallTraceRequest, ctx: RequestContext[GetCallTraceRequest, GetCallTraceResponse], /) -> GetCallTraceResponse:
+        """
+        Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -225,6 +252,39 @@ class CallbacksServiceASGIApplication(ConnectASGIApplication[CallbacksService]):
                         stream_type=StreamType.UNARY,
                     ),
                     function=svc.list_callbacks,
+                ),
+                "/ringback.v1.CallbacksService/CountCallbacks": Endpoint.unary(
+                    method=MethodInfo(
+                        name="CountCallbacks",
+                        service_name="ringback.v1.CallbacksService",
+                        input=CountCallbacksRequest,
+                        output=CountCallbacksResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.count_callbacks,
+                ),
+                "/ringback.v1.CallbacksService/ListCallbackEvents": Endpoint.unary(
+                    method=MethodInfo(
+                        name="ListCallbackEvents",
+                        service_name="ringback.v1.CallbacksService",
+                        input=ListCallbackEventsRequest,
+                        output=ListCallbackEventsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.list_callback_events,
+                ),
+                "/ringback.v1.CallbacksService/GetCallTrace": Endpoint.unary(
+                    method=MethodInfo(
+                        name="GetCallTrace",
+                        service_name="ringback.v1.CallbacksService",
+                        input=GetCallTraceRequest,
+                        output=GetCallTraceResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.get_call_trace,
                 ),
                 "/ringback.v1.CallbacksService/CancelCallback": Endpoint.unary(
                     method=MethodInfo(
@@ -444,6 +504,84 @@ class CallbacksServiceClient(ConnectClient):
             headers=headers,
             timeout_ms=timeout_ms,
         )
+    async def count_callbacks(
+        self,
+        request: CountCallbacksRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> CountCallbacksResponse:
+        """
+        Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="CountCallbacks",
+                service_name="ringback.v1.CallbacksService",
+                input=CountCallbacksRequest,
+                output=CountCallbacksResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    async def list_callback_events(
+        self,
+        request: ListCallbackEventsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> ListCallbackEventsResponse:
+        """
+        Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="ListCallbackEvents",
+                service_name="ringback.v1.CallbacksService",
+                input=ListCallbackEventsRequest,
+                output=ListCallbackEventsResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    async def get_call_trace(
+        self,
+        request: GetCallTraceRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetCallTraceResponse:
+        """
+        Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetCallTrace",
+                service_name="ringback.v1.CallbacksService",
+                input=GetCallTraceRequest,
+                output=GetCallTraceResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
     async def cancel_callback(
         self,
         request: CancelCallbackRequest,
@@ -644,6 +782,33 @@ class CallbacksServiceSync(Protocol):
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
+    def count_callbacks(self, request: CountCallbacksRequest, ctx: RequestContext[CountCallbacksRequest, CountCallbacksResponse], /) -> CountCallbacksResponse:
+        """
+        Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def list_callback_events(self, request: ListCallbackEventsRequest, ctx: RequestContext[ListCallbackEventsRequest, ListCallbackEventsResponse], /) -> ListCallbackEventsResponse:
+        """
+        Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def get_call_trace(self, request: GetCallTraceRequest, ctx: RequestContext[GetCallTraceRequest, GetCallTraceResponse], /) -> GetCallTraceResponse:
+        """
+        Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
     def cancel_callback(self, request: CancelCallbackRequest, ctx: RequestContext[CancelCallbackRequest, CancelCallbackResponse], /) -> CancelCallbackResponse:
         """
         Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
@@ -761,6 +926,39 @@ class CallbacksServiceWSGIApplication(ConnectWSGIApplication):
                         stream_type=StreamType.UNARY,
                     ),
                     function=service.list_callbacks,
+                ),
+                "/ringback.v1.CallbacksService/CountCallbacks": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="CountCallbacks",
+                        service_name="ringback.v1.CallbacksService",
+                        input=CountCallbacksRequest,
+                        output=CountCallbacksResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.count_callbacks,
+                ),
+                "/ringback.v1.CallbacksService/ListCallbackEvents": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="ListCallbackEvents",
+                        service_name="ringback.v1.CallbacksService",
+                        input=ListCallbackEventsRequest,
+                        output=ListCallbackEventsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.list_callback_events,
+                ),
+                "/ringback.v1.CallbacksService/GetCallTrace": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="GetCallTrace",
+                        service_name="ringback.v1.CallbacksService",
+                        input=GetCallTraceRequest,
+                        output=GetCallTraceResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.get_call_trace,
                 ),
                 "/ringback.v1.CallbacksService/CancelCallback": EndpointSync.unary(
                     method=MethodInfo(
@@ -974,6 +1172,84 @@ class CallbacksServiceClientSync(ConnectClientSync):
                 service_name="ringback.v1.CallbacksService",
                 input=ListCallbacksRequest,
                 output=ListCallbacksResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def count_callbacks(
+        self,
+        request: CountCallbacksRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> CountCallbacksResponse:
+        """
+        Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="CountCallbacks",
+                service_name="ringback.v1.CallbacksService",
+                input=CountCallbacksRequest,
+                output=CountCallbacksResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def list_callback_events(
+        self,
+        request: ListCallbackEventsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> ListCallbackEventsResponse:
+        """
+        Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="ListCallbackEvents",
+                service_name="ringback.v1.CallbacksService",
+                input=ListCallbackEventsRequest,
+                output=ListCallbackEventsResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def get_call_trace(
+        self,
+        request: GetCallTraceRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetCallTraceResponse:
+        """
+        Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetCallTrace",
+                service_name="ringback.v1.CallbacksService",
+                input=GetCallTraceRequest,
+                output=GetCallTraceResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),

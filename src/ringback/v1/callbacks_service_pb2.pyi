@@ -407,6 +407,240 @@ class ListCallbacksResponse(_message.Message):
 Global___ListCallbacksResponse: _TypeAlias = ListCallbacksResponse  # noqa: Y015
 
 @_typing.final
+class CountCallbacksRequest(_message.Message):
+    """Request of CountCallbacks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def filter(self) -> _callback_pb2.CallbackFilter:
+        """Which callbacks. Unset: all that the credential may read."""
+
+    def __init__(
+        self,
+        *,
+        filter: _callback_pb2.CallbackFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountCallbacksRequest: _TypeAlias = CountCallbacksRequest  # noqa: Y015
+
+@_typing.final
+class CountCallbacksResponse(_message.Message):
+    """Response of CountCallbacks. A picture of one moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateCount]:
+        """All ten states, in the order of the enum, zeros included."""
+
+    def __init__(
+        self,
+        *,
+        states: _abc.Iterable[Global___StateCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountCallbacksResponse: _TypeAlias = CountCallbacksResponse  # noqa: Y015
+
+@_typing.final
+class StateCount(_message.Message):
+    """How many callbacks are in one state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    state: _callback_pb2.CallbackState.ValueType
+    """The state."""
+    count: _builtins.int
+    """The number."""
+    at_least: _builtins.bool
+    """There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states."""
+    def __init__(
+        self,
+        *,
+        state: _callback_pb2.CallbackState.ValueType = ...,
+        count: _builtins.int = ...,
+        at_least: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "count", b"count", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateCount: _TypeAlias = StateCount  # noqa: Y015
+
+@_typing.final
+class ListCallbackEventsRequest(_message.Message):
+    """Request of ListCallbackEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many at most. 0: 100. More than 1000: 1000. Negative: INVALID_FIELD."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, and empty for the first page. Bound to the callback."""
+    @_builtins.property
+    def key(self) -> _callback_pb2.CallbackKey:
+        """Required. Which callback."""
+
+    def __init__(
+        self,
+        *,
+        key: _callback_pb2.CallbackKey | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCallbackEventsRequest: _TypeAlias = ListCallbackEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListCallbackEventsResponse(_message.Message):
+    """Response of ListCallbackEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Where the next page starts. Empty: there is none."""
+    complete: _builtins.bool
+    """The first page begins with the creation of the callback. False: earlier events are kept no longer."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallbackEvent]:
+        """The oldest first."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___CallbackEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+        complete: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCallbackEventsResponse: _TypeAlias = ListCallbackEventsResponse  # noqa: Y015
+
+@_typing.final
+class GetCallTraceRequest(_message.Message):
+    """Request of GetCallTrace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """Required. Which attempt, by `Attempt.number`."""
+    @_builtins.property
+    def key(self) -> _callback_pb2.CallbackKey:
+        """Required. Which callback."""
+
+    def __init__(
+        self,
+        *,
+        key: _callback_pb2.CallbackKey | None = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallTraceRequest: _TypeAlias = GetCallTraceRequest  # noqa: Y015
+
+@_typing.final
+class GetCallTraceResponse(_message.Message):
+    """Response of GetCallTrace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___SipMessage]:
+        """In the order in which they were sent and received, of all legs of the call together. Empty: this server has none."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___SipMessage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallTraceResponse: _TypeAlias = GetCallTraceResponse  # noqa: Y015
+
+@_typing.final
+class SipMessage(_message.Message):
+    """One message of SIP signalling."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    PEER_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    sent: _builtins.bool
+    """It was sent by this server. False: it was received."""
+    peer: _builtins.str
+    """Where it went or came from, such as "UDP 192.0.2.1:5060"."""
+    call_id: _builtins.str
+    """The Call-ID of its dialog: one of `Attempt.call_ids`."""
+    text: _builtins.str
+    """The whole message, with numbers masked and credentials taken out."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was sent or received."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        sent: _builtins.bool = ...,
+        peer: _builtins.str = ...,
+        call_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "peer", b"peer", "sent", b"sent", "text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SipMessage: _TypeAlias = SipMessage  # noqa: Y015
+
+@_typing.final
 class CancelCallbackRequest(_message.Message):
     """Request of CancelCallback."""
 

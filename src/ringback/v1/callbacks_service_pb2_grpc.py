@@ -80,6 +80,21 @@ class CallbacksServiceStub(object):
                 request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksRequest.SerializeToString,
                 response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksResponse.FromString,
                 _registered_method=True)
+        self.CountCallbacks = channel.unary_unary(
+                '/ringback.v1.CallbacksService/CountCallbacks',
+                request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksResponse.FromString,
+                _registered_method=True)
+        self.ListCallbackEvents = channel.unary_unary(
+                '/ringback.v1.CallbacksService/ListCallbackEvents',
+                request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsResponse.FromString,
+                _registered_method=True)
+        self.GetCallTrace = channel.unary_unary(
+                '/ringback.v1.CallbacksService/GetCallTrace',
+                request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceResponse.FromString,
+                _registered_method=True)
         self.CancelCallback = channel.unary_unary(
                 '/ringback.v1.CallbacksService/CancelCallback',
                 request_serializer=ringback_dot_v1_dot_callbacks__service__pb2.CancelCallbackRequest.SerializeToString,
@@ -175,6 +190,36 @@ class CallbacksServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountCallbacks(self, request, context):
+        """Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCallbackEvents(self, request, context):
+        """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCallTrace(self, request, context):
+        """Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelCallback(self, request, context):
         """Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
         becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
@@ -263,6 +308,21 @@ def add_CallbacksServiceServicer_to_server(servicer, server):
                     servicer.ListCallbacks,
                     request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksRequest.FromString,
                     response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksResponse.SerializeToString,
+            ),
+            'CountCallbacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountCallbacks,
+                    request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksResponse.SerializeToString,
+            ),
+            'ListCallbackEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCallbackEvents,
+                    request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsResponse.SerializeToString,
+            ),
+            'GetCallTrace': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCallTrace,
+                    request_deserializer=ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceResponse.SerializeToString,
             ),
             'CancelCallback': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelCallback,
@@ -419,6 +479,87 @@ class CallbacksService(object):
             '/ringback.v1.CallbacksService/ListCallbacks',
             ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksRequest.SerializeToString,
             ringback_dot_v1_dot_callbacks__service__pb2.ListCallbacksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountCallbacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.CallbacksService/CountCallbacks',
+            ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksRequest.SerializeToString,
+            ringback_dot_v1_dot_callbacks__service__pb2.CountCallbacksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCallbackEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.CallbacksService/ListCallbackEvents',
+            ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsRequest.SerializeToString,
+            ringback_dot_v1_dot_callbacks__service__pb2.ListCallbackEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCallTrace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.CallbacksService/GetCallTrace',
+            ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceRequest.SerializeToString,
+            ringback_dot_v1_dot_callbacks__service__pb2.GetCallTraceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,6 +87,24 @@ class CallbacksServiceStub:
 
     PAGE_TOKEN_INVALID.
     """
+    CountCallbacks: _grpc.UnaryUnaryMultiCallable[_callbacks_service_pb2.CountCallbacksRequest, _callbacks_service_pb2.CountCallbacksResponse]
+    """Returns how many callbacks match a filter, by state.
+
+    No reasons of its own.
+    """
+    ListCallbackEvents: _grpc.UnaryUnaryMultiCallable[_callbacks_service_pb2.ListCallbackEventsRequest, _callbacks_service_pb2.ListCallbackEventsResponse]
+    """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+    the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+    CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
+    GetCallTrace: _grpc.UnaryUnaryMultiCallable[_callbacks_service_pb2.GetCallTraceRequest, _callbacks_service_pb2.GetCallTraceResponse]
+    """Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+    received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+    only: an empty response means that this server has none. For operators.
+
+    CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+    """
     CancelCallback: _grpc.UnaryUnaryMultiCallable[_callbacks_service_pb2.CancelCallbackRequest, _callbacks_service_pb2.CancelCallbackResponse]
     """Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
     becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
@@ -196,6 +214,24 @@ class CallbacksServiceAsyncStub(CallbacksServiceStub):
     callback; a watch from `resume_token` sets both right.
 
     PAGE_TOKEN_INVALID.
+    """
+    CountCallbacks: _aio.UnaryUnaryMultiCallable[_callbacks_service_pb2.CountCallbacksRequest, _callbacks_service_pb2.CountCallbacksResponse]  # type: ignore[assignment]
+    """Returns how many callbacks match a filter, by state.
+
+    No reasons of its own.
+    """
+    ListCallbackEvents: _aio.UnaryUnaryMultiCallable[_callbacks_service_pb2.ListCallbackEventsRequest, _callbacks_service_pb2.ListCallbackEventsResponse]  # type: ignore[assignment]
+    """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+    the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+    CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+    """
+    GetCallTrace: _aio.UnaryUnaryMultiCallable[_callbacks_service_pb2.GetCallTraceRequest, _callbacks_service_pb2.GetCallTraceResponse]  # type: ignore[assignment]
+    """Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+    received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+    only: an empty response means that this server has none. For operators.
+
+    CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
     """
     CancelCallback: _aio.UnaryUnaryMultiCallable[_callbacks_service_pb2.CancelCallbackRequest, _callbacks_service_pb2.CancelCallbackResponse]  # type: ignore[assignment]
     """Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
@@ -327,6 +363,42 @@ class CallbacksServiceServicer(metaclass=_abc_1.ABCMeta):
         callback; a watch from `resume_token` sets both right.
 
         PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def CountCallbacks(
+        self,
+        request: _callbacks_service_pb2.CountCallbacksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_callbacks_service_pb2.CountCallbacksResponse, _abc.Awaitable[_callbacks_service_pb2.CountCallbacksResponse]]:
+        """Returns how many callbacks match a filter, by state.
+
+        No reasons of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCallbackEvents(
+        self,
+        request: _callbacks_service_pb2.ListCallbackEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_callbacks_service_pb2.ListCallbackEventsResponse, _abc.Awaitable[_callbacks_service_pb2.ListCallbackEventsResponse]]:
+        """Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+
+        CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCallTrace(
+        self,
+        request: _callbacks_service_pb2.GetCallTraceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_callbacks_service_pb2.GetCallTraceResponse, _abc.Awaitable[_callbacks_service_pb2.GetCallTraceResponse]]:
+        """Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        only: an empty response means that this server has none. For operators.
+
+        CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
         """
 
     @_abc_1.abstractmethod

@@ -21,10 +21,10 @@ from connectrpc.protocol import ProtocolType
 from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DEFAULT_READ_MAX_BYTES, Endpoint, EndpointSync
 from pyqwest import Client, SyncClient
 
-from .directory_service_pb2 import CreateServiceRequest, CreateServiceResponse, DeleteServiceRequest, DeleteServiceResponse, EraseTargetRequest, EraseTargetResponse, GetQueueRequest, GetQueueResponse, GetServiceRequest, GetServiceResponse, ListServicesRequest, ListServicesResponse, UpdateServiceRequest, UpdateServiceResponse
+from .directory_service_pb2 import CreateServiceRequest, CreateServiceResponse, DeleteServiceRequest, DeleteServiceResponse, EraseTargetRequest, EraseTargetResponse, GetIdentityRequest, GetIdentityResponse, GetOutcomesRequest, GetOutcomesResponse, GetQueueRequest, GetQueueResponse, GetServiceRequest, GetServiceResponse, ListServicesRequest, ListServicesResponse, UpdateServiceRequest, UpdateServiceResponse, WatchQueuesRequest, WatchQueuesResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 
     from connectrpc.codec import Codec
     from connectrpc.compression import Compression
@@ -90,6 +90,35 @@ class DirectoryService(Protocol):
         Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def watch_queues(self, request: WatchQueuesRequest, ctx: RequestContext[WatchQueuesRequest, WatchQueuesResponse], /) -> AsyncIterator[WatchQueuesResponse]:
+        """
+        Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def get_outcomes(self, request: GetOutcomesRequest, ctx: RequestContext[GetOutcomesRequest, GetOutcomesResponse], /) -> GetOutcomesResponse:
+        """
+        Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def get_identity(self, request: GetIdentityRequest, ctx: RequestContext[GetIdentityRequest, GetIdentityResponse], /) -> GetIdentityResponse:
+        """
+        Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -183,6 +212,39 @@ class DirectoryServiceASGIApplication(ConnectASGIApplication[DirectoryService]):
                         stream_type=StreamType.UNARY,
                     ),
                     function=svc.get_queue,
+                ),
+                "/ringback.v1.DirectoryService/WatchQueues": Endpoint.server_stream(
+                    method=MethodInfo(
+                        name="WatchQueues",
+                        service_name="ringback.v1.DirectoryService",
+                        input=WatchQueuesRequest,
+                        output=WatchQueuesResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.SERVER_STREAM,
+                    ),
+                    function=svc.watch_queues,
+                ),
+                "/ringback.v1.DirectoryService/GetOutcomes": Endpoint.unary(
+                    method=MethodInfo(
+                        name="GetOutcomes",
+                        service_name="ringback.v1.DirectoryService",
+                        input=GetOutcomesRequest,
+                        output=GetOutcomesResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.get_outcomes,
+                ),
+                "/ringback.v1.DirectoryService/GetIdentity": Endpoint.unary(
+                    method=MethodInfo(
+                        name="GetIdentity",
+                        service_name="ringback.v1.DirectoryService",
+                        input=GetIdentityRequest,
+                        output=GetIdentityResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.get_identity,
                 ),
                 "/ringback.v1.DirectoryService/EraseTarget": Endpoint.unary(
                     method=MethodInfo(
@@ -390,6 +452,86 @@ class DirectoryServiceClient(ConnectClient):
             headers=headers,
             timeout_ms=timeout_ms,
         )
+    def watch_queues(
+        self,
+        request: WatchQueuesRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> AsyncIterator[WatchQueuesResponse]:
+        """
+        Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+        return self.execute_server_stream(
+            request=request,
+            method=MethodInfo(
+                name="WatchQueues",
+                service_name="ringback.v1.DirectoryService",
+                input=WatchQueuesRequest,
+                output=WatchQueuesResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.SERVER_STREAM,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    async def get_outcomes(
+        self,
+        request: GetOutcomesRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetOutcomesResponse:
+        """
+        Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetOutcomes",
+                service_name="ringback.v1.DirectoryService",
+                input=GetOutcomesRequest,
+                output=GetOutcomesResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    async def get_identity(
+        self,
+        request: GetIdentityRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetIdentityResponse:
+        """
+        Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetIdentity",
+                service_name="ringback.v1.DirectoryService",
+                input=GetIdentityRequest,
+                output=GetIdentityResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
     async def erase_target(
         self,
         request: EraseTargetRequest,
@@ -472,6 +614,35 @@ class DirectoryServiceSync(Protocol):
         Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def watch_queues(self, request: WatchQueuesRequest, ctx: RequestContext[WatchQueuesRequest, WatchQueuesResponse], /) -> Iterator[WatchQueuesResponse]:
+        """
+        Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def get_outcomes(self, request: GetOutcomesRequest, ctx: RequestContext[GetOutcomesRequest, GetOutcomesResponse], /) -> GetOutcomesResponse:
+        """
+        Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    def get_identity(self, request: GetIdentityRequest, ctx: RequestContext[GetIdentityRequest, GetIdentityResponse], /) -> GetIdentityResponse:
+        """
+        Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -563,6 +734,39 @@ class DirectoryServiceWSGIApplication(ConnectWSGIApplication):
                         stream_type=StreamType.UNARY,
                     ),
                     function=service.get_queue,
+                ),
+                "/ringback.v1.DirectoryService/WatchQueues": EndpointSync.server_stream(
+                    method=MethodInfo(
+                        name="WatchQueues",
+                        service_name="ringback.v1.DirectoryService",
+                        input=WatchQueuesRequest,
+                        output=WatchQueuesResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.SERVER_STREAM,
+                    ),
+                    function=service.watch_queues,
+                ),
+                "/ringback.v1.DirectoryService/GetOutcomes": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="GetOutcomes",
+                        service_name="ringback.v1.DirectoryService",
+                        input=GetOutcomesRequest,
+                        output=GetOutcomesResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.get_outcomes,
+                ),
+                "/ringback.v1.DirectoryService/GetIdentity": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="GetIdentity",
+                        service_name="ringback.v1.DirectoryService",
+                        input=GetIdentityRequest,
+                        output=GetIdentityResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.get_identity,
                 ),
                 "/ringback.v1.DirectoryService/EraseTarget": EndpointSync.unary(
                     method=MethodInfo(
@@ -764,6 +968,86 @@ class DirectoryServiceClientSync(ConnectClientSync):
                 service_name="ringback.v1.DirectoryService",
                 input=GetQueueRequest,
                 output=GetQueueResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def watch_queues(
+        self,
+        request: WatchQueuesRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> Iterator[WatchQueuesResponse]:
+        """
+        Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+        return self.execute_server_stream(
+            request=request,
+            method=MethodInfo(
+                name="WatchQueues",
+                service_name="ringback.v1.DirectoryService",
+                input=WatchQueuesRequest,
+                output=WatchQueuesResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.SERVER_STREAM,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def get_outcomes(
+        self,
+        request: GetOutcomesRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetOutcomesResponse:
+        """
+        Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetOutcomes",
+                service_name="ringback.v1.DirectoryService",
+                input=GetOutcomesRequest,
+                output=GetOutcomesResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def get_identity(
+        self,
+        request: GetIdentityRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> GetIdentityResponse:
+        """
+        Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="GetIdentity",
+                service_name="ringback.v1.DirectoryService",
+                input=GetIdentityRequest,
+                output=GetIdentityResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),

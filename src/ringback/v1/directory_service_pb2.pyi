@@ -129,6 +129,50 @@ UpdateCallback to such a target fails as with REFUSE.
 """
 Global___TargetPolicy: _TypeAlias = TargetPolicy  # noqa: Y015
 
+class _QueueState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QueueStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QueueState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUEUE_STATE_UNSPECIFIED: _QueueState.ValueType  # 0
+    """Never sent."""
+    QUEUE_STATE_NO_DIALER: _QueueState.ValueType  # 1
+    """No dialer polls for callbacks of the service."""
+    QUEUE_STATE_PAUSED: _QueueState.ValueType  # 2
+    """The service is paused."""
+    QUEUE_STATE_DIALING_OFF: _QueueState.ValueType  # 3
+    """Its `max_concurrent_calls` is 0."""
+    QUEUE_STATE_AGENTS_DO_NOT_ANSWER: _QueueState.ValueType  # 4
+    """Its agents did not answer, and it rests: see `agents_rest_until`."""
+    QUEUE_STATE_BEHIND: _QueueState.ValueType  # 5
+    """Callbacks will expire before their turn: see `expiring`."""
+    QUEUE_STATE_CLOSED: _QueueState.ValueType  # 6
+    """It is closed, until `next_open_time`."""
+    QUEUE_STATE_OPEN: _QueueState.ValueType  # 7
+    """It is open, and dials."""
+
+class QueueState(_QueueState, metaclass=_QueueStateEnumTypeWrapper):
+    """What stands in the way of a service's calls: the first of these that applies."""
+
+QUEUE_STATE_UNSPECIFIED: QueueState.ValueType  # 0
+"""Never sent."""
+QUEUE_STATE_NO_DIALER: QueueState.ValueType  # 1
+"""No dialer polls for callbacks of the service."""
+QUEUE_STATE_PAUSED: QueueState.ValueType  # 2
+"""The service is paused."""
+QUEUE_STATE_DIALING_OFF: QueueState.ValueType  # 3
+"""Its `max_concurrent_calls` is 0."""
+QUEUE_STATE_AGENTS_DO_NOT_ANSWER: QueueState.ValueType  # 4
+"""Its agents did not answer, and it rests: see `agents_rest_until`."""
+QUEUE_STATE_BEHIND: QueueState.ValueType  # 5
+"""Callbacks will expire before their turn: see `expiring`."""
+QUEUE_STATE_CLOSED: QueueState.ValueType  # 6
+"""It is closed, until `next_open_time`."""
+QUEUE_STATE_OPEN: QueueState.ValueType  # 7
+"""It is open, and dials."""
+Global___QueueState: _TypeAlias = QueueState  # noqa: Y015
+
 class _WaitingReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -908,6 +952,17 @@ class GetQueueResponse(_message.Message):
     ESTIMATE_BASIS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     AGENTS_REST_UNTIL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAUSE_TIME_FIELD_NUMBER: _builtins.int
+    PAUSED_BY_FIELD_NUMBER: _builtins.int
+    DIALERS_FIELD_NUMBER: _builtins.int
+    NO_DIALER_SINCE_FIELD_NUMBER: _builtins.int
+    NEXT_OPEN_TIME_FIELD_NUMBER: _builtins.int
+    NEXT_CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRING_FIELD_NUMBER: _builtins.int
+    SCHEDULED_FIELD_NUMBER: _builtins.int
+    DUE_WITHIN_HOUR_FIELD_NUMBER: _builtins.int
+    IN_PROGRESS_BY_STATE_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     """The service's UUID."""
     in_progress: _builtins.int
@@ -916,6 +971,22 @@ class GetQueueResponse(_message.Message):
     """How many may be: the service's `max_concurrent_calls`."""
     estimate_basis: _builtins.str
     """How `estimated_wait` was worked out, or why it could not be. For people."""
+    state: Global___QueueState.ValueType
+    """What stands in the way of calls, or that nothing does."""
+    paused_by: _builtins.str
+    """The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+    paused, and on a server without identities.
+    """
+    dialers: _builtins.int
+    """How many dialers poll for callbacks of this service, or hold one, at present."""
+    expiring: _builtins.int
+    """How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+    can be estimated.
+    """
+    scheduled: _builtins.int
+    """How many callbacks are SCHEDULED."""
+    due_within_hour: _builtins.int
+    """How many of these are due within the next hour. Counted up to 10,000."""
     @_builtins.property
     def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriorityCount]:
         """How many callbacks are QUEUED, by priority: all nine, in the order of the enum, zeros included."""
@@ -941,6 +1012,30 @@ class GetQueueResponse(_message.Message):
         Unset: the service does not rest.
         """
 
+    @_builtins.property
+    def pause_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+        that an earlier version of the server has paused.
+        """
+
+    @_builtins.property
+    def no_dialer_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+        there is one.
+        """
+
+    @_builtins.property
+    def next_open_time(self) -> _timestamp_pb2.Timestamp:
+        """When it opens next. Unset while it is open, and when it does not open within 366 days."""
+
+    @_builtins.property
+    def next_close_time(self) -> _timestamp_pb2.Timestamp:
+        """When it closes next. Unset while it is closed, and when it does not close within 366 days."""
+
+    @_builtins.property
+    def in_progress_by_state(self) -> _containers.RepeatedCompositeFieldContainer[Global___InProgressCount]:
+        """The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included."""
+
     def __init__(
         self,
         *,
@@ -953,14 +1048,51 @@ class GetQueueResponse(_message.Message):
         estimate_basis: _builtins.str = ...,
         position: Global___QueuePosition | None = ...,
         agents_rest_until: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___QueueState.ValueType = ...,
+        pause_time: _timestamp_pb2.Timestamp | None = ...,
+        paused_by: _builtins.str = ...,
+        dialers: _builtins.int = ...,
+        no_dialer_since: _timestamp_pb2.Timestamp | None = ...,
+        next_open_time: _timestamp_pb2.Timestamp | None = ...,
+        next_close_time: _timestamp_pb2.Timestamp | None = ...,
+        expiring: _builtins.int = ...,
+        scheduled: _builtins.int = ...,
+        due_within_hour: _builtins.int = ...,
+        in_progress_by_state: _abc.Iterable[Global___InProgressCount] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "estimated_wait", b"estimated_wait", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "estimated_wait", b"estimated_wait", "next_close_time", b"next_close_time", "next_open_time", b"next_open_time", "no_dialer_since", b"no_dialer_since", "oldest_waiting_time", b"oldest_waiting_time", "pause_time", b"pause_time", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "capacity", b"capacity", "estimate_basis", b"estimate_basis", "estimated_wait", b"estimated_wait", "in_progress", b"in_progress", "oldest_waiting_time", b"oldest_waiting_time", "position", b"position", "service_id", b"service_id", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents_rest_until", b"agents_rest_until", "capacity", b"capacity", "dialers", b"dialers", "due_within_hour", b"due_within_hour", "estimate_basis", b"estimate_basis", "estimated_wait", b"estimated_wait", "expiring", b"expiring", "in_progress", b"in_progress", "in_progress_by_state", b"in_progress_by_state", "next_close_time", b"next_close_time", "next_open_time", b"next_open_time", "no_dialer_since", b"no_dialer_since", "oldest_waiting_time", b"oldest_waiting_time", "pause_time", b"pause_time", "paused_by", b"paused_by", "position", b"position", "scheduled", b"scheduled", "service_id", b"service_id", "state", b"state", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetQueueResponse: _TypeAlias = GetQueueResponse  # noqa: Y015
+
+@_typing.final
+class InProgressCount(_message.Message):
+    """How many callbacks in progress are in one state."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    state: _callback_pb2.CallbackState.ValueType
+    """The state."""
+    count: _builtins.int
+    """The number."""
+    def __init__(
+        self,
+        *,
+        state: _callback_pb2.CallbackState.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InProgressCount: _TypeAlias = InProgressCount  # noqa: Y015
 
 @_typing.final
 class PriorityCount(_message.Message):
@@ -970,19 +1102,25 @@ class PriorityCount(_message.Message):
 
     PRIORITY_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_WAITING_TIME_FIELD_NUMBER: _builtins.int
     priority: _callback_pb2.Priority.ValueType
     """The priority."""
     count: _builtins.int
     """The number."""
+    @_builtins.property
+    def oldest_waiting_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the one that has waited longest is due. Unset when nobody waits."""
+
     def __init__(
         self,
         *,
         priority: _callback_pb2.Priority.ValueType = ...,
         count: _builtins.int = ...,
+        oldest_waiting_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_waiting_time", b"oldest_waiting_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "priority", b"priority"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "oldest_waiting_time", b"oldest_waiting_time", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1017,6 +1155,293 @@ class QueuePosition(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueuePosition: _TypeAlias = QueuePosition  # noqa: Y015
+
+@_typing.final
+class WatchQueuesRequest(_message.Message):
+    """Request of WatchQueues."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Which services, by UUID. One that does not exist is passed over, until it does. At most 1000. Empty: all that the
+        credential may read.
+        """
+
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s."""
+
+    def __init__(
+        self,
+        *,
+        service_ids: _abc.Iterable[_builtins.str] | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval", "service_ids", b"service_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchQueuesRequest: _TypeAlias = WatchQueuesRequest  # noqa: Y015
+
+@_typing.final
+class WatchQueuesResponse(_message.Message):
+    """One response in the stream of WatchQueues."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUEUES_FIELD_NUMBER: _builtins.int
+    SERVICES_FIELD_NUMBER: _builtins.int
+    REMOVED_SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    complete: _builtins.bool
+    """All queues have been sent, with this response or before it. Set once in a stream."""
+    @_builtins.property
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetQueueResponse]:
+        """The queues that have changed. Without `position`."""
+
+    @_builtins.property
+    def services(self) -> _containers.RepeatedCompositeFieldContainer[Global___Service]:
+        """The services whose settings have changed; all of them in the first responses."""
+
+    @_builtins.property
+    def removed_service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Services that were deleted, or that the credential may no longer read."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock when it sent this."""
+
+    def __init__(
+        self,
+        *,
+        queues: _abc.Iterable[Global___GetQueueResponse] | None = ...,
+        services: _abc.Iterable[Global___Service] | None = ...,
+        removed_service_ids: _abc.Iterable[_builtins.str] | None = ...,
+        complete: _builtins.bool = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "queues", b"queues", "removed_service_ids", b"removed_service_ids", "server_time", b"server_time", "services", b"services"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchQueuesResponse: _TypeAlias = WatchQueuesResponse  # noqa: Y015
+
+@_typing.final
+class GetOutcomesRequest(_message.Message):
+    """Request of GetOutcomes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    SERVICE_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """Required. From when on. Counts as the beginning of its half hour (UTC)."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when, exclusive. Counts as the end of its half hour. Unset: now. At most 15 days after `begin_time`."""
+
+    @_builtins.property
+    def service_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of which services, by UUID. One that does not exist has no counts. At most 1000. Empty: all that the credential may
+        read.
+        """
+
+    def __init__(
+        self,
+        *,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        service_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "end_time", b"end_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "end_time", b"end_time", "service_ids", b"service_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOutcomesRequest: _TypeAlias = GetOutcomesRequest  # noqa: Y015
+
+@_typing.final
+class GetOutcomesResponse(_message.Message):
+    """Response of GetOutcomes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    ENDS_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeCount]:
+        """Attempts, by the half hour in which they ended. By service, time and outcome; without zeros."""
+
+    @_builtins.property
+    def ends(self) -> _containers.RepeatedCompositeFieldContainer[Global___EndCount]:
+        """Callbacks, by the half hour in which they ended. By service, time and state; without zeros."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The server's clock."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___OutcomeCount] | None = ...,
+        ends: _abc.Iterable[Global___EndCount] | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ends", b"ends", "outcomes", b"outcomes", "server_time", b"server_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOutcomesResponse: _TypeAlias = GetOutcomesResponse  # noqa: Y015
+
+@_typing.final
+class OutcomeCount(_message.Message):
+    """How many attempts of one service ended with one outcome in one half hour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    service_id: _builtins.str
+    """The service's UUID."""
+    outcome: _callback_pb2.CallOutcome.ValueType
+    """How the attempts ended."""
+    count: _builtins.int
+    """The number."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When the half hour begins."""
+
+    def __init__(
+        self,
+        *,
+        service_id: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _callback_pb2.CallOutcome.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "count", b"count", "outcome", b"outcome", "service_id", b"service_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutcomeCount: _TypeAlias = OutcomeCount  # noqa: Y015
+
+@_typing.final
+class EndCount(_message.Message):
+    """How many callbacks of one service ended in one state in one half hour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    service_id: _builtins.str
+    """The service's UUID."""
+    state: _callback_pb2.CallbackState.ValueType
+    """COMPLETED, FAILED, CANCELLED or EXPIRED."""
+    count: _builtins.int
+    """The number."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """When the half hour begins."""
+
+    def __init__(
+        self,
+        *,
+        service_id: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _callback_pb2.CallbackState.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "count", b"count", "service_id", b"service_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndCount: _TypeAlias = EndCount  # noqa: Y015
+
+@_typing.final
+class GetIdentityRequest(_message.Message):
+    """Request of GetIdentity. Empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityRequest: _TypeAlias = GetIdentityRequest  # noqa: Y015
+
+@_typing.final
+class GetIdentityResponse(_message.Message):
+    """Response of GetIdentity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    CALLER_IDS_FIELD_NUMBER: _builtins.int
+    MASKED_FIELD_NUMBER: _builtins.int
+    ALLOWED_RPCS_FIELD_NUMBER: _builtins.int
+    identity: _builtins.str
+    """The identity, as the server's access file names it. Empty on a server without identities, where everybody may do
+    everything.
+    """
+    masked: _builtins.bool
+    """It sees numbers masked, at least in some services."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its roles: "caller", "dialer", "viewer", "operator"."""
+
+    @_builtins.property
+    def caller_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The systems for which it may request callbacks; the first is meant where a request names none."""
+
+    @_builtins.property
+    def allowed_rpcs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The RPCs that it may call, by name such as "CancelCallback", at least for some callbacks or services."""
+
+    def __init__(
+        self,
+        *,
+        identity: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        caller_ids: _abc.Iterable[_builtins.str] | None = ...,
+        masked: _builtins.bool = ...,
+        allowed_rpcs: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_rpcs", b"allowed_rpcs", "caller_ids", b"caller_ids", "identity", b"identity", "masked", b"masked", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetIdentityResponse: _TypeAlias = GetIdentityResponse  # noqa: Y015
 
 @_typing.final
 class EraseTargetRequest(_message.Message):

@@ -65,6 +65,21 @@ class DirectoryServiceStub(object):
                 request_serializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.SerializeToString,
                 response_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.FromString,
                 _registered_method=True)
+        self.WatchQueues = channel.unary_stream(
+                '/ringback.v1.DirectoryService/WatchQueues',
+                request_serializer=ringback_dot_v1_dot_directory__service__pb2.WatchQueuesRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_directory__service__pb2.WatchQueuesResponse.FromString,
+                _registered_method=True)
+        self.GetOutcomes = channel.unary_unary(
+                '/ringback.v1.DirectoryService/GetOutcomes',
+                request_serializer=ringback_dot_v1_dot_directory__service__pb2.GetOutcomesRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetOutcomesResponse.FromString,
+                _registered_method=True)
+        self.GetIdentity = channel.unary_unary(
+                '/ringback.v1.DirectoryService/GetIdentity',
+                request_serializer=ringback_dot_v1_dot_directory__service__pb2.GetIdentityRequest.SerializeToString,
+                response_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetIdentityResponse.FromString,
+                _registered_method=True)
         self.EraseTarget = channel.unary_unary(
                 '/ringback.v1.DirectoryService/EraseTarget',
                 request_serializer=ringback_dot_v1_dot_directory__service__pb2.EraseTargetRequest.SerializeToString,
@@ -134,6 +149,38 @@ class DirectoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchQueues(self, request, context):
+        """Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOutcomes(self, request, context):
+        """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIdentity(self, request, context):
+        """Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseTarget(self, request, context):
         """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
         attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
@@ -178,6 +225,21 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.GetQueue,
                     request_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.FromString,
                     response_serializer=ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.SerializeToString,
+            ),
+            'WatchQueues': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchQueues,
+                    request_deserializer=ringback_dot_v1_dot_directory__service__pb2.WatchQueuesRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_directory__service__pb2.WatchQueuesResponse.SerializeToString,
+            ),
+            'GetOutcomes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOutcomes,
+                    request_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetOutcomesRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_directory__service__pb2.GetOutcomesResponse.SerializeToString,
+            ),
+            'GetIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIdentity,
+                    request_deserializer=ringback_dot_v1_dot_directory__service__pb2.GetIdentityRequest.FromString,
+                    response_serializer=ringback_dot_v1_dot_directory__service__pb2.GetIdentityResponse.SerializeToString,
             ),
             'EraseTarget': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseTarget,
@@ -348,6 +410,87 @@ class DirectoryService(object):
             '/ringback.v1.DirectoryService/GetQueue',
             ringback_dot_v1_dot_directory__service__pb2.GetQueueRequest.SerializeToString,
             ringback_dot_v1_dot_directory__service__pb2.GetQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchQueues(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ringback.v1.DirectoryService/WatchQueues',
+            ringback_dot_v1_dot_directory__service__pb2.WatchQueuesRequest.SerializeToString,
+            ringback_dot_v1_dot_directory__service__pb2.WatchQueuesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOutcomes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.DirectoryService/GetOutcomes',
+            ringback_dot_v1_dot_directory__service__pb2.GetOutcomesRequest.SerializeToString,
+            ringback_dot_v1_dot_directory__service__pb2.GetOutcomesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ringback.v1.DirectoryService/GetIdentity',
+            ringback_dot_v1_dot_directory__service__pb2.GetIdentityRequest.SerializeToString,
+            ringback_dot_v1_dot_directory__service__pb2.GetIdentityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -67,6 +67,26 @@ class DirectoryServiceStub:
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
     """
+    WatchQueues: _grpc.UnaryStreamMultiCallable[_directory_service_pb2.WatchQueuesRequest, _directory_service_pb2.WatchQueuesResponse]
+    """Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+    most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+    A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+    OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+    QUOTA_EXCEEDED.
+    """
+    GetOutcomes: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetOutcomesRequest, _directory_service_pb2.GetOutcomesResponse]
+    """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+    have neither targets nor ids in them.
+
+    INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+    """
+    GetIdentity: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetIdentityRequest, _directory_service_pb2.GetIdentityResponse]
+    """Returns who the credential belongs to, and what it may do.
+
+    No reasons of its own.
+    """
     EraseTarget: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.EraseTargetRequest, _directory_service_pb2.EraseTargetResponse]
     """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
     attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
@@ -114,6 +134,26 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
     SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+    """
+    WatchQueues: _aio.UnaryStreamMultiCallable[_directory_service_pb2.WatchQueuesRequest, _directory_service_pb2.WatchQueuesResponse]  # type: ignore[assignment]
+    """Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+    most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+    A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+    OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+    QUOTA_EXCEEDED.
+    """
+    GetOutcomes: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetOutcomesRequest, _directory_service_pb2.GetOutcomesResponse]  # type: ignore[assignment]
+    """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+    have neither targets nor ids in them.
+
+    INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+    """
+    GetIdentity: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetIdentityRequest, _directory_service_pb2.GetIdentityResponse]  # type: ignore[assignment]
+    """Returns who the credential belongs to, and what it may do.
+
+    No reasons of its own.
     """
     EraseTarget: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.EraseTargetRequest, _directory_service_pb2.EraseTargetResponse]  # type: ignore[assignment]
     """Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
@@ -195,6 +235,44 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns how a service's queue looks at this moment, and where one callback stands in it.
 
         SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchQueues(
+        self,
+        request: _directory_service_pb2.WatchQueuesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_directory_service_pb2.WatchQueuesResponse], _abc.AsyncIterator[_directory_service_pb2.WatchQueuesResponse]]:
+        """Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+
+        A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+
+        QUOTA_EXCEEDED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOutcomes(
+        self,
+        request: _directory_service_pb2.GetOutcomesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.GetOutcomesResponse, _abc.Awaitable[_directory_service_pb2.GetOutcomesResponse]]:
+        """Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        have neither targets nor ids in them.
+
+        INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        """
+
+    @_abc_1.abstractmethod
+    def GetIdentity(
+        self,
+        request: _directory_service_pb2.GetIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_service_pb2.GetIdentityResponse, _abc.Awaitable[_directory_service_pb2.GetIdentityResponse]]:
+        """Returns who the credential belongs to, and what it may do.
+
+        No reasons of its own.
         """
 
     @_abc_1.abstractmethod

@@ -18,15 +18,15 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file ringback/v1/callback.proto.
  */
 export const file_ringback_v1_callback: GenFile = /*@__PURE__*/
-  fileDesc("ChpyaW5nYmFjay92MS9jYWxsYmFjay5wcm90bxILcmluZ2JhY2sudjEi3wQKD0NhbGxiYWNrUmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSGgoSYWx0ZXJuYXRpdmVfdGFyZ2V0GAIgASgJEhgKC21heF9yZXRyaWVzGAMgASgFSAGIAQESJAoXc2Vjb25kc19iZXR3ZWVuX3JldHJpZXMYBCABKAVIAogBARIUCgpzZXJ2aWNlX2lkGAUgASgJSAASFQoLc2VydmljZV9zaXAYBiABKAlIABIgChhpbmNvbWluZ19zZXJ2aWNlX3NpcF91cmkYByABKAkSJwoIcHJpb3JpdHkYCCABKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRITCgtjb250ZXh0X3VybBgJIAEoCRIsCghkdWVfZGF0ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc3VwZXJ2aXNvchgLIAEoCRITCgtkZXNjcmlwdGlvbhgMIAEoCRIYChBleHRlcm5hbF90YXNrX2lkGA0gASgJEhEKCWNhbGxlcl9pZBgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGbGFiZWxzGBAgAygLMigucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHc2VydmljZUIOCgxfbWF4X3JldHJpZXNCGgoYX3NlY29uZHNfYmV0d2Vlbl9yZXRyaWVzIo0FCghDYWxsYmFjaxITCgtjYWxsYmFja19pZBgBIAEoCRI2ChBjYWxsYmFja19yZXF1ZXN0GAIgASgLMhwucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0EhMKC2RpYWxfdGFyZ2V0GAMgASgJEhIKCnNlcnZpY2VfaWQYBCABKAkSKQoFc3RhdGUYBSABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEhUKDWF0dGVtcHRfY291bnQYBiABKAUSJgoIYXR0ZW1wdHMYByADKAsyFC5yaW5nYmFjay52MS5BdHRlbXB0EjUKEW5leHRfYXR0ZW1wdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnF1ZXVlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjYW5jZWxfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY2FuY2VsX3JlYXNvbhgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YECABKAMSDAoEZXRhZxgRIAEoCRIRCglsZWFzZWRfYnkYEiABKAkigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEhEKCWRpYWxlcl9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyaW5nX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Fuc3dlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoHb3V0Y29tZRgHIAEoDjIYLnJpbmdiYWNrLnYxLkNhbGxPdXRjb21lEhIKCnNpcF9zdGF0dXMYCCABKAUSEgoKcTg1MF9jYXVzZRgJIAEoBRIOCgZkZXRhaWwYCiABKAkSDQoFYWdlbnQYCyABKAkSEwoLZGlzcG9zaXRpb24YDCABKAkSEAoIY2FsbF9pZHMYDSADKAkiYgoLQ2FsbGJhY2tLZXkSFQoLY2FsbGJhY2tfaWQYASABKAlIABI1Cg1leHRlcm5hbF90YXNrGAIgASgLMhwucmluZ2JhY2sudjEuRXh0ZXJuYWxUYXNrS2V5SABCBQoDa2V5Ij4KD0V4dGVybmFsVGFza0tleRIRCgljYWxsZXJfaWQYASABKAkSGAoQZXh0ZXJuYWxfdGFza19pZBgCIAEoCSK/AwoOQ2FsbGJhY2tGaWx0ZXISJgoEa2V5cxgBIAMoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5EhIKCmNhbGxlcl9pZHMYAiADKAkSEwoLc2VydmljZV9pZHMYAyADKAkSKgoGc3RhdGVzGAQgAygOMhoucmluZ2JhY2sudjEuQ2FsbGJhY2tTdGF0ZRIpCgpwcmlvcml0aWVzGAUgAygOMhUucmluZ2JhY2sudjEuUHJpb3JpdHkSEwoLc3VwZXJ2aXNvcnMYBiADKAkSNwoGbGFiZWxzGAcgAygLMicucmluZ2JhY2sudjEuQ2FsbGJhY2tGaWx0ZXIuTGFiZWxzRW50cnkSLQoJZHVlX2FmdGVyGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkdWVfYmVmb3JlGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkaWFsX3RhcmdldBgKIAEoCRIUCgxzZXJ2aWNlX3NpcHMYCyADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASrxAQoIUHJpb3JpdHkSGAoUUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIcChhQUklPUklUWV9TVFJJQ1RfUFJJT1JJVFkQARIUChBQUklPUklUWV9ISUdIRVNUEAISFgoSUFJJT1JJVFlfVkVSWV9ISUdIEAMSEQoNUFJJT1JJVFlfSElHSBAEEhMKD1BSSU9SSVRZX05PUk1BTBAFEhAKDFBSSU9SSVRZX0xPVxAGEhUKEVBSSU9SSVRZX1ZFUllfTE9XEAcSEwoPUFJJT1JJVFlfTE9XRVNUEAgSGQoVUFJJT1JJVFlfTk9USElOR19FTFNFEAkq0AIKDUNhbGxiYWNrU3RhdGUSHgoaQ0FMTEJBQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIcChhDQUxMQkFDS19TVEFURV9TQ0hFRFVMRUQQARIZChVDQUxMQkFDS19TVEFURV9RVUVVRUQQAhIaChZDQUxMQkFDS19TVEFURV9PRkZFUkVEEAMSGgoWQ0FMTEJBQ0tfU1RBVEVfRElBTElORxAEEhwKGENBTExCQUNLX1NUQVRFX0NPTk5FQ1RFRBAFEh0KGUNBTExCQUNLX1NUQVRFX0NBTkNFTExJTkcQBhIcChhDQUxMQkFDS19TVEFURV9DT01QTEVURUQQBxIZChVDQUxMQkFDS19TVEFURV9GQUlMRUQQCBIcChhDQUxMQkFDS19TVEFURV9DQU5DRUxMRUQQCRIaChZDQUxMQkFDS19TVEFURV9FWFBJUkVEEAoqhAMKC0NhbGxPdXRjb21lEhwKGENBTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhkKFUNBTExfT1VUQ09NRV9BTlNXRVJFRBABEhUKEUNBTExfT1VUQ09NRV9CVVNZEAISGgoWQ0FMTF9PVVRDT01FX05PX0FOU1dFUhADEhwKGENBTExfT1VUQ09NRV9VTlJFQUNIQUJMRRAEEhkKFUNBTExfT1VUQ09NRV9ERUNMSU5FRBAFEiAKHENBTExfT1VUQ09NRV9ORVRXT1JLX0ZBSUxVUkUQBhIYChRDQUxMX09VVENPTUVfTUFDSElORRAHEhoKFkNBTExfT1VUQ09NRV9BQkFORE9ORUQQCBIcChhDQUxMX09VVENPTUVfSU5URVJSVVBURUQQCRIfChtDQUxMX09VVENPTUVfSU5WQUxJRF9OVU1CRVIQChIYChRDQUxMX09VVENPTUVfQkxPQ0tFRBALEh8KG0NBTExfT1VUQ09NRV9OT1RfQVVUSE9SSVpFRBAMQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChpyaW5nYmFjay92MS9jYWxsYmFjay5wcm90bxILcmluZ2JhY2sudjEi3wQKD0NhbGxiYWNrUmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSGgoSYWx0ZXJuYXRpdmVfdGFyZ2V0GAIgASgJEhgKC21heF9yZXRyaWVzGAMgASgFSAGIAQESJAoXc2Vjb25kc19iZXR3ZWVuX3JldHJpZXMYBCABKAVIAogBARIUCgpzZXJ2aWNlX2lkGAUgASgJSAASFQoLc2VydmljZV9zaXAYBiABKAlIABIgChhpbmNvbWluZ19zZXJ2aWNlX3NpcF91cmkYByABKAkSJwoIcHJpb3JpdHkYCCABKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRITCgtjb250ZXh0X3VybBgJIAEoCRIsCghkdWVfZGF0ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc3VwZXJ2aXNvchgLIAEoCRITCgtkZXNjcmlwdGlvbhgMIAEoCRIYChBleHRlcm5hbF90YXNrX2lkGA0gASgJEhEKCWNhbGxlcl9pZBgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOAoGbGFiZWxzGBAgAygLMigucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCQoHc2VydmljZUIOCgxfbWF4X3JldHJpZXNCGgoYX3NlY29uZHNfYmV0d2Vlbl9yZXRyaWVzIo0FCghDYWxsYmFjaxITCgtjYWxsYmFja19pZBgBIAEoCRI2ChBjYWxsYmFja19yZXF1ZXN0GAIgASgLMhwucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0EhMKC2RpYWxfdGFyZ2V0GAMgASgJEhIKCnNlcnZpY2VfaWQYBCABKAkSKQoFc3RhdGUYBSABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEhUKDWF0dGVtcHRfY291bnQYBiABKAUSJgoIYXR0ZW1wdHMYByADKAsyFC5yaW5nYmFjay52MS5BdHRlbXB0EjUKEW5leHRfYXR0ZW1wdF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnF1ZXVlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjYW5jZWxfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNY2FuY2VsX3JlYXNvbhgOIAEoCRIvCgtleHBpcmVfdGltZRgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcmV2aXNpb24YECABKAMSDAoEZXRhZxgRIAEoCRIRCglsZWFzZWRfYnkYEiABKAkingQKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEhEKCWRpYWxlcl9pZBgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyaW5nX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2Fuc3dlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoHb3V0Y29tZRgHIAEoDjIYLnJpbmdiYWNrLnYxLkNhbGxPdXRjb21lEhIKCnNpcF9zdGF0dXMYCCABKAUSEgoKcTg1MF9jYXVzZRgJIAEoBRIOCgZkZXRhaWwYCiABKAkSDQoFYWdlbnQYCyABKAkSEwoLZGlzcG9zaXRpb24YDCABKAkSEAoIY2FsbF9pZHMYDSADKAkSLgoKb2ZmZXJfdGltZRgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoLcmV0cnlfZGVsYXkYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOQoScmV0cnlfZGVsYXlfcmVhc29uGBAgASgOMh0ucmluZ2JhY2sudjEuUmV0cnlEZWxheVJlYXNvbiJiCgtDYWxsYmFja0tleRIVCgtjYWxsYmFja19pZBgBIAEoCUgAEjUKDWV4dGVybmFsX3Rhc2sYAiABKAsyHC5yaW5nYmFjay52MS5FeHRlcm5hbFRhc2tLZXlIAEIFCgNrZXkiPgoPRXh0ZXJuYWxUYXNrS2V5EhEKCWNhbGxlcl9pZBgBIAEoCRIYChBleHRlcm5hbF90YXNrX2lkGAIgASgJIrkECg5DYWxsYmFja0ZpbHRlchImCgRrZXlzGAEgAygLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXkSEgoKY2FsbGVyX2lkcxgCIAMoCRITCgtzZXJ2aWNlX2lkcxgDIAMoCRIqCgZzdGF0ZXMYBCADKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEikKCnByaW9yaXRpZXMYBSADKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRITCgtzdXBlcnZpc29ycxgGIAMoCRI3CgZsYWJlbHMYByADKAsyJy5yaW5nYmFjay52MS5DYWxsYmFja0ZpbHRlci5MYWJlbHNFbnRyeRItCglkdWVfYWZ0ZXIYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmR1ZV9iZWZvcmUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2RpYWxfdGFyZ2V0GAogASgJEhQKDHNlcnZpY2Vfc2lwcxgLIAMoCRIZChFleHRlcm5hbF90YXNrX2lkcxgMIAMoCRItCgllbmRfYWZ0ZXIYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmVuZF9iZWZvcmUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEq8QEKCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASHAoYUFJJT1JJVFlfU1RSSUNUX1BSSU9SSVRZEAESFAoQUFJJT1JJVFlfSElHSEVTVBACEhYKElBSSU9SSVRZX1ZFUllfSElHSBADEhEKDVBSSU9SSVRZX0hJR0gQBBITCg9QUklPUklUWV9OT1JNQUwQBRIQCgxQUklPUklUWV9MT1cQBhIVChFQUklPUklUWV9WRVJZX0xPVxAHEhMKD1BSSU9SSVRZX0xPV0VTVBAIEhkKFVBSSU9SSVRZX05PVEhJTkdfRUxTRRAJKtACCg1DYWxsYmFja1N0YXRlEh4KGkNBTExCQUNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASHAoYQ0FMTEJBQ0tfU1RBVEVfU0NIRURVTEVEEAESGQoVQ0FMTEJBQ0tfU1RBVEVfUVVFVUVEEAISGgoWQ0FMTEJBQ0tfU1RBVEVfT0ZGRVJFRBADEhoKFkNBTExCQUNLX1NUQVRFX0RJQUxJTkcQBBIcChhDQUxMQkFDS19TVEFURV9DT05ORUNURUQQBRIdChlDQUxMQkFDS19TVEFURV9DQU5DRUxMSU5HEAYSHAoYQ0FMTEJBQ0tfU1RBVEVfQ09NUExFVEVEEAcSGQoVQ0FMTEJBQ0tfU1RBVEVfRkFJTEVEEAgSHAoYQ0FMTEJBQ0tfU1RBVEVfQ0FOQ0VMTEVEEAkSGgoWQ0FMTEJBQ0tfU1RBVEVfRVhQSVJFRBAKKoQDCgtDYWxsT3V0Y29tZRIcChhDQUxMX09VVENPTUVfVU5TUEVDSUZJRUQQABIZChVDQUxMX09VVENPTUVfQU5TV0VSRUQQARIVChFDQUxMX09VVENPTUVfQlVTWRACEhoKFkNBTExfT1VUQ09NRV9OT19BTlNXRVIQAxIcChhDQUxMX09VVENPTUVfVU5SRUFDSEFCTEUQBBIZChVDQUxMX09VVENPTUVfREVDTElORUQQBRIgChxDQUxMX09VVENPTUVfTkVUV09SS19GQUlMVVJFEAYSGAoUQ0FMTF9PVVRDT01FX01BQ0hJTkUQBxIaChZDQUxMX09VVENPTUVfQUJBTkRPTkVEEAgSHAoYQ0FMTF9PVVRDT01FX0lOVEVSUlVQVEVEEAkSHwobQ0FMTF9PVVRDT01FX0lOVkFMSURfTlVNQkVSEAoSGAoUQ0FMTF9PVVRDT01FX0JMT0NLRUQQCxIfChtDQUxMX09VVENPTUVfTk9UX0FVVEhPUklaRUQQDCrgAQoQUmV0cnlEZWxheVJlYXNvbhIiCh5SRVRSWV9ERUxBWV9SRUFTT05fVU5TUEVDSUZJRUQQABIeChpSRVRSWV9ERUxBWV9SRUFTT05fUkVRVUVTVBABEiEKHVJFVFJZX0RFTEFZX1JFQVNPTl9SRVRSWV9SVUxFEAISIQodUkVUUllfREVMQVlfUkVBU09OX0RJQUxfUlVMRVMQAxIjCh9SRVRSWV9ERUxBWV9SRUFTT05fUklOR19USU1FT1VUEAQSHQoZUkVUUllfREVMQVlfUkVBU09OX0NMT1NFRBAFQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
@@ -429,6 +429,29 @@ export type Attempt = Message<"ringback.v1.Attempt"> & {
    * @generated from field: repeated string call_ids = 13;
    */
   callIds: string[];
+
+  /**
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   *
+   * @generated from field: google.protobuf.Timestamp offer_time = 14;
+   */
+  offerTime?: Timestamp | undefined;
+
+  /**
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   *
+   * @generated from field: google.protobuf.Duration retry_delay = 15;
+   */
+  retryDelay?: Duration | undefined;
+
+  /**
+   * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+   *
+   * @generated from field: ringback.v1.RetryDelayReason retry_delay_reason = 16;
+   */
+  retryDelayReason: RetryDelayReason;
 };
 
 /**
@@ -596,6 +619,28 @@ export type CallbackFilter = Message<"ringback.v1.CallbackFilter"> & {
    * @generated from field: repeated string service_sips = 11;
    */
   serviceSips: string[];
+
+  /**
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   *
+   * @generated from field: repeated string external_task_ids = 12;
+   */
+  externalTaskIds: string[];
+
+  /**
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   *
+   * @generated from field: google.protobuf.Timestamp end_after = 13;
+   */
+  endAfter?: Timestamp | undefined;
+
+  /**
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   *
+   * @generated from field: google.protobuf.Timestamp end_before = 14;
+   */
+  endBefore?: Timestamp | undefined;
 };
 
 /**
@@ -901,4 +946,60 @@ export enum CallOutcome {
  */
 export const CallOutcomeSchema: GenEnum<CallOutcome> = /*@__PURE__*/
   enumDesc(file_ringback_v1_callback, 2);
+
+/**
+ * Which of the minima decided the time between two attempts: the longest of those that count.
+ *
+ * @generated from enum ringback.v1.RetryDelayReason
+ */
+export enum RetryDelayReason {
+  /**
+   * No attempt was to follow, or an earlier version of the server has noted this one.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The request: `CallbackRequest.seconds_between_retries`.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_REQUEST = 1;
+   */
+  REQUEST = 1,
+
+  /**
+   * The service: `RetryRule.min_delay` for this outcome.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_RETRY_RULE = 2;
+   */
+  RETRY_RULE = 2,
+
+  /**
+   * The server's dial rules, which have a least time for each outcome.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_DIAL_RULES = 3;
+   */
+  DIAL_RULES = 3,
+
+  /**
+   * The service's `ring_timeout`: the dialer was lost, and the phone could still ring.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_RING_TIMEOUT = 4;
+   */
+  RING_TIMEOUT = 4,
+
+  /**
+   * The service was closed at the time that the other minima gave, or it was quiet for the target: the delay goes to
+   * the next opening.
+   *
+   * @generated from enum value: RETRY_DELAY_REASON_CLOSED = 5;
+   */
+  CLOSED = 5,
+}
+
+/**
+ * Describes the enum ringback.v1.RetryDelayReason.
+ */
+export const RetryDelayReasonSchema: GenEnum<RetryDelayReason> = /*@__PURE__*/
+  enumDesc(file_ringback_v1_callback, 3);
 

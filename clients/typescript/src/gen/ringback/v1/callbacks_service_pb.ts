@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/callbacks_service.proto.
  */
 export const file_ringback_v1_callbacks_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNyaW5nYmFjay92MS9jYWxsYmFja3Nfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEiegoVQ3JlYXRlQ2FsbGJhY2tSZXF1ZXN0EjYKEGNhbGxiYWNrX3JlcXVlc3QYASABKAsyHC5yaW5nYmFjay52MS5DYWxsYmFja1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgCIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIlIKFkNyZWF0ZUNhbGxiYWNrUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIPCgdjcmVhdGVkGAIgASgIIm4KG0JhdGNoQ3JlYXRlQ2FsbGJhY2tzUmVxdWVzdBI0CghyZXF1ZXN0cxgBIAMoCzIiLnJpbmdiYWNrLnYxLkNyZWF0ZUNhbGxiYWNrUmVxdWVzdBIZChFpbmNsdWRlX2NhbGxiYWNrcxgCIAEoCCJSChxCYXRjaENyZWF0ZUNhbGxiYWNrc1Jlc3BvbnNlEjIKB3Jlc3VsdHMYASADKAsyIS5yaW5nYmFjay52MS5DcmVhdGVDYWxsYmFja1Jlc3VsdCKzAQoUQ3JlYXRlQ2FsbGJhY2tSZXN1bHQSEwoLY2FsbGJhY2tfaWQYASABKAkSDwoHY3JlYXRlZBgCIAEoCBIpCgVzdGF0ZRgDIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSJwoIY2FsbGJhY2sYBCABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIhCgVlcnJvchgFIAEoCzISLnJpbmdiYWNrLnYxLkVycm9yIk0KBUVycm9yEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIlCgdkZXRhaWxzGAMgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueSI7ChJHZXRDYWxsYmFja1JlcXVlc3QSJQoDa2V5GAEgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXkiPgoTR2V0Q2FsbGJhY2tSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrImoKFExpc3RDYWxsYmFja3NSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLnJpbmdiYWNrLnYxLkNhbGxiYWNrRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJInAKFUxpc3RDYWxsYmFja3NSZXNwb25zZRIoCgljYWxsYmFja3MYASADKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSFAoMcmVzdW1lX3Rva2VuGAMgASgJIlwKFUNhbmNlbENhbGxiYWNrUmVxdWVzdBIlCgNrZXkYASABKAsyGC5yaW5nYmFjay52MS5DYWxsYmFja0tleRIOCgZyZWFzb24YAiABKAkSDAoEZXRhZxgDIAEoCSJBChZDYW5jZWxDYWxsYmFja1Jlc3BvbnNlEicKCGNhbGxiYWNrGAEgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sitQEKFVVwZGF0ZUNhbGxiYWNrUmVxdWVzdBIlCgNrZXkYASABKAsyGC5yaW5nYmFjay52MS5DYWxsYmFja0tleRI2ChBjYWxsYmFja19yZXF1ZXN0GAIgASgLMhwucmluZ2JhY2sudjEuQ2FsbGJhY2tSZXF1ZXN0Ei8KC3VwZGF0ZV9tYXNrGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIMCgRldGFnGAQgASgJIkEKFlVwZGF0ZUNhbGxiYWNrUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjayJUChdSZXNvbHZlQ2FsbGJhY2tzUmVxdWVzdBIOCgZ0YXJnZXQYASABKAkSDgoGcmVhc29uGAIgASgJEhkKEWluY2x1ZGVfY2FsbGJhY2tzGAMgASgIIl0KGFJlc29sdmVDYWxsYmFja3NSZXNwb25zZRIzCgdyZXN1bHRzGAEgAygLMiIucmluZ2JhY2sudjEuUmVzb2x2ZUNhbGxiYWNrUmVzdWx0EgwKBG1vcmUYAiABKAgigAEKFVJlc29sdmVDYWxsYmFja1Jlc3VsdBITCgtjYWxsYmFja19pZBgBIAEoCRIpCgVzdGF0ZRgCIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSJwoIY2FsbGJhY2sYAyABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjayLzAQoVV2F0Y2hDYWxsYmFja3NSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLnJpbmdiYWNrLnYxLkNhbGxiYWNrRmlsdGVyEhQKDHJlc3VtZV90b2tlbhgCIAEoCRIwCg1zbmFwc2hvdF9tb2RlGAMgASgOMhkucmluZ2JhY2sudjEuU25hcHNob3RNb2RlEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgpiZWdpbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLAAQoWV2F0Y2hDYWxsYmFja3NSZXNwb25zZRIqCgZldmVudHMYASADKAsyGi5yaW5nYmFjay52MS5DYWxsYmFja0V2ZW50EhQKDHJlc3VtZV90b2tlbhgCIAEoCRIYChBzbmFwc2hvdF9zdGFydGVkGAMgASgIEhkKEXNuYXBzaG90X2NvbXBsZXRlGAQgASgIEi8KC3NlcnZlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLcAQoNQ2FsbGJhY2tFdmVudBIsCgR0eXBlGAEgASgOMh4ucmluZ2JhY2sudjEuQ2FsbGJhY2tFdmVudFR5cGUSJwoIY2FsbGJhY2sYAiABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIyCg5wcmV2aW91c19zdGF0ZRgDIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSLgoKZXZlbnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIaWRlbnRpdHkYBSABKAkqZQoMU25hcHNob3RNb2RlEh0KGVNOQVBTSE9UX01PREVfVU5TUEVDSUZJRUQQABIXChNTTkFQU0hPVF9NT0RFX05FVkVSEAESHQoZU05BUFNIT1RfTU9ERV9XSEVOX05FRURFRBACKr0BChFDYWxsYmFja0V2ZW50VHlwZRIjCh9DQUxMQkFDS19FVkVOVF9UWVBFX1VOU1BFQ0lGSUVEEAASIAocQ0FMTEJBQ0tfRVZFTlRfVFlQRV9TTkFQU0hPVBABEh8KG0NBTExCQUNLX0VWRU5UX1RZUEVfQ1JFQVRFRBACEh8KG0NBTExCQUNLX0VWRU5UX1RZUEVfVVBEQVRFRBADEh8KG0NBTExCQUNLX0VWRU5UX1RZUEVfUkVNT1ZFRBAEMvgFChBDYWxsYmFja3NTZXJ2aWNlElkKDkNyZWF0ZUNhbGxiYWNrEiIucmluZ2JhY2sudjEuQ3JlYXRlQ2FsbGJhY2tSZXF1ZXN0GiMucmluZ2JhY2sudjEuQ3JlYXRlQ2FsbGJhY2tSZXNwb25zZRJrChRCYXRjaENyZWF0ZUNhbGxiYWNrcxIoLnJpbmdiYWNrLnYxLkJhdGNoQ3JlYXRlQ2FsbGJhY2tzUmVxdWVzdBopLnJpbmdiYWNrLnYxLkJhdGNoQ3JlYXRlQ2FsbGJhY2tzUmVzcG9uc2USUAoLR2V0Q2FsbGJhY2sSHy5yaW5nYmFjay52MS5HZXRDYWxsYmFja1JlcXVlc3QaIC5yaW5nYmFjay52MS5HZXRDYWxsYmFja1Jlc3BvbnNlElYKDUxpc3RDYWxsYmFja3MSIS5yaW5nYmFjay52MS5MaXN0Q2FsbGJhY2tzUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkxpc3RDYWxsYmFja3NSZXNwb25zZRJZCg5DYW5jZWxDYWxsYmFjaxIiLnJpbmdiYWNrLnYxLkNhbmNlbENhbGxiYWNrUmVxdWVzdBojLnJpbmdiYWNrLnYxLkNhbmNlbENhbGxiYWNrUmVzcG9uc2USWQoOVXBkYXRlQ2FsbGJhY2sSIi5yaW5nYmFjay52MS5VcGRhdGVDYWxsYmFja1JlcXVlc3QaIy5yaW5nYmFjay52MS5VcGRhdGVDYWxsYmFja1Jlc3BvbnNlEl8KEFJlc29sdmVDYWxsYmFja3MSJC5yaW5nYmFjay52MS5SZXNvbHZlQ2FsbGJhY2tzUmVxdWVzdBolLnJpbmdiYWNrLnYxLlJlc29sdmVDYWxsYmFja3NSZXNwb25zZRJbCg5XYXRjaENhbGxiYWNrcxIiLnJpbmdiYWNrLnYxLldhdGNoQ2FsbGJhY2tzUmVxdWVzdBojLnJpbmdiYWNrLnYxLldhdGNoQ2FsbGJhY2tzUmVzcG9uc2UwAUJhCg9jb20ucmluZ2JhY2sudjFQAVo+Z2l0aHViLmNvbS9yaW5nYmFjay9yaW5nYmFjay9jbGllbnRzL2dvL3JpbmdiYWNrL3YxO3JpbmdiYWNrdjGqAgtSaW5nYmFjay5WMWIGcHJvdG8z", [file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
+  fileDesc("CiNyaW5nYmFjay92MS9jYWxsYmFja3Nfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEiegoVQ3JlYXRlQ2FsbGJhY2tSZXF1ZXN0EjYKEGNhbGxiYWNrX3JlcXVlc3QYASABKAsyHC5yaW5nYmFjay52MS5DYWxsYmFja1JlcXVlc3QSEgoKcmVxdWVzdF9pZBgCIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIlIKFkNyZWF0ZUNhbGxiYWNrUmVzcG9uc2USJwoIY2FsbGJhY2sYASABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIPCgdjcmVhdGVkGAIgASgIIm4KG0JhdGNoQ3JlYXRlQ2FsbGJhY2tzUmVxdWVzdBI0CghyZXF1ZXN0cxgBIAMoCzIiLnJpbmdiYWNrLnYxLkNyZWF0ZUNhbGxiYWNrUmVxdWVzdBIZChFpbmNsdWRlX2NhbGxiYWNrcxgCIAEoCCJSChxCYXRjaENyZWF0ZUNhbGxiYWNrc1Jlc3BvbnNlEjIKB3Jlc3VsdHMYASADKAsyIS5yaW5nYmFjay52MS5DcmVhdGVDYWxsYmFja1Jlc3VsdCKzAQoUQ3JlYXRlQ2FsbGJhY2tSZXN1bHQSEwoLY2FsbGJhY2tfaWQYASABKAkSDwoHY3JlYXRlZBgCIAEoCBIpCgVzdGF0ZRgDIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSJwoIY2FsbGJhY2sYBCABKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIhCgVlcnJvchgFIAEoCzISLnJpbmdiYWNrLnYxLkVycm9yIk0KBUVycm9yEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIlCgdkZXRhaWxzGAMgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueSI7ChJHZXRDYWxsYmFja1JlcXVlc3QSJQoDa2V5GAEgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXkiPgoTR2V0Q2FsbGJhY2tSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrImoKFExpc3RDYWxsYmFja3NSZXF1ZXN0EisKBmZpbHRlchgBIAEoCzIbLnJpbmdiYWNrLnYxLkNhbGxiYWNrRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJInAKFUxpc3RDYWxsYmFja3NSZXNwb25zZRIoCgljYWxsYmFja3MYASADKAsyFS5yaW5nYmFjay52MS5DYWxsYmFjaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSFAoMcmVzdW1lX3Rva2VuGAMgASgJIkQKFUNvdW50Q2FsbGJhY2tzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5yaW5nYmFjay52MS5DYWxsYmFja0ZpbHRlciJBChZDb3VudENhbGxiYWNrc1Jlc3BvbnNlEicKBnN0YXRlcxgBIAMoCzIXLnJpbmdiYWNrLnYxLlN0YXRlQ291bnQiWAoKU3RhdGVDb3VudBIpCgVzdGF0ZRgBIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSDQoFY291bnQYAiABKAMSEAoIYXRfbGVhc3QYAyABKAgiaQoZTGlzdENhbGxiYWNrRXZlbnRzUmVxdWVzdBIlCgNrZXkYASABKAsyGC5yaW5nYmFjay52MS5DYWxsYmFja0tleRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJzChpMaXN0Q2FsbGJhY2tFdmVudHNSZXNwb25zZRIqCgZldmVudHMYASADKAsyGi5yaW5nYmFjay52MS5DYWxsYmFja0V2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghjb21wbGV0ZRgDIAEoCCJNChNHZXRDYWxsVHJhY2VSZXF1ZXN0EiUKA2tleRgBIAEoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5Eg8KB2F0dGVtcHQYAiABKAUiQQoUR2V0Q2FsbFRyYWNlUmVzcG9uc2USKQoIbWVzc2FnZXMYASADKAsyFy5yaW5nYmFjay52MS5TaXBNZXNzYWdlInEKClNpcE1lc3NhZ2USKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgCIAEoCBIMCgRwZWVyGAMgASgJEg8KB2NhbGxfaWQYBCABKAkSDAoEdGV4dBgFIAEoCSJcChVDYW5jZWxDYWxsYmFja1JlcXVlc3QSJQoDa2V5GAEgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXkSDgoGcmVhc29uGAIgASgJEgwKBGV0YWcYAyABKAkiQQoWQ2FuY2VsQ2FsbGJhY2tSZXNwb25zZRInCghjYWxsYmFjaxgBIAEoCzIVLnJpbmdiYWNrLnYxLkNhbGxiYWNrIrUBChVVcGRhdGVDYWxsYmFja1JlcXVlc3QSJQoDa2V5GAEgASgLMhgucmluZ2JhY2sudjEuQ2FsbGJhY2tLZXkSNgoQY2FsbGJhY2tfcmVxdWVzdBgCIAEoCzIcLnJpbmdiYWNrLnYxLkNhbGxiYWNrUmVxdWVzdBIvCgt1cGRhdGVfbWFzaxgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSDAoEZXRhZxgEIAEoCSJBChZVcGRhdGVDYWxsYmFja1Jlc3BvbnNlEicKCGNhbGxiYWNrGAEgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2siVAoXUmVzb2x2ZUNhbGxiYWNrc1JlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIZChFpbmNsdWRlX2NhbGxiYWNrcxgDIAEoCCJdChhSZXNvbHZlQ2FsbGJhY2tzUmVzcG9uc2USMwoHcmVzdWx0cxgBIAMoCzIiLnJpbmdiYWNrLnYxLlJlc29sdmVDYWxsYmFja1Jlc3VsdBIMCgRtb3JlGAIgASgIIoABChVSZXNvbHZlQ2FsbGJhY2tSZXN1bHQSEwoLY2FsbGJhY2tfaWQYASABKAkSKQoFc3RhdGUYAiABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEicKCGNhbGxiYWNrGAMgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2si8wEKFVdhdGNoQ2FsbGJhY2tzUmVxdWVzdBIrCgZmaWx0ZXIYASABKAsyGy5yaW5nYmFjay52MS5DYWxsYmFja0ZpbHRlchIUCgxyZXN1bWVfdG9rZW4YAiABKAkSMAoNc25hcHNob3RfbW9kZRgDIAEoDjIZLnJpbmdiYWNrLnYxLlNuYXBzaG90TW9kZRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoKYmVnaW5fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwAEKFldhdGNoQ2FsbGJhY2tzUmVzcG9uc2USKgoGZXZlbnRzGAEgAygLMhoucmluZ2JhY2sudjEuQ2FsbGJhY2tFdmVudBIUCgxyZXN1bWVfdG9rZW4YAiABKAkSGAoQc25hcHNob3Rfc3RhcnRlZBgDIAEoCBIZChFzbmFwc2hvdF9jb21wbGV0ZRgEIAEoCBIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi3AEKDUNhbGxiYWNrRXZlbnQSLAoEdHlwZRgBIAEoDjIeLnJpbmdiYWNrLnYxLkNhbGxiYWNrRXZlbnRUeXBlEicKCGNhbGxiYWNrGAIgASgLMhUucmluZ2JhY2sudjEuQ2FsbGJhY2sSMgoOcHJldmlvdXNfc3RhdGUYAyABKA4yGi5yaW5nYmFjay52MS5DYWxsYmFja1N0YXRlEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGlkZW50aXR5GAUgASgJKmUKDFNuYXBzaG90TW9kZRIdChlTTkFQU0hPVF9NT0RFX1VOU1BFQ0lGSUVEEAASFwoTU05BUFNIT1RfTU9ERV9ORVZFUhABEh0KGVNOQVBTSE9UX01PREVfV0hFTl9ORUVERUQQAiq9AQoRQ2FsbGJhY2tFdmVudFR5cGUSIwofQ0FMTEJBQ0tfRVZFTlRfVFlQRV9VTlNQRUNJRklFRBAAEiAKHENBTExCQUNLX0VWRU5UX1RZUEVfU05BUFNIT1QQARIfChtDQUxMQkFDS19FVkVOVF9UWVBFX0NSRUFURUQQAhIfChtDQUxMQkFDS19FVkVOVF9UWVBFX1VQREFURUQQAxIfChtDQUxMQkFDS19FVkVOVF9UWVBFX1JFTU9WRUQQBDKPCAoQQ2FsbGJhY2tzU2VydmljZRJZCg5DcmVhdGVDYWxsYmFjaxIiLnJpbmdiYWNrLnYxLkNyZWF0ZUNhbGxiYWNrUmVxdWVzdBojLnJpbmdiYWNrLnYxLkNyZWF0ZUNhbGxiYWNrUmVzcG9uc2USawoUQmF0Y2hDcmVhdGVDYWxsYmFja3MSKC5yaW5nYmFjay52MS5CYXRjaENyZWF0ZUNhbGxiYWNrc1JlcXVlc3QaKS5yaW5nYmFjay52MS5CYXRjaENyZWF0ZUNhbGxiYWNrc1Jlc3BvbnNlElAKC0dldENhbGxiYWNrEh8ucmluZ2JhY2sudjEuR2V0Q2FsbGJhY2tSZXF1ZXN0GiAucmluZ2JhY2sudjEuR2V0Q2FsbGJhY2tSZXNwb25zZRJWCg1MaXN0Q2FsbGJhY2tzEiEucmluZ2JhY2sudjEuTGlzdENhbGxiYWNrc1JlcXVlc3QaIi5yaW5nYmFjay52MS5MaXN0Q2FsbGJhY2tzUmVzcG9uc2USWQoOQ291bnRDYWxsYmFja3MSIi5yaW5nYmFjay52MS5Db3VudENhbGxiYWNrc1JlcXVlc3QaIy5yaW5nYmFjay52MS5Db3VudENhbGxiYWNrc1Jlc3BvbnNlEmUKEkxpc3RDYWxsYmFja0V2ZW50cxImLnJpbmdiYWNrLnYxLkxpc3RDYWxsYmFja0V2ZW50c1JlcXVlc3QaJy5yaW5nYmFjay52MS5MaXN0Q2FsbGJhY2tFdmVudHNSZXNwb25zZRJTCgxHZXRDYWxsVHJhY2USIC5yaW5nYmFjay52MS5HZXRDYWxsVHJhY2VSZXF1ZXN0GiEucmluZ2JhY2sudjEuR2V0Q2FsbFRyYWNlUmVzcG9uc2USWQoOQ2FuY2VsQ2FsbGJhY2sSIi5yaW5nYmFjay52MS5DYW5jZWxDYWxsYmFja1JlcXVlc3QaIy5yaW5nYmFjay52MS5DYW5jZWxDYWxsYmFja1Jlc3BvbnNlElkKDlVwZGF0ZUNhbGxiYWNrEiIucmluZ2JhY2sudjEuVXBkYXRlQ2FsbGJhY2tSZXF1ZXN0GiMucmluZ2JhY2sudjEuVXBkYXRlQ2FsbGJhY2tSZXNwb25zZRJfChBSZXNvbHZlQ2FsbGJhY2tzEiQucmluZ2JhY2sudjEuUmVzb2x2ZUNhbGxiYWNrc1JlcXVlc3QaJS5yaW5nYmFjay52MS5SZXNvbHZlQ2FsbGJhY2tzUmVzcG9uc2USWwoOV2F0Y2hDYWxsYmFja3MSIi5yaW5nYmFjay52MS5XYXRjaENhbGxiYWNrc1JlcXVlc3QaIy5yaW5nYmFjay52MS5XYXRjaENhbGxiYWNrc1Jlc3BvbnNlMAFCYQoPY29tLnJpbmdiYWNrLnYxUAFaPmdpdGh1Yi5jb20vcmluZ2JhY2svcmluZ2JhY2svY2xpZW50cy9nby9yaW5nYmFjay92MTtyaW5nYmFja3YxqgILUmluZ2JhY2suVjFiBnByb3RvMw", [file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
 
 /**
  * Request of CreateCallback.
@@ -334,6 +334,251 @@ export const ListCallbacksResponseSchema: GenMessage<ListCallbacksResponse> = /*
   messageDesc(file_ringback_v1_callbacks_service, 9);
 
 /**
+ * Request of CountCallbacks.
+ *
+ * @generated from message ringback.v1.CountCallbacksRequest
+ */
+export type CountCallbacksRequest = Message<"ringback.v1.CountCallbacksRequest"> & {
+  /**
+   * Which callbacks. Unset: all that the credential may read.
+   *
+   * @generated from field: ringback.v1.CallbackFilter filter = 1;
+   */
+  filter?: CallbackFilter | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.CountCallbacksRequest.
+ * Use `create(CountCallbacksRequestSchema)` to create a new message.
+ */
+export const CountCallbacksRequestSchema: GenMessage<CountCallbacksRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 10);
+
+/**
+ * Response of CountCallbacks. A picture of one moment.
+ *
+ * @generated from message ringback.v1.CountCallbacksResponse
+ */
+export type CountCallbacksResponse = Message<"ringback.v1.CountCallbacksResponse"> & {
+  /**
+   * All ten states, in the order of the enum, zeros included.
+   *
+   * @generated from field: repeated ringback.v1.StateCount states = 1;
+   */
+  states: StateCount[];
+};
+
+/**
+ * Describes the message ringback.v1.CountCallbacksResponse.
+ * Use `create(CountCallbacksResponseSchema)` to create a new message.
+ */
+export const CountCallbacksResponseSchema: GenMessage<CountCallbacksResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 11);
+
+/**
+ * How many callbacks are in one state.
+ *
+ * @generated from message ringback.v1.StateCount
+ */
+export type StateCount = Message<"ringback.v1.StateCount"> & {
+  /**
+   * The state.
+   *
+   * @generated from field: ringback.v1.CallbackState state = 1;
+   */
+  state: CallbackState;
+
+  /**
+   * The number.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+   *
+   * @generated from field: bool at_least = 3;
+   */
+  atLeast: boolean;
+};
+
+/**
+ * Describes the message ringback.v1.StateCount.
+ * Use `create(StateCountSchema)` to create a new message.
+ */
+export const StateCountSchema: GenMessage<StateCount> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 12);
+
+/**
+ * Request of ListCallbackEvents.
+ *
+ * @generated from message ringback.v1.ListCallbackEventsRequest
+ */
+export type ListCallbackEventsRequest = Message<"ringback.v1.ListCallbackEventsRequest"> & {
+  /**
+   * Required. Which callback.
+   *
+   * @generated from field: ringback.v1.CallbackKey key = 1;
+   */
+  key?: CallbackKey | undefined;
+
+  /**
+   * How many at most. 0: 100. More than 1000: 1000. Negative: INVALID_FIELD.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * `next_page_token` of the page before, and empty for the first page. Bound to the callback.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message ringback.v1.ListCallbackEventsRequest.
+ * Use `create(ListCallbackEventsRequestSchema)` to create a new message.
+ */
+export const ListCallbackEventsRequestSchema: GenMessage<ListCallbackEventsRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 13);
+
+/**
+ * Response of ListCallbackEvents.
+ *
+ * @generated from message ringback.v1.ListCallbackEventsResponse
+ */
+export type ListCallbackEventsResponse = Message<"ringback.v1.ListCallbackEventsResponse"> & {
+  /**
+   * The oldest first.
+   *
+   * @generated from field: repeated ringback.v1.CallbackEvent events = 1;
+   */
+  events: CallbackEvent[];
+
+  /**
+   * Where the next page starts. Empty: there is none.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * The first page begins with the creation of the callback. False: earlier events are kept no longer.
+   *
+   * @generated from field: bool complete = 3;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message ringback.v1.ListCallbackEventsResponse.
+ * Use `create(ListCallbackEventsResponseSchema)` to create a new message.
+ */
+export const ListCallbackEventsResponseSchema: GenMessage<ListCallbackEventsResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 14);
+
+/**
+ * Request of GetCallTrace.
+ *
+ * @generated from message ringback.v1.GetCallTraceRequest
+ */
+export type GetCallTraceRequest = Message<"ringback.v1.GetCallTraceRequest"> & {
+  /**
+   * Required. Which callback.
+   *
+   * @generated from field: ringback.v1.CallbackKey key = 1;
+   */
+  key?: CallbackKey | undefined;
+
+  /**
+   * Required. Which attempt, by `Attempt.number`.
+   *
+   * @generated from field: int32 attempt = 2;
+   */
+  attempt: number;
+};
+
+/**
+ * Describes the message ringback.v1.GetCallTraceRequest.
+ * Use `create(GetCallTraceRequestSchema)` to create a new message.
+ */
+export const GetCallTraceRequestSchema: GenMessage<GetCallTraceRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 15);
+
+/**
+ * Response of GetCallTrace.
+ *
+ * @generated from message ringback.v1.GetCallTraceResponse
+ */
+export type GetCallTraceResponse = Message<"ringback.v1.GetCallTraceResponse"> & {
+  /**
+   * In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+   *
+   * @generated from field: repeated ringback.v1.SipMessage messages = 1;
+   */
+  messages: SipMessage[];
+};
+
+/**
+ * Describes the message ringback.v1.GetCallTraceResponse.
+ * Use `create(GetCallTraceResponseSchema)` to create a new message.
+ */
+export const GetCallTraceResponseSchema: GenMessage<GetCallTraceResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 16);
+
+/**
+ * One message of SIP signalling.
+ *
+ * @generated from message ringback.v1.SipMessage
+ */
+export type SipMessage = Message<"ringback.v1.SipMessage"> & {
+  /**
+   * When it was sent or received.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * It was sent by this server. False: it was received.
+   *
+   * @generated from field: bool sent = 2;
+   */
+  sent: boolean;
+
+  /**
+   * Where it went or came from, such as "UDP 192.0.2.1:5060".
+   *
+   * @generated from field: string peer = 3;
+   */
+  peer: string;
+
+  /**
+   * The Call-ID of its dialog: one of `Attempt.call_ids`.
+   *
+   * @generated from field: string call_id = 4;
+   */
+  callId: string;
+
+  /**
+   * The whole message, with numbers masked and credentials taken out.
+   *
+   * @generated from field: string text = 5;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message ringback.v1.SipMessage.
+ * Use `create(SipMessageSchema)` to create a new message.
+ */
+export const SipMessageSchema: GenMessage<SipMessage> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_callbacks_service, 17);
+
+/**
  * Request of CancelCallback.
  *
  * @generated from message ringback.v1.CancelCallbackRequest
@@ -367,7 +612,7 @@ export type CancelCallbackRequest = Message<"ringback.v1.CancelCallbackRequest">
  * Use `create(CancelCallbackRequestSchema)` to create a new message.
  */
 export const CancelCallbackRequestSchema: GenMessage<CancelCallbackRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 10);
+  messageDesc(file_ringback_v1_callbacks_service, 18);
 
 /**
  * Response of CancelCallback.
@@ -388,7 +633,7 @@ export type CancelCallbackResponse = Message<"ringback.v1.CancelCallbackResponse
  * Use `create(CancelCallbackResponseSchema)` to create a new message.
  */
 export const CancelCallbackResponseSchema: GenMessage<CancelCallbackResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 11);
+  messageDesc(file_ringback_v1_callbacks_service, 19);
 
 /**
  * Request of UpdateCallback.
@@ -432,7 +677,7 @@ export type UpdateCallbackRequest = Message<"ringback.v1.UpdateCallbackRequest">
  * Use `create(UpdateCallbackRequestSchema)` to create a new message.
  */
 export const UpdateCallbackRequestSchema: GenMessage<UpdateCallbackRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 12);
+  messageDesc(file_ringback_v1_callbacks_service, 20);
 
 /**
  * Response of UpdateCallback.
@@ -453,7 +698,7 @@ export type UpdateCallbackResponse = Message<"ringback.v1.UpdateCallbackResponse
  * Use `create(UpdateCallbackResponseSchema)` to create a new message.
  */
 export const UpdateCallbackResponseSchema: GenMessage<UpdateCallbackResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 13);
+  messageDesc(file_ringback_v1_callbacks_service, 21);
 
 /**
  * Request of ResolveCallbacks.
@@ -491,7 +736,7 @@ export type ResolveCallbacksRequest = Message<"ringback.v1.ResolveCallbacksReque
  * Use `create(ResolveCallbacksRequestSchema)` to create a new message.
  */
 export const ResolveCallbacksRequestSchema: GenMessage<ResolveCallbacksRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 14);
+  messageDesc(file_ringback_v1_callbacks_service, 22);
 
 /**
  * Response of ResolveCallbacks.
@@ -519,7 +764,7 @@ export type ResolveCallbacksResponse = Message<"ringback.v1.ResolveCallbacksResp
  * Use `create(ResolveCallbacksResponseSchema)` to create a new message.
  */
 export const ResolveCallbacksResponseSchema: GenMessage<ResolveCallbacksResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 15);
+  messageDesc(file_ringback_v1_callbacks_service, 23);
 
 /**
  * What became of one callback that was to be ended.
@@ -554,7 +799,7 @@ export type ResolveCallbackResult = Message<"ringback.v1.ResolveCallbackResult">
  * Use `create(ResolveCallbackResultSchema)` to create a new message.
  */
 export const ResolveCallbackResultSchema: GenMessage<ResolveCallbackResult> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 16);
+  messageDesc(file_ringback_v1_callbacks_service, 24);
 
 /**
  * Request of WatchCallbacks.
@@ -605,7 +850,7 @@ export type WatchCallbacksRequest = Message<"ringback.v1.WatchCallbacksRequest">
  * Use `create(WatchCallbacksRequestSchema)` to create a new message.
  */
 export const WatchCallbacksRequestSchema: GenMessage<WatchCallbacksRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 17);
+  messageDesc(file_ringback_v1_callbacks_service, 25);
 
 /**
  * One response in the stream of WatchCallbacks.
@@ -656,7 +901,7 @@ export type WatchCallbacksResponse = Message<"ringback.v1.WatchCallbacksResponse
  * Use `create(WatchCallbacksResponseSchema)` to create a new message.
  */
 export const WatchCallbacksResponseSchema: GenMessage<WatchCallbacksResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 18);
+  messageDesc(file_ringback_v1_callbacks_service, 26);
 
 /**
  * One change of one callback.
@@ -706,7 +951,7 @@ export type CallbackEvent = Message<"ringback.v1.CallbackEvent"> & {
  * Use `create(CallbackEventSchema)` to create a new message.
  */
 export const CallbackEventSchema: GenMessage<CallbackEvent> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_callbacks_service, 19);
+  messageDesc(file_ringback_v1_callbacks_service, 27);
 
 /**
  * Whether a watch may begin with what exists already.
@@ -880,6 +1125,45 @@ export const CallbacksService: GenService<{
     methodKind: "unary";
     input: typeof ListCallbacksRequestSchema;
     output: typeof ListCallbacksResponseSchema;
+  },
+  /**
+   * Returns how many callbacks match a filter, by state.
+   *
+   * No reasons of its own.
+   *
+   * @generated from rpc ringback.v1.CallbacksService.CountCallbacks
+   */
+  countCallbacks: {
+    methodKind: "unary";
+    input: typeof CountCallbacksRequestSchema;
+    output: typeof CountCallbacksResponseSchema;
+  },
+  /**
+   * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+   * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+   *
+   * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+   *
+   * @generated from rpc ringback.v1.CallbacksService.ListCallbackEvents
+   */
+  listCallbackEvents: {
+    methodKind: "unary";
+    input: typeof ListCallbackEventsRequestSchema;
+    output: typeof ListCallbackEventsResponseSchema;
+  },
+  /**
+   * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+   * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+   * only: an empty response means that this server has none. For operators.
+   *
+   * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+   *
+   * @generated from rpc ringback.v1.CallbacksService.GetCallTrace
+   */
+  getCallTrace: {
+    methodKind: "unary";
+    input: typeof GetCallTraceRequestSchema;
+    output: typeof GetCallTraceResponseSchema;
   },
   /**
    * Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it

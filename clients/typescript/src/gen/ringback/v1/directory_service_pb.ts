@@ -8,7 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CallbackKey, CallOutcome, Priority } from "./callback_pb.js";
+import type { CallbackKey, CallbackState, CallOutcome, Priority } from "./callback_pb.js";
 import { file_ringback_v1_callback } from "./callback_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file ringback/v1/directory_service.proto.
  */
 export const file_ringback_v1_directory_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEipAcKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCRIcChRjYWxsZXJfbGluZV9pZGVudGl0eRgTIAEoCRIWCg5kZWZhdWx0X3JlZ2lvbhgUIAEoCRIqCgpkaWFsX3J1bGVzGBUgASgLMhYucmluZ2JhY2sudjEuRGlhbFJ1bGVzEi0KCmtlZXBfZW5kZWQYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNYWdlbnRfYWRkcmVzcxgXIAEoCRI0ChFtYXhfY2FsbF9kdXJhdGlvbhgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIeChZjYWxsZXJfbGluZV9yZXN0cmljdGVkGBkgASgIQhcKFV9tYXhfY29uY3VycmVudF9jYWxsc0IWChRfZGVmYXVsdF9tYXhfcmV0cmllcyLPAQoJRGlhbFJ1bGVzEiYKBXBob25lGAEgASgLMhcucmluZ2JhY2sudjEuUGhvbmVSdWxlcxIiCgNzaXAYAiABKAsyFS5yaW5nYmFjay52MS5TaXBSdWxlcxIoChthdHRlbXB0c19wZXJfbnVtYmVyX2FuZF9kYXkYAyABKAVIAIgBARIsCgtxdWlldF9ob3VycxgEIAEoCzIXLnJpbmdiYWNrLnYxLlF1aWV0SG91cnNCHgocX2F0dGVtcHRzX3Blcl9udW1iZXJfYW5kX2RheSI9CgpQaG9uZVJ1bGVzEg0KBWFsbG93GAEgAygJEgwKBGRlbnkYAiADKAkSEgoKZGVueV9raW5kcxgDIAMoCSIzCghTaXBSdWxlcxITCgthbGxvd19ob3N0cxgBIAMoCRISCgpkZW55X2hvc3RzGAIgAygJIjQKClF1aWV0SG91cnMSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIMCgR6b25lGAMgASgJImMKDU9wZW5pbmdQZXJpb2QSKwoLZGF5X29mX3dlZWsYASABKA4yFi5yaW5nYmFjay52MS5EYXlPZldlZWsSEQoJb3Blbl90aW1lGAIgASgJEhIKCmNsb3NlX3RpbWUYAyABKAkirAEKCVJldHJ5UnVsZRIpCgdvdXRjb21lGAEgASgOMhgucmluZ2JhY2sudjEuQ2FsbE91dGNvbWUSEgoFcmV0cnkYAiABKAhIAIgBARIsCgltaW5fZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3JldHJpZXMYBCABKAVIAYgBAUIICgZfcmV0cnlCDgoMX21heF9yZXRyaWVzIjwKE0xpc3RTZXJ2aWNlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJgoIc2VydmljZXMYASADKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJHChFHZXRTZXJ2aWNlUmVxdWVzdBIUCgpzZXJ2aWNlX2lkGAEgASgJSAASFQoLc2lwX2FkZHJlc3MYAiABKAlIAEIFCgNrZXkiOwoSR2V0U2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIj0KFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIj4KFUNyZWF0ZVNlcnZpY2VSZXNwb25zZRIlCgdzZXJ2aWNlGAEgASgLMhQucmluZ2JhY2sudjEuU2VydmljZSJuChRVcGRhdGVTZXJ2aWNlUmVxdWVzdBIlCgdzZXJ2aWNlGAEgASgLMhQucmluZ2JhY2sudjEuU2VydmljZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siPgoVVXBkYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIlwKFERlbGV0ZVNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgDIAEoCUgAEgwKBGV0YWcYAiABKAlCCQoHc2VydmljZSIXChVEZWxldGVTZXJ2aWNlUmVzcG9uc2UieQoPR2V0UXVldWVSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAEi4KDGNhbGxiYWNrX2tleRgDIAEoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5QgkKB3NlcnZpY2Ui4wIKEEdldFF1ZXVlUmVzcG9uc2USEgoKc2VydmljZV9pZBgBIAEoCRIrCgd3YWl0aW5nGAIgAygLMhoucmluZ2JhY2sudjEuUHJpb3JpdHlDb3VudBI3ChNvbGRlc3Rfd2FpdGluZ190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtpbl9wcm9ncmVzcxgEIAEoBRIQCghjYXBhY2l0eRgFIAEoBRIxCg5lc3RpbWF0ZWRfd2FpdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5lc3RpbWF0ZV9iYXNpcxgHIAEoCRIsCghwb3NpdGlvbhgIIAEoCzIaLnJpbmdiYWNrLnYxLlF1ZXVlUG9zaXRpb24SNQoRYWdlbnRzX3Jlc3RfdW50aWwYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKDVByaW9yaXR5Q291bnQSJwoIcHJpb3JpdHkYASABKA4yFS5yaW5nYmFjay52MS5Qcmlvcml0eRINCgVjb3VudBgCIAEoBSJiCg1RdWV1ZVBvc2l0aW9uEhAKCHBvc2l0aW9uGAEgASgFEioKBnJlYXNvbhgCIAEoDjIaLnJpbmdiYWNrLnYxLldhaXRpbmdSZWFzb24SEwoLZXhwbGFuYXRpb24YAyABKAkiJAoSRXJhc2VUYXJnZXRSZXF1ZXN0Eg4KBnRhcmdldBgBIAEoCSI6ChNFcmFzZVRhcmdldFJlc3BvbnNlEg4KBmVyYXNlZBgBIAEoBRITCgtpbl9wcm9ncmVzcxgCIAEoBSrYAQoJRGF5T2ZXZWVrEhsKF0RBWV9PRl9XRUVLX1VOU1BFQ0lGSUVEEAASFgoSREFZX09GX1dFRUtfTU9OREFZEAESFwoTREFZX09GX1dFRUtfVFVFU0RBWRACEhkKFURBWV9PRl9XRUVLX1dFRE5FU0RBWRADEhgKFERBWV9PRl9XRUVLX1RIVVJTREFZEAQSFgoSREFZX09GX1dFRUtfRlJJREFZEAUSGAoUREFZX09GX1dFRUtfU0FUVVJEQVkQBhIWChJEQVlfT0ZfV0VFS19TVU5EQVkQBypQCghGaXJzdExlZxIZChVGSVJTVF9MRUdfVU5TUEVDSUZJRUQQABITCg9GSVJTVF9MRUdfQUdFTlQQARIUChBGSVJTVF9MRUdfVEFSR0VUEAIqgwEKDFRhcmdldFBvbGljeRIdChlUQVJHRVRfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFwoTVEFSR0VUX1BPTElDWV9BTExPVxABEhgKFFRBUkdFVF9QT0xJQ1lfUkVGVVNFEAISIQodVEFSR0VUX1BPTElDWV9SRVRVUk5fRVhJU1RJTkcQAyqtAgoNV2FpdGluZ1JlYXNvbhIeChpXQUlUSU5HX1JFQVNPTl9VTlNQRUNJRklFRBAAEhoKFldBSVRJTkdfUkVBU09OX05PVF9EVUUQARIZChVXQUlUSU5HX1JFQVNPTl9DTE9TRUQQAhIZChVXQUlUSU5HX1JFQVNPTl9QQVVTRUQQAxIeChpXQUlUSU5HX1JFQVNPTl9OT19DQVBBQ0lUWRAEEhwKGFdBSVRJTkdfUkVBU09OX05PX0RJQUxFUhAFEiEKHVdBSVRJTkdfUkVBU09OX1RBUkdFVF9JTl9DQUxMEAYSIAocV0FJVElOR19SRUFTT05fQkVISU5EX09USEVSUxAHEicKI1dBSVRJTkdfUkVBU09OX0FHRU5UU19ET19OT1RfQU5TV0VSEAgy2QQKEERpcmVjdG9yeVNlcnZpY2USUwoMTGlzdFNlcnZpY2VzEiAucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVxdWVzdBohLnJpbmdiYWNrLnYxLkxpc3RTZXJ2aWNlc1Jlc3BvbnNlEk0KCkdldFNlcnZpY2USHi5yaW5nYmFjay52MS5HZXRTZXJ2aWNlUmVxdWVzdBofLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXNwb25zZRJWCg1DcmVhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuQ3JlYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVzcG9uc2USVgoNVXBkYXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLlVwZGF0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlc3BvbnNlElYKDURlbGV0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5EZWxldGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXNwb25zZRJHCghHZXRRdWV1ZRIcLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVxdWVzdBodLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVzcG9uc2USUAoLRXJhc2VUYXJnZXQSHy5yaW5nYmFjay52MS5FcmFzZVRhcmdldFJlcXVlc3QaIC5yaW5nYmFjay52MS5FcmFzZVRhcmdldFJlc3BvbnNlQmEKD2NvbS5yaW5nYmFjay52MVABWj5naXRodWIuY29tL3JpbmdiYWNrL3JpbmdiYWNrL2NsaWVudHMvZ28vcmluZ2JhY2svdjE7cmluZ2JhY2t2MaoCC1JpbmdiYWNrLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
+  fileDesc("CiNyaW5nYmFjay92MS9kaXJlY3Rvcnlfc2VydmljZS5wcm90bxILcmluZ2JhY2sudjEipAcKB1NlcnZpY2USEgoKc2VydmljZV9pZBgBIAEoCRITCgtzaXBfYWRkcmVzcxgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSIQoUbWF4X2NvbmN1cnJlbnRfY2FsbHMYBCABKAVIAIgBARIOCgZwYXVzZWQYBSABKAgSIAoTZGVmYXVsdF9tYXhfcmV0cmllcxgGIAEoBUgBiAEBEi8KDHJpbmdfdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIxCg5tYXhfcXVldWVfdGltZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aW1lX3pvbmUYCSABKAkSMQoNb3BlbmluZ19ob3VycxgKIAMoCzIaLnJpbmdiYWNrLnYxLk9wZW5pbmdQZXJpb2QSFAoMY2xvc2VkX2RhdGVzGAsgAygJEisKC3JldHJ5X3J1bGVzGAwgAygLMhYucmluZ2JhY2sudjEuUmV0cnlSdWxlEigKCWZpcnN0X2xlZxgNIAEoDjIVLnJpbmdiYWNrLnYxLkZpcnN0TGVnEhgKEHByaW9yaXR5X3dlaWdodHMYDiADKAUSNQoSc2FtZV90YXJnZXRfcG9saWN5GA8gASgOMhkucmluZ2JhY2sudjEuVGFyZ2V0UG9saWN5Ei8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEZXRhZxgSIAEoCRIcChRjYWxsZXJfbGluZV9pZGVudGl0eRgTIAEoCRIWCg5kZWZhdWx0X3JlZ2lvbhgUIAEoCRIqCgpkaWFsX3J1bGVzGBUgASgLMhYucmluZ2JhY2sudjEuRGlhbFJ1bGVzEi0KCmtlZXBfZW5kZWQYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNYWdlbnRfYWRkcmVzcxgXIAEoCRI0ChFtYXhfY2FsbF9kdXJhdGlvbhgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIeChZjYWxsZXJfbGluZV9yZXN0cmljdGVkGBkgASgIQhcKFV9tYXhfY29uY3VycmVudF9jYWxsc0IWChRfZGVmYXVsdF9tYXhfcmV0cmllcyLPAQoJRGlhbFJ1bGVzEiYKBXBob25lGAEgASgLMhcucmluZ2JhY2sudjEuUGhvbmVSdWxlcxIiCgNzaXAYAiABKAsyFS5yaW5nYmFjay52MS5TaXBSdWxlcxIoChthdHRlbXB0c19wZXJfbnVtYmVyX2FuZF9kYXkYAyABKAVIAIgBARIsCgtxdWlldF9ob3VycxgEIAEoCzIXLnJpbmdiYWNrLnYxLlF1aWV0SG91cnNCHgocX2F0dGVtcHRzX3Blcl9udW1iZXJfYW5kX2RheSI9CgpQaG9uZVJ1bGVzEg0KBWFsbG93GAEgAygJEgwKBGRlbnkYAiADKAkSEgoKZGVueV9raW5kcxgDIAMoCSIzCghTaXBSdWxlcxITCgthbGxvd19ob3N0cxgBIAMoCRISCgpkZW55X2hvc3RzGAIgAygJIjQKClF1aWV0SG91cnMSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRIMCgR6b25lGAMgASgJImMKDU9wZW5pbmdQZXJpb2QSKwoLZGF5X29mX3dlZWsYASABKA4yFi5yaW5nYmFjay52MS5EYXlPZldlZWsSEQoJb3Blbl90aW1lGAIgASgJEhIKCmNsb3NlX3RpbWUYAyABKAkirAEKCVJldHJ5UnVsZRIpCgdvdXRjb21lGAEgASgOMhgucmluZ2JhY2sudjEuQ2FsbE91dGNvbWUSEgoFcmV0cnkYAiABKAhIAIgBARIsCgltaW5fZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3JldHJpZXMYBCABKAVIAYgBAUIICgZfcmV0cnlCDgoMX21heF9yZXRyaWVzIjwKE0xpc3RTZXJ2aWNlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVwoUTGlzdFNlcnZpY2VzUmVzcG9uc2USJgoIc2VydmljZXMYASADKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJHChFHZXRTZXJ2aWNlUmVxdWVzdBIUCgpzZXJ2aWNlX2lkGAEgASgJSAASFQoLc2lwX2FkZHJlc3MYAiABKAlIAEIFCgNrZXkiOwoSR2V0U2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIj0KFENyZWF0ZVNlcnZpY2VSZXF1ZXN0EiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIj4KFUNyZWF0ZVNlcnZpY2VSZXNwb25zZRIlCgdzZXJ2aWNlGAEgASgLMhQucmluZ2JhY2sudjEuU2VydmljZSJuChRVcGRhdGVTZXJ2aWNlUmVxdWVzdBIlCgdzZXJ2aWNlGAEgASgLMhQucmluZ2JhY2sudjEuU2VydmljZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siPgoVVXBkYXRlU2VydmljZVJlc3BvbnNlEiUKB3NlcnZpY2UYASABKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlIlwKFERlbGV0ZVNlcnZpY2VSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgDIAEoCUgAEgwKBGV0YWcYAiABKAlCCQoHc2VydmljZSIXChVEZWxldGVTZXJ2aWNlUmVzcG9uc2UieQoPR2V0UXVldWVSZXF1ZXN0EhQKCnNlcnZpY2VfaWQYASABKAlIABIVCgtzaXBfYWRkcmVzcxgCIAEoCUgAEi4KDGNhbGxiYWNrX2tleRgDIAEoCzIYLnJpbmdiYWNrLnYxLkNhbGxiYWNrS2V5QgkKB3NlcnZpY2Ui9wUKEEdldFF1ZXVlUmVzcG9uc2USEgoKc2VydmljZV9pZBgBIAEoCRIrCgd3YWl0aW5nGAIgAygLMhoucmluZ2JhY2sudjEuUHJpb3JpdHlDb3VudBI3ChNvbGRlc3Rfd2FpdGluZ190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtpbl9wcm9ncmVzcxgEIAEoBRIQCghjYXBhY2l0eRgFIAEoBRIxCg5lc3RpbWF0ZWRfd2FpdBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5lc3RpbWF0ZV9iYXNpcxgHIAEoCRIsCghwb3NpdGlvbhgIIAEoCzIaLnJpbmdiYWNrLnYxLlF1ZXVlUG9zaXRpb24SNQoRYWdlbnRzX3Jlc3RfdW50aWwYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBXN0YXRlGAogASgOMhcucmluZ2JhY2sudjEuUXVldWVTdGF0ZRIuCgpwYXVzZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYXVzZWRfYnkYDCABKAkSDwoHZGlhbGVycxgNIAEoBRIzCg9ub19kaWFsZXJfc2luY2UYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDm5leHRfb3Blbl90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9uZXh0X2Nsb3NlX3RpbWUYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4cGlyaW5nGBEgASgFEhEKCXNjaGVkdWxlZBgSIAEoBRIXCg9kdWVfd2l0aGluX2hvdXIYEyABKAUSOgoUaW5fcHJvZ3Jlc3NfYnlfc3RhdGUYFCADKAsyHC5yaW5nYmFjay52MS5JblByb2dyZXNzQ291bnQiSwoPSW5Qcm9ncmVzc0NvdW50EikKBXN0YXRlGAEgASgOMhoucmluZ2JhY2sudjEuQ2FsbGJhY2tTdGF0ZRINCgVjb3VudBgCIAEoBSKAAQoNUHJpb3JpdHlDb3VudBInCghwcmlvcml0eRgBIAEoDjIVLnJpbmdiYWNrLnYxLlByaW9yaXR5Eg0KBWNvdW50GAIgASgFEjcKE29sZGVzdF93YWl0aW5nX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImIKDVF1ZXVlUG9zaXRpb24SEAoIcG9zaXRpb24YASABKAUSKgoGcmVhc29uGAIgASgOMhoucmluZ2JhY2sudjEuV2FpdGluZ1JlYXNvbhITCgtleHBsYW5hdGlvbhgDIAEoCSJgChJXYXRjaFF1ZXVlc1JlcXVlc3QSEwoLc2VydmljZV9pZHMYASADKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIswBChNXYXRjaFF1ZXVlc1Jlc3BvbnNlEi0KBnF1ZXVlcxgBIAMoCzIdLnJpbmdiYWNrLnYxLkdldFF1ZXVlUmVzcG9uc2USJgoIc2VydmljZXMYAiADKAsyFC5yaW5nYmFjay52MS5TZXJ2aWNlEhsKE3JlbW92ZWRfc2VydmljZV9pZHMYAyADKAkSEAoIY29tcGxldGUYBCABKAgSLwoLc2VydmVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIocBChJHZXRPdXRjb21lc1JlcXVlc3QSLgoKYmVnaW5fdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC3NlcnZpY2VfaWRzGAMgAygJIpgBChNHZXRPdXRjb21lc1Jlc3BvbnNlEisKCG91dGNvbWVzGAEgAygLMhkucmluZ2JhY2sudjEuT3V0Y29tZUNvdW50EiMKBGVuZHMYAiADKAsyFS5yaW5nYmFjay52MS5FbmRDb3VudBIvCgtzZXJ2ZXJfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijAEKDE91dGNvbWVDb3VudBISCgpzZXJ2aWNlX2lkGAEgASgJEi4KCmJlZ2luX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKB291dGNvbWUYAyABKA4yGC5yaW5nYmFjay52MS5DYWxsT3V0Y29tZRINCgVjb3VudBgEIAEoBSKIAQoIRW5kQ291bnQSEgoKc2VydmljZV9pZBgBIAEoCRIuCgpiZWdpbl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgVzdGF0ZRgDIAEoDjIaLnJpbmdiYWNrLnYxLkNhbGxiYWNrU3RhdGUSDQoFY291bnQYBCABKAUiFAoSR2V0SWRlbnRpdHlSZXF1ZXN0InAKE0dldElkZW50aXR5UmVzcG9uc2USEAoIaWRlbnRpdHkYASABKAkSDQoFcm9sZXMYAiADKAkSEgoKY2FsbGVyX2lkcxgDIAMoCRIOCgZtYXNrZWQYBCABKAgSFAoMYWxsb3dlZF9ycGNzGAUgAygJIiQKEkVyYXNlVGFyZ2V0UmVxdWVzdBIOCgZ0YXJnZXQYASABKAkiOgoTRXJhc2VUYXJnZXRSZXNwb25zZRIOCgZlcmFzZWQYASABKAUSEwoLaW5fcHJvZ3Jlc3MYAiABKAUq2AEKCURheU9mV2VlaxIbChdEQVlfT0ZfV0VFS19VTlNQRUNJRklFRBAAEhYKEkRBWV9PRl9XRUVLX01PTkRBWRABEhcKE0RBWV9PRl9XRUVLX1RVRVNEQVkQAhIZChVEQVlfT0ZfV0VFS19XRURORVNEQVkQAxIYChREQVlfT0ZfV0VFS19USFVSU0RBWRAEEhYKEkRBWV9PRl9XRUVLX0ZSSURBWRAFEhgKFERBWV9PRl9XRUVLX1NBVFVSREFZEAYSFgoSREFZX09GX1dFRUtfU1VOREFZEAcqUAoIRmlyc3RMZWcSGQoVRklSU1RfTEVHX1VOU1BFQ0lGSUVEEAASEwoPRklSU1RfTEVHX0FHRU5UEAESFAoQRklSU1RfTEVHX1RBUkdFVBACKoMBCgxUYXJnZXRQb2xpY3kSHQoZVEFSR0VUX1BPTElDWV9VTlNQRUNJRklFRBAAEhcKE1RBUkdFVF9QT0xJQ1lfQUxMT1cQARIYChRUQVJHRVRfUE9MSUNZX1JFRlVTRRACEiEKHVRBUkdFVF9QT0xJQ1lfUkVUVVJOX0VYSVNUSU5HEAMq5QEKClF1ZXVlU3RhdGUSGwoXUVVFVUVfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVRVUVVRV9TVEFURV9OT19ESUFMRVIQARIWChJRVUVVRV9TVEFURV9QQVVTRUQQAhIbChdRVUVVRV9TVEFURV9ESUFMSU5HX09GRhADEiQKIFFVRVVFX1NUQVRFX0FHRU5UU19ET19OT1RfQU5TV0VSEAQSFgoSUVVFVUVfU1RBVEVfQkVISU5EEAUSFgoSUVVFVUVfU1RBVEVfQ0xPU0VEEAYSFAoQUVVFVUVfU1RBVEVfT1BFThAHKq0CCg1XYWl0aW5nUmVhc29uEh4KGldBSVRJTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWV0FJVElOR19SRUFTT05fTk9UX0RVRRABEhkKFVdBSVRJTkdfUkVBU09OX0NMT1NFRBACEhkKFVdBSVRJTkdfUkVBU09OX1BBVVNFRBADEh4KGldBSVRJTkdfUkVBU09OX05PX0NBUEFDSVRZEAQSHAoYV0FJVElOR19SRUFTT05fTk9fRElBTEVSEAUSIQodV0FJVElOR19SRUFTT05fVEFSR0VUX0lOX0NBTEwQBhIgChxXQUlUSU5HX1JFQVNPTl9CRUhJTkRfT1RIRVJTEAcSJwojV0FJVElOR19SRUFTT05fQUdFTlRTX0RPX05PVF9BTlNXRVIQCDLRBgoQRGlyZWN0b3J5U2VydmljZRJTCgxMaXN0U2VydmljZXMSIC5yaW5nYmFjay52MS5MaXN0U2VydmljZXNSZXF1ZXN0GiEucmluZ2JhY2sudjEuTGlzdFNlcnZpY2VzUmVzcG9uc2USTQoKR2V0U2VydmljZRIeLnJpbmdiYWNrLnYxLkdldFNlcnZpY2VSZXF1ZXN0Gh8ucmluZ2JhY2sudjEuR2V0U2VydmljZVJlc3BvbnNlElYKDUNyZWF0ZVNlcnZpY2USIS5yaW5nYmFjay52MS5DcmVhdGVTZXJ2aWNlUmVxdWVzdBoiLnJpbmdiYWNrLnYxLkNyZWF0ZVNlcnZpY2VSZXNwb25zZRJWCg1VcGRhdGVTZXJ2aWNlEiEucmluZ2JhY2sudjEuVXBkYXRlU2VydmljZVJlcXVlc3QaIi5yaW5nYmFjay52MS5VcGRhdGVTZXJ2aWNlUmVzcG9uc2USVgoNRGVsZXRlU2VydmljZRIhLnJpbmdiYWNrLnYxLkRlbGV0ZVNlcnZpY2VSZXF1ZXN0GiIucmluZ2JhY2sudjEuRGVsZXRlU2VydmljZVJlc3BvbnNlEkcKCEdldFF1ZXVlEhwucmluZ2JhY2sudjEuR2V0UXVldWVSZXF1ZXN0Gh0ucmluZ2JhY2sudjEuR2V0UXVldWVSZXNwb25zZRJSCgtXYXRjaFF1ZXVlcxIfLnJpbmdiYWNrLnYxLldhdGNoUXVldWVzUmVxdWVzdBogLnJpbmdiYWNrLnYxLldhdGNoUXVldWVzUmVzcG9uc2UwARJQCgtHZXRPdXRjb21lcxIfLnJpbmdiYWNrLnYxLkdldE91dGNvbWVzUmVxdWVzdBogLnJpbmdiYWNrLnYxLkdldE91dGNvbWVzUmVzcG9uc2USUAoLR2V0SWRlbnRpdHkSHy5yaW5nYmFjay52MS5HZXRJZGVudGl0eVJlcXVlc3QaIC5yaW5nYmFjay52MS5HZXRJZGVudGl0eVJlc3BvbnNlElAKC0VyYXNlVGFyZ2V0Eh8ucmluZ2JhY2sudjEuRXJhc2VUYXJnZXRSZXF1ZXN0GiAucmluZ2JhY2sudjEuRXJhc2VUYXJnZXRSZXNwb25zZUJhCg9jb20ucmluZ2JhY2sudjFQAVo+Z2l0aHViLmNvbS9yaW5nYmFjay9yaW5nYmFjay9jbGllbnRzL2dvL3JpbmdiYWNrL3YxO3JpbmdiYWNrdjGqAgtSaW5nYmFjay5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_ringback_v1_callback]);
 
 /**
  * A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
@@ -838,6 +838,87 @@ export type GetQueueResponse = Message<"ringback.v1.GetQueueResponse"> & {
    * @generated from field: google.protobuf.Timestamp agents_rest_until = 9;
    */
   agentsRestUntil?: Timestamp | undefined;
+
+  /**
+   * What stands in the way of calls, or that nothing does.
+   *
+   * @generated from field: ringback.v1.QueueState state = 10;
+   */
+  state: QueueState;
+
+  /**
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   *
+   * @generated from field: google.protobuf.Timestamp pause_time = 11;
+   */
+  pauseTime?: Timestamp | undefined;
+
+  /**
+   * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+   * paused, and on a server without identities.
+   *
+   * @generated from field: string paused_by = 12;
+   */
+  pausedBy: string;
+
+  /**
+   * How many dialers poll for callbacks of this service, or hold one, at present.
+   *
+   * @generated from field: int32 dialers = 13;
+   */
+  dialers: number;
+
+  /**
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   *
+   * @generated from field: google.protobuf.Timestamp no_dialer_since = 14;
+   */
+  noDialerSince?: Timestamp | undefined;
+
+  /**
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   *
+   * @generated from field: google.protobuf.Timestamp next_open_time = 15;
+   */
+  nextOpenTime?: Timestamp | undefined;
+
+  /**
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   *
+   * @generated from field: google.protobuf.Timestamp next_close_time = 16;
+   */
+  nextCloseTime?: Timestamp | undefined;
+
+  /**
+   * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+   * can be estimated.
+   *
+   * @generated from field: int32 expiring = 17;
+   */
+  expiring: number;
+
+  /**
+   * How many callbacks are SCHEDULED.
+   *
+   * @generated from field: int32 scheduled = 18;
+   */
+  scheduled: number;
+
+  /**
+   * How many of these are due within the next hour. Counted up to 10,000.
+   *
+   * @generated from field: int32 due_within_hour = 19;
+   */
+  dueWithinHour: number;
+
+  /**
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   *
+   * @generated from field: repeated ringback.v1.InProgressCount in_progress_by_state = 20;
+   */
+  inProgressByState: InProgressCount[];
 };
 
 /**
@@ -846,6 +927,34 @@ export type GetQueueResponse = Message<"ringback.v1.GetQueueResponse"> & {
  */
 export const GetQueueResponseSchema: GenMessage<GetQueueResponse> = /*@__PURE__*/
   messageDesc(file_ringback_v1_directory_service, 18);
+
+/**
+ * How many callbacks in progress are in one state.
+ *
+ * @generated from message ringback.v1.InProgressCount
+ */
+export type InProgressCount = Message<"ringback.v1.InProgressCount"> & {
+  /**
+   * The state.
+   *
+   * @generated from field: ringback.v1.CallbackState state = 1;
+   */
+  state: CallbackState;
+
+  /**
+   * The number.
+   *
+   * @generated from field: int32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message ringback.v1.InProgressCount.
+ * Use `create(InProgressCountSchema)` to create a new message.
+ */
+export const InProgressCountSchema: GenMessage<InProgressCount> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 19);
 
 /**
  * How many callbacks of one priority are waiting.
@@ -866,6 +975,13 @@ export type PriorityCount = Message<"ringback.v1.PriorityCount"> & {
    * @generated from field: int32 count = 2;
    */
   count: number;
+
+  /**
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   *
+   * @generated from field: google.protobuf.Timestamp oldest_waiting_time = 3;
+   */
+  oldestWaitingTime?: Timestamp | undefined;
 };
 
 /**
@@ -873,7 +989,7 @@ export type PriorityCount = Message<"ringback.v1.PriorityCount"> & {
  * Use `create(PriorityCountSchema)` to create a new message.
  */
 export const PriorityCountSchema: GenMessage<PriorityCount> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 19);
+  messageDesc(file_ringback_v1_directory_service, 20);
 
 /**
  * Where one callback stands in its service's queue.
@@ -908,7 +1024,305 @@ export type QueuePosition = Message<"ringback.v1.QueuePosition"> & {
  * Use `create(QueuePositionSchema)` to create a new message.
  */
 export const QueuePositionSchema: GenMessage<QueuePosition> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 20);
+  messageDesc(file_ringback_v1_directory_service, 21);
+
+/**
+ * Request of WatchQueues.
+ *
+ * @generated from message ringback.v1.WatchQueuesRequest
+ */
+export type WatchQueuesRequest = Message<"ringback.v1.WatchQueuesRequest"> & {
+  /**
+   * Which services, by UUID. One that does not exist is passed over, until it does. At most 1000. Empty: all that the
+   * credential may read.
+   *
+   * @generated from field: repeated string service_ids = 1;
+   */
+  serviceIds: string[];
+
+  /**
+   * The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 2;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.WatchQueuesRequest.
+ * Use `create(WatchQueuesRequestSchema)` to create a new message.
+ */
+export const WatchQueuesRequestSchema: GenMessage<WatchQueuesRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 22);
+
+/**
+ * One response in the stream of WatchQueues.
+ *
+ * @generated from message ringback.v1.WatchQueuesResponse
+ */
+export type WatchQueuesResponse = Message<"ringback.v1.WatchQueuesResponse"> & {
+  /**
+   * The queues that have changed. Without `position`.
+   *
+   * @generated from field: repeated ringback.v1.GetQueueResponse queues = 1;
+   */
+  queues: GetQueueResponse[];
+
+  /**
+   * The services whose settings have changed; all of them in the first responses.
+   *
+   * @generated from field: repeated ringback.v1.Service services = 2;
+   */
+  services: Service[];
+
+  /**
+   * Services that were deleted, or that the credential may no longer read.
+   *
+   * @generated from field: repeated string removed_service_ids = 3;
+   */
+  removedServiceIds: string[];
+
+  /**
+   * All queues have been sent, with this response or before it. Set once in a stream.
+   *
+   * @generated from field: bool complete = 4;
+   */
+  complete: boolean;
+
+  /**
+   * The server's clock when it sent this.
+   *
+   * @generated from field: google.protobuf.Timestamp server_time = 5;
+   */
+  serverTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.WatchQueuesResponse.
+ * Use `create(WatchQueuesResponseSchema)` to create a new message.
+ */
+export const WatchQueuesResponseSchema: GenMessage<WatchQueuesResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 23);
+
+/**
+ * Request of GetOutcomes.
+ *
+ * @generated from message ringback.v1.GetOutcomesRequest
+ */
+export type GetOutcomesRequest = Message<"ringback.v1.GetOutcomesRequest"> & {
+  /**
+   * Required. From when on. Counts as the beginning of its half hour (UTC).
+   *
+   * @generated from field: google.protobuf.Timestamp begin_time = 1;
+   */
+  beginTime?: Timestamp | undefined;
+
+  /**
+   * Until when, exclusive. Counts as the end of its half hour. Unset: now. At most 15 days after `begin_time`.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 2;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Of which services, by UUID. One that does not exist has no counts. At most 1000. Empty: all that the credential may
+   * read.
+   *
+   * @generated from field: repeated string service_ids = 3;
+   */
+  serviceIds: string[];
+};
+
+/**
+ * Describes the message ringback.v1.GetOutcomesRequest.
+ * Use `create(GetOutcomesRequestSchema)` to create a new message.
+ */
+export const GetOutcomesRequestSchema: GenMessage<GetOutcomesRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 24);
+
+/**
+ * Response of GetOutcomes.
+ *
+ * @generated from message ringback.v1.GetOutcomesResponse
+ */
+export type GetOutcomesResponse = Message<"ringback.v1.GetOutcomesResponse"> & {
+  /**
+   * Attempts, by the half hour in which they ended. By service, time and outcome; without zeros.
+   *
+   * @generated from field: repeated ringback.v1.OutcomeCount outcomes = 1;
+   */
+  outcomes: OutcomeCount[];
+
+  /**
+   * Callbacks, by the half hour in which they ended. By service, time and state; without zeros.
+   *
+   * @generated from field: repeated ringback.v1.EndCount ends = 2;
+   */
+  ends: EndCount[];
+
+  /**
+   * The server's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp server_time = 3;
+   */
+  serverTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message ringback.v1.GetOutcomesResponse.
+ * Use `create(GetOutcomesResponseSchema)` to create a new message.
+ */
+export const GetOutcomesResponseSchema: GenMessage<GetOutcomesResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 25);
+
+/**
+ * How many attempts of one service ended with one outcome in one half hour.
+ *
+ * @generated from message ringback.v1.OutcomeCount
+ */
+export type OutcomeCount = Message<"ringback.v1.OutcomeCount"> & {
+  /**
+   * The service's UUID.
+   *
+   * @generated from field: string service_id = 1;
+   */
+  serviceId: string;
+
+  /**
+   * When the half hour begins.
+   *
+   * @generated from field: google.protobuf.Timestamp begin_time = 2;
+   */
+  beginTime?: Timestamp | undefined;
+
+  /**
+   * How the attempts ended.
+   *
+   * @generated from field: ringback.v1.CallOutcome outcome = 3;
+   */
+  outcome: CallOutcome;
+
+  /**
+   * The number.
+   *
+   * @generated from field: int32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message ringback.v1.OutcomeCount.
+ * Use `create(OutcomeCountSchema)` to create a new message.
+ */
+export const OutcomeCountSchema: GenMessage<OutcomeCount> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 26);
+
+/**
+ * How many callbacks of one service ended in one state in one half hour.
+ *
+ * @generated from message ringback.v1.EndCount
+ */
+export type EndCount = Message<"ringback.v1.EndCount"> & {
+  /**
+   * The service's UUID.
+   *
+   * @generated from field: string service_id = 1;
+   */
+  serviceId: string;
+
+  /**
+   * When the half hour begins.
+   *
+   * @generated from field: google.protobuf.Timestamp begin_time = 2;
+   */
+  beginTime?: Timestamp | undefined;
+
+  /**
+   * COMPLETED, FAILED, CANCELLED or EXPIRED.
+   *
+   * @generated from field: ringback.v1.CallbackState state = 3;
+   */
+  state: CallbackState;
+
+  /**
+   * The number.
+   *
+   * @generated from field: int32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message ringback.v1.EndCount.
+ * Use `create(EndCountSchema)` to create a new message.
+ */
+export const EndCountSchema: GenMessage<EndCount> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 27);
+
+/**
+ * Request of GetIdentity. Empty.
+ *
+ * @generated from message ringback.v1.GetIdentityRequest
+ */
+export type GetIdentityRequest = Message<"ringback.v1.GetIdentityRequest"> & {
+};
+
+/**
+ * Describes the message ringback.v1.GetIdentityRequest.
+ * Use `create(GetIdentityRequestSchema)` to create a new message.
+ */
+export const GetIdentityRequestSchema: GenMessage<GetIdentityRequest> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 28);
+
+/**
+ * Response of GetIdentity.
+ *
+ * @generated from message ringback.v1.GetIdentityResponse
+ */
+export type GetIdentityResponse = Message<"ringback.v1.GetIdentityResponse"> & {
+  /**
+   * The identity, as the server's access file names it. Empty on a server without identities, where everybody may do
+   * everything.
+   *
+   * @generated from field: string identity = 1;
+   */
+  identity: string;
+
+  /**
+   * Its roles: "caller", "dialer", "viewer", "operator".
+   *
+   * @generated from field: repeated string roles = 2;
+   */
+  roles: string[];
+
+  /**
+   * The systems for which it may request callbacks; the first is meant where a request names none.
+   *
+   * @generated from field: repeated string caller_ids = 3;
+   */
+  callerIds: string[];
+
+  /**
+   * It sees numbers masked, at least in some services.
+   *
+   * @generated from field: bool masked = 4;
+   */
+  masked: boolean;
+
+  /**
+   * The RPCs that it may call, by name such as "CancelCallback", at least for some callbacks or services.
+   *
+   * @generated from field: repeated string allowed_rpcs = 5;
+   */
+  allowedRpcs: string[];
+};
+
+/**
+ * Describes the message ringback.v1.GetIdentityResponse.
+ * Use `create(GetIdentityResponseSchema)` to create a new message.
+ */
+export const GetIdentityResponseSchema: GenMessage<GetIdentityResponse> = /*@__PURE__*/
+  messageDesc(file_ringback_v1_directory_service, 29);
 
 /**
  * Request of EraseTarget.
@@ -930,7 +1344,7 @@ export type EraseTargetRequest = Message<"ringback.v1.EraseTargetRequest"> & {
  * Use `create(EraseTargetRequestSchema)` to create a new message.
  */
 export const EraseTargetRequestSchema: GenMessage<EraseTargetRequest> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 21);
+  messageDesc(file_ringback_v1_directory_service, 30);
 
 /**
  * Response of EraseTarget.
@@ -959,7 +1373,7 @@ export type EraseTargetResponse = Message<"ringback.v1.EraseTargetResponse"> & {
  * Use `create(EraseTargetResponseSchema)` to create a new message.
  */
 export const EraseTargetResponseSchema: GenMessage<EraseTargetResponse> = /*@__PURE__*/
-  messageDesc(file_ringback_v1_directory_service, 22);
+  messageDesc(file_ringback_v1_directory_service, 31);
 
 /**
  * A day of the week.
@@ -1109,6 +1523,75 @@ export const TargetPolicySchema: GenEnum<TargetPolicy> = /*@__PURE__*/
   enumDesc(file_ringback_v1_directory_service, 2);
 
 /**
+ * What stands in the way of a service's calls: the first of these that applies.
+ *
+ * @generated from enum ringback.v1.QueueState
+ */
+export enum QueueState {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: QUEUE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * No dialer polls for callbacks of the service.
+   *
+   * @generated from enum value: QUEUE_STATE_NO_DIALER = 1;
+   */
+  NO_DIALER = 1,
+
+  /**
+   * The service is paused.
+   *
+   * @generated from enum value: QUEUE_STATE_PAUSED = 2;
+   */
+  PAUSED = 2,
+
+  /**
+   * Its `max_concurrent_calls` is 0.
+   *
+   * @generated from enum value: QUEUE_STATE_DIALING_OFF = 3;
+   */
+  DIALING_OFF = 3,
+
+  /**
+   * Its agents did not answer, and it rests: see `agents_rest_until`.
+   *
+   * @generated from enum value: QUEUE_STATE_AGENTS_DO_NOT_ANSWER = 4;
+   */
+  AGENTS_DO_NOT_ANSWER = 4,
+
+  /**
+   * Callbacks will expire before their turn: see `expiring`.
+   *
+   * @generated from enum value: QUEUE_STATE_BEHIND = 5;
+   */
+  BEHIND = 5,
+
+  /**
+   * It is closed, until `next_open_time`.
+   *
+   * @generated from enum value: QUEUE_STATE_CLOSED = 6;
+   */
+  CLOSED = 6,
+
+  /**
+   * It is open, and dials.
+   *
+   * @generated from enum value: QUEUE_STATE_OPEN = 7;
+   */
+  OPEN = 7,
+}
+
+/**
+ * Describes the enum ringback.v1.QueueState.
+ */
+export const QueueStateSchema: GenEnum<QueueState> = /*@__PURE__*/
+  enumDesc(file_ringback_v1_directory_service, 3);
+
+/**
  * Why a callback has not been dialled yet: the first of these that applies.
  *
  * @generated from enum ringback.v1.WaitingReason
@@ -1184,7 +1667,7 @@ export enum WaitingReason {
  * Describes the enum ringback.v1.WaitingReason.
  */
 export const WaitingReasonSchema: GenEnum<WaitingReason> = /*@__PURE__*/
-  enumDesc(file_ringback_v1_directory_service, 3);
+  enumDesc(file_ringback_v1_directory_service, 4);
 
 /**
  * Keeps the directory of services, and shows their queues. A service is named by its UUID or by its SIP address.
@@ -1267,6 +1750,47 @@ export const DirectoryService: GenService<{
     methodKind: "unary";
     input: typeof GetQueueRequestSchema;
     output: typeof GetQueueResponseSchema;
+  },
+  /**
+   * Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+   * most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+   *
+   * A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+   * OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+   *
+   * QUOTA_EXCEEDED.
+   *
+   * @generated from rpc ringback.v1.DirectoryService.WatchQueues
+   */
+  watchQueues: {
+    methodKind: "server_streaming";
+    input: typeof WatchQueuesRequestSchema;
+    output: typeof WatchQueuesResponseSchema;
+  },
+  /**
+   * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+   * have neither targets nor ids in them.
+   *
+   * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+   *
+   * @generated from rpc ringback.v1.DirectoryService.GetOutcomes
+   */
+  getOutcomes: {
+    methodKind: "unary";
+    input: typeof GetOutcomesRequestSchema;
+    output: typeof GetOutcomesResponseSchema;
+  },
+  /**
+   * Returns who the credential belongs to, and what it may do.
+   *
+   * No reasons of its own.
+   *
+   * @generated from rpc ringback.v1.DirectoryService.GetIdentity
+   */
+  getIdentity: {
+    methodKind: "unary";
+    input: typeof GetIdentityRequestSchema;
+    output: typeof GetIdentityResponseSchema;
   },
   /**
    * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
