@@ -13,8 +13,10 @@ import pytest
 from cryptography.fernet import Fernet
 from starlette.types import ASGIApp
 
-from ringback.app import App
+from ringback.app import App, server
 from ringback.config import Listen, Settings
+from ringback.identity.rules import AccessRules
+from ringback.ports.clock import Clock
 from ringback.web.server import Supervise, WebServer
 from tests.world.api import Api
 from tests.world.identities import RULES, Identities, token_of
@@ -133,13 +135,20 @@ class PageWorld:
     @classmethod
     @asynccontextmanager
     async def on(
-        cls, browser: "Browser", settings: Settings, *, identities: bool = False, **changes: Any
+        cls,
+        browser: "Browser",
+        settings: Settings,
+        *,
+        identities: bool = False,
+        rules: AccessRules = RULES,
+        clock: Clock | None = None,
+        **changes: Any,
     ) -> AsyncIterator[Self]:
-        """Serve with these settings; with identities, those of `tests.world.identities`."""
-        access = RULES if identities else None
+        """Serve with these settings; with identities, those of the rules. Without a clock, by that of the machine."""
+        access = rules if identities else None
         settings = replace(settings, http=Listen("127.0.0.1", 0), access=access, http_session_keys=(_KEY,), **changes)
         world = cls(browser, settings)
-        with _observed(world.traffic):
+        with _observed(world.traffic, clock):
             async with world._server, world._browsers:  # which end first: to them the server is never away
                 await world.start()
                 yield world
@@ -193,12 +202,14 @@ async def _closed(context: "BrowserContext", faults: Faults) -> None:
 
 
 @contextmanager
-def _observed(traffic: Traffic) -> Iterator[None]:
+def _observed(traffic: Traffic, clock: Clock | None) -> Iterator[None]:
     as_started = WebServer.start
 
-    async def start(server: WebServer, app: ASGIApp, *supervise: Supervise) -> None:
-        await as_started(server, traffic.around(app), *supervise)
+    async def start(web: WebServer, app: ASGIApp, *supervise: Supervise) -> None:
+        await as_started(web, traffic.around(app), *supervise)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WebServer, "start", start)
+        if clock is not None:
+            patch.setattr(server, "_clock_for", lambda _: clock)
         yield
