@@ -21,7 +21,7 @@ _RUN_AXE: Final = """() => axe.run(document, {resultTypes: ["violations"], rules
 _TOO_WIDE: Final = """([slack, mayScroll]) => {
     const name = (each) => `${each.tagName.toLowerCase()}.${each.className} ${(each.textContent || "").slice(0, 40)}`;
     const root = document.scrollingElement;
-    const found = root.scrollWidth > innerWidth + slack ? [`the document: ${root.scrollWidth} of ${innerWidth} px`] : [];
+    const found = root.scrollWidth > innerWidth + slack ? [`the document: ${root.scrollWidth} px`] : [];
     for (const each of document.body.querySelectorAll("*")) {
         const scrolls = ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
         if (scrolls && each.scrollWidth > each.clientWidth + slack && !each.closest(mayScroll)) found.push(name(each));
