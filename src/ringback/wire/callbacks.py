@@ -63,6 +63,7 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     message.etag = callback.etag
     if callback.lease is not None:
         message.leased_by = callback.lease.dialer_id
+    write_time(callback.due_date, message.due_time)
 
 
 def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None:
