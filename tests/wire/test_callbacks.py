@@ -166,7 +166,8 @@ def test_a_callback_that_waits() -> None:
         update_time=timestamp(at(0)),
         expire_time=timestamp(at(120)),
         revision=1,
-        etag="1",        due_time=timestamp(at(60)),
+        etag="1",
+        due_time=timestamp(at(60)),
     )
 
 
@@ -224,7 +225,8 @@ def test_a_callback_that_has_seen_everything() -> None:
         cancel_reason="called in",
         expire_time=timestamp(at(120)),
         revision=9,
-        etag="9",        due_time=timestamp(at(0)),
+        etag="9",
+        due_time=timestamp(at(0)),
     )
 
 

@@ -182,9 +182,7 @@ def _streams_of(index: Index, lookup: Lookup) -> Iterator[Stream]:
             marks = _marks(lookup)
             yield _unordered(f"callback INDEXED BY callback_by_task WHERE external_task_id IN ({marks})", lookup)
         case Index.DUE:
-            yield _unordered(
-                "callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?", _bounds(lookup)
-            )
+            yield _unordered("callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?", _bounds(lookup))
         case Index.END:
             yield _unordered(_ENDED, _bounds(lookup))
         case _:
