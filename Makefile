@@ -45,7 +45,7 @@ test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kama
 	.venv/bin/pytest --quiet tests/sip/test_load.py
 
 .PHONY: test-browser
-test-browser: .venv/.installed  ## Watch callbacks in a browser, through restarts (.ci/install brings Chromium)
+test-browser: .venv/.installed  ## Use the page, and watch callbacks, in a browser, through restarts (.ci/install brings Chromium)
 	.venv/bin/pytest --quiet -m browser
 
 # --- Check it ------------------------------------------------------------------------------------------------
