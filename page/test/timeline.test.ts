@@ -7,7 +7,18 @@ import { CallbackEventSchema, CallbackEventType } from "ringback/v1/callbacks_se
 
 import type { Entry, History } from "../src/model/entries.js";
 import { lifeOf, missingWords } from "../src/model/timeline.js";
-import { after, attempt, callback, type CallbackInit, eventsOf, START, telling, versionsOf } from "./world/lives.js";
+import {
+  after,
+  attempt,
+  callback,
+  type CallbackInit,
+  eventsOf,
+  newer,
+  newest,
+  START,
+  telling,
+  versionsOf,
+} from "./world/lives.js";
 
 const NOTHING: History = { events: [], complete: false };
 
@@ -20,7 +31,7 @@ function told(entries: Entry[]): string[] {
 
 test("a callback that was just created waits for its time, and expires", () => {
   const versions = versionsOf({});
-  const life = lifeOf(versions[0]!, { events: eventsOf(versions), complete: true }, telling(60));
+  const life = lifeOf(newest(versions), { events: eventsOf(versions), complete: true }, telling(60));
   assert.deepEqual(told(life), [
     "12:00:00 Created by crm for 12:05:00, up to 4 attempts, at least 10 min apart",
     "(now) 12:05:00 Scheduled for attempt 1 in 4:00",
@@ -52,7 +63,7 @@ test("attempts, their gaps, what decided each gap, and the wait before an attemp
     { at: 1418, state: CallbackState.OFFERED, leasedBy: "sip-1" },
     { at: 1462, state: CallbackState.SCHEDULED, leasedBy: "", attempts: [busy, machine], nextAttemptTime: after(2062) },
   );
-  const life = lifeOf(versions.at(-1)!, { events: eventsOf(versions), complete: true }, telling(1500));
+  const life = lifeOf(newest(versions), { events: eventsOf(versions), complete: true }, telling(1500));
   assert.deepEqual(told(life).slice(1, -1), [
     "12:05:00 Due and queued waited 2:11 for its turn in Sales",
     "12:07:14 Attempt 1: BUSY 486 Busy Here, Q.850 17 user busy, by sip-1",
@@ -113,7 +124,7 @@ test("what decided a gap, for each reason, and nothing where a server does not s
     words(RetryDelayReason.CLOSED, 86_400n),
     "(gap) 1 day Retry gap. Sales was closed, or it was quiet for the target: it waited for the next opening.",
   );
-  assert.equal(words(99 as RetryDelayReason, 60n), "(gap) 1 min Retry gap.");
+  assert.equal(words(newer(RetryDelayReason, 99), 60n), "(gap) 1 min Retry gap.");
   assert.equal(words(RetryDelayReason.UNSPECIFIED, null), "(gap) Retry gap.");
 });
 
@@ -129,7 +140,7 @@ test("changes are told with who made them, from what to what", () => {
     { at: 60, callbackRequest: { supervisor: "lead-2" } },
   );
   const history = { events: eventsOf(versions, { 1: "ops@example.com" }), complete: true };
-  const changes = told(lifeOf(versions.at(-1)!, history, telling(61))).filter((line) => line.includes("Changed"));
+  const changes = told(lifeOf(newest(versions), history, telling(61))).filter((line) => line.includes("Changed"));
   assert.deepEqual(changes, [
     "12:00:50 Changed by ops@example.com priority from High to Normal; due date from 12:05:00 to 12:15:00; " +
       'label campaign removed (was winter); label region set to ""; so it left the queue',
@@ -144,7 +155,7 @@ test("openings move what waits, without an attempt", () => {
     { at: 200, nextAttemptTime: after(10_800) },
   );
   const history = { events: eventsOf(versions), complete: true };
-  const moves = told(lifeOf(versions.at(-1)!, history, telling(300))).filter((line) => line.includes("Moved"));
+  const moves = told(lifeOf(newest(versions), history, telling(300))).filter((line) => line.includes("Moved"));
   assert.deepEqual(moves, [
     "12:01:40 Moved to an opening Sales closed, or it became quiet for the target: waits until 14:00:00",
     "12:03:20 Moved to an opening of Sales: from 14:00:00 to 15:00:00",
@@ -158,7 +169,7 @@ test("an offer that comes back uses no attempt", () => {
     { at: 14, state: CallbackState.QUEUED, leasedBy: "" },
     { at: 20, state: CallbackState.OFFERED, leasedBy: "sip-1" },
   );
-  const life = lifeOf(versions.at(-1)!, { events: eventsOf(versions), complete: true }, telling(22));
+  const life = lifeOf(newest(versions), { events: eventsOf(versions), complete: true }, telling(22));
   assert.deepEqual(told(life).slice(1, -1), [
     "12:00:00 Due and queued waited 0:10 for its turn in Sales",
     "12:00:14 Offered to sip-2, and came back after 4.0 s not dialled: no attempt is used, and its place is kept",
@@ -195,13 +206,13 @@ test("cancelled while it was dialled: who, why, and what became of it", () => {
     },
   );
   const history = { events: eventsOf(versions, { 1: "ops" }), complete: true };
-  assert.deepEqual(told(lifeOf(versions.at(-1)!, history, telling(30))).slice(1), [
+  assert.deepEqual(told(lifeOf(newest(versions), history, telling(30))).slice(1), [
     "12:00:10 Attempt 1: NO_ANSWER 487 Request Terminated, by sip-1",
     "12:00:20 Cancel requested by ops while it was dialled; the dialer is told to hang up: “called in”",
     "12:00:22 CANCELLED after 1 attempt",
   ]);
   // The same without events: nothing is invented.
-  assert.deepEqual(told(lifeOf(versions.at(-1)!, NOTHING, telling(30))).slice(2), [
+  assert.deepEqual(told(lifeOf(newest(versions), NOTHING, telling(30))).slice(2), [
     "12:00:20 Cancel requested while it was dialled; the dialer is told to hang up: “called in”",
     "12:00:22 CANCELLED after 1 attempt",
   ]);
@@ -211,7 +222,7 @@ test("how each end is explained", () => {
   const end = (state: CallbackState, more: CallbackInit, identity = ""): string | undefined => {
     const versions = versionsOf({ ...more, state, endTime: after(50), updateTime: after(50) });
     const events = eventsOf(versions, { 0: identity });
-    return told(lifeOf(versions[0]!, { events, complete: true }, telling(60))).findLast((line) =>
+    return told(lifeOf(newest(versions), { events, complete: true }, telling(60))).findLast((line) =>
       line.startsWith("12:00:50"),
     );
   };
@@ -253,7 +264,7 @@ test("events missing at the front: what is left is told, and that something is m
   const done = attempt(1, 10, 20, CallOutcome.BUSY);
   const versions = versionsOf({}, { at: 5, callbackRequest: { priority: Priority.LOW } }, { at: 20, attempts: [done] });
   const late: History = { events: eventsOf(versions).slice(1), complete: false };
-  const life = told(lifeOf(versions.at(-1)!, late, telling(30)));
+  const life = told(lifeOf(newest(versions), late, telling(30)));
   assert.equal(life[0], "12:00:00 Created by crm");
   assert.ok(life.every((line) => !line.includes("Changed")));
   assert.ok(life.some((line) => line.includes("Attempt 1: BUSY")));
@@ -268,7 +279,7 @@ test("an erased callback has ids, times and its state only", () => {
     eventTime: after(90),
     callback: { callbackId: "x", state: CallbackState.CANCELLED, createTime: after(0), endTime: after(80) },
   });
-  const life = lifeOf(erased.callback!, { events: [erased], complete: false }, telling(100));
+  const life = lifeOf(erased.callback ?? callback(), { events: [erased], complete: false }, telling(100));
   assert.deepEqual(told(life), [
     "12:00:00 Created",
     "12:01:20 CANCELLED",
@@ -290,7 +301,7 @@ test("a callback that is removed has nothing to come", () => {
 });
 
 test("states and outcomes of a newer server are named by their numbers", () => {
-  const strange = callback({ state: 42 as CallbackState, attempts: [attempt(1, 10, 20, 77 as CallOutcome)] });
+  const strange = callback({ state: newer(CallbackState, 42), attempts: [attempt(1, 10, 20, newer(CallOutcome, 77))] });
   const life = told(lifeOf(strange, NOTHING, telling(30)));
   assert.ok(life.some((line) => line.includes("Attempt 1: OUTCOME_77")));
   assert.ok(life.some((line) => line.includes("STATE_42 a state that this page does not have")));

@@ -46,8 +46,8 @@ const HOUR = 3_600_000;
 export function fromLocal(text: string, zone: string): Typed {
   const found = LOCAL.exec(text.trim());
   if (found === null) return { fault: "is not a date and time" };
-  const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as number[];
-  const asUtc = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  const [year = 0, month = 1, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part || 0));
+  const asUtc = Date.UTC(year, month - 1, day, hour, minute, second);
   const wanted = new Date(asUtc).toISOString().slice(0, 19);
   if (wanted !== `${text.trim().slice(0, 16)}:${(found[6] ?? "00").slice(0, 2)}`) {
     return { fault: "is no day or time of the calendar" };

@@ -1,4 +1,6 @@
 // Callbacks and their events, as a server would send them, with times in seconds after the creation.
+import assert from "node:assert/strict";
+
 import { create, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import type { GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { timestampFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
@@ -91,6 +93,18 @@ export function eventsOf(
       identity: identities[index] ?? "",
     }),
   );
+}
+
+/** Return a value that an enum of this page does not have: one of a newer server. */
+export function newer<Enum extends number>(_names: Readonly<Record<string, Enum | string>>, value: number): Enum {
+  return value as Enum;
+}
+
+/** Return the last of some versions. */
+export function newest(versions: readonly Callback[]): Callback {
+  const last = versions.at(-1);
+  assert.ok(last);
+  return last;
 }
 
 /** Return versions that follow each other: each has what the one before it has, and the changes. */
