@@ -11,11 +11,12 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ringback.app import App
-from ringback.application.access import RIGHT_FOR, Role
+from ringback.application.access import RIGHT_FOR, Right, Role
 from ringback.config import Settings
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from tests.world.api import Api
 from tests.world.jwts import Signer, claims, write_jwks
+from tests.world.role_table import STREAMS
 from tests.world.secured import (
     BOARD,
     CRM,
@@ -131,7 +132,7 @@ async def test_a_huge_token_is_refused(channel: grpc.aio.Channel) -> None:
 
 
 async def _status_of(channel: Any, rpc: str, request: bytes, *metadata: Any) -> Any:
-    if rpc == "WatchCallbacks":
+    if rpc in STREAMS:
         stream = channel.unary_stream(METHODS[rpc])(request, metadata=metadata, timeout=5)
         try:
             await stream.read()
@@ -165,7 +166,7 @@ async def test_without_credentials_no_rpc_is_even_read(
 async def test_without_the_right_no_rpc_is_even_read(channel: grpc.aio.Channel, rpc: str) -> None:
     """A dialer may dial and read services, a viewer may do neither; garbage is refused like anything else."""
     token = BOARD if RIGHT_FOR[rpc] == "dial" else PBX
-    allowed = rpc in {"GetService", "ListServices", "GetQueue"}
+    allowed = RIGHT_FOR[rpc] is Right.READ_SERVICES
     refusal = await _status_of(channel, rpc, b"\xff\xff\xff", bearer(token))
     if allowed:
         assert reason_and_text(refusal)[:2] == (StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")

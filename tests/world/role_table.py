@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ringback.application.access import RIGHT_FOR, ROLES_WITH, Right, Role
 from ringback.v1 import callback_pb2 as cb
@@ -29,6 +30,7 @@ RPCS = {
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
+STREAMS: Final = {"WatchCallbacks", "WatchQueues"}
 
 
 class Names(Enum):
@@ -109,12 +111,26 @@ def ids_of(responses: Any) -> list[str]:
     return [callback.callback_id for callback in responses.callbacks]
 
 
+def ids_of_queues(responses: list[directory_pb.WatchQueuesResponse]) -> list[str]:
+    return [queue.service_id for response in responses for queue in response.queues]
+
+
+def counted(response: pb.CountCallbacksResponse, _: Subject) -> str:
+    return "" if any(state.count for state in response.states) else HIDDEN
+
+
 def ids_of_leases(response: dialer_pb.LeaseCallbacksResponse) -> list[str]:
     return [lease.callback.callback_id for lease in response.leases]
 
 
 def poll(**services: Any) -> dialer_pb.LeaseCallbacksRequest:
     return dialer_pb.LeaseCallbacksRequest(dialer_id="d", max_leases=100, wait_duration=Duration(), **services)
+
+
+def _now() -> Timestamp:
+    now = Timestamp()
+    now.GetCurrentTime()
+    return now
 
 
 _UPDATE = FieldMask(paths=["description"])
@@ -157,6 +173,28 @@ ROWS = [
         ),
         among(ids_of),
         variant="by caller and service",
+    ),
+    Row(
+        "CountCallbacks",
+        Names.ALL_CALLBACKS,
+        lambda s: pb.CountCallbacksRequest(filter=cb.CallbackFilter(keys=[by_id(s.callback_id)])),
+        counted,
+    ),
+    Row(
+        "ListCallbackEvents",
+        Names.CALLBACK,
+        lambda s: pb.ListCallbackEventsRequest(key=by_id(s.callback_id)),
+        variant="by id",
+    ),
+    Row(
+        "ListCallbackEvents", Names.CALLBACK, lambda s: pb.ListCallbackEventsRequest(key=by_task(s)), variant="by task"
+    ),
+    Row(
+        "GetCallTrace",
+        Names.NOTHING,
+        lambda s: pb.GetCallTraceRequest(key=by_id(s.callback_id), attempt=1),
+        dialing=True,
+        variant="by id",
     ),
     Row(
         "CancelCallback", Names.CALLBACK, lambda s: pb.CancelCallbackRequest(key=by_id(s.callback_id)), variant="by id"
@@ -257,6 +295,25 @@ ROWS = [
         variant="of a callback",
     ),
     Row(
+        "WatchQueues",
+        Names.ALL_SERVICES,
+        lambda _: directory_pb.WatchQueuesRequest(),
+        among(ids_of_queues, "service_id"),
+    ),
+    Row(
+        "WatchQueues",
+        Names.ALL_SERVICES,
+        lambda s: directory_pb.WatchQueuesRequest(service_ids=[s.service_id]),
+        among(ids_of_queues, "service_id"),
+        variant="by id",
+    ),
+    Row(
+        "GetOutcomes",
+        Names.NOTHING,
+        lambda s: directory_pb.GetOutcomesRequest(begin_time=_now(), service_ids=[s.service_id]),
+    ),
+    Row("GetIdentity", Names.NOTHING, lambda _: directory_pb.GetIdentityRequest()),
+    Row(
         "CreateService",
         Names.NOTHING,
         lambda s: directory_pb.CreateServiceRequest(
@@ -290,12 +347,12 @@ ROWS = [
 async def call(identities: Identities, row: Row, name: str, subject: Subject) -> Any:
     method = getattr(getattr(identities[name], RPCS[row.rpc]), row.rpc)
     responses: Any = method(row.request(subject), timeout=20)
-    if row.rpc != "WatchCallbacks":
+    if row.rpc not in STREAMS:
         return await responses
     snapshot = []
     async for response in responses:
         snapshot.append(response)
-        if response.snapshot_complete:
+        if getattr(response, "snapshot_complete", False) or getattr(response, "complete", False):
             responses.cancel()
             break
     return snapshot
@@ -354,7 +411,7 @@ async def walk(identities: Identities, row: Row) -> tuple[dict[Cell, str], dict[
         subject = await identities.subject(caller_id, service_sip)
         if row.rpc == "DeleteService":
             await identities.end_all()
-        if row.names is Names.LEASE:
+        if row.names is Names.LEASE or row.dialing:
             leasing = name if is_own_lease(name, subject) else "other dialer"
             subject = replace(subject, lease_token=await identities.lease(leasing, subject, dialing=row.dialing))
         wanted[cell] = expected(row, name, subject)

@@ -33,7 +33,7 @@ class Right(StrEnum):
     RESOLVE_CALLBACKS = "resolve callbacks"
     DIAL = "dial"
     READ_SERVICES = "read services and queues"
-    ADMINISTER = "change services, erase targets, read who did what"
+    ADMINISTER = "change services, erase targets, read who did what, and traces of calls"
 
 
 # --- The table -------------------------------------------------------------------------------------------------------
@@ -56,6 +56,8 @@ RIGHT_FOR: Final[Mapping[str, Right]] = MappingProxyType(
         "CancelCallback": Right.CHANGE_CALLBACKS,
         "GetCallback": Right.READ_CALLBACKS,
         "ListCallbacks": Right.READ_CALLBACKS,
+        "CountCallbacks": Right.READ_CALLBACKS,
+        "ListCallbackEvents": Right.READ_CALLBACKS,
         "WatchCallbacks": Right.READ_CALLBACKS,
         "ResolveCallbacks": Right.RESOLVE_CALLBACKS,
         "LeaseCallbacks": Right.DIAL,
@@ -66,10 +68,14 @@ RIGHT_FOR: Final[Mapping[str, Right]] = MappingProxyType(
         "GetService": Right.READ_SERVICES,
         "ListServices": Right.READ_SERVICES,
         "GetQueue": Right.READ_SERVICES,
+        "WatchQueues": Right.READ_SERVICES,
+        "GetOutcomes": Right.READ_SERVICES,
+        "GetIdentity": Right.READ_SERVICES,
         "CreateService": Right.ADMINISTER,
         "UpdateService": Right.ADMINISTER,
         "DeleteService": Right.ADMINISTER,
         "EraseTarget": Right.ADMINISTER,
+        "GetCallTrace": Right.ADMINISTER,
     }
 )
 """The right that each RPC needs. Health has none: it is open. An RPC that is not here is allowed to nobody."""
@@ -131,6 +137,21 @@ class Caller:
         if view is None:
             raise NotAllowed(f"this identity may not {right}")
         return view
+
+    @property
+    def roles(self) -> Sequence[Role]:
+        """Its roles, in the order of the enum."""
+        return [role for role in Role if any(grant.role is role for grant in self.grants)]
+
+    @property
+    def masked(self) -> bool:
+        """Whether it sees some numbers masked."""
+        return any(view.masks for view in self.views.values())
+
+    @property
+    def allowed_rpcs(self) -> Sequence[str]:
+        """The RPCs that it may call, at least for some callbacks or services."""
+        return [rpc for rpc, right in RIGHT_FOR.items() if right in self.views]
 
     @property
     def reads_metrics(self) -> bool:

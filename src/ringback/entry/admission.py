@@ -13,7 +13,9 @@ from ringback.identity.authenticator import Authenticator, Credentials
 from ringback.ports.clock import Clock
 
 # What waits for something to happen, and so may outlast the credentials that it was opened with.
-_HELD: Final[Mapping[str, Held]] = MappingProxyType({"WatchCallbacks": "watches", "LeaseCallbacks": "polls"})
+_HELD: Final[Mapping[str, Held]] = MappingProxyType(
+    {"WatchCallbacks": "watches", "WatchQueues": "watches", "LeaseCallbacks": "polls"}
+)
 LONG: Final = _HELD.keys()
 
 

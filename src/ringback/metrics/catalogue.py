@@ -60,7 +60,7 @@ RPC_DURATION: Final = _histogram(
     "rpc_duration_seconds",
     "rpc",
     "edge",
-    help="How long RPCs took. WatchCallbacks and LeaseCallbacks, which wait for something to happen, are only counted.",
+    help="How long RPCs took. WatchCallbacks, WatchQueues and LeaseCallbacks, which wait, are only counted.",
 )
 CONNECTIONS: Final = _gauge("connections", "edge", help="Connections of clients that are open.")
 POLLS: Final = _gauge("polls", help="LeaseCallbacks that wait for callbacks, those of the built-in dialer, too.")

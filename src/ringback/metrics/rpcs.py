@@ -14,7 +14,7 @@ from ringback.metrics.service_labels import OTHER
 # From what is answered from memory to the longest that a client waits.
 BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 # They wait for something to happen, so their time says nothing about the server.
-_LONG: Final = frozenset({"WatchCallbacks", "LeaseCallbacks"})
+_LONG: Final = frozenset({"WatchCallbacks", "WatchQueues", "LeaseCallbacks"})
 
 
 class _Series:

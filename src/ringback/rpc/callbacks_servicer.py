@@ -30,6 +30,17 @@ class CallbacksServicer(pb_grpc.CallbacksServiceServicer):
     async def ListCallbacks(self, request: pb.ListCallbacksRequest, call: RpcCall) -> pb.ListCallbacksResponse:
         return await self._handlers.list_callbacks(call.caller, request)
 
+    async def CountCallbacks(self, request: pb.CountCallbacksRequest, call: RpcCall) -> pb.CountCallbacksResponse:
+        return await self._handlers.count_callbacks(call.caller, request)
+
+    async def ListCallbackEvents(
+        self, request: pb.ListCallbackEventsRequest, call: RpcCall
+    ) -> pb.ListCallbackEventsResponse:
+        return await self._handlers.list_callback_events(call.caller, request)
+
+    async def GetCallTrace(self, request: pb.GetCallTraceRequest, call: RpcCall) -> pb.GetCallTraceResponse:
+        return await self._handlers.get_call_trace(call.caller, request)
+
     async def CancelCallback(self, request: pb.CancelCallbackRequest, call: RpcCall) -> pb.CancelCallbackResponse:
         return await self._handlers.cancel_callback(call.caller, request)
 

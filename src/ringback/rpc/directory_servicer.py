@@ -1,5 +1,7 @@
 """DirectoryService as gRPC calls it."""
 
+from contextlib import aclosing
+
 from ringback.rpc.registrar import RpcCall
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.v1 import directory_service_pb2_grpc as pb_grpc
@@ -29,6 +31,19 @@ class DirectoryServicer(pb_grpc.DirectoryServiceServicer):
 
     async def GetQueue(self, request: pb.GetQueueRequest, call: RpcCall) -> pb.GetQueueResponse:
         return await self._handlers.get_queue(call.caller, request)
+
+    async def WatchQueues(  # coroutine style: its writes have back-pressure
+        self, request: pb.WatchQueuesRequest, call: RpcCall
+    ) -> None:
+        async with aclosing(await self._handlers.watch_queues(call.caller, request)) as responses:
+            async for response in responses:
+                await call.write(response.SerializeToString())
+
+    async def GetOutcomes(self, request: pb.GetOutcomesRequest, call: RpcCall) -> pb.GetOutcomesResponse:
+        return await self._handlers.get_outcomes(call.caller, request)
+
+    async def GetIdentity(self, request: pb.GetIdentityRequest, call: RpcCall) -> pb.GetIdentityResponse:
+        return await self._handlers.get_identity(call.caller, request)
 
     async def EraseTarget(self, request: pb.EraseTargetRequest, call: RpcCall) -> pb.EraseTargetResponse:
         return await self._handlers.erase_target(call.caller, request)

@@ -55,7 +55,9 @@ LIMITS: Final[Keys] = MappingProxyType(
             form="a whole number",
             help="Callbacks that have not ended. Without it there is no limit.",
         ),
-        "watches": Key(read=_read_count, form="a whole number", help="WatchCallbacks at a time: 1000 without it."),
+        "watches": Key(
+            read=_read_count, form="a whole number", help="WatchCallbacks and WatchQueues at a time: 1000 without it."
+        ),
         "polls": Key(read=_read_count, form="a whole number", help="LeaseCallbacks at a time: 200 without it."),
         "connections": Key(
             read=_read_count, form="a whole number", help="Connections at a time. Without it there is no limit."

@@ -1,12 +1,13 @@
 """The three services as Connect calls them: each RPC is passed on to its handler, behind the one way in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from connectrpc.request import RequestContext
 
+from ringback.application.access import Caller
 from ringback.v1 import callbacks_service_pb2 as callbacks_pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
@@ -17,6 +18,9 @@ from ringback.web.connect.calls import CALL, serve
 from ringback.wire.handlers.callbacks import CallbacksHandlers
 from ringback.wire.handlers.dialer import DialerHandlers
 from ringback.wire.handlers.directory import DirectoryHandlers
+
+_Request = TypeVar("_Request")
+_Item = TypeVar("_Item")
 
 
 class CallbacksOverConnect(CallbacksService):
@@ -45,6 +49,21 @@ class CallbacksOverConnect(CallbacksService):
     ) -> callbacks_pb.ListCallbacksResponse:
         return await serve(request, self._handlers.list_callbacks)
 
+    async def count_callbacks(
+        self, request: callbacks_pb.CountCallbacksRequest, _: RequestContext[Any, Any], /
+    ) -> callbacks_pb.CountCallbacksResponse:
+        return await serve(request, self._handlers.count_callbacks)
+
+    async def list_callback_events(
+        self, request: callbacks_pb.ListCallbackEventsRequest, _: RequestContext[Any, Any], /
+    ) -> callbacks_pb.ListCallbackEventsResponse:
+        return await serve(request, self._handlers.list_callback_events)
+
+    async def get_call_trace(
+        self, request: callbacks_pb.GetCallTraceRequest, _: RequestContext[Any, Any], /
+    ) -> callbacks_pb.GetCallTraceResponse:
+        return await serve(request, self._handlers.get_call_trace)
+
     async def cancel_callback(
         self, request: callbacks_pb.CancelCallbackRequest, _: RequestContext[Any, Any], /
     ) -> callbacks_pb.CancelCallbackResponse:
@@ -60,19 +79,13 @@ class CallbacksOverConnect(CallbacksService):
     ) -> callbacks_pb.ResolveCallbacksResponse:
         return await serve(request, self._handlers.resolve_callbacks)
 
-    async def watch_callbacks(
+    def watch_callbacks(
         self, request: callbacks_pb.WatchCallbacksRequest, _: RequestContext[Any, Any], /
     ) -> AsyncIterator[callbacks_pb.WatchCallbacksResponse]:
         """Yield batches, which the codec encodes, once for all watches."""
-        call = CALL.get()
-        batches = await serve(request, self._handlers.watch_callbacks)
-        try:
-            async with aclosing(batches):
-                async for batch in batches:
-                    yield cast("callbacks_pb.WatchCallbacksResponse", batch)
-                    call.check()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the package would send its text
-            raise call.refusal(error) from None
+        return cast(
+            "AsyncIterator[callbacks_pb.WatchCallbacksResponse]", _stream(request, self._handlers.watch_callbacks)
+        )
 
 
 class DialerOverConnect(DialerService):
@@ -143,7 +156,37 @@ class DirectoryOverConnect(DirectoryService):
     ) -> directory_pb.GetQueueResponse:
         return await serve(request, self._handlers.get_queue)
 
+    def watch_queues(
+        self, request: directory_pb.WatchQueuesRequest, _: RequestContext[Any, Any], /
+    ) -> AsyncIterator[directory_pb.WatchQueuesResponse]:
+        return _stream(request, self._handlers.watch_queues)
+
+    async def get_outcomes(
+        self, request: directory_pb.GetOutcomesRequest, _: RequestContext[Any, Any], /
+    ) -> directory_pb.GetOutcomesResponse:
+        return await serve(request, self._handlers.get_outcomes)
+
+    async def get_identity(
+        self, request: directory_pb.GetIdentityRequest, _: RequestContext[Any, Any], /
+    ) -> directory_pb.GetIdentityResponse:
+        return await serve(request, self._handlers.get_identity)
+
     async def erase_target(
         self, request: directory_pb.EraseTargetRequest, _: RequestContext[Any, Any], /
     ) -> directory_pb.EraseTargetResponse:
         return await serve(request, self._handlers.erase_target)
+
+
+async def _stream(
+    request: _Request, handle: Callable[[Caller, _Request], Awaitable[AsyncGenerator[_Item, None]]]
+) -> AsyncIterator[_Item]:
+    """Have the request of this task handled, and yield what the stream sends. Raise `ConnectError`."""
+    call = CALL.get()
+    items = await serve(request, handle)
+    try:
+        async with aclosing(items):
+            async for item in items:
+                yield item
+                call.check()
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the package would send its text
+        raise call.refusal(error) from None

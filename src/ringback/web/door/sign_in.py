@@ -165,9 +165,9 @@ def _state_of(caller: Caller, by: str, ends_at: datetime | None) -> SessionState
         sign_in_needed=True,
         by=by,
         identity=caller.identity,
-        roles=sorted({grant.role.value for grant in caller.grants}),
+        roles=sorted(caller.roles),
         caller_ids=sorted(set(caller.caller_ids)),
-        masked=any(view.masks for view in caller.views.values()),
+        masked=caller.masked,
         ends_at=ends_at,
     )
 

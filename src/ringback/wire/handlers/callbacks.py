@@ -97,6 +97,17 @@ class CallbacksHandlers:
             write_callback(callback, response.callbacks.add())
         return response
 
+    async def count_callbacks(self, caller: Caller, request: pb.CountCallbacksRequest) -> pb.CountCallbacksResponse:
+        raise NotImplementedError
+
+    async def list_callback_events(
+        self, caller: Caller, request: pb.ListCallbackEventsRequest
+    ) -> pb.ListCallbackEventsResponse:
+        raise NotImplementedError
+
+    async def get_call_trace(self, caller: Caller, request: pb.GetCallTraceRequest) -> pb.GetCallTraceResponse:
+        raise NotImplementedError
+
     async def cancel_callback(self, caller: Caller, request: pb.CancelCallbackRequest) -> pb.CancelCallbackResponse:
         faults = Faults()
         key = read_key(request.key, "key", faults)

@@ -1,5 +1,7 @@
 """DirectoryService: services are created, read and changed, and their queues are read."""
 
+from collections.abc import AsyncGenerator
+
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
@@ -133,6 +135,23 @@ class DirectoryHandlers:
         response = pb.GetQueueResponse()
         _write_view(view, response)
         return response
+
+    async def watch_queues(
+        self, caller: Caller, request: pb.WatchQueuesRequest
+    ) -> AsyncGenerator[pb.WatchQueuesResponse, None]:
+        raise NotImplementedError
+
+    async def get_outcomes(self, caller: Caller, request: pb.GetOutcomesRequest) -> pb.GetOutcomesResponse:
+        raise NotImplementedError
+
+    async def get_identity(self, caller: Caller, _: pb.GetIdentityRequest) -> pb.GetIdentityResponse:
+        return pb.GetIdentityResponse(
+            identity=caller.identity,
+            roles=caller.roles,
+            caller_ids=dict.fromkeys(caller.caller_ids),
+            masked=caller.masked,
+            allowed_rpcs=caller.allowed_rpcs,
+        )
 
     async def _service_asked_for(
         self, caller: Caller, request: pb.GetQueueRequest, callback: Callback | None
