@@ -87,6 +87,7 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "phones": (transaction.PHONES, (["target-100-100", "phone-10"],)),
     "kept no longer": (purge.KEPT_NO_LONGER, (ROWS, LIMIT)),
     "events": (reads.EVENTS, (ROWS // 2, LIMIT)),
+    "events of one": (reads.EVENTS_OF, ("callback-10", 0, LIMIT)),
     "history": (reads.HISTORY, ()),
     "same name": (create.SAME_NAME, (["callback-000000010"], ["request-20"], ["caller-30"], ["task-30"])),
     "same target": (create.SAME_TARGET, (["service-1"], ["target-11"])),

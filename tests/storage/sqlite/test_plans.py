@@ -47,6 +47,7 @@ QUESTIONS = {
     "ahead": reads.AHEAD,
     "same target": create.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
     "events": reads.EVENTS,
+    "events of one": reads.EVENTS_OF,
     "history": reads.HISTORY,
 }
 # What a plan may go through from end to end: what is given to it, and what it has found by an index.

@@ -9,7 +9,7 @@ see the schema), and all other conditions such that no index serves them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import Snapshot
@@ -37,9 +37,19 @@ from ringback.storage.list_plan import (
 )
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.postgres.connection import Connection, ask
+from ringback.storage.postgres.purge import SERVICES_WITH_ENDED
 from ringback.storage.postgres.transaction import NEWEST_EVENT
 
 Values = tuple[Any, ...]
+
+# The index has the ends of each service: of each that has any, as many as are counted.
+_ENDED: Final = f"""
+    ({SERVICES_WITH_ENDED}) AS owner CROSS JOIN LATERAL (
+        SELECT end_us FROM callback
+         WHERE callback.service_id = owner.service_id AND end_us IS NOT NULL AND {{condition}}
+         ORDER BY end_us LIMIT {COUNTED}
+    ) AS ended
+"""  # noqa: S608 - SQL of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class IndexRange:
     # The same matches, and their order in the index, for counting them.
     entries: str = "callback"
     entries_order: str = 'callback_id COLLATE "POSIX"'
+    # None: the same condition.
+    entries_condition: str | None = None
 
 
 async def page(connection: Connection, wanted: ListPage) -> Snapshot:
@@ -131,7 +143,7 @@ def count(possible: Sequence[AccessPath]) -> Fragment:
 def _count(ranges: Sequence[IndexRange]) -> str:
     entries = " UNION ALL ".join(
         # Ordered, or else the table may be read from its beginning until there are enough.
-        f"(SELECT 1 FROM {one.entries} WHERE {one.condition} ORDER BY {one.entries_order} LIMIT {COUNTED})"  # noqa: S608 - SQL of ours
+        f"(SELECT 1 FROM {one.entries} WHERE {one.entries_condition or one.condition} ORDER BY {one.entries_order} LIMIT {COUNTED})"  # noqa: S608 - SQL of ours
         for one in ranges
     )
     return f"(SELECT count(*) FROM (SELECT 1 FROM ({entries}) AS each LIMIT {COUNTED}) AS few)"  # noqa: S608 - SQL of ours
@@ -183,14 +195,27 @@ def _ranges_of(index: Index, lookup: Lookup) -> Iterator[IndexRange]:
                 id_in_order="label.callback_id",
                 entries="callback_label AS label",
             )
+        case Index.TASK:
+            yield IndexRange("external_task_id = ANY(?)", (list(lookup),), entries_order="external_task_id")
         case Index.DUE:
-            bounds = zip(("due_us >= ?", "due_us < ?"), lookup, strict=True)
-            given = [(bound, value) for bound, value in bounds if value is not None]
+            condition, values = _bounds("due_us", lookup)
+            yield IndexRange(condition, values, entries_order="due_us")
+        case Index.END:
+            condition, values = _bounds("end_us", lookup)
             yield IndexRange(
-                " AND ".join(bound for bound, _ in given), tuple(value for _, value in given), entries_order="due_us"
+                f"service_id = ANY(ARRAY({SERVICES_WITH_ENDED})) AND end_us IS NOT NULL AND {condition}",
+                values,
+                entries=_ENDED.format(condition=condition),
+                entries_condition="TRUE",
+                entries_order="end_us",
             )
         case _:
             yield IndexRange(condition, lookup)
+
+
+def _bounds(column: str, span: Lookup) -> tuple[str, Values]:
+    given = [(sign, value) for sign, value in zip((">=", "<"), span, strict=True) if value is not None]
+    return " AND ".join(f"{column} {sign} ?" for sign, _ in given), tuple(value for _, value in given)
 
 
 def named(names: NamedKeys) -> IndexRange:
