@@ -1,7 +1,7 @@
 """The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from ringback.ports.values import (
     CallbackSearch,
     Change,
     EventSearch,
+    Expiring,
     Extension,
     History,
     LevelCount,
@@ -27,12 +28,13 @@ from ringback.ports.values import (
     LoggedEvent,
     OpenByService,
     OpenCounts,
+    Outlook,
     PhoneUse,
     Retention,
     Services,
     Snapshot,
 )
-from ringback.storage.body import read_callback, read_json, time_of, time_us
+from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Pools, Rows
@@ -148,7 +150,7 @@ class SqlStore(Generic[C, Op]):
 
     async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
         [(caller, until_us)] = await self._seek(self._statements.phone_use, phone, time_us(now))
-        return PhoneUse(caller, None if until_us is None else time_of(until_us))
+        return PhoneUse(caller, _time_or_none(until_us))
 
     async def dialled(self, since: datetime, limit: int) -> Sequence[tuple[str, datetime]]:
         rows = await self._seek(self._statements.dialled, time_us(since), limit)
@@ -158,8 +160,25 @@ class SqlStore(Generic[C, Op]):
         return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
 
     async def turn(self, service_id: str) -> Turn | None:
-        rows = await self._seek(self._statements.turn, service_id)
-        return Turn(service_id, tuple(read_json(rows[0][0])), rows[0][1]) if rows else None
+        return (await self.turns([service_id])).get(service_id)
+
+    async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
+        rows = await self._seek(self._statements.turns, write_json(service_ids))
+        turns = (Turn(service_id, tuple(read_json(credits_)), revision) for service_id, credits_, revision in rows)
+        return {turn.service_id: turn for turn in turns}
+
+    async def outlooks(self, service_ids: Sequence[str], until: datetime, limit: int) -> Mapping[str, Outlook]:
+        rows = await self._read(
+            self._listers, self._statements.outlooks, time_us(until), limit, write_json(service_ids)
+        )
+        return {service_id: Outlook(due, _time_or_none(first_us)) for service_id, due, first_us in rows}
+
+    async def expiring(
+        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
+    ) -> Sequence[Expiring]:
+        levels = write_json([[level.value, depth] for level, depth in depths.items()])
+        rows = await self._read(self._listers, self._statements.expiring, service_id, time_us(until), limit, levels)
+        return [Expiring(Priority(level), ahead, time_of(expire_us)) for level, ahead, expire_us in rows]
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
         return await self._seekers.read(partial(self._reads.line_heads, names=names))
@@ -191,7 +210,7 @@ class SqlStore(Generic[C, Op]):
 
     async def next_time(self) -> datetime | None:
         [(at_us,)] = await self._seek(self._statements.next_time)
-        return None if at_us is None else time_of(at_us)
+        return _time_or_none(at_us)
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))
@@ -329,7 +348,11 @@ def _first(rows: Rows) -> Callback | None:
 
 def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:
     priority = None if level is None else Priority(level)
-    return LevelCount(service_id, State[state], priority, count, None if oldest_us is None else time_of(oldest_us))
+    return LevelCount(service_id, State[state], priority, count, _time_or_none(oldest_us))
+
+
+def _time_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else time_of(microseconds)
 
 
 def _report(listener: Callable[[Callback | None, Callback], None], written: Sequence[tuple[object, Any]]) -> None:

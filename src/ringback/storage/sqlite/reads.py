@@ -175,9 +175,40 @@ QUEUE: Final = f"""
     UNION ALL
     SELECT level, body, dialled, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
-TURN: Final = """
-    SELECT credits, service_turn.revision FROM service JOIN service_turn USING (service_id) WHERE service_id = ?
+TURNS: Final = """
+    SELECT service_id, credits, revision FROM service_turn WHERE service_id IN (SELECT value FROM json_each(?))
 """
+OUTLOOKS: Final = """
+    SELECT wanted.value, (
+        SELECT count(*) FROM (
+            SELECT 1 FROM callback INDEXED BY callback_to_come
+             WHERE state = 'SCHEDULED' AND service_id = wanted.value AND next_attempt_us <= ?1 LIMIT ?2
+        )
+    ), (
+        SELECT min(expire_us) FROM callback INDEXED BY callback_queue_end
+         WHERE state = 'QUEUED' AND service_id = wanted.value
+    ) FROM json_each(?3) AS wanted
+"""
+# The places in the first part of each line, and then those that expire first: an index has all of either.
+_PLACES: Final = " UNION ALL ".join(
+    f"""
+    SELECT callback_id, row_number() OVER (ORDER BY ready_us, callback_id) - 1 AS ahead FROM (
+        SELECT ready_us, callback_id FROM callback INDEXED BY callback_queue
+         WHERE state = 'QUEUED' AND service_id = ?1 AND priority = {level.value}
+         ORDER BY ready_us, callback_id LIMIT coalesce((SELECT depth FROM line WHERE level = {level.value}), 0)
+    )
+    """  # noqa: S608 - SQL of ours
+    for level in Priority
+)
+EXPIRING: Final = f"""
+    WITH line (level, depth) AS MATERIALIZED (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?4)
+    ), place AS MATERIALIZED ({_PLACES})
+    SELECT priority, ahead, expire_us FROM (
+        SELECT priority, callback_id, expire_us FROM callback INDEXED BY callback_queue_end
+         WHERE state = 'QUEUED' AND service_id = ?1 AND expire_us < ?2 ORDER BY expire_us LIMIT ?3
+    ) AS soon LEFT JOIN place USING (callback_id)
+"""  # noqa: S608 - SQL of ours
 # From the callback to the front: what has just left the queue is at its front.
 AHEAD: Final = """
     SELECT count(*) FROM (
@@ -306,7 +337,9 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     dialled=DIALLED,
     dialled_of=DIALLED_OF,
-    turn=TURN,
+    turns=TURNS,
+    outlooks=OUTLOOKS,
+    expiring=EXPIRING,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
