@@ -155,6 +155,14 @@ class Snapshot(Struct, frozen=True):
     more: bool
 
 
+class StateCount(Struct, frozen=True):
+    """How many of the matching callbacks are in one state."""
+
+    count: int = 0
+    # There may be more.
+    at_least: bool = False
+
+
 class CallbackSearch(Struct, frozen=True):
     """A part of a search among all callbacks, and the id after which the next part begins; None at the end."""
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.ends import EndCount
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
@@ -33,6 +34,7 @@ from ringback.ports.values import (
     Retention,
     Services,
     Snapshot,
+    StateCount,
 )
 from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.call_row import kept_call
@@ -42,6 +44,7 @@ from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import Changes, Creation, Erasing, Forgetting, Purge, Renewal, Shift, Taking
+from ringback.storage.outcome_row import counted_caller, end_counts
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
@@ -142,6 +145,9 @@ class SqlStore(Generic[C, Op]):
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
         page = oldest_first(wanted, after_id, limit)
         return await self._listers.read(lambda connection: self._dialect.page(connection, page))
+
+    async def count(self, wanted: CallbackFilter) -> Mapping[State, StateCount]:
+        return await self._listers.read(lambda connection: self._dialect.count(connection, wanted))
 
     # --- What waits, and what is leased ------------------------------------------------------------------------
 
@@ -271,6 +277,15 @@ class SqlStore(Generic[C, Op]):
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         return self._log_tail.follow(after)
 
+    # --- What has ended ----------------------------------------------------------------------------------------
+
+    async def outcomes(
+        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
+    ) -> Sequence[EndCount]:
+        wanted = [[service_id, _counted_callers(ids)] for service_id, ids in callers_of.items()]
+        values = (write_json(wanted), time_us(begin), time_us(end), limit)
+        return list(end_counts(await self._read(self._listers, self._statements.outcomes, *values)))
+
     # --- Erasure -----------------------------------------------------------------------------------------------
 
     async def search_callbacks(self, trace: str, after_id: str, limit: int) -> CallbackSearch:
@@ -344,6 +359,10 @@ class SqlStore(Generic[C, Op]):
 
 def _first(rows: Rows) -> Callback | None:
     return read_callback(*rows[0]) if rows else None
+
+
+def _counted_callers(caller_ids: Collection[str] | None) -> list[str] | None:
+    return None if caller_ids is None else [counted_caller(caller_id) for caller_id in caller_ids]
 
 
 def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:

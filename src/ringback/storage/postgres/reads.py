@@ -307,6 +307,17 @@ async def events(connection: Connection, after: int, limit: int) -> list[LoggedE
     return [logged_event(*row) for row in await ask(connection, EVENTS, after, limit)]
 
 
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT counted.service_id, begin_us, result, sum(ended)::bigint
+      FROM json_array_elements($1::json) AS wanted CROSS JOIN LATERAL (
+        SELECT * FROM outcome_count
+         WHERE service_id = wanted ->> 0 AND begin_us >= $2 AND begin_us < $3
+           AND (wanted ->> 1 IS NULL OR caller_id = ANY (ARRAY(SELECT json_array_elements_text(wanted -> 1))))
+      ) AS counted
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $4
+"""
+
 STATEMENTS: Final = Statements(
     get=GET,
     get_by_task=GET_BY_TASK,
@@ -334,6 +345,7 @@ STATEMENTS: Final = Statements(
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )

@@ -253,6 +253,17 @@ async def line_heads(connection: Connection, names: Sequence[LineName]) -> LineH
     return LineHeads(rows[0][0], {name: time_of(at_us) for name, at_us in heads if at_us is not None})
 
 
+# --- What has ended --------------------------------------------------------------------------------------------
+
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT service_id, begin_us, result, sum(ended) FROM json_each(?) AS wanted CROSS JOIN outcome_count
+        ON service_id = json_extract(wanted.value, '$[0]') AND begin_us >= ? AND begin_us < ?
+     WHERE json_type(wanted.value, '$[1]') = 'null'
+        OR caller_id IN (SELECT value FROM json_each(wanted.value, '$[1]'))
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT ?
+"""
+
 # --- Services and events ---------------------------------------------------------------------------------------
 
 # SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
@@ -348,6 +359,7 @@ STATEMENTS: Final = Statements(
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )
