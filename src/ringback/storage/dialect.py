@@ -82,7 +82,8 @@ class Statements:
     turns: str
     # Takes a time, a limit, and ids of services, as JSON; returns each with a count and a time, or NULL.
     outlooks: str
-    # Takes a service, a time, a limit, and depths by level, as JSON; returns levels, counts or NULL, and times.
+    # Takes a service, a time, a limit, and depths by level, as JSON; returns ids, each with its level and a time, and
+    # then some of them with how many come before it.
     expiring: str
     # Takes the service, the priority, the time and the id of a callback, and a limit; returns a count.
     ahead: str

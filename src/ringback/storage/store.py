@@ -184,7 +184,12 @@ class SqlStore(Generic[C, Op]):
     ) -> Sequence[Expiring]:
         levels = write_json([[level.value, depth] for level, depth in depths.items()])
         rows = await self._read(self._listers, self._statements.expiring, service_id, time_us(until), limit, levels)
-        return [Expiring(Priority(level), ahead, time_of(expire_us)) for level, ahead, expire_us in rows]
+        places = {callback_id: ahead for callback_id, _, _, ahead in rows if ahead is not None}
+        return [
+            Expiring(Priority(level), places.get(callback_id), time_of(expire_us))
+            for callback_id, level, expire_us, _ in rows
+            if level is not None
+        ]
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
         return await self._seekers.read(partial(self._reads.line_heads, names=names))

@@ -57,6 +57,8 @@ FEW = (
     "SCAN queued",
     "SCAN head",
     "SCAN wanted",
+    "SCAN soon",
+    "SCAN place",
     "SCAN line",
     "SCAN owner",
     "SCAN (subquery",

@@ -175,7 +175,11 @@ OUTLOOKS: Final = """
     ) FROM json_array_elements_text($3::json) AS wanted (service_id)
 """
 EXPIRING: Final = """
-    WITH place AS MATERIALIZED (
+    WITH soon AS MATERIALIZED (
+        SELECT callback_id, priority, expire_us FROM callback
+         WHERE state = 'QUEUED' AND service_id = $1 AND expire_us < $2
+         ORDER BY service_id, expire_us LIMIT $3
+    ), place AS MATERIALIZED (
         SELECT head.callback_id, head.ahead
           FROM json_array_elements($4::json) AS line CROSS JOIN LATERAL (
             SELECT callback_id, row_number() OVER () - 1 AS ahead FROM (
@@ -185,11 +189,9 @@ EXPIRING: Final = """
             ) AS first
         ) AS head
     )
-    SELECT priority, ahead, expire_us FROM (
-        SELECT priority, callback_id, expire_us FROM callback
-         WHERE state = 'QUEUED' AND service_id = $1 AND expire_us < $2
-         ORDER BY service_id, expire_us LIMIT $3
-    ) AS soon LEFT JOIN place USING (callback_id)
+    SELECT callback_id, priority, expire_us, NULL FROM soon
+    UNION ALL
+    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
 """
 # From the callback to the front: what has just left the queue is at its front, and takes time until a VACUUM.
 AHEAD: Final = """

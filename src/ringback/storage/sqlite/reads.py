@@ -189,7 +189,8 @@ OUTLOOKS: Final = """
          WHERE state = 'QUEUED' AND service_id = wanted.value
     ) FROM json_each(?3) AS wanted
 """
-# The places in the first part of each line, and then those that expire first: an index has all of either.
+# Those that expire first, and then their places in the first part of each line: an index has all of either. They are
+# not joined here: SQLite may look through all places for each.
 _PLACES: Final = " UNION ALL ".join(
     f"""
     SELECT callback_id, row_number() OVER (ORDER BY ready_us, callback_id) - 1 AS ahead FROM (
@@ -203,11 +204,13 @@ _PLACES: Final = " UNION ALL ".join(
 EXPIRING: Final = f"""
     WITH line (level, depth) AS MATERIALIZED (
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?4)
-    ), place AS MATERIALIZED ({_PLACES})
-    SELECT priority, ahead, expire_us FROM (
-        SELECT priority, callback_id, expire_us FROM callback INDEXED BY callback_queue_end
+    ), soon AS MATERIALIZED (
+        SELECT callback_id, priority, expire_us FROM callback INDEXED BY callback_queue_end
          WHERE state = 'QUEUED' AND service_id = ?1 AND expire_us < ?2 ORDER BY expire_us LIMIT ?3
-    ) AS soon LEFT JOIN place USING (callback_id)
+    ), place AS ({_PLACES})
+    SELECT callback_id, priority, expire_us, NULL FROM soon
+     UNION ALL
+    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
 """  # noqa: S608 - SQL of ours
 # From the callback to the front: what has just left the queue is at its front.
 AHEAD: Final = """

@@ -19,7 +19,7 @@ from ringback.wire.filters import read_key
 from ringback.wire.outcomes import read_outcomes_wanted, write_end_count
 from ringback.wire.queues import write_queue
 from ringback.wire.services import merge_service, read_service, write_service
-from ringback.wire.values import Room, read_guid, read_sip
+from ringback.wire.values import Room, read_guid, read_sip, write_time
 
 _NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequest
 
