@@ -13,7 +13,7 @@ from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
-from ringback.application.dispatch.queue_view import Pace, QueueViews
+from ringback.application.dispatch.queue_view import QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
@@ -68,7 +68,7 @@ class UseCases:
             self.directory,
             self.presence,
             clock,
-            Pace(self.feed),
+            self.feed,
             self.dial_policy,
             self.agent_rests,
         )
