@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from ringback.application.callbacks.call_traces import CallTraces
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.create import CallbackCreation
+from ringback.application.callbacks.history import Histories
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
@@ -82,8 +84,10 @@ class UseCases:
         )
         self.queries = CallbackQueries(store, self.directory)
         self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
-        self.erasure = Erasure(store, self.directory, clock)
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.histories = Histories(store, self.directory, self.queries)
+        self.call_traces = CallTraces(self.queries)
+        self.erasure = Erasure(store, self.directory, clock, self.call_traces.forget)
 
     async def start(self) -> None:
         """Continue from the state of the database. Raise `StorageUnavailable`."""
