@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import CallbackCreation
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
@@ -16,6 +17,7 @@ from ringback.application.dispatch.queue_view import Pace, QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
+from ringback.application.outcomes import OutcomeQueries
 from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
@@ -81,6 +83,8 @@ class UseCases:
             store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage, self.turns.portion
         )
         self.queries = CallbackQueries(store, self.directory)
+        self.counts = CallbackCounts(store, self.directory, self.queue_figures)
+        self.outcomes = OutcomeQueries(store, self.directory, clock)
         self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
         self.erasure = Erasure(store, self.directory, clock)
         self.watches = Watches(store, self.feed, self.directory, clock)

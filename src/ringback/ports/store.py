@@ -15,7 +15,8 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
+from ringback.domain.ends import EndCount
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
 from ringback.domain.queue import Queue, Turn
@@ -24,6 +25,7 @@ from ringback.ports.calls import CallStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    EventPage,
     EventSearch,
     Extension,
     History,
@@ -36,6 +38,7 @@ from ringback.ports.values import (
     Retention,
     Services,
     Snapshot,
+    StateCount,
     StoreSize,
 )
 
@@ -95,6 +98,14 @@ class CallbackStore(Protocol):
 
     async def snapshot(self, wanted: CallbackFilter, after_id: str, limit: int) -> Snapshot:
         """Return matching callbacks with an id above `after_id`, smallest first; ends early like `list`."""
+        ...
+
+    async def count(self, wanted: CallbackFilter) -> Mapping[State, StateCount]:
+        """Return how many callbacks match, for each state, as of one moment.
+
+        Exact while one of the filter's fields selects no more than 10,000; otherwise of each state up to 10,000, and of
+        what has to be looked at row by row as many as are found in bounded time.
+        """
         ...
 
 
@@ -187,9 +198,26 @@ class ScheduleStore(Protocol):
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         """Delete ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
 
-        So are the rows of phones that are kept no longer, or were dialled more than two days ago, and of calls that
-        nobody went on with for a day. Return how many rows
+        So are the rows of phones that are kept no longer, or were dialled more than two days ago, of calls that
+        nobody went on with for a day, and of outcomes in half hours that ended 15 days ago. Return how many rows
         were deleted; fewer than `limit` of all means that nothing is left to delete for now.
+        """
+        ...
+
+
+class OutcomeStore(Protocol):
+    """How often attempts and callbacks have ended how. Counted with the change by which they ended.
+
+    Neither the deletion of a callback nor its erasure changes the counts: they have no target and no id.
+    """
+
+    async def outcomes(
+        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
+    ) -> Sequence[EndCount]:
+        """Return the counts of these services, each of these callers or, for None, of all, up to `limit` of them.
+
+        Of the half hours that begin from `begin` on and before `end`; in the order of services, times and results;
+        none that is 0.
         """
         ...
 
@@ -236,6 +264,10 @@ class EventLog(Protocol):
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         """Return the events with a number above `after`, in order; ends early like `list`."""
+        ...
+
+    async def events_of(self, callback_id: str, after: int, limit: int) -> EventPage:
+        """Return the events of one callback with a number above `after`, in order; ends early like `list`."""
         ...
 
     async def number_before(self, time: datetime) -> int:
@@ -340,7 +372,16 @@ class Coordination(Protocol):
 
 
 class Store(
-    CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, CallStore, Protocol
+    CallbackStore,
+    QueueStore,
+    ScheduleStore,
+    OutcomeStore,
+    ServiceStore,
+    EventLog,
+    ErasureStore,
+    Coordination,
+    CallStore,
+    Protocol,
 ):
     """One database in all its roles."""
 

@@ -60,6 +60,14 @@ class LoggedEvent(Struct, frozen=True, gc=False):
     identity: str = ""
 
 
+class EventPage(Struct, frozen=True):
+    """Events of one callback, in order."""
+
+    events: Sequence[LoggedEvent]
+    # There are more of them beyond the last one.
+    more: bool
+
+
 class History(Struct, frozen=True):
     """The span of the event log: everything after `oldest` up to `newest` can be read."""
 
@@ -127,6 +135,14 @@ class Snapshot(Struct, frozen=True):
     callbacks: Sequence[Callback]
     # More callbacks match beyond the last one.
     more: bool
+
+
+class StateCount(Struct, frozen=True):
+    """How many of the matching callbacks are in one state."""
+
+    count: int = 0
+    # There may be more.
+    at_least: bool = False
 
 
 class CallbackSearch(Struct, frozen=True):

@@ -1,13 +1,15 @@
 """The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.ends import EndCount
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
@@ -18,6 +20,7 @@ from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    EventPage,
     EventSearch,
     Extension,
     History,
@@ -31,8 +34,9 @@ from ringback.ports.values import (
     Retention,
     Services,
     Snapshot,
+    StateCount,
 )
-from ringback.storage.body import read_callback, read_json, time_of, time_us
+from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Pools, Rows
@@ -40,6 +44,7 @@ from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import Changes, Creation, Erasing, Forgetting, Purge, Renewal, Shift, Taking
+from ringback.storage.outcome_row import counted_caller, end_counts
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
@@ -141,6 +146,9 @@ class SqlStore(Generic[C, Op]):
         page = oldest_first(wanted, after_id, limit)
         return await self._listers.read(lambda connection: self._dialect.page(connection, page))
 
+    async def count(self, wanted: CallbackFilter) -> Mapping[State, StateCount]:
+        return await self._listers.read(lambda connection: self._dialect.count(connection, wanted))
+
     # --- What waits, and what is leased ------------------------------------------------------------------------
 
     async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
@@ -236,6 +244,12 @@ class SqlStore(Generic[C, Op]):
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))
 
+    async def events_of(self, callback_id: str, after: int, limit: int) -> EventPage:
+        rows = await self._seek(self._statements.events_of, callback_id, after, limit + 1)
+        found = max((row[0] for row in rows), default=0)
+        events = sorted((logged_event(*row[1:]) for row in rows), key=attrgetter("number"))[:limit]
+        return EventPage(events, more=found > len(events))
+
     async def number_before(self, time: datetime) -> int:
         history = await self.history()
         # Every event up to `low` is earlier; none above `high` is.
@@ -251,6 +265,15 @@ class SqlStore(Generic[C, Op]):
 
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         return self._log_tail.follow(after)
+
+    # --- What has ended ----------------------------------------------------------------------------------------
+
+    async def outcomes(
+        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
+    ) -> Sequence[EndCount]:
+        wanted = [[service_id, _counted_callers(ids)] for service_id, ids in callers_of.items()]
+        values = (write_json(wanted), time_us(begin), time_us(end), limit)
+        return list(end_counts(await self._read(self._listers, self._statements.outcomes, *values)))
 
     # --- Erasure -----------------------------------------------------------------------------------------------
 
@@ -325,6 +348,10 @@ class SqlStore(Generic[C, Op]):
 
 def _first(rows: Rows) -> Callback | None:
     return read_callback(*rows[0]) if rows else None
+
+
+def _counted_callers(caller_ids: Collection[str] | None) -> list[str] | None:
+    return None if caller_ids is None else [counted_caller(caller_id) for caller_id in caller_ids]
 
 
 def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:

@@ -10,7 +10,7 @@ from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callbacks_service_pb2 as service_pb
-from ringback.wire.enums import OUTCOMES, STATES
+from ringback.wire.enums import OUTCOMES, RETRY_DELAY_REASONS, STATES
 from ringback.wire.values import read_time, write_time
 
 
@@ -63,6 +63,7 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     message.etag = callback.etag
     if callback.lease is not None:
         message.leased_by = callback.lease.dialer_id
+    write_time(callback.due_date, message.due_time)
 
 
 def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None:
@@ -105,6 +106,11 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.disposition = attempt.disposition
     if attempt.call_ids:
         message.call_ids.extend(attempt.call_ids)
+    write_time(attempt.offer_time, message.offer_time)
+    if attempt.retry_delay is not None:
+        message.retry_delay.FromTimedelta(attempt.retry_delay)
+    if attempt.retry_delay_reason is not None:
+        message.retry_delay_reason = RETRY_DELAY_REASONS.number(attempt.retry_delay_reason)
 
 
 def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:

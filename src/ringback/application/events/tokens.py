@@ -117,6 +117,11 @@ def _canonical(wanted: CallbackFilter) -> str:
     )
     if wanted.service_sips:  # not the ids of them: they may change, and the token stays valid
         text += f" service_sips={wanted.service_sips!r}"
+    # What later versions added is written only where a filter has it.
+    if wanted.external_task_ids:
+        text += f" external_task_ids={wanted.external_task_ids!r}"
+    if wanted.end_after is not None or wanted.end_before is not None:
+        text += f" end_after={wanted.end_after!r} end_before={wanted.end_before!r}"
     view = wanted.view
     if view.areas != EVERYTHING.areas or not view.shows_identities:  # as granted, for the same reason
         text += f" view={[(area.caller_ids, area.services, area.masked) for area in wanted.view.areas]!r}"

@@ -259,6 +259,13 @@ EVENTS: Final = f"""
      WHERE size - octet_length(body) < {PAGE_BYTES} ORDER BY number
 """  # noqa: S608 - SQL of ours
 
+EVENTS_OF: Final = f"""
+    SELECT found, number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
+        SELECT *, count(*) OVER () AS found,
+               sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size
+          FROM (SELECT * FROM event WHERE callback_id = $1 AND number > $2 ORDER BY number LIMIT $3) AS first
+    ) AS entry WHERE size - octet_length(body) < {PAGE_BYTES}
+"""  # noqa: S608 - SQL of ours
 EVENT_TIME: Final = "SELECT number, event_us FROM event WHERE number > $1 ORDER BY number LIMIT 1"
 
 
@@ -275,6 +282,17 @@ async def history(connection: Connection) -> History:
 async def events(connection: Connection, after: int, limit: int) -> list[LoggedEvent]:
     return [logged_event(*row) for row in await ask(connection, EVENTS, after, limit)]
 
+
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT counted.service_id, begin_us, result, sum(ended)::bigint
+      FROM json_array_elements($1::json) AS wanted CROSS JOIN LATERAL (
+        SELECT * FROM outcome_count
+         WHERE service_id = wanted ->> 0 AND begin_us >= $2 AND begin_us < $3
+           AND (wanted ->> 1 IS NULL OR caller_id = ANY (ARRAY(SELECT json_array_elements_text(wanted -> 1))))
+      ) AS counted
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $4
+"""
 
 STATEMENTS: Final = Statements(
     get=GET,
@@ -300,7 +318,9 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    events_of=EVENTS_OF,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )

@@ -15,7 +15,18 @@ from ringback.ports.values import History, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
-from ringback.storage.postgres import calls, change, coordination, create, erasure, lists, purge, reads, services
+from ringback.storage.postgres import (
+    calls,
+    change,
+    coordination,
+    counts,
+    create,
+    erasure,
+    lists,
+    purge,
+    reads,
+    services,
+)
 from ringback.storage.postgres.connection import Connection, Link, LinkForEach, LinkPool, ask
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
@@ -30,6 +41,7 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
     statements=reads.STATEMENTS,
     reads=reads,
     page=lists.page,
+    count=counts.count,
     operations=Operations(
         create=create.create,
         apply=change.apply,

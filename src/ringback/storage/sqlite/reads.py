@@ -222,6 +222,17 @@ async def line_heads(connection: Connection, names: Sequence[LineName]) -> LineH
     return LineHeads(rows[0][0], {name: time_of(at_us) for name, at_us in heads if at_us is not None})
 
 
+# --- What has ended --------------------------------------------------------------------------------------------
+
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT service_id, begin_us, result, sum(ended) FROM json_each(?) AS wanted CROSS JOIN outcome_count
+        ON service_id = json_extract(wanted.value, '$[0]') AND begin_us >= ? AND begin_us < ?
+     WHERE json_type(wanted.value, '$[1]') = 'null'
+        OR caller_id IN (SELECT value FROM json_each(wanted.value, '$[1]'))
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT ?
+"""
+
 # --- Services and events ---------------------------------------------------------------------------------------
 
 # SQLite's own table of AUTOINCREMENT: it has the last number also when the log is empty.
@@ -265,6 +276,14 @@ EVENTS: Final = f"""
     SELECT number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
         SELECT *, sum({OCTETS}) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
             SELECT * FROM event WHERE number > ? ORDER BY number LIMIT ?
+        )
+    ) WHERE size - {OCTETS} < {PAGE_BYTES}
+"""  # noqa: S608 - SQL of ours
+EVENTS_OF: Final = f"""
+    SELECT found, number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
+        SELECT *, count(*) OVER () AS found, sum({OCTETS}) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
+            SELECT * FROM event INDEXED BY event_by_callback
+             WHERE callback_id = ? AND number > ? ORDER BY number LIMIT ?
         )
     ) WHERE size - {OCTETS} < {PAGE_BYTES}
 """  # noqa: S608 - SQL of ours
@@ -314,7 +333,9 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    events_of=EVENTS_OF,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )

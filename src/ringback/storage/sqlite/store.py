@@ -20,7 +20,7 @@ from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
-from ringback.storage.sqlite import calls, change, create, erasure, lists, purge, reads, services
+from ringback.storage.sqlite import calls, change, counts, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
@@ -39,6 +39,7 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
     statements=reads.STATEMENTS,
     reads=reads,
     page=lists.page,
+    count=counts.count,
     operations=Operations(
         create=create.create,
         apply=change.apply,

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
@@ -37,12 +38,14 @@ class CallbacksHandlers:
         self,
         creation: CallbackCreation,
         queries: CallbackQueries,
+        counts: CallbackCounts,
         changes: CallbackChanges,
         watches: Watches,
         directory: Directory,
     ) -> None:
         self._creation = creation
         self._queries = queries
+        self._counts = counts
         self._changes = changes
         self._watches = watches
         self._directory = directory
@@ -98,7 +101,13 @@ class CallbacksHandlers:
         return response
 
     async def count_callbacks(self, caller: Caller, request: pb.CountCallbacksRequest) -> pb.CountCallbacksResponse:
-        raise NotImplementedError
+        faults = Faults()
+        wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
+        faults.refuse()
+        response = pb.CountCallbacksResponse()
+        for state, counted in (await self._counts.count(caller, wanted)).items():
+            response.states.add(state=STATES.number(state), count=counted.count, at_least=counted.at_least)
+        return response
 
     async def list_callback_events(
         self, caller: Caller, request: pb.ListCallbackEventsRequest

@@ -7,6 +7,8 @@ from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.application.erasure import Erasure
+from ringback.application.outcomes import OutcomeQueries
+from ringback.application.turns import give_way
 from ringback.domain.callback import Callback
 from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
 from ringback.domain.faults import Faults
@@ -16,6 +18,7 @@ from ringback.domain.service import Service
 from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.filters import read_key
+from ringback.wire.outcomes import read_outcomes_wanted, write_end_count
 from ringback.wire.services import merge_service, read_service, write_service
 from ringback.wire.values import Room, read_guid, read_sip, write_time
 
@@ -25,11 +28,19 @@ _NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequ
 class DirectoryHandlers:
     """The handlers of DirectoryService."""
 
-    def __init__(self, directory: Directory, queries: CallbackQueries, queues: QueueViews, erasure: Erasure) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        queries: CallbackQueries,
+        queues: QueueViews,
+        erasure: Erasure,
+        outcomes: OutcomeQueries,
+    ) -> None:
         self._directory = directory
         self._queries = queries
         self._queues = queues
         self._erasure = erasure
+        self._outcomes = outcomes
 
     async def list_services(self, caller: Caller, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
         faults = Faults()
@@ -142,7 +153,16 @@ class DirectoryHandlers:
         raise NotImplementedError
 
     async def get_outcomes(self, caller: Caller, request: pb.GetOutcomesRequest) -> pb.GetOutcomesResponse:
-        raise NotImplementedError
+        faults = Faults()
+        wanted = read_outcomes_wanted(request, faults)
+        faults.refuse()
+        outcomes = await self._outcomes.read(caller, *wanted)
+        response = pb.GetOutcomesResponse()
+        write_time(outcomes.at, response.server_time)
+        for index, counted in enumerate(outcomes.counts):
+            await give_way(index)
+            write_end_count(counted, response)
+        return response
 
     async def get_identity(self, caller: Caller, _: pb.GetIdentityRequest) -> pb.GetIdentityResponse:
         return pb.GetIdentityResponse(
