@@ -121,7 +121,11 @@ export function StateCell({ picture }: { picture: QueuePicture }): JSX.Element {
         <Glyph name={glyph} />
         {word}
       </span>
-      {detail !== "" && <div class="sub">{detail}</div>}
+      {detail !== "" && (
+        <div class="sub" title={detail}>
+          {detail}
+        </div>
+      )}
       {isNarrow.value && <PauseButton picture={picture} />}
     </>
   );

@@ -1,6 +1,6 @@
 // The wall board: the queues, to be read from four metres, all day, by people who touch nothing.
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Link, withQuery } from "../app/router.js";
 import { now, zone } from "../live/clock.js";
@@ -15,26 +15,26 @@ import { Glyph } from "../parts/glyph.js";
 import { PriorityStrip } from "../parts/priority.js";
 import { SlotMeter } from "../parts/slot-meter.js";
 import { Since } from "../parts/when.js";
-import { Figures } from "./figures.js";
+import { Attention, Figures } from "./figures.js";
 import { StateCell } from "./queue-row.js";
 import { countsOf } from "./queue-table.js";
 import { useScreenOn } from "./screen-on.js";
-
-// What the strip's column has on a wall, in rem.
-const STRIP_REM = 19;
+import { useRemWidth } from "./sizes.js";
 
 export function WallBoard(): JSX.Element {
   const pictures = [...queues.value.values()];
   const { rows } = useWallLayout(pictures.length);
+  const table = useRef<HTMLTableElement>(null);
   useScreenOn();
   const shown = shownOnWall(pictures, rows);
-  const scale = stripScale(shown.map(countsOf), STRIP_REM);
+  const width = useRemWidth(table, "td.lvls", shown[0]?.service.serviceId ?? "");
+  const scale = stripScale(shown.map(countsOf), width);
   const quiet = pictures.length - shown.length;
   return (
     <section class="queues wall" aria-label="Wall board">
       <Lost />
       <div class="wall-top">
-        <Figures />
+        <Figures attention={false} />
         <div class="wall-clock">
           <b>{timeOfDay(now.value, zone)}</b>
           <span>
@@ -45,7 +45,10 @@ export function WallBoard(): JSX.Element {
           </Link>
         </div>
       </div>
-      <table class="q">
+      <dl class="wall-attention">
+        <Attention />
+      </dl>
+      <table class="q" ref={table}>
         <caption class="vh">Services by name</caption>
         <thead>
           <tr>
@@ -144,8 +147,10 @@ function useWallLayout(services: number): WallLayout {
     return () => removeEventListener("resize", update);
   }, [services]);
   useLayoutEffect(() => {
-    document.documentElement.style.fontSize = `${layout.remPx}px`;
-  }, [layout.remPx]);
-  useEffect(() => () => document.documentElement.style.removeProperty("font-size"), []);
+    const { style } = document.documentElement;
+    style.fontSize = `${layout.remPx}px`;
+    style.setProperty("--wall-row", `${layout.rowRem}rem`);
+  }, [layout]);
+  useEffect(() => () => document.documentElement.removeAttribute("style"), []);
   return layout;
 }
