@@ -41,7 +41,8 @@ export function attentionOf(picture: Picture): string {
 }
 
 /** Return the line below a service's state: since when and by whom, or until when. */
-export function stateDetail({ service, queue }: Picture, now: number, zone: string): string {
+export function stateDetail(picture: Picture, now: number, zone: string): string {
+  const { service, queue } = picture;
   const since = (at: number | null): string => (at === null ? "" : `since ${clockTime(at, now, zone)}`);
   const pausedBy = [since(ms(queue.pauseTime)), queue.pausedBy && `by ${queue.pausedBy}`].filter(Boolean).join(" ");
   switch (queue.state) {

@@ -4,7 +4,7 @@ import { needsAttention, type Picture, waitingOf } from "./queue.js";
 
 // The layout in rem: what the columns need, what stands above the rows, and a row.
 const COLUMNS_REM = 84;
-const ABOVE_ROWS_REM = 16;
+const ABOVE_ROWS_REM = 18;
 const ROW_REM = 3.3;
 // Higher rows would lie too far apart.
 const LARGEST_ROW_REM = 5;
@@ -26,14 +26,17 @@ export interface WallLayout {
   rowRem: number;
 }
 
-/** Return the largest text with which the rows fit, in a window of this size, but none that cannot be read. */
-export function wallLayout(widthPx: number, heightPx: number, services: number): WallLayout {
+/**
+ * Return the largest text with which the rows fit, in a window of this size, but none that cannot be read. `abovePx` is
+ * what stands above the rows with that text, once it is known: the rows share what is left, and the text stays.
+ */
+export function wallLayout(widthPx: number, heightPx: number, services: number, abovePx?: number): WallLayout {
   const byWidth = widthPx / COLUMNS_REM;
   const byHeight = heightPx / (ABOVE_ROWS_REM + ROW_REM * services);
   const largest = Math.max(LEAST_PX, widthPx * LEAST_PART, Math.min(byWidth, byHeight));
   // Rounded down, so that what fits does so afterwards.
   const remPx = Math.floor(largest * 100) / 100;
-  const leftRem = heightPx / remPx - ABOVE_ROWS_REM;
+  const leftRem = heightPx / remPx - (abovePx === undefined ? ABOVE_ROWS_REM : abovePx / remPx);
   return {
     remPx,
     rows: Math.max(1, Math.floor(leftRem / ROW_REM)),

@@ -1,5 +1,5 @@
 // The wall board: the queues, to be read from four metres, all day, by people who touch nothing.
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { Link, withQuery } from "../app/router.js";
@@ -21,10 +21,11 @@ import { countsOf } from "./queue-table.js";
 import { useScreenOn } from "./screen-on.js";
 import { useRemWidth } from "./sizes.js";
 
-export function WallBoard(): JSX.Element {
+/** `children`: what is wrong with the address. */
+export function WallBoard({ children }: { children: ComponentChildren }): JSX.Element {
   const pictures = [...queues.value.values()];
-  const { rows } = useWallLayout(pictures.length);
   const table = useRef<HTMLTableElement>(null);
+  const { rows } = useWallLayout(table, pictures.length);
   useScreenOn();
   const shown = shownOnWall(pictures, rows);
   const width = useRemWidth(table, "td.lvls", shown[0]?.service.serviceId ?? "");
@@ -45,6 +46,7 @@ export function WallBoard(): JSX.Element {
           </Link>
         </div>
       </div>
+      {children}
       <dl class="wall-attention">
         <Attention />
       </dl>
@@ -91,7 +93,7 @@ function WallRow({ picture, scale }: { picture: QueuePicture; scale: number }): 
         <span class="name">{nameOf(service)}</span>
       </th>
       <td class="state">
-        <StateCell picture={picture} />
+        <StateCell picture={picture} unnamed />
       </td>
       <td class="num" data-l="Waiting">
         <b>{withCommas(waitingOf(queue))}</b>
@@ -137,20 +139,24 @@ function Lost(): JSX.Element | null {
 }
 
 /** Has the text as large as the window lets it, while the wall board is shown. */
-function useWallLayout(services: number): WallLayout {
-  const measure = (): WallLayout => wallLayout(innerWidth, innerHeight, services);
-  const [layout, setLayout] = useState(measure);
+function useWallLayout(table: { current: HTMLTableElement | null }, services: number): WallLayout {
+  const [window, setWindow] = useState({ width: innerWidth, height: innerHeight });
+  // More or fewer lines of what needs attention.
+  const [abovePx, setAbovePx] = useState<number | undefined>(undefined);
+  const layout = wallLayout(window.width, window.height, services, abovePx);
   useLayoutEffect(() => {
-    const update = (): void => setLayout(measure());
-    update();
+    const update = (): void => setWindow({ width: innerWidth, height: innerHeight });
     addEventListener("resize", update);
     return () => removeEventListener("resize", update);
-  }, [services]);
+  }, []);
   useLayoutEffect(() => {
     const { style } = document.documentElement;
     style.fontSize = `${layout.remPx}px`;
     style.setProperty("--wall-row", `${layout.rowRem}rem`);
-  }, [layout]);
+    const body = table.current?.tBodies[0];
+    const board = body?.closest(".wall");
+    if (body && board) setAbovePx(Math.ceil(body.getBoundingClientRect().top - board.getBoundingClientRect().top));
+  });
   useEffect(() => () => document.documentElement.removeAttribute("style"), []);
   return layout;
 }
