@@ -44,8 +44,14 @@ test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kama
 	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip --ignore tests/sip/test_load.py
 	.venv/bin/pytest --quiet tests/sip/test_load.py
 
+# axe-core, which looks for what people with a disability would trip over.
+AXE := tests/page/node_modules/.package-lock.json
+
+$(AXE): tests/page/package.json tests/page/package-lock.json
+	npm ci --prefix tests/page --no-audit --no-fund --ignore-scripts --loglevel=error
+
 .PHONY: test-browser
-test-browser: .venv/.installed  ## Watch callbacks in a browser, through restarts (.ci/install brings Chromium)
+test-browser: .venv/.installed $(AXE)  ## Use the page, and watch callbacks, in a browser, through restarts (.ci/install brings Chromium)
 	.venv/bin/pytest --quiet -m browser
 
 # --- Check it ------------------------------------------------------------------------------------------------
@@ -87,6 +93,10 @@ sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, an
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 120 --kills 12
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 80 --kills 12 --postgres --servers 3
 
+.PHONY: page-hunt
+page-hunt: .venv/.installed  ## Show 10,000 callbacks and 500 changes a second for a minute: no long task, no growth, nothing missed
+	.venv/bin/python tests/hunts/page.py
+
 CALLBACKS := 1500
 
 .PHONY: hunts-postgres
@@ -98,6 +108,36 @@ hunts-postgres: .venv/.installed  ## The same with three servers on one PostgreS
 .PHONY: counts
 counts: .venv/.installed  ## Count statements, commits, bytes and encodes per callback, and fail if one has grown
 	.venv/bin/python -m bench.counts
+
+# --- The page: page/ to src/ringback/web/page/assets ---------------------------------------------------------------
+
+ASSETS := src/ringback/web/page/assets
+# npm writes this file last. Nothing that is installed needs its scripts.
+PAGE_INSTALLED := page/node_modules/.package-lock.json
+
+$(PAGE_INSTALLED): page/package.json page/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js 20.19 or newer from https://nodejs.org" >&2; exit 1; }
+	npm ci --prefix page --no-audit --no-fund --ignore-scripts --loglevel=error
+
+.PHONY: page
+page: $(PAGE_INSTALLED)  ## Build the page that the server has at its HTTP port (needs Node.js; users do not)
+	npm run --silent --prefix page build
+
+# All but what is compressed, which another machine's zlib may do otherwise: the server compares it with the file beside
+# it when it starts, and tests do.
+.PHONY: verify
+verify: $(PAGE_INSTALLED)  ## Fail if the page in the package is not what page/ builds
+	rm -rf build/page-check
+	npm run --silent --prefix page build -- --out $(CURDIR)/build/page-check
+	@diff --recursive --brief --exclude='*.gz' $(ASSETS) build/page-check \
+		|| { echo "$(ASSETS) is not what page/ builds. Run 'make page' and commit." >&2; exit 1; }
+	@echo "$(ASSETS) is what page/ builds."
+
+.PHONY: check-page
+check-page: $(PAGE_INSTALLED)  ## Check types, style and models of the page, and that its build is committed
+	npm run --silent --prefix page check
+	npm test --silent --prefix page
+	@$(MAKE) --no-print-directory verify
 
 # --- Measure it ----------------------------------------------------------------------------------------------
 
@@ -202,6 +242,10 @@ screens: .venv/.installed  ## Draw the terminals that docs/cli.md shows anew
 call-picture: .venv/.installed  ## Make a call between two telephones, and draw it for docs/sip.md
 	.venv/bin/python docs/sip/record.py
 	.venv/bin/python docs/sip/ladder.py --write
+
+.PHONY: page-pictures
+page-pictures: .venv/.installed  ## Make the pictures of the page for README.md and docs/page.md anew (needs Chromium)
+	.venv/bin/python docs/page/pictures.py
 
 .PHONY: trace
 trace: .venv/.installed  ## Follow a callback from its request to its outcome, and print the trace, as docs/tracing.md shows it

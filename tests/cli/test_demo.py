@@ -1,5 +1,8 @@
 """The demo checks itself; these tests plant what it has to find."""
 
+import asyncio
+import re
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from ringback.cli import demo, demo_server
 from ringback.cli.demo_stories import STORIES, Story
 from ringback.cli.values import timestamp
 from ringback.v1 import callback_pb2 as cb
+from tests.world.http_client import connected
 
 START = datetime(2030, 1, 31, 14, tzinfo=UTC)
 
@@ -55,8 +59,30 @@ async def test_a_short_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     faults = await demo.run_stories()
     assert faults == ["task-02 to sip:invalid@elena.example ended failed, not completed"]
     out = capsys.readouterr().out
+    assert re.search(r"Its page is at http://127\.0\.0\.1:\d+/\n", out)
     assert "connected > completed      sip:answer@anna.example" in out
     assert "scheduled > cancelled      sip:answer@klara.example" in out
+
+
+async def test_a_demo_that_stays(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its page is there until Ctrl-C, which is no failure."""
+    staying, interrupted = asyncio.Event(), demo._interrupted
+
+    async def stay() -> None:
+        staying.set()
+        await interrupted()
+
+    monkeypatch.setattr(demo, "_interrupted", stay)
+    monkeypatch.setattr(demo, "STORIES", [story_of("klara")])
+    running = asyncio.create_task(demo.run_stories(stay=True))
+    async with asyncio.timeout(60):
+        await staying.wait()
+        found = re.search(r"The page stays at http://127\.0\.0\.1:(\d+)/ until Ctrl-C\.\n", capsys.readouterr().out)
+        assert found is not None
+        async with connected(int(found[1])) as browser:
+            assert (await browser.get("/ui/queues")).status == 200
+        signal.raise_signal(signal.SIGINT)
+        assert await running == []
 
 
 async def test_a_server_that_does_not_start(tmp_path: Path) -> None:

@@ -181,9 +181,17 @@ class Language:
 
 
 _PAPERS: Final = ("LICENSE", "README.md", "CHANGELOG.md")
+# Users of the server need no Node.js: the page is in the package as it is sent.
+_PAGE: Final = tuple(
+    f"ringback/web/page/assets/{each.name}" for each in (_ROOT / "src/ringback/web/page/assets").iterdir()
+)
 _LANGUAGES: Final[Mapping[str, Language]] = {
     # A wheel has its page in METADATA, which links the changelog.
-    "python": Language((), _python, {"python/*.whl": ("licenses/LICENSE", "METADATA"), "python/*.tar.gz": _PAPERS}),
+    "python": Language(
+        (),
+        _python,
+        {"python/*.whl": ("licenses/LICENSE", "METADATA", *_PAGE), "python/*.tar.gz": (*_PAPERS, *_PAGE)},
+    ),
     "go": Language(("go",), _go, {"go/github.com/ringback/ringback/clients/go/@v/*.zip": (*_PAPERS, "go.mod")}),
     "typescript": Language(("node", "npm"), _typescript, {"typescript/*.tgz": (*_PAPERS, "package.json")}),
     "java": Language(

@@ -105,6 +105,23 @@ async def test_many_slow_clients_leave_grpc_alone(web_app: App) -> None:
             assert (await other.get("/nothing")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "localhost"), ("[::1]", "[::1]"), ("[::]", "localhost")],
+)
+async def test_the_page_is_where_a_browser_of_this_machine_finds_it(
+    settings: Settings, host: str, expected: str
+) -> None:
+    """The door answers to no address that stands for all of them."""
+    listening = replace(settings, http=Listen(host, 0), insecure=True, open=True)
+    async with await App.start(listening) as app:
+        assert app.edges.http is not None
+        assert app.edges.http.page == f"http://{expected}:{_web_port(app)}/"
+        async with connected(_web_port(app), host.strip("[]")) as browser:
+            page = await browser.get("/ui/queues", {"host": app.edges.http.page.removeprefix("http://").strip("/")})
+            assert page.status == 200
+
+
 async def test_the_log_says_where_http_is_served(tmp_path: Path) -> None:
     process = await start(
         "serve", "--listen", "127.0.0.1:0", "--database", f"sqlite:///{tmp_path}/a.db", RINGBACK_HTTP="127.0.0.1:0"
@@ -118,6 +135,7 @@ async def test_the_log_says_where_http_is_served(tmp_path: Path) -> None:
             seen += line
         found = re.search(r"serving HTTP on 127\.0\.0\.1:(\d+)\n", seen)
         assert found is not None
+        assert f"the page is at http://127.0.0.1:{found[1]}/\n" in seen
         async with connected(int(found[1])) as client:
             assert (await client.get("/nothing")).status == 404
             process.send_signal(signal.SIGTERM)

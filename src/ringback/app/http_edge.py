@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from ringback.app.handlers import Handlers
 from ringback.app.use_cases import UseCases
@@ -26,9 +27,13 @@ from ringback.web.door.sessions import Sessions
 from ringback.web.door.sign_in import session_routes
 from ringback.web.health import health_routes
 from ringback.web.metrics import metrics_routes
+from ringback.web.page.routes import page_routes
 from ringback.web.peer import credentials_of
 from ringback.web.rest.routes import rest_routes
 from ringback.web.server import Supervise, WebServer
+
+# Where a server listens on all addresses, none of which is this one.
+_UNSPECIFIED: Final = ("0.0.0.0", "[::]", "::")  # noqa: S104 - nothing is bound here
 
 
 class HttpEdge:
@@ -87,6 +92,13 @@ class HttpEdge:
         assert self._settings.http is not None
         self.address = self.server.bind(self._settings.http)
 
+    @property
+    def page(self) -> str:
+        """Return where a browser on this machine finds the page."""
+        host, _, port = self.address.rpartition(":")
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://{'localhost' if host in _UNSPECIFIED else host}:{port}/"
+
     def loops(self, dialer: DialerRunner | None) -> Sequence[Loop]:
         """Return what runs for as long as the server does. `dialer` is what places calls, for the metrics."""
         self.metrics.watch_dialer(dialer)
@@ -112,6 +124,7 @@ class HttpEdge:
             *rest_routes(way_in, handlers.callbacks, handlers.directory),
             *session_routes(self._authenticator, self.sessions, way_in.gate, use_cases.turns, use_cases.clock),
             *metrics_routes(way_in, self.metrics.scrape),
+            *page_routes(),
         ]
         return WebApplication(routes, prefixes=dict.fromkeys(PREFIXES, over_connect), door=self._door())
 

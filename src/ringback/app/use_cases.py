@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from ringback.application.callbacks.call_traces import CallTraces
 from ringback.application.callbacks.change import CallbackChanges
 from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import CallbackCreation
+from ringback.application.callbacks.history import Histories
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
@@ -90,8 +92,10 @@ class UseCases:
         self.counts = CallbackCounts(store, self.directory, self.queue_figures)
         self.outcomes = OutcomeQueries(store, self.directory, clock)
         self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
-        self.erasure = Erasure(store, self.directory, clock)
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.histories = Histories(store, self.directory, self.queries)
+        self.call_traces = CallTraces(self.queries)
+        self.erasure = Erasure(store, self.directory, clock, self.call_traces.forget)
 
     async def start(self) -> None:
         """Continue from the state of the database. Raise `StorageUnavailable`."""

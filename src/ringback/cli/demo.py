@@ -39,34 +39,51 @@ StoriesById: TypeAlias = Mapping[str, Story]  # by the id of their callback
 
 
 @click.command()
-def demo() -> None:
+@click.option("--stay", is_flag=True, help="Go on serving the page afterwards, until Ctrl-C.")
+def demo(*, stay: bool) -> None:
     """Start a server, ask for a dozen callbacks, and show them until all have ended.
 
-    Everything is simulated and thrown away afterwards. Takes about 15 seconds.
+    Everything is simulated and thrown away afterwards. Takes about 15 seconds. A browser can look on meanwhile: the
+    address of the page is printed.
     """
     # A terminal that is closed ends the demo as Ctrl-C does, and with it the server, which would only read files again.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
-    faults = asyncio.run(run_stories())
+    faults = asyncio.run(run_stories(stay=stay))
     for fault in faults:
         click.echo(fault, err=True)
     sys.exit(1 if faults else 0)
 
 
-async def run_stories() -> list[str]:
-    """Run a server and all stories on it. Return what did not end as it should."""
+async def run_stories(*, stay: bool = False) -> list[str]:
+    """Run a server and all stories on it; stay until Ctrl-C if that is wanted. Return what did not end as it should."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ringback-demo-") as folder:
-        async with running_server(Path(folder)) as address, insecure_channel(address) as channel:
+        async with running_server(Path(folder)) as addresses, insecure_channel(addresses.grpc) as channel:
             session = Session.on(channel)
-            session.console.print(f"A server listens on {address}, with a new database.")
+            session.console.print(f"A server listens on {addresses.grpc}, with a new database.")
+            session.console.print(f"Its page is at {addresses.page}")
             try:
                 faults = await _run_on(session)
             except grpc.aio.AioRpcError as error:
-                raise Refused(error, Connection(server=address)) from None
-    if not faults:
-        took_s = time.monotonic() - started
-        session.console.print(f"All {len(STORIES)} callbacks have ended as they should. Took {took_s:.0f} s.")
+                raise Refused(error, Connection(server=addresses.grpc)) from None
+            if not faults:
+                took_s = time.monotonic() - started
+                session.console.print(f"All {len(STORIES)} callbacks have ended as they should. Took {took_s:.0f} s.")
+            if stay:
+                session.console.print(f"The page stays at {addresses.page} until Ctrl-C.")
+                await _interrupted()
     return faults
+
+
+async def _interrupted() -> None:
+    """Return upon Ctrl-C, which ends a demo that stays, and is no failure of it."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    try:
+        await interrupted.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def _run_on(session: Session) -> list[str]:

@@ -26,6 +26,7 @@ from ringback.identity.files import UnusableFileError
 from ringback.listening import CannotListen
 from ringback.storage.errors import StoreCannotOpen
 from ringback.v1 import directory_service_pb2 as pb
+from ringback.web.page.assets import UnusableAssets
 from ringback.wire.handlers.directory import DirectoryHandlers
 
 _log = logging.getLogger("ringback")
@@ -77,7 +78,7 @@ def _served(configuration: Configuration) -> bool:
         return _run(_serve(configuration))
     except (UnusableFileError, CannotTrace) as fault:
         raise BadSettings([str(fault)]) from None
-    except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable) as fault:
+    except (StoreCannotOpen, CannotListen, DialerCannotOpen, StorageUnavailable, UnusableAssets) as fault:
         raise click.ClickException(str(fault)) from None
     except RingbackError as refusal:
         raise click.ClickException(f"the services file was refused: {refusal}") from None
@@ -113,6 +114,7 @@ async def _serve(configuration: Configuration) -> bool:
         app.use_cases.turns.listen(_switch_threads)
         if app.edges.http is not None:
             _log.info("serving HTTP on %s", app.edges.web_address)
+            _log.info("the page is at %s", app.edges.http.page)
         _log.info("listening on %s", app.address)
         reloading = asyncio.create_task(reload.run(app))
         waits = [asyncio.create_task(event.wait()) for event in (stopping, app.failed)]

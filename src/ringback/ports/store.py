@@ -27,6 +27,7 @@ from ringback.ports.values import (
     CallbackSearch,
     Change,
     Demand,
+    EventPage,
     EventSearch,
     Expiring,
     Extension,
@@ -284,6 +285,10 @@ class EventLog(Protocol):
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         """Return the events with a number above `after`, in order; ends early like `list`."""
+        ...
+
+    async def events_of(self, callback_id: str, after: int, limit: int) -> EventPage:
+        """Return the events of one callback with a number above `after`, in order; ends early like `list`."""
         ...
 
     async def number_before(self, time: datetime) -> int:

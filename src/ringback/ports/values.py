@@ -60,6 +60,14 @@ class LoggedEvent(Struct, frozen=True, gc=False):
     identity: str = ""
 
 
+class EventPage(Struct, frozen=True):
+    """Events of one callback, in order."""
+
+    events: Sequence[LoggedEvent]
+    # There are more of them beyond the last one.
+    more: bool
+
+
 class History(Struct, frozen=True):
     """The span of the event log: everything after `oldest` up to `newest` can be read."""
 

@@ -72,21 +72,24 @@ def none() -> Mapping[State, StateCount]:
     return {state: StateCount() for state in State}
 
 
+def columns() -> str:
+    """Return what is selected of the rows of a part: how many there are, and how many of each state match."""
+    each = [f"count(*) FILTER (WHERE matches AND state = '{state.name}')" for state in State]
+    return ", ".join(["count(*)", *each])
+
+
 def read_counts(
-    wanted: CallbackFilter, counted: Sequence[CountPart], rows: Iterable[tuple[int, str, int, int]]
+    wanted: CallbackFilter, counted: Sequence[CountPart], rows: Iterable[tuple[int, ...]]
 ) -> Mapping[State, StateCount]:
-    """Return the counts of these rows: the number of a part, a state, how many were looked at, how many match."""
-    looked_at = [0] * len(counted)
+    """Return the counts of these rows: the number of a part, and its `columns`."""
     counts = dict.fromkeys(State, 0)
-    for number, name, examined, matching in rows:
-        looked_at[number] += examined
-        counts[State[name]] += matching
-    cut = {
-        state
-        for part, examined in zip(counted, looked_at, strict=True)
-        if examined >= part.limit
-        for state in ([part.state] if part.state else _possible(wanted))
-    }
+    cut: set[State] = set()
+    for number, examined, *matching in rows:
+        part = counted[number]
+        for state, count in zip(State, matching, strict=True):
+            counts[state] += count
+        if examined >= part.limit:
+            cut.update([part.state] if part.state else _possible(wanted))
     most = ENOUGH - 1
     return {
         state: StateCount(min(count, most), at_least=state in cut or count > most) for state, count in counts.items()

@@ -99,6 +99,9 @@ class Statements:
     search_events: str
     # Takes the number after which to begin, and a limit; returns numbers and ids.
     event_owners: str
+    # Takes an id, the number after which to begin, and a limit. A row is how many there are within the limit, then the
+    # columns of `events`; without what is beyond the size of a page. In no particular order.
+    events_of: str
     # Takes the number after which to look; returns the next number, and its time.
     event_time: str
     # Takes services as JSON, each with the callers that count or null, two times and a limit; returns services, times,

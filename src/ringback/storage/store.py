@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from ringback.domain.callback import Callback, State
@@ -19,6 +20,7 @@ from ringback.ports.calls import CallKey, KeptCall
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    EventPage,
     EventSearch,
     Expiring,
     Extension,
@@ -265,6 +267,12 @@ class SqlStore(Generic[C, Op]):
 
     async def events(self, after: int, limit: int) -> Sequence[LoggedEvent]:
         return await self._seekers.read(partial(self._reads.events, after=after, limit=limit))
+
+    async def events_of(self, callback_id: str, after: int, limit: int) -> EventPage:
+        rows = await self._seek(self._statements.events_of, callback_id, after, limit + 1)
+        found = max((row[0] for row in rows), default=0)
+        events = sorted((logged_event(*row[1:]) for row in rows), key=attrgetter("number"))[:limit]
+        return EventPage(events, more=found > len(events))
 
     async def number_before(self, time: datetime) -> int:
         history = await self.history()

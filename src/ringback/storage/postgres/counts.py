@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import StateCount
-from ringback.storage.count_plan import ENOUGH, CountPart, named_part, none, parts, read_counts, to_compare
+from ringback.storage.count_plan import ENOUGH, CountPart, columns, named_part, none, parts, read_counts, to_compare
 from ringback.storage.list_plan import named_keys, selects_nothing
 from ringback.storage.postgres import lists
 from ringback.storage.postgres.connection import Connection, ask
@@ -52,7 +52,6 @@ def _select(number: int, part: CountPart, ranges: Sequence[IndexRange]) -> Fragm
         for one in ranges
     )
     sql = f"""
-        (SELECT {number}, state, count(*), count(*) FILTER (WHERE matches)
-           FROM (SELECT * FROM ({rows}) AS each LIMIT {part.limit}) AS part GROUP BY state)
+        SELECT {number}, {columns()} FROM (SELECT * FROM ({rows}) AS each LIMIT {part.limit}) AS part
     """  # noqa: S608 - SQL of ours
     return Fragment(sql, tuple(value for one in ranges for value in (*check_values, *one.values)))

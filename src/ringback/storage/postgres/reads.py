@@ -292,6 +292,13 @@ EVENTS: Final = f"""
      WHERE size - octet_length(body) < {PAGE_BYTES} ORDER BY number
 """  # noqa: S608 - SQL of ours
 
+EVENTS_OF: Final = f"""
+    SELECT found, number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
+        SELECT *, count(*) OVER () AS found,
+               sum(octet_length(body)) OVER (ORDER BY number ROWS UNBOUNDED PRECEDING) AS size
+          FROM (SELECT * FROM event WHERE callback_id = $1 AND number > $2 ORDER BY number LIMIT $3) AS first
+    ) AS entry WHERE size - octet_length(body) < {PAGE_BYTES}
+"""  # noqa: S608 - SQL of ours
 EVENT_TIME: Final = "SELECT number, event_us FROM event WHERE number > $1 ORDER BY number LIMIT 1"
 
 
@@ -346,6 +353,7 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    events_of=EVENTS_OF,
     event_time=EVENT_TIME,
     outcomes=OUTCOMES,
     calls_of=CALLS_OF,

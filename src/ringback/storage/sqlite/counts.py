@@ -7,7 +7,7 @@ import aiosqlite
 from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import StateCount
-from ringback.storage.count_plan import ENOUGH, CountPart, named_part, none, parts, read_counts, to_compare
+from ringback.storage.count_plan import ENOUGH, CountPart, columns, named_part, none, parts, read_counts, to_compare
 from ringback.storage.list_plan import named_keys, selects_nothing
 from ringback.storage.sqlite import lists
 from ringback.storage.sqlite.connection import ask
@@ -52,7 +52,7 @@ def _select(number: int, part: CountPart, streams: Sequence[Stream]) -> Statemen
         for stream in streams
     )
     sql = f"""
-        SELECT {number}, state, count(*), count(*) FILTER (WHERE matches) FROM ({rows} LIMIT ?) GROUP BY state
+        SELECT {number}, {columns()} FROM ({rows} LIMIT ?)
     """  # noqa: S608 - SQL of ours
     values = (value for stream in streams for value in (*check_values, *stream.values))
     return Statement(sql, (*values, part.limit))

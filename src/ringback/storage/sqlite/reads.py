@@ -313,6 +313,14 @@ EVENTS: Final = f"""
         )
     ) WHERE size - {OCTETS} < {PAGE_BYTES}
 """  # noqa: S608 - SQL of ours
+EVENTS_OF: Final = f"""
+    SELECT found, number, kind, previous_state, previous, lease_expire_us, identity, body FROM (
+        SELECT *, count(*) OVER () AS found, sum({OCTETS}) OVER (ROWS UNBOUNDED PRECEDING) AS size FROM (
+            SELECT * FROM event INDEXED BY event_by_callback
+             WHERE callback_id = ? AND number > ? ORDER BY number LIMIT ?
+        )
+    ) WHERE size - {OCTETS} < {PAGE_BYTES}
+"""  # noqa: S608 - SQL of ours
 SERVICES_VERSION: Final = "SELECT services_version FROM ringback"
 SERVICES: Final = f"{SERVICES_VERSION} UNION ALL SELECT body FROM service"  # noqa: S608 - SQL of ours
 
@@ -361,6 +369,7 @@ STATEMENTS: Final = Statements(
     search_callbacks=SEARCH_CALLBACKS,
     search_events=SEARCH_EVENTS,
     event_owners=EVENT_OWNERS,
+    events_of=EVENTS_OF,
     event_time=EVENT_TIME,
     outcomes=OUTCOMES,
     calls_of=CALLS_OF,
