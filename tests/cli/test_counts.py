@@ -47,7 +47,7 @@ async def test_how_it_ended_is_shown_by_half_hour(ringback: Run, api: Api) -> No
     assert len(rows((await ringback("outcomes", "--service", quiet)).out)) == 1
     found = json.loads((await ringback("outcomes", "--json", "--service", "sip:support@CC.example")).out)
     assert [each["state"] for each in found["ends"]] == ["CALLBACK_STATE_COMPLETED"]
-    assert (await ringback("outcomes", "--since", "-16d")).err.startswith("INVALID_FIELD: begin_time")
+    assert (await ringback("outcomes", "--since", "-16d")).err.split()[:2] == ["INVALID_FIELD:", "begin_time:"]
     assert (await ringback("outcomes", "--service", "sip:nobody@cc.example")).err.startswith("SERVICE_NOT_FOUND")
 
 
