@@ -27,6 +27,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "create": ("ringback.cli.create:create", "cli"),
         "get": ("ringback.cli.callbacks:get", "cli"),
         "list": ("ringback.cli.callbacks:list_callbacks", "cli"),
+        "count": ("ringback.cli.counts:count", "cli"),
+        "outcomes": ("ringback.cli.counts:outcomes", "cli"),
         "cancel": ("ringback.cli.callbacks:cancel", "cli"),
         "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
         "update": ("ringback.cli.callbacks:update", "cli"),
