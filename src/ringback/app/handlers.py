@@ -24,6 +24,7 @@ class Handlers(NamedTuple):
             CallbacksHandlers(
                 use_cases.creation,
                 use_cases.queries,
+                use_cases.counts,
                 use_cases.changes,
                 use_cases.watches,
                 use_cases.histories,
@@ -31,6 +32,8 @@ class Handlers(NamedTuple):
                 use_cases.directory,
             ),
             DialerHandlers(use_cases.assigner, use_cases.leases, use_cases.directory, use_cases.clock),
-            DirectoryHandlers(use_cases.directory, use_cases.queries, use_cases.queue_views, use_cases.erasure),
+            DirectoryHandlers(
+                use_cases.directory, use_cases.queries, use_cases.queue_views, use_cases.erasure, use_cases.outcomes
+            ),
             WatchEncoder(use_cases.clock),
         )

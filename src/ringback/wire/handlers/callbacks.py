@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.call_traces import CallTraces
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
 from ringback.application.callbacks.history import Histories
 from ringback.application.callbacks.query import CallbackQueries
@@ -39,6 +40,7 @@ class CallbacksHandlers:
         self,
         creation: CallbackCreation,
         queries: CallbackQueries,
+        counts: CallbackCounts,
         changes: CallbackChanges,
         watches: Watches,
         histories: Histories,
@@ -47,6 +49,7 @@ class CallbacksHandlers:
     ) -> None:
         self._creation = creation
         self._queries = queries
+        self._counts = counts
         self._changes = changes
         self._watches = watches
         self._histories = histories
@@ -104,7 +107,13 @@ class CallbacksHandlers:
         return response
 
     async def count_callbacks(self, caller: Caller, request: pb.CountCallbacksRequest) -> pb.CountCallbacksResponse:
-        raise NotImplementedError
+        faults = Faults()
+        wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
+        faults.refuse()
+        response = pb.CountCallbacksResponse()
+        for state, counted in (await self._counts.count(caller, wanted)).items():
+            response.states.add(state=STATES.number(state), count=counted.count, at_least=counted.at_least)
+        return response
 
     async def list_callback_events(
         self, caller: Caller, request: pb.ListCallbackEventsRequest

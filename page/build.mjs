@@ -1,0 +1,147 @@
+// Builds the page into the server's package: hashed names, gzip beside each, and a manifest. The same sources give the
+// same bytes on every machine.
+//
+//   node build.mjs [--out DIR]     the page
+//   node build.mjs --tests         the tests, for node --test
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ASSETS = resolve(HERE, "../src/ringback/web/page/assets");
+// Where the server serves the assets.
+const BASE = "/ui/assets/";
+// Stands in what is bundled until the name is known.
+const WORKER_URL = "{{worker.js}}";
+// The evergreen browsers of the beginning of 2025: light-dark(), CSS nesting, :has(), dialog.
+const TARGET = ["chrome130", "edge130", "firefox132", "safari18"];
+
+// The stubs lie outside this folder, and are to find the one runtime that is installed here.
+const oneRuntime = {
+  name: "one-runtime",
+  setup(builder) {
+    builder.onResolve({ filter: /^@bufbuild\/protobuf(\/|$)/ }, ({ path, kind, pluginData }) =>
+      pluginData === "resolved" ? undefined : builder.resolve(path, { kind, resolveDir: HERE, pluginData: "resolved" }),
+    );
+  },
+};
+
+/** Bundle entries together: what several need becomes chunks of their own. */
+async function bundle(...entryPoints) {
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: HERE,
+    entryPoints,
+    outdir: "build",
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    write: false,
+    metafile: true,
+    minify: true,
+    format: "esm",
+    target: TARGET,
+    charset: "utf8",
+    // Collected whole by licences() instead.
+    legalComments: "none",
+    define: { WORKER_URL: JSON.stringify(WORKER_URL) },
+    plugins: [oneRuntime],
+  });
+  const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
+  return { files, inputs: Object.keys(metafile.inputs) };
+}
+
+/** The licences of all packages of which something is in the page. */
+async function licences(inputs) {
+  const packages = new Set(
+    inputs.flatMap((input) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
+  );
+  const texts = [...packages].sort().map((name) => {
+    const folder = join(HERE, "node_modules", name);
+    const { version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+    const text = file ? readFileSync(join(folder, file), "utf8").trim() : "";
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  return Buffer.from(texts.join(`\n${"-".repeat(78)}\n\n`));
+}
+
+function hashed(name, bytes) {
+  const dot = name.lastIndexOf(".");
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 10);
+  return `${name.slice(0, dot)}-${hash}${name.slice(dot)}`;
+}
+
+/** The operating system that gzip names is left out of the bytes. */
+function zipped(bytes) {
+  const gzip = gzipSync(bytes, { level: 9 });
+  gzip[9] = 255;
+  return gzip;
+}
+
+async function buildPage(out) {
+  const { files: scripts, inputs } = await bundle("src/main.tsx", "src/live/worker.ts");
+  const { files: styles } = await bundle("src/style/style.css");
+  const files = new Map();
+  const names = {};
+  const add = (name, bytes, as = hashed(name, bytes)) => {
+    names[name] = as;
+    files.set(as, bytes);
+  };
+  const { "main.js": main, "worker.js": worker, ...chunks } = Object.fromEntries(scripts);
+  for (const name of Object.keys(chunks).sort()) add(name, chunks[name], name);
+  add("worker.js", worker);
+  add("main.js", Buffer.from(main.toString().replaceAll(WORKER_URL, BASE + names["worker.js"])));
+  add("style.css", styles.get("style.css"));
+  add("icon.svg", await readFile(join(HERE, "src/icon.svg")));
+  add("licences.txt", await licences(inputs));
+  const frame = await readFile(join(HERE, "src/index.html"), "utf8");
+  const filled = frame.replaceAll(/\{\{([\w.]+)\}\}/g, (_, name) => BASE + names[name]);
+  files.set("index.html", Buffer.from(filled));
+  const sorted = Object.fromEntries(Object.entries(names).sort(([one], [other]) => (one < other ? -1 : 1)));
+  await write(out, files, Buffer.from(`${JSON.stringify(sorted, null, 2)}\n`));
+}
+
+async function write(out, files, manifest) {
+  await mkdir(out, { recursive: true });
+  for (const name of await readdir(out)) await rm(join(out, name), { recursive: true });
+  let total = 0;
+  for (const [name, bytes] of files) {
+    const gzip = zipped(bytes);
+    total += gzip.length;
+    await writeFile(join(out, name), bytes);
+    await writeFile(join(out, `${name}.gz`), gzip);
+    console.log(`${name.padEnd(28)} ${String(bytes.length).padStart(8)} ${String(gzip.length).padStart(8)}`);
+  }
+  await writeFile(join(out, "manifest.json"), manifest);
+  console.log(`${"in all".padEnd(37)} ${String(total).padStart(8)} gzipped, in ${relative(process.cwd(), out) || "."}`);
+}
+
+async function buildTests() {
+  const out = join(HERE, "build/test");
+  await rm(out, { recursive: true, force: true });
+  const entries = (await readdir(join(HERE, "test"), { recursive: true })).filter((name) => /\.test\.tsx?$/.test(name));
+  await build({
+    absWorkingDir: HERE,
+    entryPoints: entries.map((name) => join("test", name.split(sep).join("/"))),
+    outdir: "build/test",
+    outbase: "test",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    packages: "external",
+    sourcemap: "inline",
+    define: { WORKER_URL: '""' },
+  });
+}
+
+const { values } = parseArgs({ options: { out: { type: "string" }, tests: { type: "boolean" } } });
+if (values.tests) await buildTests();
+else await buildPage(values.out ? resolve(values.out) : ASSETS);

@@ -1,0 +1,32 @@
+// The page begins here.
+import { effect } from "@preact/signals";
+import { render } from "preact";
+
+import { startKeys } from "./app/keys.js";
+import { startRouter } from "./app/router.js";
+import { identity, loadSession, sessionEnded } from "./app/session.js";
+import { Shell } from "./app/shell.js";
+import { startTheme } from "./app/theme.js";
+import { connect, link } from "./live/connection.js";
+
+startTheme();
+startRouter();
+startKeys();
+render(<Shell />, document.body);
+
+// Streams begin when there is somebody to whom something may be shown.
+const stop = effect(() => {
+  const who = identity.value;
+  if (!who || (who.signInNeeded && !who.signedIn)) return;
+  queueMicrotask(() => {
+    stop();
+    connect();
+  });
+});
+
+effect(() => {
+  const state = link.value;
+  if (state.kind === "refused" && state.refusal.code === "UNAUTHENTICATED") sessionEnded();
+});
+
+void loadSession();
