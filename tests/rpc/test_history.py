@@ -146,26 +146,26 @@ async def _take(api: Api, callback_id: str, steps: list[str]) -> None:
     dialer, leases = Dialer(api), list[Any]()
     for step in steps:
         try:
-            match step:
-                case "lease":
-                    leases += await dialer.lease()
-                case "update":
-                    await update(api, callback_id, f"version {len(leases)}")
-                case "cancel":
-                    await cancel(api, callback_id)
-                case _ if not leases:
-                    continue
-                case "release":
-                    await dialer.release(leases[-1])
-                case "busy":
-                    await dialer.end(leases[-1], BUSY)
-                case "answered":
-                    await dialer.end(leases[-1], ANSWERED)
-                case _:
-                    await dialer.report(leases[-1], _PROGRESS[step])
+            if step == "lease":
+                leases += await dialer.lease()
+            elif step == "update":
+                await update(api, callback_id, f"version {len(leases)}")
+            elif step == "cancel":
+                await cancel(api, callback_id)
+            elif leases:
+                await _report(dialer, leases[-1], step)
         except grpc.aio.AioRpcError as refusal:
             if refusal_of(refusal).reason not in _POSSIBLE:
                 raise
+
+
+async def _report(dialer: Dialer, lease: Any, step: str) -> None:
+    if step == "release":
+        await dialer.release(lease)
+    elif step in _PROGRESS:
+        await dialer.report(lease, _PROGRESS[step])
+    else:
+        await dialer.end(lease, BUSY if step == "busy" else ANSWERED)
 
 
 async def test_what_is_kept_no_longer_is_said(app: App, api: Api) -> None:
