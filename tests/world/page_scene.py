@@ -6,19 +6,24 @@ So a scene that is made anew looks the same.
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import structs
 
 from ringback.application.access import Grant, Role
+from ringback.config import Listen, Settings
+from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.identity.rules import AccessRules, Identity
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -27,6 +32,9 @@ from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id
 from tests.world.identities import token_of
 from tests.world.page import PageWorld
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 ZONE: Final = "Europe/Zurich"
 NOW: Final = datetime(2027, 3, 4, 13, 6, 22, tzinfo=UTC)
@@ -146,6 +154,27 @@ class Scene:
     service_ids: dict[str, str] = field(default_factory=dict)
     story: cb.Callback = field(default_factory=cb.Callback)
     _count: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def made(cls, browser: "Browser", folder: Path, *, past_hours: int = 0) -> AsyncIterator[Self]:
+        """Serve the contact centre as it is at `NOW`, with the calls of some hours before."""
+        settings = Settings(
+            listen=Listen("127.0.0.1", 0),
+            database=folder / "scene.db",
+            dialer="none",
+            limits=None,
+            dial_rules=structs.replace(DEFAULT_RULES, attempts_per_number_and_day=None),
+            lame_duck=timedelta(0),
+        )
+        clock = SceneClock(NOW - timedelta(days=8))
+        async with PageWorld.on(browser, settings, identities=True, rules=RULES, clock=clock) as world:
+            scene = cls(world, clock)
+            await scene.services()
+            if past_hours:
+                await scene.past(past_hours, calls=6)
+            await scene.present()
+            yield scene
 
     @property
     def operator(self) -> Api:
