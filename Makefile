@@ -44,8 +44,14 @@ test-sip: .venv/.installed  ## Call real SIP peers: SIPp, baresip, Twinkle, Kama
 	.venv/bin/pytest --numprocesses 3 --dist worksteal --quiet -m sip --ignore tests/sip/test_load.py
 	.venv/bin/pytest --quiet tests/sip/test_load.py
 
+# axe-core, which looks for what people with a disability would trip over.
+AXE := tests/page/node_modules/.package-lock.json
+
+$(AXE): tests/page/package.json tests/page/package-lock.json
+	npm ci --prefix tests/page --no-audit --no-fund --ignore-scripts --loglevel=error
+
 .PHONY: test-browser
-test-browser: .venv/.installed  ## Watch callbacks in a browser, through restarts (.ci/install brings Chromium)
+test-browser: .venv/.installed $(AXE)  ## Use the page, and watch callbacks, in a browser, through restarts (.ci/install brings Chromium)
 	.venv/bin/pytest --quiet -m browser
 
 # --- Check it ------------------------------------------------------------------------------------------------
@@ -86,6 +92,10 @@ dialer-hunt: .venv/.installed  ## Twenty dialers, some of them bad, and 5,000 ca
 sip-hunt: .venv/.installed  ## Kill servers in the middle of telephone calls, and look for what is left of these
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 120 --kills 12
 	.venv/bin/python tests/hunts/sip_calls.py --callbacks 80 --kills 12 --postgres --servers 3
+
+.PHONY: page-hunt
+page-hunt: .venv/.installed  ## Show 10,000 callbacks and 500 changes a second for a minute: no long task, no growth, nothing missed
+	.venv/bin/python tests/hunts/page.py
 
 CALLBACKS := 1500
 
@@ -232,6 +242,10 @@ screens: .venv/.installed  ## Draw the terminals that docs/cli.md shows anew
 call-picture: .venv/.installed  ## Make a call between two telephones, and draw it for docs/sip.md
 	.venv/bin/python docs/sip/record.py
 	.venv/bin/python docs/sip/ladder.py --write
+
+.PHONY: page-pictures
+page-pictures: .venv/.installed  ## Make the pictures of the page for README.md and docs/page.md anew (needs Chromium)
+	.venv/bin/python docs/page/pictures.py
 
 .PHONY: trace
 trace: .venv/.installed  ## Follow a callback from its request to its outcome, and print the trace, as docs/tracing.md shows it

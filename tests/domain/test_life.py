@@ -144,6 +144,7 @@ class Life(RuleBasedStateMachine):
         assert before.state not in TERMINAL
         self.history.append(self.callback)
         self.attempts_are_numbered_and_not_too_many()
+        self.only_an_attempt_that_another_is_to_follow_has_a_delay()
         self.no_attempt_is_lost_or_rewritten()
         self.an_attempt_is_open_exactly_while_there_is_a_call()
         self.what_is_set_follows_from_the_state()
@@ -157,6 +158,14 @@ class Life(RuleBasedStateMachine):
         assert len(attempts) <= self.callback.max_attempts
         tokens = [attempt.fencing_token for attempt in attempts]
         assert tokens == sorted(set(tokens)), "every attempt was made under a lease of its own"
+        times = [time for attempt in attempts for time in (attempt.offer_time, attempt.start_time) if time is not None]
+        assert times == sorted(times)
+
+    def only_an_attempt_that_another_is_to_follow_has_a_delay(self) -> None:
+        for attempt in self.callback.attempts[:-1]:
+            assert attempt.retry_delay is not None
+        if self.callback.ended and self.history[-2].state not in WAITING | {S.OFFERED}:
+            assert self.callback.attempts[-1].retry_delay is None
 
     def no_attempt_is_lost_or_rewritten(self) -> None:
         older, newer = self.history[-2:]
@@ -190,11 +199,13 @@ class Life(RuleBasedStateMachine):
         assert last.end_time is not None
         assert last.outcome is not None
         between_s = callback.request.seconds_between_retries or 0
-        rested = last.end_time + least_delay(last.outcome, seconds_between_retries=between_s, service=self.service)
+        least = least_delay(last.outcome, seconds_between_retries=between_s, service=self.service)
+        rested = last.end_time + least.duration
         assert callback.ready_time >= rested >= last.end_time + between_s * SECOND
         if last.outcome is Outcome.INTERRUPTED:
             assert callback.ready_time >= last.end_time + self.service.ring_timeout
         assert callback.next_attempt_time >= callback.ready_time
+        assert (last.retry_delay, last.retry_delay_reason) == (least.duration, least.reason)
 
     def nobody_is_dialled_again_who_was_reached(self) -> None:
         state, attempts = self.callback.state, self.callback.attempts

@@ -45,6 +45,10 @@ def found(request: CallbackRequest, path: str = "callback_request") -> dict[str,
     return {v.field: v.description for v in violations(request, path)}
 
 
+# Words of Persian and emoji have joiners in them.
+PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+FAMILY = "\U0001f469\u200d\U0001f467 \u2764\ufe0f\u200d\U0001f525"
+
 ACCEPTED: Mapping[str, tuple[object, ...]] = {
     "target": (TEL, "tel: +41 78 555 66 77", "sip:alice@example.com", "sips:alice@example.com", sip_of_length(255)),
     "alternative_target": ("", TEL, "sip:alice@example.com", sip_of_length(255)),
@@ -65,7 +69,7 @@ ACCEPTED: Mapping[str, tuple[object, ...]] = {
     ),
     "due_date": (None, datetime(1970, 1, 1, tzinfo=UTC), NOW, NOW + 366 * DAY),
     "supervisor": ("", "Ruth Müller", "a" * 128),
-    "description": ("", "a" * 150, "\u00fc" * 150, "\U0001f4de" * 150),
+    "description": ("", "a" * 150, "\u00fc" * 150, "\U0001f4de" * 150, PERSIAN, FAMILY),
     "external_task_id": ("", "Task #1 / Zürich", "a" * 128),
     "caller_id": ("", "crm", "A-z_0.9", "CRM Zurich +41 a@b/c", "a" * 128),
     "expire_time": (None, NOW + INSTANT, NOW + 732 * DAY),
@@ -126,7 +130,19 @@ REFUSED: tuple[tuple[str, object, str], ...] = (
     ("context_url", "https://x/?a=%0d%0a", "has an escaped control character (%0D) at character 14"),
     ("context_url", "https://x/#%7f", "has an escaped control character (%7F) at character 12"),
     ("context_url", "https://x%1f/", "has an escaped control character (%1F) at character 10"),
-    ("context_url", "https://a%09@x/", "has an escaped control character (%09) at character 10"),
+    ("context_url", "https://a%09@x/", "has a user or a password in it"),
+    ("context_url", "https://user@crm.example/", "has a user or a password in it"),
+    ("context_url", "https://user:secret@crm.example/t/1", "has a user or a password in it"),
+    ("context_url", "https://@crm.example/", "has a user or a password in it"),
+    ("context_url", "https://crm.example/\u202e", "has a character that is not seen (U+202E) at character 21"),
+    ("supervisor", "a\u200bb", "has a character that is not seen (U+200B) at character 2"),
+    ("description", "\ufeffa", "has a character that is not seen (U+FEFF) at character 1"),
+    ("description", "pay \u202e05\u202c", "has a character that is not seen (U+202E) at character 5"),
+    ("description", "\u2067a\u2069", "has a character that is not seen (U+2067) at character 1"),
+    ("description", "\U0001f469\u200d", "has a character that is not seen (U+200D) at character 2"),
+    ("description", "\u06cc\u200c\u200c\u062e", "has a character that is not seen (U+200C) at character 2"),
+    ("description", "\U000e0041", "has a character that is not seen (U+E0041) at character 1"),
+    ("external_task_id", "47\u200d11", "has a character that is not seen (U+200D) at character 3"),
     ("context_url", "https://x/%25%0a", "has an escaped control character (%0A) at character 14"),
     ("context_url", "https://x/%C2%9f", "has an escaped control character (%C2%9F) at character 11"),
     ("context_url", "https://x/%c0%8a", "has an escaped control character (%C0%8A) at character 11"),

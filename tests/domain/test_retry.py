@@ -7,14 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringback.domain.dial_rules import DialRules
 from ringback.domain.outcome import PERMANENT, Outcome
-from ringback.domain.retry import least_delay, next_attempt_time
+from ringback.domain.retry import least_delay, retry_delay
+from ringback.domain.retry_delay import RetryDelay, RetryDelayReason
 from ringback.domain.service import RetryRule, Service
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 RETRIED = tuple(o for o in Outcome if o not in PERMANENT and o is not Outcome.ANSWERED)
 BUSY, NO_ANSWER, UNREACHABLE, INTERRUPTED = Outcome.BUSY, Outcome.NO_ANSWER, Outcome.UNREACHABLE, Outcome.INTERRUPTED
 INVALID_NUMBER = Outcome.INVALID_NUMBER
+
+# As `least_delay` takes them, in a tie the first.
+REASONS: tuple[RetryDelayReason, ...] = tuple(
+    reason for reason in RetryDelayReason if reason is not RetryDelayReason.CLOSED
+)
 
 
 def service(rules: Mapping[Outcome, RetryRule] | None = None, ring_timeout_s: int = 30) -> Service:
@@ -39,13 +46,13 @@ def schedule(
     lines, start = [], NINE
     for number, outcome in enumerate(outcomes, start=1):
         ended = start + minutes(1)
-        again = next_attempt_time(
+        delay = retry_delay(
             outcomes=outcomes[:number],
-            ended=ended,
             max_attempts=max_attempts,
             seconds_between_retries=seconds_between_retries,
             service=by,
         )
+        again = None if delay is None else ended + delay.duration
         verdict = f"again at {again:%H:%M:%S}" if again else "never again"
         lines.append(f"{start:%H:%M:%S} attempt {number}: {outcome.name}, {verdict}")
         if again is None:
@@ -94,17 +101,15 @@ def test_the_schedule_of_an_impatient_request() -> None:
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.ANSWERED])
 def test_what_is_retried_by_default(outcome: Outcome) -> None:
     permanent = {Outcome.INVALID_NUMBER, Outcome.BLOCKED, Outcome.NOT_AUTHORIZED}
-    again = next_attempt_time(
-        outcomes=(outcome,), ended=NINE, max_attempts=2, seconds_between_retries=60, service=service()
-    )
-    assert (again is None) == (outcome in permanent)
+    delay = retry_delay(outcomes=(outcome,), max_attempts=2, seconds_between_retries=60, service=service())
+    assert (delay is None) == (outcome in permanent)
 
 
 @pytest.mark.parametrize(("outcome", "retry"), [(o, retry) for o in (BUSY, INVALID_NUMBER) for retry in (True, False)])
 def test_a_service_decides_otherwise(outcome: Outcome, retry: bool) -> None:
     by = service({outcome: RetryRule(retry=retry)})
-    again = next_attempt_time(outcomes=(outcome,), ended=NINE, max_attempts=2, seconds_between_retries=60, service=by)
-    assert again == (NINE + minutes(1) if retry else None)
+    delay = retry_delay(outcomes=(outcome,), max_attempts=2, seconds_between_retries=60, service=by)
+    assert delay == (RetryDelay(minutes(1), RetryDelayReason.REQUEST) if retry else None)
 
 
 @pytest.mark.parametrize(("cap", "attempts"), [(0, 1), (1, 2), (2, 3)])
@@ -125,16 +130,46 @@ def test_no_more_attempts_than_permitted(max_attempts: int, attempts: int) -> No
     outcome=st.sampled_from(RETRIED),
     seconds=st.integers(0, 604800),
     min_delay_s=st.integers(0, 10**6),
+    pause_s=st.integers(0, 10**6),
     ring_timeout_s=st.integers(1, 600),
 )
 def test_the_delay_is_the_largest_of_all_minimums(
-    outcome: Outcome, seconds: int, min_delay_s: int, ring_timeout_s: int
+    outcome: Outcome, seconds: int, min_delay_s: int, pause_s: int, ring_timeout_s: int
 ) -> None:
     by = service({outcome: RetryRule(min_delay=timedelta(seconds=min_delay_s))}, ring_timeout_s)
-    minimums = [seconds, min_delay_s] + [ring_timeout_s] * (outcome is INTERRUPTED)
-    delay = least_delay(outcome, seconds_between_retries=seconds, service=by)
-    again = next_attempt_time(
-        outcomes=(outcome,), ended=NINE, max_attempts=2, seconds_between_retries=seconds, service=by
+    rules = DialRules(min_seconds_between_retries={outcome: pause_s})
+    minimums: dict[RetryDelayReason, int] = dict(
+        zip(REASONS, (seconds, min_delay_s, pause_s, ring_timeout_s), strict=True)
     )
-    assert delay == timedelta(seconds=max(minimums))
-    assert again == NINE + delay
+    if outcome is not INTERRUPTED:
+        del minimums[RetryDelayReason.RING_TIMEOUT]
+    delay = least_delay(outcome, seconds_between_retries=seconds, service=by, rules=rules)
+    assert delay.duration == timedelta(seconds=max(minimums.values()))
+    assert minimums[delay.reason] == max(minimums.values())
+    again = retry_delay(outcomes=(outcome,), max_attempts=2, seconds_between_retries=seconds, service=by, rules=rules)
+    assert again == delay
+
+
+@pytest.mark.parametrize(
+    ("outcome", "request_s", "rule_s", "pause_s", "ring_s", "decided"),
+    [
+        (BUSY, 600, 60, 0, 30, "600 s, REQUEST"),
+        (BUSY, 0, 0, 0, 30, "0 s, REQUEST"),
+        (BUSY, 60, 600, 0, 30, "600 s, RETRY_RULE"),
+        (BUSY, 60, 60, 0, 30, "60 s, REQUEST"),
+        (BUSY, 60, 600, 600, 30, "600 s, RETRY_RULE"),
+        (BUSY, 60, 600, 601, 30, "601 s, DIAL_RULES"),
+        (BUSY, 60, 0, 0, 90, "60 s, REQUEST"),
+        (INTERRUPTED, 60, 0, 0, 90, "90 s, RING_TIMEOUT"),
+        (INTERRUPTED, 90, 0, 0, 90, "90 s, REQUEST"),
+        (INTERRUPTED, 0, 600, 0, 90, "600 s, RETRY_RULE"),
+        (INTERRUPTED, 0, 0, 600, 90, "600 s, DIAL_RULES"),
+    ],
+)
+def test_the_minimum_that_decides(
+    outcome: Outcome, request_s: int, rule_s: int, pause_s: int, ring_s: int, decided: str
+) -> None:
+    by = service({outcome: RetryRule(min_delay=timedelta(seconds=rule_s))}, ring_s)
+    rules = DialRules(min_seconds_between_retries={outcome: pause_s})
+    delay = least_delay(outcome, seconds_between_retries=request_s, service=by, rules=rules)
+    assert f"{delay.duration.total_seconds():.0f} s, {delay.reason}" == decided

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from ringback.domain.callback import Attempt, Callback, Lease
 from ringback.domain.dial_rules import DialRules
+from ringback.domain.lifecycle import after
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
-from ringback.domain.service import RetryRule, Service
+from ringback.domain.service import Halt, RetryRule, Service
 from ringback.storage.body import read_callback, read_service, time_of, time_us, write_callback, write_service
 from ringback.storage.callback_row import lease_expire_us
-from tests.world.samples import NOW, SERVICE, connect, new, offer
+from tests.world.samples import NOW, SERVICE, connect, dial, ending, new, offer
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 # JSON numbers that other languages read back exactly, and timedelta can hold.
@@ -61,6 +62,8 @@ SERVICES = any_of(
     ),
     retry_rules=st.dictionaries(st.sampled_from(Outcome), any_of(RetryRule)),
     dial_rules=any_of(DialRules),
+    pause=st.none() | any_of(Halt),
+    zero_capacity=st.none() | any_of(Halt),
 )
 
 
@@ -118,7 +121,20 @@ def test_what_is_on_disk_is_read_for_ever() -> None:
         "lease": {"token": "token-1", "dialer_id": "dialer", "fencing_token": 1, "duration": 30000000},
         "fencing_token": 1
     }"""
-    assert read_callback(text, 1772443830123456) == replace(sample, callback_id="callback-1")
+    [attempt] = sample.attempts
+    # Which this version keeps, and the first did not.
+    sample = replace(sample, callback_id="callback-1", attempts=(replace(attempt, offer_time=None),))
+    assert read_callback(text, 1772443830123456) == sample
+
+
+def test_an_attempt_of_the_first_version_is_written_as_it_was() -> None:
+    body = write_callback(after(dial(offer(new())), ending(Outcome.BUSY)))
+    record = json.loads(body)
+    for name in ("offer_time", "retry_delay", "retry_delay_reason"):
+        del record["attempts"][0][name]
+    old = json.dumps(record, separators=(",", ":"))
+    assert write_callback(read_callback(old, None)) == old
+    assert len(body) - len(old) < 100
 
 
 def test_what_is_empty_takes_no_space() -> None:
@@ -126,7 +142,7 @@ def test_what_is_empty_takes_no_space() -> None:
     assert "supervisor" not in record["request"]
     assert not {"end_time", "attempts", "lease", "cancel_reason", "agents_failed_at"} & set(record)
     [attempt] = json.loads(write_callback(connect(offer(new()))))["attempts"]
-    assert "call_ids" not in attempt
+    assert not {"call_ids", "retry_delay", "retry_delay_reason"} & set(attempt)
     service = json.loads(write_service(SERVICE))
     assert not {"agent_address", "max_call_duration", "caller_line_restricted"} & set(service)
 

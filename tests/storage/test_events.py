@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from contextlib import aclosing
 
 from ringback.domain.callback import Callback, State
-from ringback.domain.events import Ringing
+from ringback.domain.events import Redescribed, Ringing
 from ringback.domain.filter import MATCH_ALL
 from ringback.domain.lifecycle import after
 from ringback.domain.outcome import Outcome
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change, EventKind, History, LoggedEvent, Retention, Snapshot
+from ringback.ports.values import Change, EventKind, EventPage, History, LoggedEvent, Retention, Snapshot
+from ringback.storage.operations import PAGE_BYTES
 from tests.world.event_log import events_after
 from tests.world.samples import NOW, cancel, changes, dial, ending, new, offer, seconds
 
@@ -42,6 +43,45 @@ async def test_events_are_read_from_anywhere(store: Store) -> None:
     assert await store.events(events[3].number, 100) == events[4:]
     assert await store.events(events[3].number, 2) == events[4:6]
     assert await store.events(events[-1].number, 100) == []
+
+
+async def test_the_events_of_one_callback_in_parts(store: Store) -> None:
+    one, other = new(), new()
+    versions = [one, offer(one), dial(offer(one))]
+    await store.create([other, one])
+    await store.apply(changes(other, cancel(other)))
+    await store.apply(changes(*versions))
+    whole = [event for event in await store.events(0, 100) if event.callback.callback_id == one.callback_id]
+    assert [event.callback for event in whole] == versions
+
+    assert await store.events_of(one.callback_id, 0, 10) == EventPage(whole, more=False)
+    assert await store.events_of(one.callback_id, 0, 3) == EventPage(whole, more=False)
+    assert await store.events_of(one.callback_id, 0, 2) == EventPage(whole[:2], more=True)
+    assert await store.events_of(one.callback_id, whole[1].number, 2) == EventPage(whole[2:], more=False)
+    assert await store.events_of(one.callback_id, whole[2].number, 2) == EventPage([], more=False)
+    assert await store.events_of(new().callback_id, 0, 10) == EventPage([], more=False)
+
+
+async def test_large_events_of_one_callback_come_in_small_parts(store: Store) -> None:
+    """Not so many that a response outgrows a message; at least one."""
+    versions = [new(description="\N{BELL}" * 100_000)]
+    for _ in range(9):
+        versions.append(after(versions[-1], Redescribed(at=NOW, request=versions[-1].request)))
+    await store.create(versions[:1])
+    await store.apply(changes(*versions))
+
+    found: list[LoggedEvent] = []
+    sizes = []
+    more = True
+    while more:
+        page = await store.events_of(versions[0].callback_id, found[-1].number if found else 0, 100)
+        sizes.append(len(page.events))
+        found += page.events
+        more = page.more
+
+    assert [event.callback for event in found] == versions
+    assert max(sizes) <= 1 + PAGE_BYTES // 400_000
+    assert min(sizes) >= 1
 
 
 async def test_waiting_returns_at_once_for_what_is_there(store: Store) -> None:

@@ -13,7 +13,7 @@ from h2.errors import ErrorCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringback.web.server_protocols import MAX_STREAMS
+from ringback.web.server_http2 import MAX_STREAMS
 from tests.world.http_client import LIMIT_S, HttpResponse, connected, connected_http2
 from tests.world.http_stage import HttpStage, ServeHttp
 

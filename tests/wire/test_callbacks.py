@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from ringback.domain.callback import Attempt, Callback, Lease, State
 from ringback.domain.faults import Faults
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
+from ringback.domain.retry_delay import RetryDelayReason
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.wire.callbacks import read_request, write_callback, write_event, write_request
@@ -136,6 +138,9 @@ CANCELLED = Callback(
             sip_status=200,
             q850_cause=16,
             detail="beep",
+            offer_time=at(0),
+            retry_delay=timedelta(seconds=90, milliseconds=500),
+            retry_delay_reason=RetryDelayReason.CLOSED,
         ),
         Attempt(number=2, dialer_id="d-2", fencing_token=2, start_time=at(6)),
     ),
@@ -162,6 +167,7 @@ def test_a_callback_that_waits() -> None:
         expire_time=timestamp(at(120)),
         revision=1,
         etag="1",
+        due_time=timestamp(at(60)),
     )
 
 
@@ -205,6 +211,9 @@ def test_a_callback_that_has_seen_everything() -> None:
                 sip_status=200,
                 q850_cause=16,
                 detail="beep",
+                offer_time=timestamp(at(0)),
+                retry_delay=Duration(seconds=90, nanos=500_000_000),
+                retry_delay_reason=pb.RETRY_DELAY_REASON_CLOSED,
             ),
             pb.Attempt(number=2, dialer_id="d-2", start_time=timestamp(at(6))),
         ],
@@ -217,6 +226,7 @@ def test_a_callback_that_has_seen_everything() -> None:
         expire_time=timestamp(at(120)),
         revision=9,
         etag="9",
+        due_time=timestamp(at(0)),
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ringback.domain.callback import MAX_WEIGHT, Attempt, Callback, Lease, State, weight
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
+from ringback.domain.retry_delay import RetryDelayReason
 from ringback.v1 import callback_pb2 as pb
 from ringback.wire.callbacks import write_callback
 from tests.world.wire import ID, SERVICE_ID, at
@@ -68,6 +69,9 @@ def attempt(detail: str, agent: str, disposition: str, call_ids: tuple[str, ...]
         agent=agent,
         disposition=disposition,
         call_ids=call_ids,
+        offer_time=precisely(0),
+        retry_delay=timedelta(days=366, microseconds=1),
+        retry_delay_reason=RetryDelayReason.CLOSED,
     )
 
 

@@ -1,16 +1,20 @@
 """Everything about one callback, for people."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ringback.cli.tables import state_text
-from ringback.cli.times import Times, since
-from ringback.cli.values import OUTCOMES, PRIORITIES, format_key
+from ringback.cli.times import Times, before, since
+from ringback.cli.values import OUTCOMES, PRIORITIES, RETRY_DELAY_REASONS, format_key, format_span
 from ringback.v1 import callback_pb2 as cb
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def callback_page(callback: cb.Callback, times: Times) -> RenderableType:
@@ -69,14 +73,24 @@ def _retries(request: cb.CallbackRequest) -> str:
     )
 
 
+def _retry_delay(attempt: cb.Attempt) -> str:
+    """Return how long after its end the next attempt may begin at the earliest, and what decided it."""
+    if not attempt.HasField("retry_delay"):
+        return ""
+    delay = format_span(attempt.retry_delay.ToTimedelta() // _SECOND * _SECOND)
+    return f"after {delay}, {RETRY_DELAY_REASONS.of(attempt.retry_delay_reason)}"
+
+
 _ATTEMPT: Mapping[str, Callable[[cb.Attempt, Times], str]] = MappingProxyType(
     {
         "attempt": lambda attempt, _: str(attempt.number),
         "outcome": lambda attempt, _: OUTCOMES.of(attempt.outcome) or "running",
+        "offered": lambda attempt, _: before(attempt.start_time, attempt.offer_time),
         "started": lambda attempt, times: times.write(attempt.start_time, tenths=True),
         "rang": lambda attempt, _: since(attempt.start_time, attempt.ring_time),
         "answered": lambda attempt, _: since(attempt.start_time, attempt.answer_time),
         "ended": lambda attempt, _: since(attempt.start_time, attempt.end_time),
+        "next": lambda attempt, _: _retry_delay(attempt),
         "SIP": lambda attempt, _: str(attempt.sip_status or ""),
         "Q.850": lambda attempt, _: str(attempt.q850_cause or ""),
         "dialer": lambda attempt, _: attempt.dialer_id,

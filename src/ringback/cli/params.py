@@ -72,6 +72,7 @@ PRIORITY = Parsed("priority", PRIORITIES.parse, PRIORITIES)
 STATES_OF = Parsed("state", parse_states, STATE_NAMES)
 
 MOMENT_METAVAR = "TIME"
+PAST_HELP = "2030-01-31T14:00:00Z, or before now: -90s, -10m, -2h."
 MOMENT_HELP = "2030-01-31T14:00:00Z, or from now: +90s, +10m, +2h."
 
 etag_option = click.option("--etag", default="", help="Only if this is still the callback's etag.")
@@ -100,8 +101,11 @@ class Wanted:
     supervisor: tuple[str, ...]
     label: tuple[tuple[str, str], ...]
     target: str
+    task: tuple[str, ...]
     due_after: Any
     due_before: Any
+    ended_after: Any
+    ended_before: Any
 
     def as_filter(self) -> cb.CallbackFilter:
         return cb.CallbackFilter(
@@ -116,6 +120,9 @@ class Wanted:
             dial_target=self.target,
             due_after=self.due_after,
             due_before=self.due_before,
+            external_task_ids=self.task,
+            end_after=self.ended_after,
+            end_before=self.ended_before,
         )
 
 
@@ -135,7 +142,10 @@ _FILTER_PARAMETERS = (
     click.option("--label", type=LABEL, multiple=True, metavar="KEY=VALUE", help="All of those given must match."),
     click.option("--target", default="", help="What is dialled."),
     click.option("--due-after", type=MOMENT, metavar=MOMENT_METAVAR, help=f"Due then or later. {MOMENT_HELP}"),
+    click.option("--task", multiple=True, metavar="EXTERNAL_ID", help="The external id, of whichever system."),
     click.option("--due-before", type=MOMENT, metavar=MOMENT_METAVAR, help="Due before then."),
+    click.option("--ended-after", type=PAST, metavar=MOMENT_METAVAR, help=f"Ended then or later. {PAST_HELP}"),
+    click.option("--ended-before", type=PAST, metavar=MOMENT_METAVAR, help="Ended before then."),
 )
 
 

@@ -60,9 +60,14 @@ def _to(moment: datetime, form: str, *, tenths: bool) -> str:
 
 def since(start: Timestamp, stamp: Timestamp) -> str:
     """Return how long after the start this moment was, such as `+0.7s` and `+1m23s`; "" when it is unset."""
-    if not stamp.seconds:
-        return ""
-    length = stamp.ToDatetime(UTC) - start.ToDatetime(UTC)
-    if length < timedelta(minutes=1):
-        return f"+{length / _SECOND:.1f}s"
-    return "+" + format_span(length // _SECOND * _SECOND)
+    return f"+{_length(start, stamp)}" if stamp.seconds else ""
+
+
+def before(start: Timestamp, stamp: Timestamp) -> str:
+    """Return how long before the start this moment was, such as `-0.7s`; "" when it is unset."""
+    return f"-{_length(stamp, start)}" if stamp.seconds else ""
+
+
+def _length(start: Timestamp, end: Timestamp) -> str:
+    length = end.ToDatetime(UTC) - start.ToDatetime(UTC)
+    return f"{length / _SECOND:.1f}s" if length < timedelta(minutes=1) else format_span(length // _SECOND * _SECOND)

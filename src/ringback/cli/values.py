@@ -172,6 +172,7 @@ def _name(key: str, prefix: str) -> str:
 PRIORITIES = Names(cb.Priority, "PRIORITY_")
 STATES = Names(cb.CallbackState, "CALLBACK_STATE_")
 OUTCOMES = Names(cb.CallOutcome, "CALL_OUTCOME_")
+RETRY_DELAY_REASONS = Names(cb.RetryDelayReason, "RETRY_DELAY_REASON_")
 DAYS = Names(directory.DayOfWeek, "DAY_OF_WEEK_")
 FIRST_LEGS = Names(directory.FirstLeg, "FIRST_LEG_")
 WAITING_REASONS = Names(directory.WaitingReason, "WAITING_REASON_")

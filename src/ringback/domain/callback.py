@@ -10,6 +10,7 @@ from ringback.domain.defaults import written
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
 from ringback.domain.request import CallbackRequest
+from ringback.domain.retry_delay import RetryDelayReason
 from ringback.domain.target import phone_of
 
 
@@ -53,6 +54,11 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     disposition: str = ""
     # Of its legs, in the order in which they were reported.
     call_ids: tuple[str, ...] = ()
+    # Since when it was OFFERED. Version 0.1 did not keep it.
+    offer_time: datetime | None = None
+    # Of the attempt that was to follow, as it was decided when this one ended; None when none was to.
+    retry_delay: timedelta | None = None
+    retry_delay_reason: RetryDelayReason | None = None
     # Closed by the server because the lease lapsed, not by a report of the dialer.
     lapsed: bool = False
     # That of the lease.
@@ -74,6 +80,8 @@ class Lease(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     expire_time: datetime
     # How long its dialer lets the phone ring: the service's when it was granted. Version 0.1 did not keep it.
     ring_timeout: timedelta | None = None
+    # Since when the callback is OFFERED, where a later version of it than the first under this lease tells it no more.
+    offer_time: datetime | None = None
 
 
 class Callback(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

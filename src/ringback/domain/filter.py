@@ -31,6 +31,11 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
     due_after: datetime | None = None
     due_before: datetime | None = None
     dial_target: str = ""
+    # Whichever system requested them. An empty text is that of callbacks without one.
+    external_task_ids: tuple[str, ...] = ()
+    # Compared with `Callback.end_time`: what is open does not match.
+    end_after: datetime | None = None
+    end_before: datetime | None = None
     # What the caller can see at all: no filter selects more.
     view: View = EVERYTHING
 
@@ -49,6 +54,9 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
                 self.due_after,
                 self.due_before,
                 self.dial_target,
+                self.external_task_ids,
+                self.end_after,
+                self.end_before,
                 self.view,
             )
         )
@@ -64,7 +72,7 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
         """Whether it names texts of which the caller may see a part only; then the store selects too much."""
         if not self.view.masks:
             return False
-        named = self.caller_ids or self.supervisors or self.labels
+        named = self.caller_ids or self.supervisors or self.labels or self.external_task_ids
         return bool(named) or any(isinstance(key, ExternalTaskKey) for key in self.keys)
 
     def matches(self, callback: Callback) -> bool:
@@ -82,9 +90,21 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
             and (not self.dial_target or callback.dial_target == self.dial_target)
             and (self.due_after is None or callback.due_date >= self.due_after)
             and (self.due_before is None or callback.due_date < self.due_before)
+            and (not self.external_task_ids or request.external_task_id in self.external_task_ids)
+            and self._ended_in_time(callback)
             and all(request.labels.get(key) == value for key, value in self.labels.items())
             and (not self.keys or any(_is_named(callback.callback_id, request, key) for key in self.keys))
             and (self.view is EVERYTHING or self.view.contains(callback))
+        )
+
+    def _ended_in_time(self, callback: Callback) -> bool:
+        if self.end_after is None and self.end_before is None:
+            return True
+        end = callback.end_time
+        return (
+            end is not None
+            and (self.end_after is None or end >= self.end_after)
+            and (self.end_before is None or end < self.end_before)
         )
 
     def may_have_matched(self, erased: Callback) -> bool:
@@ -92,7 +112,8 @@ class CallbackFilter(Struct, frozen=True, kw_only=True):
 
         Where that depends on what is erased, its history is not known either: then every one may have been.
         """
-        if not (self.supervisors or self.labels or self.dial_target or any(not isinstance(k, str) for k in self.keys)):
+        texts = self.supervisors or self.labels or self.dial_target or self.external_task_ids
+        if not texts and all(isinstance(key, str) for key in self.keys):
             return self.matches(erased)
         return (
             (not (self.service_ids or self.service_sips) or erased.service_id in self.services)

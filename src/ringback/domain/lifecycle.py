@@ -43,7 +43,8 @@ from ringback.domain.events import (
     Ringing,
 )
 from ringback.domain.outcome import UNSERVED, Outcome
-from ringback.domain.retry import next_attempt_time
+from ringback.domain.retry import retry_delay
+from ringback.domain.retry_delay import RetryDelay, RetryDelayReason
 
 
 def after(callback: Callback, event: Event) -> Callback:
@@ -164,6 +165,11 @@ def _redescribe(callback: Callback, event: Redescribed) -> Callback:
     )
 
 
+def _redescribe_offered(callback: Callback, event: Redescribed) -> Callback:
+    lease = replace(_lease_of(callback), offer_time=_offer_time(callback))
+    return replace(_redescribe(callback, event), lease=lease)
+
+
 def _end(callback: Callback, state: State, at: datetime) -> Callback:
     return replace(callback, state=state, end_time=at, next_attempt_time=None, lease=None)
 
@@ -181,6 +187,7 @@ def _block(callback: Callback, event: Blocked) -> Callback:
         # Without a lease, one that no lease has had: a late report must not be taken for one of this attempt.
         fencing_token=callback.fencing_token + 1 if lease is None else lease.fencing_token,
         identity="" if lease is None else lease.identity,
+        offer_time=None if lease is None else _offer_time(callback),
         start_time=event.at,
         end_time=event.at,
         outcome=Outcome.BLOCKED,
@@ -203,6 +210,11 @@ def _offer(callback: Callback, event: Leased) -> Callback:
     )
 
 
+def _offer_time(callback: Callback) -> datetime:
+    """Return since when it is OFFERED: its update time, unless it was updated since."""
+    return _lease_of(callback).offer_time or callback.update_time
+
+
 def _requeue(callback: Callback, _: Event) -> Callback:
     # No attempt was used, and `ready_time` stays: the place in the queue is kept.
     return replace(callback, state=State.QUEUED, lease=None)
@@ -215,10 +227,18 @@ def _start_dialing(callback: Callback, event: DialingStarted) -> Callback:
         dialer_id=lease.dialer_id,
         fencing_token=lease.fencing_token,
         identity=lease.identity,
+        offer_time=_offer_time(callback),
         start_time=event.at,
         call_ids=joined((), event.call_ids),
     )
-    return replace(callback, state=State.DIALING, attempts=(*callback.attempts, attempt), next_attempt_time=None)
+    return replace(
+        callback,
+        state=State.DIALING,
+        attempts=(*callback.attempts, attempt),
+        next_attempt_time=None,
+        # The attempt has it from here on.
+        lease=lease if lease.offer_time is None else replace(lease, offer_time=None),
+    )
 
 
 def _take(callback: Callback, event: LeaseTaken) -> Callback:
@@ -342,21 +362,23 @@ def _interrupt_attempt(callback: Callback, event: LeaseLapsed) -> Callback:
 
 def _retry_or_end(callback: Callback, event: AttemptEnded | LeaseLapsed) -> Callback:
     ended, service, rules = event.at, event.service, event.rules
-    retry = next_attempt_time(
+    delay = retry_delay(
         outcomes=tuple(attempt.outcome for attempt in callback.attempts if attempt.outcome is not None),
-        ended=ended,
         max_attempts=callback.max_attempts,
         seconds_between_retries=callback.request.seconds_between_retries or 0,
         service=service,
         rules=rules,
     )
-    if retry is None:
+    if delay is None:
         return _end(callback, State.FAILED, ended)
+    retry = ended + delay.duration
     opening = first_dial_time(service, callback.dial_target, retry, callback.expire_time, rules)
     if opening >= callback.expire_time:
         return _end(callback, State.EXPIRED, ended)  # waiting for it would be a promise that cannot be kept
+    if opening > retry:
+        delay = RetryDelay(opening - ended, RetryDelayReason.CLOSED)
     return replace(
-        callback,
+        _with_last_attempt(callback, retry_delay=delay.duration, retry_delay_reason=delay.reason),
         state=State.SCHEDULED,
         ready_time=retry,
         next_attempt_time=opening,
@@ -407,7 +429,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Step]] = {
     (_S.OFFERED, LeaseLapsed): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, OfferWithdrawn): _step(_requeue, _S.QUEUED),
     (_S.OFFERED, DialingStarted): _step(_start_dialing, _S.DIALING),
-    (_S.OFFERED, Redescribed): _step(_redescribe, _S.OFFERED),
+    (_S.OFFERED, Redescribed): _step(_redescribe_offered, _S.OFFERED),
     (_S.OFFERED, CancelRequested): _step(_cancel, _S.CANCELLED),
     (_S.OFFERED, ExpireTimePassed): _step(_expire, _S.EXPIRED),
     (_S.OFFERED, Blocked): _step(_block, _S.FAILED),

@@ -181,6 +181,7 @@ def _end_of_retry_delay(
     last = callback.attempts[-1]
     if last.end_time is None or last.outcome is None:
         raise IllegalTransition(f"a new plan while attempt {last.number} of {callback.callback_id} is open")
-    return last.end_time + least_delay(
+    delay = least_delay(
         last.outcome, seconds_between_retries=request.seconds_between_retries or 0, service=service, rules=rules
     )
+    return last.end_time + delay.duration

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from ringback.domain.control_characters import CONTROL, control_in_uri
+from ringback.domain.control_characters import CONTROL, control_in_uri, unseen_in
 from ringback.domain.dial_rules import Judge, judge_nothing
 from ringback.domain.faults import Faults
 from ringback.domain.priority import Priority
@@ -33,6 +33,7 @@ MAX_EXPIRE_AHEAD = 2 * MAX_DUE_AHEAD
 _CALLER_ID = re.compile(r"[A-Za-z0-9 +._@/-]+", re.ASCII)
 _DIALER_ID = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_NO_URL = "is not an https: or http: URL"
 # The form of most URLs; any other is parsed, such as one with an escape.
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(/[!-$&-~]*)?")
 
@@ -173,7 +174,11 @@ def due_violation(name: str, due_date: datetime | None, now: datetime) -> Violat
 
 def text_violation(name: str, text: str, max_length: int) -> Violations:
     violations = _length_violation(name, text, max_length)
-    return (*violations, (name, "contains a control character")) if CONTROL.search(text) else violations
+    if CONTROL.search(text):
+        return *violations, (name, "contains a control character")
+    if (unseen := unseen_in(text)) is not None:
+        return *violations, (name, unseen)
+    return violations
 
 
 def caller_violation(name: str, caller_id: str) -> Violations:
@@ -239,9 +244,11 @@ def _check_url(request: CallbackRequest, _: datetime) -> Violations:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
+        return [*violations, (name, _NO_URL)]
     if not good or " " in url:
-        violations.append((name, "is not an https: or http: URL"))
+        violations.append((name, _NO_URL))
+    elif "@" in parts.netloc:
+        violations.append((name, "has a user or a password in it"))
     return violations
 
 

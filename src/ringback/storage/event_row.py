@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from ringback.domain.callback import Callback, State
+from ringback.domain.callback import TERMINAL, Callback, State
 from ringback.domain.erasure import erased
 from ringback.ports.values import Change, EventKind, LoggedEvent
 from ringback.storage.body import read_callback, read_json, time_of, time_us, write_callback, write_json
@@ -98,13 +98,16 @@ def _before(callback: Callback, state: str, previous: str | None) -> Callback:
 
     Enough for filters, which use no other field that changes; all other fields have their new values.
     """
+    # Filters look at the end, too: what was open had none.
+    end_time = callback.end_time if State[state] in TERMINAL else None
     if previous is None:
-        return replace(callback, state=State[state])
+        return replace(callback, state=State[state], end_time=end_time)
     fields = read_json(previous)
     request = callback.request
     return replace(
         callback,
         state=State[state],
+        end_time=end_time,
         request=replace(
             request,
             priority=fields["priority"],

@@ -1,12 +1,13 @@
 """How a list is read: by which index, and with which conditions, as data that each dialect makes its SQL of.
 
-Every index that can drive a list (but `DUE`) returns its matches in the order of their ids, so that a page starts
-where the one before ended and nothing is sorted. A filter with several values in a field reads several such streams,
-which the database merges. What the driving index does not cover is checked row by row.
+Every index that can drive a list (but those in `UNORDERED`) returns its matches in the order of their ids, so that a
+page starts where the one before ended and nothing is sorted. A filter with several values in a field reads several
+such streams, which the database merges. What the driving index does not cover is checked row by row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from itertools import product
 from typing import Final
@@ -122,12 +123,20 @@ def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
         yield OneOf("coalesce(supervisor, '')", wanted.supervisors)
     if wanted.dial_target:
         yield OneOf("dial_target", [wanted.dial_target])
-    if wanted.due_after is not None:
-        yield Bound("due_us", ">=", time_us(wanted.due_after))
-    if wanted.due_before is not None:
-        yield Bound("due_us", "<", time_us(wanted.due_before))
+    if wanted.external_task_ids:
+        yield OneOf("coalesce(external_task_id, '')", wanted.external_task_ids)
+    yield from _between("due_us", wanted.due_after, wanted.due_before)
+    # What is open has no end: NULL is on no side of any time.
+    yield from _between("end_us", wanted.end_after, wanted.end_before)
     for key, value in wanted.labels.items():
         yield Label(key, value)
+
+
+def _between(column: str, after: datetime | None, before: datetime | None) -> Iterator[Condition]:
+    if after is not None:
+        yield Bound(column, ">=", time_us(after))
+    if before is not None:
+        yield Bound(column, "<", time_us(before))
 
 
 def _seen(wanted: CallbackFilter) -> Iterator[Condition]:
@@ -185,13 +194,21 @@ class Index(Enum):
     SERVICE = ("service_id", "state")
     CALLER = ("caller_id",)
     STATE = ("state",)
-    # A range: from the first time on, to before the second one; None where it is open.
+    # The values of one lookup are all that are wanted, of whichever caller.
+    TASK = ("external_task_id",)
+    # Ranges: from the first time on, to before the second one; None where it is open.
     DUE = ("due_us", "due_us")
+    # Within each service.
+    END = ("end_us", "end_us")
 
     @property
     def columns(self) -> tuple[str, ...]:
         columns: tuple[str, ...] = self.value
         return columns
+
+
+UNORDERED: Final = (Index.TASK, Index.DUE, Index.END)
+"""Those that are not in the order of ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +221,7 @@ class AccessPath:
     @property
     def for_few(self) -> bool:
         """Return whether all matches are read before the first is returned: good for few matches only."""
-        return self.index is Index.DUE  # the one that is not in the order of ids
+        return self.index in UNORDERED
 
 
 BY_ID: Final = AccessPath(Index.ID, [()])
@@ -236,6 +253,9 @@ def access_paths(wanted: CallbackFilter) -> list[AccessPath]:
 
 
 def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
+    # No external id is NULL, which is not in the index.
+    if wanted.external_task_ids and "" not in wanted.external_task_ids:
+        yield _path(Index.TASK, [tuple(dict.fromkeys(wanted.external_task_ids))])
     if wanted.dial_target:
         yield _path(Index.TARGET, [(wanted.dial_target,)])
     for pair in wanted.labels.items():
@@ -249,10 +269,13 @@ def _every_path(wanted: CallbackFilter) -> Iterator[AccessPath]:
         yield _path(Index.CALLER, [(caller,) for caller in caller_ids])
     if wanted.states:
         yield _path(Index.STATE, [(state.name,) for state in wanted.states])
-    if wanted.due_after is not None or wanted.due_before is not None:
-        yield _path(
-            Index.DUE, [tuple(None if t is None else time_us(t) for t in (wanted.due_after, wanted.due_before))]
-        )
+    yield from _span(Index.DUE, wanted.due_after, wanted.due_before)
+    yield from _span(Index.END, wanted.end_after, wanted.end_before)
+
+
+def _span(index: Index, after: datetime | None, before: datetime | None) -> Iterator[AccessPath]:
+    if after is not None or before is not None:
+        yield _path(index, [tuple(None if time is None else time_us(time) for time in (after, before))])
 
 
 def _path(index: Index, lookups: Iterable[Lookup]) -> AccessPath:

@@ -473,6 +473,7 @@ class Callback(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     LEASED_BY_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
     callback_id: _builtins.str
     """The callback's id, a UUIDv7: later callbacks have larger ids."""
     dial_target: _builtins.str
@@ -539,6 +540,12 @@ class Callback(_message.Message):
         `max_queue_time`.
         """
 
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+        callback was created or got another due date, where that is later or the request has none.
+        """
+
     def __init__(
         self,
         *,
@@ -560,10 +567,11 @@ class Callback(_message.Message):
         revision: _builtins.int = ...,
         etag: _builtins.str = ...,
         leased_by: _builtins.str = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["callback_request", b"callback_request", "cancel_time", b"cancel_time", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["callback_request", b"callback_request", "cancel_time", b"cancel_time", "create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "expire_time", b"expire_time", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "callback_id", b"callback_id", "callback_request", b"callback_request", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "create_time", b"create_time", "dial_target", b"dial_target", "end_time", b"end_time", "etag", b"etag", "expire_time", b"expire_time", "leased_by", b"leased_by", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "revision", b"revision", "service_id", b"service_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "callback_id", b"callback_id", "callback_request", b"callback_request", "cancel_reason", b"cancel_reason", "cancel_time", b"cancel_time", "create_time", b"create_time", "dial_target", b"dial_target", "due_time", b"due_time", "end_time", b"end_time", "etag", b"etag", "expire_time", b"expire_time", "leased_by", b"leased_by", "next_attempt_time", b"next_attempt_time", "queue_time", b"queue_time", "revision", b"revision", "service_id", b"service_id", "state", b"state", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,7 +22,7 @@ from ringback.identity.server_files import ServerFiles
 from ringback.listening import listening_sockets
 from ringback.web.peer import ConnectionPeer
 from ringback.web.server_connection import Application, ClientTimes, HttpConnection, Serving
-from ringback.web.server_protocols import DrainContext
+from ringback.web.server_context import DrainContext
 from ringback.web.server_refusals import MAX_HEADER_BYTES
 from ringback.web.tls import HttpTls, certificates_of
 

@@ -14,9 +14,11 @@ from hypercorn.typing import ConnectionState
 from msgspec import Struct
 
 from ringback.web.peer import CONNECTION, ConnectionPeer
+from ringback.web.server_context import DrainContext
 from ringback.web.server_exchange import Message
+from ringback.web.server_http1 import Http1
+from ringback.web.server_http2 import Http2
 from ringback.web.server_pace import Timed
-from ringback.web.server_protocols import DrainContext, Http1, Http2
 
 _log = logging.getLogger(__name__)
 

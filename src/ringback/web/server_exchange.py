@@ -5,10 +5,12 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import time
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
 from hypercorn.protocol.events import Body, EndBody, Event, Request, Response, StreamClosed
+from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.typing import ConnectionState
 
@@ -182,3 +184,23 @@ class HttpExchange(HTTPStream):
             await self.send(Body(stream_id=self.stream_id, data=body))
         await self.send(EndBody(stream_id=self.stream_id))
         self.state = ASGIHTTPState.CLOSED
+
+
+def exchange_for(protocol: H11Protocol | H2Protocol, stream_id: int) -> HttpExchange:
+    """Return a new exchange of a connection."""
+    return HttpExchange(
+        protocol.app,
+        protocol.config,
+        protocol.context,
+        protocol.task_group,
+        protocol.ssl,
+        protocol.client,
+        protocol.server,
+        protocol.stream_send,
+        stream_id,
+    )
+
+
+def exchange_of(stream: object) -> HttpExchange:
+    """Return what hypercorn has as a stream: each is one of our exchanges."""
+    return cast("HttpExchange", stream)

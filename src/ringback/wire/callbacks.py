@@ -8,9 +8,10 @@ from ringback.application.events.watch_batches import WatchEvent
 from ringback.domain.callback import Attempt, Callback
 from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
+from ringback.ports.dialer import CallMessage
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callbacks_service_pb2 as service_pb
-from ringback.wire.enums import OUTCOMES, STATES
+from ringback.wire.enums import OUTCOMES, RETRY_DELAY_REASONS, STATES
 from ringback.wire.values import read_time, write_time
 
 
@@ -63,6 +64,7 @@ def write_callback(callback: Callback, message: pb.Callback) -> None:
     message.etag = callback.etag
     if callback.lease is not None:
         message.leased_by = callback.lease.dialer_id
+    write_time(callback.due_date, message.due_time)
 
 
 def write_request(request: CallbackRequest, message: pb.CallbackRequest) -> None:
@@ -105,6 +107,11 @@ def _write_attempt(attempt: Attempt, message: pb.Attempt) -> None:
     message.disposition = attempt.disposition
     if attempt.call_ids:
         message.call_ids.extend(attempt.call_ids)
+    write_time(attempt.offer_time, message.offer_time)
+    if attempt.retry_delay is not None:
+        message.retry_delay.FromTimedelta(attempt.retry_delay)
+    if attempt.retry_delay_reason is not None:
+        message.retry_delay_reason = RETRY_DELAY_REASONS.number(attempt.retry_delay_reason)
 
 
 def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:
@@ -114,3 +121,11 @@ def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:
         message.previous_state = STATES.number(event.previous_state)
     write_time(event.time, message.event_time)
     message.identity = event.identity
+
+
+def write_sip_message(message: CallMessage, into: service_pb.SipMessage) -> None:
+    write_time(message.time, into.time)
+    into.sent = message.sent
+    into.peer = message.peer
+    into.call_id = message.call_id
+    into.text = message.text

@@ -7,6 +7,7 @@ from ringback.domain.callback import State
 from ringback.domain.faults import Faults
 from ringback.domain.outcome import Outcome
 from ringback.domain.priority import Priority
+from ringback.domain.retry_delay import RetryDelayReason
 from ringback.domain.service import FirstLeg, TargetPolicy
 from ringback.v1 import callback_pb2, directory_service_pb2
 
@@ -37,5 +38,6 @@ class WireEnum(Generic[_Member]):
 STATES: Final = WireEnum(State, callback_pb2.CallbackState, "CALLBACK_STATE")
 PRIORITIES: Final = WireEnum(Priority, callback_pb2.Priority, "PRIORITY")
 OUTCOMES: Final = WireEnum(Outcome, callback_pb2.CallOutcome, "CALL_OUTCOME")
+RETRY_DELAY_REASONS: Final = WireEnum(RetryDelayReason, callback_pb2.RetryDelayReason, "RETRY_DELAY_REASON")
 FIRST_LEGS: Final = WireEnum(FirstLeg, directory_service_pb2.FirstLeg, "FIRST_LEG")
 TARGET_POLICIES: Final = WireEnum(TargetPolicy, directory_service_pb2.TargetPolicy, "TARGET_POLICY")

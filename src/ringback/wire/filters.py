@@ -65,6 +65,9 @@ def read_filter(
         due_after=read_time(message, "due_after", faults),
         due_before=read_time(message, "due_before", faults),
         dial_target=_read_dial_target(message.dial_target, region, faults),
+        external_task_ids=read_list(MAX_VALUES, _read_task_id, message.external_task_ids, "external_task_ids", faults),
+        end_after=read_time(message, "end_after", faults),
+        end_before=read_time(message, "end_before", faults),
     )
 
 
@@ -96,6 +99,11 @@ def _read_external_task(message: pb.ExternalTaskKey, faults: Faults) -> External
 def _read_caller(text: str, name: str, faults: Faults) -> str:
     """Read a caller id; empty is a caller like any other."""
     faults.extend(caller_violation(name, text))
+    return text
+
+
+def _read_task_id(text: str, name: str, faults: Faults) -> str:
+    faults.extend(text_violation(name, text, MAX_EXTERNAL_TASK_ID_LENGTH))
     return text
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from ringback.app import App
 from ringback.config import Listen, Settings
-from ringback.web.page import routes
 from ringback.web.page.assets import Asset, Assets, Content
 from tests.world.http_client import HttpResponse, connected
 from tests.world.identities import RULES
@@ -31,7 +30,7 @@ async def port(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         gzipped=Content(body=compress(_SCRIPT), etag='"1-gzip"'),
     )
     assets = Assets(document=Assets.read().document, by_name={"main-1.js": main})
-    monkeypatch.setattr(routes.Assets, "read", lambda: assets)
+    monkeypatch.setattr(Assets, "read", lambda: assets)
     async with await App.start(settings) as app:
         yield int(app.edges.web_address.rpartition(":")[2])
 

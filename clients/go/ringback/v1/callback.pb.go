@@ -23,6 +23,7 @@ package ringbackv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -315,6 +316,72 @@ func (CallOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_ringback_v1_callback_proto_rawDescGZIP(), []int{2}
 }
 
+// Which of the minima decided the time between two attempts: the longest of those that count.
+type RetryDelayReason int32
+
+const (
+	// No attempt was to follow, or an earlier version of the server has noted this one.
+	RetryDelayReason_RETRY_DELAY_REASON_UNSPECIFIED RetryDelayReason = 0
+	// The request: `CallbackRequest.seconds_between_retries`.
+	RetryDelayReason_RETRY_DELAY_REASON_REQUEST RetryDelayReason = 1
+	// The service: `RetryRule.min_delay` for this outcome.
+	RetryDelayReason_RETRY_DELAY_REASON_RETRY_RULE RetryDelayReason = 2
+	// The server's dial rules, which have a least time for each outcome.
+	RetryDelayReason_RETRY_DELAY_REASON_DIAL_RULES RetryDelayReason = 3
+	// The service's `ring_timeout`: the dialer was lost, and the phone could still ring.
+	RetryDelayReason_RETRY_DELAY_REASON_RING_TIMEOUT RetryDelayReason = 4
+	// The service was closed at the time that the other minima gave, or it was quiet for the target: the delay goes to
+	// the next opening.
+	RetryDelayReason_RETRY_DELAY_REASON_CLOSED RetryDelayReason = 5
+)
+
+// Enum value maps for RetryDelayReason.
+var (
+	RetryDelayReason_name = map[int32]string{
+		0: "RETRY_DELAY_REASON_UNSPECIFIED",
+		1: "RETRY_DELAY_REASON_REQUEST",
+		2: "RETRY_DELAY_REASON_RETRY_RULE",
+		3: "RETRY_DELAY_REASON_DIAL_RULES",
+		4: "RETRY_DELAY_REASON_RING_TIMEOUT",
+		5: "RETRY_DELAY_REASON_CLOSED",
+	}
+	RetryDelayReason_value = map[string]int32{
+		"RETRY_DELAY_REASON_UNSPECIFIED":  0,
+		"RETRY_DELAY_REASON_REQUEST":      1,
+		"RETRY_DELAY_REASON_RETRY_RULE":   2,
+		"RETRY_DELAY_REASON_DIAL_RULES":   3,
+		"RETRY_DELAY_REASON_RING_TIMEOUT": 4,
+		"RETRY_DELAY_REASON_CLOSED":       5,
+	}
+)
+
+func (x RetryDelayReason) Enum() *RetryDelayReason {
+	p := new(RetryDelayReason)
+	*p = x
+	return p
+}
+
+func (x RetryDelayReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RetryDelayReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_ringback_v1_callback_proto_enumTypes[3].Descriptor()
+}
+
+func (RetryDelayReason) Type() protoreflect.EnumType {
+	return &file_ringback_v1_callback_proto_enumTypes[3]
+}
+
+func (x RetryDelayReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RetryDelayReason.Descriptor instead.
+func (RetryDelayReason) EnumDescriptor() ([]byte, []int) {
+	return file_ringback_v1_callback_proto_rawDescGZIP(), []int{3}
+}
+
 // A request to phone a target on behalf of a service. A stored request changes only through UpdateCallback.
 type CallbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -593,7 +660,10 @@ type Callback struct {
 	// been changed meanwhile.
 	Etag string `protobuf:"bytes,17,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
-	LeasedBy      string `protobuf:"bytes,18,opt,name=leased_by,json=leasedBy,proto3" json:"leased_by,omitempty"`
+	LeasedBy string `protobuf:"bytes,18,opt,name=leased_by,json=leasedBy,proto3" json:"leased_by,omitempty"`
+	// The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+	// callback was created or got another due date, where that is later or the request has none.
+	DueTime       *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -754,6 +824,13 @@ func (x *Callback) GetLeasedBy() string {
 	return ""
 }
 
+func (x *Callback) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
 // One try to reach the target, counted from the moment at which the dialer announced it. Output only.
 type Attempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -785,9 +862,17 @@ type Attempt struct {
 	// The Call-IDs of its SIP dialogs, or the names that another network has for the legs of the call, as the dialer has
 	// reported them: by these the call is found in the traces of a PBX or an SBC. In the order in which they were
 	// reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
-	CallIds       []string `protobuf:"bytes,13,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CallIds []string `protobuf:"bytes,13,rep,name=call_ids,json=callIds,proto3" json:"call_ids,omitempty"`
+	// When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+	// Unset for attempts that an earlier version of the server has noted.
+	OfferTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=offer_time,json=offerTime,proto3" json:"offer_time,omitempty"`
+	// The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+	// Unset where no attempt was to follow.
+	RetryDelay *durationpb.Duration `protobuf:"bytes,15,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
+	// What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+	RetryDelayReason RetryDelayReason `protobuf:"varint,16,opt,name=retry_delay_reason,json=retryDelayReason,proto3,enum=ringback.v1.RetryDelayReason" json:"retry_delay_reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Attempt) Reset() {
@@ -909,6 +994,27 @@ func (x *Attempt) GetCallIds() []string {
 		return x.CallIds
 	}
 	return nil
+}
+
+func (x *Attempt) GetOfferTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OfferTime
+	}
+	return nil
+}
+
+func (x *Attempt) GetRetryDelay() *durationpb.Duration {
+	if x != nil {
+		return x.RetryDelay
+	}
+	return nil
+}
+
+func (x *Attempt) GetRetryDelayReason() RetryDelayReason {
+	if x != nil {
+		return x.RetryDelayReason
+	}
+	return RetryDelayReason_RETRY_DELAY_REASON_UNSPECIFIED
 }
 
 // Names one callback.
@@ -1088,7 +1194,14 @@ type CallbackFilter struct {
 	DialTarget string `protobuf:"bytes,10,opt,name=dial_target,json=dialTarget,proto3" json:"dial_target,omitempty"`
 	// Callbacks of these services, by SIP address, as it is when the RPC begins. One that does not exist matches
 	// nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
-	ServiceSips   []string `protobuf:"bytes,11,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
+	ServiceSips []string `protobuf:"bytes,11,rep,name=service_sips,json=serviceSips,proto3" json:"service_sips,omitempty"`
+	// Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+	// exactly, each of at most 128 characters. At most 1000. Empty: any.
+	ExternalTaskIds []string `protobuf:"bytes,12,rep,name=external_task_ids,json=externalTaskIds,proto3" json:"external_task_ids,omitempty"`
+	// Callbacks that ended then or later. An open callback does not match. Unset: any.
+	EndAfter *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=end_after,json=endAfter,proto3" json:"end_after,omitempty"`
+	// Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+	EndBefore     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=end_before,json=endBefore,proto3" json:"end_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1200,11 +1313,32 @@ func (x *CallbackFilter) GetServiceSips() []string {
 	return nil
 }
 
+func (x *CallbackFilter) GetExternalTaskIds() []string {
+	if x != nil {
+		return x.ExternalTaskIds
+	}
+	return nil
+}
+
+func (x *CallbackFilter) GetEndAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndAfter
+	}
+	return nil
+}
+
+func (x *CallbackFilter) GetEndBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndBefore
+	}
+	return nil
+}
+
 var File_ringback_v1_callback_proto protoreflect.FileDescriptor
 
 const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\n" +
-	"\x1aringback/v1/callback.proto\x12\vringback.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x06\n" +
+	"\x1aringback/v1/callback.proto\x12\vringback.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x06\n" +
 	"\x0fCallbackRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12-\n" +
 	"\x12alternative_target\x18\x02 \x01(\tR\x11alternativeTarget\x12$\n" +
@@ -1235,7 +1369,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\aserviceB\x0e\n" +
 	"\f_max_retriesB\x1a\n" +
-	"\x18_seconds_between_retries\"\xdd\x06\n" +
+	"\x18_seconds_between_retries\"\x94\a\n" +
 	"\bCallback\x12\x1f\n" +
 	"\vcallback_id\x18\x01 \x01(\tR\n" +
 	"callbackId\x12G\n" +
@@ -1263,7 +1397,8 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"expireTime\x12\x1a\n" +
 	"\brevision\x18\x10 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04etag\x18\x11 \x01(\tR\x04etag\x12\x1b\n" +
-	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\"\x83\x04\n" +
+	"\tleased_by\x18\x12 \x01(\tR\bleasedBy\x125\n" +
+	"\bdue_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\"\xc7\x05\n" +
 	"\aAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x1b\n" +
 	"\tdialer_id\x18\x02 \x01(\tR\bdialerId\x129\n" +
@@ -1282,7 +1417,12 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	" \x01(\tR\x06detail\x12\x14\n" +
 	"\x05agent\x18\v \x01(\tR\x05agent\x12 \n" +
 	"\vdisposition\x18\f \x01(\tR\vdisposition\x12\x19\n" +
-	"\bcall_ids\x18\r \x03(\tR\acallIds\"|\n" +
+	"\bcall_ids\x18\r \x03(\tR\acallIds\x129\n" +
+	"\n" +
+	"offer_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tofferTime\x12:\n" +
+	"\vretry_delay\x18\x0f \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryDelay\x12K\n" +
+	"\x12retry_delay_reason\x18\x10 \x01(\x0e2\x1d.ringback.v1.RetryDelayReasonR\x10retryDelayReason\"|\n" +
 	"\vCallbackKey\x12!\n" +
 	"\vcallback_id\x18\x01 \x01(\tH\x00R\n" +
 	"callbackId\x12C\n" +
@@ -1290,7 +1430,7 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x03key\"X\n" +
 	"\x0fExternalTaskKey\x12\x1b\n" +
 	"\tcaller_id\x18\x01 \x01(\tR\bcallerId\x12(\n" +
-	"\x10external_task_id\x18\x02 \x01(\tR\x0eexternalTaskId\"\xbf\x04\n" +
+	"\x10external_task_id\x18\x02 \x01(\tR\x0eexternalTaskId\"\xdf\x05\n" +
 	"\x0eCallbackFilter\x12,\n" +
 	"\x04keys\x18\x01 \x03(\v2\x18.ringback.v1.CallbackKeyR\x04keys\x12\x1d\n" +
 	"\n" +
@@ -1309,7 +1449,11 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\vdial_target\x18\n" +
 	" \x01(\tR\n" +
 	"dialTarget\x12!\n" +
-	"\fservice_sips\x18\v \x03(\tR\vserviceSips\x1a9\n" +
+	"\fservice_sips\x18\v \x03(\tR\vserviceSips\x12*\n" +
+	"\x11external_task_ids\x18\f \x03(\tR\x0fexternalTaskIds\x127\n" +
+	"\tend_after\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\bendAfter\x129\n" +
+	"\n" +
+	"end_before\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tendBefore\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\xf1\x01\n" +
@@ -1351,7 +1495,14 @@ const file_ringback_v1_callback_proto_rawDesc = "" +
 	"\x1bCALL_OUTCOME_INVALID_NUMBER\x10\n" +
 	"\x12\x18\n" +
 	"\x14CALL_OUTCOME_BLOCKED\x10\v\x12\x1f\n" +
-	"\x1bCALL_OUTCOME_NOT_AUTHORIZED\x10\fBa\n" +
+	"\x1bCALL_OUTCOME_NOT_AUTHORIZED\x10\f*\xe0\x01\n" +
+	"\x10RetryDelayReason\x12\"\n" +
+	"\x1eRETRY_DELAY_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aRETRY_DELAY_REASON_REQUEST\x10\x01\x12!\n" +
+	"\x1dRETRY_DELAY_REASON_RETRY_RULE\x10\x02\x12!\n" +
+	"\x1dRETRY_DELAY_REASON_DIAL_RULES\x10\x03\x12#\n" +
+	"\x1fRETRY_DELAY_REASON_RING_TIMEOUT\x10\x04\x12\x1d\n" +
+	"\x19RETRY_DELAY_REASON_CLOSED\x10\x05Ba\n" +
 	"\x0fcom.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\vRingback.V1b\x06proto3"
 
 var (
@@ -1366,54 +1517,62 @@ func file_ringback_v1_callback_proto_rawDescGZIP() []byte {
 	return file_ringback_v1_callback_proto_rawDescData
 }
 
-var file_ringback_v1_callback_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_ringback_v1_callback_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_ringback_v1_callback_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_ringback_v1_callback_proto_goTypes = []any{
 	(Priority)(0),                 // 0: ringback.v1.Priority
 	(CallbackState)(0),            // 1: ringback.v1.CallbackState
 	(CallOutcome)(0),              // 2: ringback.v1.CallOutcome
-	(*CallbackRequest)(nil),       // 3: ringback.v1.CallbackRequest
-	(*Callback)(nil),              // 4: ringback.v1.Callback
-	(*Attempt)(nil),               // 5: ringback.v1.Attempt
-	(*CallbackKey)(nil),           // 6: ringback.v1.CallbackKey
-	(*ExternalTaskKey)(nil),       // 7: ringback.v1.ExternalTaskKey
-	(*CallbackFilter)(nil),        // 8: ringback.v1.CallbackFilter
-	nil,                           // 9: ringback.v1.CallbackRequest.LabelsEntry
-	nil,                           // 10: ringback.v1.CallbackFilter.LabelsEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(RetryDelayReason)(0),         // 3: ringback.v1.RetryDelayReason
+	(*CallbackRequest)(nil),       // 4: ringback.v1.CallbackRequest
+	(*Callback)(nil),              // 5: ringback.v1.Callback
+	(*Attempt)(nil),               // 6: ringback.v1.Attempt
+	(*CallbackKey)(nil),           // 7: ringback.v1.CallbackKey
+	(*ExternalTaskKey)(nil),       // 8: ringback.v1.ExternalTaskKey
+	(*CallbackFilter)(nil),        // 9: ringback.v1.CallbackFilter
+	nil,                           // 10: ringback.v1.CallbackRequest.LabelsEntry
+	nil,                           // 11: ringback.v1.CallbackFilter.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
 }
 var file_ringback_v1_callback_proto_depIdxs = []int32{
 	0,  // 0: ringback.v1.CallbackRequest.priority:type_name -> ringback.v1.Priority
-	11, // 1: ringback.v1.CallbackRequest.due_date:type_name -> google.protobuf.Timestamp
-	11, // 2: ringback.v1.CallbackRequest.expire_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: ringback.v1.CallbackRequest.labels:type_name -> ringback.v1.CallbackRequest.LabelsEntry
-	3,  // 4: ringback.v1.Callback.callback_request:type_name -> ringback.v1.CallbackRequest
+	12, // 1: ringback.v1.CallbackRequest.due_date:type_name -> google.protobuf.Timestamp
+	12, // 2: ringback.v1.CallbackRequest.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 3: ringback.v1.CallbackRequest.labels:type_name -> ringback.v1.CallbackRequest.LabelsEntry
+	4,  // 4: ringback.v1.Callback.callback_request:type_name -> ringback.v1.CallbackRequest
 	1,  // 5: ringback.v1.Callback.state:type_name -> ringback.v1.CallbackState
-	5,  // 6: ringback.v1.Callback.attempts:type_name -> ringback.v1.Attempt
-	11, // 7: ringback.v1.Callback.next_attempt_time:type_name -> google.protobuf.Timestamp
-	11, // 8: ringback.v1.Callback.create_time:type_name -> google.protobuf.Timestamp
-	11, // 9: ringback.v1.Callback.update_time:type_name -> google.protobuf.Timestamp
-	11, // 10: ringback.v1.Callback.queue_time:type_name -> google.protobuf.Timestamp
-	11, // 11: ringback.v1.Callback.end_time:type_name -> google.protobuf.Timestamp
-	11, // 12: ringback.v1.Callback.cancel_time:type_name -> google.protobuf.Timestamp
-	11, // 13: ringback.v1.Callback.expire_time:type_name -> google.protobuf.Timestamp
-	11, // 14: ringback.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
-	11, // 15: ringback.v1.Attempt.ring_time:type_name -> google.protobuf.Timestamp
-	11, // 16: ringback.v1.Attempt.answer_time:type_name -> google.protobuf.Timestamp
-	11, // 17: ringback.v1.Attempt.end_time:type_name -> google.protobuf.Timestamp
-	2,  // 18: ringback.v1.Attempt.outcome:type_name -> ringback.v1.CallOutcome
-	7,  // 19: ringback.v1.CallbackKey.external_task:type_name -> ringback.v1.ExternalTaskKey
-	6,  // 20: ringback.v1.CallbackFilter.keys:type_name -> ringback.v1.CallbackKey
-	1,  // 21: ringback.v1.CallbackFilter.states:type_name -> ringback.v1.CallbackState
-	0,  // 22: ringback.v1.CallbackFilter.priorities:type_name -> ringback.v1.Priority
-	10, // 23: ringback.v1.CallbackFilter.labels:type_name -> ringback.v1.CallbackFilter.LabelsEntry
-	11, // 24: ringback.v1.CallbackFilter.due_after:type_name -> google.protobuf.Timestamp
-	11, // 25: ringback.v1.CallbackFilter.due_before:type_name -> google.protobuf.Timestamp
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	6,  // 6: ringback.v1.Callback.attempts:type_name -> ringback.v1.Attempt
+	12, // 7: ringback.v1.Callback.next_attempt_time:type_name -> google.protobuf.Timestamp
+	12, // 8: ringback.v1.Callback.create_time:type_name -> google.protobuf.Timestamp
+	12, // 9: ringback.v1.Callback.update_time:type_name -> google.protobuf.Timestamp
+	12, // 10: ringback.v1.Callback.queue_time:type_name -> google.protobuf.Timestamp
+	12, // 11: ringback.v1.Callback.end_time:type_name -> google.protobuf.Timestamp
+	12, // 12: ringback.v1.Callback.cancel_time:type_name -> google.protobuf.Timestamp
+	12, // 13: ringback.v1.Callback.expire_time:type_name -> google.protobuf.Timestamp
+	12, // 14: ringback.v1.Callback.due_time:type_name -> google.protobuf.Timestamp
+	12, // 15: ringback.v1.Attempt.start_time:type_name -> google.protobuf.Timestamp
+	12, // 16: ringback.v1.Attempt.ring_time:type_name -> google.protobuf.Timestamp
+	12, // 17: ringback.v1.Attempt.answer_time:type_name -> google.protobuf.Timestamp
+	12, // 18: ringback.v1.Attempt.end_time:type_name -> google.protobuf.Timestamp
+	2,  // 19: ringback.v1.Attempt.outcome:type_name -> ringback.v1.CallOutcome
+	12, // 20: ringback.v1.Attempt.offer_time:type_name -> google.protobuf.Timestamp
+	13, // 21: ringback.v1.Attempt.retry_delay:type_name -> google.protobuf.Duration
+	3,  // 22: ringback.v1.Attempt.retry_delay_reason:type_name -> ringback.v1.RetryDelayReason
+	8,  // 23: ringback.v1.CallbackKey.external_task:type_name -> ringback.v1.ExternalTaskKey
+	7,  // 24: ringback.v1.CallbackFilter.keys:type_name -> ringback.v1.CallbackKey
+	1,  // 25: ringback.v1.CallbackFilter.states:type_name -> ringback.v1.CallbackState
+	0,  // 26: ringback.v1.CallbackFilter.priorities:type_name -> ringback.v1.Priority
+	11, // 27: ringback.v1.CallbackFilter.labels:type_name -> ringback.v1.CallbackFilter.LabelsEntry
+	12, // 28: ringback.v1.CallbackFilter.due_after:type_name -> google.protobuf.Timestamp
+	12, // 29: ringback.v1.CallbackFilter.due_before:type_name -> google.protobuf.Timestamp
+	12, // 30: ringback.v1.CallbackFilter.end_after:type_name -> google.protobuf.Timestamp
+	12, // 31: ringback.v1.CallbackFilter.end_before:type_name -> google.protobuf.Timestamp
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_callback_proto_init() }
@@ -1434,7 +1593,7 @@ func file_ringback_v1_callback_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ringback_v1_callback_proto_rawDesc), len(file_ringback_v1_callback_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,

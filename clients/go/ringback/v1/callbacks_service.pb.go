@@ -738,6 +738,473 @@ func (x *ListCallbacksResponse) GetResumeToken() string {
 	return ""
 }
 
+// Request of CountCallbacks.
+type CountCallbacksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which callbacks. Unset: all that the credential may read.
+	Filter        *CallbackFilter `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountCallbacksRequest) Reset() {
+	*x = CountCallbacksRequest{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountCallbacksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountCallbacksRequest) ProtoMessage() {}
+
+func (x *CountCallbacksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountCallbacksRequest.ProtoReflect.Descriptor instead.
+func (*CountCallbacksRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CountCallbacksRequest) GetFilter() *CallbackFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// Response of CountCallbacks. A picture of one moment.
+type CountCallbacksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All ten states, in the order of the enum, zeros included.
+	States        []*StateCount `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountCallbacksResponse) Reset() {
+	*x = CountCallbacksResponse{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountCallbacksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountCallbacksResponse) ProtoMessage() {}
+
+func (x *CountCallbacksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountCallbacksResponse.ProtoReflect.Descriptor instead.
+func (*CountCallbacksResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CountCallbacksResponse) GetStates() []*StateCount {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+// How many callbacks are in one state.
+type StateCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State CallbackState `protobuf:"varint,1,opt,name=state,proto3,enum=ringback.v1.CallbackState" json:"state,omitempty"`
+	// The number.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+	AtLeast       bool `protobuf:"varint,3,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateCount) Reset() {
+	*x = StateCount{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateCount) ProtoMessage() {}
+
+func (x *StateCount) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateCount.ProtoReflect.Descriptor instead.
+func (*StateCount) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *StateCount) GetState() CallbackState {
+	if x != nil {
+		return x.State
+	}
+	return CallbackState_CALLBACK_STATE_UNSPECIFIED
+}
+
+func (x *StateCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *StateCount) GetAtLeast() bool {
+	if x != nil {
+		return x.AtLeast
+	}
+	return false
+}
+
+// Request of ListCallbackEvents.
+type ListCallbackEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Which callback.
+	Key *CallbackKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How many at most. 0: 100. More than 1000: 1000. Negative: INVALID_FIELD.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before, and empty for the first page. Bound to the callback.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCallbackEventsRequest) Reset() {
+	*x = ListCallbackEventsRequest{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCallbackEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCallbackEventsRequest) ProtoMessage() {}
+
+func (x *ListCallbackEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCallbackEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListCallbackEventsRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListCallbackEventsRequest) GetKey() *CallbackKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ListCallbackEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCallbackEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// Response of ListCallbackEvents.
+type ListCallbackEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The oldest first.
+	Events []*CallbackEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Where the next page starts. Empty: there is none.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The first page begins with the creation of the callback. False: earlier events are kept no longer.
+	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCallbackEventsResponse) Reset() {
+	*x = ListCallbackEventsResponse{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCallbackEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCallbackEventsResponse) ProtoMessage() {}
+
+func (x *ListCallbackEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCallbackEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListCallbackEventsResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListCallbackEventsResponse) GetEvents() []*CallbackEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *ListCallbackEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListCallbackEventsResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+// Request of GetCallTrace.
+type GetCallTraceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Which callback.
+	Key *CallbackKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Required. Which attempt, by `Attempt.number`.
+	Attempt       int32 `protobuf:"varint,2,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCallTraceRequest) Reset() {
+	*x = GetCallTraceRequest{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCallTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCallTraceRequest) ProtoMessage() {}
+
+func (x *GetCallTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCallTraceRequest.ProtoReflect.Descriptor instead.
+func (*GetCallTraceRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetCallTraceRequest) GetKey() *CallbackKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *GetCallTraceRequest) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+// Response of GetCallTrace.
+type GetCallTraceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+	Messages      []*SipMessage `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCallTraceResponse) Reset() {
+	*x = GetCallTraceResponse{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCallTraceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCallTraceResponse) ProtoMessage() {}
+
+func (x *GetCallTraceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCallTraceResponse.ProtoReflect.Descriptor instead.
+func (*GetCallTraceResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetCallTraceResponse) GetMessages() []*SipMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// One message of SIP signalling.
+type SipMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was sent or received.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// It was sent by this server. False: it was received.
+	Sent bool `protobuf:"varint,2,opt,name=sent,proto3" json:"sent,omitempty"`
+	// Where it went or came from, such as "UDP 192.0.2.1:5060".
+	Peer string `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`
+	// The Call-ID of its dialog: one of `Attempt.call_ids`.
+	CallId string `protobuf:"bytes,4,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// The whole message, with numbers masked and credentials taken out.
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SipMessage) Reset() {
+	*x = SipMessage{}
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SipMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SipMessage) ProtoMessage() {}
+
+func (x *SipMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SipMessage.ProtoReflect.Descriptor instead.
+func (*SipMessage) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SipMessage) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *SipMessage) GetSent() bool {
+	if x != nil {
+		return x.Sent
+	}
+	return false
+}
+
+func (x *SipMessage) GetPeer() string {
+	if x != nil {
+		return x.Peer
+	}
+	return ""
+}
+
+func (x *SipMessage) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *SipMessage) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Request of CancelCallback.
 type CancelCallbackRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -754,7 +1221,7 @@ type CancelCallbackRequest struct {
 
 func (x *CancelCallbackRequest) Reset() {
 	*x = CancelCallbackRequest{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +1233,7 @@ func (x *CancelCallbackRequest) String() string {
 func (*CancelCallbackRequest) ProtoMessage() {}
 
 func (x *CancelCallbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[10]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +1246,7 @@ func (x *CancelCallbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCallbackRequest.ProtoReflect.Descriptor instead.
 func (*CancelCallbackRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{10}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelCallbackRequest) GetKey() *CallbackKey {
@@ -814,7 +1281,7 @@ type CancelCallbackResponse struct {
 
 func (x *CancelCallbackResponse) Reset() {
 	*x = CancelCallbackResponse{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +1293,7 @@ func (x *CancelCallbackResponse) String() string {
 func (*CancelCallbackResponse) ProtoMessage() {}
 
 func (x *CancelCallbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[11]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +1306,7 @@ func (x *CancelCallbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelCallbackResponse.ProtoReflect.Descriptor instead.
 func (*CancelCallbackResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{11}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelCallbackResponse) GetCallback() *Callback {
@@ -868,7 +1335,7 @@ type UpdateCallbackRequest struct {
 
 func (x *UpdateCallbackRequest) Reset() {
 	*x = UpdateCallbackRequest{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +1347,7 @@ func (x *UpdateCallbackRequest) String() string {
 func (*UpdateCallbackRequest) ProtoMessage() {}
 
 func (x *UpdateCallbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[12]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +1360,7 @@ func (x *UpdateCallbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCallbackRequest.ProtoReflect.Descriptor instead.
 func (*UpdateCallbackRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{12}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UpdateCallbackRequest) GetKey() *CallbackKey {
@@ -935,7 +1402,7 @@ type UpdateCallbackResponse struct {
 
 func (x *UpdateCallbackResponse) Reset() {
 	*x = UpdateCallbackResponse{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[13]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1414,7 @@ func (x *UpdateCallbackResponse) String() string {
 func (*UpdateCallbackResponse) ProtoMessage() {}
 
 func (x *UpdateCallbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[13]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1427,7 @@ func (x *UpdateCallbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCallbackResponse.ProtoReflect.Descriptor instead.
 func (*UpdateCallbackResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{13}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *UpdateCallbackResponse) GetCallback() *Callback {
@@ -988,7 +1455,7 @@ type ResolveCallbacksRequest struct {
 
 func (x *ResolveCallbacksRequest) Reset() {
 	*x = ResolveCallbacksRequest{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[14]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1467,7 @@ func (x *ResolveCallbacksRequest) String() string {
 func (*ResolveCallbacksRequest) ProtoMessage() {}
 
 func (x *ResolveCallbacksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[14]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1480,7 @@ func (x *ResolveCallbacksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCallbacksRequest.ProtoReflect.Descriptor instead.
 func (*ResolveCallbacksRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{14}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ResolveCallbacksRequest) GetTarget() string {
@@ -1050,7 +1517,7 @@ type ResolveCallbacksResponse struct {
 
 func (x *ResolveCallbacksResponse) Reset() {
 	*x = ResolveCallbacksResponse{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[15]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1529,7 @@ func (x *ResolveCallbacksResponse) String() string {
 func (*ResolveCallbacksResponse) ProtoMessage() {}
 
 func (x *ResolveCallbacksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[15]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1542,7 @@ func (x *ResolveCallbacksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCallbacksResponse.ProtoReflect.Descriptor instead.
 func (*ResolveCallbacksResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{15}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ResolveCallbacksResponse) GetResults() []*ResolveCallbackResult {
@@ -1107,7 +1574,7 @@ type ResolveCallbackResult struct {
 
 func (x *ResolveCallbackResult) Reset() {
 	*x = ResolveCallbackResult{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[16]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1586,7 @@ func (x *ResolveCallbackResult) String() string {
 func (*ResolveCallbackResult) ProtoMessage() {}
 
 func (x *ResolveCallbackResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[16]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1599,7 @@ func (x *ResolveCallbackResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveCallbackResult.ProtoReflect.Descriptor instead.
 func (*ResolveCallbackResult) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{16}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ResolveCallbackResult) GetCallbackId() string {
@@ -1177,7 +1644,7 @@ type WatchCallbacksRequest struct {
 
 func (x *WatchCallbacksRequest) Reset() {
 	*x = WatchCallbacksRequest{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[17]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1656,7 @@ func (x *WatchCallbacksRequest) String() string {
 func (*WatchCallbacksRequest) ProtoMessage() {}
 
 func (x *WatchCallbacksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[17]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1669,7 @@ func (x *WatchCallbacksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCallbacksRequest.ProtoReflect.Descriptor instead.
 func (*WatchCallbacksRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{17}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WatchCallbacksRequest) GetFilter() *CallbackFilter {
@@ -1261,7 +1728,7 @@ type WatchCallbacksResponse struct {
 
 func (x *WatchCallbacksResponse) Reset() {
 	*x = WatchCallbacksResponse{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[18]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1740,7 @@ func (x *WatchCallbacksResponse) String() string {
 func (*WatchCallbacksResponse) ProtoMessage() {}
 
 func (x *WatchCallbacksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[18]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1753,7 @@ func (x *WatchCallbacksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCallbacksResponse.ProtoReflect.Descriptor instead.
 func (*WatchCallbacksResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{18}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *WatchCallbacksResponse) GetEvents() []*CallbackEvent {
@@ -1344,7 +1811,7 @@ type CallbackEvent struct {
 
 func (x *CallbackEvent) Reset() {
 	*x = CallbackEvent{}
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[19]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1823,7 @@ func (x *CallbackEvent) String() string {
 func (*CallbackEvent) ProtoMessage() {}
 
 func (x *CallbackEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[19]
+	mi := &file_ringback_v1_callbacks_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1836,7 @@ func (x *CallbackEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallbackEvent.ProtoReflect.Descriptor instead.
 func (*CallbackEvent) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{19}
+	return file_ringback_v1_callbacks_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CallbackEvent) GetType() CallbackEventType {
@@ -1448,7 +1915,37 @@ const file_ringback_v1_callbacks_service_proto_rawDesc = "" +
 	"\x15ListCallbacksResponse\x123\n" +
 	"\tcallbacks\x18\x01 \x03(\v2\x15.ringback.v1.CallbackR\tcallbacks\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12!\n" +
-	"\fresume_token\x18\x03 \x01(\tR\vresumeToken\"o\n" +
+	"\fresume_token\x18\x03 \x01(\tR\vresumeToken\"L\n" +
+	"\x15CountCallbacksRequest\x123\n" +
+	"\x06filter\x18\x01 \x01(\v2\x1b.ringback.v1.CallbackFilterR\x06filter\"I\n" +
+	"\x16CountCallbacksResponse\x12/\n" +
+	"\x06states\x18\x01 \x03(\v2\x17.ringback.v1.StateCountR\x06states\"o\n" +
+	"\n" +
+	"StateCount\x120\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\x05state\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x19\n" +
+	"\bat_least\x18\x03 \x01(\bR\aatLeast\"\x83\x01\n" +
+	"\x19ListCallbackEventsRequest\x12*\n" +
+	"\x03key\x18\x01 \x01(\v2\x18.ringback.v1.CallbackKeyR\x03key\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x94\x01\n" +
+	"\x1aListCallbackEventsResponse\x122\n" +
+	"\x06events\x18\x01 \x03(\v2\x1a.ringback.v1.CallbackEventR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\"[\n" +
+	"\x13GetCallTraceRequest\x12*\n" +
+	"\x03key\x18\x01 \x01(\v2\x18.ringback.v1.CallbackKeyR\x03key\x12\x18\n" +
+	"\aattempt\x18\x02 \x01(\x05R\aattempt\"K\n" +
+	"\x14GetCallTraceResponse\x123\n" +
+	"\bmessages\x18\x01 \x03(\v2\x17.ringback.v1.SipMessageR\bmessages\"\x91\x01\n" +
+	"\n" +
+	"SipMessage\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
+	"\x04sent\x18\x02 \x01(\bR\x04sent\x12\x12\n" +
+	"\x04peer\x18\x03 \x01(\tR\x04peer\x12\x17\n" +
+	"\acall_id\x18\x04 \x01(\tR\x06callId\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\"o\n" +
 	"\x15CancelCallbackRequest\x12*\n" +
 	"\x03key\x18\x01 \x01(\v2\x18.ringback.v1.CallbackKeyR\x03key\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
@@ -1505,12 +2002,15 @@ const file_ringback_v1_callbacks_service_proto_rawDesc = "" +
 	"\x1cCALLBACK_EVENT_TYPE_SNAPSHOT\x10\x01\x12\x1f\n" +
 	"\x1bCALLBACK_EVENT_TYPE_CREATED\x10\x02\x12\x1f\n" +
 	"\x1bCALLBACK_EVENT_TYPE_UPDATED\x10\x03\x12\x1f\n" +
-	"\x1bCALLBACK_EVENT_TYPE_REMOVED\x10\x042\xf8\x05\n" +
+	"\x1bCALLBACK_EVENT_TYPE_REMOVED\x10\x042\x8f\b\n" +
 	"\x10CallbacksService\x12Y\n" +
 	"\x0eCreateCallback\x12\".ringback.v1.CreateCallbackRequest\x1a#.ringback.v1.CreateCallbackResponse\x12k\n" +
 	"\x14BatchCreateCallbacks\x12(.ringback.v1.BatchCreateCallbacksRequest\x1a).ringback.v1.BatchCreateCallbacksResponse\x12P\n" +
 	"\vGetCallback\x12\x1f.ringback.v1.GetCallbackRequest\x1a .ringback.v1.GetCallbackResponse\x12V\n" +
 	"\rListCallbacks\x12!.ringback.v1.ListCallbacksRequest\x1a\".ringback.v1.ListCallbacksResponse\x12Y\n" +
+	"\x0eCountCallbacks\x12\".ringback.v1.CountCallbacksRequest\x1a#.ringback.v1.CountCallbacksResponse\x12e\n" +
+	"\x12ListCallbackEvents\x12&.ringback.v1.ListCallbackEventsRequest\x1a'.ringback.v1.ListCallbackEventsResponse\x12S\n" +
+	"\fGetCallTrace\x12 .ringback.v1.GetCallTraceRequest\x1a!.ringback.v1.GetCallTraceResponse\x12Y\n" +
 	"\x0eCancelCallback\x12\".ringback.v1.CancelCallbackRequest\x1a#.ringback.v1.CancelCallbackResponse\x12Y\n" +
 	"\x0eUpdateCallback\x12\".ringback.v1.UpdateCallbackRequest\x1a#.ringback.v1.UpdateCallbackResponse\x12_\n" +
 	"\x10ResolveCallbacks\x12$.ringback.v1.ResolveCallbacksRequest\x1a%.ringback.v1.ResolveCallbacksResponse\x12[\n" +
@@ -1530,7 +2030,7 @@ func file_ringback_v1_callbacks_service_proto_rawDescGZIP() []byte {
 }
 
 var file_ringback_v1_callbacks_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ringback_v1_callbacks_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_ringback_v1_callbacks_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_ringback_v1_callbacks_service_proto_goTypes = []any{
 	(SnapshotMode)(0),                    // 0: ringback.v1.SnapshotMode
 	(CallbackEventType)(0),               // 1: ringback.v1.CallbackEventType
@@ -1544,79 +2044,101 @@ var file_ringback_v1_callbacks_service_proto_goTypes = []any{
 	(*GetCallbackResponse)(nil),          // 9: ringback.v1.GetCallbackResponse
 	(*ListCallbacksRequest)(nil),         // 10: ringback.v1.ListCallbacksRequest
 	(*ListCallbacksResponse)(nil),        // 11: ringback.v1.ListCallbacksResponse
-	(*CancelCallbackRequest)(nil),        // 12: ringback.v1.CancelCallbackRequest
-	(*CancelCallbackResponse)(nil),       // 13: ringback.v1.CancelCallbackResponse
-	(*UpdateCallbackRequest)(nil),        // 14: ringback.v1.UpdateCallbackRequest
-	(*UpdateCallbackResponse)(nil),       // 15: ringback.v1.UpdateCallbackResponse
-	(*ResolveCallbacksRequest)(nil),      // 16: ringback.v1.ResolveCallbacksRequest
-	(*ResolveCallbacksResponse)(nil),     // 17: ringback.v1.ResolveCallbacksResponse
-	(*ResolveCallbackResult)(nil),        // 18: ringback.v1.ResolveCallbackResult
-	(*WatchCallbacksRequest)(nil),        // 19: ringback.v1.WatchCallbacksRequest
-	(*WatchCallbacksResponse)(nil),       // 20: ringback.v1.WatchCallbacksResponse
-	(*CallbackEvent)(nil),                // 21: ringback.v1.CallbackEvent
-	(*CallbackRequest)(nil),              // 22: ringback.v1.CallbackRequest
-	(*Callback)(nil),                     // 23: ringback.v1.Callback
-	(CallbackState)(0),                   // 24: ringback.v1.CallbackState
-	(*anypb.Any)(nil),                    // 25: google.protobuf.Any
-	(*CallbackKey)(nil),                  // 26: ringback.v1.CallbackKey
-	(*CallbackFilter)(nil),               // 27: ringback.v1.CallbackFilter
-	(*fieldmaskpb.FieldMask)(nil),        // 28: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),          // 29: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),        // 30: google.protobuf.Timestamp
+	(*CountCallbacksRequest)(nil),        // 12: ringback.v1.CountCallbacksRequest
+	(*CountCallbacksResponse)(nil),       // 13: ringback.v1.CountCallbacksResponse
+	(*StateCount)(nil),                   // 14: ringback.v1.StateCount
+	(*ListCallbackEventsRequest)(nil),    // 15: ringback.v1.ListCallbackEventsRequest
+	(*ListCallbackEventsResponse)(nil),   // 16: ringback.v1.ListCallbackEventsResponse
+	(*GetCallTraceRequest)(nil),          // 17: ringback.v1.GetCallTraceRequest
+	(*GetCallTraceResponse)(nil),         // 18: ringback.v1.GetCallTraceResponse
+	(*SipMessage)(nil),                   // 19: ringback.v1.SipMessage
+	(*CancelCallbackRequest)(nil),        // 20: ringback.v1.CancelCallbackRequest
+	(*CancelCallbackResponse)(nil),       // 21: ringback.v1.CancelCallbackResponse
+	(*UpdateCallbackRequest)(nil),        // 22: ringback.v1.UpdateCallbackRequest
+	(*UpdateCallbackResponse)(nil),       // 23: ringback.v1.UpdateCallbackResponse
+	(*ResolveCallbacksRequest)(nil),      // 24: ringback.v1.ResolveCallbacksRequest
+	(*ResolveCallbacksResponse)(nil),     // 25: ringback.v1.ResolveCallbacksResponse
+	(*ResolveCallbackResult)(nil),        // 26: ringback.v1.ResolveCallbackResult
+	(*WatchCallbacksRequest)(nil),        // 27: ringback.v1.WatchCallbacksRequest
+	(*WatchCallbacksResponse)(nil),       // 28: ringback.v1.WatchCallbacksResponse
+	(*CallbackEvent)(nil),                // 29: ringback.v1.CallbackEvent
+	(*CallbackRequest)(nil),              // 30: ringback.v1.CallbackRequest
+	(*Callback)(nil),                     // 31: ringback.v1.Callback
+	(CallbackState)(0),                   // 32: ringback.v1.CallbackState
+	(*anypb.Any)(nil),                    // 33: google.protobuf.Any
+	(*CallbackKey)(nil),                  // 34: ringback.v1.CallbackKey
+	(*CallbackFilter)(nil),               // 35: ringback.v1.CallbackFilter
+	(*timestamppb.Timestamp)(nil),        // 36: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),        // 37: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),          // 38: google.protobuf.Duration
 }
 var file_ringback_v1_callbacks_service_proto_depIdxs = []int32{
-	22, // 0: ringback.v1.CreateCallbackRequest.callback_request:type_name -> ringback.v1.CallbackRequest
-	23, // 1: ringback.v1.CreateCallbackResponse.callback:type_name -> ringback.v1.Callback
+	30, // 0: ringback.v1.CreateCallbackRequest.callback_request:type_name -> ringback.v1.CallbackRequest
+	31, // 1: ringback.v1.CreateCallbackResponse.callback:type_name -> ringback.v1.Callback
 	2,  // 2: ringback.v1.BatchCreateCallbacksRequest.requests:type_name -> ringback.v1.CreateCallbackRequest
 	6,  // 3: ringback.v1.BatchCreateCallbacksResponse.results:type_name -> ringback.v1.CreateCallbackResult
-	24, // 4: ringback.v1.CreateCallbackResult.state:type_name -> ringback.v1.CallbackState
-	23, // 5: ringback.v1.CreateCallbackResult.callback:type_name -> ringback.v1.Callback
+	32, // 4: ringback.v1.CreateCallbackResult.state:type_name -> ringback.v1.CallbackState
+	31, // 5: ringback.v1.CreateCallbackResult.callback:type_name -> ringback.v1.Callback
 	7,  // 6: ringback.v1.CreateCallbackResult.error:type_name -> ringback.v1.Error
-	25, // 7: ringback.v1.Error.details:type_name -> google.protobuf.Any
-	26, // 8: ringback.v1.GetCallbackRequest.key:type_name -> ringback.v1.CallbackKey
-	23, // 9: ringback.v1.GetCallbackResponse.callback:type_name -> ringback.v1.Callback
-	27, // 10: ringback.v1.ListCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
-	23, // 11: ringback.v1.ListCallbacksResponse.callbacks:type_name -> ringback.v1.Callback
-	26, // 12: ringback.v1.CancelCallbackRequest.key:type_name -> ringback.v1.CallbackKey
-	23, // 13: ringback.v1.CancelCallbackResponse.callback:type_name -> ringback.v1.Callback
-	26, // 14: ringback.v1.UpdateCallbackRequest.key:type_name -> ringback.v1.CallbackKey
-	22, // 15: ringback.v1.UpdateCallbackRequest.callback_request:type_name -> ringback.v1.CallbackRequest
-	28, // 16: ringback.v1.UpdateCallbackRequest.update_mask:type_name -> google.protobuf.FieldMask
-	23, // 17: ringback.v1.UpdateCallbackResponse.callback:type_name -> ringback.v1.Callback
-	18, // 18: ringback.v1.ResolveCallbacksResponse.results:type_name -> ringback.v1.ResolveCallbackResult
-	24, // 19: ringback.v1.ResolveCallbackResult.state:type_name -> ringback.v1.CallbackState
-	23, // 20: ringback.v1.ResolveCallbackResult.callback:type_name -> ringback.v1.Callback
-	27, // 21: ringback.v1.WatchCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
-	0,  // 22: ringback.v1.WatchCallbacksRequest.snapshot_mode:type_name -> ringback.v1.SnapshotMode
-	29, // 23: ringback.v1.WatchCallbacksRequest.heartbeat_interval:type_name -> google.protobuf.Duration
-	30, // 24: ringback.v1.WatchCallbacksRequest.begin_time:type_name -> google.protobuf.Timestamp
-	21, // 25: ringback.v1.WatchCallbacksResponse.events:type_name -> ringback.v1.CallbackEvent
-	30, // 26: ringback.v1.WatchCallbacksResponse.server_time:type_name -> google.protobuf.Timestamp
-	1,  // 27: ringback.v1.CallbackEvent.type:type_name -> ringback.v1.CallbackEventType
-	23, // 28: ringback.v1.CallbackEvent.callback:type_name -> ringback.v1.Callback
-	24, // 29: ringback.v1.CallbackEvent.previous_state:type_name -> ringback.v1.CallbackState
-	30, // 30: ringback.v1.CallbackEvent.event_time:type_name -> google.protobuf.Timestamp
-	2,  // 31: ringback.v1.CallbacksService.CreateCallback:input_type -> ringback.v1.CreateCallbackRequest
-	4,  // 32: ringback.v1.CallbacksService.BatchCreateCallbacks:input_type -> ringback.v1.BatchCreateCallbacksRequest
-	8,  // 33: ringback.v1.CallbacksService.GetCallback:input_type -> ringback.v1.GetCallbackRequest
-	10, // 34: ringback.v1.CallbacksService.ListCallbacks:input_type -> ringback.v1.ListCallbacksRequest
-	12, // 35: ringback.v1.CallbacksService.CancelCallback:input_type -> ringback.v1.CancelCallbackRequest
-	14, // 36: ringback.v1.CallbacksService.UpdateCallback:input_type -> ringback.v1.UpdateCallbackRequest
-	16, // 37: ringback.v1.CallbacksService.ResolveCallbacks:input_type -> ringback.v1.ResolveCallbacksRequest
-	19, // 38: ringback.v1.CallbacksService.WatchCallbacks:input_type -> ringback.v1.WatchCallbacksRequest
-	3,  // 39: ringback.v1.CallbacksService.CreateCallback:output_type -> ringback.v1.CreateCallbackResponse
-	5,  // 40: ringback.v1.CallbacksService.BatchCreateCallbacks:output_type -> ringback.v1.BatchCreateCallbacksResponse
-	9,  // 41: ringback.v1.CallbacksService.GetCallback:output_type -> ringback.v1.GetCallbackResponse
-	11, // 42: ringback.v1.CallbacksService.ListCallbacks:output_type -> ringback.v1.ListCallbacksResponse
-	13, // 43: ringback.v1.CallbacksService.CancelCallback:output_type -> ringback.v1.CancelCallbackResponse
-	15, // 44: ringback.v1.CallbacksService.UpdateCallback:output_type -> ringback.v1.UpdateCallbackResponse
-	17, // 45: ringback.v1.CallbacksService.ResolveCallbacks:output_type -> ringback.v1.ResolveCallbacksResponse
-	20, // 46: ringback.v1.CallbacksService.WatchCallbacks:output_type -> ringback.v1.WatchCallbacksResponse
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	33, // 7: ringback.v1.Error.details:type_name -> google.protobuf.Any
+	34, // 8: ringback.v1.GetCallbackRequest.key:type_name -> ringback.v1.CallbackKey
+	31, // 9: ringback.v1.GetCallbackResponse.callback:type_name -> ringback.v1.Callback
+	35, // 10: ringback.v1.ListCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
+	31, // 11: ringback.v1.ListCallbacksResponse.callbacks:type_name -> ringback.v1.Callback
+	35, // 12: ringback.v1.CountCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
+	14, // 13: ringback.v1.CountCallbacksResponse.states:type_name -> ringback.v1.StateCount
+	32, // 14: ringback.v1.StateCount.state:type_name -> ringback.v1.CallbackState
+	34, // 15: ringback.v1.ListCallbackEventsRequest.key:type_name -> ringback.v1.CallbackKey
+	29, // 16: ringback.v1.ListCallbackEventsResponse.events:type_name -> ringback.v1.CallbackEvent
+	34, // 17: ringback.v1.GetCallTraceRequest.key:type_name -> ringback.v1.CallbackKey
+	19, // 18: ringback.v1.GetCallTraceResponse.messages:type_name -> ringback.v1.SipMessage
+	36, // 19: ringback.v1.SipMessage.time:type_name -> google.protobuf.Timestamp
+	34, // 20: ringback.v1.CancelCallbackRequest.key:type_name -> ringback.v1.CallbackKey
+	31, // 21: ringback.v1.CancelCallbackResponse.callback:type_name -> ringback.v1.Callback
+	34, // 22: ringback.v1.UpdateCallbackRequest.key:type_name -> ringback.v1.CallbackKey
+	30, // 23: ringback.v1.UpdateCallbackRequest.callback_request:type_name -> ringback.v1.CallbackRequest
+	37, // 24: ringback.v1.UpdateCallbackRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 25: ringback.v1.UpdateCallbackResponse.callback:type_name -> ringback.v1.Callback
+	26, // 26: ringback.v1.ResolveCallbacksResponse.results:type_name -> ringback.v1.ResolveCallbackResult
+	32, // 27: ringback.v1.ResolveCallbackResult.state:type_name -> ringback.v1.CallbackState
+	31, // 28: ringback.v1.ResolveCallbackResult.callback:type_name -> ringback.v1.Callback
+	35, // 29: ringback.v1.WatchCallbacksRequest.filter:type_name -> ringback.v1.CallbackFilter
+	0,  // 30: ringback.v1.WatchCallbacksRequest.snapshot_mode:type_name -> ringback.v1.SnapshotMode
+	38, // 31: ringback.v1.WatchCallbacksRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	36, // 32: ringback.v1.WatchCallbacksRequest.begin_time:type_name -> google.protobuf.Timestamp
+	29, // 33: ringback.v1.WatchCallbacksResponse.events:type_name -> ringback.v1.CallbackEvent
+	36, // 34: ringback.v1.WatchCallbacksResponse.server_time:type_name -> google.protobuf.Timestamp
+	1,  // 35: ringback.v1.CallbackEvent.type:type_name -> ringback.v1.CallbackEventType
+	31, // 36: ringback.v1.CallbackEvent.callback:type_name -> ringback.v1.Callback
+	32, // 37: ringback.v1.CallbackEvent.previous_state:type_name -> ringback.v1.CallbackState
+	36, // 38: ringback.v1.CallbackEvent.event_time:type_name -> google.protobuf.Timestamp
+	2,  // 39: ringback.v1.CallbacksService.CreateCallback:input_type -> ringback.v1.CreateCallbackRequest
+	4,  // 40: ringback.v1.CallbacksService.BatchCreateCallbacks:input_type -> ringback.v1.BatchCreateCallbacksRequest
+	8,  // 41: ringback.v1.CallbacksService.GetCallback:input_type -> ringback.v1.GetCallbackRequest
+	10, // 42: ringback.v1.CallbacksService.ListCallbacks:input_type -> ringback.v1.ListCallbacksRequest
+	12, // 43: ringback.v1.CallbacksService.CountCallbacks:input_type -> ringback.v1.CountCallbacksRequest
+	15, // 44: ringback.v1.CallbacksService.ListCallbackEvents:input_type -> ringback.v1.ListCallbackEventsRequest
+	17, // 45: ringback.v1.CallbacksService.GetCallTrace:input_type -> ringback.v1.GetCallTraceRequest
+	20, // 46: ringback.v1.CallbacksService.CancelCallback:input_type -> ringback.v1.CancelCallbackRequest
+	22, // 47: ringback.v1.CallbacksService.UpdateCallback:input_type -> ringback.v1.UpdateCallbackRequest
+	24, // 48: ringback.v1.CallbacksService.ResolveCallbacks:input_type -> ringback.v1.ResolveCallbacksRequest
+	27, // 49: ringback.v1.CallbacksService.WatchCallbacks:input_type -> ringback.v1.WatchCallbacksRequest
+	3,  // 50: ringback.v1.CallbacksService.CreateCallback:output_type -> ringback.v1.CreateCallbackResponse
+	5,  // 51: ringback.v1.CallbacksService.BatchCreateCallbacks:output_type -> ringback.v1.BatchCreateCallbacksResponse
+	9,  // 52: ringback.v1.CallbacksService.GetCallback:output_type -> ringback.v1.GetCallbackResponse
+	11, // 53: ringback.v1.CallbacksService.ListCallbacks:output_type -> ringback.v1.ListCallbacksResponse
+	13, // 54: ringback.v1.CallbacksService.CountCallbacks:output_type -> ringback.v1.CountCallbacksResponse
+	16, // 55: ringback.v1.CallbacksService.ListCallbackEvents:output_type -> ringback.v1.ListCallbackEventsResponse
+	18, // 56: ringback.v1.CallbacksService.GetCallTrace:output_type -> ringback.v1.GetCallTraceResponse
+	21, // 57: ringback.v1.CallbacksService.CancelCallback:output_type -> ringback.v1.CancelCallbackResponse
+	23, // 58: ringback.v1.CallbacksService.UpdateCallback:output_type -> ringback.v1.UpdateCallbackResponse
+	25, // 59: ringback.v1.CallbacksService.ResolveCallbacks:output_type -> ringback.v1.ResolveCallbacksResponse
+	28, // 60: ringback.v1.CallbacksService.WatchCallbacks:output_type -> ringback.v1.WatchCallbacksResponse
+	50, // [50:61] is the sub-list for method output_type
+	39, // [39:50] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_callbacks_service_proto_init() }
@@ -1631,7 +2153,7 @@ func file_ringback_v1_callbacks_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ringback_v1_callbacks_service_proto_rawDesc), len(file_ringback_v1_callbacks_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,9 @@ const (
 	CallbacksService_BatchCreateCallbacks_FullMethodName = "/ringback.v1.CallbacksService/BatchCreateCallbacks"
 	CallbacksService_GetCallback_FullMethodName          = "/ringback.v1.CallbacksService/GetCallback"
 	CallbacksService_ListCallbacks_FullMethodName        = "/ringback.v1.CallbacksService/ListCallbacks"
+	CallbacksService_CountCallbacks_FullMethodName       = "/ringback.v1.CallbacksService/CountCallbacks"
+	CallbacksService_ListCallbackEvents_FullMethodName   = "/ringback.v1.CallbacksService/ListCallbackEvents"
+	CallbacksService_GetCallTrace_FullMethodName         = "/ringback.v1.CallbacksService/GetCallTrace"
 	CallbacksService_CancelCallback_FullMethodName       = "/ringback.v1.CallbacksService/CancelCallback"
 	CallbacksService_UpdateCallback_FullMethodName       = "/ringback.v1.CallbacksService/UpdateCallback"
 	CallbacksService_ResolveCallbacks_FullMethodName     = "/ringback.v1.CallbacksService/ResolveCallbacks"
@@ -86,6 +89,21 @@ type CallbacksServiceClient interface {
 	//
 	// PAGE_TOKEN_INVALID.
 	ListCallbacks(ctx context.Context, in *ListCallbacksRequest, opts ...grpc.CallOption) (*ListCallbacksResponse, error)
+	// Returns how many callbacks match a filter, by state.
+	//
+	// No reasons of its own.
+	CountCallbacks(ctx context.Context, in *CountCallbacksRequest, opts ...grpc.CallOption) (*CountCallbacksResponse, error)
+	// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+	// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+	//
+	// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListCallbackEvents(ctx context.Context, in *ListCallbackEventsRequest, opts ...grpc.CallOption) (*ListCallbackEventsResponse, error)
+	// Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+	// received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+	// only: an empty response means that this server has none. For operators.
+	//
+	// CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+	GetCallTrace(ctx context.Context, in *GetCallTraceRequest, opts ...grpc.CallOption) (*GetCallTraceResponse, error)
 	// Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
 	// becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
 	// and changes nothing; the first reason stays.
@@ -176,6 +194,36 @@ func (c *callbacksServiceClient) ListCallbacks(ctx context.Context, in *ListCall
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCallbacksResponse)
 	err := c.cc.Invoke(ctx, CallbacksService_ListCallbacks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *callbacksServiceClient) CountCallbacks(ctx context.Context, in *CountCallbacksRequest, opts ...grpc.CallOption) (*CountCallbacksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountCallbacksResponse)
+	err := c.cc.Invoke(ctx, CallbacksService_CountCallbacks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *callbacksServiceClient) ListCallbackEvents(ctx context.Context, in *ListCallbackEventsRequest, opts ...grpc.CallOption) (*ListCallbackEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCallbackEventsResponse)
+	err := c.cc.Invoke(ctx, CallbacksService_ListCallbackEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *callbacksServiceClient) GetCallTrace(ctx context.Context, in *GetCallTraceRequest, opts ...grpc.CallOption) (*GetCallTraceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCallTraceResponse)
+	err := c.cc.Invoke(ctx, CallbacksService_GetCallTrace_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -286,6 +334,21 @@ type CallbacksServiceServer interface {
 	//
 	// PAGE_TOKEN_INVALID.
 	ListCallbacks(context.Context, *ListCallbacksRequest) (*ListCallbacksResponse, error)
+	// Returns how many callbacks match a filter, by state.
+	//
+	// No reasons of its own.
+	CountCallbacks(context.Context, *CountCallbacksRequest) (*CountCallbacksResponse, error)
+	// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+	// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+	//
+	// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+	ListCallbackEvents(context.Context, *ListCallbackEventsRequest) (*ListCallbackEventsResponse, error)
+	// Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+	// received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+	// only: an empty response means that this server has none. For operators.
+	//
+	// CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+	GetCallTrace(context.Context, *GetCallTraceRequest) (*GetCallTraceResponse, error)
 	// Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
 	// becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
 	// and changes nothing; the first reason stays.
@@ -353,6 +416,15 @@ func (UnimplementedCallbacksServiceServer) GetCallback(context.Context, *GetCall
 }
 func (UnimplementedCallbacksServiceServer) ListCallbacks(context.Context, *ListCallbacksRequest) (*ListCallbacksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCallbacks not implemented")
+}
+func (UnimplementedCallbacksServiceServer) CountCallbacks(context.Context, *CountCallbacksRequest) (*CountCallbacksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountCallbacks not implemented")
+}
+func (UnimplementedCallbacksServiceServer) ListCallbackEvents(context.Context, *ListCallbackEventsRequest) (*ListCallbackEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCallbackEvents not implemented")
+}
+func (UnimplementedCallbacksServiceServer) GetCallTrace(context.Context, *GetCallTraceRequest) (*GetCallTraceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCallTrace not implemented")
 }
 func (UnimplementedCallbacksServiceServer) CancelCallback(context.Context, *CancelCallbackRequest) (*CancelCallbackResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelCallback not implemented")
@@ -459,6 +531,60 @@ func _CallbacksService_ListCallbacks_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CallbacksService_CountCallbacks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountCallbacksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CallbacksServiceServer).CountCallbacks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CallbacksService_CountCallbacks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CallbacksServiceServer).CountCallbacks(ctx, req.(*CountCallbacksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CallbacksService_ListCallbackEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCallbackEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CallbacksServiceServer).ListCallbackEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CallbacksService_ListCallbackEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CallbacksServiceServer).ListCallbackEvents(ctx, req.(*ListCallbackEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CallbacksService_GetCallTrace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCallTraceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CallbacksServiceServer).GetCallTrace(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CallbacksService_GetCallTrace_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CallbacksServiceServer).GetCallTrace(ctx, req.(*GetCallTraceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CallbacksService_CancelCallback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CancelCallbackRequest)
 	if err := dec(in); err != nil {
@@ -546,6 +672,18 @@ var CallbacksService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCallbacks",
 			Handler:    _CallbacksService_ListCallbacks_Handler,
+		},
+		{
+			MethodName: "CountCallbacks",
+			Handler:    _CallbacksService_CountCallbacks_Handler,
+		},
+		{
+			MethodName: "ListCallbackEvents",
+			Handler:    _CallbacksService_ListCallbackEvents_Handler,
+		},
+		{
+			MethodName: "GetCallTrace",
+			Handler:    _CallbacksService_GetCallTrace_Handler,
 		},
 		{
 			MethodName: "CancelCallback",

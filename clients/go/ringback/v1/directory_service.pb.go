@@ -212,6 +212,79 @@ func (TargetPolicy) EnumDescriptor() ([]byte, []int) {
 	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{2}
 }
 
+// What stands in the way of a service's calls: the first of these that applies.
+type QueueState int32
+
+const (
+	// Never sent.
+	QueueState_QUEUE_STATE_UNSPECIFIED QueueState = 0
+	// No dialer polls for callbacks of the service.
+	QueueState_QUEUE_STATE_NO_DIALER QueueState = 1
+	// The service is paused.
+	QueueState_QUEUE_STATE_PAUSED QueueState = 2
+	// Its `max_concurrent_calls` is 0.
+	QueueState_QUEUE_STATE_DIALING_OFF QueueState = 3
+	// Its agents did not answer, and it rests: see `agents_rest_until`.
+	QueueState_QUEUE_STATE_AGENTS_DO_NOT_ANSWER QueueState = 4
+	// Callbacks will expire before their turn: see `expiring`.
+	QueueState_QUEUE_STATE_BEHIND QueueState = 5
+	// It is closed, until `next_open_time`.
+	QueueState_QUEUE_STATE_CLOSED QueueState = 6
+	// It is open, and dials.
+	QueueState_QUEUE_STATE_OPEN QueueState = 7
+)
+
+// Enum value maps for QueueState.
+var (
+	QueueState_name = map[int32]string{
+		0: "QUEUE_STATE_UNSPECIFIED",
+		1: "QUEUE_STATE_NO_DIALER",
+		2: "QUEUE_STATE_PAUSED",
+		3: "QUEUE_STATE_DIALING_OFF",
+		4: "QUEUE_STATE_AGENTS_DO_NOT_ANSWER",
+		5: "QUEUE_STATE_BEHIND",
+		6: "QUEUE_STATE_CLOSED",
+		7: "QUEUE_STATE_OPEN",
+	}
+	QueueState_value = map[string]int32{
+		"QUEUE_STATE_UNSPECIFIED":          0,
+		"QUEUE_STATE_NO_DIALER":            1,
+		"QUEUE_STATE_PAUSED":               2,
+		"QUEUE_STATE_DIALING_OFF":          3,
+		"QUEUE_STATE_AGENTS_DO_NOT_ANSWER": 4,
+		"QUEUE_STATE_BEHIND":               5,
+		"QUEUE_STATE_CLOSED":               6,
+		"QUEUE_STATE_OPEN":                 7,
+	}
+)
+
+func (x QueueState) Enum() *QueueState {
+	p := new(QueueState)
+	*p = x
+	return p
+}
+
+func (x QueueState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QueueState) Descriptor() protoreflect.EnumDescriptor {
+	return file_ringback_v1_directory_service_proto_enumTypes[3].Descriptor()
+}
+
+func (QueueState) Type() protoreflect.EnumType {
+	return &file_ringback_v1_directory_service_proto_enumTypes[3]
+}
+
+func (x QueueState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QueueState.Descriptor instead.
+func (QueueState) EnumDescriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{3}
+}
+
 // Why a callback has not been dialled yet: the first of these that applies.
 type WaitingReason int32
 
@@ -275,11 +348,11 @@ func (x WaitingReason) String() string {
 }
 
 func (WaitingReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_ringback_v1_directory_service_proto_enumTypes[3].Descriptor()
+	return file_ringback_v1_directory_service_proto_enumTypes[4].Descriptor()
 }
 
 func (WaitingReason) Type() protoreflect.EnumType {
-	return &file_ringback_v1_directory_service_proto_enumTypes[3]
+	return &file_ringback_v1_directory_service_proto_enumTypes[4]
 }
 
 func (x WaitingReason) Number() protoreflect.EnumNumber {
@@ -288,7 +361,7 @@ func (x WaitingReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use WaitingReason.Descriptor instead.
 func (WaitingReason) EnumDescriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{3}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{4}
 }
 
 // A contact-centre service: a queue of agents, on whose behalf targets are phoned. Which values are filled in
@@ -1670,8 +1743,34 @@ type GetQueueResponse struct {
 	// `ReleaseLeasesRequest.agents_unavailable`. It is not stored, and a server that was started since does not have it.
 	// Unset: the service does not rest.
 	AgentsRestUntil *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=agents_rest_until,json=agentsRestUntil,proto3" json:"agents_rest_until,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What stands in the way of calls, or that nothing does.
+	State QueueState `protobuf:"varint,10,opt,name=state,proto3,enum=ringback.v1.QueueState" json:"state,omitempty"`
+	// Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+	// that an earlier version of the server has paused.
+	PauseTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=pause_time,json=pauseTime,proto3" json:"pause_time,omitempty"`
+	// The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+	// paused, and on a server without identities.
+	PausedBy string `protobuf:"bytes,12,opt,name=paused_by,json=pausedBy,proto3" json:"paused_by,omitempty"`
+	// How many dialers poll for callbacks of this service, or hold one, at present.
+	Dialers int32 `protobuf:"varint,13,opt,name=dialers,proto3" json:"dialers,omitempty"`
+	// Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+	// there is one.
+	NoDialerSince *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=no_dialer_since,json=noDialerSince,proto3" json:"no_dialer_since,omitempty"`
+	// When it opens next. Unset while it is open, and when it does not open within 366 days.
+	NextOpenTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=next_open_time,json=nextOpenTime,proto3" json:"next_open_time,omitempty"`
+	// When it closes next. Unset while it is closed, and when it does not close within 366 days.
+	NextCloseTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=next_close_time,json=nextCloseTime,proto3" json:"next_close_time,omitempty"`
+	// How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+	// can be estimated.
+	Expiring int32 `protobuf:"varint,17,opt,name=expiring,proto3" json:"expiring,omitempty"`
+	// How many callbacks are SCHEDULED.
+	Scheduled int32 `protobuf:"varint,18,opt,name=scheduled,proto3" json:"scheduled,omitempty"`
+	// How many of these are due within the next hour. Counted up to 10,000.
+	DueWithinHour int32 `protobuf:"varint,19,opt,name=due_within_hour,json=dueWithinHour,proto3" json:"due_within_hour,omitempty"`
+	// The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+	InProgressByState []*InProgressCount `protobuf:"bytes,20,rep,name=in_progress_by_state,json=inProgressByState,proto3" json:"in_progress_by_state,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *GetQueueResponse) Reset() {
@@ -1767,20 +1866,154 @@ func (x *GetQueueResponse) GetAgentsRestUntil() *timestamppb.Timestamp {
 	return nil
 }
 
-// How many callbacks of one priority are waiting.
-type PriorityCount struct {
+func (x *GetQueueResponse) GetState() QueueState {
+	if x != nil {
+		return x.State
+	}
+	return QueueState_QUEUE_STATE_UNSPECIFIED
+}
+
+func (x *GetQueueResponse) GetPauseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PauseTime
+	}
+	return nil
+}
+
+func (x *GetQueueResponse) GetPausedBy() string {
+	if x != nil {
+		return x.PausedBy
+	}
+	return ""
+}
+
+func (x *GetQueueResponse) GetDialers() int32 {
+	if x != nil {
+		return x.Dialers
+	}
+	return 0
+}
+
+func (x *GetQueueResponse) GetNoDialerSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NoDialerSince
+	}
+	return nil
+}
+
+func (x *GetQueueResponse) GetNextOpenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextOpenTime
+	}
+	return nil
+}
+
+func (x *GetQueueResponse) GetNextCloseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextCloseTime
+	}
+	return nil
+}
+
+func (x *GetQueueResponse) GetExpiring() int32 {
+	if x != nil {
+		return x.Expiring
+	}
+	return 0
+}
+
+func (x *GetQueueResponse) GetScheduled() int32 {
+	if x != nil {
+		return x.Scheduled
+	}
+	return 0
+}
+
+func (x *GetQueueResponse) GetDueWithinHour() int32 {
+	if x != nil {
+		return x.DueWithinHour
+	}
+	return 0
+}
+
+func (x *GetQueueResponse) GetInProgressByState() []*InProgressCount {
+	if x != nil {
+		return x.InProgressByState
+	}
+	return nil
+}
+
+// How many callbacks in progress are in one state.
+type InProgressCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The priority.
-	Priority Priority `protobuf:"varint,1,opt,name=priority,proto3,enum=ringback.v1.Priority" json:"priority,omitempty"`
+	// The state.
+	State CallbackState `protobuf:"varint,1,opt,name=state,proto3,enum=ringback.v1.CallbackState" json:"state,omitempty"`
 	// The number.
 	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *InProgressCount) Reset() {
+	*x = InProgressCount{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InProgressCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InProgressCount) ProtoMessage() {}
+
+func (x *InProgressCount) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InProgressCount.ProtoReflect.Descriptor instead.
+func (*InProgressCount) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *InProgressCount) GetState() CallbackState {
+	if x != nil {
+		return x.State
+	}
+	return CallbackState_CALLBACK_STATE_UNSPECIFIED
+}
+
+func (x *InProgressCount) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// How many callbacks of one priority are waiting.
+type PriorityCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The priority.
+	Priority Priority `protobuf:"varint,1,opt,name=priority,proto3,enum=ringback.v1.Priority" json:"priority,omitempty"`
+	// The number.
+	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Since when the one that has waited longest is due. Unset when nobody waits.
+	OldestWaitingTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=oldest_waiting_time,json=oldestWaitingTime,proto3" json:"oldest_waiting_time,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
 func (x *PriorityCount) Reset() {
 	*x = PriorityCount{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +2025,7 @@ func (x *PriorityCount) String() string {
 func (*PriorityCount) ProtoMessage() {}
 
 func (x *PriorityCount) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[19]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +2038,7 @@ func (x *PriorityCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriorityCount.ProtoReflect.Descriptor instead.
 func (*PriorityCount) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{19}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PriorityCount) GetPriority() Priority {
@@ -1820,6 +2053,13 @@ func (x *PriorityCount) GetCount() int32 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *PriorityCount) GetOldestWaitingTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestWaitingTime
+	}
+	return nil
 }
 
 // Where one callback stands in its service's queue.
@@ -1837,7 +2077,7 @@ type QueuePosition struct {
 
 func (x *QueuePosition) Reset() {
 	*x = QueuePosition{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1849,7 +2089,7 @@ func (x *QueuePosition) String() string {
 func (*QueuePosition) ProtoMessage() {}
 
 func (x *QueuePosition) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[20]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1862,7 +2102,7 @@ func (x *QueuePosition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuePosition.ProtoReflect.Descriptor instead.
 func (*QueuePosition) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{20}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QueuePosition) GetPosition() int32 {
@@ -1886,6 +2126,539 @@ func (x *QueuePosition) GetExplanation() string {
 	return ""
 }
 
+// Request of WatchQueues.
+type WatchQueuesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which services, by UUID. One that does not exist is passed over, until it does. At most 1000. Empty: all that the
+	// credential may read.
+	ServiceIds []string `protobuf:"bytes,1,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
+	// The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s.
+	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,2,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *WatchQueuesRequest) Reset() {
+	*x = WatchQueuesRequest{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchQueuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchQueuesRequest) ProtoMessage() {}
+
+func (x *WatchQueuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchQueuesRequest.ProtoReflect.Descriptor instead.
+func (*WatchQueuesRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WatchQueuesRequest) GetServiceIds() []string {
+	if x != nil {
+		return x.ServiceIds
+	}
+	return nil
+}
+
+func (x *WatchQueuesRequest) GetHeartbeatInterval() *durationpb.Duration {
+	if x != nil {
+		return x.HeartbeatInterval
+	}
+	return nil
+}
+
+// One response in the stream of WatchQueues.
+type WatchQueuesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The queues that have changed. Without `position`.
+	Queues []*GetQueueResponse `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	// The services whose settings have changed; all of them in the first responses.
+	Services []*Service `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty"`
+	// Services that were deleted, or that the credential may no longer read.
+	RemovedServiceIds []string `protobuf:"bytes,3,rep,name=removed_service_ids,json=removedServiceIds,proto3" json:"removed_service_ids,omitempty"`
+	// All queues have been sent, with this response or before it. Set once in a stream.
+	Complete bool `protobuf:"varint,4,opt,name=complete,proto3" json:"complete,omitempty"`
+	// The server's clock when it sent this.
+	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchQueuesResponse) Reset() {
+	*x = WatchQueuesResponse{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchQueuesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchQueuesResponse) ProtoMessage() {}
+
+func (x *WatchQueuesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchQueuesResponse.ProtoReflect.Descriptor instead.
+func (*WatchQueuesResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WatchQueuesResponse) GetQueues() []*GetQueueResponse {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+func (x *WatchQueuesResponse) GetServices() []*Service {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+func (x *WatchQueuesResponse) GetRemovedServiceIds() []string {
+	if x != nil {
+		return x.RemovedServiceIds
+	}
+	return nil
+}
+
+func (x *WatchQueuesResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *WatchQueuesResponse) GetServerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ServerTime
+	}
+	return nil
+}
+
+// Request of GetOutcomes.
+type GetOutcomesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. From when on. Counts as the beginning of its half hour (UTC).
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// Until when, exclusive. Counts as the end of its half hour. Unset: now. At most 15 days after `begin_time`.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Of which services, by UUID. One that does not exist has no counts. At most 1000. Empty: all that the credential may
+	// read.
+	ServiceIds    []string `protobuf:"bytes,3,rep,name=service_ids,json=serviceIds,proto3" json:"service_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOutcomesRequest) Reset() {
+	*x = GetOutcomesRequest{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOutcomesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOutcomesRequest) ProtoMessage() {}
+
+func (x *GetOutcomesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOutcomesRequest.ProtoReflect.Descriptor instead.
+func (*GetOutcomesRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetOutcomesRequest) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *GetOutcomesRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *GetOutcomesRequest) GetServiceIds() []string {
+	if x != nil {
+		return x.ServiceIds
+	}
+	return nil
+}
+
+// Response of GetOutcomes.
+type GetOutcomesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Attempts, by the half hour in which they ended. By service, time and outcome; without zeros.
+	Outcomes []*OutcomeCount `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Callbacks, by the half hour in which they ended. By service, time and state; without zeros.
+	Ends []*EndCount `protobuf:"bytes,2,rep,name=ends,proto3" json:"ends,omitempty"`
+	// The server's clock.
+	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetOutcomesResponse) Reset() {
+	*x = GetOutcomesResponse{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetOutcomesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetOutcomesResponse) ProtoMessage() {}
+
+func (x *GetOutcomesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetOutcomesResponse.ProtoReflect.Descriptor instead.
+func (*GetOutcomesResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetOutcomesResponse) GetOutcomes() []*OutcomeCount {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *GetOutcomesResponse) GetEnds() []*EndCount {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+func (x *GetOutcomesResponse) GetServerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ServerTime
+	}
+	return nil
+}
+
+// How many attempts of one service ended with one outcome in one half hour.
+type OutcomeCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service's UUID.
+	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	// When the half hour begins.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// How the attempts ended.
+	Outcome CallOutcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=ringback.v1.CallOutcome" json:"outcome,omitempty"`
+	// The number.
+	Count         int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeCount) Reset() {
+	*x = OutcomeCount{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeCount) ProtoMessage() {}
+
+func (x *OutcomeCount) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeCount.ProtoReflect.Descriptor instead.
+func (*OutcomeCount) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *OutcomeCount) GetServiceId() string {
+	if x != nil {
+		return x.ServiceId
+	}
+	return ""
+}
+
+func (x *OutcomeCount) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *OutcomeCount) GetOutcome() CallOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return CallOutcome_CALL_OUTCOME_UNSPECIFIED
+}
+
+func (x *OutcomeCount) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// How many callbacks of one service ended in one state in one half hour.
+type EndCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service's UUID.
+	ServiceId string `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"`
+	// When the half hour begins.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// COMPLETED, FAILED, CANCELLED or EXPIRED.
+	State CallbackState `protobuf:"varint,3,opt,name=state,proto3,enum=ringback.v1.CallbackState" json:"state,omitempty"`
+	// The number.
+	Count         int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndCount) Reset() {
+	*x = EndCount{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndCount) ProtoMessage() {}
+
+func (x *EndCount) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndCount.ProtoReflect.Descriptor instead.
+func (*EndCount) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *EndCount) GetServiceId() string {
+	if x != nil {
+		return x.ServiceId
+	}
+	return ""
+}
+
+func (x *EndCount) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *EndCount) GetState() CallbackState {
+	if x != nil {
+		return x.State
+	}
+	return CallbackState_CALLBACK_STATE_UNSPECIFIED
+}
+
+func (x *EndCount) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Request of GetIdentity. Empty.
+type GetIdentityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityRequest) Reset() {
+	*x = GetIdentityRequest{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityRequest) ProtoMessage() {}
+
+func (x *GetIdentityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityRequest.ProtoReflect.Descriptor instead.
+func (*GetIdentityRequest) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{28}
+}
+
+// Response of GetIdentity.
+type GetIdentityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The identity, as the server's access file names it. Empty on a server without identities, where everybody may do
+	// everything.
+	Identity string `protobuf:"bytes,1,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Its roles: "caller", "dialer", "viewer", "operator".
+	Roles []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	// The systems for which it may request callbacks; the first is meant where a request names none.
+	CallerIds []string `protobuf:"bytes,3,rep,name=caller_ids,json=callerIds,proto3" json:"caller_ids,omitempty"`
+	// It sees numbers masked, at least in some services.
+	Masked bool `protobuf:"varint,4,opt,name=masked,proto3" json:"masked,omitempty"`
+	// The RPCs that it may call, by name such as "CancelCallback", at least for some callbacks or services.
+	AllowedRpcs   []string `protobuf:"bytes,5,rep,name=allowed_rpcs,json=allowedRpcs,proto3" json:"allowed_rpcs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetIdentityResponse) Reset() {
+	*x = GetIdentityResponse{}
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetIdentityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetIdentityResponse) ProtoMessage() {}
+
+func (x *GetIdentityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetIdentityResponse.ProtoReflect.Descriptor instead.
+func (*GetIdentityResponse) Descriptor() ([]byte, []int) {
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetIdentityResponse) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
+func (x *GetIdentityResponse) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetCallerIds() []string {
+	if x != nil {
+		return x.CallerIds
+	}
+	return nil
+}
+
+func (x *GetIdentityResponse) GetMasked() bool {
+	if x != nil {
+		return x.Masked
+	}
+	return false
+}
+
+func (x *GetIdentityResponse) GetAllowedRpcs() []string {
+	if x != nil {
+		return x.AllowedRpcs
+	}
+	return nil
+}
+
 // Request of EraseTarget.
 type EraseTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1898,7 +2671,7 @@ type EraseTargetRequest struct {
 
 func (x *EraseTargetRequest) Reset() {
 	*x = EraseTargetRequest{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2683,7 @@ func (x *EraseTargetRequest) String() string {
 func (*EraseTargetRequest) ProtoMessage() {}
 
 func (x *EraseTargetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[21]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2696,7 @@ func (x *EraseTargetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseTargetRequest.ProtoReflect.Descriptor instead.
 func (*EraseTargetRequest) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{21}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *EraseTargetRequest) GetTarget() string {
@@ -1947,7 +2720,7 @@ type EraseTargetResponse struct {
 
 func (x *EraseTargetResponse) Reset() {
 	*x = EraseTargetResponse{}
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2732,7 @@ func (x *EraseTargetResponse) String() string {
 func (*EraseTargetResponse) ProtoMessage() {}
 
 func (x *EraseTargetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ringback_v1_directory_service_proto_msgTypes[22]
+	mi := &file_ringback_v1_directory_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2745,7 @@ func (x *EraseTargetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseTargetResponse.ProtoReflect.Descriptor instead.
 func (*EraseTargetResponse) Descriptor() ([]byte, []int) {
-	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{22}
+	return file_ringback_v1_directory_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *EraseTargetResponse) GetErased() int32 {
@@ -2105,7 +2878,7 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\vsip_address\x18\x02 \x01(\tH\x00R\n" +
 	"sipAddress\x12;\n" +
 	"\fcallback_key\x18\x03 \x01(\v2\x18.ringback.v1.CallbackKeyR\vcallbackKeyB\t\n" +
-	"\aservice\"\xd9\x03\n" +
+	"\aservice\"\xf5\a\n" +
 	"\x10GetQueueResponse\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\tR\tserviceId\x124\n" +
@@ -2117,14 +2890,75 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x0eestimated_wait\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\restimatedWait\x12%\n" +
 	"\x0eestimate_basis\x18\a \x01(\tR\restimateBasis\x126\n" +
 	"\bposition\x18\b \x01(\v2\x1a.ringback.v1.QueuePositionR\bposition\x12F\n" +
-	"\x11agents_rest_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0fagentsRestUntil\"X\n" +
+	"\x11agents_rest_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x0fagentsRestUntil\x12-\n" +
+	"\x05state\x18\n" +
+	" \x01(\x0e2\x17.ringback.v1.QueueStateR\x05state\x129\n" +
+	"\n" +
+	"pause_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tpauseTime\x12\x1b\n" +
+	"\tpaused_by\x18\f \x01(\tR\bpausedBy\x12\x18\n" +
+	"\adialers\x18\r \x01(\x05R\adialers\x12B\n" +
+	"\x0fno_dialer_since\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\rnoDialerSince\x12@\n" +
+	"\x0enext_open_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fnextOpenTime\x12B\n" +
+	"\x0fnext_close_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\rnextCloseTime\x12\x1a\n" +
+	"\bexpiring\x18\x11 \x01(\x05R\bexpiring\x12\x1c\n" +
+	"\tscheduled\x18\x12 \x01(\x05R\tscheduled\x12&\n" +
+	"\x0fdue_within_hour\x18\x13 \x01(\x05R\rdueWithinHour\x12M\n" +
+	"\x14in_progress_by_state\x18\x14 \x03(\v2\x1c.ringback.v1.InProgressCountR\x11inProgressByState\"Y\n" +
+	"\x0fInProgressCount\x120\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\x05state\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\xa4\x01\n" +
 	"\rPriorityCount\x121\n" +
 	"\bpriority\x18\x01 \x01(\x0e2\x15.ringback.v1.PriorityR\bpriority\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\x81\x01\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\x12J\n" +
+	"\x13oldest_waiting_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x11oldestWaitingTime\"\x81\x01\n" +
 	"\rQueuePosition\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x05R\bposition\x122\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x1a.ringback.v1.WaitingReasonR\x06reason\x12 \n" +
-	"\vexplanation\x18\x03 \x01(\tR\vexplanation\",\n" +
+	"\vexplanation\x18\x03 \x01(\tR\vexplanation\"\x7f\n" +
+	"\x12WatchQueuesRequest\x12\x1f\n" +
+	"\vservice_ids\x18\x01 \x03(\tR\n" +
+	"serviceIds\x12H\n" +
+	"\x12heartbeat_interval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\"\x87\x02\n" +
+	"\x13WatchQueuesResponse\x125\n" +
+	"\x06queues\x18\x01 \x03(\v2\x1d.ringback.v1.GetQueueResponseR\x06queues\x120\n" +
+	"\bservices\x18\x02 \x03(\v2\x14.ringback.v1.ServiceR\bservices\x12.\n" +
+	"\x13removed_service_ids\x18\x03 \x03(\tR\x11removedServiceIds\x12\x1a\n" +
+	"\bcomplete\x18\x04 \x01(\bR\bcomplete\x12;\n" +
+	"\vserver_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"serverTime\"\xa7\x01\n" +
+	"\x12GetOutcomesRequest\x129\n" +
+	"\n" +
+	"begin_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x125\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x1f\n" +
+	"\vservice_ids\x18\x03 \x03(\tR\n" +
+	"serviceIds\"\xb4\x01\n" +
+	"\x13GetOutcomesResponse\x125\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x19.ringback.v1.OutcomeCountR\boutcomes\x12)\n" +
+	"\x04ends\x18\x02 \x03(\v2\x15.ringback.v1.EndCountR\x04ends\x12;\n" +
+	"\vserver_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"serverTime\"\xb2\x01\n" +
+	"\fOutcomeCount\x12\x1d\n" +
+	"\n" +
+	"service_id\x18\x01 \x01(\tR\tserviceId\x129\n" +
+	"\n" +
+	"begin_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x122\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\x18.ringback.v1.CallOutcomeR\aoutcome\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\"\xac\x01\n" +
+	"\bEndCount\x12\x1d\n" +
+	"\n" +
+	"service_id\x18\x01 \x01(\tR\tserviceId\x129\n" +
+	"\n" +
+	"begin_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x120\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1a.ringback.v1.CallbackStateR\x05state\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\"\x14\n" +
+	"\x12GetIdentityRequest\"\xa1\x01\n" +
+	"\x13GetIdentityResponse\x12\x1a\n" +
+	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x14\n" +
+	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x1d\n" +
+	"\n" +
+	"caller_ids\x18\x03 \x03(\tR\tcallerIds\x12\x16\n" +
+	"\x06masked\x18\x04 \x01(\bR\x06masked\x12!\n" +
+	"\fallowed_rpcs\x18\x05 \x03(\tR\vallowedRpcs\",\n" +
 	"\x12EraseTargetRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\"N\n" +
 	"\x13EraseTargetResponse\x12\x16\n" +
@@ -2148,7 +2982,17 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x19TARGET_POLICY_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13TARGET_POLICY_ALLOW\x10\x01\x12\x18\n" +
 	"\x14TARGET_POLICY_REFUSE\x10\x02\x12!\n" +
-	"\x1dTARGET_POLICY_RETURN_EXISTING\x10\x03*\xad\x02\n" +
+	"\x1dTARGET_POLICY_RETURN_EXISTING\x10\x03*\xe5\x01\n" +
+	"\n" +
+	"QueueState\x12\x1b\n" +
+	"\x17QUEUE_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15QUEUE_STATE_NO_DIALER\x10\x01\x12\x16\n" +
+	"\x12QUEUE_STATE_PAUSED\x10\x02\x12\x1b\n" +
+	"\x17QUEUE_STATE_DIALING_OFF\x10\x03\x12$\n" +
+	" QUEUE_STATE_AGENTS_DO_NOT_ANSWER\x10\x04\x12\x16\n" +
+	"\x12QUEUE_STATE_BEHIND\x10\x05\x12\x16\n" +
+	"\x12QUEUE_STATE_CLOSED\x10\x06\x12\x14\n" +
+	"\x10QUEUE_STATE_OPEN\x10\a*\xad\x02\n" +
 	"\rWaitingReason\x12\x1e\n" +
 	"\x1aWAITING_REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16WAITING_REASON_NOT_DUE\x10\x01\x12\x19\n" +
@@ -2158,7 +3002,7 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\x18WAITING_REASON_NO_DIALER\x10\x05\x12!\n" +
 	"\x1dWAITING_REASON_TARGET_IN_CALL\x10\x06\x12 \n" +
 	"\x1cWAITING_REASON_BEHIND_OTHERS\x10\a\x12'\n" +
-	"#WAITING_REASON_AGENTS_DO_NOT_ANSWER\x10\b2\xd9\x04\n" +
+	"#WAITING_REASON_AGENTS_DO_NOT_ANSWER\x10\b2\xd1\x06\n" +
 	"\x10DirectoryService\x12S\n" +
 	"\fListServices\x12 .ringback.v1.ListServicesRequest\x1a!.ringback.v1.ListServicesResponse\x12M\n" +
 	"\n" +
@@ -2166,7 +3010,10 @@ const file_ringback_v1_directory_service_proto_rawDesc = "" +
 	"\rCreateService\x12!.ringback.v1.CreateServiceRequest\x1a\".ringback.v1.CreateServiceResponse\x12V\n" +
 	"\rUpdateService\x12!.ringback.v1.UpdateServiceRequest\x1a\".ringback.v1.UpdateServiceResponse\x12V\n" +
 	"\rDeleteService\x12!.ringback.v1.DeleteServiceRequest\x1a\".ringback.v1.DeleteServiceResponse\x12G\n" +
-	"\bGetQueue\x12\x1c.ringback.v1.GetQueueRequest\x1a\x1d.ringback.v1.GetQueueResponse\x12P\n" +
+	"\bGetQueue\x12\x1c.ringback.v1.GetQueueRequest\x1a\x1d.ringback.v1.GetQueueResponse\x12R\n" +
+	"\vWatchQueues\x12\x1f.ringback.v1.WatchQueuesRequest\x1a .ringback.v1.WatchQueuesResponse0\x01\x12P\n" +
+	"\vGetOutcomes\x12\x1f.ringback.v1.GetOutcomesRequest\x1a .ringback.v1.GetOutcomesResponse\x12P\n" +
+	"\vGetIdentity\x12\x1f.ringback.v1.GetIdentityRequest\x1a .ringback.v1.GetIdentityResponse\x12P\n" +
 	"\vEraseTarget\x12\x1f.ringback.v1.EraseTargetRequest\x1a .ringback.v1.EraseTargetResponseBa\n" +
 	"\x0fcom.ringback.v1P\x01Z>github.com/ringback/ringback/clients/go/ringback/v1;ringbackv1\xaa\x02\vRingback.V1b\x06proto3"
 
@@ -2182,95 +3029,133 @@ func file_ringback_v1_directory_service_proto_rawDescGZIP() []byte {
 	return file_ringback_v1_directory_service_proto_rawDescData
 }
 
-var file_ringback_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_ringback_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_ringback_v1_directory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_ringback_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_ringback_v1_directory_service_proto_goTypes = []any{
 	(DayOfWeek)(0),                // 0: ringback.v1.DayOfWeek
 	(FirstLeg)(0),                 // 1: ringback.v1.FirstLeg
 	(TargetPolicy)(0),             // 2: ringback.v1.TargetPolicy
-	(WaitingReason)(0),            // 3: ringback.v1.WaitingReason
-	(*Service)(nil),               // 4: ringback.v1.Service
-	(*DialRules)(nil),             // 5: ringback.v1.DialRules
-	(*PhoneRules)(nil),            // 6: ringback.v1.PhoneRules
-	(*SipRules)(nil),              // 7: ringback.v1.SipRules
-	(*QuietHours)(nil),            // 8: ringback.v1.QuietHours
-	(*OpeningPeriod)(nil),         // 9: ringback.v1.OpeningPeriod
-	(*RetryRule)(nil),             // 10: ringback.v1.RetryRule
-	(*ListServicesRequest)(nil),   // 11: ringback.v1.ListServicesRequest
-	(*ListServicesResponse)(nil),  // 12: ringback.v1.ListServicesResponse
-	(*GetServiceRequest)(nil),     // 13: ringback.v1.GetServiceRequest
-	(*GetServiceResponse)(nil),    // 14: ringback.v1.GetServiceResponse
-	(*CreateServiceRequest)(nil),  // 15: ringback.v1.CreateServiceRequest
-	(*CreateServiceResponse)(nil), // 16: ringback.v1.CreateServiceResponse
-	(*UpdateServiceRequest)(nil),  // 17: ringback.v1.UpdateServiceRequest
-	(*UpdateServiceResponse)(nil), // 18: ringback.v1.UpdateServiceResponse
-	(*DeleteServiceRequest)(nil),  // 19: ringback.v1.DeleteServiceRequest
-	(*DeleteServiceResponse)(nil), // 20: ringback.v1.DeleteServiceResponse
-	(*GetQueueRequest)(nil),       // 21: ringback.v1.GetQueueRequest
-	(*GetQueueResponse)(nil),      // 22: ringback.v1.GetQueueResponse
-	(*PriorityCount)(nil),         // 23: ringback.v1.PriorityCount
-	(*QueuePosition)(nil),         // 24: ringback.v1.QueuePosition
-	(*EraseTargetRequest)(nil),    // 25: ringback.v1.EraseTargetRequest
-	(*EraseTargetResponse)(nil),   // 26: ringback.v1.EraseTargetResponse
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
-	(CallOutcome)(0),              // 29: ringback.v1.CallOutcome
-	(*fieldmaskpb.FieldMask)(nil), // 30: google.protobuf.FieldMask
-	(*CallbackKey)(nil),           // 31: ringback.v1.CallbackKey
-	(Priority)(0),                 // 32: ringback.v1.Priority
+	(QueueState)(0),               // 3: ringback.v1.QueueState
+	(WaitingReason)(0),            // 4: ringback.v1.WaitingReason
+	(*Service)(nil),               // 5: ringback.v1.Service
+	(*DialRules)(nil),             // 6: ringback.v1.DialRules
+	(*PhoneRules)(nil),            // 7: ringback.v1.PhoneRules
+	(*SipRules)(nil),              // 8: ringback.v1.SipRules
+	(*QuietHours)(nil),            // 9: ringback.v1.QuietHours
+	(*OpeningPeriod)(nil),         // 10: ringback.v1.OpeningPeriod
+	(*RetryRule)(nil),             // 11: ringback.v1.RetryRule
+	(*ListServicesRequest)(nil),   // 12: ringback.v1.ListServicesRequest
+	(*ListServicesResponse)(nil),  // 13: ringback.v1.ListServicesResponse
+	(*GetServiceRequest)(nil),     // 14: ringback.v1.GetServiceRequest
+	(*GetServiceResponse)(nil),    // 15: ringback.v1.GetServiceResponse
+	(*CreateServiceRequest)(nil),  // 16: ringback.v1.CreateServiceRequest
+	(*CreateServiceResponse)(nil), // 17: ringback.v1.CreateServiceResponse
+	(*UpdateServiceRequest)(nil),  // 18: ringback.v1.UpdateServiceRequest
+	(*UpdateServiceResponse)(nil), // 19: ringback.v1.UpdateServiceResponse
+	(*DeleteServiceRequest)(nil),  // 20: ringback.v1.DeleteServiceRequest
+	(*DeleteServiceResponse)(nil), // 21: ringback.v1.DeleteServiceResponse
+	(*GetQueueRequest)(nil),       // 22: ringback.v1.GetQueueRequest
+	(*GetQueueResponse)(nil),      // 23: ringback.v1.GetQueueResponse
+	(*InProgressCount)(nil),       // 24: ringback.v1.InProgressCount
+	(*PriorityCount)(nil),         // 25: ringback.v1.PriorityCount
+	(*QueuePosition)(nil),         // 26: ringback.v1.QueuePosition
+	(*WatchQueuesRequest)(nil),    // 27: ringback.v1.WatchQueuesRequest
+	(*WatchQueuesResponse)(nil),   // 28: ringback.v1.WatchQueuesResponse
+	(*GetOutcomesRequest)(nil),    // 29: ringback.v1.GetOutcomesRequest
+	(*GetOutcomesResponse)(nil),   // 30: ringback.v1.GetOutcomesResponse
+	(*OutcomeCount)(nil),          // 31: ringback.v1.OutcomeCount
+	(*EndCount)(nil),              // 32: ringback.v1.EndCount
+	(*GetIdentityRequest)(nil),    // 33: ringback.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),   // 34: ringback.v1.GetIdentityResponse
+	(*EraseTargetRequest)(nil),    // 35: ringback.v1.EraseTargetRequest
+	(*EraseTargetResponse)(nil),   // 36: ringback.v1.EraseTargetResponse
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
+	(CallOutcome)(0),              // 39: ringback.v1.CallOutcome
+	(*fieldmaskpb.FieldMask)(nil), // 40: google.protobuf.FieldMask
+	(*CallbackKey)(nil),           // 41: ringback.v1.CallbackKey
+	(CallbackState)(0),            // 42: ringback.v1.CallbackState
+	(Priority)(0),                 // 43: ringback.v1.Priority
 }
 var file_ringback_v1_directory_service_proto_depIdxs = []int32{
-	27, // 0: ringback.v1.Service.ring_timeout:type_name -> google.protobuf.Duration
-	27, // 1: ringback.v1.Service.max_queue_time:type_name -> google.protobuf.Duration
-	9,  // 2: ringback.v1.Service.opening_hours:type_name -> ringback.v1.OpeningPeriod
-	10, // 3: ringback.v1.Service.retry_rules:type_name -> ringback.v1.RetryRule
+	37, // 0: ringback.v1.Service.ring_timeout:type_name -> google.protobuf.Duration
+	37, // 1: ringback.v1.Service.max_queue_time:type_name -> google.protobuf.Duration
+	10, // 2: ringback.v1.Service.opening_hours:type_name -> ringback.v1.OpeningPeriod
+	11, // 3: ringback.v1.Service.retry_rules:type_name -> ringback.v1.RetryRule
 	1,  // 4: ringback.v1.Service.first_leg:type_name -> ringback.v1.FirstLeg
 	2,  // 5: ringback.v1.Service.same_target_policy:type_name -> ringback.v1.TargetPolicy
-	28, // 6: ringback.v1.Service.create_time:type_name -> google.protobuf.Timestamp
-	28, // 7: ringback.v1.Service.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 8: ringback.v1.Service.dial_rules:type_name -> ringback.v1.DialRules
-	27, // 9: ringback.v1.Service.keep_ended:type_name -> google.protobuf.Duration
-	27, // 10: ringback.v1.Service.max_call_duration:type_name -> google.protobuf.Duration
-	6,  // 11: ringback.v1.DialRules.phone:type_name -> ringback.v1.PhoneRules
-	7,  // 12: ringback.v1.DialRules.sip:type_name -> ringback.v1.SipRules
-	8,  // 13: ringback.v1.DialRules.quiet_hours:type_name -> ringback.v1.QuietHours
+	38, // 6: ringback.v1.Service.create_time:type_name -> google.protobuf.Timestamp
+	38, // 7: ringback.v1.Service.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 8: ringback.v1.Service.dial_rules:type_name -> ringback.v1.DialRules
+	37, // 9: ringback.v1.Service.keep_ended:type_name -> google.protobuf.Duration
+	37, // 10: ringback.v1.Service.max_call_duration:type_name -> google.protobuf.Duration
+	7,  // 11: ringback.v1.DialRules.phone:type_name -> ringback.v1.PhoneRules
+	8,  // 12: ringback.v1.DialRules.sip:type_name -> ringback.v1.SipRules
+	9,  // 13: ringback.v1.DialRules.quiet_hours:type_name -> ringback.v1.QuietHours
 	0,  // 14: ringback.v1.OpeningPeriod.day_of_week:type_name -> ringback.v1.DayOfWeek
-	29, // 15: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
-	27, // 16: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
-	4,  // 17: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
-	4,  // 18: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 19: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
-	4,  // 20: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
-	4,  // 21: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
-	30, // 22: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 23: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
-	31, // 24: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
-	23, // 25: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
-	28, // 26: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	27, // 27: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
-	24, // 28: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
-	28, // 29: ringback.v1.GetQueueResponse.agents_rest_until:type_name -> google.protobuf.Timestamp
-	32, // 30: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
-	3,  // 31: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
-	11, // 32: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
-	13, // 33: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
-	15, // 34: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
-	17, // 35: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
-	19, // 36: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
-	21, // 37: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
-	25, // 38: ringback.v1.DirectoryService.EraseTarget:input_type -> ringback.v1.EraseTargetRequest
-	12, // 39: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
-	14, // 40: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
-	16, // 41: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
-	18, // 42: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
-	20, // 43: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
-	22, // 44: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
-	26, // 45: ringback.v1.DirectoryService.EraseTarget:output_type -> ringback.v1.EraseTargetResponse
-	39, // [39:46] is the sub-list for method output_type
-	32, // [32:39] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	39, // 15: ringback.v1.RetryRule.outcome:type_name -> ringback.v1.CallOutcome
+	37, // 16: ringback.v1.RetryRule.min_delay:type_name -> google.protobuf.Duration
+	5,  // 17: ringback.v1.ListServicesResponse.services:type_name -> ringback.v1.Service
+	5,  // 18: ringback.v1.GetServiceResponse.service:type_name -> ringback.v1.Service
+	5,  // 19: ringback.v1.CreateServiceRequest.service:type_name -> ringback.v1.Service
+	5,  // 20: ringback.v1.CreateServiceResponse.service:type_name -> ringback.v1.Service
+	5,  // 21: ringback.v1.UpdateServiceRequest.service:type_name -> ringback.v1.Service
+	40, // 22: ringback.v1.UpdateServiceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	5,  // 23: ringback.v1.UpdateServiceResponse.service:type_name -> ringback.v1.Service
+	41, // 24: ringback.v1.GetQueueRequest.callback_key:type_name -> ringback.v1.CallbackKey
+	25, // 25: ringback.v1.GetQueueResponse.waiting:type_name -> ringback.v1.PriorityCount
+	38, // 26: ringback.v1.GetQueueResponse.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	37, // 27: ringback.v1.GetQueueResponse.estimated_wait:type_name -> google.protobuf.Duration
+	26, // 28: ringback.v1.GetQueueResponse.position:type_name -> ringback.v1.QueuePosition
+	38, // 29: ringback.v1.GetQueueResponse.agents_rest_until:type_name -> google.protobuf.Timestamp
+	3,  // 30: ringback.v1.GetQueueResponse.state:type_name -> ringback.v1.QueueState
+	38, // 31: ringback.v1.GetQueueResponse.pause_time:type_name -> google.protobuf.Timestamp
+	38, // 32: ringback.v1.GetQueueResponse.no_dialer_since:type_name -> google.protobuf.Timestamp
+	38, // 33: ringback.v1.GetQueueResponse.next_open_time:type_name -> google.protobuf.Timestamp
+	38, // 34: ringback.v1.GetQueueResponse.next_close_time:type_name -> google.protobuf.Timestamp
+	24, // 35: ringback.v1.GetQueueResponse.in_progress_by_state:type_name -> ringback.v1.InProgressCount
+	42, // 36: ringback.v1.InProgressCount.state:type_name -> ringback.v1.CallbackState
+	43, // 37: ringback.v1.PriorityCount.priority:type_name -> ringback.v1.Priority
+	38, // 38: ringback.v1.PriorityCount.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	4,  // 39: ringback.v1.QueuePosition.reason:type_name -> ringback.v1.WaitingReason
+	37, // 40: ringback.v1.WatchQueuesRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	23, // 41: ringback.v1.WatchQueuesResponse.queues:type_name -> ringback.v1.GetQueueResponse
+	5,  // 42: ringback.v1.WatchQueuesResponse.services:type_name -> ringback.v1.Service
+	38, // 43: ringback.v1.WatchQueuesResponse.server_time:type_name -> google.protobuf.Timestamp
+	38, // 44: ringback.v1.GetOutcomesRequest.begin_time:type_name -> google.protobuf.Timestamp
+	38, // 45: ringback.v1.GetOutcomesRequest.end_time:type_name -> google.protobuf.Timestamp
+	31, // 46: ringback.v1.GetOutcomesResponse.outcomes:type_name -> ringback.v1.OutcomeCount
+	32, // 47: ringback.v1.GetOutcomesResponse.ends:type_name -> ringback.v1.EndCount
+	38, // 48: ringback.v1.GetOutcomesResponse.server_time:type_name -> google.protobuf.Timestamp
+	38, // 49: ringback.v1.OutcomeCount.begin_time:type_name -> google.protobuf.Timestamp
+	39, // 50: ringback.v1.OutcomeCount.outcome:type_name -> ringback.v1.CallOutcome
+	38, // 51: ringback.v1.EndCount.begin_time:type_name -> google.protobuf.Timestamp
+	42, // 52: ringback.v1.EndCount.state:type_name -> ringback.v1.CallbackState
+	12, // 53: ringback.v1.DirectoryService.ListServices:input_type -> ringback.v1.ListServicesRequest
+	14, // 54: ringback.v1.DirectoryService.GetService:input_type -> ringback.v1.GetServiceRequest
+	16, // 55: ringback.v1.DirectoryService.CreateService:input_type -> ringback.v1.CreateServiceRequest
+	18, // 56: ringback.v1.DirectoryService.UpdateService:input_type -> ringback.v1.UpdateServiceRequest
+	20, // 57: ringback.v1.DirectoryService.DeleteService:input_type -> ringback.v1.DeleteServiceRequest
+	22, // 58: ringback.v1.DirectoryService.GetQueue:input_type -> ringback.v1.GetQueueRequest
+	27, // 59: ringback.v1.DirectoryService.WatchQueues:input_type -> ringback.v1.WatchQueuesRequest
+	29, // 60: ringback.v1.DirectoryService.GetOutcomes:input_type -> ringback.v1.GetOutcomesRequest
+	33, // 61: ringback.v1.DirectoryService.GetIdentity:input_type -> ringback.v1.GetIdentityRequest
+	35, // 62: ringback.v1.DirectoryService.EraseTarget:input_type -> ringback.v1.EraseTargetRequest
+	13, // 63: ringback.v1.DirectoryService.ListServices:output_type -> ringback.v1.ListServicesResponse
+	15, // 64: ringback.v1.DirectoryService.GetService:output_type -> ringback.v1.GetServiceResponse
+	17, // 65: ringback.v1.DirectoryService.CreateService:output_type -> ringback.v1.CreateServiceResponse
+	19, // 66: ringback.v1.DirectoryService.UpdateService:output_type -> ringback.v1.UpdateServiceResponse
+	21, // 67: ringback.v1.DirectoryService.DeleteService:output_type -> ringback.v1.DeleteServiceResponse
+	23, // 68: ringback.v1.DirectoryService.GetQueue:output_type -> ringback.v1.GetQueueResponse
+	28, // 69: ringback.v1.DirectoryService.WatchQueues:output_type -> ringback.v1.WatchQueuesResponse
+	30, // 70: ringback.v1.DirectoryService.GetOutcomes:output_type -> ringback.v1.GetOutcomesResponse
+	34, // 71: ringback.v1.DirectoryService.GetIdentity:output_type -> ringback.v1.GetIdentityResponse
+	36, // 72: ringback.v1.DirectoryService.EraseTarget:output_type -> ringback.v1.EraseTargetResponse
+	63, // [63:73] is the sub-list for method output_type
+	53, // [53:63] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_ringback_v1_directory_service_proto_init() }
@@ -2299,8 +3184,8 @@ func file_ringback_v1_directory_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ringback_v1_directory_service_proto_rawDesc), len(file_ringback_v1_directory_service_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   23,
+			NumEnums:      5,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,9 @@ const (
 	DirectoryService_UpdateService_FullMethodName = "/ringback.v1.DirectoryService/UpdateService"
 	DirectoryService_DeleteService_FullMethodName = "/ringback.v1.DirectoryService/DeleteService"
 	DirectoryService_GetQueue_FullMethodName      = "/ringback.v1.DirectoryService/GetQueue"
+	DirectoryService_WatchQueues_FullMethodName   = "/ringback.v1.DirectoryService/WatchQueues"
+	DirectoryService_GetOutcomes_FullMethodName   = "/ringback.v1.DirectoryService/GetOutcomes"
+	DirectoryService_GetIdentity_FullMethodName   = "/ringback.v1.DirectoryService/GetIdentity"
 	DirectoryService_EraseTarget_FullMethodName   = "/ringback.v1.DirectoryService/EraseTarget"
 )
 
@@ -64,6 +67,23 @@ type DirectoryServiceClient interface {
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(ctx context.Context, in *GetQueueRequest, opts ...grpc.CallOption) (*GetQueueResponse, error)
+	// Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+	// most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+	//
+	// A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+	// OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+	//
+	// QUOTA_EXCEEDED.
+	WatchQueues(ctx context.Context, in *WatchQueuesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchQueuesResponse], error)
+	// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+	// have neither targets nor ids in them.
+	//
+	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+	GetOutcomes(ctx context.Context, in *GetOutcomesRequest, opts ...grpc.CallOption) (*GetOutcomesResponse, error)
+	// Returns who the credential belongs to, and what it may do.
+	//
+	// No reasons of its own.
+	GetIdentity(ctx context.Context, in *GetIdentityRequest, opts ...grpc.CallOption) (*GetIdentityResponse, error)
 	// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
 	// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
 	// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -141,6 +161,45 @@ func (c *directoryServiceClient) GetQueue(ctx context.Context, in *GetQueueReque
 	return out, nil
 }
 
+func (c *directoryServiceClient) WatchQueues(ctx context.Context, in *WatchQueuesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchQueuesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DirectoryService_ServiceDesc.Streams[0], DirectoryService_WatchQueues_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchQueuesRequest, WatchQueuesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DirectoryService_WatchQueuesClient = grpc.ServerStreamingClient[WatchQueuesResponse]
+
+func (c *directoryServiceClient) GetOutcomes(ctx context.Context, in *GetOutcomesRequest, opts ...grpc.CallOption) (*GetOutcomesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetOutcomesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetOutcomes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetIdentity(ctx context.Context, in *GetIdentityRequest, opts ...grpc.CallOption) (*GetIdentityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetIdentityResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetIdentity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *directoryServiceClient) EraseTarget(ctx context.Context, in *EraseTargetRequest, opts ...grpc.CallOption) (*EraseTargetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(EraseTargetResponse)
@@ -185,6 +244,23 @@ type DirectoryServiceServer interface {
 	//
 	// SERVICE_NOT_FOUND, CALLBACK_NOT_FOUND, INVALID_FIELD when the callback belongs to another service.
 	GetQueue(context.Context, *GetQueueRequest) (*GetQueueResponse, error)
+	// Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+	// most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+	//
+	// A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+	// OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+	//
+	// QUOTA_EXCEEDED.
+	WatchQueues(*WatchQueuesRequest, grpc.ServerStreamingServer[WatchQueuesResponse]) error
+	// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+	// have neither targets nor ids in them.
+	//
+	// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+	GetOutcomes(context.Context, *GetOutcomesRequest) (*GetOutcomesResponse, error)
+	// Returns who the credential belongs to, and what it may do.
+	//
+	// No reasons of its own.
+	GetIdentity(context.Context, *GetIdentityRequest) (*GetIdentityResponse, error)
 	// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
 	// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
 	// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -219,6 +295,15 @@ func (UnimplementedDirectoryServiceServer) DeleteService(context.Context, *Delet
 }
 func (UnimplementedDirectoryServiceServer) GetQueue(context.Context, *GetQueueRequest) (*GetQueueResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetQueue not implemented")
+}
+func (UnimplementedDirectoryServiceServer) WatchQueues(*WatchQueuesRequest, grpc.ServerStreamingServer[WatchQueuesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchQueues not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetOutcomes(context.Context, *GetOutcomesRequest) (*GetOutcomesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetOutcomes not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetIdentity(context.Context, *GetIdentityRequest) (*GetIdentityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIdentity not implemented")
 }
 func (UnimplementedDirectoryServiceServer) EraseTarget(context.Context, *EraseTargetRequest) (*EraseTargetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EraseTarget not implemented")
@@ -352,6 +437,53 @@ func _DirectoryService_GetQueue_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DirectoryService_WatchQueues_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchQueuesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(DirectoryServiceServer).WatchQueues(m, &grpc.GenericServerStream[WatchQueuesRequest, WatchQueuesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DirectoryService_WatchQueuesServer = grpc.ServerStreamingServer[WatchQueuesResponse]
+
+func _DirectoryService_GetOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetOutcomesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetOutcomes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetOutcomes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetOutcomes(ctx, req.(*GetOutcomesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetIdentity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIdentityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetIdentity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetIdentity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetIdentity(ctx, req.(*GetIdentityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DirectoryService_EraseTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EraseTargetRequest)
 	if err := dec(in); err != nil {
@@ -402,10 +534,24 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DirectoryService_GetQueue_Handler,
 		},
 		{
+			MethodName: "GetOutcomes",
+			Handler:    _DirectoryService_GetOutcomes_Handler,
+		},
+		{
+			MethodName: "GetIdentity",
+			Handler:    _DirectoryService_GetIdentity_Handler,
+		},
+		{
 			MethodName: "EraseTarget",
 			Handler:    _DirectoryService_EraseTarget_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchQueues",
+			Handler:       _DirectoryService_WatchQueues_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "ringback/v1/directory_service.proto",
 }

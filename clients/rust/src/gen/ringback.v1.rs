@@ -149,6 +149,10 @@ pub struct Callback {
     /// The dialer that holds its lease, from OFFERED until the lease or the call is over. Empty otherwise.
     #[prost(string, tag = "18")]
     pub leased_by: ::prost::alloc::string::String,
+    /// The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+    /// callback was created or got another due date, where that is later or the request has none.
+    #[prost(message, optional, tag = "19")]
+    pub due_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// One try to reach the target, counted from the moment at which the dialer announced it. Output only.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -195,6 +199,17 @@ pub struct Attempt {
     /// reported, none twice. At most 4, each of at most 255 characters. Empty: not known.
     #[prost(string, repeated, tag = "13")]
     pub call_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+    /// Unset for attempts that an earlier version of the server has noted.
+    #[prost(message, optional, tag = "14")]
+    pub offer_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+    /// Unset where no attempt was to follow.
+    #[prost(message, optional, tag = "15")]
+    pub retry_delay: ::core::option::Option<::prost_types::Duration>,
+    /// What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+    #[prost(enumeration = "RetryDelayReason", tag = "16")]
+    pub retry_delay_reason: i32,
 }
 /// Names one callback.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -276,6 +291,16 @@ pub struct CallbackFilter {
     /// nothing, without an error. At most 1000, each of at most 255 characters. Empty, and `service_ids`, too: any.
     #[prost(string, repeated, tag = "11")]
     pub service_sips: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+    /// exactly, each of at most 128 characters. At most 1000. Empty: any.
+    #[prost(string, repeated, tag = "12")]
+    pub external_task_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Callbacks that ended then or later. An open callback does not match. Unset: any.
+    #[prost(message, optional, tag = "13")]
+    pub end_after: ::core::option::Option<::prost_types::Timestamp>,
+    /// Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+    #[prost(message, optional, tag = "14")]
+    pub end_before: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// How urgently a callback is dialled, compared with the others of its service that are due.
 ///
@@ -496,6 +521,52 @@ impl CallOutcome {
         }
     }
 }
+/// Which of the minima decided the time between two attempts: the longest of those that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RetryDelayReason {
+    /// No attempt was to follow, or an earlier version of the server has noted this one.
+    Unspecified = 0,
+    /// The request: `CallbackRequest.seconds_between_retries`.
+    Request = 1,
+    /// The service: `RetryRule.min_delay` for this outcome.
+    RetryRule = 2,
+    /// The server's dial rules, which have a least time for each outcome.
+    DialRules = 3,
+    /// The service's `ring_timeout`: the dialer was lost, and the phone could still ring.
+    RingTimeout = 4,
+    /// The service was closed at the time that the other minima gave, or it was quiet for the target: the delay goes to
+    /// the next opening.
+    Closed = 5,
+}
+impl RetryDelayReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RETRY_DELAY_REASON_UNSPECIFIED",
+            Self::Request => "RETRY_DELAY_REASON_REQUEST",
+            Self::RetryRule => "RETRY_DELAY_REASON_RETRY_RULE",
+            Self::DialRules => "RETRY_DELAY_REASON_DIAL_RULES",
+            Self::RingTimeout => "RETRY_DELAY_REASON_RING_TIMEOUT",
+            Self::Closed => "RETRY_DELAY_REASON_CLOSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RETRY_DELAY_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "RETRY_DELAY_REASON_REQUEST" => Some(Self::Request),
+            "RETRY_DELAY_REASON_RETRY_RULE" => Some(Self::RetryRule),
+            "RETRY_DELAY_REASON_DIAL_RULES" => Some(Self::DialRules),
+            "RETRY_DELAY_REASON_RING_TIMEOUT" => Some(Self::RingTimeout),
+            "RETRY_DELAY_REASON_CLOSED" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
 /// Request of CreateCallback.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateCallbackRequest {
@@ -614,6 +685,95 @@ pub struct ListCallbacksResponse {
     /// read. The same on every page.
     #[prost(string, tag = "3")]
     pub resume_token: ::prost::alloc::string::String,
+}
+/// Request of CountCallbacks.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CountCallbacksRequest {
+    /// Which callbacks. Unset: all that the credential may read.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<CallbackFilter>,
+}
+/// Response of CountCallbacks. A picture of one moment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CountCallbacksResponse {
+    /// All ten states, in the order of the enum, zeros included.
+    #[prost(message, repeated, tag = "1")]
+    pub states: ::prost::alloc::vec::Vec<StateCount>,
+}
+/// How many callbacks are in one state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StateCount {
+    /// The state.
+    #[prost(enumeration = "CallbackState", tag = "1")]
+    pub state: i32,
+    /// The number.
+    #[prost(int64, tag = "2")]
+    pub count: i64,
+    /// There may be more: the server counts up to 10,000 by rows. Never with the empty filter for open states.
+    #[prost(bool, tag = "3")]
+    pub at_least: bool,
+}
+/// Request of ListCallbackEvents.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCallbackEventsRequest {
+    /// Required. Which callback.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<CallbackKey>,
+    /// How many at most. 0: 100. More than 1000: 1000. Negative: INVALID_FIELD.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, and empty for the first page. Bound to the callback.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Response of ListCallbackEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCallbackEventsResponse {
+    /// The oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<CallbackEvent>,
+    /// Where the next page starts. Empty: there is none.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The first page begins with the creation of the callback. False: earlier events are kept no longer.
+    #[prost(bool, tag = "3")]
+    pub complete: bool,
+}
+/// Request of GetCallTrace.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCallTraceRequest {
+    /// Required. Which callback.
+    #[prost(message, optional, tag = "1")]
+    pub key: ::core::option::Option<CallbackKey>,
+    /// Required. Which attempt, by `Attempt.number`.
+    #[prost(int32, tag = "2")]
+    pub attempt: i32,
+}
+/// Response of GetCallTrace.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCallTraceResponse {
+    /// In the order in which they were sent and received, of all legs of the call together. Empty: this server has none.
+    #[prost(message, repeated, tag = "1")]
+    pub messages: ::prost::alloc::vec::Vec<SipMessage>,
+}
+/// One message of SIP signalling.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SipMessage {
+    /// When it was sent or received.
+    #[prost(message, optional, tag = "1")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// It was sent by this server. False: it was received.
+    #[prost(bool, tag = "2")]
+    pub sent: bool,
+    /// Where it went or came from, such as "UDP 192.0.2.1:5060".
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    /// The Call-ID of its dialog: one of `Attempt.call_ids`.
+    #[prost(string, tag = "4")]
+    pub call_id: ::prost::alloc::string::String,
+    /// The whole message, with numbers masked and credentials taken out.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
 }
 /// Request of CancelCallback.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1071,6 +1231,94 @@ pub mod callbacks_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns how many callbacks match a filter, by state.
+        ///
+        /// No reasons of its own.
+        pub async fn count_callbacks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CountCallbacksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountCallbacksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.CallbacksService/CountCallbacks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ringback.v1.CallbacksService", "CountCallbacks"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        /// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        ///
+        /// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        pub async fn list_callback_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCallbackEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCallbackEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.CallbacksService/ListCallbackEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ringback.v1.CallbacksService", "ListCallbackEvents"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        /// received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        /// only: an empty response means that this server has none. For operators.
+        ///
+        /// CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        pub async fn get_call_trace(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCallTraceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCallTraceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.CallbacksService/GetCallTrace",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.CallbacksService", "GetCallTrace"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
         /// becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
         /// and changes nothing; the first reason stays.
@@ -1284,6 +1532,45 @@ pub mod callbacks_service_server {
             request: tonic::Request<super::ListCallbacksRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListCallbacksResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Returns how many callbacks match a filter, by state.
+        ///
+        /// No reasons of its own.
+        async fn count_callbacks(
+            &self,
+            request: tonic::Request<super::CountCallbacksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CountCallbacksResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+        /// the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+        ///
+        /// CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+        async fn list_callback_events(
+            &self,
+            request: tonic::Request<super::ListCallbackEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCallbackEventsResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+        /// received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+        /// only: an empty response means that this server has none. For operators.
+        ///
+        /// CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+        async fn get_call_trace(
+            &self,
+            request: tonic::Request<super::GetCallTraceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCallTraceResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -1640,6 +1927,147 @@ pub mod callbacks_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListCallbacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.CallbacksService/CountCallbacks" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountCallbacksSvc<T: CallbacksService>(pub Arc<T>);
+                    impl<
+                        T: CallbacksService,
+                    > tonic::server::UnaryService<super::CountCallbacksRequest>
+                    for CountCallbacksSvc<T> {
+                        type Response = super::CountCallbacksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CountCallbacksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CallbacksService>::count_callbacks(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountCallbacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.CallbacksService/ListCallbackEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCallbackEventsSvc<T: CallbacksService>(pub Arc<T>);
+                    impl<
+                        T: CallbacksService,
+                    > tonic::server::UnaryService<super::ListCallbackEventsRequest>
+                    for ListCallbackEventsSvc<T> {
+                        type Response = super::ListCallbackEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCallbackEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CallbacksService>::list_callback_events(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCallbackEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.CallbacksService/GetCallTrace" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCallTraceSvc<T: CallbacksService>(pub Arc<T>);
+                    impl<
+                        T: CallbacksService,
+                    > tonic::server::UnaryService<super::GetCallTraceRequest>
+                    for GetCallTraceSvc<T> {
+                        type Response = super::GetCallTraceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCallTraceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CallbacksService>::get_call_trace(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCallTraceSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2236,6 +2664,53 @@ pub struct GetQueueResponse {
     /// Unset: the service does not rest.
     #[prost(message, optional, tag = "9")]
     pub agents_rest_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// What stands in the way of calls, or that nothing does.
+    #[prost(enumeration = "QueueState", tag = "10")]
+    pub state: i32,
+    /// Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+    /// that an earlier version of the server has paused.
+    #[prost(message, optional, tag = "11")]
+    pub pause_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+    /// paused, and on a server without identities.
+    #[prost(string, tag = "12")]
+    pub paused_by: ::prost::alloc::string::String,
+    /// How many dialers poll for callbacks of this service, or hold one, at present.
+    #[prost(int32, tag = "13")]
+    pub dialers: i32,
+    /// Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+    /// there is one.
+    #[prost(message, optional, tag = "14")]
+    pub no_dialer_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it opens next. Unset while it is open, and when it does not open within 366 days.
+    #[prost(message, optional, tag = "15")]
+    pub next_open_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it closes next. Unset while it is closed, and when it does not close within 366 days.
+    #[prost(message, optional, tag = "16")]
+    pub next_close_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+    /// can be estimated.
+    #[prost(int32, tag = "17")]
+    pub expiring: i32,
+    /// How many callbacks are SCHEDULED.
+    #[prost(int32, tag = "18")]
+    pub scheduled: i32,
+    /// How many of these are due within the next hour. Counted up to 10,000.
+    #[prost(int32, tag = "19")]
+    pub due_within_hour: i32,
+    /// The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+    #[prost(message, repeated, tag = "20")]
+    pub in_progress_by_state: ::prost::alloc::vec::Vec<InProgressCount>,
+}
+/// How many callbacks in progress are in one state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InProgressCount {
+    /// The state.
+    #[prost(enumeration = "CallbackState", tag = "1")]
+    pub state: i32,
+    /// The number.
+    #[prost(int32, tag = "2")]
+    pub count: i32,
 }
 /// How many callbacks of one priority are waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2246,6 +2721,9 @@ pub struct PriorityCount {
     /// The number.
     #[prost(int32, tag = "2")]
     pub count: i32,
+    /// Since when the one that has waited longest is due. Unset when nobody waits.
+    #[prost(message, optional, tag = "3")]
+    pub oldest_waiting_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Where one callback stands in its service's queue.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2259,6 +2737,118 @@ pub struct QueuePosition {
     /// The same in plain English, for people: with times and numbers.
     #[prost(string, tag = "3")]
     pub explanation: ::prost::alloc::string::String,
+}
+/// Request of WatchQueues.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchQueuesRequest {
+    /// Which services, by UUID. One that does not exist is passed over, until it does. At most 1000. Empty: all that the
+    /// credential may read.
+    #[prost(string, repeated, tag = "1")]
+    pub service_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The longest silence on the stream. Unset: 15 s. Less than 1 s counts as 1 s, more than 60 s as 60 s.
+    #[prost(message, optional, tag = "2")]
+    pub heartbeat_interval: ::core::option::Option<::prost_types::Duration>,
+}
+/// One response in the stream of WatchQueues.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchQueuesResponse {
+    /// The queues that have changed. Without `position`.
+    #[prost(message, repeated, tag = "1")]
+    pub queues: ::prost::alloc::vec::Vec<GetQueueResponse>,
+    /// The services whose settings have changed; all of them in the first responses.
+    #[prost(message, repeated, tag = "2")]
+    pub services: ::prost::alloc::vec::Vec<Service>,
+    /// Services that were deleted, or that the credential may no longer read.
+    #[prost(string, repeated, tag = "3")]
+    pub removed_service_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// All queues have been sent, with this response or before it. Set once in a stream.
+    #[prost(bool, tag = "4")]
+    pub complete: bool,
+    /// The server's clock when it sent this.
+    #[prost(message, optional, tag = "5")]
+    pub server_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Request of GetOutcomes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOutcomesRequest {
+    /// Required. From when on. Counts as the beginning of its half hour (UTC).
+    #[prost(message, optional, tag = "1")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until when, exclusive. Counts as the end of its half hour. Unset: now. At most 15 days after `begin_time`.
+    #[prost(message, optional, tag = "2")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of which services, by UUID. One that does not exist has no counts. At most 1000. Empty: all that the credential may
+    /// read.
+    #[prost(string, repeated, tag = "3")]
+    pub service_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Response of GetOutcomes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetOutcomesResponse {
+    /// Attempts, by the half hour in which they ended. By service, time and outcome; without zeros.
+    #[prost(message, repeated, tag = "1")]
+    pub outcomes: ::prost::alloc::vec::Vec<OutcomeCount>,
+    /// Callbacks, by the half hour in which they ended. By service, time and state; without zeros.
+    #[prost(message, repeated, tag = "2")]
+    pub ends: ::prost::alloc::vec::Vec<EndCount>,
+    /// The server's clock.
+    #[prost(message, optional, tag = "3")]
+    pub server_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How many attempts of one service ended with one outcome in one half hour.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutcomeCount {
+    /// The service's UUID.
+    #[prost(string, tag = "1")]
+    pub service_id: ::prost::alloc::string::String,
+    /// When the half hour begins.
+    #[prost(message, optional, tag = "2")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How the attempts ended.
+    #[prost(enumeration = "CallOutcome", tag = "3")]
+    pub outcome: i32,
+    /// The number.
+    #[prost(int32, tag = "4")]
+    pub count: i32,
+}
+/// How many callbacks of one service ended in one state in one half hour.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndCount {
+    /// The service's UUID.
+    #[prost(string, tag = "1")]
+    pub service_id: ::prost::alloc::string::String,
+    /// When the half hour begins.
+    #[prost(message, optional, tag = "2")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// COMPLETED, FAILED, CANCELLED or EXPIRED.
+    #[prost(enumeration = "CallbackState", tag = "3")]
+    pub state: i32,
+    /// The number.
+    #[prost(int32, tag = "4")]
+    pub count: i32,
+}
+/// Request of GetIdentity. Empty.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetIdentityRequest {}
+/// Response of GetIdentity.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetIdentityResponse {
+    /// The identity, as the server's access file names it. Empty on a server without identities, where everybody may do
+    /// everything.
+    #[prost(string, tag = "1")]
+    pub identity: ::prost::alloc::string::String,
+    /// Its roles: "caller", "dialer", "viewer", "operator".
+    #[prost(string, repeated, tag = "2")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The systems for which it may request callbacks; the first is meant where a request names none.
+    #[prost(string, repeated, tag = "3")]
+    pub caller_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// It sees numbers masked, at least in some services.
+    #[prost(bool, tag = "4")]
+    pub masked: bool,
+    /// The RPCs that it may call, by name such as "CancelCallback", at least for some callbacks or services.
+    #[prost(string, repeated, tag = "5")]
+    pub allowed_rpcs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Request of EraseTarget.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2401,6 +2991,59 @@ impl TargetPolicy {
             "TARGET_POLICY_ALLOW" => Some(Self::Allow),
             "TARGET_POLICY_REFUSE" => Some(Self::Refuse),
             "TARGET_POLICY_RETURN_EXISTING" => Some(Self::ReturnExisting),
+            _ => None,
+        }
+    }
+}
+/// What stands in the way of a service's calls: the first of these that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum QueueState {
+    /// Never sent.
+    Unspecified = 0,
+    /// No dialer polls for callbacks of the service.
+    NoDialer = 1,
+    /// The service is paused.
+    Paused = 2,
+    /// Its `max_concurrent_calls` is 0.
+    DialingOff = 3,
+    /// Its agents did not answer, and it rests: see `agents_rest_until`.
+    AgentsDoNotAnswer = 4,
+    /// Callbacks will expire before their turn: see `expiring`.
+    Behind = 5,
+    /// It is closed, until `next_open_time`.
+    Closed = 6,
+    /// It is open, and dials.
+    Open = 7,
+}
+impl QueueState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "QUEUE_STATE_UNSPECIFIED",
+            Self::NoDialer => "QUEUE_STATE_NO_DIALER",
+            Self::Paused => "QUEUE_STATE_PAUSED",
+            Self::DialingOff => "QUEUE_STATE_DIALING_OFF",
+            Self::AgentsDoNotAnswer => "QUEUE_STATE_AGENTS_DO_NOT_ANSWER",
+            Self::Behind => "QUEUE_STATE_BEHIND",
+            Self::Closed => "QUEUE_STATE_CLOSED",
+            Self::Open => "QUEUE_STATE_OPEN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "QUEUE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "QUEUE_STATE_NO_DIALER" => Some(Self::NoDialer),
+            "QUEUE_STATE_PAUSED" => Some(Self::Paused),
+            "QUEUE_STATE_DIALING_OFF" => Some(Self::DialingOff),
+            "QUEUE_STATE_AGENTS_DO_NOT_ANSWER" => Some(Self::AgentsDoNotAnswer),
+            "QUEUE_STATE_BEHIND" => Some(Self::Behind),
+            "QUEUE_STATE_CLOSED" => Some(Self::Closed),
+            "QUEUE_STATE_OPEN" => Some(Self::Open),
             _ => None,
         }
     }
@@ -2717,6 +3360,92 @@ pub mod directory_service_client {
                 .insert(GrpcMethod::new("ringback.v1.DirectoryService", "GetQueue"));
             self.inner.unary(req, path, codec).await
         }
+        /// Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        /// most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+        ///
+        /// A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        /// OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+        ///
+        /// QUOTA_EXCEEDED.
+        pub async fn watch_queues(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchQueuesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchQueuesResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.DirectoryService/WatchQueues",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.DirectoryService", "WatchQueues"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        /// have neither targets nor ids in them.
+        ///
+        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        pub async fn get_outcomes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOutcomesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOutcomesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.DirectoryService/GetOutcomes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.DirectoryService", "GetOutcomes"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns who the credential belongs to, and what it may do.
+        ///
+        /// No reasons of its own.
+        pub async fn get_identity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetIdentityResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ringback.v1.DirectoryService/GetIdentity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ringback.v1.DirectoryService", "GetIdentity"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
         /// attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
         /// is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -2834,6 +3563,47 @@ pub mod directory_service_server {
             request: tonic::Request<super::GetQueueRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetQueueResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+        /// most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+        ///
+        /// A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+        /// OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+        ///
+        /// QUOTA_EXCEEDED.
+        async fn watch_queues(
+            &self,
+            request: tonic::Request<super::WatchQueuesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::WatchQueuesResponse>>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+        /// have neither targets nor ids in them.
+        ///
+        /// INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+        async fn get_outcomes(
+            &self,
+            request: tonic::Request<super::GetOutcomesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOutcomesResponse>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
+        /// Returns who the credential belongs to, and what it may do.
+        ///
+        /// No reasons of its own.
+        async fn get_identity(
+            &self,
+            request: tonic::Request<super::GetIdentityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetIdentityResponse>,
             tonic::Status,
         > {
             Err(tonic::Status::unimplemented("Not yet implemented"))
@@ -3190,6 +3960,142 @@ pub mod directory_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.DirectoryService/WatchQueues" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchQueuesSvc<T: DirectoryService>(pub Arc<T>);
+                    impl<
+                        T: DirectoryService,
+                    > tonic::server::ServerStreamingService<super::WatchQueuesRequest>
+                    for WatchQueuesSvc<T> {
+                        type Response = super::WatchQueuesResponse;
+                        type ResponseStream = BoxStream<super::WatchQueuesResponse>;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchQueuesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DirectoryService>::watch_queues(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchQueuesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.DirectoryService/GetOutcomes" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetOutcomesSvc<T: DirectoryService>(pub Arc<T>);
+                    impl<
+                        T: DirectoryService,
+                    > tonic::server::UnaryService<super::GetOutcomesRequest>
+                    for GetOutcomesSvc<T> {
+                        type Response = super::GetOutcomesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetOutcomesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DirectoryService>::get_outcomes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetOutcomesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ringback.v1.DirectoryService/GetIdentity" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetIdentitySvc<T: DirectoryService>(pub Arc<T>);
+                    impl<
+                        T: DirectoryService,
+                    > tonic::server::UnaryService<super::GetIdentityRequest>
+                    for GetIdentitySvc<T> {
+                        type Response = super::GetIdentityResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetIdentityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DirectoryService>::get_identity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetIdentitySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

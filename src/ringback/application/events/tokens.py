@@ -13,7 +13,7 @@ from ringback.domain.errors import PageTokenInvalid, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.view import EVERYTHING
 
-_PAGE, _RESUME = b"P", b"R"
+_PAGE, _RESUME, _HISTORY = b"P", b"R", b"H"
 # kind, database, filter, event number, callback id or zeros; a checksum follows.
 _LAYOUT = struct.Struct(">c8s8sQ16s")
 _CHECKSUM = struct.Struct(">I")
@@ -76,6 +76,20 @@ class Tokens:
             return ResumeToken(number)
         return ResumeToken(number, "" if position == _BEFORE_ALL else str(UUID(bytes=position)))
 
+    def write_history(self, number: int, callback_id: str) -> str:
+        """Write the token of the events of a callback after this one."""
+        return self._write(_HISTORY, number, UUID(callback_id).bytes)
+
+    def read_history(self, text: str, callback_id: str) -> int:
+        """Return the number of the event that a token of this callback was written for. Raise `PageTokenInvalid`."""
+        try:
+            number, position = self._read(_HISTORY, text)
+            if position != UUID(callback_id).bytes:
+                raise ValueError("belongs to another callback")  # noqa: TRY301 - like all that may be wrong with it
+        except ValueError as fault:
+            raise PageTokenInvalid(f"page_token {fault}") from None
+        return number
+
     def _write(self, kind: bytes, number: int, position: bytes) -> str:
         payload = _LAYOUT.pack(kind, self._database, self._filter, number, position)
         raw = payload + _CHECKSUM.pack(zlib.crc32(payload))
@@ -117,6 +131,11 @@ def _canonical(wanted: CallbackFilter) -> str:
     )
     if wanted.service_sips:  # not the ids of them: they may change, and the token stays valid
         text += f" service_sips={wanted.service_sips!r}"
+    # What later versions added is written only where a filter has it.
+    if wanted.external_task_ids:
+        text += f" external_task_ids={wanted.external_task_ids!r}"
+    if wanted.end_after is not None or wanted.end_before is not None:
+        text += f" end_after={wanted.end_after!r} end_before={wanted.end_before!r}"
     view = wanted.view
     if view.areas != EVERYTHING.areas or not view.shows_identities:  # as granted, for the same reason
         text += f" view={[(area.caller_ids, area.services, area.masked) for area in wanted.view.areas]!r}"

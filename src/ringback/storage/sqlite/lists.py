@@ -35,6 +35,7 @@ from ringback.storage.list_plan import (
 )
 from ringback.storage.operations import PAGE_BYTES
 from ringback.storage.sqlite.connection import ask
+from ringback.storage.sqlite.purge import SERVICES_WITH_ENDED
 from ringback.storage.sqlite.reads import NEWEST_EVENT, OCTETS
 
 # Before and after every time.
@@ -46,6 +47,13 @@ _INDEXES: Final = {
     Index.CALLER: "callback_by_caller",
     Index.STATE: "callback_by_state",
 }
+
+# The index has the ends of each service: one search for each that has any.
+_ENDED: Final = f"""
+    ({SERVICES_WITH_ENDED}) AS owner CROSS JOIN callback INDEXED BY callback_to_purge
+     ON callback.service_id = owner.service_id AND end_us IS NOT NULL
+     WHERE end_us >= ? AND end_us < ?
+"""
 
 Values = tuple[Any, ...]
 
@@ -93,8 +101,8 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
 
     Rows beyond about `PAGE_BYTES` come without their body.
     """
-    rest = [_condition(condition) for condition in conditions(page.wanted)]
-    rest_values = tuple(value for condition in rest for value in condition.values)
+    rest = [check_of(one) for one in conditions(page.wanted)]
+    rest_values = tuple(value for check in rest for value in check.values)
     selects = [
         f"SELECT callback_id AS id, body, lease_expire_us FROM {stream.rows} WHERE "  # noqa: S608 - SQL of ours
         + " AND ".join([stream.condition, f"callback_id {page.direction.beyond} ?", *(one.sql for one in rest)])
@@ -113,11 +121,11 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
     return Statement(sql, (*values, page.limit + 1))
 
 
-def count(possible: Sequence[AccessPath]) -> Statement:
-    """Return the statement that counts the matches of each path, up to `COUNTED`."""
+def count(possible: Sequence[AccessPath], limit: int = COUNTED) -> Statement:
+    """Return the statement that counts the matches of each path, up to `limit`."""
     each = [streams(path) for path in possible]
     counts = [
-        f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {COUNTED}))"  # noqa: S608 - SQL of ours
+        f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {limit}))"  # noqa: S608 - SQL of ours
         for some in each
     ]
     return Statement(
@@ -125,15 +133,15 @@ def count(possible: Sequence[AccessPath]) -> Statement:
     )
 
 
-def _condition(condition: Condition) -> Statement:
+def check_of(wanted: Condition) -> Statement:
     """Return its SQL. The plus signs keep SQLite from choosing another index for it."""
-    match condition:
+    match wanted:
         case OneOf(expression, values):
             return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
         case Bound(column, operator, value):
             return Statement(f"+{column} {operator} ?", (value,))
         case Either(groups):
-            parts = [[_condition(one) for one in group] for group in groups]
+            parts = [[check_of(one) for one in group] for group in groups]
             return Statement(
                 either([part.sql for part in group] for group in parts),
                 tuple(value for group in parts for part in group for value in part.values),
@@ -170,8 +178,13 @@ def _streams_of(index: Index, lookup: Lookup) -> Iterator[Stream]:
         case Index.LABEL:
             source = "callback_label CROSS JOIN callback USING (callback_id)"
             yield Stream(source, condition, lookup, entries=f"callback_label WHERE {condition}")
+        case Index.TASK:
+            marks = _marks(lookup)
+            yield _unordered(f"callback INDEXED BY callback_by_task WHERE external_task_id IN ({marks})", lookup)
         case Index.DUE:
-            yield _due(lookup)
+            yield _unordered("callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?", _bounds(lookup))
+        case Index.END:
+            yield _unordered(_ENDED, _bounds(lookup))
         case _:
             yield _stream(_INDEXES[index], condition, lookup)
 
@@ -181,12 +194,14 @@ def _stream(index: str, condition: str, values: Values) -> Stream:
     return Stream(source, condition, values, entries=f"{source} WHERE {condition}")
 
 
-def _due(span: Lookup) -> Stream:
-    after_us, before_us = span
-    entries = "callback INDEXED BY callback_by_due WHERE due_us >= ? AND due_us < ?"
+def _unordered(entries: str, values: Values) -> Stream:
     condition = f"callback_id IN (SELECT callback_id FROM {entries})"  # noqa: S608 - SQL of ours
-    values = (_FIRST_US if after_us is None else after_us, _LAST_US if before_us is None else before_us)
     return Stream("callback", condition, values, entries)
+
+
+def _bounds(span: Lookup) -> Values:
+    after_us, before_us = span
+    return _FIRST_US if after_us is None else after_us, _LAST_US if before_us is None else before_us
 
 
 def named(names: NamedKeys) -> Stream:

@@ -1,6 +1,7 @@
 """Answers of the contract: one table of the members of each, which are written by it and described by it."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from google.protobuf.message import Message
 from msgspec import Struct
 
 from ringback.domain.outcome import Outcome
+from ringback.domain.retry_delay import RetryDelayReason
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from ringback.web.rest.contract import EXAMPLE_SERVICE_ID, EXAMPLE_SERVICE_SIP, PRIORITIES, PRIORITY_WORDS, STATES
@@ -20,6 +22,7 @@ Json: TypeAlias = Any
 MemberKind: TypeAlias = Literal["text", "integer", "date", "guid", "attempts"]
 
 OUTCOMES: Final = tuple(outcome.name for outcome in Outcome)
+RETRY_DELAY_REASONS: Final = tuple(reason.name for reason in RetryDelayReason)
 
 
 class Member(Struct, frozen=True):
@@ -91,6 +94,16 @@ def _outcome(attempt: cb.Attempt) -> str | None:
     return cb.CallOutcome.Name(attempt.outcome).removeprefix("CALL_OUTCOME_") if attempt.outcome else None
 
 
+def _retry_delay(attempt: cb.Attempt) -> int | None:
+    """Return whole seconds, none too few."""
+    return math.ceil(attempt.retry_delay.ToTimedelta().total_seconds()) if attempt.HasField("retry_delay") else None
+
+
+def _retry_delay_reason(attempt: cb.Attempt) -> str | None:
+    reason = attempt.retry_delay_reason
+    return cb.RetryDelayReason.Name(reason).removeprefix("RETRY_DELAY_REASON_") if reason else None
+
+
 # --- The tables ----------------------------------------------------------------------------------------------------
 
 _ATTEMPT_DATES: Final[Mapping[str, str]] = MappingProxyType(
@@ -100,6 +113,7 @@ _ATTEMPT_DATES: Final[Mapping[str, str]] = MappingProxyType(
         "EndTime": "When it was over.",
     }
 )
+_T: Final = "2026-12-24T08:30:00Z"
 _FIELD: Final = {"RingTime": "ring_time", "AnswerTime": "answer_time", "EndTime": "end_time"}
 ATTEMPT_MEMBERS: Final = (
     Member("Number", "integer", _attribute("number"), "1 for the first one.", 1),
@@ -109,12 +123,29 @@ ATTEMPT_MEMBERS: Final = (
         for name, meaning in _ATTEMPT_DATES.items()
     ),
     Member("Outcome", "text", _outcome, "How it ended.", "NO_ANSWER", optional=True, words=OUTCOMES),
+    Member("OfferTime", "date", _date("offer_time"), "When it was handed to the dialer.", _T, optional=True),
+    Member(
+        "RetryDelaySeconds",
+        "integer",
+        _retry_delay,
+        "How long after its end the next may begin at the earliest.",
+        600,
+        optional=True,
+    ),
+    Member(
+        "RetryDelayReason",
+        "text",
+        _retry_delay_reason,
+        "What decided that.",
+        "REQUEST",
+        optional=True,
+        words=RETRY_DELAY_REASONS,
+    ),
     Member("Detail", "text", _text("detail"), "What the dialer says of it.", "rang for 20 s", optional=True),
     Member("Agent", "text", _text("agent"), "Who spoke with the target.", "agent-7", optional=True),
     Member("Disposition", "text", _text("disposition"), "What came of it.", "sold", optional=True),
 )
 
-_T: Final = "2026-12-24T08:30:00Z"
 CALLBACK_MEMBERS: Final = (
     Member("Id", "guid", _attribute("callback_id"), "Names the callback.", "0193f0c2-7f5e-7a33-8a5b-1c2d3e4f5061"),
     Member(

@@ -28,6 +28,7 @@ private static final long serialVersionUID = 0L;
     disposition_ = "";
     callIds_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
+    retryDelayReason_ = 0;
   }
 
   @java.lang.Override
@@ -525,6 +526,114 @@ private static final long serialVersionUID = 0L;
     return callIds_.getByteString(index);
   }
 
+  public static final int OFFER_TIME_FIELD_NUMBER = 14;
+  private com.google.protobuf.Timestamp offerTime_;
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   * @return Whether the offerTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasOfferTime() {
+    return ((bitField0_ & 0x00000010) != 0);
+  }
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   * @return The offerTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getOfferTime() {
+    return offerTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : offerTime_;
+  }
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getOfferTimeOrBuilder() {
+    return offerTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : offerTime_;
+  }
+
+  public static final int RETRY_DELAY_FIELD_NUMBER = 15;
+  private com.google.protobuf.Duration retryDelay_;
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   * @return Whether the retryDelay field is set.
+   */
+  @java.lang.Override
+  public boolean hasRetryDelay() {
+    return ((bitField0_ & 0x00000020) != 0);
+  }
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   * @return The retryDelay.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Duration getRetryDelay() {
+    return retryDelay_ == null ? com.google.protobuf.Duration.getDefaultInstance() : retryDelay_;
+  }
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.DurationOrBuilder getRetryDelayOrBuilder() {
+    return retryDelay_ == null ? com.google.protobuf.Duration.getDefaultInstance() : retryDelay_;
+  }
+
+  public static final int RETRY_DELAY_REASON_FIELD_NUMBER = 16;
+  private int retryDelayReason_ = 0;
+  /**
+   * <pre>
+   * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+   * @return The enum numeric value on the wire for retryDelayReason.
+   */
+  @java.lang.Override public int getRetryDelayReasonValue() {
+    return retryDelayReason_;
+  }
+  /**
+   * <pre>
+   * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+   * @return The retryDelayReason.
+   */
+  @java.lang.Override public com.ringback.v1.RetryDelayReason getRetryDelayReason() {
+    com.ringback.v1.RetryDelayReason result = com.ringback.v1.RetryDelayReason.forNumber(retryDelayReason_);
+    return result == null ? com.ringback.v1.RetryDelayReason.UNRECOGNIZED : result;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -577,6 +686,15 @@ private static final long serialVersionUID = 0L;
     }
     for (int i = 0; i < callIds_.size(); i++) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 13, callIds_.getRaw(i));
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      output.writeMessage(14, getOfferTime());
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      output.writeMessage(15, getRetryDelay());
+    }
+    if (retryDelayReason_ != com.ringback.v1.RetryDelayReason.RETRY_DELAY_REASON_UNSPECIFIED.getNumber()) {
+      output.writeEnum(16, retryDelayReason_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -639,6 +757,18 @@ private static final long serialVersionUID = 0L;
       size += dataSize;
       size += 1 * getCallIdsList().size();
     }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(14, getOfferTime());
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(15, getRetryDelay());
+    }
+    if (retryDelayReason_ != com.ringback.v1.RetryDelayReason.RETRY_DELAY_REASON_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(16, retryDelayReason_);
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -691,6 +821,17 @@ private static final long serialVersionUID = 0L;
         .equals(other.getDisposition())) return false;
     if (!getCallIdsList()
         .equals(other.getCallIdsList())) return false;
+    if (hasOfferTime() != other.hasOfferTime()) return false;
+    if (hasOfferTime()) {
+      if (!getOfferTime()
+          .equals(other.getOfferTime())) return false;
+    }
+    if (hasRetryDelay() != other.hasRetryDelay()) return false;
+    if (hasRetryDelay()) {
+      if (!getRetryDelay()
+          .equals(other.getRetryDelay())) return false;
+    }
+    if (retryDelayReason_ != other.retryDelayReason_) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -738,6 +879,16 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + CALL_IDS_FIELD_NUMBER;
       hash = (53 * hash) + getCallIdsList().hashCode();
     }
+    if (hasOfferTime()) {
+      hash = (37 * hash) + OFFER_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getOfferTime().hashCode();
+    }
+    if (hasRetryDelay()) {
+      hash = (37 * hash) + RETRY_DELAY_FIELD_NUMBER;
+      hash = (53 * hash) + getRetryDelay().hashCode();
+    }
+    hash = (37 * hash) + RETRY_DELAY_REASON_FIELD_NUMBER;
+    hash = (53 * hash) + retryDelayReason_;
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -876,6 +1027,8 @@ private static final long serialVersionUID = 0L;
         getRingTimeFieldBuilder();
         getAnswerTimeFieldBuilder();
         getEndTimeFieldBuilder();
+        getOfferTimeFieldBuilder();
+        getRetryDelayFieldBuilder();
       }
     }
     @java.lang.Override
@@ -912,6 +1065,17 @@ private static final long serialVersionUID = 0L;
       disposition_ = "";
       callIds_ =
           com.google.protobuf.LazyStringArrayList.emptyList();
+      offerTime_ = null;
+      if (offerTimeBuilder_ != null) {
+        offerTimeBuilder_.dispose();
+        offerTimeBuilder_ = null;
+      }
+      retryDelay_ = null;
+      if (retryDelayBuilder_ != null) {
+        retryDelayBuilder_.dispose();
+        retryDelayBuilder_ = null;
+      }
+      retryDelayReason_ = 0;
       return this;
     }
 
@@ -997,6 +1161,21 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00001000) != 0)) {
         callIds_.makeImmutable();
         result.callIds_ = callIds_;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.offerTime_ = offerTimeBuilder_ == null
+            ? offerTime_
+            : offerTimeBuilder_.build();
+        to_bitField0_ |= 0x00000010;
+      }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.retryDelay_ = retryDelayBuilder_ == null
+            ? retryDelay_
+            : retryDelayBuilder_.build();
+        to_bitField0_ |= 0x00000020;
+      }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.retryDelayReason_ = retryDelayReason_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1099,6 +1278,15 @@ private static final long serialVersionUID = 0L;
         }
         onChanged();
       }
+      if (other.hasOfferTime()) {
+        mergeOfferTime(other.getOfferTime());
+      }
+      if (other.hasRetryDelay()) {
+        mergeRetryDelay(other.getRetryDelay());
+      }
+      if (other.retryDelayReason_ != 0) {
+        setRetryDelayReasonValue(other.getRetryDelayReasonValue());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1199,6 +1387,25 @@ private static final long serialVersionUID = 0L;
               callIds_.add(s);
               break;
             } // case 106
+            case 114: {
+              input.readMessage(
+                  getOfferTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 114
+            case 122: {
+              input.readMessage(
+                  getRetryDelayFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 122
+            case 128: {
+              retryDelayReason_ = input.readEnum();
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 128
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2583,6 +2790,411 @@ private static final long serialVersionUID = 0L;
       ensureCallIdsIsMutable();
       callIds_.add(value);
       bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp offerTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> offerTimeBuilder_;
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     * @return Whether the offerTime field is set.
+     */
+    public boolean hasOfferTime() {
+      return ((bitField0_ & 0x00002000) != 0);
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     * @return The offerTime.
+     */
+    public com.google.protobuf.Timestamp getOfferTime() {
+      if (offerTimeBuilder_ == null) {
+        return offerTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : offerTime_;
+      } else {
+        return offerTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public Builder setOfferTime(com.google.protobuf.Timestamp value) {
+      if (offerTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        offerTime_ = value;
+      } else {
+        offerTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public Builder setOfferTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (offerTimeBuilder_ == null) {
+        offerTime_ = builderForValue.build();
+      } else {
+        offerTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public Builder mergeOfferTime(com.google.protobuf.Timestamp value) {
+      if (offerTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0) &&
+          offerTime_ != null &&
+          offerTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getOfferTimeBuilder().mergeFrom(value);
+        } else {
+          offerTime_ = value;
+        }
+      } else {
+        offerTimeBuilder_.mergeFrom(value);
+      }
+      if (offerTime_ != null) {
+        bitField0_ |= 0x00002000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public Builder clearOfferTime() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      offerTime_ = null;
+      if (offerTimeBuilder_ != null) {
+        offerTimeBuilder_.dispose();
+        offerTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getOfferTimeBuilder() {
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return getOfferTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getOfferTimeOrBuilder() {
+      if (offerTimeBuilder_ != null) {
+        return offerTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return offerTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : offerTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+     * Unset for attempts that an earlier version of the server has noted.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getOfferTimeFieldBuilder() {
+      if (offerTimeBuilder_ == null) {
+        offerTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getOfferTime(),
+                getParentForChildren(),
+                isClean());
+        offerTime_ = null;
+      }
+      return offerTimeBuilder_;
+    }
+
+    private com.google.protobuf.Duration retryDelay_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> retryDelayBuilder_;
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     * @return Whether the retryDelay field is set.
+     */
+    public boolean hasRetryDelay() {
+      return ((bitField0_ & 0x00004000) != 0);
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     * @return The retryDelay.
+     */
+    public com.google.protobuf.Duration getRetryDelay() {
+      if (retryDelayBuilder_ == null) {
+        return retryDelay_ == null ? com.google.protobuf.Duration.getDefaultInstance() : retryDelay_;
+      } else {
+        return retryDelayBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public Builder setRetryDelay(com.google.protobuf.Duration value) {
+      if (retryDelayBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        retryDelay_ = value;
+      } else {
+        retryDelayBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public Builder setRetryDelay(
+        com.google.protobuf.Duration.Builder builderForValue) {
+      if (retryDelayBuilder_ == null) {
+        retryDelay_ = builderForValue.build();
+      } else {
+        retryDelayBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public Builder mergeRetryDelay(com.google.protobuf.Duration value) {
+      if (retryDelayBuilder_ == null) {
+        if (((bitField0_ & 0x00004000) != 0) &&
+          retryDelay_ != null &&
+          retryDelay_ != com.google.protobuf.Duration.getDefaultInstance()) {
+          getRetryDelayBuilder().mergeFrom(value);
+        } else {
+          retryDelay_ = value;
+        }
+      } else {
+        retryDelayBuilder_.mergeFrom(value);
+      }
+      if (retryDelay_ != null) {
+        bitField0_ |= 0x00004000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public Builder clearRetryDelay() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      retryDelay_ = null;
+      if (retryDelayBuilder_ != null) {
+        retryDelayBuilder_.dispose();
+        retryDelayBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public com.google.protobuf.Duration.Builder getRetryDelayBuilder() {
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return getRetryDelayFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    public com.google.protobuf.DurationOrBuilder getRetryDelayOrBuilder() {
+      if (retryDelayBuilder_ != null) {
+        return retryDelayBuilder_.getMessageOrBuilder();
+      } else {
+        return retryDelay_ == null ?
+            com.google.protobuf.Duration.getDefaultInstance() : retryDelay_;
+      }
+    }
+    /**
+     * <pre>
+     * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+     * Unset where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder> 
+        getRetryDelayFieldBuilder() {
+      if (retryDelayBuilder_ == null) {
+        retryDelayBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Duration, com.google.protobuf.Duration.Builder, com.google.protobuf.DurationOrBuilder>(
+                getRetryDelay(),
+                getParentForChildren(),
+                isClean());
+        retryDelay_ = null;
+      }
+      return retryDelayBuilder_;
+    }
+
+    private int retryDelayReason_ = 0;
+    /**
+     * <pre>
+     * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+     * @return The enum numeric value on the wire for retryDelayReason.
+     */
+    @java.lang.Override public int getRetryDelayReasonValue() {
+      return retryDelayReason_;
+    }
+    /**
+     * <pre>
+     * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+     * @param value The enum numeric value on the wire for retryDelayReason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRetryDelayReasonValue(int value) {
+      retryDelayReason_ = value;
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+     * @return The retryDelayReason.
+     */
+    @java.lang.Override
+    public com.ringback.v1.RetryDelayReason getRetryDelayReason() {
+      com.ringback.v1.RetryDelayReason result = com.ringback.v1.RetryDelayReason.forNumber(retryDelayReason_);
+      return result == null ? com.ringback.v1.RetryDelayReason.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+     * @param value The retryDelayReason to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRetryDelayReason(com.ringback.v1.RetryDelayReason value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00008000;
+      retryDelayReason_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+     * </pre>
+     *
+     * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRetryDelayReason() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      retryDelayReason_ = 0;
       onChanged();
       return this;
     }

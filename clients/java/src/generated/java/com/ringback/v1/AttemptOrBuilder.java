@@ -295,4 +295,83 @@ public interface AttemptOrBuilder extends
    */
   com.google.protobuf.ByteString
       getCallIdsBytes(int index);
+
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   * @return Whether the offerTime field is set.
+   */
+  boolean hasOfferTime();
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   * @return The offerTime.
+   */
+  com.google.protobuf.Timestamp getOfferTime();
+  /**
+   * <pre>
+   * When the callback was handed to the dialer for this attempt: the time from there to `start_time` it was OFFERED.
+   * Unset for attempts that an earlier version of the server has noted.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp offer_time = 14 [json_name = "offerTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getOfferTimeOrBuilder();
+
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   * @return Whether the retryDelay field is set.
+   */
+  boolean hasRetryDelay();
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   * @return The retryDelay.
+   */
+  com.google.protobuf.Duration getRetryDelay();
+  /**
+   * <pre>
+   * The least time from the end of this attempt to the start of the next, as it was decided when this one ended.
+   * Unset where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.google.protobuf.Duration retry_delay = 15 [json_name = "retryDelay"];</code>
+   */
+  com.google.protobuf.DurationOrBuilder getRetryDelayOrBuilder();
+
+  /**
+   * <pre>
+   * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+   * @return The enum numeric value on the wire for retryDelayReason.
+   */
+  int getRetryDelayReasonValue();
+  /**
+   * <pre>
+   * What decided `retry_delay`. UNSPECIFIED where no attempt was to follow.
+   * </pre>
+   *
+   * <code>.ringback.v1.RetryDelayReason retry_delay_reason = 16 [json_name = "retryDelayReason"];</code>
+   * @return The retryDelayReason.
+   */
+  com.ringback.v1.RetryDelayReason getRetryDelayReason();
 }

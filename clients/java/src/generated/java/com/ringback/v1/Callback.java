@@ -771,6 +771,47 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int DUE_TIME_FIELD_NUMBER = 19;
+  private com.google.protobuf.Timestamp dueTime_;
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   * @return Whether the dueTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasDueTime() {
+    return ((bitField0_ & 0x00000100) != 0);
+  }
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   * @return The dueTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getDueTime() {
+    return dueTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : dueTime_;
+  }
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getDueTimeOrBuilder() {
+    return dueTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : dueTime_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -838,6 +879,9 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(leasedBy_)) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 18, leasedBy_);
+    }
+    if (((bitField0_ & 0x00000100) != 0)) {
+      output.writeMessage(19, getDueTime());
     }
     getUnknownFields().writeTo(output);
   }
@@ -914,6 +958,10 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(leasedBy_)) {
       size += com.google.protobuf.GeneratedMessageV3.computeStringSize(18, leasedBy_);
     }
+    if (((bitField0_ & 0x00000100) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(19, getDueTime());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -988,6 +1036,11 @@ private static final long serialVersionUID = 0L;
         .equals(other.getEtag())) return false;
     if (!getLeasedBy()
         .equals(other.getLeasedBy())) return false;
+    if (hasDueTime() != other.hasDueTime()) return false;
+    if (hasDueTime()) {
+      if (!getDueTime()
+          .equals(other.getDueTime())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1054,6 +1107,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getEtag().hashCode();
     hash = (37 * hash) + LEASED_BY_FIELD_NUMBER;
     hash = (53 * hash) + getLeasedBy().hashCode();
+    if (hasDueTime()) {
+      hash = (37 * hash) + DUE_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getDueTime().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -1197,6 +1254,7 @@ private static final long serialVersionUID = 0L;
         getEndTimeFieldBuilder();
         getCancelTimeFieldBuilder();
         getExpireTimeFieldBuilder();
+        getDueTimeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1259,6 +1317,11 @@ private static final long serialVersionUID = 0L;
       revision_ = 0L;
       etag_ = "";
       leasedBy_ = "";
+      dueTime_ = null;
+      if (dueTimeBuilder_ != null) {
+        dueTimeBuilder_.dispose();
+        dueTimeBuilder_ = null;
+      }
       return this;
     }
 
@@ -1380,6 +1443,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00020000) != 0)) {
         result.leasedBy_ = leasedBy_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.dueTime_ = dueTimeBuilder_ == null
+            ? dueTime_
+            : dueTimeBuilder_.build();
+        to_bitField0_ |= 0x00000100;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1516,6 +1585,9 @@ private static final long serialVersionUID = 0L;
         leasedBy_ = other.leasedBy_;
         bitField0_ |= 0x00020000;
         onChanged();
+      }
+      if (other.hasDueTime()) {
+        mergeDueTime(other.getDueTime());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1657,6 +1729,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00020000;
               break;
             } // case 146
+            case 154: {
+              input.readMessage(
+                  getDueTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 154
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3999,6 +4078,172 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00020000;
       onChanged();
       return this;
+    }
+
+    private com.google.protobuf.Timestamp dueTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> dueTimeBuilder_;
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     * @return Whether the dueTime field is set.
+     */
+    public boolean hasDueTime() {
+      return ((bitField0_ & 0x00040000) != 0);
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     * @return The dueTime.
+     */
+    public com.google.protobuf.Timestamp getDueTime() {
+      if (dueTimeBuilder_ == null) {
+        return dueTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : dueTime_;
+      } else {
+        return dueTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public Builder setDueTime(com.google.protobuf.Timestamp value) {
+      if (dueTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        dueTime_ = value;
+      } else {
+        dueTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public Builder setDueTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (dueTimeBuilder_ == null) {
+        dueTime_ = builderForValue.build();
+      } else {
+        dueTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public Builder mergeDueTime(com.google.protobuf.Timestamp value) {
+      if (dueTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00040000) != 0) &&
+          dueTime_ != null &&
+          dueTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getDueTimeBuilder().mergeFrom(value);
+        } else {
+          dueTime_ = value;
+        }
+      } else {
+        dueTimeBuilder_.mergeFrom(value);
+      }
+      if (dueTime_ != null) {
+        bitField0_ |= 0x00040000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public Builder clearDueTime() {
+      bitField0_ = (bitField0_ & ~0x00040000);
+      dueTime_ = null;
+      if (dueTimeBuilder_ != null) {
+        dueTimeBuilder_.dispose();
+        dueTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getDueTimeBuilder() {
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return getDueTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getDueTimeOrBuilder() {
+      if (dueTimeBuilder_ != null) {
+        return dueTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return dueTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : dueTime_;
+      }
+    }
+    /**
+     * <pre>
+     * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+     * callback was created or got another due date, where that is later or the request has none.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getDueTimeFieldBuilder() {
+      if (dueTimeBuilder_ == null) {
+        dueTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getDueTime(),
+                getParentForChildren(),
+                isClean());
+        dueTime_ = null;
+      }
+      return dueTimeBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

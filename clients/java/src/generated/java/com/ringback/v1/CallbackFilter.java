@@ -35,6 +35,8 @@ private static final long serialVersionUID = 0L;
     dialTarget_ = "";
     serviceSips_ =
         com.google.protobuf.LazyStringArrayList.emptyList();
+    externalTaskIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   @java.lang.Override
@@ -742,6 +744,139 @@ java.lang.String defaultValue) {
     return serviceSips_.getByteString(index);
   }
 
+  public static final int EXTERNAL_TASK_IDS_FIELD_NUMBER = 12;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList externalTaskIds_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @return A list containing the externalTaskIds.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getExternalTaskIdsList() {
+    return externalTaskIds_;
+  }
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @return The count of externalTaskIds.
+   */
+  public int getExternalTaskIdsCount() {
+    return externalTaskIds_.size();
+  }
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @param index The index of the element to return.
+   * @return The externalTaskIds at the given index.
+   */
+  public java.lang.String getExternalTaskIds(int index) {
+    return externalTaskIds_.get(index);
+  }
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the externalTaskIds at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getExternalTaskIdsBytes(int index) {
+    return externalTaskIds_.getByteString(index);
+  }
+
+  public static final int END_AFTER_FIELD_NUMBER = 13;
+  private com.google.protobuf.Timestamp endAfter_;
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   * @return Whether the endAfter field is set.
+   */
+  @java.lang.Override
+  public boolean hasEndAfter() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   * @return The endAfter.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getEndAfter() {
+    return endAfter_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endAfter_;
+  }
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getEndAfterOrBuilder() {
+    return endAfter_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endAfter_;
+  }
+
+  public static final int END_BEFORE_FIELD_NUMBER = 14;
+  private com.google.protobuf.Timestamp endBefore_;
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   * @return Whether the endBefore field is set.
+   */
+  @java.lang.Override
+  public boolean hasEndBefore() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   * @return The endBefore.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getEndBefore() {
+    return endBefore_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endBefore_;
+  }
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getEndBeforeOrBuilder() {
+    return endBefore_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endBefore_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -800,6 +935,15 @@ java.lang.String defaultValue) {
     }
     for (int i = 0; i < serviceSips_.size(); i++) {
       com.google.protobuf.GeneratedMessageV3.writeString(output, 11, serviceSips_.getRaw(i));
+    }
+    for (int i = 0; i < externalTaskIds_.size(); i++) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 12, externalTaskIds_.getRaw(i));
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(13, getEndAfter());
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      output.writeMessage(14, getEndBefore());
     }
     getUnknownFields().writeTo(output);
   }
@@ -891,6 +1035,22 @@ java.lang.String defaultValue) {
       size += dataSize;
       size += 1 * getServiceSipsList().size();
     }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < externalTaskIds_.size(); i++) {
+        dataSize += computeStringSizeNoTag(externalTaskIds_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getExternalTaskIdsList().size();
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(13, getEndAfter());
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(14, getEndBefore());
+    }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
     return size;
@@ -932,6 +1092,18 @@ java.lang.String defaultValue) {
         .equals(other.getDialTarget())) return false;
     if (!getServiceSipsList()
         .equals(other.getServiceSipsList())) return false;
+    if (!getExternalTaskIdsList()
+        .equals(other.getExternalTaskIdsList())) return false;
+    if (hasEndAfter() != other.hasEndAfter()) return false;
+    if (hasEndAfter()) {
+      if (!getEndAfter()
+          .equals(other.getEndAfter())) return false;
+    }
+    if (hasEndBefore() != other.hasEndBefore()) return false;
+    if (hasEndBefore()) {
+      if (!getEndBefore()
+          .equals(other.getEndBefore())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -984,6 +1156,18 @@ java.lang.String defaultValue) {
     if (getServiceSipsCount() > 0) {
       hash = (37 * hash) + SERVICE_SIPS_FIELD_NUMBER;
       hash = (53 * hash) + getServiceSipsList().hashCode();
+    }
+    if (getExternalTaskIdsCount() > 0) {
+      hash = (37 * hash) + EXTERNAL_TASK_IDS_FIELD_NUMBER;
+      hash = (53 * hash) + getExternalTaskIdsList().hashCode();
+    }
+    if (hasEndAfter()) {
+      hash = (37 * hash) + END_AFTER_FIELD_NUMBER;
+      hash = (53 * hash) + getEndAfter().hashCode();
+    }
+    if (hasEndBefore()) {
+      hash = (37 * hash) + END_BEFORE_FIELD_NUMBER;
+      hash = (53 * hash) + getEndBefore().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1146,6 +1330,8 @@ java.lang.String defaultValue) {
         getKeysFieldBuilder();
         getDueAfterFieldBuilder();
         getDueBeforeFieldBuilder();
+        getEndAfterFieldBuilder();
+        getEndBeforeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1183,6 +1369,18 @@ java.lang.String defaultValue) {
       dialTarget_ = "";
       serviceSips_ =
           com.google.protobuf.LazyStringArrayList.emptyList();
+      externalTaskIds_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
+      endAfter_ = null;
+      if (endAfterBuilder_ != null) {
+        endAfterBuilder_.dispose();
+        endAfterBuilder_ = null;
+      }
+      endBefore_ = null;
+      if (endBeforeBuilder_ != null) {
+        endBeforeBuilder_.dispose();
+        endBeforeBuilder_ = null;
+      }
       return this;
     }
 
@@ -1274,6 +1472,22 @@ java.lang.String defaultValue) {
       if (((from_bitField0_ & 0x00000400) != 0)) {
         serviceSips_.makeImmutable();
         result.serviceSips_ = serviceSips_;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        externalTaskIds_.makeImmutable();
+        result.externalTaskIds_ = externalTaskIds_;
+      }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.endAfter_ = endAfterBuilder_ == null
+            ? endAfter_
+            : endAfterBuilder_.build();
+        to_bitField0_ |= 0x00000004;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.endBefore_ = endBeforeBuilder_ == null
+            ? endBefore_
+            : endBeforeBuilder_.build();
+        to_bitField0_ |= 0x00000008;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -1422,6 +1636,22 @@ java.lang.String defaultValue) {
         }
         onChanged();
       }
+      if (!other.externalTaskIds_.isEmpty()) {
+        if (externalTaskIds_.isEmpty()) {
+          externalTaskIds_ = other.externalTaskIds_;
+          bitField0_ |= 0x00000800;
+        } else {
+          ensureExternalTaskIdsIsMutable();
+          externalTaskIds_.addAll(other.externalTaskIds_);
+        }
+        onChanged();
+      }
+      if (other.hasEndAfter()) {
+        mergeEndAfter(other.getEndAfter());
+      }
+      if (other.hasEndBefore()) {
+        mergeEndBefore(other.getEndBefore());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1547,6 +1777,26 @@ java.lang.String defaultValue) {
               serviceSips_.add(s);
               break;
             } // case 90
+            case 98: {
+              java.lang.String s = input.readStringRequireUtf8();
+              ensureExternalTaskIdsIsMutable();
+              externalTaskIds_.add(s);
+              break;
+            } // case 98
+            case 106: {
+              input.readMessage(
+                  getEndAfterFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 106
+            case 114: {
+              input.readMessage(
+                  getEndBeforeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 114
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3459,6 +3709,476 @@ java.lang.String defaultValue) {
       bitField0_ |= 0x00000400;
       onChanged();
       return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList externalTaskIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureExternalTaskIdsIsMutable() {
+      if (!externalTaskIds_.isModifiable()) {
+        externalTaskIds_ = new com.google.protobuf.LazyStringArrayList(externalTaskIds_);
+      }
+      bitField0_ |= 0x00000800;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @return A list containing the externalTaskIds.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getExternalTaskIdsList() {
+      externalTaskIds_.makeImmutable();
+      return externalTaskIds_;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @return The count of externalTaskIds.
+     */
+    public int getExternalTaskIdsCount() {
+      return externalTaskIds_.size();
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param index The index of the element to return.
+     * @return The externalTaskIds at the given index.
+     */
+    public java.lang.String getExternalTaskIds(int index) {
+      return externalTaskIds_.get(index);
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the externalTaskIds at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getExternalTaskIdsBytes(int index) {
+      return externalTaskIds_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param index The index to set the value at.
+     * @param value The externalTaskIds to set.
+     * @return This builder for chaining.
+     */
+    public Builder setExternalTaskIds(
+        int index, java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureExternalTaskIdsIsMutable();
+      externalTaskIds_.set(index, value);
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param value The externalTaskIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addExternalTaskIds(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      ensureExternalTaskIdsIsMutable();
+      externalTaskIds_.add(value);
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param values The externalTaskIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllExternalTaskIds(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureExternalTaskIdsIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, externalTaskIds_);
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearExternalTaskIds() {
+      externalTaskIds_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000800);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+     * exactly, each of at most 128 characters. At most 1000. Empty: any.
+     * </pre>
+     *
+     * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+     * @param value The bytes of the externalTaskIds to add.
+     * @return This builder for chaining.
+     */
+    public Builder addExternalTaskIdsBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      ensureExternalTaskIdsIsMutable();
+      externalTaskIds_.add(value);
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp endAfter_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> endAfterBuilder_;
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     * @return Whether the endAfter field is set.
+     */
+    public boolean hasEndAfter() {
+      return ((bitField0_ & 0x00001000) != 0);
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     * @return The endAfter.
+     */
+    public com.google.protobuf.Timestamp getEndAfter() {
+      if (endAfterBuilder_ == null) {
+        return endAfter_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endAfter_;
+      } else {
+        return endAfterBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public Builder setEndAfter(com.google.protobuf.Timestamp value) {
+      if (endAfterBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        endAfter_ = value;
+      } else {
+        endAfterBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public Builder setEndAfter(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (endAfterBuilder_ == null) {
+        endAfter_ = builderForValue.build();
+      } else {
+        endAfterBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public Builder mergeEndAfter(com.google.protobuf.Timestamp value) {
+      if (endAfterBuilder_ == null) {
+        if (((bitField0_ & 0x00001000) != 0) &&
+          endAfter_ != null &&
+          endAfter_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getEndAfterBuilder().mergeFrom(value);
+        } else {
+          endAfter_ = value;
+        }
+      } else {
+        endAfterBuilder_.mergeFrom(value);
+      }
+      if (endAfter_ != null) {
+        bitField0_ |= 0x00001000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public Builder clearEndAfter() {
+      bitField0_ = (bitField0_ & ~0x00001000);
+      endAfter_ = null;
+      if (endAfterBuilder_ != null) {
+        endAfterBuilder_.dispose();
+        endAfterBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getEndAfterBuilder() {
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return getEndAfterFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getEndAfterOrBuilder() {
+      if (endAfterBuilder_ != null) {
+        return endAfterBuilder_.getMessageOrBuilder();
+      } else {
+        return endAfter_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : endAfter_;
+      }
+    }
+    /**
+     * <pre>
+     * Callbacks that ended then or later. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getEndAfterFieldBuilder() {
+      if (endAfterBuilder_ == null) {
+        endAfterBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getEndAfter(),
+                getParentForChildren(),
+                isClean());
+        endAfter_ = null;
+      }
+      return endAfterBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp endBefore_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> endBeforeBuilder_;
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     * @return Whether the endBefore field is set.
+     */
+    public boolean hasEndBefore() {
+      return ((bitField0_ & 0x00002000) != 0);
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     * @return The endBefore.
+     */
+    public com.google.protobuf.Timestamp getEndBefore() {
+      if (endBeforeBuilder_ == null) {
+        return endBefore_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : endBefore_;
+      } else {
+        return endBeforeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public Builder setEndBefore(com.google.protobuf.Timestamp value) {
+      if (endBeforeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        endBefore_ = value;
+      } else {
+        endBeforeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public Builder setEndBefore(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (endBeforeBuilder_ == null) {
+        endBefore_ = builderForValue.build();
+      } else {
+        endBeforeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public Builder mergeEndBefore(com.google.protobuf.Timestamp value) {
+      if (endBeforeBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0) &&
+          endBefore_ != null &&
+          endBefore_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getEndBeforeBuilder().mergeFrom(value);
+        } else {
+          endBefore_ = value;
+        }
+      } else {
+        endBeforeBuilder_.mergeFrom(value);
+      }
+      if (endBefore_ != null) {
+        bitField0_ |= 0x00002000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public Builder clearEndBefore() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      endBefore_ = null;
+      if (endBeforeBuilder_ != null) {
+        endBeforeBuilder_.dispose();
+        endBeforeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getEndBeforeBuilder() {
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return getEndBeforeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getEndBeforeOrBuilder() {
+      if (endBeforeBuilder_ != null) {
+        return endBeforeBuilder_.getMessageOrBuilder();
+      } else {
+        return endBefore_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : endBefore_;
+      }
+    }
+    /**
+     * <pre>
+     * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getEndBeforeFieldBuilder() {
+      if (endBeforeBuilder_ == null) {
+        endBeforeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getEndBefore(),
+                getParentForChildren(),
+                isClean());
+        endBefore_ = null;
+      }
+      return endBeforeBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

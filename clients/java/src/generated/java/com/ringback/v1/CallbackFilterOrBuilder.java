@@ -466,4 +466,103 @@ java.lang.String defaultValue);
    */
   com.google.protobuf.ByteString
       getServiceSipsBytes(int index);
+
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @return A list containing the externalTaskIds.
+   */
+  java.util.List<java.lang.String>
+      getExternalTaskIdsList();
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @return The count of externalTaskIds.
+   */
+  int getExternalTaskIdsCount();
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @param index The index of the element to return.
+   * @return The externalTaskIds at the given index.
+   */
+  java.lang.String getExternalTaskIds(int index);
+  /**
+   * <pre>
+   * Callbacks with one of these `CallbackRequest.external_task_id`, whichever system has requested them. Compared
+   * exactly, each of at most 128 characters. At most 1000. Empty: any.
+   * </pre>
+   *
+   * <code>repeated string external_task_ids = 12 [json_name = "externalTaskIds"];</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the externalTaskIds at the given index.
+   */
+  com.google.protobuf.ByteString
+      getExternalTaskIdsBytes(int index);
+
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   * @return Whether the endAfter field is set.
+   */
+  boolean hasEndAfter();
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   * @return The endAfter.
+   */
+  com.google.protobuf.Timestamp getEndAfter();
+  /**
+   * <pre>
+   * Callbacks that ended then or later. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_after = 13 [json_name = "endAfter"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getEndAfterOrBuilder();
+
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   * @return Whether the endBefore field is set.
+   */
+  boolean hasEndBefore();
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   * @return The endBefore.
+   */
+  com.google.protobuf.Timestamp getEndBefore();
+  /**
+   * <pre>
+   * Callbacks that ended before then, exclusive. An open callback does not match. Unset: any.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp end_before = 14 [json_name = "endBefore"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getEndBeforeOrBuilder();
 }

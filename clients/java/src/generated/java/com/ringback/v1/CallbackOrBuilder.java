@@ -442,4 +442,34 @@ public interface CallbackOrBuilder extends
    */
   com.google.protobuf.ByteString
       getLeasedByBytes();
+
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   * @return Whether the dueTime field is set.
+   */
+  boolean hasDueTime();
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   * @return The dueTime.
+   */
+  com.google.protobuf.Timestamp getDueTime();
+  /**
+   * <pre>
+   * The due date as `CallbackFilter.due_after` and `due_before` compare it: the request's, or the time at which the
+   * callback was created or got another due date, where that is later or the request has none.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp due_time = 19 [json_name = "dueTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getDueTimeOrBuilder();
 }

@@ -65,114 +65,131 @@ public final class CallbackOuterClass {
   static {
     java.lang.String[] descriptorData = {
       "\n\032ringback/v1/callback.proto\022\013ringback.v" +
-      "1\032\037google/protobuf/timestamp.proto\"\275\006\n\017C" +
-      "allbackRequest\022\026\n\006target\030\001 \001(\tR\006target\022-" +
-      "\n\022alternative_target\030\002 \001(\tR\021alternativeT" +
-      "arget\022$\n\013max_retries\030\003 \001(\005H\001R\nmaxRetries" +
-      "\210\001\001\022;\n\027seconds_between_retries\030\004 \001(\005H\002R\025" +
-      "secondsBetweenRetries\210\001\001\022\037\n\nservice_id\030\005" +
-      " \001(\tH\000R\tserviceId\022!\n\013service_sip\030\006 \001(\tH\000" +
-      "R\nserviceSip\0227\n\030incoming_service_sip_uri" +
-      "\030\007 \001(\tR\025incomingServiceSipUri\0221\n\010priorit" +
-      "y\030\010 \001(\0162\025.ringback.v1.PriorityR\010priority" +
-      "\022\037\n\013context_url\030\t \001(\tR\ncontextUrl\0225\n\010due" +
-      "_date\030\n \001(\0132\032.google.protobuf.TimestampR" +
-      "\007dueDate\022\036\n\nsupervisor\030\013 \001(\tR\nsupervisor" +
-      "\022 \n\013description\030\014 \001(\tR\013description\022(\n\020ex" +
-      "ternal_task_id\030\r \001(\tR\016externalTaskId\022\033\n\t" +
-      "caller_id\030\016 \001(\tR\010callerId\022;\n\013expire_time" +
-      "\030\017 \001(\0132\032.google.protobuf.TimestampR\nexpi" +
-      "reTime\022@\n\006labels\030\020 \003(\0132(.ringback.v1.Cal" +
-      "lbackRequest.LabelsEntryR\006labels\0329\n\013Labe" +
-      "lsEntry\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\t" +
-      "R\005value:\0028\001B\t\n\007serviceB\016\n\014_max_retriesB\032" +
-      "\n\030_seconds_between_retries\"\335\006\n\010Callback\022" +
-      "\037\n\013callback_id\030\001 \001(\tR\ncallbackId\022G\n\020call" +
-      "back_request\030\002 \001(\0132\034.ringback.v1.Callbac" +
-      "kRequestR\017callbackRequest\022\037\n\013dial_target" +
-      "\030\003 \001(\tR\ndialTarget\022\035\n\nservice_id\030\004 \001(\tR\t" +
-      "serviceId\0220\n\005state\030\005 \001(\0162\032.ringback.v1.C" +
-      "allbackStateR\005state\022#\n\rattempt_count\030\006 \001" +
-      "(\005R\014attemptCount\0220\n\010attempts\030\007 \003(\0132\024.rin" +
-      "gback.v1.AttemptR\010attempts\022F\n\021next_attem" +
-      "pt_time\030\010 \001(\0132\032.google.protobuf.Timestam" +
-      "pR\017nextAttemptTime\022;\n\013create_time\030\t \001(\0132" +
-      "\032.google.protobuf.TimestampR\ncreateTime\022" +
-      ";\n\013update_time\030\n \001(\0132\032.google.protobuf.T" +
-      "imestampR\nupdateTime\0229\n\nqueue_time\030\013 \001(\013" +
-      "2\032.google.protobuf.TimestampR\tqueueTime\022" +
-      "5\n\010end_time\030\014 \001(\0132\032.google.protobuf.Time" +
-      "stampR\007endTime\022;\n\013cancel_time\030\r \001(\0132\032.go" +
-      "ogle.protobuf.TimestampR\ncancelTime\022#\n\rc" +
-      "ancel_reason\030\016 \001(\tR\014cancelReason\022;\n\013expi" +
-      "re_time\030\017 \001(\0132\032.google.protobuf.Timestam" +
-      "pR\nexpireTime\022\032\n\010revision\030\020 \001(\003R\010revisio" +
-      "n\022\022\n\004etag\030\021 \001(\tR\004etag\022\033\n\tleased_by\030\022 \001(\t" +
-      "R\010leasedBy\"\203\004\n\007Attempt\022\026\n\006number\030\001 \001(\005R\006" +
-      "number\022\033\n\tdialer_id\030\002 \001(\tR\010dialerId\0229\n\ns" +
-      "tart_time\030\003 \001(\0132\032.google.protobuf.Timest" +
-      "ampR\tstartTime\0227\n\tring_time\030\004 \001(\0132\032.goog" +
-      "le.protobuf.TimestampR\010ringTime\022;\n\013answe" +
-      "r_time\030\005 \001(\0132\032.google.protobuf.Timestamp" +
-      "R\nanswerTime\0225\n\010end_time\030\006 \001(\0132\032.google." +
-      "protobuf.TimestampR\007endTime\0222\n\007outcome\030\007" +
-      " \001(\0162\030.ringback.v1.CallOutcomeR\007outcome\022" +
-      "\035\n\nsip_status\030\010 \001(\005R\tsipStatus\022\035\n\nq850_c" +
-      "ause\030\t \001(\005R\tq850Cause\022\026\n\006detail\030\n \001(\tR\006d" +
-      "etail\022\024\n\005agent\030\013 \001(\tR\005agent\022 \n\013dispositi" +
-      "on\030\014 \001(\tR\013disposition\022\031\n\010call_ids\030\r \003(\tR" +
-      "\007callIds\"|\n\013CallbackKey\022!\n\013callback_id\030\001" +
-      " \001(\tH\000R\ncallbackId\022C\n\rexternal_task\030\002 \001(" +
-      "\0132\034.ringback.v1.ExternalTaskKeyH\000R\014exter" +
-      "nalTaskB\005\n\003key\"X\n\017ExternalTaskKey\022\033\n\tcal" +
-      "ler_id\030\001 \001(\tR\010callerId\022(\n\020external_task_" +
-      "id\030\002 \001(\tR\016externalTaskId\"\277\004\n\016CallbackFil" +
-      "ter\022,\n\004keys\030\001 \003(\0132\030.ringback.v1.Callback" +
-      "KeyR\004keys\022\035\n\ncaller_ids\030\002 \003(\tR\tcallerIds" +
-      "\022\037\n\013service_ids\030\003 \003(\tR\nserviceIds\0222\n\006sta" +
-      "tes\030\004 \003(\0162\032.ringback.v1.CallbackStateR\006s" +
-      "tates\0225\n\npriorities\030\005 \003(\0162\025.ringback.v1." +
-      "PriorityR\npriorities\022 \n\013supervisors\030\006 \003(" +
-      "\tR\013supervisors\022?\n\006labels\030\007 \003(\0132\'.ringbac" +
-      "k.v1.CallbackFilter.LabelsEntryR\006labels\022" +
-      "7\n\tdue_after\030\010 \001(\0132\032.google.protobuf.Tim" +
-      "estampR\010dueAfter\0229\n\ndue_before\030\t \001(\0132\032.g" +
-      "oogle.protobuf.TimestampR\tdueBefore\022\037\n\013d" +
-      "ial_target\030\n \001(\tR\ndialTarget\022!\n\014service_" +
-      "sips\030\013 \003(\tR\013serviceSips\0329\n\013LabelsEntry\022\020" +
-      "\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005value:\002" +
-      "8\001*\361\001\n\010Priority\022\030\n\024PRIORITY_UNSPECIFIED\020" +
-      "\000\022\034\n\030PRIORITY_STRICT_PRIORITY\020\001\022\024\n\020PRIOR" +
-      "ITY_HIGHEST\020\002\022\026\n\022PRIORITY_VERY_HIGH\020\003\022\021\n" +
-      "\rPRIORITY_HIGH\020\004\022\023\n\017PRIORITY_NORMAL\020\005\022\020\n" +
-      "\014PRIORITY_LOW\020\006\022\025\n\021PRIORITY_VERY_LOW\020\007\022\023" +
-      "\n\017PRIORITY_LOWEST\020\010\022\031\n\025PRIORITY_NOTHING_" +
-      "ELSE\020\t*\320\002\n\rCallbackState\022\036\n\032CALLBACK_STA" +
-      "TE_UNSPECIFIED\020\000\022\034\n\030CALLBACK_STATE_SCHED" +
-      "ULED\020\001\022\031\n\025CALLBACK_STATE_QUEUED\020\002\022\032\n\026CAL" +
-      "LBACK_STATE_OFFERED\020\003\022\032\n\026CALLBACK_STATE_" +
-      "DIALING\020\004\022\034\n\030CALLBACK_STATE_CONNECTED\020\005\022" +
-      "\035\n\031CALLBACK_STATE_CANCELLING\020\006\022\034\n\030CALLBA" +
-      "CK_STATE_COMPLETED\020\007\022\031\n\025CALLBACK_STATE_F" +
-      "AILED\020\010\022\034\n\030CALLBACK_STATE_CANCELLED\020\t\022\032\n" +
-      "\026CALLBACK_STATE_EXPIRED\020\n*\204\003\n\013CallOutcom" +
-      "e\022\034\n\030CALL_OUTCOME_UNSPECIFIED\020\000\022\031\n\025CALL_" +
-      "OUTCOME_ANSWERED\020\001\022\025\n\021CALL_OUTCOME_BUSY\020" +
-      "\002\022\032\n\026CALL_OUTCOME_NO_ANSWER\020\003\022\034\n\030CALL_OU" +
-      "TCOME_UNREACHABLE\020\004\022\031\n\025CALL_OUTCOME_DECL" +
-      "INED\020\005\022 \n\034CALL_OUTCOME_NETWORK_FAILURE\020\006" +
-      "\022\030\n\024CALL_OUTCOME_MACHINE\020\007\022\032\n\026CALL_OUTCO" +
-      "ME_ABANDONED\020\010\022\034\n\030CALL_OUTCOME_INTERRUPT" +
-      "ED\020\t\022\037\n\033CALL_OUTCOME_INVALID_NUMBER\020\n\022\030\n" +
-      "\024CALL_OUTCOME_BLOCKED\020\013\022\037\n\033CALL_OUTCOME_" +
-      "NOT_AUTHORIZED\020\014Ba\n\017com.ringback.v1P\001Z>g" +
-      "ithub.com/ringback/ringback/clients/go/r" +
-      "ingback/v1;ringbackv1\252\002\013Ringback.V1b\006pro" +
-      "to3"
+      "1\032\036google/protobuf/duration.proto\032\037googl" +
+      "e/protobuf/timestamp.proto\"\275\006\n\017CallbackR" +
+      "equest\022\026\n\006target\030\001 \001(\tR\006target\022-\n\022altern" +
+      "ative_target\030\002 \001(\tR\021alternativeTarget\022$\n" +
+      "\013max_retries\030\003 \001(\005H\001R\nmaxRetries\210\001\001\022;\n\027s" +
+      "econds_between_retries\030\004 \001(\005H\002R\025secondsB" +
+      "etweenRetries\210\001\001\022\037\n\nservice_id\030\005 \001(\tH\000R\t" +
+      "serviceId\022!\n\013service_sip\030\006 \001(\tH\000R\nservic" +
+      "eSip\0227\n\030incoming_service_sip_uri\030\007 \001(\tR\025" +
+      "incomingServiceSipUri\0221\n\010priority\030\010 \001(\0162" +
+      "\025.ringback.v1.PriorityR\010priority\022\037\n\013cont" +
+      "ext_url\030\t \001(\tR\ncontextUrl\0225\n\010due_date\030\n " +
+      "\001(\0132\032.google.protobuf.TimestampR\007dueDate" +
+      "\022\036\n\nsupervisor\030\013 \001(\tR\nsupervisor\022 \n\013desc" +
+      "ription\030\014 \001(\tR\013description\022(\n\020external_t" +
+      "ask_id\030\r \001(\tR\016externalTaskId\022\033\n\tcaller_i" +
+      "d\030\016 \001(\tR\010callerId\022;\n\013expire_time\030\017 \001(\0132\032" +
+      ".google.protobuf.TimestampR\nexpireTime\022@" +
+      "\n\006labels\030\020 \003(\0132(.ringback.v1.CallbackReq" +
+      "uest.LabelsEntryR\006labels\0329\n\013LabelsEntry\022" +
+      "\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005value:" +
+      "\0028\001B\t\n\007serviceB\016\n\014_max_retriesB\032\n\030_secon" +
+      "ds_between_retries\"\224\007\n\010Callback\022\037\n\013callb" +
+      "ack_id\030\001 \001(\tR\ncallbackId\022G\n\020callback_req" +
+      "uest\030\002 \001(\0132\034.ringback.v1.CallbackRequest" +
+      "R\017callbackRequest\022\037\n\013dial_target\030\003 \001(\tR\n" +
+      "dialTarget\022\035\n\nservice_id\030\004 \001(\tR\tserviceI" +
+      "d\0220\n\005state\030\005 \001(\0162\032.ringback.v1.CallbackS" +
+      "tateR\005state\022#\n\rattempt_count\030\006 \001(\005R\014atte" +
+      "mptCount\0220\n\010attempts\030\007 \003(\0132\024.ringback.v1" +
+      ".AttemptR\010attempts\022F\n\021next_attempt_time\030" +
+      "\010 \001(\0132\032.google.protobuf.TimestampR\017nextA" +
+      "ttemptTime\022;\n\013create_time\030\t \001(\0132\032.google" +
+      ".protobuf.TimestampR\ncreateTime\022;\n\013updat" +
+      "e_time\030\n \001(\0132\032.google.protobuf.Timestamp" +
+      "R\nupdateTime\0229\n\nqueue_time\030\013 \001(\0132\032.googl" +
+      "e.protobuf.TimestampR\tqueueTime\0225\n\010end_t" +
+      "ime\030\014 \001(\0132\032.google.protobuf.TimestampR\007e" +
+      "ndTime\022;\n\013cancel_time\030\r \001(\0132\032.google.pro" +
+      "tobuf.TimestampR\ncancelTime\022#\n\rcancel_re" +
+      "ason\030\016 \001(\tR\014cancelReason\022;\n\013expire_time\030" +
+      "\017 \001(\0132\032.google.protobuf.TimestampR\nexpir" +
+      "eTime\022\032\n\010revision\030\020 \001(\003R\010revision\022\022\n\004eta" +
+      "g\030\021 \001(\tR\004etag\022\033\n\tleased_by\030\022 \001(\tR\010leased" +
+      "By\0225\n\010due_time\030\023 \001(\0132\032.google.protobuf.T" +
+      "imestampR\007dueTime\"\307\005\n\007Attempt\022\026\n\006number\030" +
+      "\001 \001(\005R\006number\022\033\n\tdialer_id\030\002 \001(\tR\010dialer" +
+      "Id\0229\n\nstart_time\030\003 \001(\0132\032.google.protobuf" +
+      ".TimestampR\tstartTime\0227\n\tring_time\030\004 \001(\013" +
+      "2\032.google.protobuf.TimestampR\010ringTime\022;" +
+      "\n\013answer_time\030\005 \001(\0132\032.google.protobuf.Ti" +
+      "mestampR\nanswerTime\0225\n\010end_time\030\006 \001(\0132\032." +
+      "google.protobuf.TimestampR\007endTime\0222\n\007ou" +
+      "tcome\030\007 \001(\0162\030.ringback.v1.CallOutcomeR\007o" +
+      "utcome\022\035\n\nsip_status\030\010 \001(\005R\tsipStatus\022\035\n" +
+      "\nq850_cause\030\t \001(\005R\tq850Cause\022\026\n\006detail\030\n" +
+      " \001(\tR\006detail\022\024\n\005agent\030\013 \001(\tR\005agent\022 \n\013di" +
+      "sposition\030\014 \001(\tR\013disposition\022\031\n\010call_ids" +
+      "\030\r \003(\tR\007callIds\0229\n\noffer_time\030\016 \001(\0132\032.go" +
+      "ogle.protobuf.TimestampR\tofferTime\022:\n\013re" +
+      "try_delay\030\017 \001(\0132\031.google.protobuf.Durati" +
+      "onR\nretryDelay\022K\n\022retry_delay_reason\030\020 \001" +
+      "(\0162\035.ringback.v1.RetryDelayReasonR\020retry" +
+      "DelayReason\"|\n\013CallbackKey\022!\n\013callback_i" +
+      "d\030\001 \001(\tH\000R\ncallbackId\022C\n\rexternal_task\030\002" +
+      " \001(\0132\034.ringback.v1.ExternalTaskKeyH\000R\014ex" +
+      "ternalTaskB\005\n\003key\"X\n\017ExternalTaskKey\022\033\n\t" +
+      "caller_id\030\001 \001(\tR\010callerId\022(\n\020external_ta" +
+      "sk_id\030\002 \001(\tR\016externalTaskId\"\337\005\n\016Callback" +
+      "Filter\022,\n\004keys\030\001 \003(\0132\030.ringback.v1.Callb" +
+      "ackKeyR\004keys\022\035\n\ncaller_ids\030\002 \003(\tR\tcaller" +
+      "Ids\022\037\n\013service_ids\030\003 \003(\tR\nserviceIds\0222\n\006" +
+      "states\030\004 \003(\0162\032.ringback.v1.CallbackState" +
+      "R\006states\0225\n\npriorities\030\005 \003(\0162\025.ringback." +
+      "v1.PriorityR\npriorities\022 \n\013supervisors\030\006" +
+      " \003(\tR\013supervisors\022?\n\006labels\030\007 \003(\0132\'.ring" +
+      "back.v1.CallbackFilter.LabelsEntryR\006labe" +
+      "ls\0227\n\tdue_after\030\010 \001(\0132\032.google.protobuf." +
+      "TimestampR\010dueAfter\0229\n\ndue_before\030\t \001(\0132" +
+      "\032.google.protobuf.TimestampR\tdueBefore\022\037" +
+      "\n\013dial_target\030\n \001(\tR\ndialTarget\022!\n\014servi" +
+      "ce_sips\030\013 \003(\tR\013serviceSips\022*\n\021external_t" +
+      "ask_ids\030\014 \003(\tR\017externalTaskIds\0227\n\tend_af" +
+      "ter\030\r \001(\0132\032.google.protobuf.TimestampR\010e" +
+      "ndAfter\0229\n\nend_before\030\016 \001(\0132\032.google.pro" +
+      "tobuf.TimestampR\tendBefore\0329\n\013LabelsEntr" +
+      "y\022\020\n\003key\030\001 \001(\tR\003key\022\024\n\005value\030\002 \001(\tR\005valu" +
+      "e:\0028\001*\361\001\n\010Priority\022\030\n\024PRIORITY_UNSPECIFI" +
+      "ED\020\000\022\034\n\030PRIORITY_STRICT_PRIORITY\020\001\022\024\n\020PR" +
+      "IORITY_HIGHEST\020\002\022\026\n\022PRIORITY_VERY_HIGH\020\003" +
+      "\022\021\n\rPRIORITY_HIGH\020\004\022\023\n\017PRIORITY_NORMAL\020\005" +
+      "\022\020\n\014PRIORITY_LOW\020\006\022\025\n\021PRIORITY_VERY_LOW\020" +
+      "\007\022\023\n\017PRIORITY_LOWEST\020\010\022\031\n\025PRIORITY_NOTHI" +
+      "NG_ELSE\020\t*\320\002\n\rCallbackState\022\036\n\032CALLBACK_" +
+      "STATE_UNSPECIFIED\020\000\022\034\n\030CALLBACK_STATE_SC" +
+      "HEDULED\020\001\022\031\n\025CALLBACK_STATE_QUEUED\020\002\022\032\n\026" +
+      "CALLBACK_STATE_OFFERED\020\003\022\032\n\026CALLBACK_STA" +
+      "TE_DIALING\020\004\022\034\n\030CALLBACK_STATE_CONNECTED" +
+      "\020\005\022\035\n\031CALLBACK_STATE_CANCELLING\020\006\022\034\n\030CAL" +
+      "LBACK_STATE_COMPLETED\020\007\022\031\n\025CALLBACK_STAT" +
+      "E_FAILED\020\010\022\034\n\030CALLBACK_STATE_CANCELLED\020\t" +
+      "\022\032\n\026CALLBACK_STATE_EXPIRED\020\n*\204\003\n\013CallOut" +
+      "come\022\034\n\030CALL_OUTCOME_UNSPECIFIED\020\000\022\031\n\025CA" +
+      "LL_OUTCOME_ANSWERED\020\001\022\025\n\021CALL_OUTCOME_BU" +
+      "SY\020\002\022\032\n\026CALL_OUTCOME_NO_ANSWER\020\003\022\034\n\030CALL" +
+      "_OUTCOME_UNREACHABLE\020\004\022\031\n\025CALL_OUTCOME_D" +
+      "ECLINED\020\005\022 \n\034CALL_OUTCOME_NETWORK_FAILUR" +
+      "E\020\006\022\030\n\024CALL_OUTCOME_MACHINE\020\007\022\032\n\026CALL_OU" +
+      "TCOME_ABANDONED\020\010\022\034\n\030CALL_OUTCOME_INTERR" +
+      "UPTED\020\t\022\037\n\033CALL_OUTCOME_INVALID_NUMBER\020\n" +
+      "\022\030\n\024CALL_OUTCOME_BLOCKED\020\013\022\037\n\033CALL_OUTCO" +
+      "ME_NOT_AUTHORIZED\020\014*\340\001\n\020RetryDelayReason" +
+      "\022\"\n\036RETRY_DELAY_REASON_UNSPECIFIED\020\000\022\036\n\032" +
+      "RETRY_DELAY_REASON_REQUEST\020\001\022!\n\035RETRY_DE" +
+      "LAY_REASON_RETRY_RULE\020\002\022!\n\035RETRY_DELAY_R" +
+      "EASON_DIAL_RULES\020\003\022#\n\037RETRY_DELAY_REASON" +
+      "_RING_TIMEOUT\020\004\022\035\n\031RETRY_DELAY_REASON_CL" +
+      "OSED\020\005Ba\n\017com.ringback.v1P\001Z>github.com/" +
+      "ringback/ringback/clients/go/ringback/v1" +
+      ";ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
         new com.google.protobuf.Descriptors.FileDescriptor[] {
+          com.google.protobuf.DurationProto.getDescriptor(),
           com.google.protobuf.TimestampProto.getDescriptor(),
         });
     internal_static_ringback_v1_CallbackRequest_descriptor =
@@ -192,13 +209,13 @@ public final class CallbackOuterClass {
     internal_static_ringback_v1_Callback_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Callback_descriptor,
-        new java.lang.String[] { "CallbackId", "CallbackRequest", "DialTarget", "ServiceId", "State", "AttemptCount", "Attempts", "NextAttemptTime", "CreateTime", "UpdateTime", "QueueTime", "EndTime", "CancelTime", "CancelReason", "ExpireTime", "Revision", "Etag", "LeasedBy", });
+        new java.lang.String[] { "CallbackId", "CallbackRequest", "DialTarget", "ServiceId", "State", "AttemptCount", "Attempts", "NextAttemptTime", "CreateTime", "UpdateTime", "QueueTime", "EndTime", "CancelTime", "CancelReason", "ExpireTime", "Revision", "Etag", "LeasedBy", "DueTime", });
     internal_static_ringback_v1_Attempt_descriptor =
       getDescriptor().getMessageTypes().get(2);
     internal_static_ringback_v1_Attempt_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_Attempt_descriptor,
-        new java.lang.String[] { "Number", "DialerId", "StartTime", "RingTime", "AnswerTime", "EndTime", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", "CallIds", });
+        new java.lang.String[] { "Number", "DialerId", "StartTime", "RingTime", "AnswerTime", "EndTime", "Outcome", "SipStatus", "Q850Cause", "Detail", "Agent", "Disposition", "CallIds", "OfferTime", "RetryDelay", "RetryDelayReason", });
     internal_static_ringback_v1_CallbackKey_descriptor =
       getDescriptor().getMessageTypes().get(3);
     internal_static_ringback_v1_CallbackKey_fieldAccessorTable = new
@@ -216,13 +233,14 @@ public final class CallbackOuterClass {
     internal_static_ringback_v1_CallbackFilter_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CallbackFilter_descriptor,
-        new java.lang.String[] { "Keys", "CallerIds", "ServiceIds", "States", "Priorities", "Supervisors", "Labels", "DueAfter", "DueBefore", "DialTarget", "ServiceSips", });
+        new java.lang.String[] { "Keys", "CallerIds", "ServiceIds", "States", "Priorities", "Supervisors", "Labels", "DueAfter", "DueBefore", "DialTarget", "ServiceSips", "ExternalTaskIds", "EndAfter", "EndBefore", });
     internal_static_ringback_v1_CallbackFilter_LabelsEntry_descriptor =
       internal_static_ringback_v1_CallbackFilter_descriptor.getNestedTypes().get(0);
     internal_static_ringback_v1_CallbackFilter_LabelsEntry_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CallbackFilter_LabelsEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
+    com.google.protobuf.DurationProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();
   }
 

@@ -159,6 +159,99 @@ public final class CallbacksServiceGrpc {
     return getListCallbacksMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.CountCallbacksRequest,
+      com.ringback.v1.CountCallbacksResponse> getCountCallbacksMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "CountCallbacks",
+      requestType = com.ringback.v1.CountCallbacksRequest.class,
+      responseType = com.ringback.v1.CountCallbacksResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.CountCallbacksRequest,
+      com.ringback.v1.CountCallbacksResponse> getCountCallbacksMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.CountCallbacksRequest, com.ringback.v1.CountCallbacksResponse> getCountCallbacksMethod;
+    if ((getCountCallbacksMethod = CallbacksServiceGrpc.getCountCallbacksMethod) == null) {
+      synchronized (CallbacksServiceGrpc.class) {
+        if ((getCountCallbacksMethod = CallbacksServiceGrpc.getCountCallbacksMethod) == null) {
+          CallbacksServiceGrpc.getCountCallbacksMethod = getCountCallbacksMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.CountCallbacksRequest, com.ringback.v1.CountCallbacksResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "CountCallbacks"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.CountCallbacksRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.CountCallbacksResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new CallbacksServiceMethodDescriptorSupplier("CountCallbacks"))
+              .build();
+        }
+      }
+    }
+    return getCountCallbacksMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.ListCallbackEventsRequest,
+      com.ringback.v1.ListCallbackEventsResponse> getListCallbackEventsMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ListCallbackEvents",
+      requestType = com.ringback.v1.ListCallbackEventsRequest.class,
+      responseType = com.ringback.v1.ListCallbackEventsResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.ListCallbackEventsRequest,
+      com.ringback.v1.ListCallbackEventsResponse> getListCallbackEventsMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.ListCallbackEventsRequest, com.ringback.v1.ListCallbackEventsResponse> getListCallbackEventsMethod;
+    if ((getListCallbackEventsMethod = CallbacksServiceGrpc.getListCallbackEventsMethod) == null) {
+      synchronized (CallbacksServiceGrpc.class) {
+        if ((getListCallbackEventsMethod = CallbacksServiceGrpc.getListCallbackEventsMethod) == null) {
+          CallbacksServiceGrpc.getListCallbackEventsMethod = getListCallbackEventsMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.ListCallbackEventsRequest, com.ringback.v1.ListCallbackEventsResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ListCallbackEvents"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ListCallbackEventsRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.ListCallbackEventsResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new CallbacksServiceMethodDescriptorSupplier("ListCallbackEvents"))
+              .build();
+        }
+      }
+    }
+    return getListCallbackEventsMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.GetCallTraceRequest,
+      com.ringback.v1.GetCallTraceResponse> getGetCallTraceMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetCallTrace",
+      requestType = com.ringback.v1.GetCallTraceRequest.class,
+      responseType = com.ringback.v1.GetCallTraceResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.GetCallTraceRequest,
+      com.ringback.v1.GetCallTraceResponse> getGetCallTraceMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.GetCallTraceRequest, com.ringback.v1.GetCallTraceResponse> getGetCallTraceMethod;
+    if ((getGetCallTraceMethod = CallbacksServiceGrpc.getGetCallTraceMethod) == null) {
+      synchronized (CallbacksServiceGrpc.class) {
+        if ((getGetCallTraceMethod = CallbacksServiceGrpc.getGetCallTraceMethod) == null) {
+          CallbacksServiceGrpc.getGetCallTraceMethod = getGetCallTraceMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.GetCallTraceRequest, com.ringback.v1.GetCallTraceResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetCallTrace"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetCallTraceRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetCallTraceResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new CallbacksServiceMethodDescriptorSupplier("GetCallTrace"))
+              .build();
+        }
+      }
+    }
+    return getGetCallTraceMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<com.ringback.v1.CancelCallbackRequest,
       com.ringback.v1.CancelCallbackResponse> getCancelCallbackMethod;
 
@@ -423,6 +516,42 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
+     * Returns how many callbacks match a filter, by state.
+     * No reasons of its own.
+     * </pre>
+     */
+    default void countCallbacks(com.ringback.v1.CountCallbacksRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.CountCallbacksResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getCountCallbacksMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    default void listCallbackEvents(com.ringback.v1.ListCallbackEventsRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ListCallbackEventsResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getListCallbackEventsMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+     * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+     * only: an empty response means that this server has none. For operators.
+     * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+     * </pre>
+     */
+    default void getCallTrace(com.ringback.v1.GetCallTraceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetCallTraceResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetCallTraceMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
      * becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
      * and changes nothing; the first reason stays.
@@ -623,6 +752,45 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
+     * Returns how many callbacks match a filter, by state.
+     * No reasons of its own.
+     * </pre>
+     */
+    public void countCallbacks(com.ringback.v1.CountCallbacksRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.CountCallbacksResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getCountCallbacksMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public void listCallbackEvents(com.ringback.v1.ListCallbackEventsRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.ListCallbackEventsResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getListCallbackEventsMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+     * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+     * only: an empty response means that this server has none. For operators.
+     * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+     * </pre>
+     */
+    public void getCallTrace(com.ringback.v1.GetCallTraceRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetCallTraceResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetCallTraceMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
      * becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
      * and changes nothing; the first reason stays.
@@ -789,6 +957,42 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
+     * Returns how many callbacks match a filter, by state.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.CountCallbacksResponse countCallbacks(com.ringback.v1.CountCallbacksRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getCountCallbacksMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.ringback.v1.ListCallbackEventsResponse listCallbackEvents(com.ringback.v1.ListCallbackEventsRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getListCallbackEventsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+     * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+     * only: an empty response means that this server has none. For operators.
+     * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+     * </pre>
+     */
+    public com.ringback.v1.GetCallTraceResponse getCallTrace(com.ringback.v1.GetCallTraceRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetCallTraceMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
      * becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
      * and changes nothing; the first reason stays.
@@ -949,6 +1153,42 @@ public final class CallbacksServiceGrpc {
     public com.ringback.v1.ListCallbacksResponse listCallbacks(com.ringback.v1.ListCallbacksRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getListCallbacksMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns how many callbacks match a filter, by state.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.CountCallbacksResponse countCallbacks(com.ringback.v1.CountCallbacksRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getCountCallbacksMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.ringback.v1.ListCallbackEventsResponse listCallbackEvents(com.ringback.v1.ListCallbackEventsRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getListCallbackEventsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+     * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+     * only: an empty response means that this server has none. For operators.
+     * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+     * </pre>
+     */
+    public com.ringback.v1.GetCallTraceResponse getCallTrace(com.ringback.v1.GetCallTraceRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetCallTraceMethod(), getCallOptions(), request);
     }
 
     /**
@@ -1120,6 +1360,45 @@ public final class CallbacksServiceGrpc {
 
     /**
      * <pre>
+     * Returns how many callbacks match a filter, by state.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.CountCallbacksResponse> countCallbacks(
+        com.ringback.v1.CountCallbacksRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getCountCallbacksMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Returns what happened to one callback, the oldest first: the events that WatchCallbacks has sent of it, as far as
+     * the server keeps them (a setting, by default 7 days; what is open keeps its history as long as its log is kept).
+     * CALLBACK_NOT_FOUND, PAGE_TOKEN_INVALID.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.ListCallbackEventsResponse> listCallbackEvents(
+        com.ringback.v1.ListCallbackEventsRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getListCallbackEventsMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Returns the SIP messages of one attempt of a callback, as the built-in SIP dialer of this server has sent and
+     * received them. Numbers in them are masked, and credentials are taken out. They are kept in memory, of the last calls
+     * only: an empty response means that this server has none. For operators.
+     * CALLBACK_NOT_FOUND, INVALID_FIELD for an attempt that the callback does not have.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetCallTraceResponse> getCallTrace(
+        com.ringback.v1.GetCallTraceRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetCallTraceMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Cancels a callback, and says what happened: before DIALING it is CANCELLED at once; in DIALING it
      * becomes CANCELLING, and the dialer is told to hang up. Cancelling what is CANCELLING or CANCELLED is OK
      * and changes nothing; the first reason stays.
@@ -1179,10 +1458,13 @@ public final class CallbacksServiceGrpc {
   private static final int METHODID_BATCH_CREATE_CALLBACKS = 1;
   private static final int METHODID_GET_CALLBACK = 2;
   private static final int METHODID_LIST_CALLBACKS = 3;
-  private static final int METHODID_CANCEL_CALLBACK = 4;
-  private static final int METHODID_UPDATE_CALLBACK = 5;
-  private static final int METHODID_RESOLVE_CALLBACKS = 6;
-  private static final int METHODID_WATCH_CALLBACKS = 7;
+  private static final int METHODID_COUNT_CALLBACKS = 4;
+  private static final int METHODID_LIST_CALLBACK_EVENTS = 5;
+  private static final int METHODID_GET_CALL_TRACE = 6;
+  private static final int METHODID_CANCEL_CALLBACK = 7;
+  private static final int METHODID_UPDATE_CALLBACK = 8;
+  private static final int METHODID_RESOLVE_CALLBACKS = 9;
+  private static final int METHODID_WATCH_CALLBACKS = 10;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -1216,6 +1498,18 @@ public final class CallbacksServiceGrpc {
         case METHODID_LIST_CALLBACKS:
           serviceImpl.listCallbacks((com.ringback.v1.ListCallbacksRequest) request,
               (io.grpc.stub.StreamObserver<com.ringback.v1.ListCallbacksResponse>) responseObserver);
+          break;
+        case METHODID_COUNT_CALLBACKS:
+          serviceImpl.countCallbacks((com.ringback.v1.CountCallbacksRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.CountCallbacksResponse>) responseObserver);
+          break;
+        case METHODID_LIST_CALLBACK_EVENTS:
+          serviceImpl.listCallbackEvents((com.ringback.v1.ListCallbackEventsRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.ListCallbackEventsResponse>) responseObserver);
+          break;
+        case METHODID_GET_CALL_TRACE:
+          serviceImpl.getCallTrace((com.ringback.v1.GetCallTraceRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.GetCallTraceResponse>) responseObserver);
           break;
         case METHODID_CANCEL_CALLBACK:
           serviceImpl.cancelCallback((com.ringback.v1.CancelCallbackRequest) request,
@@ -1279,6 +1573,27 @@ public final class CallbacksServiceGrpc {
               com.ringback.v1.ListCallbacksRequest,
               com.ringback.v1.ListCallbacksResponse>(
                 service, METHODID_LIST_CALLBACKS)))
+        .addMethod(
+          getCountCallbacksMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.CountCallbacksRequest,
+              com.ringback.v1.CountCallbacksResponse>(
+                service, METHODID_COUNT_CALLBACKS)))
+        .addMethod(
+          getListCallbackEventsMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.ListCallbackEventsRequest,
+              com.ringback.v1.ListCallbackEventsResponse>(
+                service, METHODID_LIST_CALLBACK_EVENTS)))
+        .addMethod(
+          getGetCallTraceMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.GetCallTraceRequest,
+              com.ringback.v1.GetCallTraceResponse>(
+                service, METHODID_GET_CALL_TRACE)))
         .addMethod(
           getCancelCallbackMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -1359,6 +1674,9 @@ public final class CallbacksServiceGrpc {
               .addMethod(getBatchCreateCallbacksMethod())
               .addMethod(getGetCallbackMethod())
               .addMethod(getListCallbacksMethod())
+              .addMethod(getCountCallbacksMethod())
+              .addMethod(getListCallbackEventsMethod())
+              .addMethod(getGetCallTraceMethod())
               .addMethod(getCancelCallbackMethod())
               .addMethod(getUpdateCallbackMethod())
               .addMethod(getResolveCallbacksMethod())

@@ -66,6 +66,46 @@ public final class CallbacksServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_ListCallbacksResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_CountCallbacksRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_CountCallbacksRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_CountCallbacksResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_CountCallbacksResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_StateCount_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_StateCount_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_ListCallbackEventsRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_ListCallbackEventsRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_ListCallbackEventsResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_ListCallbackEventsResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetCallTraceRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetCallTraceRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetCallTraceResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetCallTraceResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_SipMessage_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_SipMessage_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_CancelCallbackRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -160,80 +200,108 @@ public final class CallbacksServiceOuterClass {
       "\025ListCallbacksResponse\0223\n\tcallbacks\030\001 \003(" +
       "\0132\025.ringback.v1.CallbackR\tcallbacks\022&\n\017n" +
       "ext_page_token\030\002 \001(\tR\rnextPageToken\022!\n\014r" +
-      "esume_token\030\003 \001(\tR\013resumeToken\"o\n\025Cancel" +
-      "CallbackRequest\022*\n\003key\030\001 \001(\0132\030.ringback." +
-      "v1.CallbackKeyR\003key\022\026\n\006reason\030\002 \001(\tR\006rea" +
-      "son\022\022\n\004etag\030\003 \001(\tR\004etag\"K\n\026CancelCallbac" +
-      "kResponse\0221\n\010callback\030\001 \001(\0132\025.ringback.v" +
-      "1.CallbackR\010callback\"\335\001\n\025UpdateCallbackR" +
+      "esume_token\030\003 \001(\tR\013resumeToken\"L\n\025CountC" +
+      "allbacksRequest\0223\n\006filter\030\001 \001(\0132\033.ringba" +
+      "ck.v1.CallbackFilterR\006filter\"I\n\026CountCal" +
+      "lbacksResponse\022/\n\006states\030\001 \003(\0132\027.ringbac" +
+      "k.v1.StateCountR\006states\"o\n\nStateCount\0220\n" +
+      "\005state\030\001 \001(\0162\032.ringback.v1.CallbackState" +
+      "R\005state\022\024\n\005count\030\002 \001(\003R\005count\022\031\n\010at_leas" +
+      "t\030\003 \001(\010R\007atLeast\"\203\001\n\031ListCallbackEventsR" +
       "equest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Callba" +
-      "ckKeyR\003key\022G\n\020callback_request\030\002 \001(\0132\034.r" +
-      "ingback.v1.CallbackRequestR\017callbackRequ" +
-      "est\022;\n\013update_mask\030\003 \001(\0132\032.google.protob" +
-      "uf.FieldMaskR\nupdateMask\022\022\n\004etag\030\004 \001(\tR\004" +
-      "etag\"K\n\026UpdateCallbackResponse\0221\n\010callba" +
-      "ck\030\001 \001(\0132\025.ringback.v1.CallbackR\010callbac" +
-      "k\"v\n\027ResolveCallbacksRequest\022\026\n\006target\030\001" +
-      " \001(\tR\006target\022\026\n\006reason\030\002 \001(\tR\006reason\022+\n\021" +
-      "include_callbacks\030\003 \001(\010R\020includeCallback" +
-      "s\"l\n\030ResolveCallbacksResponse\022<\n\007results" +
-      "\030\001 \003(\0132\".ringback.v1.ResolveCallbackResu" +
-      "ltR\007results\022\022\n\004more\030\002 \001(\010R\004more\"\235\001\n\025Reso" +
-      "lveCallbackResult\022\037\n\013callback_id\030\001 \001(\tR\n" +
-      "callbackId\0220\n\005state\030\002 \001(\0162\032.ringback.v1." +
-      "CallbackStateR\005state\0221\n\010callback\030\003 \001(\0132\025" +
-      ".ringback.v1.CallbackR\010callback\"\264\002\n\025Watc" +
-      "hCallbacksRequest\0223\n\006filter\030\001 \001(\0132\033.ring" +
-      "back.v1.CallbackFilterR\006filter\022!\n\014resume" +
-      "_token\030\002 \001(\tR\013resumeToken\022>\n\rsnapshot_mo" +
-      "de\030\003 \001(\0162\031.ringback.v1.SnapshotModeR\014sna" +
-      "pshotMode\022H\n\022heartbeat_interval\030\004 \001(\0132\031." +
-      "google.protobuf.DurationR\021heartbeatInter" +
-      "val\0229\n\nbegin_time\030\005 \001(\0132\032.google.protobu" +
-      "f.TimestampR\tbeginTime\"\204\002\n\026WatchCallback" +
-      "sResponse\0222\n\006events\030\001 \003(\0132\032.ringback.v1." +
-      "CallbackEventR\006events\022!\n\014resume_token\030\002 " +
-      "\001(\tR\013resumeToken\022)\n\020snapshot_started\030\003 \001" +
-      "(\010R\017snapshotStarted\022+\n\021snapshot_complete" +
-      "\030\004 \001(\010R\020snapshotComplete\022;\n\013server_time\030" +
-      "\005 \001(\0132\032.google.protobuf.TimestampR\nserve" +
-      "rTime\"\220\002\n\rCallbackEvent\0222\n\004type\030\001 \001(\0162\036." +
-      "ringback.v1.CallbackEventTypeR\004type\0221\n\010c" +
-      "allback\030\002 \001(\0132\025.ringback.v1.CallbackR\010ca" +
-      "llback\022A\n\016previous_state\030\003 \001(\0162\032.ringbac" +
-      "k.v1.CallbackStateR\rpreviousState\0229\n\neve" +
-      "nt_time\030\004 \001(\0132\032.google.protobuf.Timestam" +
-      "pR\teventTime\022\032\n\010identity\030\005 \001(\tR\010identity" +
-      "*e\n\014SnapshotMode\022\035\n\031SNAPSHOT_MODE_UNSPEC" +
-      "IFIED\020\000\022\027\n\023SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAP" +
-      "SHOT_MODE_WHEN_NEEDED\020\002*\275\001\n\021CallbackEven" +
-      "tType\022#\n\037CALLBACK_EVENT_TYPE_UNSPECIFIED" +
-      "\020\000\022 \n\034CALLBACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033" +
-      "CALLBACK_EVENT_TYPE_CREATED\020\002\022\037\n\033CALLBAC" +
-      "K_EVENT_TYPE_UPDATED\020\003\022\037\n\033CALLBACK_EVENT" +
-      "_TYPE_REMOVED\020\0042\370\005\n\020CallbacksService\022Y\n\016" +
-      "CreateCallback\022\".ringback.v1.CreateCallb" +
-      "ackRequest\032#.ringback.v1.CreateCallbackR" +
-      "esponse\022k\n\024BatchCreateCallbacks\022(.ringba" +
-      "ck.v1.BatchCreateCallbacksRequest\032).ring" +
-      "back.v1.BatchCreateCallbacksResponse\022P\n\013" +
-      "GetCallback\022\037.ringback.v1.GetCallbackReq" +
-      "uest\032 .ringback.v1.GetCallbackResponse\022V" +
-      "\n\rListCallbacks\022!.ringback.v1.ListCallba" +
-      "cksRequest\032\".ringback.v1.ListCallbacksRe" +
-      "sponse\022Y\n\016CancelCallback\022\".ringback.v1.C" +
-      "ancelCallbackRequest\032#.ringback.v1.Cance" +
-      "lCallbackResponse\022Y\n\016UpdateCallback\022\".ri" +
-      "ngback.v1.UpdateCallbackRequest\032#.ringba" +
-      "ck.v1.UpdateCallbackResponse\022_\n\020ResolveC" +
-      "allbacks\022$.ringback.v1.ResolveCallbacksR" +
-      "equest\032%.ringback.v1.ResolveCallbacksRes" +
-      "ponse\022[\n\016WatchCallbacks\022\".ringback.v1.Wa" +
-      "tchCallbacksRequest\032#.ringback.v1.WatchC" +
-      "allbacksResponse0\001Ba\n\017com.ringback.v1P\001Z" +
-      ">github.com/ringback/ringback/clients/go" +
-      "/ringback/v1;ringbackv1\252\002\013Ringback.V1b\006p" +
-      "roto3"
+      "ckKeyR\003key\022\033\n\tpage_size\030\002 \001(\005R\010pageSize\022" +
+      "\035\n\npage_token\030\003 \001(\tR\tpageToken\"\224\001\n\032ListC" +
+      "allbackEventsResponse\0222\n\006events\030\001 \003(\0132\032." +
+      "ringback.v1.CallbackEventR\006events\022&\n\017nex" +
+      "t_page_token\030\002 \001(\tR\rnextPageToken\022\032\n\010com" +
+      "plete\030\003 \001(\010R\010complete\"[\n\023GetCallTraceReq" +
+      "uest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Callback" +
+      "KeyR\003key\022\030\n\007attempt\030\002 \001(\005R\007attempt\"K\n\024Ge" +
+      "tCallTraceResponse\0223\n\010messages\030\001 \003(\0132\027.r" +
+      "ingback.v1.SipMessageR\010messages\"\221\001\n\nSipM" +
+      "essage\022.\n\004time\030\001 \001(\0132\032.google.protobuf.T" +
+      "imestampR\004time\022\022\n\004sent\030\002 \001(\010R\004sent\022\022\n\004pe" +
+      "er\030\003 \001(\tR\004peer\022\027\n\007call_id\030\004 \001(\tR\006callId\022" +
+      "\022\n\004text\030\005 \001(\tR\004text\"o\n\025CancelCallbackReq" +
+      "uest\022*\n\003key\030\001 \001(\0132\030.ringback.v1.Callback" +
+      "KeyR\003key\022\026\n\006reason\030\002 \001(\tR\006reason\022\022\n\004etag" +
+      "\030\003 \001(\tR\004etag\"K\n\026CancelCallbackResponse\0221" +
+      "\n\010callback\030\001 \001(\0132\025.ringback.v1.CallbackR" +
+      "\010callback\"\335\001\n\025UpdateCallbackRequest\022*\n\003k" +
+      "ey\030\001 \001(\0132\030.ringback.v1.CallbackKeyR\003key\022" +
+      "G\n\020callback_request\030\002 \001(\0132\034.ringback.v1." +
+      "CallbackRequestR\017callbackRequest\022;\n\013upda" +
+      "te_mask\030\003 \001(\0132\032.google.protobuf.FieldMas" +
+      "kR\nupdateMask\022\022\n\004etag\030\004 \001(\tR\004etag\"K\n\026Upd" +
+      "ateCallbackResponse\0221\n\010callback\030\001 \001(\0132\025." +
+      "ringback.v1.CallbackR\010callback\"v\n\027Resolv" +
+      "eCallbacksRequest\022\026\n\006target\030\001 \001(\tR\006targe" +
+      "t\022\026\n\006reason\030\002 \001(\tR\006reason\022+\n\021include_cal" +
+      "lbacks\030\003 \001(\010R\020includeCallbacks\"l\n\030Resolv" +
+      "eCallbacksResponse\022<\n\007results\030\001 \003(\0132\".ri" +
+      "ngback.v1.ResolveCallbackResultR\007results" +
+      "\022\022\n\004more\030\002 \001(\010R\004more\"\235\001\n\025ResolveCallback" +
+      "Result\022\037\n\013callback_id\030\001 \001(\tR\ncallbackId\022" +
+      "0\n\005state\030\002 \001(\0162\032.ringback.v1.CallbackSta" +
+      "teR\005state\0221\n\010callback\030\003 \001(\0132\025.ringback.v" +
+      "1.CallbackR\010callback\"\264\002\n\025WatchCallbacksR" +
+      "equest\0223\n\006filter\030\001 \001(\0132\033.ringback.v1.Cal" +
+      "lbackFilterR\006filter\022!\n\014resume_token\030\002 \001(" +
+      "\tR\013resumeToken\022>\n\rsnapshot_mode\030\003 \001(\0162\031." +
+      "ringback.v1.SnapshotModeR\014snapshotMode\022H" +
+      "\n\022heartbeat_interval\030\004 \001(\0132\031.google.prot" +
+      "obuf.DurationR\021heartbeatInterval\0229\n\nbegi" +
+      "n_time\030\005 \001(\0132\032.google.protobuf.Timestamp" +
+      "R\tbeginTime\"\204\002\n\026WatchCallbacksResponse\0222" +
+      "\n\006events\030\001 \003(\0132\032.ringback.v1.CallbackEve" +
+      "ntR\006events\022!\n\014resume_token\030\002 \001(\tR\013resume" +
+      "Token\022)\n\020snapshot_started\030\003 \001(\010R\017snapsho" +
+      "tStarted\022+\n\021snapshot_complete\030\004 \001(\010R\020sna" +
+      "pshotComplete\022;\n\013server_time\030\005 \001(\0132\032.goo" +
+      "gle.protobuf.TimestampR\nserverTime\"\220\002\n\rC" +
+      "allbackEvent\0222\n\004type\030\001 \001(\0162\036.ringback.v1" +
+      ".CallbackEventTypeR\004type\0221\n\010callback\030\002 \001" +
+      "(\0132\025.ringback.v1.CallbackR\010callback\022A\n\016p" +
+      "revious_state\030\003 \001(\0162\032.ringback.v1.Callba" +
+      "ckStateR\rpreviousState\0229\n\nevent_time\030\004 \001" +
+      "(\0132\032.google.protobuf.TimestampR\teventTim" +
+      "e\022\032\n\010identity\030\005 \001(\tR\010identity*e\n\014Snapsho" +
+      "tMode\022\035\n\031SNAPSHOT_MODE_UNSPECIFIED\020\000\022\027\n\023" +
+      "SNAPSHOT_MODE_NEVER\020\001\022\035\n\031SNAPSHOT_MODE_W" +
+      "HEN_NEEDED\020\002*\275\001\n\021CallbackEventType\022#\n\037CA" +
+      "LLBACK_EVENT_TYPE_UNSPECIFIED\020\000\022 \n\034CALLB" +
+      "ACK_EVENT_TYPE_SNAPSHOT\020\001\022\037\n\033CALLBACK_EV" +
+      "ENT_TYPE_CREATED\020\002\022\037\n\033CALLBACK_EVENT_TYP" +
+      "E_UPDATED\020\003\022\037\n\033CALLBACK_EVENT_TYPE_REMOV" +
+      "ED\020\0042\217\010\n\020CallbacksService\022Y\n\016CreateCallb" +
+      "ack\022\".ringback.v1.CreateCallbackRequest\032" +
+      "#.ringback.v1.CreateCallbackResponse\022k\n\024" +
+      "BatchCreateCallbacks\022(.ringback.v1.Batch" +
+      "CreateCallbacksRequest\032).ringback.v1.Bat" +
+      "chCreateCallbacksResponse\022P\n\013GetCallback" +
+      "\022\037.ringback.v1.GetCallbackRequest\032 .ring" +
+      "back.v1.GetCallbackResponse\022V\n\rListCallb" +
+      "acks\022!.ringback.v1.ListCallbacksRequest\032" +
+      "\".ringback.v1.ListCallbacksResponse\022Y\n\016C" +
+      "ountCallbacks\022\".ringback.v1.CountCallbac" +
+      "ksRequest\032#.ringback.v1.CountCallbacksRe" +
+      "sponse\022e\n\022ListCallbackEvents\022&.ringback." +
+      "v1.ListCallbackEventsRequest\032\'.ringback." +
+      "v1.ListCallbackEventsResponse\022S\n\014GetCall" +
+      "Trace\022 .ringback.v1.GetCallTraceRequest\032" +
+      "!.ringback.v1.GetCallTraceResponse\022Y\n\016Ca" +
+      "ncelCallback\022\".ringback.v1.CancelCallbac" +
+      "kRequest\032#.ringback.v1.CancelCallbackRes" +
+      "ponse\022Y\n\016UpdateCallback\022\".ringback.v1.Up" +
+      "dateCallbackRequest\032#.ringback.v1.Update" +
+      "CallbackResponse\022_\n\020ResolveCallbacks\022$.r" +
+      "ingback.v1.ResolveCallbacksRequest\032%.rin" +
+      "gback.v1.ResolveCallbacksResponse\022[\n\016Wat" +
+      "chCallbacks\022\".ringback.v1.WatchCallbacks" +
+      "Request\032#.ringback.v1.WatchCallbacksResp" +
+      "onse0\001Ba\n\017com.ringback.v1P\001Z>github.com/" +
+      "ringback/ringback/clients/go/ringback/v1" +
+      ";ringbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -304,62 +372,110 @@ public final class CallbacksServiceOuterClass {
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ListCallbacksResponse_descriptor,
         new java.lang.String[] { "Callbacks", "NextPageToken", "ResumeToken", });
-    internal_static_ringback_v1_CancelCallbackRequest_descriptor =
+    internal_static_ringback_v1_CountCallbacksRequest_descriptor =
       getDescriptor().getMessageTypes().get(10);
+    internal_static_ringback_v1_CountCallbacksRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_CountCallbacksRequest_descriptor,
+        new java.lang.String[] { "Filter", });
+    internal_static_ringback_v1_CountCallbacksResponse_descriptor =
+      getDescriptor().getMessageTypes().get(11);
+    internal_static_ringback_v1_CountCallbacksResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_CountCallbacksResponse_descriptor,
+        new java.lang.String[] { "States", });
+    internal_static_ringback_v1_StateCount_descriptor =
+      getDescriptor().getMessageTypes().get(12);
+    internal_static_ringback_v1_StateCount_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_StateCount_descriptor,
+        new java.lang.String[] { "State", "Count", "AtLeast", });
+    internal_static_ringback_v1_ListCallbackEventsRequest_descriptor =
+      getDescriptor().getMessageTypes().get(13);
+    internal_static_ringback_v1_ListCallbackEventsRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_ListCallbackEventsRequest_descriptor,
+        new java.lang.String[] { "Key", "PageSize", "PageToken", });
+    internal_static_ringback_v1_ListCallbackEventsResponse_descriptor =
+      getDescriptor().getMessageTypes().get(14);
+    internal_static_ringback_v1_ListCallbackEventsResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_ListCallbackEventsResponse_descriptor,
+        new java.lang.String[] { "Events", "NextPageToken", "Complete", });
+    internal_static_ringback_v1_GetCallTraceRequest_descriptor =
+      getDescriptor().getMessageTypes().get(15);
+    internal_static_ringback_v1_GetCallTraceRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetCallTraceRequest_descriptor,
+        new java.lang.String[] { "Key", "Attempt", });
+    internal_static_ringback_v1_GetCallTraceResponse_descriptor =
+      getDescriptor().getMessageTypes().get(16);
+    internal_static_ringback_v1_GetCallTraceResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetCallTraceResponse_descriptor,
+        new java.lang.String[] { "Messages", });
+    internal_static_ringback_v1_SipMessage_descriptor =
+      getDescriptor().getMessageTypes().get(17);
+    internal_static_ringback_v1_SipMessage_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_SipMessage_descriptor,
+        new java.lang.String[] { "Time", "Sent", "Peer", "CallId", "Text", });
+    internal_static_ringback_v1_CancelCallbackRequest_descriptor =
+      getDescriptor().getMessageTypes().get(18);
     internal_static_ringback_v1_CancelCallbackRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CancelCallbackRequest_descriptor,
         new java.lang.String[] { "Key", "Reason", "Etag", });
     internal_static_ringback_v1_CancelCallbackResponse_descriptor =
-      getDescriptor().getMessageTypes().get(11);
+      getDescriptor().getMessageTypes().get(19);
     internal_static_ringback_v1_CancelCallbackResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CancelCallbackResponse_descriptor,
         new java.lang.String[] { "Callback", });
     internal_static_ringback_v1_UpdateCallbackRequest_descriptor =
-      getDescriptor().getMessageTypes().get(12);
+      getDescriptor().getMessageTypes().get(20);
     internal_static_ringback_v1_UpdateCallbackRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_UpdateCallbackRequest_descriptor,
         new java.lang.String[] { "Key", "CallbackRequest", "UpdateMask", "Etag", });
     internal_static_ringback_v1_UpdateCallbackResponse_descriptor =
-      getDescriptor().getMessageTypes().get(13);
+      getDescriptor().getMessageTypes().get(21);
     internal_static_ringback_v1_UpdateCallbackResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_UpdateCallbackResponse_descriptor,
         new java.lang.String[] { "Callback", });
     internal_static_ringback_v1_ResolveCallbacksRequest_descriptor =
-      getDescriptor().getMessageTypes().get(14);
+      getDescriptor().getMessageTypes().get(22);
     internal_static_ringback_v1_ResolveCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ResolveCallbacksRequest_descriptor,
         new java.lang.String[] { "Target", "Reason", "IncludeCallbacks", });
     internal_static_ringback_v1_ResolveCallbacksResponse_descriptor =
-      getDescriptor().getMessageTypes().get(15);
+      getDescriptor().getMessageTypes().get(23);
     internal_static_ringback_v1_ResolveCallbacksResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ResolveCallbacksResponse_descriptor,
         new java.lang.String[] { "Results", "More", });
     internal_static_ringback_v1_ResolveCallbackResult_descriptor =
-      getDescriptor().getMessageTypes().get(16);
+      getDescriptor().getMessageTypes().get(24);
     internal_static_ringback_v1_ResolveCallbackResult_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_ResolveCallbackResult_descriptor,
         new java.lang.String[] { "CallbackId", "State", "Callback", });
     internal_static_ringback_v1_WatchCallbacksRequest_descriptor =
-      getDescriptor().getMessageTypes().get(17);
+      getDescriptor().getMessageTypes().get(25);
     internal_static_ringback_v1_WatchCallbacksRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_WatchCallbacksRequest_descriptor,
         new java.lang.String[] { "Filter", "ResumeToken", "SnapshotMode", "HeartbeatInterval", "BeginTime", });
     internal_static_ringback_v1_WatchCallbacksResponse_descriptor =
-      getDescriptor().getMessageTypes().get(18);
+      getDescriptor().getMessageTypes().get(26);
     internal_static_ringback_v1_WatchCallbacksResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_WatchCallbacksResponse_descriptor,
         new java.lang.String[] { "Events", "ResumeToken", "SnapshotStarted", "SnapshotComplete", "ServerTime", });
     internal_static_ringback_v1_CallbackEvent_descriptor =
-      getDescriptor().getMessageTypes().get(19);
+      getDescriptor().getMessageTypes().get(27);
     internal_static_ringback_v1_CallbackEvent_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_CallbackEvent_descriptor,

@@ -201,6 +201,99 @@ public final class DirectoryServiceGrpc {
     return getGetQueueMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.WatchQueuesRequest,
+      com.ringback.v1.WatchQueuesResponse> getWatchQueuesMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "WatchQueues",
+      requestType = com.ringback.v1.WatchQueuesRequest.class,
+      responseType = com.ringback.v1.WatchQueuesResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.WatchQueuesRequest,
+      com.ringback.v1.WatchQueuesResponse> getWatchQueuesMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.WatchQueuesRequest, com.ringback.v1.WatchQueuesResponse> getWatchQueuesMethod;
+    if ((getWatchQueuesMethod = DirectoryServiceGrpc.getWatchQueuesMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getWatchQueuesMethod = DirectoryServiceGrpc.getWatchQueuesMethod) == null) {
+          DirectoryServiceGrpc.getWatchQueuesMethod = getWatchQueuesMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.WatchQueuesRequest, com.ringback.v1.WatchQueuesResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.SERVER_STREAMING)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "WatchQueues"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.WatchQueuesRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.WatchQueuesResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("WatchQueues"))
+              .build();
+        }
+      }
+    }
+    return getWatchQueuesMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.GetOutcomesRequest,
+      com.ringback.v1.GetOutcomesResponse> getGetOutcomesMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetOutcomes",
+      requestType = com.ringback.v1.GetOutcomesRequest.class,
+      responseType = com.ringback.v1.GetOutcomesResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.GetOutcomesRequest,
+      com.ringback.v1.GetOutcomesResponse> getGetOutcomesMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.GetOutcomesRequest, com.ringback.v1.GetOutcomesResponse> getGetOutcomesMethod;
+    if ((getGetOutcomesMethod = DirectoryServiceGrpc.getGetOutcomesMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getGetOutcomesMethod = DirectoryServiceGrpc.getGetOutcomesMethod) == null) {
+          DirectoryServiceGrpc.getGetOutcomesMethod = getGetOutcomesMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.GetOutcomesRequest, com.ringback.v1.GetOutcomesResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetOutcomes"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetOutcomesRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetOutcomesResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("GetOutcomes"))
+              .build();
+        }
+      }
+    }
+    return getGetOutcomesMethod;
+  }
+
+  private static volatile io.grpc.MethodDescriptor<com.ringback.v1.GetIdentityRequest,
+      com.ringback.v1.GetIdentityResponse> getGetIdentityMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "GetIdentity",
+      requestType = com.ringback.v1.GetIdentityRequest.class,
+      responseType = com.ringback.v1.GetIdentityResponse.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<com.ringback.v1.GetIdentityRequest,
+      com.ringback.v1.GetIdentityResponse> getGetIdentityMethod() {
+    io.grpc.MethodDescriptor<com.ringback.v1.GetIdentityRequest, com.ringback.v1.GetIdentityResponse> getGetIdentityMethod;
+    if ((getGetIdentityMethod = DirectoryServiceGrpc.getGetIdentityMethod) == null) {
+      synchronized (DirectoryServiceGrpc.class) {
+        if ((getGetIdentityMethod = DirectoryServiceGrpc.getGetIdentityMethod) == null) {
+          DirectoryServiceGrpc.getGetIdentityMethod = getGetIdentityMethod =
+              io.grpc.MethodDescriptor.<com.ringback.v1.GetIdentityRequest, com.ringback.v1.GetIdentityResponse>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "GetIdentity"))
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetIdentityRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  com.ringback.v1.GetIdentityResponse.getDefaultInstance()))
+              .setSchemaDescriptor(new DirectoryServiceMethodDescriptorSupplier("GetIdentity"))
+              .build();
+        }
+      }
+    }
+    return getGetIdentityMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<com.ringback.v1.EraseTargetRequest,
       com.ringback.v1.EraseTargetResponse> getEraseTargetMethod;
 
@@ -370,6 +463,43 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
+     * Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+     * most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+     * A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+     * OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+     * QUOTA_EXCEEDED.
+     * </pre>
+     */
+    default void watchQueues(com.ringback.v1.WatchQueuesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.WatchQueuesResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getWatchQueuesMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+     * have neither targets nor ids in them.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * </pre>
+     */
+    default void getOutcomes(com.ringback.v1.GetOutcomesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetOutcomesResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetOutcomesMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns who the credential belongs to, and what it may do.
+     * No reasons of its own.
+     * </pre>
+     */
+    default void getIdentity(com.ringback.v1.GetIdentityRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetIdentityResponse> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getGetIdentityMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
      * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
      * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -494,6 +624,46 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
+     * Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+     * most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+     * A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+     * OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+     * QUOTA_EXCEEDED.
+     * </pre>
+     */
+    public void watchQueues(com.ringback.v1.WatchQueuesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.WatchQueuesResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncServerStreamingCall(
+          getChannel().newCall(getWatchQueuesMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+     * have neither targets nor ids in them.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * </pre>
+     */
+    public void getOutcomes(com.ringback.v1.GetOutcomesRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetOutcomesResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetOutcomesMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
+     * Returns who the credential belongs to, and what it may do.
+     * No reasons of its own.
+     * </pre>
+     */
+    public void getIdentity(com.ringback.v1.GetIdentityRequest request,
+        io.grpc.stub.StreamObserver<com.ringback.v1.GetIdentityResponse> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getGetIdentityMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
      * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
      * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -599,6 +769,45 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
+     * Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+     * most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+     * A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+     * OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+     * QUOTA_EXCEEDED.
+     * </pre>
+     */
+    @io.grpc.ExperimentalApi("https://github.com/grpc/grpc-java/issues/10918")
+    public io.grpc.stub.BlockingClientCall<?, com.ringback.v1.WatchQueuesResponse>
+        watchQueues(com.ringback.v1.WatchQueuesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingV2ServerStreamingCall(
+          getChannel(), getWatchQueuesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+     * have neither targets nor ids in them.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * </pre>
+     */
+    public com.ringback.v1.GetOutcomesResponse getOutcomes(com.ringback.v1.GetOutcomesRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetOutcomesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns who the credential belongs to, and what it may do.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.GetIdentityResponse getIdentity(com.ringback.v1.GetIdentityRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getGetIdentityMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
      * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
      * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -699,6 +908,44 @@ public final class DirectoryServiceGrpc {
     public com.ringback.v1.GetQueueResponse getQueue(com.ringback.v1.GetQueueRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getGetQueueMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Streams how the queues of services look: all of them with the first response, and then those that have changed, at
+     * most once a second. What is sent is a picture and no history, so there is no token: a new stream begins with all.
+     * A response comes at the latest after every `heartbeat_interval`; it may be empty. The server ends every stream with
+     * OK when it stops, and otherwise after 30 minutes, give or take 10 %. Watch again then.
+     * QUOTA_EXCEEDED.
+     * </pre>
+     */
+    public java.util.Iterator<com.ringback.v1.WatchQueuesResponse> watchQueues(
+        com.ringback.v1.WatchQueuesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingServerStreamingCall(
+          getChannel(), getWatchQueuesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+     * have neither targets nor ids in them.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * </pre>
+     */
+    public com.ringback.v1.GetOutcomesResponse getOutcomes(com.ringback.v1.GetOutcomesRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetOutcomesMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Returns who the credential belongs to, and what it may do.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.ringback.v1.GetIdentityResponse getIdentity(com.ringback.v1.GetIdentityRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getGetIdentityMethod(), getCallOptions(), request);
     }
 
     /**
@@ -813,6 +1060,31 @@ public final class DirectoryServiceGrpc {
 
     /**
      * <pre>
+     * Returns how attempts and callbacks have ended, counted by service and half hour. The counts are kept for 15 days and
+     * have neither targets nor ids in them.
+     * INVALID_FIELD for a range of more than 15 days, or that ends before it begins.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetOutcomesResponse> getOutcomes(
+        com.ringback.v1.GetOutcomesRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetOutcomesMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
+     * Returns who the credential belongs to, and what it may do.
+     * No reasons of its own.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<com.ringback.v1.GetIdentityResponse> getIdentity(
+        com.ringback.v1.GetIdentityRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getGetIdentityMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Deletes everything that is kept about one target: its callbacks of all services, and what the event log, the
      * attempts and the idempotency records have of them. Callbacks that are open are cancelled first. A call in progress
      * is to be hung up, and is erased by a repetition of the request once it has ended. Watchers get REMOVED for each,
@@ -833,7 +1105,10 @@ public final class DirectoryServiceGrpc {
   private static final int METHODID_UPDATE_SERVICE = 3;
   private static final int METHODID_DELETE_SERVICE = 4;
   private static final int METHODID_GET_QUEUE = 5;
-  private static final int METHODID_ERASE_TARGET = 6;
+  private static final int METHODID_WATCH_QUEUES = 6;
+  private static final int METHODID_GET_OUTCOMES = 7;
+  private static final int METHODID_GET_IDENTITY = 8;
+  private static final int METHODID_ERASE_TARGET = 9;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -875,6 +1150,18 @@ public final class DirectoryServiceGrpc {
         case METHODID_GET_QUEUE:
           serviceImpl.getQueue((com.ringback.v1.GetQueueRequest) request,
               (io.grpc.stub.StreamObserver<com.ringback.v1.GetQueueResponse>) responseObserver);
+          break;
+        case METHODID_WATCH_QUEUES:
+          serviceImpl.watchQueues((com.ringback.v1.WatchQueuesRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.WatchQueuesResponse>) responseObserver);
+          break;
+        case METHODID_GET_OUTCOMES:
+          serviceImpl.getOutcomes((com.ringback.v1.GetOutcomesRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.GetOutcomesResponse>) responseObserver);
+          break;
+        case METHODID_GET_IDENTITY:
+          serviceImpl.getIdentity((com.ringback.v1.GetIdentityRequest) request,
+              (io.grpc.stub.StreamObserver<com.ringback.v1.GetIdentityResponse>) responseObserver);
           break;
         case METHODID_ERASE_TARGET:
           serviceImpl.eraseTarget((com.ringback.v1.EraseTargetRequest) request,
@@ -941,6 +1228,27 @@ public final class DirectoryServiceGrpc {
               com.ringback.v1.GetQueueResponse>(
                 service, METHODID_GET_QUEUE)))
         .addMethod(
+          getWatchQueuesMethod(),
+          io.grpc.stub.ServerCalls.asyncServerStreamingCall(
+            new MethodHandlers<
+              com.ringback.v1.WatchQueuesRequest,
+              com.ringback.v1.WatchQueuesResponse>(
+                service, METHODID_WATCH_QUEUES)))
+        .addMethod(
+          getGetOutcomesMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.GetOutcomesRequest,
+              com.ringback.v1.GetOutcomesResponse>(
+                service, METHODID_GET_OUTCOMES)))
+        .addMethod(
+          getGetIdentityMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              com.ringback.v1.GetIdentityRequest,
+              com.ringback.v1.GetIdentityResponse>(
+                service, METHODID_GET_IDENTITY)))
+        .addMethod(
           getEraseTargetMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
             new MethodHandlers<
@@ -1001,6 +1309,9 @@ public final class DirectoryServiceGrpc {
               .addMethod(getUpdateServiceMethod())
               .addMethod(getDeleteServiceMethod())
               .addMethod(getGetQueueMethod())
+              .addMethod(getWatchQueuesMethod())
+              .addMethod(getGetOutcomesMethod())
+              .addMethod(getGetIdentityMethod())
               .addMethod(getEraseTargetMethod())
               .build();
         }

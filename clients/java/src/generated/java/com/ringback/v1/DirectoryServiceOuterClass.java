@@ -111,6 +111,11 @@ public final class DirectoryServiceOuterClass {
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_GetQueueResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_InProgressCount_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_InProgressCount_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_PriorityCount_descriptor;
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
@@ -120,6 +125,46 @@ public final class DirectoryServiceOuterClass {
   static final 
     com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
       internal_static_ringback_v1_QueuePosition_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_WatchQueuesRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_WatchQueuesRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_WatchQueuesResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_WatchQueuesResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetOutcomesRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetOutcomesRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetOutcomesResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetOutcomesResponse_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_OutcomeCount_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_OutcomeCount_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_EndCount_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_EndCount_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetIdentityRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetIdentityRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_ringback_v1_GetIdentityResponse_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessageV3.FieldAccessorTable
+      internal_static_ringback_v1_GetIdentityResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
     internal_static_ringback_v1_EraseTargetRequest_descriptor;
   static final 
@@ -221,8 +266,8 @@ public final class DirectoryServiceOuterClass {
       "\001\n\017GetQueueRequest\022\037\n\nservice_id\030\001 \001(\tH\000" +
       "R\tserviceId\022!\n\013sip_address\030\002 \001(\tH\000R\nsipA" +
       "ddress\022;\n\014callback_key\030\003 \001(\0132\030.ringback." +
-      "v1.CallbackKeyR\013callbackKeyB\t\n\007service\"\331" +
-      "\003\n\020GetQueueResponse\022\035\n\nservice_id\030\001 \001(\tR" +
+      "v1.CallbackKeyR\013callbackKeyB\t\n\007service\"\365" +
+      "\007\n\020GetQueueResponse\022\035\n\nservice_id\030\001 \001(\tR" +
       "\tserviceId\0224\n\007waiting\030\002 \003(\0132\032.ringback.v" +
       "1.PriorityCountR\007waiting\022J\n\023oldest_waiti" +
       "ng_time\030\003 \001(\0132\032.google.protobuf.Timestam" +
@@ -233,52 +278,114 @@ public final class DirectoryServiceOuterClass {
       "basis\030\007 \001(\tR\restimateBasis\0226\n\010position\030\010" +
       " \001(\0132\032.ringback.v1.QueuePositionR\010positi" +
       "on\022F\n\021agents_rest_until\030\t \001(\0132\032.google.p" +
-      "rotobuf.TimestampR\017agentsRestUntil\"X\n\rPr" +
-      "iorityCount\0221\n\010priority\030\001 \001(\0162\025.ringback" +
-      ".v1.PriorityR\010priority\022\024\n\005count\030\002 \001(\005R\005c" +
-      "ount\"\201\001\n\rQueuePosition\022\032\n\010position\030\001 \001(\005" +
-      "R\010position\0222\n\006reason\030\002 \001(\0162\032.ringback.v1" +
-      ".WaitingReasonR\006reason\022 \n\013explanation\030\003 " +
-      "\001(\tR\013explanation\",\n\022EraseTargetRequest\022\026" +
-      "\n\006target\030\001 \001(\tR\006target\"N\n\023EraseTargetRes" +
-      "ponse\022\026\n\006erased\030\001 \001(\005R\006erased\022\037\n\013in_prog" +
-      "ress\030\002 \001(\005R\ninProgress*\330\001\n\tDayOfWeek\022\033\n\027" +
-      "DAY_OF_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_OF_WEEK" +
-      "_MONDAY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002\022\031\n\025DA" +
-      "Y_OF_WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WEEK_THU" +
-      "RSDAY\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n\024DAY_O" +
-      "F_WEEK_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_SUNDAY\020" +
-      "\007*P\n\010FirstLeg\022\031\n\025FIRST_LEG_UNSPECIFIED\020\000" +
-      "\022\023\n\017FIRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG_TARGE" +
-      "T\020\002*\203\001\n\014TargetPolicy\022\035\n\031TARGET_POLICY_UN" +
-      "SPECIFIED\020\000\022\027\n\023TARGET_POLICY_ALLOW\020\001\022\030\n\024" +
-      "TARGET_POLICY_REFUSE\020\002\022!\n\035TARGET_POLICY_" +
-      "RETURN_EXISTING\020\003*\255\002\n\rWaitingReason\022\036\n\032W" +
-      "AITING_REASON_UNSPECIFIED\020\000\022\032\n\026WAITING_R" +
-      "EASON_NOT_DUE\020\001\022\031\n\025WAITING_REASON_CLOSED" +
-      "\020\002\022\031\n\025WAITING_REASON_PAUSED\020\003\022\036\n\032WAITING" +
-      "_REASON_NO_CAPACITY\020\004\022\034\n\030WAITING_REASON_" +
-      "NO_DIALER\020\005\022!\n\035WAITING_REASON_TARGET_IN_" +
-      "CALL\020\006\022 \n\034WAITING_REASON_BEHIND_OTHERS\020\007" +
-      "\022\'\n#WAITING_REASON_AGENTS_DO_NOT_ANSWER\020" +
-      "\0102\331\004\n\020DirectoryService\022S\n\014ListServices\022 " +
-      ".ringback.v1.ListServicesRequest\032!.ringb" +
-      "ack.v1.ListServicesResponse\022M\n\nGetServic" +
-      "e\022\036.ringback.v1.GetServiceRequest\032\037.ring" +
-      "back.v1.GetServiceResponse\022V\n\rCreateServ" +
-      "ice\022!.ringback.v1.CreateServiceRequest\032\"" +
-      ".ringback.v1.CreateServiceResponse\022V\n\rUp" +
-      "dateService\022!.ringback.v1.UpdateServiceR" +
-      "equest\032\".ringback.v1.UpdateServiceRespon" +
-      "se\022V\n\rDeleteService\022!.ringback.v1.Delete" +
-      "ServiceRequest\032\".ringback.v1.DeleteServi" +
-      "ceResponse\022G\n\010GetQueue\022\034.ringback.v1.Get" +
-      "QueueRequest\032\035.ringback.v1.GetQueueRespo" +
-      "nse\022P\n\013EraseTarget\022\037.ringback.v1.EraseTa" +
-      "rgetRequest\032 .ringback.v1.EraseTargetRes" +
-      "ponseBa\n\017com.ringback.v1P\001Z>github.com/r" +
-      "ingback/ringback/clients/go/ringback/v1;" +
-      "ringbackv1\252\002\013Ringback.V1b\006proto3"
+      "rotobuf.TimestampR\017agentsRestUntil\022-\n\005st" +
+      "ate\030\n \001(\0162\027.ringback.v1.QueueStateR\005stat" +
+      "e\0229\n\npause_time\030\013 \001(\0132\032.google.protobuf." +
+      "TimestampR\tpauseTime\022\033\n\tpaused_by\030\014 \001(\tR" +
+      "\010pausedBy\022\030\n\007dialers\030\r \001(\005R\007dialers\022B\n\017n" +
+      "o_dialer_since\030\016 \001(\0132\032.google.protobuf.T" +
+      "imestampR\rnoDialerSince\022@\n\016next_open_tim" +
+      "e\030\017 \001(\0132\032.google.protobuf.TimestampR\014nex" +
+      "tOpenTime\022B\n\017next_close_time\030\020 \001(\0132\032.goo" +
+      "gle.protobuf.TimestampR\rnextCloseTime\022\032\n" +
+      "\010expiring\030\021 \001(\005R\010expiring\022\034\n\tscheduled\030\022" +
+      " \001(\005R\tscheduled\022&\n\017due_within_hour\030\023 \001(\005" +
+      "R\rdueWithinHour\022M\n\024in_progress_by_state\030" +
+      "\024 \003(\0132\034.ringback.v1.InProgressCountR\021inP" +
+      "rogressByState\"Y\n\017InProgressCount\0220\n\005sta" +
+      "te\030\001 \001(\0162\032.ringback.v1.CallbackStateR\005st" +
+      "ate\022\024\n\005count\030\002 \001(\005R\005count\"\244\001\n\rPriorityCo" +
+      "unt\0221\n\010priority\030\001 \001(\0162\025.ringback.v1.Prio" +
+      "rityR\010priority\022\024\n\005count\030\002 \001(\005R\005count\022J\n\023" +
+      "oldest_waiting_time\030\003 \001(\0132\032.google.proto" +
+      "buf.TimestampR\021oldestWaitingTime\"\201\001\n\rQue" +
+      "uePosition\022\032\n\010position\030\001 \001(\005R\010position\0222" +
+      "\n\006reason\030\002 \001(\0162\032.ringback.v1.WaitingReas" +
+      "onR\006reason\022 \n\013explanation\030\003 \001(\tR\013explana" +
+      "tion\"\177\n\022WatchQueuesRequest\022\037\n\013service_id" +
+      "s\030\001 \003(\tR\nserviceIds\022H\n\022heartbeat_interva" +
+      "l\030\002 \001(\0132\031.google.protobuf.DurationR\021hear" +
+      "tbeatInterval\"\207\002\n\023WatchQueuesResponse\0225\n" +
+      "\006queues\030\001 \003(\0132\035.ringback.v1.GetQueueResp" +
+      "onseR\006queues\0220\n\010services\030\002 \003(\0132\024.ringbac" +
+      "k.v1.ServiceR\010services\022.\n\023removed_servic" +
+      "e_ids\030\003 \003(\tR\021removedServiceIds\022\032\n\010comple" +
+      "te\030\004 \001(\010R\010complete\022;\n\013server_time\030\005 \001(\0132" +
+      "\032.google.protobuf.TimestampR\nserverTime\"" +
+      "\247\001\n\022GetOutcomesRequest\0229\n\nbegin_time\030\001 \001" +
+      "(\0132\032.google.protobuf.TimestampR\tbeginTim" +
+      "e\0225\n\010end_time\030\002 \001(\0132\032.google.protobuf.Ti" +
+      "mestampR\007endTime\022\037\n\013service_ids\030\003 \003(\tR\ns" +
+      "erviceIds\"\264\001\n\023GetOutcomesResponse\0225\n\010out" +
+      "comes\030\001 \003(\0132\031.ringback.v1.OutcomeCountR\010" +
+      "outcomes\022)\n\004ends\030\002 \003(\0132\025.ringback.v1.End" +
+      "CountR\004ends\022;\n\013server_time\030\003 \001(\0132\032.googl" +
+      "e.protobuf.TimestampR\nserverTime\"\262\001\n\014Out" +
+      "comeCount\022\035\n\nservice_id\030\001 \001(\tR\tserviceId" +
+      "\0229\n\nbegin_time\030\002 \001(\0132\032.google.protobuf.T" +
+      "imestampR\tbeginTime\0222\n\007outcome\030\003 \001(\0162\030.r" +
+      "ingback.v1.CallOutcomeR\007outcome\022\024\n\005count" +
+      "\030\004 \001(\005R\005count\"\254\001\n\010EndCount\022\035\n\nservice_id" +
+      "\030\001 \001(\tR\tserviceId\0229\n\nbegin_time\030\002 \001(\0132\032." +
+      "google.protobuf.TimestampR\tbeginTime\0220\n\005" +
+      "state\030\003 \001(\0162\032.ringback.v1.CallbackStateR" +
+      "\005state\022\024\n\005count\030\004 \001(\005R\005count\"\024\n\022GetIdent" +
+      "ityRequest\"\241\001\n\023GetIdentityResponse\022\032\n\010id" +
+      "entity\030\001 \001(\tR\010identity\022\024\n\005roles\030\002 \003(\tR\005r" +
+      "oles\022\035\n\ncaller_ids\030\003 \003(\tR\tcallerIds\022\026\n\006m" +
+      "asked\030\004 \001(\010R\006masked\022!\n\014allowed_rpcs\030\005 \003(" +
+      "\tR\013allowedRpcs\",\n\022EraseTargetRequest\022\026\n\006" +
+      "target\030\001 \001(\tR\006target\"N\n\023EraseTargetRespo" +
+      "nse\022\026\n\006erased\030\001 \001(\005R\006erased\022\037\n\013in_progre" +
+      "ss\030\002 \001(\005R\ninProgress*\330\001\n\tDayOfWeek\022\033\n\027DA" +
+      "Y_OF_WEEK_UNSPECIFIED\020\000\022\026\n\022DAY_OF_WEEK_M" +
+      "ONDAY\020\001\022\027\n\023DAY_OF_WEEK_TUESDAY\020\002\022\031\n\025DAY_" +
+      "OF_WEEK_WEDNESDAY\020\003\022\030\n\024DAY_OF_WEEK_THURS" +
+      "DAY\020\004\022\026\n\022DAY_OF_WEEK_FRIDAY\020\005\022\030\n\024DAY_OF_" +
+      "WEEK_SATURDAY\020\006\022\026\n\022DAY_OF_WEEK_SUNDAY\020\007*" +
+      "P\n\010FirstLeg\022\031\n\025FIRST_LEG_UNSPECIFIED\020\000\022\023" +
+      "\n\017FIRST_LEG_AGENT\020\001\022\024\n\020FIRST_LEG_TARGET\020" +
+      "\002*\203\001\n\014TargetPolicy\022\035\n\031TARGET_POLICY_UNSP" +
+      "ECIFIED\020\000\022\027\n\023TARGET_POLICY_ALLOW\020\001\022\030\n\024TA" +
+      "RGET_POLICY_REFUSE\020\002\022!\n\035TARGET_POLICY_RE" +
+      "TURN_EXISTING\020\003*\345\001\n\nQueueState\022\033\n\027QUEUE_" +
+      "STATE_UNSPECIFIED\020\000\022\031\n\025QUEUE_STATE_NO_DI" +
+      "ALER\020\001\022\026\n\022QUEUE_STATE_PAUSED\020\002\022\033\n\027QUEUE_" +
+      "STATE_DIALING_OFF\020\003\022$\n QUEUE_STATE_AGENT" +
+      "S_DO_NOT_ANSWER\020\004\022\026\n\022QUEUE_STATE_BEHIND\020" +
+      "\005\022\026\n\022QUEUE_STATE_CLOSED\020\006\022\024\n\020QUEUE_STATE" +
+      "_OPEN\020\007*\255\002\n\rWaitingReason\022\036\n\032WAITING_REA" +
+      "SON_UNSPECIFIED\020\000\022\032\n\026WAITING_REASON_NOT_" +
+      "DUE\020\001\022\031\n\025WAITING_REASON_CLOSED\020\002\022\031\n\025WAIT" +
+      "ING_REASON_PAUSED\020\003\022\036\n\032WAITING_REASON_NO" +
+      "_CAPACITY\020\004\022\034\n\030WAITING_REASON_NO_DIALER\020" +
+      "\005\022!\n\035WAITING_REASON_TARGET_IN_CALL\020\006\022 \n\034" +
+      "WAITING_REASON_BEHIND_OTHERS\020\007\022\'\n#WAITIN" +
+      "G_REASON_AGENTS_DO_NOT_ANSWER\020\0102\321\006\n\020Dire" +
+      "ctoryService\022S\n\014ListServices\022 .ringback." +
+      "v1.ListServicesRequest\032!.ringback.v1.Lis" +
+      "tServicesResponse\022M\n\nGetService\022\036.ringba" +
+      "ck.v1.GetServiceRequest\032\037.ringback.v1.Ge" +
+      "tServiceResponse\022V\n\rCreateService\022!.ring" +
+      "back.v1.CreateServiceRequest\032\".ringback." +
+      "v1.CreateServiceResponse\022V\n\rUpdateServic" +
+      "e\022!.ringback.v1.UpdateServiceRequest\032\".r" +
+      "ingback.v1.UpdateServiceResponse\022V\n\rDele" +
+      "teService\022!.ringback.v1.DeleteServiceReq" +
+      "uest\032\".ringback.v1.DeleteServiceResponse" +
+      "\022G\n\010GetQueue\022\034.ringback.v1.GetQueueReque" +
+      "st\032\035.ringback.v1.GetQueueResponse\022R\n\013Wat" +
+      "chQueues\022\037.ringback.v1.WatchQueuesReques" +
+      "t\032 .ringback.v1.WatchQueuesResponse0\001\022P\n" +
+      "\013GetOutcomes\022\037.ringback.v1.GetOutcomesRe" +
+      "quest\032 .ringback.v1.GetOutcomesResponse\022" +
+      "P\n\013GetIdentity\022\037.ringback.v1.GetIdentity" +
+      "Request\032 .ringback.v1.GetIdentityRespons" +
+      "e\022P\n\013EraseTarget\022\037.ringback.v1.EraseTarg" +
+      "etRequest\032 .ringback.v1.EraseTargetRespo" +
+      "nseBa\n\017com.ringback.v1P\001Z>github.com/rin" +
+      "gback/ringback/clients/go/ringback/v1;ri" +
+      "ngbackv1\252\002\013Ringback.V1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -401,27 +508,81 @@ public final class DirectoryServiceOuterClass {
     internal_static_ringback_v1_GetQueueResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_GetQueueResponse_descriptor,
-        new java.lang.String[] { "ServiceId", "Waiting", "OldestWaitingTime", "InProgress", "Capacity", "EstimatedWait", "EstimateBasis", "Position", "AgentsRestUntil", });
-    internal_static_ringback_v1_PriorityCount_descriptor =
+        new java.lang.String[] { "ServiceId", "Waiting", "OldestWaitingTime", "InProgress", "Capacity", "EstimatedWait", "EstimateBasis", "Position", "AgentsRestUntil", "State", "PauseTime", "PausedBy", "Dialers", "NoDialerSince", "NextOpenTime", "NextCloseTime", "Expiring", "Scheduled", "DueWithinHour", "InProgressByState", });
+    internal_static_ringback_v1_InProgressCount_descriptor =
       getDescriptor().getMessageTypes().get(19);
+    internal_static_ringback_v1_InProgressCount_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_InProgressCount_descriptor,
+        new java.lang.String[] { "State", "Count", });
+    internal_static_ringback_v1_PriorityCount_descriptor =
+      getDescriptor().getMessageTypes().get(20);
     internal_static_ringback_v1_PriorityCount_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_PriorityCount_descriptor,
-        new java.lang.String[] { "Priority", "Count", });
+        new java.lang.String[] { "Priority", "Count", "OldestWaitingTime", });
     internal_static_ringback_v1_QueuePosition_descriptor =
-      getDescriptor().getMessageTypes().get(20);
+      getDescriptor().getMessageTypes().get(21);
     internal_static_ringback_v1_QueuePosition_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_QueuePosition_descriptor,
         new java.lang.String[] { "Position", "Reason", "Explanation", });
+    internal_static_ringback_v1_WatchQueuesRequest_descriptor =
+      getDescriptor().getMessageTypes().get(22);
+    internal_static_ringback_v1_WatchQueuesRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_WatchQueuesRequest_descriptor,
+        new java.lang.String[] { "ServiceIds", "HeartbeatInterval", });
+    internal_static_ringback_v1_WatchQueuesResponse_descriptor =
+      getDescriptor().getMessageTypes().get(23);
+    internal_static_ringback_v1_WatchQueuesResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_WatchQueuesResponse_descriptor,
+        new java.lang.String[] { "Queues", "Services", "RemovedServiceIds", "Complete", "ServerTime", });
+    internal_static_ringback_v1_GetOutcomesRequest_descriptor =
+      getDescriptor().getMessageTypes().get(24);
+    internal_static_ringback_v1_GetOutcomesRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetOutcomesRequest_descriptor,
+        new java.lang.String[] { "BeginTime", "EndTime", "ServiceIds", });
+    internal_static_ringback_v1_GetOutcomesResponse_descriptor =
+      getDescriptor().getMessageTypes().get(25);
+    internal_static_ringback_v1_GetOutcomesResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetOutcomesResponse_descriptor,
+        new java.lang.String[] { "Outcomes", "Ends", "ServerTime", });
+    internal_static_ringback_v1_OutcomeCount_descriptor =
+      getDescriptor().getMessageTypes().get(26);
+    internal_static_ringback_v1_OutcomeCount_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_OutcomeCount_descriptor,
+        new java.lang.String[] { "ServiceId", "BeginTime", "Outcome", "Count", });
+    internal_static_ringback_v1_EndCount_descriptor =
+      getDescriptor().getMessageTypes().get(27);
+    internal_static_ringback_v1_EndCount_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_EndCount_descriptor,
+        new java.lang.String[] { "ServiceId", "BeginTime", "State", "Count", });
+    internal_static_ringback_v1_GetIdentityRequest_descriptor =
+      getDescriptor().getMessageTypes().get(28);
+    internal_static_ringback_v1_GetIdentityRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetIdentityRequest_descriptor,
+        new java.lang.String[] { });
+    internal_static_ringback_v1_GetIdentityResponse_descriptor =
+      getDescriptor().getMessageTypes().get(29);
+    internal_static_ringback_v1_GetIdentityResponse_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
+        internal_static_ringback_v1_GetIdentityResponse_descriptor,
+        new java.lang.String[] { "Identity", "Roles", "CallerIds", "Masked", "AllowedRpcs", });
     internal_static_ringback_v1_EraseTargetRequest_descriptor =
-      getDescriptor().getMessageTypes().get(21);
+      getDescriptor().getMessageTypes().get(30);
     internal_static_ringback_v1_EraseTargetRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_EraseTargetRequest_descriptor,
         new java.lang.String[] { "Target", });
     internal_static_ringback_v1_EraseTargetResponse_descriptor =
-      getDescriptor().getMessageTypes().get(22);
+      getDescriptor().getMessageTypes().get(31);
     internal_static_ringback_v1_EraseTargetResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessageV3.FieldAccessorTable(
         internal_static_ringback_v1_EraseTargetResponse_descriptor,

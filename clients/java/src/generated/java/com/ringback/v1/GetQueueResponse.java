@@ -24,6 +24,9 @@ private static final long serialVersionUID = 0L;
     serviceId_ = "";
     waiting_ = java.util.Collections.emptyList();
     estimateBasis_ = "";
+    state_ = 0;
+    pausedBy_ = "";
+    inProgressByState_ = java.util.Collections.emptyList();
   }
 
   @java.lang.Override
@@ -393,6 +396,361 @@ private static final long serialVersionUID = 0L;
     return agentsRestUntil_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : agentsRestUntil_;
   }
 
+  public static final int STATE_FIELD_NUMBER = 10;
+  private int state_ = 0;
+  /**
+   * <pre>
+   * What stands in the way of calls, or that nothing does.
+   * </pre>
+   *
+   * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  @java.lang.Override public int getStateValue() {
+    return state_;
+  }
+  /**
+   * <pre>
+   * What stands in the way of calls, or that nothing does.
+   * </pre>
+   *
+   * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+   * @return The state.
+   */
+  @java.lang.Override public com.ringback.v1.QueueState getState() {
+    com.ringback.v1.QueueState result = com.ringback.v1.QueueState.forNumber(state_);
+    return result == null ? com.ringback.v1.QueueState.UNRECOGNIZED : result;
+  }
+
+  public static final int PAUSE_TIME_FIELD_NUMBER = 11;
+  private com.google.protobuf.Timestamp pauseTime_;
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   * @return Whether the pauseTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasPauseTime() {
+    return ((bitField0_ & 0x00000010) != 0);
+  }
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   * @return The pauseTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getPauseTime() {
+    return pauseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : pauseTime_;
+  }
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getPauseTimeOrBuilder() {
+    return pauseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : pauseTime_;
+  }
+
+  public static final int PAUSED_BY_FIELD_NUMBER = 12;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object pausedBy_ = "";
+  /**
+   * <pre>
+   * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+   * paused, and on a server without identities.
+   * </pre>
+   *
+   * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+   * @return The pausedBy.
+   */
+  @java.lang.Override
+  public java.lang.String getPausedBy() {
+    java.lang.Object ref = pausedBy_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      pausedBy_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+   * paused, and on a server without identities.
+   * </pre>
+   *
+   * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+   * @return The bytes for pausedBy.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getPausedByBytes() {
+    java.lang.Object ref = pausedBy_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      pausedBy_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int DIALERS_FIELD_NUMBER = 13;
+  private int dialers_ = 0;
+  /**
+   * <pre>
+   * How many dialers poll for callbacks of this service, or hold one, at present.
+   * </pre>
+   *
+   * <code>int32 dialers = 13 [json_name = "dialers"];</code>
+   * @return The dialers.
+   */
+  @java.lang.Override
+  public int getDialers() {
+    return dialers_;
+  }
+
+  public static final int NO_DIALER_SINCE_FIELD_NUMBER = 14;
+  private com.google.protobuf.Timestamp noDialerSince_;
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   * @return Whether the noDialerSince field is set.
+   */
+  @java.lang.Override
+  public boolean hasNoDialerSince() {
+    return ((bitField0_ & 0x00000020) != 0);
+  }
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   * @return The noDialerSince.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getNoDialerSince() {
+    return noDialerSince_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : noDialerSince_;
+  }
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getNoDialerSinceOrBuilder() {
+    return noDialerSince_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : noDialerSince_;
+  }
+
+  public static final int NEXT_OPEN_TIME_FIELD_NUMBER = 15;
+  private com.google.protobuf.Timestamp nextOpenTime_;
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   * @return Whether the nextOpenTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasNextOpenTime() {
+    return ((bitField0_ & 0x00000040) != 0);
+  }
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   * @return The nextOpenTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getNextOpenTime() {
+    return nextOpenTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextOpenTime_;
+  }
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getNextOpenTimeOrBuilder() {
+    return nextOpenTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextOpenTime_;
+  }
+
+  public static final int NEXT_CLOSE_TIME_FIELD_NUMBER = 16;
+  private com.google.protobuf.Timestamp nextCloseTime_;
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   * @return Whether the nextCloseTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasNextCloseTime() {
+    return ((bitField0_ & 0x00000080) != 0);
+  }
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   * @return The nextCloseTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getNextCloseTime() {
+    return nextCloseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextCloseTime_;
+  }
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getNextCloseTimeOrBuilder() {
+    return nextCloseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextCloseTime_;
+  }
+
+  public static final int EXPIRING_FIELD_NUMBER = 17;
+  private int expiring_ = 0;
+  /**
+   * <pre>
+   * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+   * can be estimated.
+   * </pre>
+   *
+   * <code>int32 expiring = 17 [json_name = "expiring"];</code>
+   * @return The expiring.
+   */
+  @java.lang.Override
+  public int getExpiring() {
+    return expiring_;
+  }
+
+  public static final int SCHEDULED_FIELD_NUMBER = 18;
+  private int scheduled_ = 0;
+  /**
+   * <pre>
+   * How many callbacks are SCHEDULED.
+   * </pre>
+   *
+   * <code>int32 scheduled = 18 [json_name = "scheduled"];</code>
+   * @return The scheduled.
+   */
+  @java.lang.Override
+  public int getScheduled() {
+    return scheduled_;
+  }
+
+  public static final int DUE_WITHIN_HOUR_FIELD_NUMBER = 19;
+  private int dueWithinHour_ = 0;
+  /**
+   * <pre>
+   * How many of these are due within the next hour. Counted up to 10,000.
+   * </pre>
+   *
+   * <code>int32 due_within_hour = 19 [json_name = "dueWithinHour"];</code>
+   * @return The dueWithinHour.
+   */
+  @java.lang.Override
+  public int getDueWithinHour() {
+    return dueWithinHour_;
+  }
+
+  public static final int IN_PROGRESS_BY_STATE_FIELD_NUMBER = 20;
+  @SuppressWarnings("serial")
+  private java.util.List<com.ringback.v1.InProgressCount> inProgressByState_;
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<com.ringback.v1.InProgressCount> getInProgressByStateList() {
+    return inProgressByState_;
+  }
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  @java.lang.Override
+  public java.util.List<? extends com.ringback.v1.InProgressCountOrBuilder> 
+      getInProgressByStateOrBuilderList() {
+    return inProgressByState_;
+  }
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  @java.lang.Override
+  public int getInProgressByStateCount() {
+    return inProgressByState_.size();
+  }
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  @java.lang.Override
+  public com.ringback.v1.InProgressCount getInProgressByState(int index) {
+    return inProgressByState_.get(index);
+  }
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  @java.lang.Override
+  public com.ringback.v1.InProgressCountOrBuilder getInProgressByStateOrBuilder(
+      int index) {
+    return inProgressByState_.get(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -433,6 +791,39 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000008) != 0)) {
       output.writeMessage(9, getAgentsRestUntil());
+    }
+    if (state_ != com.ringback.v1.QueueState.QUEUE_STATE_UNSPECIFIED.getNumber()) {
+      output.writeEnum(10, state_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      output.writeMessage(11, getPauseTime());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(pausedBy_)) {
+      com.google.protobuf.GeneratedMessageV3.writeString(output, 12, pausedBy_);
+    }
+    if (dialers_ != 0) {
+      output.writeInt32(13, dialers_);
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      output.writeMessage(14, getNoDialerSince());
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      output.writeMessage(15, getNextOpenTime());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      output.writeMessage(16, getNextCloseTime());
+    }
+    if (expiring_ != 0) {
+      output.writeInt32(17, expiring_);
+    }
+    if (scheduled_ != 0) {
+      output.writeInt32(18, scheduled_);
+    }
+    if (dueWithinHour_ != 0) {
+      output.writeInt32(19, dueWithinHour_);
+    }
+    for (int i = 0; i < inProgressByState_.size(); i++) {
+      output.writeMessage(20, inProgressByState_.get(i));
     }
     getUnknownFields().writeTo(output);
   }
@@ -476,6 +867,49 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000008) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(9, getAgentsRestUntil());
+    }
+    if (state_ != com.ringback.v1.QueueState.QUEUE_STATE_UNSPECIFIED.getNumber()) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeEnumSize(10, state_);
+    }
+    if (((bitField0_ & 0x00000010) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(11, getPauseTime());
+    }
+    if (!com.google.protobuf.GeneratedMessageV3.isStringEmpty(pausedBy_)) {
+      size += com.google.protobuf.GeneratedMessageV3.computeStringSize(12, pausedBy_);
+    }
+    if (dialers_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(13, dialers_);
+    }
+    if (((bitField0_ & 0x00000020) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(14, getNoDialerSince());
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(15, getNextOpenTime());
+    }
+    if (((bitField0_ & 0x00000080) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(16, getNextCloseTime());
+    }
+    if (expiring_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(17, expiring_);
+    }
+    if (scheduled_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(18, scheduled_);
+    }
+    if (dueWithinHour_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(19, dueWithinHour_);
+    }
+    for (int i = 0; i < inProgressByState_.size(); i++) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(20, inProgressByState_.get(i));
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -522,6 +956,39 @@ private static final long serialVersionUID = 0L;
       if (!getAgentsRestUntil()
           .equals(other.getAgentsRestUntil())) return false;
     }
+    if (state_ != other.state_) return false;
+    if (hasPauseTime() != other.hasPauseTime()) return false;
+    if (hasPauseTime()) {
+      if (!getPauseTime()
+          .equals(other.getPauseTime())) return false;
+    }
+    if (!getPausedBy()
+        .equals(other.getPausedBy())) return false;
+    if (getDialers()
+        != other.getDialers()) return false;
+    if (hasNoDialerSince() != other.hasNoDialerSince()) return false;
+    if (hasNoDialerSince()) {
+      if (!getNoDialerSince()
+          .equals(other.getNoDialerSince())) return false;
+    }
+    if (hasNextOpenTime() != other.hasNextOpenTime()) return false;
+    if (hasNextOpenTime()) {
+      if (!getNextOpenTime()
+          .equals(other.getNextOpenTime())) return false;
+    }
+    if (hasNextCloseTime() != other.hasNextCloseTime()) return false;
+    if (hasNextCloseTime()) {
+      if (!getNextCloseTime()
+          .equals(other.getNextCloseTime())) return false;
+    }
+    if (getExpiring()
+        != other.getExpiring()) return false;
+    if (getScheduled()
+        != other.getScheduled()) return false;
+    if (getDueWithinHour()
+        != other.getDueWithinHour()) return false;
+    if (!getInProgressByStateList()
+        .equals(other.getInProgressByStateList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -560,6 +1027,38 @@ private static final long serialVersionUID = 0L;
     if (hasAgentsRestUntil()) {
       hash = (37 * hash) + AGENTS_REST_UNTIL_FIELD_NUMBER;
       hash = (53 * hash) + getAgentsRestUntil().hashCode();
+    }
+    hash = (37 * hash) + STATE_FIELD_NUMBER;
+    hash = (53 * hash) + state_;
+    if (hasPauseTime()) {
+      hash = (37 * hash) + PAUSE_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getPauseTime().hashCode();
+    }
+    hash = (37 * hash) + PAUSED_BY_FIELD_NUMBER;
+    hash = (53 * hash) + getPausedBy().hashCode();
+    hash = (37 * hash) + DIALERS_FIELD_NUMBER;
+    hash = (53 * hash) + getDialers();
+    if (hasNoDialerSince()) {
+      hash = (37 * hash) + NO_DIALER_SINCE_FIELD_NUMBER;
+      hash = (53 * hash) + getNoDialerSince().hashCode();
+    }
+    if (hasNextOpenTime()) {
+      hash = (37 * hash) + NEXT_OPEN_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getNextOpenTime().hashCode();
+    }
+    if (hasNextCloseTime()) {
+      hash = (37 * hash) + NEXT_CLOSE_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getNextCloseTime().hashCode();
+    }
+    hash = (37 * hash) + EXPIRING_FIELD_NUMBER;
+    hash = (53 * hash) + getExpiring();
+    hash = (37 * hash) + SCHEDULED_FIELD_NUMBER;
+    hash = (53 * hash) + getScheduled();
+    hash = (37 * hash) + DUE_WITHIN_HOUR_FIELD_NUMBER;
+    hash = (53 * hash) + getDueWithinHour();
+    if (getInProgressByStateCount() > 0) {
+      hash = (37 * hash) + IN_PROGRESS_BY_STATE_FIELD_NUMBER;
+      hash = (53 * hash) + getInProgressByStateList().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -700,6 +1199,11 @@ private static final long serialVersionUID = 0L;
         getEstimatedWaitFieldBuilder();
         getPositionFieldBuilder();
         getAgentsRestUntilFieldBuilder();
+        getPauseTimeFieldBuilder();
+        getNoDialerSinceFieldBuilder();
+        getNextOpenTimeFieldBuilder();
+        getNextCloseTimeFieldBuilder();
+        getInProgressByStateFieldBuilder();
       }
     }
     @java.lang.Override
@@ -737,6 +1241,39 @@ private static final long serialVersionUID = 0L;
         agentsRestUntilBuilder_.dispose();
         agentsRestUntilBuilder_ = null;
       }
+      state_ = 0;
+      pauseTime_ = null;
+      if (pauseTimeBuilder_ != null) {
+        pauseTimeBuilder_.dispose();
+        pauseTimeBuilder_ = null;
+      }
+      pausedBy_ = "";
+      dialers_ = 0;
+      noDialerSince_ = null;
+      if (noDialerSinceBuilder_ != null) {
+        noDialerSinceBuilder_.dispose();
+        noDialerSinceBuilder_ = null;
+      }
+      nextOpenTime_ = null;
+      if (nextOpenTimeBuilder_ != null) {
+        nextOpenTimeBuilder_.dispose();
+        nextOpenTimeBuilder_ = null;
+      }
+      nextCloseTime_ = null;
+      if (nextCloseTimeBuilder_ != null) {
+        nextCloseTimeBuilder_.dispose();
+        nextCloseTimeBuilder_ = null;
+      }
+      expiring_ = 0;
+      scheduled_ = 0;
+      dueWithinHour_ = 0;
+      if (inProgressByStateBuilder_ == null) {
+        inProgressByState_ = java.util.Collections.emptyList();
+      } else {
+        inProgressByState_ = null;
+        inProgressByStateBuilder_.clear();
+      }
+      bitField0_ = (bitField0_ & ~0x00080000);
       return this;
     }
 
@@ -779,6 +1316,15 @@ private static final long serialVersionUID = 0L;
       } else {
         result.waiting_ = waitingBuilder_.build();
       }
+      if (inProgressByStateBuilder_ == null) {
+        if (((bitField0_ & 0x00080000) != 0)) {
+          inProgressByState_ = java.util.Collections.unmodifiableList(inProgressByState_);
+          bitField0_ = (bitField0_ & ~0x00080000);
+        }
+        result.inProgressByState_ = inProgressByState_;
+      } else {
+        result.inProgressByState_ = inProgressByStateBuilder_.build();
+      }
     }
 
     private void buildPartial0(com.ringback.v1.GetQueueResponse result) {
@@ -819,6 +1365,48 @@ private static final long serialVersionUID = 0L;
             ? agentsRestUntil_
             : agentsRestUntilBuilder_.build();
         to_bitField0_ |= 0x00000008;
+      }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.state_ = state_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.pauseTime_ = pauseTimeBuilder_ == null
+            ? pauseTime_
+            : pauseTimeBuilder_.build();
+        to_bitField0_ |= 0x00000010;
+      }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.pausedBy_ = pausedBy_;
+      }
+      if (((from_bitField0_ & 0x00001000) != 0)) {
+        result.dialers_ = dialers_;
+      }
+      if (((from_bitField0_ & 0x00002000) != 0)) {
+        result.noDialerSince_ = noDialerSinceBuilder_ == null
+            ? noDialerSince_
+            : noDialerSinceBuilder_.build();
+        to_bitField0_ |= 0x00000020;
+      }
+      if (((from_bitField0_ & 0x00004000) != 0)) {
+        result.nextOpenTime_ = nextOpenTimeBuilder_ == null
+            ? nextOpenTime_
+            : nextOpenTimeBuilder_.build();
+        to_bitField0_ |= 0x00000040;
+      }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.nextCloseTime_ = nextCloseTimeBuilder_ == null
+            ? nextCloseTime_
+            : nextCloseTimeBuilder_.build();
+        to_bitField0_ |= 0x00000080;
+      }
+      if (((from_bitField0_ & 0x00010000) != 0)) {
+        result.expiring_ = expiring_;
+      }
+      if (((from_bitField0_ & 0x00020000) != 0)) {
+        result.scheduled_ = scheduled_;
+      }
+      if (((from_bitField0_ & 0x00040000) != 0)) {
+        result.dueWithinHour_ = dueWithinHour_;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -921,6 +1509,64 @@ private static final long serialVersionUID = 0L;
       if (other.hasAgentsRestUntil()) {
         mergeAgentsRestUntil(other.getAgentsRestUntil());
       }
+      if (other.state_ != 0) {
+        setStateValue(other.getStateValue());
+      }
+      if (other.hasPauseTime()) {
+        mergePauseTime(other.getPauseTime());
+      }
+      if (!other.getPausedBy().isEmpty()) {
+        pausedBy_ = other.pausedBy_;
+        bitField0_ |= 0x00000800;
+        onChanged();
+      }
+      if (other.getDialers() != 0) {
+        setDialers(other.getDialers());
+      }
+      if (other.hasNoDialerSince()) {
+        mergeNoDialerSince(other.getNoDialerSince());
+      }
+      if (other.hasNextOpenTime()) {
+        mergeNextOpenTime(other.getNextOpenTime());
+      }
+      if (other.hasNextCloseTime()) {
+        mergeNextCloseTime(other.getNextCloseTime());
+      }
+      if (other.getExpiring() != 0) {
+        setExpiring(other.getExpiring());
+      }
+      if (other.getScheduled() != 0) {
+        setScheduled(other.getScheduled());
+      }
+      if (other.getDueWithinHour() != 0) {
+        setDueWithinHour(other.getDueWithinHour());
+      }
+      if (inProgressByStateBuilder_ == null) {
+        if (!other.inProgressByState_.isEmpty()) {
+          if (inProgressByState_.isEmpty()) {
+            inProgressByState_ = other.inProgressByState_;
+            bitField0_ = (bitField0_ & ~0x00080000);
+          } else {
+            ensureInProgressByStateIsMutable();
+            inProgressByState_.addAll(other.inProgressByState_);
+          }
+          onChanged();
+        }
+      } else {
+        if (!other.inProgressByState_.isEmpty()) {
+          if (inProgressByStateBuilder_.isEmpty()) {
+            inProgressByStateBuilder_.dispose();
+            inProgressByStateBuilder_ = null;
+            inProgressByState_ = other.inProgressByState_;
+            bitField0_ = (bitField0_ & ~0x00080000);
+            inProgressByStateBuilder_ = 
+              com.google.protobuf.GeneratedMessageV3.alwaysUseFieldBuilders ?
+                 getInProgressByStateFieldBuilder() : null;
+          } else {
+            inProgressByStateBuilder_.addAllMessages(other.inProgressByState_);
+          }
+        }
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1008,6 +1654,77 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000100;
               break;
             } // case 74
+            case 80: {
+              state_ = input.readEnum();
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 80
+            case 90: {
+              input.readMessage(
+                  getPauseTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 90
+            case 98: {
+              pausedBy_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 98
+            case 104: {
+              dialers_ = input.readInt32();
+              bitField0_ |= 0x00001000;
+              break;
+            } // case 104
+            case 114: {
+              input.readMessage(
+                  getNoDialerSinceFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00002000;
+              break;
+            } // case 114
+            case 122: {
+              input.readMessage(
+                  getNextOpenTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00004000;
+              break;
+            } // case 122
+            case 130: {
+              input.readMessage(
+                  getNextCloseTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 130
+            case 136: {
+              expiring_ = input.readInt32();
+              bitField0_ |= 0x00010000;
+              break;
+            } // case 136
+            case 144: {
+              scheduled_ = input.readInt32();
+              bitField0_ |= 0x00020000;
+              break;
+            } // case 144
+            case 152: {
+              dueWithinHour_ = input.readInt32();
+              bitField0_ |= 0x00040000;
+              break;
+            } // case 152
+            case 162: {
+              com.ringback.v1.InProgressCount m =
+                  input.readMessage(
+                      com.ringback.v1.InProgressCount.parser(),
+                      extensionRegistry);
+              if (inProgressByStateBuilder_ == null) {
+                ensureInProgressByStateIsMutable();
+                inProgressByState_.add(m);
+              } else {
+                inProgressByStateBuilder_.addMessage(m);
+              }
+              break;
+            } // case 162
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2262,6 +2979,1313 @@ private static final long serialVersionUID = 0L;
         agentsRestUntil_ = null;
       }
       return agentsRestUntilBuilder_;
+    }
+
+    private int state_ = 0;
+    /**
+     * <pre>
+     * What stands in the way of calls, or that nothing does.
+     * </pre>
+     *
+     * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+     * @return The enum numeric value on the wire for state.
+     */
+    @java.lang.Override public int getStateValue() {
+      return state_;
+    }
+    /**
+     * <pre>
+     * What stands in the way of calls, or that nothing does.
+     * </pre>
+     *
+     * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+     * @param value The enum numeric value on the wire for state to set.
+     * @return This builder for chaining.
+     */
+    public Builder setStateValue(int value) {
+      state_ = value;
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What stands in the way of calls, or that nothing does.
+     * </pre>
+     *
+     * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+     * @return The state.
+     */
+    @java.lang.Override
+    public com.ringback.v1.QueueState getState() {
+      com.ringback.v1.QueueState result = com.ringback.v1.QueueState.forNumber(state_);
+      return result == null ? com.ringback.v1.QueueState.UNRECOGNIZED : result;
+    }
+    /**
+     * <pre>
+     * What stands in the way of calls, or that nothing does.
+     * </pre>
+     *
+     * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+     * @param value The state to set.
+     * @return This builder for chaining.
+     */
+    public Builder setState(com.ringback.v1.QueueState value) {
+      if (value == null) {
+        throw new NullPointerException();
+      }
+      bitField0_ |= 0x00000200;
+      state_ = value.getNumber();
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What stands in the way of calls, or that nothing does.
+     * </pre>
+     *
+     * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearState() {
+      bitField0_ = (bitField0_ & ~0x00000200);
+      state_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp pauseTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> pauseTimeBuilder_;
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     * @return Whether the pauseTime field is set.
+     */
+    public boolean hasPauseTime() {
+      return ((bitField0_ & 0x00000400) != 0);
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     * @return The pauseTime.
+     */
+    public com.google.protobuf.Timestamp getPauseTime() {
+      if (pauseTimeBuilder_ == null) {
+        return pauseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : pauseTime_;
+      } else {
+        return pauseTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public Builder setPauseTime(com.google.protobuf.Timestamp value) {
+      if (pauseTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        pauseTime_ = value;
+      } else {
+        pauseTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public Builder setPauseTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (pauseTimeBuilder_ == null) {
+        pauseTime_ = builderForValue.build();
+      } else {
+        pauseTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public Builder mergePauseTime(com.google.protobuf.Timestamp value) {
+      if (pauseTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000400) != 0) &&
+          pauseTime_ != null &&
+          pauseTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getPauseTimeBuilder().mergeFrom(value);
+        } else {
+          pauseTime_ = value;
+        }
+      } else {
+        pauseTimeBuilder_.mergeFrom(value);
+      }
+      if (pauseTime_ != null) {
+        bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public Builder clearPauseTime() {
+      bitField0_ = (bitField0_ & ~0x00000400);
+      pauseTime_ = null;
+      if (pauseTimeBuilder_ != null) {
+        pauseTimeBuilder_.dispose();
+        pauseTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getPauseTimeBuilder() {
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return getPauseTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getPauseTimeOrBuilder() {
+      if (pauseTimeBuilder_ != null) {
+        return pauseTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return pauseTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : pauseTime_;
+      }
+    }
+    /**
+     * <pre>
+     * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+     * that an earlier version of the server has paused.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getPauseTimeFieldBuilder() {
+      if (pauseTimeBuilder_ == null) {
+        pauseTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getPauseTime(),
+                getParentForChildren(),
+                isClean());
+        pauseTime_ = null;
+      }
+      return pauseTimeBuilder_;
+    }
+
+    private java.lang.Object pausedBy_ = "";
+    /**
+     * <pre>
+     * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+     * paused, and on a server without identities.
+     * </pre>
+     *
+     * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+     * @return The pausedBy.
+     */
+    public java.lang.String getPausedBy() {
+      java.lang.Object ref = pausedBy_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        pausedBy_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+     * paused, and on a server without identities.
+     * </pre>
+     *
+     * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+     * @return The bytes for pausedBy.
+     */
+    public com.google.protobuf.ByteString
+        getPausedByBytes() {
+      java.lang.Object ref = pausedBy_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        pausedBy_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+     * paused, and on a server without identities.
+     * </pre>
+     *
+     * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+     * @param value The pausedBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPausedBy(
+        java.lang.String value) {
+      if (value == null) { throw new NullPointerException(); }
+      pausedBy_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+     * paused, and on a server without identities.
+     * </pre>
+     *
+     * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearPausedBy() {
+      pausedBy_ = getDefaultInstance().getPausedBy();
+      bitField0_ = (bitField0_ & ~0x00000800);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+     * paused, and on a server without identities.
+     * </pre>
+     *
+     * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+     * @param value The bytes for pausedBy to set.
+     * @return This builder for chaining.
+     */
+    public Builder setPausedByBytes(
+        com.google.protobuf.ByteString value) {
+      if (value == null) { throw new NullPointerException(); }
+      checkByteStringIsUtf8(value);
+      pausedBy_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+
+    private int dialers_ ;
+    /**
+     * <pre>
+     * How many dialers poll for callbacks of this service, or hold one, at present.
+     * </pre>
+     *
+     * <code>int32 dialers = 13 [json_name = "dialers"];</code>
+     * @return The dialers.
+     */
+    @java.lang.Override
+    public int getDialers() {
+      return dialers_;
+    }
+    /**
+     * <pre>
+     * How many dialers poll for callbacks of this service, or hold one, at present.
+     * </pre>
+     *
+     * <code>int32 dialers = 13 [json_name = "dialers"];</code>
+     * @param value The dialers to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDialers(int value) {
+
+      dialers_ = value;
+      bitField0_ |= 0x00001000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many dialers poll for callbacks of this service, or hold one, at present.
+     * </pre>
+     *
+     * <code>int32 dialers = 13 [json_name = "dialers"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDialers() {
+      bitField0_ = (bitField0_ & ~0x00001000);
+      dialers_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.Timestamp noDialerSince_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> noDialerSinceBuilder_;
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     * @return Whether the noDialerSince field is set.
+     */
+    public boolean hasNoDialerSince() {
+      return ((bitField0_ & 0x00002000) != 0);
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     * @return The noDialerSince.
+     */
+    public com.google.protobuf.Timestamp getNoDialerSince() {
+      if (noDialerSinceBuilder_ == null) {
+        return noDialerSince_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : noDialerSince_;
+      } else {
+        return noDialerSinceBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public Builder setNoDialerSince(com.google.protobuf.Timestamp value) {
+      if (noDialerSinceBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        noDialerSince_ = value;
+      } else {
+        noDialerSinceBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public Builder setNoDialerSince(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (noDialerSinceBuilder_ == null) {
+        noDialerSince_ = builderForValue.build();
+      } else {
+        noDialerSinceBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public Builder mergeNoDialerSince(com.google.protobuf.Timestamp value) {
+      if (noDialerSinceBuilder_ == null) {
+        if (((bitField0_ & 0x00002000) != 0) &&
+          noDialerSince_ != null &&
+          noDialerSince_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getNoDialerSinceBuilder().mergeFrom(value);
+        } else {
+          noDialerSince_ = value;
+        }
+      } else {
+        noDialerSinceBuilder_.mergeFrom(value);
+      }
+      if (noDialerSince_ != null) {
+        bitField0_ |= 0x00002000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public Builder clearNoDialerSince() {
+      bitField0_ = (bitField0_ & ~0x00002000);
+      noDialerSince_ = null;
+      if (noDialerSinceBuilder_ != null) {
+        noDialerSinceBuilder_.dispose();
+        noDialerSinceBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getNoDialerSinceBuilder() {
+      bitField0_ |= 0x00002000;
+      onChanged();
+      return getNoDialerSinceFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getNoDialerSinceOrBuilder() {
+      if (noDialerSinceBuilder_ != null) {
+        return noDialerSinceBuilder_.getMessageOrBuilder();
+      } else {
+        return noDialerSince_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : noDialerSince_;
+      }
+    }
+    /**
+     * <pre>
+     * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+     * there is one.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getNoDialerSinceFieldBuilder() {
+      if (noDialerSinceBuilder_ == null) {
+        noDialerSinceBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getNoDialerSince(),
+                getParentForChildren(),
+                isClean());
+        noDialerSince_ = null;
+      }
+      return noDialerSinceBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp nextOpenTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> nextOpenTimeBuilder_;
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     * @return Whether the nextOpenTime field is set.
+     */
+    public boolean hasNextOpenTime() {
+      return ((bitField0_ & 0x00004000) != 0);
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     * @return The nextOpenTime.
+     */
+    public com.google.protobuf.Timestamp getNextOpenTime() {
+      if (nextOpenTimeBuilder_ == null) {
+        return nextOpenTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextOpenTime_;
+      } else {
+        return nextOpenTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public Builder setNextOpenTime(com.google.protobuf.Timestamp value) {
+      if (nextOpenTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        nextOpenTime_ = value;
+      } else {
+        nextOpenTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public Builder setNextOpenTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (nextOpenTimeBuilder_ == null) {
+        nextOpenTime_ = builderForValue.build();
+      } else {
+        nextOpenTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public Builder mergeNextOpenTime(com.google.protobuf.Timestamp value) {
+      if (nextOpenTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00004000) != 0) &&
+          nextOpenTime_ != null &&
+          nextOpenTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getNextOpenTimeBuilder().mergeFrom(value);
+        } else {
+          nextOpenTime_ = value;
+        }
+      } else {
+        nextOpenTimeBuilder_.mergeFrom(value);
+      }
+      if (nextOpenTime_ != null) {
+        bitField0_ |= 0x00004000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public Builder clearNextOpenTime() {
+      bitField0_ = (bitField0_ & ~0x00004000);
+      nextOpenTime_ = null;
+      if (nextOpenTimeBuilder_ != null) {
+        nextOpenTimeBuilder_.dispose();
+        nextOpenTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getNextOpenTimeBuilder() {
+      bitField0_ |= 0x00004000;
+      onChanged();
+      return getNextOpenTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getNextOpenTimeOrBuilder() {
+      if (nextOpenTimeBuilder_ != null) {
+        return nextOpenTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return nextOpenTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : nextOpenTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When it opens next. Unset while it is open, and when it does not open within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getNextOpenTimeFieldBuilder() {
+      if (nextOpenTimeBuilder_ == null) {
+        nextOpenTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getNextOpenTime(),
+                getParentForChildren(),
+                isClean());
+        nextOpenTime_ = null;
+      }
+      return nextOpenTimeBuilder_;
+    }
+
+    private com.google.protobuf.Timestamp nextCloseTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> nextCloseTimeBuilder_;
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     * @return Whether the nextCloseTime field is set.
+     */
+    public boolean hasNextCloseTime() {
+      return ((bitField0_ & 0x00008000) != 0);
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     * @return The nextCloseTime.
+     */
+    public com.google.protobuf.Timestamp getNextCloseTime() {
+      if (nextCloseTimeBuilder_ == null) {
+        return nextCloseTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : nextCloseTime_;
+      } else {
+        return nextCloseTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public Builder setNextCloseTime(com.google.protobuf.Timestamp value) {
+      if (nextCloseTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        nextCloseTime_ = value;
+      } else {
+        nextCloseTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public Builder setNextCloseTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (nextCloseTimeBuilder_ == null) {
+        nextCloseTime_ = builderForValue.build();
+      } else {
+        nextCloseTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public Builder mergeNextCloseTime(com.google.protobuf.Timestamp value) {
+      if (nextCloseTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00008000) != 0) &&
+          nextCloseTime_ != null &&
+          nextCloseTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getNextCloseTimeBuilder().mergeFrom(value);
+        } else {
+          nextCloseTime_ = value;
+        }
+      } else {
+        nextCloseTimeBuilder_.mergeFrom(value);
+      }
+      if (nextCloseTime_ != null) {
+        bitField0_ |= 0x00008000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public Builder clearNextCloseTime() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      nextCloseTime_ = null;
+      if (nextCloseTimeBuilder_ != null) {
+        nextCloseTimeBuilder_.dispose();
+        nextCloseTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getNextCloseTimeBuilder() {
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return getNextCloseTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getNextCloseTimeOrBuilder() {
+      if (nextCloseTimeBuilder_ != null) {
+        return nextCloseTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return nextCloseTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : nextCloseTime_;
+      }
+    }
+    /**
+     * <pre>
+     * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getNextCloseTimeFieldBuilder() {
+      if (nextCloseTimeBuilder_ == null) {
+        nextCloseTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getNextCloseTime(),
+                getParentForChildren(),
+                isClean());
+        nextCloseTime_ = null;
+      }
+      return nextCloseTimeBuilder_;
+    }
+
+    private int expiring_ ;
+    /**
+     * <pre>
+     * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+     * can be estimated.
+     * </pre>
+     *
+     * <code>int32 expiring = 17 [json_name = "expiring"];</code>
+     * @return The expiring.
+     */
+    @java.lang.Override
+    public int getExpiring() {
+      return expiring_;
+    }
+    /**
+     * <pre>
+     * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+     * can be estimated.
+     * </pre>
+     *
+     * <code>int32 expiring = 17 [json_name = "expiring"];</code>
+     * @param value The expiring to set.
+     * @return This builder for chaining.
+     */
+    public Builder setExpiring(int value) {
+
+      expiring_ = value;
+      bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+     * can be estimated.
+     * </pre>
+     *
+     * <code>int32 expiring = 17 [json_name = "expiring"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearExpiring() {
+      bitField0_ = (bitField0_ & ~0x00010000);
+      expiring_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int scheduled_ ;
+    /**
+     * <pre>
+     * How many callbacks are SCHEDULED.
+     * </pre>
+     *
+     * <code>int32 scheduled = 18 [json_name = "scheduled"];</code>
+     * @return The scheduled.
+     */
+    @java.lang.Override
+    public int getScheduled() {
+      return scheduled_;
+    }
+    /**
+     * <pre>
+     * How many callbacks are SCHEDULED.
+     * </pre>
+     *
+     * <code>int32 scheduled = 18 [json_name = "scheduled"];</code>
+     * @param value The scheduled to set.
+     * @return This builder for chaining.
+     */
+    public Builder setScheduled(int value) {
+
+      scheduled_ = value;
+      bitField0_ |= 0x00020000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many callbacks are SCHEDULED.
+     * </pre>
+     *
+     * <code>int32 scheduled = 18 [json_name = "scheduled"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearScheduled() {
+      bitField0_ = (bitField0_ & ~0x00020000);
+      scheduled_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private int dueWithinHour_ ;
+    /**
+     * <pre>
+     * How many of these are due within the next hour. Counted up to 10,000.
+     * </pre>
+     *
+     * <code>int32 due_within_hour = 19 [json_name = "dueWithinHour"];</code>
+     * @return The dueWithinHour.
+     */
+    @java.lang.Override
+    public int getDueWithinHour() {
+      return dueWithinHour_;
+    }
+    /**
+     * <pre>
+     * How many of these are due within the next hour. Counted up to 10,000.
+     * </pre>
+     *
+     * <code>int32 due_within_hour = 19 [json_name = "dueWithinHour"];</code>
+     * @param value The dueWithinHour to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDueWithinHour(int value) {
+
+      dueWithinHour_ = value;
+      bitField0_ |= 0x00040000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How many of these are due within the next hour. Counted up to 10,000.
+     * </pre>
+     *
+     * <code>int32 due_within_hour = 19 [json_name = "dueWithinHour"];</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDueWithinHour() {
+      bitField0_ = (bitField0_ & ~0x00040000);
+      dueWithinHour_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private java.util.List<com.ringback.v1.InProgressCount> inProgressByState_ =
+      java.util.Collections.emptyList();
+    private void ensureInProgressByStateIsMutable() {
+      if (!((bitField0_ & 0x00080000) != 0)) {
+        inProgressByState_ = new java.util.ArrayList<com.ringback.v1.InProgressCount>(inProgressByState_);
+        bitField0_ |= 0x00080000;
+       }
+    }
+
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        com.ringback.v1.InProgressCount, com.ringback.v1.InProgressCount.Builder, com.ringback.v1.InProgressCountOrBuilder> inProgressByStateBuilder_;
+
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public java.util.List<com.ringback.v1.InProgressCount> getInProgressByStateList() {
+      if (inProgressByStateBuilder_ == null) {
+        return java.util.Collections.unmodifiableList(inProgressByState_);
+      } else {
+        return inProgressByStateBuilder_.getMessageList();
+      }
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public int getInProgressByStateCount() {
+      if (inProgressByStateBuilder_ == null) {
+        return inProgressByState_.size();
+      } else {
+        return inProgressByStateBuilder_.getCount();
+      }
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public com.ringback.v1.InProgressCount getInProgressByState(int index) {
+      if (inProgressByStateBuilder_ == null) {
+        return inProgressByState_.get(index);
+      } else {
+        return inProgressByStateBuilder_.getMessage(index);
+      }
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder setInProgressByState(
+        int index, com.ringback.v1.InProgressCount value) {
+      if (inProgressByStateBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.set(index, value);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.setMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder setInProgressByState(
+        int index, com.ringback.v1.InProgressCount.Builder builderForValue) {
+      if (inProgressByStateBuilder_ == null) {
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.set(index, builderForValue.build());
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.setMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder addInProgressByState(com.ringback.v1.InProgressCount value) {
+      if (inProgressByStateBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.add(value);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.addMessage(value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder addInProgressByState(
+        int index, com.ringback.v1.InProgressCount value) {
+      if (inProgressByStateBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.add(index, value);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.addMessage(index, value);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder addInProgressByState(
+        com.ringback.v1.InProgressCount.Builder builderForValue) {
+      if (inProgressByStateBuilder_ == null) {
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.add(builderForValue.build());
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.addMessage(builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder addInProgressByState(
+        int index, com.ringback.v1.InProgressCount.Builder builderForValue) {
+      if (inProgressByStateBuilder_ == null) {
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.add(index, builderForValue.build());
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.addMessage(index, builderForValue.build());
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder addAllInProgressByState(
+        java.lang.Iterable<? extends com.ringback.v1.InProgressCount> values) {
+      if (inProgressByStateBuilder_ == null) {
+        ensureInProgressByStateIsMutable();
+        com.google.protobuf.AbstractMessageLite.Builder.addAll(
+            values, inProgressByState_);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.addAllMessages(values);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder clearInProgressByState() {
+      if (inProgressByStateBuilder_ == null) {
+        inProgressByState_ = java.util.Collections.emptyList();
+        bitField0_ = (bitField0_ & ~0x00080000);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.clear();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public Builder removeInProgressByState(int index) {
+      if (inProgressByStateBuilder_ == null) {
+        ensureInProgressByStateIsMutable();
+        inProgressByState_.remove(index);
+        onChanged();
+      } else {
+        inProgressByStateBuilder_.remove(index);
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public com.ringback.v1.InProgressCount.Builder getInProgressByStateBuilder(
+        int index) {
+      return getInProgressByStateFieldBuilder().getBuilder(index);
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public com.ringback.v1.InProgressCountOrBuilder getInProgressByStateOrBuilder(
+        int index) {
+      if (inProgressByStateBuilder_ == null) {
+        return inProgressByState_.get(index);  } else {
+        return inProgressByStateBuilder_.getMessageOrBuilder(index);
+      }
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public java.util.List<? extends com.ringback.v1.InProgressCountOrBuilder> 
+         getInProgressByStateOrBuilderList() {
+      if (inProgressByStateBuilder_ != null) {
+        return inProgressByStateBuilder_.getMessageOrBuilderList();
+      } else {
+        return java.util.Collections.unmodifiableList(inProgressByState_);
+      }
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public com.ringback.v1.InProgressCount.Builder addInProgressByStateBuilder() {
+      return getInProgressByStateFieldBuilder().addBuilder(
+          com.ringback.v1.InProgressCount.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public com.ringback.v1.InProgressCount.Builder addInProgressByStateBuilder(
+        int index) {
+      return getInProgressByStateFieldBuilder().addBuilder(
+          index, com.ringback.v1.InProgressCount.getDefaultInstance());
+    }
+    /**
+     * <pre>
+     * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+     * </pre>
+     *
+     * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+     */
+    public java.util.List<com.ringback.v1.InProgressCount.Builder> 
+         getInProgressByStateBuilderList() {
+      return getInProgressByStateFieldBuilder().getBuilderList();
+    }
+    private com.google.protobuf.RepeatedFieldBuilderV3<
+        com.ringback.v1.InProgressCount, com.ringback.v1.InProgressCount.Builder, com.ringback.v1.InProgressCountOrBuilder> 
+        getInProgressByStateFieldBuilder() {
+      if (inProgressByStateBuilder_ == null) {
+        inProgressByStateBuilder_ = new com.google.protobuf.RepeatedFieldBuilderV3<
+            com.ringback.v1.InProgressCount, com.ringback.v1.InProgressCount.Builder, com.ringback.v1.InProgressCountOrBuilder>(
+                inProgressByState_,
+                ((bitField0_ & 0x00080000) != 0),
+                getParentForChildren(),
+                isClean());
+        inProgressByState_ = null;
+      }
+      return inProgressByStateBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

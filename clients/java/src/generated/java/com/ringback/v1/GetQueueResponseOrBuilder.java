@@ -228,4 +228,244 @@ public interface GetQueueResponseOrBuilder extends
    * <code>.google.protobuf.Timestamp agents_rest_until = 9 [json_name = "agentsRestUntil"];</code>
    */
   com.google.protobuf.TimestampOrBuilder getAgentsRestUntilOrBuilder();
+
+  /**
+   * <pre>
+   * What stands in the way of calls, or that nothing does.
+   * </pre>
+   *
+   * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+   * @return The enum numeric value on the wire for state.
+   */
+  int getStateValue();
+  /**
+   * <pre>
+   * What stands in the way of calls, or that nothing does.
+   * </pre>
+   *
+   * <code>.ringback.v1.QueueState state = 10 [json_name = "state"];</code>
+   * @return The state.
+   */
+  com.ringback.v1.QueueState getState();
+
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   * @return Whether the pauseTime field is set.
+   */
+  boolean hasPauseTime();
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   * @return The pauseTime.
+   */
+  com.google.protobuf.Timestamp getPauseTime();
+  /**
+   * <pre>
+   * Since when the service is paused, or its `max_concurrent_calls` is 0. Unset when neither, and for a service
+   * that an earlier version of the server has paused.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp pause_time = 11 [json_name = "pauseTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getPauseTimeOrBuilder();
+
+  /**
+   * <pre>
+   * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+   * paused, and on a server without identities.
+   * </pre>
+   *
+   * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+   * @return The pausedBy.
+   */
+  java.lang.String getPausedBy();
+  /**
+   * <pre>
+   * The identity that has paused it, or set its `max_concurrent_calls` to 0. For operators only. Empty when it is not
+   * paused, and on a server without identities.
+   * </pre>
+   *
+   * <code>string paused_by = 12 [json_name = "pausedBy"];</code>
+   * @return The bytes for pausedBy.
+   */
+  com.google.protobuf.ByteString
+      getPausedByBytes();
+
+  /**
+   * <pre>
+   * How many dialers poll for callbacks of this service, or hold one, at present.
+   * </pre>
+   *
+   * <code>int32 dialers = 13 [json_name = "dialers"];</code>
+   * @return The dialers.
+   */
+  int getDialers();
+
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   * @return Whether the noDialerSince field is set.
+   */
+  boolean hasNoDialerSince();
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   * @return The noDialerSince.
+   */
+  com.google.protobuf.Timestamp getNoDialerSince();
+  /**
+   * <pre>
+   * Since when no dialer polls for callbacks of this service, at the earliest since the server was started. Unset while
+   * there is one.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp no_dialer_since = 14 [json_name = "noDialerSince"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getNoDialerSinceOrBuilder();
+
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   * @return Whether the nextOpenTime field is set.
+   */
+  boolean hasNextOpenTime();
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   * @return The nextOpenTime.
+   */
+  com.google.protobuf.Timestamp getNextOpenTime();
+  /**
+   * <pre>
+   * When it opens next. Unset while it is open, and when it does not open within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_open_time = 15 [json_name = "nextOpenTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getNextOpenTimeOrBuilder();
+
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   * @return Whether the nextCloseTime field is set.
+   */
+  boolean hasNextCloseTime();
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   * @return The nextCloseTime.
+   */
+  com.google.protobuf.Timestamp getNextCloseTime();
+  /**
+   * <pre>
+   * When it closes next. Unset while it is closed, and when it does not close within 366 days.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp next_close_time = 16 [json_name = "nextCloseTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getNextCloseTimeOrBuilder();
+
+  /**
+   * <pre>
+   * How many of those that are QUEUED expire before their estimated turn. Counted up to 10,000. 0 also where no turn
+   * can be estimated.
+   * </pre>
+   *
+   * <code>int32 expiring = 17 [json_name = "expiring"];</code>
+   * @return The expiring.
+   */
+  int getExpiring();
+
+  /**
+   * <pre>
+   * How many callbacks are SCHEDULED.
+   * </pre>
+   *
+   * <code>int32 scheduled = 18 [json_name = "scheduled"];</code>
+   * @return The scheduled.
+   */
+  int getScheduled();
+
+  /**
+   * <pre>
+   * How many of these are due within the next hour. Counted up to 10,000.
+   * </pre>
+   *
+   * <code>int32 due_within_hour = 19 [json_name = "dueWithinHour"];</code>
+   * @return The dueWithinHour.
+   */
+  int getDueWithinHour();
+
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  java.util.List<com.ringback.v1.InProgressCount> 
+      getInProgressByStateList();
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  com.ringback.v1.InProgressCount getInProgressByState(int index);
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  int getInProgressByStateCount();
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  java.util.List<? extends com.ringback.v1.InProgressCountOrBuilder> 
+      getInProgressByStateOrBuilderList();
+  /**
+   * <pre>
+   * The four parts of `in_progress`: OFFERED, DIALING, CONNECTED and CANCELLING, in this order, zeros included.
+   * </pre>
+   *
+   * <code>repeated .ringback.v1.InProgressCount in_progress_by_state = 20 [json_name = "inProgressByState"];</code>
+   */
+  com.ringback.v1.InProgressCountOrBuilder getInProgressByStateOrBuilder(
+      int index);
 }

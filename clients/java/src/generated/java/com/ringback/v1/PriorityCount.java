@@ -44,6 +44,7 @@ private static final long serialVersionUID = 0L;
             com.ringback.v1.PriorityCount.class, com.ringback.v1.PriorityCount.Builder.class);
   }
 
+  private int bitField0_;
   public static final int PRIORITY_FIELD_NUMBER = 1;
   private int priority_ = 0;
   /**
@@ -85,6 +86,44 @@ private static final long serialVersionUID = 0L;
     return count_;
   }
 
+  public static final int OLDEST_WAITING_TIME_FIELD_NUMBER = 3;
+  private com.google.protobuf.Timestamp oldestWaitingTime_;
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   * @return Whether the oldestWaitingTime field is set.
+   */
+  @java.lang.Override
+  public boolean hasOldestWaitingTime() {
+    return ((bitField0_ & 0x00000001) != 0);
+  }
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   * @return The oldestWaitingTime.
+   */
+  @java.lang.Override
+  public com.google.protobuf.Timestamp getOldestWaitingTime() {
+    return oldestWaitingTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : oldestWaitingTime_;
+  }
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   */
+  @java.lang.Override
+  public com.google.protobuf.TimestampOrBuilder getOldestWaitingTimeOrBuilder() {
+    return oldestWaitingTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : oldestWaitingTime_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -105,6 +144,9 @@ private static final long serialVersionUID = 0L;
     if (count_ != 0) {
       output.writeInt32(2, count_);
     }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      output.writeMessage(3, getOldestWaitingTime());
+    }
     getUnknownFields().writeTo(output);
   }
 
@@ -121,6 +163,10 @@ private static final long serialVersionUID = 0L;
     if (count_ != 0) {
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(2, count_);
+    }
+    if (((bitField0_ & 0x00000001) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(3, getOldestWaitingTime());
     }
     size += getUnknownFields().getSerializedSize();
     memoizedSize = size;
@@ -140,6 +186,11 @@ private static final long serialVersionUID = 0L;
     if (priority_ != other.priority_) return false;
     if (getCount()
         != other.getCount()) return false;
+    if (hasOldestWaitingTime() != other.hasOldestWaitingTime()) return false;
+    if (hasOldestWaitingTime()) {
+      if (!getOldestWaitingTime()
+          .equals(other.getOldestWaitingTime())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -155,6 +206,10 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + priority_;
     hash = (37 * hash) + COUNT_FIELD_NUMBER;
     hash = (53 * hash) + getCount();
+    if (hasOldestWaitingTime()) {
+      hash = (37 * hash) + OLDEST_WAITING_TIME_FIELD_NUMBER;
+      hash = (53 * hash) + getOldestWaitingTime().hashCode();
+    }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -278,13 +333,19 @@ private static final long serialVersionUID = 0L;
 
     // Construct using com.ringback.v1.PriorityCount.newBuilder()
     private Builder() {
-
+      maybeForceBuilderInitialization();
     }
 
     private Builder(
         com.google.protobuf.GeneratedMessageV3.BuilderParent parent) {
       super(parent);
-
+      maybeForceBuilderInitialization();
+    }
+    private void maybeForceBuilderInitialization() {
+      if (com.google.protobuf.GeneratedMessageV3
+              .alwaysUseFieldBuilders) {
+        getOldestWaitingTimeFieldBuilder();
+      }
     }
     @java.lang.Override
     public Builder clear() {
@@ -292,6 +353,11 @@ private static final long serialVersionUID = 0L;
       bitField0_ = 0;
       priority_ = 0;
       count_ = 0;
+      oldestWaitingTime_ = null;
+      if (oldestWaitingTimeBuilder_ != null) {
+        oldestWaitingTimeBuilder_.dispose();
+        oldestWaitingTimeBuilder_ = null;
+      }
       return this;
     }
 
@@ -331,6 +397,14 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.count_ = count_;
       }
+      int to_bitField0_ = 0;
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.oldestWaitingTime_ = oldestWaitingTimeBuilder_ == null
+            ? oldestWaitingTime_
+            : oldestWaitingTimeBuilder_.build();
+        to_bitField0_ |= 0x00000001;
+      }
+      result.bitField0_ |= to_bitField0_;
     }
 
     @java.lang.Override
@@ -383,6 +457,9 @@ private static final long serialVersionUID = 0L;
       if (other.getCount() != 0) {
         setCount(other.getCount());
       }
+      if (other.hasOldestWaitingTime()) {
+        mergeOldestWaitingTime(other.getOldestWaitingTime());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -419,6 +496,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 16
+            case 26: {
+              input.readMessage(
+                  getOldestWaitingTimeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 26
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -551,6 +635,163 @@ private static final long serialVersionUID = 0L;
       count_ = 0;
       onChanged();
       return this;
+    }
+
+    private com.google.protobuf.Timestamp oldestWaitingTime_;
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> oldestWaitingTimeBuilder_;
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     * @return Whether the oldestWaitingTime field is set.
+     */
+    public boolean hasOldestWaitingTime() {
+      return ((bitField0_ & 0x00000004) != 0);
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     * @return The oldestWaitingTime.
+     */
+    public com.google.protobuf.Timestamp getOldestWaitingTime() {
+      if (oldestWaitingTimeBuilder_ == null) {
+        return oldestWaitingTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : oldestWaitingTime_;
+      } else {
+        return oldestWaitingTimeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public Builder setOldestWaitingTime(com.google.protobuf.Timestamp value) {
+      if (oldestWaitingTimeBuilder_ == null) {
+        if (value == null) {
+          throw new NullPointerException();
+        }
+        oldestWaitingTime_ = value;
+      } else {
+        oldestWaitingTimeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public Builder setOldestWaitingTime(
+        com.google.protobuf.Timestamp.Builder builderForValue) {
+      if (oldestWaitingTimeBuilder_ == null) {
+        oldestWaitingTime_ = builderForValue.build();
+      } else {
+        oldestWaitingTimeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public Builder mergeOldestWaitingTime(com.google.protobuf.Timestamp value) {
+      if (oldestWaitingTimeBuilder_ == null) {
+        if (((bitField0_ & 0x00000004) != 0) &&
+          oldestWaitingTime_ != null &&
+          oldestWaitingTime_ != com.google.protobuf.Timestamp.getDefaultInstance()) {
+          getOldestWaitingTimeBuilder().mergeFrom(value);
+        } else {
+          oldestWaitingTime_ = value;
+        }
+      } else {
+        oldestWaitingTimeBuilder_.mergeFrom(value);
+      }
+      if (oldestWaitingTime_ != null) {
+        bitField0_ |= 0x00000004;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public Builder clearOldestWaitingTime() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      oldestWaitingTime_ = null;
+      if (oldestWaitingTimeBuilder_ != null) {
+        oldestWaitingTimeBuilder_.dispose();
+        oldestWaitingTimeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public com.google.protobuf.Timestamp.Builder getOldestWaitingTimeBuilder() {
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return getOldestWaitingTimeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    public com.google.protobuf.TimestampOrBuilder getOldestWaitingTimeOrBuilder() {
+      if (oldestWaitingTimeBuilder_ != null) {
+        return oldestWaitingTimeBuilder_.getMessageOrBuilder();
+      } else {
+        return oldestWaitingTime_ == null ?
+            com.google.protobuf.Timestamp.getDefaultInstance() : oldestWaitingTime_;
+      }
+    }
+    /**
+     * <pre>
+     * Since when the one that has waited longest is due. Unset when nobody waits.
+     * </pre>
+     *
+     * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+     */
+    private com.google.protobuf.SingleFieldBuilderV3<
+        com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder> 
+        getOldestWaitingTimeFieldBuilder() {
+      if (oldestWaitingTimeBuilder_ == null) {
+        oldestWaitingTimeBuilder_ = new com.google.protobuf.SingleFieldBuilderV3<
+            com.google.protobuf.Timestamp, com.google.protobuf.Timestamp.Builder, com.google.protobuf.TimestampOrBuilder>(
+                getOldestWaitingTime(),
+                getParentForChildren(),
+                isClean());
+        oldestWaitingTime_ = null;
+      }
+      return oldestWaitingTimeBuilder_;
     }
     @java.lang.Override
     public final Builder setUnknownFields(

@@ -36,4 +36,31 @@ public interface PriorityCountOrBuilder extends
    * @return The count.
    */
   int getCount();
+
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   * @return Whether the oldestWaitingTime field is set.
+   */
+  boolean hasOldestWaitingTime();
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   * @return The oldestWaitingTime.
+   */
+  com.google.protobuf.Timestamp getOldestWaitingTime();
+  /**
+   * <pre>
+   * Since when the one that has waited longest is due. Unset when nobody waits.
+   * </pre>
+   *
+   * <code>.google.protobuf.Timestamp oldest_waiting_time = 3 [json_name = "oldestWaitingTime"];</code>
+   */
+  com.google.protobuf.TimestampOrBuilder getOldestWaitingTimeOrBuilder();
 }

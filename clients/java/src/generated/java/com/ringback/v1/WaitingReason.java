@@ -229,7 +229,7 @@ public enum WaitingReason
   }
   public static final com.google.protobuf.Descriptors.EnumDescriptor
       getDescriptor() {
-    return com.ringback.v1.DirectoryServiceOuterClass.getDescriptor().getEnumTypes().get(3);
+    return com.ringback.v1.DirectoryServiceOuterClass.getDescriptor().getEnumTypes().get(4);
   }
 
   private static final WaitingReason[] VALUES = values();

@@ -1,20 +1,18 @@
-"""HTTP/1.1 and HTTP/2 by hypercorn, less what nobody needs here, and with an end for what misuses them."""
+"""HTTP/2 by hypercorn and h2, with an end for what misuses it."""
 
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-import h11
 from h2.frame_buffer import FrameBuffer
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.events import Closed
-from hypercorn.protocol.events import Event, Request, Response, StreamClosed
+from hypercorn.protocol.events import Event, Request, StreamClosed
 from hypercorn.protocol.h2 import (
     BUFFER_HIGH_WATER,
     BUFFER_LOW_WATER,
@@ -22,13 +20,11 @@ from hypercorn.protocol.h2 import (
     H2Protocol,
     StreamBuffer,
 )
-from hypercorn.protocol.h11 import STREAM_ID, H2ProtocolAssumedError, H11Protocol
 from hypercorn.utils import filter_pseudo_headers
 from hyperframe.frame import Frame
 
-from ringback.web.server_exchange import HttpExchange
-from ringback.web.server_pace import ReadingPace
-from ringback.web.server_refusals import MAX_HEADER_BYTES, StrictLines, fault_in_size, fault_of, refusal, target_of
+from ringback.web.server_exchange import HttpExchange, exchange_for, exchange_of
+from ringback.web.server_refusals import MAX_HEADER_BYTES, fault_in_size, refusal
 
 # Requests at a time on one connection of HTTP/2. Clients hold further ones back.
 MAX_STREAMS: Final = 250
@@ -41,95 +37,6 @@ _HEADERS: Final = b"\x01"
 _MAX_RESETS: Final = 200
 # Of a request whose response has been sent, as over HTTP/1.1.
 _REST_BYTES: Final = 4 * 1024 * 1024
-_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\n"
-
-
-class DrainContext(WorkerContext):
-    """What hypercorn's protocols have of their server."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        # Clients are to use other connections, and other servers.
-        self.is_draining = False
-        self.pace = ReadingPace()
-
-
-class Http1(H11Protocol):
-    """HTTP/1.1: no upgrade to WebSocket, and none to HTTP/2, by which requests get past a proxy's rules."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._connection._receive_buffer = StrictLines()  # noqa: SLF001 - h11 has no other place for it
-        self._is_head = False
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        if event.method == b"PRI" and event.target == b"*" and event.http_version == b"2.0":
-            raise H2ProtocolAssumedError(_PREFACE + self._connection.trailing_data[0])
-
-    @property
-    def _connection(self) -> h11.Connection:
-        return cast("h11.Connection", self.connection)
-
-    async def _create_stream(self, request: h11.Request) -> None:
-        self._is_head = request.method == b"HEAD"
-        fault = fault_of(request)
-        if fault is not None:
-            await self._send_error_response(fault)
-            await self.send(Closed())
-            return
-        self.stream = _exchange(self, STREAM_ID)
-        host, path = target_of(request)
-        headers = [(name, value if host is None or name != b"host" else host) for name, value in request.headers]
-        await _exchange_of(self.stream).handle(
-            Request(
-                stream_id=STREAM_ID,
-                headers=headers,
-                http_version=request.http_version.decode(),
-                method=request.method.decode("ascii"),
-                raw_path=path,
-                state=self.connection_state,
-            )
-        )
-        self.keep_alive_requests += 1
-
-    async def _send_error_response(self, status_code: int) -> None:
-        headers, body = refusal(status_code, https=self.ssl)
-        # Of one that cannot be read the method is that of the request before.
-        is_read = self._connection.our_state is not h11.IDLE
-        await self._send_h11_event(h11.Response(status_code=status_code, headers=[*headers, (b"connection", b"close")]))
-        if not is_read or not self._is_head:
-            await self._send_h11_event(h11.Data(data=body))
-        await self._send_h11_event(h11.EndOfMessage())
-
-    async def stream_send(self, event: Event) -> None:
-        if isinstance(event, Response) and self._is_last():
-            headers = [*event.headers, (b"connection", b"close")]
-            event = Response(stream_id=event.stream_id, headers=headers, status_code=event.status_code)
-        await super().stream_send(event)
-
-    def _is_last(self) -> bool:
-        """Return whether no further request is taken: what is left of this one's body is not looked for its end."""
-        unread = any(not stream.is_complete for stream in self.streams_open)
-        return unread or cast("DrainContext", self.context).is_draining
-
-    async def go_away(self) -> None:
-        """Do nothing: HTTP/1.1 ends without a word."""
-
-    def has_rests(self, _: float) -> bool:
-        """Return False: what is left of a request ends with its connection."""
-        return False
-
-    async def stop_rests(self, _: float) -> None:
-        """Do nothing: there are none."""
-
-    @property
-    def streams_open(self) -> list[HttpExchange]:
-        return [] if self.stream is None else [_exchange_of(self.stream)]
-
-    @property
-    def has_unread_input(self) -> bool:
-        """Return whether the client may still be sending a request that nobody reads."""
-        return self._connection.their_state not in (h11.DONE, h11.CLOSED, h11.MUST_CLOSE, h11.IDLE)
 
 
 class _Rest:
@@ -243,7 +150,7 @@ class Http2(H2Protocol):
         if padding:
             await self._acknowledge(event.stream_id, padding)
         if event.data:
-            await _exchange_of(stream).take(event.data)
+            await exchange_of(stream).take(event.data)
 
     async def _acknowledge(self, stream_id: int, size: int) -> None:
         """Let the client send so many bytes more."""
@@ -262,7 +169,7 @@ class Http2(H2Protocol):
         if (fault := fault_in_size(b"", request.headers)) is not None:
             await self._refuse(request.stream_id, given[b":method"], fault)
             return
-        stream = _exchange(self, request.stream_id)
+        stream = exchange_for(self, request.stream_id)
         stream.on_read = partial(self._acknowledge, request.stream_id)
         self.streams[request.stream_id] = stream
         self.stream_buffers[request.stream_id] = _Buffer(self.context.event_class)
@@ -298,12 +205,12 @@ class Http2(H2Protocol):
         await super().stream_send(event)
         if not isinstance(event, StreamClosed) or stream is None:
             return
-        if not _exchange_of(stream).has_responded:
+        if not exchange_of(stream).has_responded:
             # Half of a response must not look like all of it.
             self._reset(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
             await self._window_updated(event.stream_id)
             await self._flush()
-        elif not _exchange_of(stream).is_complete:
+        elif not exchange_of(stream).is_complete:
             self._unread.add(event.stream_id)
             self._begin_rest(event.stream_id)
 
@@ -312,7 +219,7 @@ class Http2(H2Protocol):
         before_bytes = 0 if buffer is None else len(buffer.buffer)
         await super()._send_data(stream_id)
         if buffer is not None and len(buffer.buffer) < before_bytes and (stream := self.streams.get(stream_id)):
-            _exchange_of(stream).on_progress()
+            exchange_of(stream).on_progress()
         self._begin_rest(stream_id)
 
     def _begin_rest(self, stream_id: int) -> None:
@@ -356,28 +263,9 @@ class Http2(H2Protocol):
 
     @property
     def streams_open(self) -> list[HttpExchange]:
-        return [_exchange_of(stream) for stream in self.streams.values()]
+        return [exchange_of(stream) for stream in self.streams.values()]
 
     @property
     def has_unread_input(self) -> bool:
         """Return that the client may be sending: frames about what has just ended, if nothing else."""
         return True
-
-
-def _exchange(protocol: Http1 | Http2, stream_id: int) -> HttpExchange:
-    return HttpExchange(
-        protocol.app,
-        protocol.config,
-        protocol.context,
-        protocol.task_group,
-        protocol.ssl,
-        protocol.client,
-        protocol.server,
-        protocol.stream_send,
-        stream_id,
-    )
-
-
-def _exchange_of(stream: object) -> HttpExchange:
-    """Return what hypercorn has as a stream: each is one of our exchanges."""
-    return cast("HttpExchange", stream)

@@ -1,0 +1,203 @@
+// The selected callback in short: why it is where it is, what can be done, its attempts and facts.
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Attempt, Callback } from "ringback/v1/callback_pb.js";
+
+import { ActButton, openCancel, openChange, openReschedule } from "../acts/acts.js";
+import type { Refusal } from "../api/errors.js";
+import { Link } from "../app/router.js";
+import { asOf, zone } from "../live/clock.js";
+import { queues, serviceName } from "../live/queues.js";
+import { clockTime, ms, span } from "../model/times.js";
+import { attemptsLeft } from "../model/trace.js";
+import { counted, outcomeLook, priorityWord } from "../model/words.js";
+import { Glyph } from "../parts/glyph.js";
+import { Loading, Refused } from "../parts/messages.js";
+import { StateChip } from "../parts/state-chip.js";
+import { Target } from "../parts/target.js";
+import { When } from "../parts/when.js";
+import { CopyButton } from "./copy.js";
+import { grpcurlOf, jsonOf } from "./copies.js";
+import { deselect } from "./moves.js";
+import { askAbout, reason } from "./reason.js";
+import { useSelected } from "./selected.js";
+
+/** Told in short: the life has all of them. */
+const MAX_ATTEMPTS = 8;
+
+export function Panel({ id }: { id: string }): JSX.Element {
+  const selected = useSelected(id);
+  useEffect(() => askAbout(selected.callback), [selected]);
+  const callback = selected.callback.value;
+  return (
+    <aside class="panel" aria-label="Selected callback" data-id={id}>
+      <header>
+        {callback && <StateChip state={callback.state} />}
+        <button type="button" class="quiet close" aria-label="Close" onClick={deselect}>
+          <Glyph name="x" />
+        </button>
+      </header>
+      {selected.removed.value && <p class="note">The server has this callback no more.</p>}
+      {callback ? <Facts callback={callback} /> : <Missing refusal={selected.refusal.value} />}
+    </aside>
+  );
+}
+
+function Missing({ refusal }: { refusal: Refusal | null }): JSX.Element {
+  if (!refusal) return <Loading text="Reading the callback" />;
+  return (
+    <Refused
+      refusal={refusal}
+      title={refusal.code === "NOT_FOUND" ? "There is no such callback" : "It cannot be shown"}
+    />
+  );
+}
+
+function Facts({ callback }: { callback: Callback }): JSX.Element {
+  const request = callback.callbackRequest;
+  const caller = request?.callerId ? `, for ${request.callerId}` : "";
+  const priority = request ? `, ${priorityWord(request.priority).toLowerCase()} priority` : "";
+  return (
+    <>
+      <p class="big">
+        <Target uri={callback.dialTarget} />
+      </p>
+      <p class="sub">
+        {serviceName(callback.serviceId)}
+        {priority}
+        {caller}
+      </p>
+      <ReasonBox callback={callback} />
+      <div class="act">
+        <ActButton rpc="UpdateCallback" key="reschedule" onAct={() => openReschedule(callback)}>
+          Reschedule
+        </ActButton>
+        <ActButton rpc="UpdateCallback" key="change" onAct={() => openChange(callback)}>
+          Change
+        </ActButton>
+        <ActButton rpc="CancelCallback" key="cancel" danger onAct={() => openCancel(callback)}>
+          Cancel callback
+        </ActButton>
+      </div>
+      <Attempts callback={callback} />
+      <FactList callback={callback} />
+      <p class="row">
+        <Link class="btn" to={`/ui/callbacks/${encodeURIComponent(callback.callbackId)}`}>
+          Open its life <kbd>↵</kbd>
+        </Link>
+        <CopyButton text={() => callback.callbackId} does="copy id" keys="c">
+          Copy id
+        </CopyButton>
+        <CopyButton text={() => grpcurlOf(callback.callbackId)} does="copy as grpcurl">
+          Copy as grpcurl
+        </CopyButton>
+        <CopyButton text={() => jsonOf(callback)} does="copy as JSON">
+          Copy as JSON
+        </CopyButton>
+      </p>
+    </>
+  );
+}
+
+/** What the server says of it, as of when it was asked. */
+function ReasonBox({ callback }: { callback: Callback }): JSX.Element | null {
+  const current = reason.value;
+  if (current.kind === "unknown" || current.callbackId !== callback.callbackId) return null;
+  if (current.kind === "refused") return <p class="note">Why it waits cannot be told: {current.refusal.message}</p>;
+  const { position } = current.queue;
+  if (!position?.explanation) return null;
+  const waiting = current.queue.waiting.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <div class="why-box">
+      {position.position > 0 && (
+        <>
+          <b>
+            Position {position.position} of {waiting}.
+          </b>{" "}
+        </>
+      )}
+      {position.explanation}
+      {asOf.value !== null && <span class="asof"> As of {clockTime(asOf.value, asOf.value, zone)}.</span>}
+    </div>
+  );
+}
+
+function Attempts({ callback }: { callback: Callback }): JSX.Element {
+  const retries = queues.value.get(callback.serviceId)?.service.defaultMaxRetries;
+  const left = attemptsLeft(callback, retries);
+  const { attempts } = callback;
+  const newest = attempts.slice(-MAX_ATTEMPTS).reverse();
+  return (
+    <>
+      <h2>
+        {attempts.length === 0 ? "No attempt yet" : counted(attempts.length, "attempt")}
+        {left !== null && left > 0 && `, ${left} left`}
+      </h2>
+      <ol class="mini">
+        {newest.map((attempt) => (
+          <AttemptLine key={attempt.number} attempt={attempt} />
+        ))}
+        {attempts.length > newest.length && (
+          <li class="sub rest">{counted(attempts.length - newest.length, "earlier attempt")}</li>
+        )}
+      </ol>
+    </>
+  );
+}
+
+function AttemptLine({ attempt }: { attempt: Attempt }): JSX.Element {
+  const { word, glyph, tone } = outcomeLook(attempt.outcome);
+  const start = ms(attempt.startTime);
+  return (
+    <li>
+      <Glyph name={glyph} class={tone} />
+      <span class="mono">{start !== null && <When at={start} only="absolute" />}</span>
+      <span>{word}</span>
+      <span class="sub">{lengthsOf(attempt)}</span>
+    </li>
+  );
+}
+
+/** "rang 0:08, talked 0:21"; "did not ring". What is still running counts in the row above. */
+function lengthsOf(attempt: Attempt): string {
+  const [ring, answer, end] = [ms(attempt.ringTime), ms(attempt.answerTime), ms(attempt.endTime)];
+  const parts: string[] = [];
+  const rangUntil = answer ?? end;
+  if (ring !== null && rangUntil !== null) parts.push(`rang ${span(rangUntil - ring)}`);
+  if (answer !== null && end !== null) parts.push(`talked ${span(end - answer)}`);
+  if (ring === null && answer === null && end !== null) parts.push("did not ring");
+  return parts.join(", ");
+}
+
+function FactList({ callback }: { callback: Callback }): JSX.Element {
+  const request = callback.callbackRequest;
+  const labels = Object.entries(request?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const facts: [string, JSX.Element | string | null | undefined, boolean?][] = [
+    ["Due", moment(ms(callback.nextAttemptTime) ?? ms(callback.dueTime))],
+    ["Expires", callback.endTime ? null : moment(ms(callback.expireTime))],
+    ["Ended", moment(ms(callback.endTime))],
+    ["Cancelled", callback.cancelReason],
+    ["Task", request?.externalTaskId, true],
+    ["Description", request?.description],
+    ["Supervisor", request?.supervisor],
+    ["Labels", labels.join(", ")],
+    ["Created", moment(ms(callback.createTime))],
+    ["Id", callback.callbackId, true],
+  ];
+  return (
+    <dl class="facts">
+      {facts.map(([name, value, mono]) =>
+        value ? (
+          <>
+            <dt>{name}</dt>
+            <dd class={mono ? "mono" : undefined}>{value}</dd>
+          </>
+        ) : null,
+      )}
+    </dl>
+  );
+}
+
+function moment(at: number | null): JSX.Element | null {
+  return at === null ? null : <When at={at} />;
+}
