@@ -19,14 +19,17 @@ from ringback.domain.callback import Callback, State
 from ringback.domain.ends import EndCount
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
+from ringback.domain.priority import Priority
 from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    Demand,
     EventPage,
     EventSearch,
+    Expiring,
     Extension,
     History,
     LineHeads,
@@ -34,6 +37,7 @@ from ringback.ports.values import (
     LoggedEvent,
     OpenByService,
     OpenCounts,
+    Outlook,
     PhoneUse,
     Retention,
     Services,
@@ -137,6 +141,23 @@ class QueueStore(Protocol):
 
     async def turn(self, service_id: str) -> Turn | None:
         """Return the turn of a service; None: no such service."""
+        ...
+
+    async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
+        """Return the turns of those of these services that exist."""
+        ...
+
+    async def outlooks(self, service_ids: Sequence[str], until: datetime, limit: int) -> Mapping[str, Outlook]:
+        """Return what is due by then, counted up to a limit, and the first expiry, of each of these services."""
+        ...
+
+    async def expiring(
+        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
+    ) -> Sequence[Expiring]:
+        """Return QUEUED callbacks of a service that expire before then, up to `limit` of the first to do so.
+
+        What comes before each is counted among the first of its level, as many as `depths` has for that.
+        """
         ...
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
@@ -354,20 +375,16 @@ class Coordination(Protocol):
         """
         ...
 
-    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
-        """Store until when dialers of this server poll for which services (`ALL_SERVICES`: all); delete what is over.
+    async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:
+        """Store which dialers of this server poll for which services, and delete what is over.
 
         Other servers can read it. It need not survive a restart of the last one. What ends later than `LONGEST_DEMAND`
         from now counts for nothing, neither here nor when it is read.
         """
         ...
 
-    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        """Return whether some server has noted a dialer that polls for this service, or for all."""
-        ...
-
-    async def asked_for(self, now: datetime) -> Collection[str]:
-        """Return the ids of all services that a server has noted so; `ALL_SERVICES` is one of them."""
+    async def demand(self, now: datetime) -> Sequence[Demand]:
+        """Return what all servers have noted so, and is not over."""
         ...
 
 

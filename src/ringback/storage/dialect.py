@@ -78,8 +78,13 @@ class Statements:
     dialled: str
     # Takes a number and a time; returns times after it.
     dialled_of: str
-    # Takes a service; returns its credits and the revision of its turn.
-    turn: str
+    # Takes ids of services, as JSON; returns each with its credits and the revision of its turn.
+    turns: str
+    # Takes a time, a limit, and ids of services, as JSON; returns each with a count and a time, or NULL.
+    outlooks: str
+    # Takes a service, a time, a limit, and depths by level, as JSON; returns ids, each with its level and a time, and
+    # then some of them with how many come before it.
+    expiring: str
     # Takes the service, the priority, the time and the id of a callback, and a limit; returns a count.
     ahead: str
     # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.

@@ -22,6 +22,7 @@ from ringback.ports.values import (
     Change,
     EventPage,
     EventSearch,
+    Expiring,
     Extension,
     History,
     LevelCount,
@@ -30,6 +31,7 @@ from ringback.ports.values import (
     LoggedEvent,
     OpenByService,
     OpenCounts,
+    Outlook,
     PhoneUse,
     Retention,
     Services,
@@ -156,7 +158,7 @@ class SqlStore(Generic[C, Op]):
 
     async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
         [(caller, until_us)] = await self._seek(self._statements.phone_use, phone, time_us(now))
-        return PhoneUse(caller, None if until_us is None else time_of(until_us))
+        return PhoneUse(caller, _time_or_none(until_us))
 
     async def dialled(self, since: datetime, limit: int) -> Sequence[tuple[str, datetime]]:
         rows = await self._seek(self._statements.dialled, time_us(since), limit)
@@ -166,8 +168,30 @@ class SqlStore(Generic[C, Op]):
         return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
 
     async def turn(self, service_id: str) -> Turn | None:
-        rows = await self._seek(self._statements.turn, service_id)
-        return Turn(service_id, tuple(read_json(rows[0][0])), rows[0][1]) if rows else None
+        return (await self.turns([service_id])).get(service_id)
+
+    async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
+        rows = await self._seek(self._statements.turns, write_json(service_ids))
+        turns = (Turn(service_id, tuple(read_json(credits_)), revision) for service_id, credits_, revision in rows)
+        return {turn.service_id: turn for turn in turns}
+
+    async def outlooks(self, service_ids: Sequence[str], until: datetime, limit: int) -> Mapping[str, Outlook]:
+        rows = await self._read(
+            self._listers, self._statements.outlooks, time_us(until), limit, write_json(service_ids)
+        )
+        return {service_id: Outlook(due, _time_or_none(first_us)) for service_id, due, first_us in rows}
+
+    async def expiring(
+        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
+    ) -> Sequence[Expiring]:
+        levels = write_json([[level.value, depth] for level, depth in depths.items()])
+        rows = await self._read(self._listers, self._statements.expiring, service_id, time_us(until), limit, levels)
+        places = {callback_id: ahead for callback_id, _, _, ahead in rows if ahead is not None}
+        return [
+            Expiring(Priority(level), places.get(callback_id), time_of(expire_us))
+            for callback_id, level, expire_us, _ in rows
+            if level is not None
+        ]
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
         return await self._seekers.read(partial(self._reads.line_heads, names=names))
@@ -199,7 +223,7 @@ class SqlStore(Generic[C, Op]):
 
     async def next_time(self) -> datetime | None:
         [(at_us,)] = await self._seek(self._statements.next_time)
-        return None if at_us is None else time_of(at_us)
+        return _time_or_none(at_us)
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))
@@ -356,7 +380,11 @@ def _counted_callers(caller_ids: Collection[str] | None) -> list[str] | None:
 
 def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:
     priority = None if level is None else Priority(level)
-    return LevelCount(service_id, State[state], priority, count, None if oldest_us is None else time_of(oldest_us))
+    return LevelCount(service_id, State[state], priority, count, _time_or_none(oldest_us))
+
+
+def _time_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else time_of(microseconds)
 
 
 def _report(listener: Callable[[Callback | None, Callback], None], written: Sequence[tuple[object, Any]]) -> None:
