@@ -76,7 +76,7 @@ def _request(now: datetime) -> CheckedRequest:
 async def _held_s(connection: Connection, new: Sequence[Callback]) -> float:
     """Write as `PostgresBatchWriter` does, with a look at the clock in between."""
     async with connection.pipeline() as pipeline:
-        writing = PostgresTransaction(connection, pipeline)
+        writing = PostgresTransaction(connection, pipeline, server=0)
         await writing.begin(Locks(services=(service_id(0),)))
         await create.create.run(writing, [Creation(new, (), ())])
         await writing.send(transaction._LOCK_LOG)  # noqa: SLF001 - what is measured

@@ -45,6 +45,7 @@ async def test_what_moved_is_told_in_a_table(source: str, target: str) -> None:
         ["kept phones", "0", "0"],
         ["dial-outs", "0", "0"],
         ["kept calls", "0", "0"],
+        ["outcomes", "0", "0"],
         ["events", "1,200", "1,200"],
     ]
     assert all(row.endswith(" in both") for row in rows)

@@ -1,19 +1,16 @@
 """One Chromium for all tests of the page; each test has browser contexts of its own in it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ringback.config import Settings
-from tests.world.page import PATIENCE_MS, PageWorld, chromium, need_page_browser
+from tests.world.page import PATIENCE_MS, OpenWorld, PageWorld, chromium, need_page_browser
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
-
-OpenWorld: TypeAlias = Callable[..., AbstractAsyncContextManager[PageWorld]]
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ async def test_positions_are_the_order_in_which_the_queue_drains(api: Api, diale
 async def test_one_that_is_not_due(api: Api) -> None:
     callback = await api.create(due_date=from_now(hours=1))
     due = callback.callback_request.due_date.ToDatetime().isoformat("T", "seconds")
-    assert await standing(api, callback) == (0, "NOT_DUE", f"it is due at {due}Z")
+    assert await standing(api, callback) == (0, "NOT_DUE", f"It is due at {due}Z. Nobody waits in its queue.")
 
 
 async def test_one_that_waits_for_its_next_attempt(api: Api, dialer: Dialer) -> None:
@@ -176,14 +176,20 @@ async def test_one_that_waits_for_its_next_attempt(api: Api, dialer: Dialer) -> 
     await dialer.report(lease, DIALING)
     waits = (await dialer.end(lease, cb.CALL_OUTCOME_BUSY)).callback
     due = waits.next_attempt_time.ToDatetime().isoformat("T", "seconds")
-    assert await standing(api, callback) == (0, "NOT_DUE", f"attempt 2 is due at {due}Z")
+    assert await standing(api, callback) == (
+        0,
+        "NOT_DUE",
+        f"Attempt 2, after BUSY, is due at {due}Z. Nobody waits in its queue.",
+    )
 
 
 async def test_one_that_is_due_while_the_service_is_closed(api: Api) -> None:
     await update_service(api, **closed_now())
     callback = await api.create()
     opening = callback.next_attempt_time.ToDatetime().isoformat("T", "seconds")
-    assert await standing(api, callback) == (0, "CLOSED", f"the service is closed until {opening}Z")
+    due = callback.create_time.ToDatetime().replace(microsecond=0).isoformat("T", "seconds")
+    explanation = f"The service is closed until {opening}Z. It has been due since {due}Z. Nobody waits in its queue."
+    assert await standing(api, callback) == (0, "CLOSED", explanation)
 
 
 async def test_one_whose_agents_do_not_answer(app: App, api: Api, dialer: Dialer) -> None:
@@ -196,7 +202,7 @@ async def test_one_whose_agents_do_not_answer(app: App, api: Api, dialer: Dialer
     assert 0 < queue.agents_rest_until.ToNanoseconds() - callback.create_time.ToNanoseconds() < 1e9 * (PATIENCE_S + 1)
     assert queue.position.reason == pb.WAITING_REASON_AGENTS_DO_NOT_ANSWER
     at = queue.agents_rest_until.ToDatetime().isoformat("T", "seconds")
-    assert queue.position.explanation == f"the agents do not answer; they are called again at {at}Z"
+    assert queue.position.explanation == f"Position 1 of 1. The agents do not answer; they are called again at {at}Z."
     assert not queue.HasField("estimated_wait")
     again = await dialer.lease_one(wait_s=PATIENCE_S)
     assert (again.callback.callback_id, again.callback.attempt_count) == (callback.callback_id, 0)
@@ -207,12 +213,14 @@ async def test_one_whose_agents_do_not_answer(app: App, api: Api, dialer: Dialer
 @pytest.mark.parametrize(
     ("change", "explanation"),
     [
-        ({"paused": True}, "the service is paused"),
-        ({"max_concurrent_calls": 0}, "the service is set to 0 concurrent calls"),
+        ({"paused": True}, "paused"),
+        ({"max_concurrent_calls": 0}, "set to 0 concurrent calls"),
     ],
 )
 async def test_one_whose_service_is_paused(api: Api, change: dict[str, Any], explanation: str) -> None:
     await update_service(api, **change)
+    since = (await look(api)).pause_time.ToDatetime().replace(microsecond=0).isoformat("T", "seconds")
+    explanation = f"Position 1 of 1. The service is {explanation} since {since}Z."
     assert await standing(api, await api.create()) == (1, "PAUSED", explanation)
 
 
@@ -221,7 +229,7 @@ async def test_one_for_which_there_is_no_slot(api: Api, dialer: Dialer) -> None:
     await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(3)))
     await dialer.lease(2)
     last = await api.create("sip:last@b.example")
-    explanation = "2 of 2 calls are in progress; it is number 2 in line"
+    explanation = "Position 2 of 2. All 2 slots are in use; 1 normal goes first."
     assert await standing(api, last) == (2, "NO_CAPACITY", explanation)
 
 
@@ -230,14 +238,16 @@ async def test_one_for_which_no_dialer_asks(app: App, api: Api, dialer: Dialer) 
     callback = await api.create()
     poll = dialer.poll(wait_s=60, service_ids=[elsewhere])
     await until_polling(app)
-    assert await standing(api, callback) == (1, "NO_DIALER", "no dialer asks for callbacks of this service")
+    since = (await look(api)).no_dialer_since.ToDatetime().replace(microsecond=0).isoformat("T", "seconds")
+    explanation = f"Position 1 of 1. No dialer polls for callbacks of this service, since {since}Z."
+    assert await standing(api, callback) == (1, "NO_DIALER", explanation)
     poll.cancel()
 
 
 async def test_one_whose_target_is_in_a_call(api: Api, dialer: Dialer) -> None:
     first, second = await api.create("sip:same@b.example"), await api.create("sip:same@b.example")
     await dialer.lease_one()
-    explanation = f"its target is in a call because of {first.callback_id}"
+    explanation = f"Position 1 of 1. Its target is in a call because of {first.callback_id}."
     assert await standing(api, second) == (1, "TARGET_IN_CALL", explanation)
 
 
@@ -245,7 +255,7 @@ async def test_one_behind_others(api: Api, dialer: Dialer) -> None:
     assert await dialer.lease() == []  # a dialer that asks now and then
     await api.create("sip:1@b.example", priority=cb.PRIORITY_HIGH)
     second = await api.create("sip:2@b.example")
-    assert await standing(api, second) == (2, "BEHIND_OTHERS", "it is number 2 in line")
+    assert await standing(api, second) == (2, "BEHIND_OTHERS", "Position 2 of 2. 1 high goes first.")
 
 
 @pytest.mark.parametrize("state", ["OFFERED", "DIALING", "CONNECTED", "CANCELLING", "COMPLETED"])
@@ -260,7 +270,7 @@ async def test_one_that_does_not_wait(api: Api, dialer: Dialer, state: str) -> N
         await dialer.report(lease, CONNECTED)
     if state == "COMPLETED":
         await dialer.end(lease, cb.CALL_OUTCOME_ANSWERED)
-    assert await standing(api, callback) == (0, "UNSPECIFIED", f"it is {state}")
+    assert await standing(api, callback) == (0, "UNSPECIFIED", f"It is {state}.")
 
 
 async def test_looking_holds_up_nobody(api: Api, dialer: Dialer) -> None:

@@ -17,7 +17,7 @@ from ringback.domain.lifecycle import after
 from ringback.domain.opening_hours import OpeningHours, OpeningPeriod
 from ringback.domain.outcome import Outcome
 from ringback.domain.request import CallbackRequest
-from ringback.domain.service import RetryRule, Service
+from ringback.domain.service import Halt, RetryRule, Service
 from ringback.storage.body import read_callback, read_service, time_of, time_us, write_callback, write_service
 from ringback.storage.callback_row import lease_expire_us
 from tests.world.samples import NOW, SERVICE, connect, dial, ending, new, offer
@@ -62,6 +62,8 @@ SERVICES = any_of(
     ),
     retry_rules=st.dictionaries(st.sampled_from(Outcome), any_of(RetryRule)),
     dial_rules=any_of(DialRules),
+    pause=st.none() | any_of(Halt),
+    zero_capacity=st.none() | any_of(Halt),
 )
 
 

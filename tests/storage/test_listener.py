@@ -4,14 +4,14 @@ It tells its callers first, so each test closes the store before it looks.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from ringback.domain.callback import Callback
 from ringback.ports.errors import RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import Change
+from ringback.ports.values import Change, Demand
 from tests.world.samples import NOW, cancel, new, offer
 
 Told = list[tuple[Callback | None, Callback]]
@@ -83,20 +83,35 @@ async def test_the_size_of_the_database(store: Store) -> None:
     assert (after.free is None) is (after.write_ahead_log is None)  # PostgreSQL's disk is that of another machine
 
 
-async def test_what_dialers_of_all_servers_ask_for(store: Store) -> None:
+def demand(service_id: str, until: datetime, dialer_id: str = "pbx") -> Demand:
+    return Demand(service_id, dialer_id, until)
+
+
+async def polled_for(store: Store, now: datetime) -> set[str]:
+    return {each.service_id for each in await store.demand(now)}
+
+
+async def test_what_dialers_of_all_servers_poll_for(store: Store) -> None:
     later = NOW + timedelta(minutes=1)
-    await store.note_asked_for({"one": later, "two": NOW + timedelta(seconds=1)}, NOW)
-    assert set(await store.asked_for(NOW)) == {"one", "two"}
-    assert set(await store.asked_for(NOW + timedelta(seconds=1))) == {"one"}
-    assert set(await store.asked_for(later)) == set()
+    await store.note_demand([demand("one", later), demand("two", NOW + timedelta(seconds=1))], NOW)
+    assert await polled_for(store, NOW) == {"one", "two"}
+    assert await polled_for(store, NOW + timedelta(seconds=1)) == {"one"}
+    assert await polled_for(store, later) == set()
 
 
-async def test_what_was_asked_for_before_the_clock_was_set_back_counts_no_more(store: Store) -> None:
+async def test_each_dialer_counts_until_its_own_end(store: Store) -> None:
+    noted = [demand("one", NOW + timedelta(seconds=n), str(n)) for n in range(1, 4)]
+    await store.note_demand(noted, NOW)
+    for n in range(4):
+        found = {each for each in await store.demand(NOW + timedelta(seconds=n)) if each.dialer_id}
+        assert found == set(noted[n:])
+
+
+async def test_what_was_polled_for_before_the_clock_was_set_back_counts_no_more(store: Store) -> None:
     ahead = NOW + timedelta(hours=1)
-    await store.note_asked_for({"one": ahead + timedelta(minutes=1), "two": ahead + timedelta(minutes=1)}, ahead)
-    assert set(await store.asked_for(NOW)) == set()
-    assert not await store.is_asked_for("one", NOW)
-    await store.note_asked_for({"one": NOW + timedelta(minutes=1)}, NOW)
-    assert set(await store.asked_for(NOW)) == {"one"}
-    assert await store.is_asked_for("one", NOW)
-    assert not await store.is_asked_for("one", NOW + timedelta(minutes=1))
+    late = ahead + timedelta(minutes=1)
+    await store.note_demand([demand("one", late), demand("two", late)], ahead)
+    assert await polled_for(store, NOW) == set()
+    await store.note_demand([demand("one", NOW + timedelta(minutes=1))], NOW)
+    assert await polled_for(store, NOW) == {"one"}
+    assert await polled_for(store, NOW + timedelta(minutes=1)) == set()

@@ -1,6 +1,8 @@
 """Contract: lists and snapshots, compared with `CallbackFilter.matches`, which says what a filter means."""
 
+import itertools
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from ringback.domain.key import ExternalTaskKey, Key
 from ringback.domain.priority import Priority
 from ringback.domain.view import EVERYTHING, Area, View
 from ringback.ports.store import Store
-from ringback.ports.values import Extension
+from ringback.ports.values import Extension, StateCount
 from tests.world.databases import Database
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, every_state, new, offer, seconds
 
@@ -30,13 +32,16 @@ def assorted(count: int) -> list[Callback]:
     """Return callbacks in every state, with fields that filters look at in every combination."""
     dice = random.Random(7)
     callbacks = []
-    for number in range(count):
+    # Each caller has numbers of its own, so that several have the same.
+    tasks = {caller_id: itertools.count() for caller_id in CALLERS}
+    for _ in range(count):
+        caller_id = dice.choice(CALLERS)
         by_chance = dice.choice(every_state())
         fields = new(
             service=dice.choice((SERVICE, OTHER_SERVICE)),
             priority=dice.choice(list(Priority)),
-            caller_id=dice.choice(CALLERS),
-            external_task_id=dice.choice(("", f"task-{number}")),
+            caller_id=caller_id,
+            external_task_id=dice.choice(("", f"task-{next(tasks[caller_id])}")),
             supervisor=dice.choice(SUPERVISORS),
             labels=dict(dice.sample(LABELS, dice.randrange(3))),
         )
@@ -50,6 +55,7 @@ def assorted(count: int) -> list[Callback]:
                 request=fields.request,
                 dial_target=target,
                 due_date=dice.choice(DUE_TIMES),
+                end_time=dice.choice(DUE_TIMES) if by_chance.ended else None,
             )
         )
     return callbacks
@@ -111,6 +117,9 @@ FILTERS = st.builds(
     labels=st.just({}) | st.lists(st.sampled_from([*LABELS, ("x", "y")]), max_size=3).map(dict),
     due_after=st.none() | st.sampled_from(DUE_TIMES),
     due_before=st.none() | st.sampled_from(DUE_TIMES),
+    external_task_ids=some(["", "task-0", "task-7", "task-x"]),
+    end_after=st.none() | st.sampled_from(DUE_TIMES),
+    end_before=st.none() | st.sampled_from(DUE_TIMES),
     dial_target=st.just("") | st.sampled_from([*TARGETS, "sip:x@example.com"]),
     view=VIEWS,
 )
@@ -150,6 +159,14 @@ async def test_snapshots_are_the_same_oldest_first(full_store: Store, wanted: Ca
         found += page.callbacks
         more = page.more
     assert found == matching(wanted)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None)
+@given(wanted=FILTERS)
+async def test_a_count_is_that_of_what_matches(full_store: Store, wanted: CallbackFilter) -> None:
+    expected = Counter(callback.state for callback in matching(wanted))
+    assert await full_store.count(wanted) == {state: StateCount(expected[state]) for state in State}
 
 
 async def test_an_empty_store_has_an_empty_list(store: Store) -> None:

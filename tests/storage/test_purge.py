@@ -38,7 +38,7 @@ async def test_callbacks_that_ended_long_ago_are_forgotten(store: Store) -> None
 async def test_what_has_not_ended_is_kept_for_ever(store: Store) -> None:
     living = [callback for callback in every_state() if not callback.ended]
     await store.create(living)
-    assert await store.purge(NOW + seconds(10_000_000), KEEP_EVENTS, 100) == 0
+    await store.purge(NOW + seconds(10_000_000), KEEP_EVENTS, 100)
     assert {callback.callback_id for callback in (await store.snapshot(MATCH_ALL, "", 100)).callbacks} == {
         callback.callback_id for callback in living
     }

@@ -14,7 +14,7 @@ from ringback.domain.queue import Turn
 from ringback.domain.service import FirstLeg, RetryRule, TargetPolicy
 from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.ports.store import Store
-from ringback.ports.values import ALL_SERVICES
+from ringback.ports.values import ALL_SERVICES, Demand
 from tests.world.samples import NOW, OTHER_SERVICE, SERVICE, cancel, changes, every_state, new, seconds
 
 THIRD_SERVICE = replace(
@@ -161,15 +161,12 @@ async def test_a_change_of_a_service_wakes_those_who_wait_for_it(store: Store) -
     assert await store.services_version() > version
 
 
-async def test_what_dialers_ask_for_is_known_until_it_is_over(store: Store) -> None:
-    await store.note_asked_for({SERVICE.service_id: NOW + seconds(60)}, NOW)
-    assert await store.is_asked_for(SERVICE.service_id, NOW + seconds(59))
-    assert not await store.is_asked_for(SERVICE.service_id, NOW + seconds(60))
-    assert not await store.is_asked_for(OTHER_SERVICE.service_id, NOW)
-
-
-async def test_a_dialer_that_asks_for_all_services_asks_for_each(store: Store) -> None:
-    await store.note_asked_for({ALL_SERVICES: NOW + seconds(60)}, NOW)
-    assert await store.is_asked_for(SERVICE.service_id, NOW)
-    await store.note_asked_for({OTHER_SERVICE.service_id: NOW + seconds(120)}, NOW + seconds(60))
-    assert not await store.is_asked_for(SERVICE.service_id, NOW + seconds(60))
+async def test_what_dialers_poll_for_is_known_until_it_is_over(store: Store) -> None:
+    noted = Demand(ALL_SERVICES, "pbx", NOW + seconds(60))
+    await store.note_demand([noted], NOW)
+    assert noted in await store.demand(NOW + seconds(59))
+    assert not await store.demand(NOW + seconds(60))
+    later = Demand(OTHER_SERVICE.service_id, "pbx", NOW + seconds(120))
+    await store.note_demand([later], NOW + seconds(60))
+    assert later in await store.demand(NOW + seconds(60))
+    assert noted not in await store.demand(NOW + seconds(60))

@@ -3,10 +3,10 @@
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import grpc
 import pytest
@@ -64,6 +64,13 @@ async def chromium(*switches: str) -> AsyncIterator["Browser"]:
             yield browser
         finally:
             await browser.close()
+
+
+async def is_live(page: "Page") -> None:
+    """Return when the page shows what is. Raise `AssertionError` when it does not come to that."""
+    from playwright.async_api import expect  # noqa: PLC0415 - a machine may lack it
+
+    await expect(page.locator("html")).to_have_attribute("data-conn", "live")
 
 
 @dataclass
@@ -194,6 +201,9 @@ class PageWorld:
         if name:
             await reader.sign_in(name)
         return reader
+
+
+OpenWorld: TypeAlias = Callable[..., AbstractAsyncContextManager[PageWorld]]
 
 
 async def _closed(context: "BrowserContext", faults: Faults) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ringback.dialers.sip.transactions.endpoint import Endpoint, EndpointSettings
 from ringback.dialers.sip.transport.destination import Destination, Transport
@@ -15,7 +16,7 @@ class Recorded:
 
     messages: list[tuple[str, str, bytes]] = field(default_factory=list)
 
-    def record(self, direction: str, destination: Destination, data: bytes, now_text: str) -> None:
+    def record(self, direction: str, destination: Destination, data: bytes, at: datetime) -> None:
         self.messages.append((direction, str(destination), data))
 
     def starts(self, direction: str) -> list[str]:

@@ -28,6 +28,7 @@ MOVED: Final = (
     "kept_phone",
     "dialled",
     "kept_call",
+    "outcome_count",
     "ringback",
 )
 # Of one database only: a version of the dialect's scripts, and a count without a meaning elsewhere.

@@ -16,7 +16,7 @@ from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
-from ringback.application.dispatch.queue_view import Pace, QueueView, QueueViews
+from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.queue_figures import QueueFigures
@@ -92,7 +92,7 @@ class World:
             self.directory,
             self.presence,
             clock,
-            Pace(self.feed),
+            self.feed,
             self.dial_policy,
             self.agent_rests,
         )

@@ -9,7 +9,7 @@ import { withCommas } from "../model/words.js";
 import { Loading, Refused } from "../parts/messages.js";
 import { FacetBar } from "./facet-bar.js";
 import { FilterBar } from "./filter-bar.js";
-import { type List, list, open, paint, read, refusal, showAll, start } from "./list.js";
+import { type List, list, open, usePaint, read, refusal, showAll, start } from "./list.js";
 import { current, deselect, move, movePage, moveTo, openLife, select } from "./moves.js";
 import { NoHit } from "./no-hit.js";
 import { Panel } from "./panel.js";
@@ -38,7 +38,7 @@ export function CallbacksView(): JSX.Element {
 }
 
 function Body(): JSX.Element {
-  void paint.value;
+  usePaint();
   const current = list.value;
   if (refusal.value) {
     const again = (
@@ -54,7 +54,9 @@ function Body(): JSX.Element {
   if (rows.shown.length === 0 && rows.members.size === 0 && reading.kind !== "complete") {
     const words = link.value.kind === "live" ? "Reading callbacks" : "Connecting";
     return (
-      <Loading text={words}>{reading.kind === "reading" && reading.read > 0 && `${withCommas(reading.read)} read`}</Loading>
+      <Loading text={words}>
+        {reading.kind === "reading" && reading.read > 0 && `${withCommas(reading.read)} read`}
+      </Loading>
     );
   }
   if (rows.shown.length === 0 && rows.members.size === 0) return <NoHit parsed={parsed} query={address.value.query} />;
@@ -68,7 +70,7 @@ function Body(): JSX.Element {
 
 /** What is said about the whole list. */
 function Notices({ current }: { current: List }): JSX.Element | null {
-  void paint.value;
+  usePaint();
   const { picture, facets } = current;
   const { count, atLeast } = facets.total;
   const { reading } = picture;
@@ -90,7 +92,9 @@ function Notices({ current }: { current: List }): JSX.Element | null {
 function useListKeys(): void {
   const isInList = () => {
     const { activeElement } = document;
-    return !activeElement || activeElement === document.body || activeElement.closest("table.c, main") === activeElement;
+    return (
+      !activeElement || activeElement === document.body || activeElement.closest("table.c, main") === activeElement
+    );
   };
   const withRow = (act: (id: string) => void) => () => {
     const id = current();

@@ -20,12 +20,15 @@ export function CountedTime({ callback }: { callback: Callback }): JSX.Element {
   return <span class="counted">{countedTime(rowTime(callback), listNow.value)}</span>;
 }
 
+/** As often as it may become another day. */
+const minute = computed(() => listNow.value - (listNow.value % 60_000));
+
 export function AbsoluteTime({ callback }: { callback: Callback }): JSX.Element | null {
   const { at } = rowTime(callback);
   if (at === null) return null;
   return (
     <time class="sub absolute" dateTime={isoTime(at)} title={fullTime(at, zone)}>
-      {clockTime(at, now.peek(), zone)}
+      {clockTime(at, minute.value, zone)}
     </time>
   );
 }
@@ -34,7 +37,7 @@ export function WhyCell({ callback, gone }: { callback: Callback; gone: "" | "le
   if (gone) return <>{gone === "left" ? "has left this filter" : "is kept no more"}</>;
   const { service, queue } = queues.value.get(callback.serviceId) ?? {};
   const ahead = aheadOf(callback);
-  const { text, tone, glyph } = why(callback, { service, queue, ahead, now: now.peek(), zone });
+  const { text, tone, glyph } = why(callback, { service, queue, ahead, now: minute.value, zone });
   return (
     <span class={`why-text ${tone}`} title={text}>
       {glyph && <Glyph name={glyph} />}

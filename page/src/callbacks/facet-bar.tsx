@@ -8,10 +8,10 @@ import { parseFilter } from "../model/filter.js";
 import { stateLook, withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
 import { STATES } from "./facets.js";
-import { type List, list, paint } from "./list.js";
+import { type List, list, usePaint } from "./list.js";
 
 export function FacetBar(): JSX.Element {
-  void paint.value;
+  usePaint();
   const { states } = parseFilter(address.value.query, serverNow()).filter;
   const shown = new Set(states.length > 0 ? states : STATES);
   const counts = list.value && countsOf(list.value, shown);

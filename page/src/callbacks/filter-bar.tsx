@@ -15,13 +15,14 @@ import { clockTime } from "../model/times.js";
 import { withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
 import { CopyButton } from "./copy.js";
-import { heldAt, hold, list, paint } from "./list.js";
+import { heldAt, hold, list, usePaint } from "./list.js";
 
 export function FilterBar(): JSX.Element {
   const { query } = address.value;
   const { tokens, struck, order } = parseFilter(query, serverNow());
   const refused = list.value?.struck ?? [];
-  const isRefused = (token: Token) => refused.some(({ param, value }) => param === token.param && value === token.value);
+  const isRefused = (token: Token) =>
+    refused.some(({ param, value }) => param === token.param && value === token.value);
   return (
     <div class="bar">
       <div class="find">
@@ -72,7 +73,12 @@ function TokenChip({ token }: { token: Token }): JSX.Element {
   return (
     <span class="tok">
       {token.label} <b>{text}</b>
-      <button type="button" class="take-out" aria-label={`Remove ${token.label} ${text}`} onClick={() => remove(token.param, token.value)}>
+      <button
+        type="button"
+        class="take-out"
+        aria-label={`Remove ${token.label} ${text}`}
+        onClick={() => remove(token.param, token.value)}
+      >
         <Glyph name="x" />
       </button>
     </span>
@@ -94,7 +100,12 @@ function StruckChip({ struck: { param, value, reason } }: { struck: Struck }): J
         {value && `=${value}`}
       </s>{" "}
       <span class="reason">{reason}</span>
-      <button type="button" class="take-out" aria-label={`Remove ${param} ${value}, which ${reason}`} onClick={() => remove(param, value)}>
+      <button
+        type="button"
+        class="take-out"
+        aria-label={`Remove ${param} ${value}, which ${reason}`}
+        onClick={() => remove(param, value)}
+      >
         <Glyph name="x" />
       </button>
     </span>
@@ -165,7 +176,7 @@ function knownServices(): KnownService[] {
 
 /** "57 of 10,878". */
 function Total(): JSX.Element | null {
-  void paint.value;
+  usePaint();
   const current = list.value;
   if (current?.picture.reading.kind !== "complete") return null;
   const { count, atLeast } = current.facets.total;
@@ -184,7 +195,7 @@ function Total(): JSX.Element | null {
 }
 
 function HoldButton(): JSX.Element {
-  void paint.value;
+  usePaint();
   const held = list.value?.picture.rows.held ?? null;
   const toggle = () => hold(heldAt.peek() === null);
   useKeys([{ keys: "h", does: "hold", run: toggle }]);

@@ -35,7 +35,7 @@ export interface List {
 
 export const list = signal<List | null>(null);
 /** Grows when something has to be drawn anew. */
-export const paint = signal(0);
+const paint = signal(0);
 /** The row that the keys move. It is of an id, so that it stays with its row. */
 export const cursor = signal("");
 /** Time stands still where the list is held. */
@@ -190,6 +190,11 @@ export function struckBy({ violations }: Refusal, { tokens }: Pick<Parsed, "toke
 
 export function repaint(): void {
   paint.value++;
+}
+
+/** Draw a component anew with the list: rows are changed where they are, so that none tells it by itself. */
+export function usePaint(): number {
+  return paint.value;
 }
 
 /** Show what has been put off: "14 new, 1 has left this filter". */

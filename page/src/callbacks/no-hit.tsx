@@ -70,7 +70,10 @@ async function bestRemoval(parsed: Parsed, query: URLSearchParams): Promise<Remo
 }
 
 /** Pure: what can be taken out. Values of one field are alternatives and go together; labels all have to match. */
-export function removalsOf({ tokens }: Pick<Parsed, "tokens">, query: URLSearchParams): Pick<Removal, "words" | "change">[] {
+export function removalsOf(
+  { tokens }: Pick<Parsed, "tokens">,
+  query: URLSearchParams,
+): Pick<Removal, "words" | "change">[] {
   const removals = new Map<string, Pick<Removal, "words" | "change">>();
   for (const { param, value, label, text } of tokens) {
     const one = param === "label";

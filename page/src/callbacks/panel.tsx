@@ -45,7 +45,12 @@ export function Panel({ id }: { id: string }): JSX.Element {
 
 function Missing({ refusal }: { refusal: Refusal | null }): JSX.Element {
   if (!refusal) return <Loading text="Reading the callback" />;
-  return <Refused refusal={refusal} title={refusal.code === "NOT_FOUND" ? "There is no such callback" : "It cannot be shown"} />;
+  return (
+    <Refused
+      refusal={refusal}
+      title={refusal.code === "NOT_FOUND" ? "There is no such callback" : "It cannot be shown"}
+    />
+  );
 }
 
 function Facts({ callback }: { callback: Callback }): JSX.Element {
@@ -168,7 +173,7 @@ function FactList({ callback }: { callback: Callback }): JSX.Element {
   const request = callback.callbackRequest;
   const labels = Object.entries(request?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
   const facts: [string, JSX.Element | string | null | undefined, boolean?][] = [
-    ["Due", moment(ms(callback.nextAttemptTime) ?? ms(request?.dueDate))],
+    ["Due", moment(ms(callback.nextAttemptTime) ?? ms(callback.dueTime))],
     ["Expires", callback.endTime ? null : moment(ms(callback.expireTime))],
     ["Ended", moment(ms(callback.endTime))],
     ["Cancelled", callback.cancelReason],

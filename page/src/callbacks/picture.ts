@@ -104,7 +104,7 @@ export class Picture {
     if (run !== this.#run) return;
     this.#aheadFrom = now;
     this.#setJudges(now);
-    let capped = false;
+    let capped: boolean;
     let token = "";
     let read = 0;
     do {

@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 
 import { withCommas } from "../model/words.js";
 import { Glyph } from "../parts/glyph.js";
-import { paint, showAll } from "./list.js";
+import { usePaint, showAll } from "./list.js";
 import type { PutOff, Rows } from "./rows.js";
 
 /** Announced at most so often. */
@@ -22,7 +22,7 @@ export function putOffWords({ fresh, left, moved }: PutOff): string {
 }
 
 export function PutOffLine({ rows }: { rows: Rows }): JSX.Element | null {
-  void paint.value;
+  usePaint();
   const words = putOffWords(rows.putOff);
   if (!words) return null;
   return (

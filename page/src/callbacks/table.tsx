@@ -14,7 +14,7 @@ import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { useWindow } from "../parts/windowed.js";
 import { AbsoluteTime, CountedTime, WhyCell } from "./cells.js";
-import { cursor, paint, viewport } from "./list.js";
+import { cursor, usePaint, viewport } from "./list.js";
 import { select } from "./moves.js";
 import { PutOffLine } from "./put-off.js";
 import type { Row, Rows } from "./rows.js";
@@ -30,7 +30,7 @@ export function rowDomId(id: string): string {
 
 export function CallbacksTable({ rows }: { rows: Rows }): JSX.Element {
   // Rows are changed where they are; this is how it is known.
-  void paint.value;
+  usePaint();
   const scroll = useRef<HTMLDivElement>(null);
   const { shown } = rows;
   const { start, end, rowHeight, above, below } = useWindow(scroll, "tr.line", shown.length);
@@ -53,7 +53,13 @@ export function CallbacksTable({ rows }: { rows: Rows }): JSX.Element {
         <thead role="rowgroup">
           <tr role="row" aria-rowindex={1}>
             {COLUMNS.map((name, index) => (
-              <th key={name} scope="col" role="columnheader" class={`c${String(index + 1)}`} aria-sort={sortOf(rows.order, index)}>
+              <th
+                key={name}
+                scope="col"
+                role="columnheader"
+                class={`c${String(index + 1)}`}
+                aria-sort={sortOf(rows.order, index)}
+              >
                 {name}
                 {index === 5 && asOf.value !== null && <span class="asof"> as of {timeOfDay(asOf.value, zone)}</span>}
               </th>
@@ -193,7 +199,9 @@ class TableRow extends Component<RowProps> {
         <td role="gridcell" class="c7 why" data-column="why">
           <WhyCell callback={callback} gone={gone} />
         </td>
-        <td role="gridcell" class="c8 sub" data-column="caller">{request?.callerId}</td>
+        <td role="gridcell" class="c8 sub" data-column="caller">
+          {request?.callerId}
+        </td>
       </tr>
     );
   }

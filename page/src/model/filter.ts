@@ -65,7 +65,7 @@ const READ: Record<string, Read> = {
     const state = enumValue(CallbackState, text);
     if (!state) return "is no state";
     filter.states.push(state);
-    return { label: "state", text: CallbackState[state] ?? "" };
+    return { label: "state", text: CallbackState[state] };
   },
   service: (text, filter) => {
     if (UUID.test(text)) filter.serviceIds.push(text.toLowerCase());
@@ -80,7 +80,7 @@ const READ: Record<string, Read> = {
     const priority = enumValue(Priority, text === "STRICT" ? "STRICT_PRIORITY" : text);
     if (!priority) return "is no priority";
     filter.priorities.push(priority);
-    return { label: "priority", text: Priority[priority] ?? "" };
+    return { label: "priority", text: Priority[priority] };
   },
   caller: (text, filter) => {
     const fault = textFault(text, MAX_TEXT);
@@ -155,7 +155,8 @@ export function filterAt({ filter, tokens }: Parsed, now: number, aheadMs = 0): 
 function readList(param: string, query: URLSearchParams, { filter, tokens, struck }: Parsed): void {
   rawValues(query, param).forEach((raw, index) => {
     const text = param === "label" ? raw : unescaped(raw);
-    const read = index < MAX_VALUES ? READ[param]?.(text, filter, raw) : `is one more than ${String(MAX_VALUES)} values`;
+    const read =
+      index < MAX_VALUES ? READ[param]?.(text, filter, raw) : `is one more than ${String(MAX_VALUES)} values`;
     if (typeof read === "string") struck.push({ param, value: raw, reason: read });
     else if (read) tokens.push({ param, value: raw, ...read });
   });
@@ -221,12 +222,12 @@ export function numberOf(text: string): string | null {
 
 function textFault(text: string, atMost: number): string | null {
   if (CONTROL.test(text)) return "has a control character";
-  return [...text].length > atMost ? `is longer than ${String(atMost)} characters` : null;
+  return Array.from(text).length > atMost ? `is longer than ${String(atMost)} characters` : null;
 }
 
-/** Return the number of a name of an enum, in any case; UNSPECIFIED is none. */
-function enumValue(names: Record<string, string | number>, text: string): number {
+/** Return the value of an enum that has a name, in any case; UNSPECIFIED is none. */
+function enumValue<E extends number>(names: Readonly<Record<string, string | E>>, text: string): E | null {
   const name = text.toUpperCase().replaceAll(/[ -]/g, "_");
-  const value = Object.hasOwn(names, name) ? names[name] : 0;
-  return typeof value === "number" ? value : 0;
+  const value = Object.hasOwn(names, name) ? names[name] : undefined;
+  return typeof value === "number" && value !== 0 ? value : null;
 }

@@ -45,19 +45,15 @@ export function judgeOf(filter: CallbackFilter, lookups: Lookups = NO_LOOKUPS): 
     if (!selected) return "not";
     if (filter.dialTarget === "" || callback.dialTarget === (lookups.target ?? filter.dialTarget)) return "selected";
     // A target without its number is erased or masked: nobody finds it by a number.
-    return lookups.target !== null || callback.dialTarget === "" || callback.dialTarget.includes("*") ? "not" : "undecided";
+    return lookups.target !== null || callback.dialTarget === "" || callback.dialTarget.includes("*")
+      ? "not"
+      : "undecided";
   };
 }
 
 /** Whether a callback is selected, as far as it can be told without the server. */
 export function matches(callback: Callback, filter: CallbackFilter, lookups: Lookups = NO_LOOKUPS): boolean {
   return judgeOf(filter, lookups)(callback) === "selected";
-}
-
-/** Return the due date that the server compares: the requested one, or the creation where that was unset or past. */
-export function dueUs(callback: Callback): number {
-  const created = us(callback.createTime) ?? 0;
-  return Math.max(us(callback.callbackRequest?.dueDate) ?? created, created);
 }
 
 function boundsOf(filter: CallbackFilter): (callback: Callback) => boolean {
@@ -68,7 +64,8 @@ function boundsOf(filter: CallbackFilter): (callback: Callback) => boolean {
   const due = dueAfter !== null || dueBefore !== null;
   const end = endAfter !== null || endBefore !== null;
   return (callback) =>
-    (!due || within(dueUs(callback), dueAfter, dueBefore)) && (!end || within(us(callback.endTime), endAfter, endBefore));
+    (!due || within(us(callback.dueTime), dueAfter, dueBefore)) &&
+    (!end || within(us(callback.endTime), endAfter, endBefore));
 }
 
 /** The lower bound is inclusive, the upper one exclusive; what has no time is not within. */
@@ -89,7 +86,8 @@ function keysOf(
   const tasks = new Set<string>();
   for (const { key } of filter.keys) {
     if (key.case === "callbackId") ids.add(key.value.toLowerCase());
-    else if (key.case === "externalTask") tasks.add(JSON.stringify([key.value.callerId || ownCaller, key.value.externalTaskId]));
+    else if (key.case === "externalTask")
+      tasks.add(JSON.stringify([key.value.callerId || ownCaller, key.value.externalTaskId]));
   }
   return (callback, request) =>
     ids.has(callback.callbackId) ||

@@ -5,8 +5,7 @@ import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 
 /** A moment relative to now, which rolls on, or an absolute one. `text` is as it was written. */
 export type Moment =
-  | { kind: "relative"; text: string; offsetUs: number }
-  | { kind: "absolute"; text: string; atUs: number };
+  { kind: "relative"; text: string; offsetUs: number } | { kind: "absolute"; text: string; atUs: number };
 
 const UNIT_US: Record<string, number> = { s: 1e6, m: 60e6, h: 3600e6, d: 86_400e6, w: 604_800e6 };
 const RELATIVE = /^([+-]?)((?:\d{1,9}[smhdw])+)$/;
@@ -39,7 +38,9 @@ export function readMoment(text: string): Moment | string {
 }
 
 function absoluteUs(parts: RegExpExecArray): number | null {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1, 7).map((p) => Number(p ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
+    .slice(1, 7)
+    .map((part: string | undefined) => Number(part ?? 0));
   const midnight = new Date(Date.UTC(2000, month - 1, day));
   midnight.setUTCFullYear(year, month - 1, day);
   if (midnight.getUTCDate() !== day || midnight.getUTCMonth() !== month - 1 || year < 1) return null;

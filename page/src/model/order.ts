@@ -37,7 +37,9 @@ export function placeOf(callback: Callback, order: Order): number {
     case "newest":
       return 0;
     case "priority":
-      return isOpen(callback) ? rank(callback.callbackRequest?.priority || Priority.NOTHING_ELSE, waiting(callback)) : ended(callback, 10);
+      return isOpen(callback)
+        ? rank(callback.callbackRequest?.priority || Priority.NOTHING_ELSE, waiting(callback))
+        : ended(callback, 10);
     case "oldest":
       return callback.state === S.QUEUED ? rank(0, waiting(callback)) : nextPlace(callback) + STEP;
     case "ended":
@@ -62,7 +64,8 @@ function nextPlace(callback: Callback): number {
 
 /** Since when it waits, or until when; while it is called, since when. */
 function waiting(callback: Callback): number {
-  const time = callback.nextAttemptTime ?? callback.attempts.at(-1)?.startTime ?? callback.queueTime ?? callback.createTime;
+  const time =
+    callback.nextAttemptTime ?? callback.attempts.at(-1)?.startTime ?? callback.queueTime ?? callback.createTime;
   return ms(us(time));
 }
 

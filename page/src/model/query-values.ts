@@ -35,7 +35,12 @@ export function rawValues(query: URLSearchParams, param: string): string[] {
 }
 
 /** Return the change of the address, for `setQuery`, that adds a value; a parameter with one value is replaced. */
-export function adding(query: URLSearchParams, param: string, raw: string, single: boolean): Record<string, string | null> {
+export function adding(
+  query: URLSearchParams,
+  param: string,
+  raw: string,
+  single: boolean,
+): Record<string, string | null> {
   const values = single ? [] : rawValues(query, param).filter((value) => value !== raw);
   return { [param]: [...values, raw].join(",") };
 }

@@ -208,6 +208,12 @@ const WEIGHTED = [
   Priority.LOWEST,
 ];
 
+/** The name of a priority as addresses and the API spell it. */
+export function priorityName(priority: Priority): string {
+  const names: Record<number, string | undefined> = Priority;
+  return names[priority] ?? String(priority);
+}
+
 export const LEVELS: readonly Priority[] = [Priority.STRICT_PRIORITY, ...WEIGHTED, Priority.NOTHING_ELSE];
 
 /** Return the levels of a service with their shares: by the weights of those on which somebody waits. */

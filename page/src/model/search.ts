@@ -85,7 +85,8 @@ function readWord(word: string, services: readonly KnownService[]): Found {
   const plain = unquoted(word);
   const states = statesOf(plain);
   if (states) return states;
-  if (UUID.test(plain)) return { param: "id", value: plain.toLowerCase(), means: `the callback ${plain}`, single: false };
+  if (UUID.test(plain))
+    return { param: "id", value: plain.toLowerCase(), means: `the callback ${plain}`, single: false };
   const service = serviceOf(plain, services);
   if (service) return service;
   if (/^(tel|sips?):./i.test(plain) || isNumber(plain)) return target(plain);
@@ -95,14 +96,25 @@ function readWord(word: string, services: readonly KnownService[]): Found {
 function field(param: string, text: string, services: readonly KnownService[]): Found {
   switch (param) {
     case "state":
-      return statesOf(text) ?? { param, value: escaped(text), means: `state ${text}`, single: false, fault: "is no state" };
+      return (
+        statesOf(text) ?? { param, value: escaped(text), means: `state ${text}`, single: false, fault: "is no state" }
+      );
     case "service":
-      return serviceOf(text, services) ?? { param, value: escaped(text), means: `service ${text}`, single: false, ...unknownService(text) };
+      return (
+        serviceOf(text, services) ?? {
+          param,
+          value: escaped(text),
+          means: `service ${text}`,
+          single: false,
+          ...unknownService(text),
+        }
+      );
     case "priority":
       return priority(text);
     case "label": {
       const at = text.indexOf("=");
-      if (at < 1) return { param, value: escaped(text), means: `label ${text}`, single: false, fault: "is not key=value" };
+      if (at < 1)
+        return { param, value: escaped(text), means: `label ${text}`, single: false, fault: "is not key=value" };
       const value = escapedLabel(text.slice(0, at), text.slice(at + 1));
       return { param, value, means: `label ${text}`, single: false };
     }
@@ -123,7 +135,8 @@ function moment(what: string, sign: string, text: string): Found {
   const param = `${what.toLowerCase()}_${sign === "<" ? "before" : "after"}`;
   const read = readMoment(text);
   const found = { param, value: text, single: true };
-  if (typeof read === "string") return { ...found, means: `${what}${sign}${text}`, fault: text ? read : "needs a time, such as 1h or -15m" };
+  if (typeof read === "string")
+    return { ...found, means: `${what}${sign}${text}`, fault: text ? read : "needs a time, such as 1h or -15m" };
   if (read.kind === "absolute") return { ...found, means: `${what} ${sign === "<" ? "before" : "after"} ${read.text}` };
   const span = spanWords(read.offsetUs);
   const when = read.offsetUs < 0 ? `${span} ago` : `${span} from now`;
@@ -165,7 +178,12 @@ function target(text: string): Found {
   const number = numberOf(text);
   const address = /^(tel|sips?):./i.test(text);
   const value = escaped(number ?? text.trim());
-  const found = { param: "target", value, means: `${address ? "target" : "number"} ${number ?? text.trim()}`, single: true };
+  const found = {
+    param: "target",
+    value,
+    means: `${address ? "target" : "number"} ${number ?? text.trim()}`,
+    single: true,
+  };
   return number !== null || address ? found : { ...found, fault: "is neither a number nor a sip: or tel: address" };
 }
 

@@ -27,6 +27,13 @@ export interface Today {
   expired: number;
 }
 
+/** "83 %". Not all is 100 %, and not none 0 %, by rounding. */
+export function percent(share: number): string {
+  const rounded = Math.round(share * 100);
+  const bounded = share < 1 ? Math.min(rounded, 99) : rounded;
+  return `${share > 0 ? Math.max(bounded, 1) : bounded} %`;
+}
+
 /** Return the share of the answered among those that were to be called; null when none has ended. */
 export function answeredShare({ answered, failed, expired }: Today): number | null {
   const all = answered + failed + expired;

@@ -102,7 +102,9 @@ function queued(callback: Callback, { queue, service, ahead, now, zone }: Around
     return plain(`no free slot, ${queue.inProgress} of ${queue.capacity} in use`);
   }
   if (ahead === 0) return plain("next in turn");
-  return plain(callback.callbackRequest?.priority === Priority.NOTHING_ELSE ? "when nobody else waits" : "waits for its turn");
+  return plain(
+    callback.callbackRequest?.priority === Priority.NOTHING_ELSE ? "when nobody else waits" : "waits for its turn",
+  );
 }
 
 function completed(last: Attempt | undefined): string {

@@ -5,7 +5,13 @@ import type { Callback } from "ringback/v1/callback_pb.js";
 import { type Mark, traceOf } from "../model/trace.js";
 import { Glyph } from "./glyph.js";
 
-export function AttemptTrace({ callback, maxRetries }: { callback: Callback; maxRetries?: number | undefined }): JSX.Element {
+export function AttemptTrace({
+  callback,
+  maxRetries,
+}: {
+  callback: Callback;
+  maxRetries?: number | undefined;
+}): JSX.Element {
   const { first, between, last, dots, moreLeft, sentence } = traceOf(callback, maxRetries);
   return (
     <span class="trace" role="img" aria-label={sentence} title={sentence}>

@@ -22,9 +22,18 @@ class Handlers(NamedTuple):
     def of(cls, use_cases: UseCases) -> "Handlers":
         return cls(
             CallbacksHandlers(
-                use_cases.creation, use_cases.queries, use_cases.changes, use_cases.watches, use_cases.directory
+                use_cases.creation,
+                use_cases.queries,
+                use_cases.counts,
+                use_cases.changes,
+                use_cases.watches,
+                use_cases.histories,
+                use_cases.call_traces,
+                use_cases.directory,
             ),
             DialerHandlers(use_cases.assigner, use_cases.leases, use_cases.directory, use_cases.clock),
-            DirectoryHandlers(use_cases.directory, use_cases.queries, use_cases.queue_views, use_cases.erasure),
+            DirectoryHandlers(
+                use_cases.directory, use_cases.queries, use_cases.queue_views, use_cases.erasure, use_cases.outcomes
+            ),
             WatchEncoder(use_cases.clock),
         )

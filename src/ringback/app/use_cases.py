@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from ringback.application.callbacks.call_traces import CallTraces
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import CallbackCreation
+from ringback.application.callbacks.history import Histories
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
 from ringback.application.directory import Directory
@@ -12,10 +15,11 @@ from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
-from ringback.application.dispatch.queue_view import Pace, QueueViews
+from ringback.application.dispatch.queue_view import QueueViews
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
+from ringback.application.outcomes import OutcomeQueries
 from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
@@ -66,7 +70,7 @@ class UseCases:
             self.directory,
             self.presence,
             clock,
-            Pace(self.feed),
+            self.feed,
             self.dial_policy,
             self.agent_rests,
         )
@@ -81,9 +85,13 @@ class UseCases:
             store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage, self.turns.portion
         )
         self.queries = CallbackQueries(store, self.directory)
+        self.counts = CallbackCounts(store, self.directory, self.queue_figures)
+        self.outcomes = OutcomeQueries(store, self.directory, clock)
         self.changes = CallbackChanges(store, self.directory, self.queries, clock, self.dial_policy, self.recent_dials)
-        self.erasure = Erasure(store, self.directory, clock)
         self.watches = Watches(store, self.feed, self.directory, clock)
+        self.histories = Histories(store, self.directory, self.queries)
+        self.call_traces = CallTraces(self.queries)
+        self.erasure = Erasure(store, self.directory, clock, self.call_traces.forget)
 
     async def start(self) -> None:
         """Continue from the state of the database. Raise `StorageUnavailable`."""

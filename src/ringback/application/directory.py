@@ -18,7 +18,7 @@ from ringback.domain.errors import (
     StorageUnavailable,
 )
 from ringback.domain.request import ServiceName
-from ringback.domain.service import Service
+from ringback.domain.service import Service, with_halts
 from ringback.domain.view import View
 from ringback.ports.clock import Clock
 from ringback.ports.errors import DuplicateService, RevisionConflict
@@ -176,6 +176,7 @@ class Directory:
         service = replace(
             draft, service_id=draft.service_id or str(uuid4()), create_time=now, update_time=now, revision=1
         )
+        service = with_halts(service, None, now, caller.identity)
         await asyncio.shield(self._create(caller, service))
         return service
 
@@ -202,7 +203,9 @@ class Directory:
         async with self._changing:
             while True:
                 current = await self._current(service_id, etag)
-                revised = replace(revise(current), update_time=self._clock.now(), revision=current.revision + 1)
+                now = self._clock.now()
+                revised = replace(revise(current), update_time=now, revision=current.revision + 1)
+                revised = with_halts(revised, current, now, caller.identity)
                 try:
                     await self._put(revised)
                 except RevisionConflict:

@@ -5,7 +5,7 @@ What was interrupted is found again by the next request: a callback is deleted o
 """
 
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Final, TypeVar
@@ -48,10 +48,18 @@ class Erased(Struct, frozen=True):
 class Erasure:
     """The use case behind EraseTarget."""
 
-    def __init__(self, store: Store, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        forget_traces: Callable[[Iterable[Callback]], None] | None = None,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._clock = clock
+        # Drops what this server has in memory of calls.
+        self._forget_traces = forget_traces
 
     async def erase(self, caller: Caller, target: Target) -> Erased:
         """Cancel and delete all callbacks of a phone, and delete what else is kept about it.
@@ -69,6 +77,8 @@ class Erasure:
         count = 0
         for some in _portions(ended.values()):
             count += await self._store.erase(some, self._clock.now(), caller.identity)
+        if self._forget_traces is not None:
+            self._forget_traces(ended.values())
         await self._store.forget_phone(target.phone)
         # Not which: that it is nowhere any more is the purpose.
         _log.info(

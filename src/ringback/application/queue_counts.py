@@ -58,6 +58,9 @@ class QueueCounts:
         self._lines: dict[LineName, _LineHead] = {}
         # Services of which anything has changed since somebody took this.
         self.changed: set[str] = set()
+        # The newest event about each service, since it was counted.
+        self._touched: dict[str, int] = {}
+        self._begin = counted.number
         for one in counted.counts:
             self._open.setdefault(one.service_id, {})[_bucket_of(one)] = one.count
             if one.state is State.QUEUED and one.priority is not None:
@@ -66,6 +69,10 @@ class QueueCounts:
     @property
     def number(self) -> int:
         return self._number
+
+    def touched(self, service_id: str) -> int:
+        """Return the number of the newest event about a service, or the one that it was counted after."""
+        return self._touched.get(service_id, self._begin)
 
     def of(self, service_id: str) -> ServiceFigures:
         return _figures(self._open.get(service_id, {}))
@@ -87,6 +94,7 @@ class QueueCounts:
     def _count(self, event: LoggedEvent) -> None:
         callback, previous = event.callback, event.previous
         self.changed.add(callback.service_id)
+        self._touched[callback.service_id] = event.number
         old, new = _bucket(previous), _bucket(callback)
         if old != new:
             service_id = callback.service_id

@@ -52,6 +52,10 @@ class QueueFigures:
     def of(self, service_id: str) -> ServiceFigures:
         return ServiceFigures() if self._counts is None else self._counts.of(service_id)
 
+    def touched(self, service_id: str) -> int:
+        """Return a number that is another one once anything of the service has changed; 0 before it is counted."""
+        return 0 if self._counts is None else self._counts.touched(service_id)
+
     def all(self) -> Mapping[str, ServiceFigures]:
         """Return those of each service that has something open; none before they are counted."""
         return {} if self._counts is None else self._counts.all()

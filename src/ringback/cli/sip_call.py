@@ -229,7 +229,8 @@ async def _place(settings: Settings, service: Service, callback: Callback, *, me
 
 def _show_whole(entries: Sequence[TracedMessage]) -> None:
     for entry in entries:
-        click.echo(f"\n{entry.at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
+        at = entry.at.isoformat(timespec="milliseconds")
+        click.echo(f"\n{at} {entry.direction} {entry.peer}\n{indent(entry.text.strip(), '    ')}")
 
 
 def _in_words(result: OutcomeReport | NotDialled | HandedOver, *, has_reason: bool) -> str:

@@ -9,7 +9,7 @@ from ringback.dialers.http_settings import HttpDialerSettings
 from ringback.dialers.runner import MAX_CALLS
 from ringback.dialers.simulated import SimulatedDialer
 from ringback.dialers.sip.settings import SipSettings
-from ringback.ports.dialer import Dialer
+from ringback.ports.dialer import Dialer, Signalling
 
 
 class DialerCannotOpen(Exception):  # noqa: N818 - named for what happened
@@ -27,6 +27,8 @@ class BuiltIn(NamedTuple):
     loops: Sequence[Loop] = ()
     # At once, over all services.
     max_calls: int = MAX_CALLS
+    # None where there is none to be had.
+    signalling: Signalling | None = None
 
 
 class DialerSettings(Protocol):
@@ -69,10 +71,10 @@ async def _opened(settings: DialerSettings, stack: AsyncExitStack) -> BuiltIn | 
             from ringback.dialers.sip.opening import SipCannotOpen, open_sip  # noqa: PLC0415
 
             try:
-                dialer, loops = await stack.enter_async_context(open_sip(settings.sip))
+                dialer, loops, trace = await stack.enter_async_context(open_sip(settings.sip))
             except SipCannotOpen as fault:
                 raise DialerCannotOpen(f"SIP: {fault}") from None
-            return BuiltIn(dialer, loops, settings.sip.max_concurrent_calls)
+            return BuiltIn(dialer, loops, settings.sip.max_concurrent_calls, trace)
         case "http":
             from ringback.dialers.http import HttpDialer  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """The exact queue discipline. It holds no queue: it determines which level's turn it is."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 
@@ -71,32 +72,82 @@ def turns_until(
     Assume that no other callback arrives. Return `limit` when it takes at least that many. The counts include the
     callback itself.
     """
+    return 1 + sum(granted_before(counts, credits_, weights, level, ahead, limit - 1).values())
+
+
+def granted_before(
+    counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], level: Priority, ahead: int, limit: int
+) -> Mapping[Priority, int]:
+    """Return how many of each level are granted before the callback with `ahead` others before it in `level`.
+
+    Assume as `turns_until` does. What comes after the first `limit` grants is not counted.
+    """
     left = {waiting: count for waiting, count in counts.items() if count > 0}
     turn = 0
     # The states since a level was last emptied, with the turn and what was left: from one that returns, all repeats.
     seen: dict[Credits, tuple[int, dict[Priority, int]]] = {}
-    while turn < limit - 1:
+    while turn < limit:
         if credits_ in seen:
             begun, at_begin = seen.pop(credits_)
             served = {waiting: at_begin[waiting] - count for waiting, count in left.items()}
-            rounds = min((limit - 1 - turn) // (turn - begun), _repetitions(served, left, level, ahead))
+            rounds = min((limit - turn) // (turn - begun), _repetitions(served, left, level, ahead))
             turn += rounds * (turn - begun)
             ahead -= rounds * served.get(level, 0)
             left = {waiting: count - rounds * served[waiting] for waiting, count in left.items()}
             seen.clear()
             continue
         seen[credits_] = turn, dict(left)
-        turn += 1
         granted, credits_ = pick(left, credits_, weights)
         if granted is level:
             if ahead == 0:
-                return turn
+                break
             ahead -= 1
+        turn += 1
         left[granted] -= 1
         if left[granted] == 0:
             del left[granted]
             seen.clear()
-    return limit
+    before = {waiting: count - left.get(waiting, 0) for waiting, count in counts.items()}
+    return {waiting: count for waiting, count in before.items() if count > 0}
+
+
+def schedule(
+    counts: Mapping[Priority, int], credits_: Credits, weights: Sequence[int], limit: int
+) -> Mapping[Priority, Sequence[int]]:
+    """Return the turns of the callbacks of each level, in order, from 1 on: of the first `limit` grants.
+
+    Assume that no other callback arrives.
+    """
+    left = {waiting: count for waiting, count in counts.items() if count > 0}
+    turns: dict[Priority, list[int]] = {waiting: [] for waiting in left}
+    order: list[Priority] = []
+    # The states since a level was last emptied, with the number of grants before.
+    seen: dict[Credits, int] = {}
+    while left and len(order) < limit:
+        if (begun := seen.get(credits_)) is not None:
+            round_ = order[begun:]
+            rounds = min(_rounds(round_, left), (limit - len(order)) // len(round_))
+            for granted in round_ * rounds:
+                order.append(granted)
+                turns[granted].append(len(order))
+                left[granted] -= 1
+            seen.clear()
+            continue
+        seen[credits_] = len(order)
+        granted, credits_ = pick(left, credits_, weights)
+        order.append(granted)
+        turns[granted].append(len(order))
+        left[granted] -= 1
+        if left[granted] == 0:
+            del left[granted]
+            seen.clear()
+    return turns
+
+
+def _rounds(round_: Sequence[Priority], left: Mapping[Priority, int]) -> int:
+    """Return how often a round can come again as it was, without a level that empties."""
+    served = Counter(round_)
+    return min((left[level] - 1) // count for level, count in served.items())
 
 
 def _repetitions(served: Mapping[Priority, int], left: Mapping[Priority, int], level: Priority, ahead: int) -> int:

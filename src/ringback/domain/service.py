@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ringback.domain.defaults import written
 from ringback.domain.dial_rules import NO_RULES, DialRules
@@ -43,6 +44,13 @@ class RetryRule(Struct, frozen=True, omit_defaults=True):
     max_retries: int | None = None
 
 
+class Halt(Struct, frozen=True, omit_defaults=True):
+    """The moment at which a setting has stopped all calls, and the identity that set it; "" where there are none."""
+
+    halt_time: datetime
+    identity: str = ""
+
+
 class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The settings of one service, and the revision that its etag is made of."""
 
@@ -76,6 +84,10 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     create_time: datetime
     update_time: datetime
     revision: int = written(1)
+    # Since when it is paused, and since when `max_concurrent_calls` is 0; None when it is not, and where an earlier
+    # version has set it. Settings of their own: one may begin while the other lasts.
+    pause: Halt | None = None
+    zero_capacity: Halt | None = None
 
     @property
     def etag(self) -> str:
@@ -85,6 +97,11 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def capacity(self) -> int:
         """The number of calls that may be in progress at once; 0 while paused."""
         return 0 if self.paused else self.max_concurrent_calls
+
+    @property
+    def halt(self) -> Halt | None:
+        """Return when and by whom its calls were stopped; None when they are not, and when that is not known."""
+        return self.pause if self.paused else self.zero_capacity
 
     def may_dial(self, at: datetime) -> bool:
         """Return whether a call may begin."""
@@ -99,6 +116,22 @@ class Service(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.opening_hours.lacks_zone:
             return at
         return self.opening_hours.next_open(at) or otherwise
+
+
+def with_halts(service: Service, before: Service | None, at: datetime, identity: str) -> Service:
+    """Return the service with what has stopped its calls: as it was before, or else by this identity at this time.
+
+    `before` is the service as it was, None for a new one.
+    """
+    halt = Halt(at, identity)
+    was_paused, had_none = (False, False) if before is None else (before.paused, before.max_concurrent_calls == 0)
+    pause = before.pause if before is not None and was_paused else halt
+    zero_capacity = before.zero_capacity if before is not None and had_none else halt
+    return replace(
+        service,
+        pause=pause if service.paused else None,
+        zero_capacity=zero_capacity if service.max_concurrent_calls == 0 else None,
+    )
 
 
 def common_region(services: Iterable[Service]) -> str:

@@ -72,6 +72,13 @@ class View(Struct, frozen=True):
         """Return whether a service that does not exist would be in the view by this id or address."""
         return any(area.services is None or name in area.services for area in self.areas)
 
+    def caller_ids_in(self, service_id: str) -> Collection[str] | None:
+        """Return the callers whose callbacks of this service are in the view; None for all."""
+        areas = [area for area in self.areas if area.within is None or service_id in area.within]
+        if any(area.caller_ids is None for area in areas):
+            return None
+        return {caller_id for area in areas for caller_id in area.caller_ids or ()}
+
     def covers(self, other: "View") -> bool:
         """Return whether everything that the other view shows is shown by this one, and no less of it."""
         return (self.shows_identities or not other.shows_identities) and all(

@@ -6,6 +6,7 @@ The user's own dialers are programs that use DialerService; they don't see this 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ringback.domain.callback import Callback
@@ -39,6 +40,35 @@ class NotDialled:
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     """The call goes on without this process: another one takes it over by what was kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMessage:
+    """One message of the signalling of a call, for people who look for a fault."""
+
+    time: datetime
+    # By this server; False: it was received.
+    sent: bool
+    # Where it went, or came from: `UDP 192.0.2.1:5060`.
+    peer: str
+    call_id: str
+    # The whole message, without credentials, and with numbers masked.
+    text: str
+
+
+class Signalling(Protocol):
+    """What a dialer has sent and received for its last calls."""
+
+    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
+        """Return the messages of these calls, such as the legs of one, in the order in which they went and came.
+
+        None of a call that is kept no more, or was another server's.
+        """
+        ...
+
+    def forget(self, call_ids: Sequence[str]) -> None:
+        """Drop what is kept of these calls."""
+        ...
 
 
 class Call(Protocol):

@@ -15,17 +15,21 @@ from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Seque
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
+from ringback.domain.ends import EndCount
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import Key
+from ringback.domain.priority import Priority
 from ringback.domain.queue import Queue, Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallStore
 from ringback.ports.values import (
     CallbackSearch,
     Change,
+    Demand,
     EventPage,
     EventSearch,
+    Expiring,
     Extension,
     History,
     LineHeads,
@@ -33,10 +37,12 @@ from ringback.ports.values import (
     LoggedEvent,
     OpenByService,
     OpenCounts,
+    Outlook,
     PhoneUse,
     Retention,
     Services,
     Snapshot,
+    StateCount,
     StoreSize,
 )
 
@@ -98,6 +104,14 @@ class CallbackStore(Protocol):
         """Return matching callbacks with an id above `after_id`, smallest first; ends early like `list`."""
         ...
 
+    async def count(self, wanted: CallbackFilter) -> Mapping[State, StateCount]:
+        """Return how many callbacks match, for each state, as of one moment.
+
+        Exact while one of the filter's fields selects no more than 10,000; otherwise of each state up to 10,000, and of
+        what has to be looked at row by row as many as are found in bounded time.
+        """
+        ...
+
 
 class QueueStore(Protocol):
     """What waits for a dialer, and what dialers hold. An index serves each query, however many are waiting."""
@@ -127,6 +141,23 @@ class QueueStore(Protocol):
 
     async def turn(self, service_id: str) -> Turn | None:
         """Return the turn of a service; None: no such service."""
+        ...
+
+    async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
+        """Return the turns of those of these services that exist."""
+        ...
+
+    async def outlooks(self, service_ids: Sequence[str], until: datetime, limit: int) -> Mapping[str, Outlook]:
+        """Return what is due by then, counted up to a limit, and the first expiry, of each of these services."""
+        ...
+
+    async def expiring(
+        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
+    ) -> Sequence[Expiring]:
+        """Return QUEUED callbacks of a service that expire before then, up to `limit` of the first to do so.
+
+        What comes before each is counted among the first of its level, as many as `depths` has for that.
+        """
         ...
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
@@ -188,9 +219,26 @@ class ScheduleStore(Protocol):
     async def purge(self, now: datetime, retention: Retention, limit: int) -> int:
         """Delete ended callbacks (logged as PURGED) and events that need not be kept, up to `limit` of each.
 
-        So are the rows of phones that are kept no longer, or were dialled more than two days ago, and of calls that
-        nobody went on with for a day. Return how many rows
+        So are the rows of phones that are kept no longer, or were dialled more than two days ago, of calls that
+        nobody went on with for a day, and of outcomes in half hours that ended 15 days ago. Return how many rows
         were deleted; fewer than `limit` of all means that nothing is left to delete for now.
+        """
+        ...
+
+
+class OutcomeStore(Protocol):
+    """How often attempts and callbacks have ended how. Counted with the change by which they ended.
+
+    Neither the deletion of a callback nor its erasure changes the counts: they have no target and no id.
+    """
+
+    async def outcomes(
+        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
+    ) -> Sequence[EndCount]:
+        """Return the counts of these services, each of these callers or, for None, of all, up to `limit` of them.
+
+        Of the half hours that begin from `begin` on and before `end`; in the order of services, times and results;
+        none that is 0.
         """
         ...
 
@@ -327,25 +375,30 @@ class Coordination(Protocol):
         """
         ...
 
-    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
-        """Store until when dialers of this server poll for which services (`ALL_SERVICES`: all); delete what is over.
+    async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:
+        """Store which dialers of this server poll for which services, and delete what is over.
 
         Other servers can read it. It need not survive a restart of the last one. What ends later than `LONGEST_DEMAND`
         from now counts for nothing, neither here nor when it is read.
         """
         ...
 
-    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        """Return whether some server has noted a dialer that polls for this service, or for all."""
-        ...
-
-    async def asked_for(self, now: datetime) -> Collection[str]:
-        """Return the ids of all services that a server has noted so; `ALL_SERVICES` is one of them."""
+    async def demand(self, now: datetime) -> Sequence[Demand]:
+        """Return what all servers have noted so, and is not over."""
         ...
 
 
 class Store(
-    CallbackStore, QueueStore, ScheduleStore, ServiceStore, EventLog, ErasureStore, Coordination, CallStore, Protocol
+    CallbackStore,
+    QueueStore,
+    ScheduleStore,
+    OutcomeStore,
+    ServiceStore,
+    EventLog,
+    ErasureStore,
+    Coordination,
+    CallStore,
+    Protocol,
 ):
     """One database in all its roles."""
 

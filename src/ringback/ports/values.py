@@ -111,6 +111,32 @@ class LineHeads(Struct, frozen=True):
     oldest: Mapping[LineName, datetime]
 
 
+class Outlook(Struct, frozen=True):
+    """What time will bring to one service."""
+
+    # How many of its callbacks are SCHEDULED to be due by a given time, up to a limit.
+    due: int
+    # When the first of those that are QUEUED expires; None without any.
+    first_expiry: datetime | None
+
+
+class Expiring(Struct, frozen=True, gc=False):
+    """A QUEUED callback that expires soon, and how many of its level come before it; None: too many to count."""
+
+    priority: Priority
+    ahead: int | None
+    expire_time: datetime
+
+
+class Demand(Struct, frozen=True):
+    """A dialer counts as polling for callbacks of a service, or of `ALL_SERVICES`, until then."""
+
+    service_id: str
+    # "": it is not known which one.
+    dialer_id: str
+    until: datetime
+
+
 class Services(Struct, frozen=True):
     """All services, by id, and a number that grows with every change of one."""
 
@@ -135,6 +161,14 @@ class Snapshot(Struct, frozen=True):
     callbacks: Sequence[Callback]
     # More callbacks match beyond the last one.
     more: bool
+
+
+class StateCount(Struct, frozen=True):
+    """How many of the matching callbacks are in one state."""
+
+    count: int = 0
+    # There may be more.
+    at_least: bool = False
 
 
 class CallbackSearch(Struct, frozen=True):

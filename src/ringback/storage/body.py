@@ -16,7 +16,7 @@ from msgspec import convert, json, to_builtins
 
 from ringback.domain.callback import Attempt, Callback, Lease
 from ringback.domain.request import CallbackRequest
-from ringback.domain.service import RetryRule, Service
+from ringback.domain.service import Halt, RetryRule, Service
 
 Record = dict[str, Any]
 
@@ -95,7 +95,7 @@ def _numbered(record: Record) -> Record:
 
 def _names_of(wanted: type) -> Iterator[str]:
     """Return the names of all fields of this type, optional or not."""
-    for struct in (Callback, CallbackRequest, Attempt, Lease, Service, RetryRule):
+    for struct in (Callback, CallbackRequest, Attempt, Lease, Service, RetryRule, Halt):
         for name, hint in get_type_hints(struct).items():
             if wanted in (hint, *get_args(hint)):
                 yield name

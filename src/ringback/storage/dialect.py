@@ -1,14 +1,15 @@
 """The interface of a dialect of SQL: its statements, reads and writes."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from ringback.domain.callback import Callback
+from ringback.domain.callback import Callback, State
+from ringback.domain.filter import CallbackFilter
 from ringback.domain.queue import Queue
 from ringback.ports.calls import KeptCall
-from ringback.ports.values import History, LineHeads, LineName, LoggedEvent, Services, Snapshot
+from ringback.ports.values import History, LineHeads, LineName, LoggedEvent, Services, Snapshot, StateCount
 from ringback.storage.list_plan import ListPage
 
 R = TypeVar("R")
@@ -77,8 +78,13 @@ class Statements:
     dialled: str
     # Takes a number and a time; returns times after it.
     dialled_of: str
-    # Takes a service; returns its credits and the revision of its turn.
-    turn: str
+    # Takes ids of services, as JSON; returns each with its credits and the revision of its turn.
+    turns: str
+    # Takes a time, a limit, and ids of services, as JSON; returns each with a count and a time, or NULL.
+    outlooks: str
+    # Takes a service, a time, a limit, and depths by level, as JSON; returns ids, each with its level and a time, and
+    # then some of them with how many come before it.
+    expiring: str
     # Takes the service, the priority, the time and the id of a callback, and a limit; returns a count.
     ahead: str
     # Returns the number of the newest event, with each identity and the count of its open callbacks; NULL without any.
@@ -98,6 +104,9 @@ class Statements:
     events_of: str
     # Takes the number after which to look; returns the next number, and its time.
     event_time: str
+    # Takes services as JSON, each with the callers that count or null, two times and a limit; returns services, times,
+    # results and counts, in this order.
+    outcomes: str
     # Take a dialer, and an owner or a time and a limit. A row is a kept call.
     calls_of: str
     calls_left: str
@@ -151,4 +160,5 @@ class Dialect(Generic[C, Op]):
     statements: Statements
     reads: Reads[C]
     page: Callable[[C, ListPage], Awaitable[Snapshot]]
+    count: Callable[[C, CallbackFilter], Awaitable[Mapping[State, StateCount]]]
     operations: Operations[Op]

@@ -1,8 +1,8 @@
 """How a list is read: by which index, and with which conditions, as data that each dialect makes its SQL of.
 
-Every index that can drive a list (but those in `UNORDERED`) returns its matches in the order of their ids, so that a page starts
-where the one before ended and nothing is sorted. A filter with several values in a field reads several such streams,
-which the database merges. What the driving index does not cover is checked row by row.
+Every index that can drive a list (but those in `UNORDERED`) returns its matches in the order of their ids, so that a
+page starts where the one before ended and nothing is sorted. A filter with several values in a field reads several
+such streams, which the database merges. What the driving index does not cover is checked row by row.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -123,19 +123,20 @@ def conditions(wanted: CallbackFilter) -> Iterator[Condition]:
         yield OneOf("coalesce(supervisor, '')", wanted.supervisors)
     if wanted.dial_target:
         yield OneOf("dial_target", [wanted.dial_target])
-    if wanted.due_after is not None:
-        yield Bound("due_us", ">=", time_us(wanted.due_after))
-    if wanted.due_before is not None:
-        yield Bound("due_us", "<", time_us(wanted.due_before))
     if wanted.external_task_ids:
         yield OneOf("coalesce(external_task_id, '')", wanted.external_task_ids)
-    # What is open has no end, and so is on no side of any time.
-    if wanted.end_after is not None:
-        yield Bound("end_us", ">=", time_us(wanted.end_after))
-    if wanted.end_before is not None:
-        yield Bound("end_us", "<", time_us(wanted.end_before))
+    yield from _between("due_us", wanted.due_after, wanted.due_before)
+    # What is open has no end: NULL is on no side of any time.
+    yield from _between("end_us", wanted.end_after, wanted.end_before)
     for key, value in wanted.labels.items():
         yield Label(key, value)
+
+
+def _between(column: str, after: datetime | None, before: datetime | None) -> Iterator[Condition]:
+    if after is not None:
+        yield Bound(column, ">=", time_us(after))
+    if before is not None:
+        yield Bound(column, "<", time_us(before))
 
 
 def _seen(wanted: CallbackFilter) -> Iterator[Condition]:

@@ -1,6 +1,6 @@
 """The arguments of the writer's operations, the same for every dialect, and the limits of reads."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -8,7 +8,7 @@ from ringback.domain.callback import Callback
 from ringback.domain.queue import Turn
 from ringback.domain.service import Service
 from ringback.ports.calls import CallKey, KeptCall
-from ringback.ports.values import Change, Retention
+from ringback.ports.values import Change, Demand, Retention
 
 # A page ends early at about this size, so that no response outgrows a message (4 MiB in gRPC).
 PAGE_BYTES: Final = 2 * 1024 * 1024
@@ -101,8 +101,8 @@ class Term(NamedTuple):
     until: datetime
 
 
-class Demand(NamedTuple):
-    """The services that dialers of one server ask for, each with the end of it."""
+class Noting(NamedTuple):
+    """The services that dialers of one server poll for."""
 
-    until: Mapping[str, datetime]
+    demand: Sequence[Demand]
     now: datetime

@@ -1,7 +1,7 @@
 """The methods of a store in every dialect: each is a query for a reader, or an operation for the writer."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.ends import EndCount
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey, Key
@@ -21,6 +22,7 @@ from ringback.ports.values import (
     Change,
     EventPage,
     EventSearch,
+    Expiring,
     Extension,
     History,
     LevelCount,
@@ -29,12 +31,14 @@ from ringback.ports.values import (
     LoggedEvent,
     OpenByService,
     OpenCounts,
+    Outlook,
     PhoneUse,
     Retention,
     Services,
     Snapshot,
+    StateCount,
 )
-from ringback.storage.body import read_callback, read_json, time_of, time_us
+from ringback.storage.body import read_callback, read_json, time_of, time_us, write_json
 from ringback.storage.call_row import kept_call
 from ringback.storage.callback_row import callbacks
 from ringback.storage.dialect import Dialect, Pool, Pools, Rows
@@ -42,6 +46,7 @@ from ringback.storage.event_row import logged_event
 from ringback.storage.list_plan import newest_first, oldest_first
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import Changes, Creation, Erasing, Forgetting, Purge, Renewal, Shift, Taking
+from ringback.storage.outcome_row import counted_caller, end_counts
 from ringback.storage.watermark import Watermark
 from ringback.storage.writer import Writer
 
@@ -143,6 +148,9 @@ class SqlStore(Generic[C, Op]):
         page = oldest_first(wanted, after_id, limit)
         return await self._listers.read(lambda connection: self._dialect.page(connection, page))
 
+    async def count(self, wanted: CallbackFilter) -> Mapping[State, StateCount]:
+        return await self._listers.read(lambda connection: self._dialect.count(connection, wanted))
+
     # --- What waits, and what is leased ------------------------------------------------------------------------
 
     async def queue(self, service_id: str, depth: int, now: datetime) -> Queue | None:
@@ -150,7 +158,7 @@ class SqlStore(Generic[C, Op]):
 
     async def phone_use(self, phone: str, now: datetime) -> PhoneUse:
         [(caller, until_us)] = await self._seek(self._statements.phone_use, phone, time_us(now))
-        return PhoneUse(caller, None if until_us is None else time_of(until_us))
+        return PhoneUse(caller, _time_or_none(until_us))
 
     async def dialled(self, since: datetime, limit: int) -> Sequence[tuple[str, datetime]]:
         rows = await self._seek(self._statements.dialled, time_us(since), limit)
@@ -160,8 +168,30 @@ class SqlStore(Generic[C, Op]):
         return [time_of(at_us) for (at_us,) in await self._seek(self._statements.dialled_of, number, time_us(since))]
 
     async def turn(self, service_id: str) -> Turn | None:
-        rows = await self._seek(self._statements.turn, service_id)
-        return Turn(service_id, tuple(read_json(rows[0][0])), rows[0][1]) if rows else None
+        return (await self.turns([service_id])).get(service_id)
+
+    async def turns(self, service_ids: Sequence[str]) -> Mapping[str, Turn]:
+        rows = await self._seek(self._statements.turns, write_json(service_ids))
+        turns = (Turn(service_id, tuple(read_json(credits_)), revision) for service_id, credits_, revision in rows)
+        return {turn.service_id: turn for turn in turns}
+
+    async def outlooks(self, service_ids: Sequence[str], until: datetime, limit: int) -> Mapping[str, Outlook]:
+        rows = await self._read(
+            self._listers, self._statements.outlooks, time_us(until), limit, write_json(service_ids)
+        )
+        return {service_id: Outlook(due, _time_or_none(first_us)) for service_id, due, first_us in rows}
+
+    async def expiring(
+        self, service_id: str, depths: Mapping[Priority, int], until: datetime, limit: int
+    ) -> Sequence[Expiring]:
+        levels = write_json([[level.value, depth] for level, depth in depths.items()])
+        rows = await self._read(self._listers, self._statements.expiring, service_id, time_us(until), limit, levels)
+        places = {callback_id: ahead for callback_id, _, _, ahead in rows if ahead is not None}
+        return [
+            Expiring(Priority(level), places.get(callback_id), time_of(expire_us))
+            for callback_id, level, expire_us, _ in rows
+            if level is not None
+        ]
 
     async def line_heads(self, names: Sequence[LineName]) -> LineHeads:
         return await self._seekers.read(partial(self._reads.line_heads, names=names))
@@ -193,7 +223,7 @@ class SqlStore(Generic[C, Op]):
 
     async def next_time(self) -> datetime | None:
         [(at_us,)] = await self._seek(self._statements.next_time)
-        return None if at_us is None else time_of(at_us)
+        return _time_or_none(at_us)
 
     async def queued(self, service_id: str, limit: int) -> Sequence[Callback]:
         return callbacks(await self._seek(self._statements.queued, service_id, limit))
@@ -259,6 +289,15 @@ class SqlStore(Generic[C, Op]):
 
     def follow(self, after: int) -> AsyncGenerator[Sequence[LoggedEvent], None]:
         return self._log_tail.follow(after)
+
+    # --- What has ended ----------------------------------------------------------------------------------------
+
+    async def outcomes(
+        self, callers_of: Mapping[str, Collection[str] | None], begin: datetime, end: datetime, limit: int
+    ) -> Sequence[EndCount]:
+        wanted = [[service_id, _counted_callers(ids)] for service_id, ids in callers_of.items()]
+        values = (write_json(wanted), time_us(begin), time_us(end), limit)
+        return list(end_counts(await self._read(self._listers, self._statements.outcomes, *values)))
 
     # --- Erasure -----------------------------------------------------------------------------------------------
 
@@ -335,9 +374,17 @@ def _first(rows: Rows) -> Callback | None:
     return read_callback(*rows[0]) if rows else None
 
 
+def _counted_callers(caller_ids: Collection[str] | None) -> list[str] | None:
+    return None if caller_ids is None else [counted_caller(caller_id) for caller_id in caller_ids]
+
+
 def _level_count(service_id: str, state: str, level: int | None, count: int, oldest_us: int | None) -> LevelCount:
     priority = None if level is None else Priority(level)
-    return LevelCount(service_id, State[state], priority, count, None if oldest_us is None else time_of(oldest_us))
+    return LevelCount(service_id, State[state], priority, count, _time_or_none(oldest_us))
+
+
+def _time_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else time_of(microseconds)
 
 
 def _report(listener: Callable[[Callback | None, Callback], None], written: Sequence[tuple[object, Any]]) -> None:

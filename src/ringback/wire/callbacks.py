@@ -8,6 +8,7 @@ from ringback.application.events.watch_batches import WatchEvent
 from ringback.domain.callback import Attempt, Callback
 from ringback.domain.faults import Faults
 from ringback.domain.request import CallbackRequest
+from ringback.ports.dialer import CallMessage
 from ringback.v1 import callback_pb2 as pb
 from ringback.v1 import callbacks_service_pb2 as service_pb
 from ringback.wire.enums import OUTCOMES, RETRY_DELAY_REASONS, STATES
@@ -120,3 +121,11 @@ def write_event(event: WatchEvent, message: service_pb.CallbackEvent) -> None:
         message.previous_state = STATES.number(event.previous_state)
     write_time(event.time, message.event_time)
     message.identity = event.identity
+
+
+def write_sip_message(message: CallMessage, into: service_pb.SipMessage) -> None:
+    write_time(message.time, into.time)
+    into.sent = message.sent
+    into.peer = message.peer
+    into.call_id = message.call_id
+    into.text = message.text

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.dispatch.assigner import Assigner
-from ringback.application.dispatch.queue_view import QueueView, WaitingReason
+from ringback.application.dispatch.queue_position import WaitingReason
+from ringback.application.dispatch.queue_view import QueueView
 from ringback.domain.callback import Callback, State
 from ringback.domain.queue import Queue
 from ringback.domain.service import Service
@@ -210,6 +211,6 @@ async def test_the_queue_tells_it(world: World) -> None:
         assert view.estimate_basis == "the agents do not answer"
         assert view.standing is not None
         assert view.standing.reason is WaitingReason.AGENTS_DO_NOT_ANSWER
-        explanation = "the agents do not answer; they are called again at 2026-11-02T09:00:01Z"
+        explanation = "Position 1 of 1. The agents do not answer; they are called again at 2026-11-02T09:00:01Z."
         assert view.standing.explanation == explanation
         assert view.standing.position == 1

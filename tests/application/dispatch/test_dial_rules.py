@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
 from ringback.application.callbacks.create import CreateCommand
-from ringback.application.dispatch.queue_view import WaitingReason
+from ringback.application.dispatch.queue_position import WaitingReason
 from ringback.domain.callback import Callback, State
 from ringback.domain.dial_rules import DEFAULT_RULES, NO_RULES, DialRules, PhoneRules, SipRules
 from ringback.domain.errors import DialRuleBroken, InvalidRequest, LeaseExpired
@@ -492,7 +492,7 @@ async def test_the_queue_tells_that_it_is_quiet(listening: World) -> None:
     standing = (await listening.look(ANYBODY, service, callback)).standing
     assert standing is not None
     assert standing.reason is WaitingReason.CLOSED
-    assert standing.explanation == "it is quiet for its target until 2026-11-02T10:30:00Z"
+    assert standing.explanation == "It is quiet for its target until 2026-11-02T10:30:00Z. Nobody waits in its queue."
 
 
 async def test_quiet_hours_that_never_end_let_it_expire(listening: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY
-from ringback.application.dispatch.queue_view import WaitingReason
+from ringback.application.dispatch.queue_position import WaitingReason
 from ringback.domain.callback import State
 from ringback.domain.opening_hours import OpeningHours
 from tests.world.use_cases import OFFICE_HOURS, World
@@ -17,6 +17,7 @@ from tests.world.zone_files import ZURICH, zone_file
 HOLIDAY = replace(OFFICE_HOURS, closed_dates=frozenset({date(2026, 11, 2)}))
 FOR_EVER = frozenset(date(2026, 11, 2) + timedelta(n) for n in range(400))
 NO_ZONE = "the service is closed: this server has no data of its time zone Mars/Olympus"
+FIRST = "Position 1 of 1."
 
 
 async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None, str]:
@@ -35,14 +36,14 @@ async def look(world: World, **settings: Any) -> tuple[str, WaitingReason | None
 @pytest.mark.parametrize(
     ("settings", "basis", "explanation"),
     [
-        ({}, "the service is closed", "the service is closed until 2026-11-03T08:00:00Z"),
-        ({"paused": True}, "the service is closed", "the service is closed until 2026-11-03T08:00:00Z"),
+        ({}, "the service is closed", f"{FIRST} The service is closed until 2026-11-03T08:00:00Z."),
+        ({"paused": True}, "the service is closed", f"{FIRST} The service is closed until 2026-11-03T08:00:00Z."),
         (
             {"opening_hours": replace(HOLIDAY, closed_dates=FOR_EVER)},
             "the service is closed",
-            "the service is closed, and does not open within 366 days",
+            f"{FIRST} The service is closed, and does not open within 366 days.",
         ),
-        ({"opening_hours": OpeningHours("Mars/Olympus")}, NO_ZONE, NO_ZONE),
+        ({"opening_hours": OpeningHours("Mars/Olympus")}, NO_ZONE, f"{FIRST} T{NO_ZONE[1:]}."),
     ],
     ids=["closed", "closed and paused", "for ever", "no zone"],
 )
@@ -63,5 +64,5 @@ async def test_a_corrupt_zone_file_closes_the_service(world: World, tmp_path: Pa
         zurich = await look(world, opening_hours=OpeningHours("Europe/Zurich"))
     assert zurich[1:] == (
         WaitingReason.CLOSED,
-        "the service is closed: this server has no data of its time zone Europe/Zurich",
+        f"{FIRST} The service is closed: this server has no data of its time zone Europe/Zurich.",
     )

@@ -63,7 +63,7 @@ async def test_the_proxy_is_looked_at_and_the_trunk_registered_at(caplog: pytest
             identity="sip:callbacks@cc.example",
             register_expires=timedelta(minutes=10),
         )
-        async with open_sip(settings) as (_, loops):
+        async with open_sip(settings) as (_, loops, _):
             assert [type(loop) for loop in loops] == [ProxyHealth, Registration]
             tasks = [asyncio.create_task(loop.run()) for loop in loops]
             register = await next_of(received, "REGISTER")
@@ -82,7 +82,7 @@ async def test_options_go_to_each_proxy() -> None:
         proxies = [await stack.enter_async_context(proxy()) for _ in range(3)]
         uris = [uri for uri, _ in proxies]
         settings = replace(SETTINGS, proxy=uris[0], service_proxy=uris[1], customer_proxy=uris[2])
-        _, loops = await stack.enter_async_context(open_sip(settings))
+        _, loops, _ = await stack.enter_async_context(open_sip(settings))
         tasks = [asyncio.create_task(loop.run()) for loop in loops]
         for _, received in proxies:
             await next_of(received, "OPTIONS")
@@ -95,14 +95,14 @@ async def test_options_go_to_each_proxy() -> None:
 async def test_messages_are_logged_where_they_are_wanted(caplog: pytest.LogCaptureFixture, *, redact: bool) -> None:
     """Indented, so that nothing that a peer sends can pass for a line of the log."""
     caplog.set_level(logging.INFO, TRACE_LOG)
-    async with proxy() as (uri, received), open_sip(replace(SETTINGS, proxy=uri)) as (_, loops):
+    async with proxy() as (uri, received), open_sip(replace(SETTINGS, proxy=uri)) as (_, loops, _):
         task = asyncio.create_task(loops[0].run())
         await next_of(received, "OPTIONS")
         task.cancel()
     assert [record for record in caplog.records if record.name == TRACE_LOG] == []
     async with proxy() as (uri, received):
         settings = replace(SETTINGS, proxy=uri, trace=True, trace_redact=redact)
-        async with open_sip(settings) as (_, loops):
+        async with open_sip(settings) as (_, loops, _):
             task = asyncio.create_task(loops[0].run())
             await next_of(received, "OPTIONS")
             task.cancel()

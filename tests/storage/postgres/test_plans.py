@@ -7,7 +7,7 @@ the plan for the given values, and with the one that PostgreSQL may keep for all
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -17,15 +17,17 @@ from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
+from ringback.storage import count_plan
 from ringback.storage.list_plan import BY_ID, COUNTED, DOWN, UP, Direction, ListPage, access_paths, named_keys
 from ringback.storage.migrations import scripts
-from ringback.storage.postgres import calls, create, lists, purge, reads, transaction
+from ringback.storage.postgres import calls, counts, create, lists, purge, reads, transaction
 from ringback.storage.postgres.connection import HINTS
 from tests.world.postgres import Cluster
 from tests.world.samples import NOW
 
 ROWS = 30_000
 LIMIT = 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What a query with this limit may read: its result, a look at other callbacks to the same targets, a little more.
 FEW = 20 * LIMIT
 
@@ -54,6 +56,9 @@ FILL = """
     INSERT INTO dialled SELECT 'phone-' || n % 1000, n FROM generate_series(1, %(rows)s) AS n;
     INSERT INTO kept_call SELECT 'callback-' || n, 1, 'sip', 'owner-' || n % 1000, n, '{}'
       FROM generate_series(1, %(rows)s) AS n;
+    INSERT INTO outcome_count
+    SELECT 'service-' || n % 5, n / 50 * 1800000000::bigint, 'result-' || n % 5, 'caller-' || n % 50, 0, 1
+      FROM generate_series(1, %(rows)s) AS n ON CONFLICT DO NOTHING;
     INSERT INTO kept_phone SELECT 'phone-' || n, n FROM generate_series(1, %(rows)s) AS n;
 """
 
@@ -74,7 +79,9 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "queued services": (reads.QUEUED_SERVICES, ()),
     "queued": (reads.QUEUED, ("service-1", LIMIT)),
     "queue": (reads.QUEUE, ("service-1", 1, LEVELS, ROWS // 2)),
-    "turn": (reads.TURN, ("service-1",)),
+    "turns": (reads.TURNS, ('["service-1"]',)),
+    "outlooks": (reads.OUTLOOKS, (ROWS, LIMIT, '["service-1", "service-2"]')),
+    "expiring": (reads.EXPIRING, ("service-1", ROWS, LIMIT, "[[2, 3]]")),
     "line heads": (reads.LINE_HEADS, (["service-1", "service-1"], [1, 2])),
     "ahead": (reads.AHEAD, ("service-1", 2, ROWS, "callback-999999999", LIMIT)),
     "dialled": (reads.DIALLED, (ROWS // 2, LIMIT)),
@@ -83,6 +90,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "calls of callbacks": (calls.CALLS_OF_CALLBACKS, (["callback-10", "callback-20"],)),
     "calls left": (calls.CALLS_LEFT, ("sip", ROWS, LIMIT)),
     "calls left long ago": (purge.CALLS_LEFT_LONG_AGO, (ROWS, LIMIT)),
+    "outcomes": (reads.OUTCOMES, ('[["service-1", null], ["service-2", ["crm"]]]', 1_800_000_000, 7_200_000_000, 10)),
+    "counted long ago": (purge.COUNTED_LONG_AGO, (ROWS * 1_800_000_000, LIMIT)),
     "phone use": (reads.PHONE_USE, ("target-100-100", ROWS // 2)),
     "phones": (transaction.PHONES, (["target-100-100", "phone-10"],)),
     "kept no longer": (purge.KEPT_NO_LONGER, (ROWS, LIMIT)),
@@ -108,6 +117,13 @@ FILTERS = {
     "a label": CallbackFilter(labels={"team": "team-7"}),
     "a label of a state": CallbackFilter(labels={"team": "team-7"}, states=(State.COMPLETED,)),
     "nobody": CallbackFilter(caller_ids=("nobody",), states=(State.FAILED,)),
+    "tasks": CallbackFilter(external_task_ids=("task-7", "task-20", "nobody")),
+    "a task of a caller": CallbackFilter(external_task_ids=("task-7",), caller_ids=("caller-7", "caller-8")),
+    "an end": CallbackFilter(end_after=EPOCH + timedelta(microseconds=ROWS - 100)),
+    "an early end": CallbackFilter(end_before=EPOCH + timedelta(microseconds=100)),
+    "an end in a service": CallbackFilter(
+        service_ids=("service-1",), end_after=EPOCH, end_before=EPOCH + timedelta(microseconds=100)
+    ),
     "a time": CallbackFilter(due_after=NOW, due_before=NOW + timedelta(days=1)),
 }
 
@@ -201,8 +217,24 @@ def test_lists_read_what_they_show(
     queries = [lists.select(page, lists.ranges(path)) for path in possible or [BY_ID]]
     assert min(rows_read(connection, mode, query.numbered(), query.values) for query in queries) <= FEW
     if possible:
-        counts = lists.count(possible)
-        assert rows_read(connection, mode, counts.numbered(), counts.values) <= len(possible) * COUNTED
+        compared = lists.count(possible)
+        assert rows_read(connection, mode, compared.numbered(), compared.values) <= len(possible) * COUNTED
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_counts_read_as_many_as_they_may(
+    connection: psycopg.Connection[tuple[Any, ...]], mode: str, wanted: CallbackFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By each index when it has few matches, and when all have many."""
+    for name, limit in (("ENOUGH", 11), ("ROWS_PER_STATE", 20), ("ROWS", 30)):
+        monkeypatch.setattr(count_plan, name, limit)
+    possible = count_plan.to_compare(wanted)
+    for few in (None, *possible):
+        counted = count_plan.parts(wanted, possible, [10 if path is few else 11 for path in possible])
+        query = counts.select(wanted, counted)
+        limit = sum(part.limit for part in counted)
+        assert rows_read(connection, mode, query.numbered(), query.values) <= limit + FEW
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])

@@ -14,7 +14,7 @@ from ringback.domain.events import LeaseLapsed
 from ringback.domain.lifecycle import after
 from ringback.domain.queue import Turn
 from ringback.ports.errors import RevisionConflict, UnknownService
-from ringback.ports.values import Change, EventKind, LoggedEvent, Retention
+from ringback.ports.values import Change, Demand, EventKind, LoggedEvent, Retention
 from ringback.storage.postgres import PostgresStore, listener
 from tests.world.event_log import events_after, hold_log_end
 from tests.world.postgres import Cluster
@@ -269,9 +269,21 @@ async def test_of_many_servers_one_leads(servers: Servers) -> None:
 
 
 async def test_what_dialers_of_one_server_ask_for_is_known_to_all(servers: Servers) -> None:
-    await servers[0].note_asked_for({SERVICE.service_id: NOW + seconds(60)}, NOW)
-    await servers[1].note_asked_for({SERVICE.service_id: NOW + seconds(30)}, NOW)
-    assert await servers[2].is_asked_for(SERVICE.service_id, NOW + seconds(59))
+    later, sooner = (Demand(SERVICE.service_id, "pbx", NOW + seconds(n)) for n in (60, 30))
+    other = Demand(SERVICE.service_id, "other", NOW + seconds(40))
+    await servers[0].note_demand([later], NOW)
+    await servers[1].note_demand([sooner, other], NOW)
+    assert {later, other} <= set(await servers[2].demand(NOW + seconds(39)))
+    assert [each for each in await servers[2].demand(NOW + seconds(59)) if each.dialer_id] == [later]
+
+
+async def test_servers_of_earlier_versions_have_no_names_of_dialers(servers: Servers, cluster: Cluster) -> None:
+    """They look into the table that they have, and note there what they have."""
+    until = NOW + seconds(60)
+    await servers[0].note_demand([Demand(SERVICE.service_id, "pbx", until)], NOW)
+    await servers[0].note_demand([Demand(SERVICE.service_id, "other", NOW + seconds(30))], NOW)
+    noted = {each for each in await servers[1].demand(NOW) if not each.dialer_id}
+    assert noted == {Demand(SERVICE.service_id, "", until)}
 
 
 async def test_all_servers_read_one_clock(servers: Servers) -> None:

@@ -1,5 +1,6 @@
 """SQLite: no query of the scheduler, the dispatcher or a list reads or sorts more the more there is stored."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,8 +11,9 @@ from ringback.domain.callback import State
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
+from ringback.storage.count_plan import ENOUGH, parts, to_compare
 from ringback.storage.list_plan import BY_ID, DOWN, UP, Direction, ListPage, access_paths, named_keys
-from ringback.storage.sqlite import calls, change, create, lists, purge, reads
+from ringback.storage.sqlite import calls, change, counts, create, lists, purge, reads
 from ringback.storage.sqlite.schema import prepare
 from tests.world.samples import NOW
 
@@ -37,12 +39,15 @@ QUESTIONS = {
     "calls of callbacks": calls.CALLS_OF_CALLBACKS,
     "calls left": calls.CALLS_LEFT,
     "calls left long ago": purge.CALLS_LEFT_LONG_AGO,
+    "counted long ago": purge.COUNTED_LONG_AGO,
     "phone use": reads.PHONE_USE,
     "phone": change.PHONE,
     "kept no longer": purge.KEPT_NO_LONGER,
     "ended": purge.ENDED,
     "services with ended": purge.SERVICES_WITH_ENDED,
-    "turn": reads.TURN,
+    "turns": reads.TURNS,
+    "outlooks": reads.OUTLOOKS,
+    "expiring": reads.EXPIRING,
     "line heads": reads.LINE_HEADS,
     "ahead": reads.AHEAD,
     "same target": create.SAME_TARGET.replace(":dial_target", "?").replace(":service_id", "?"),
@@ -55,6 +60,8 @@ FEW = (
     "SCAN queued",
     "SCAN head",
     "SCAN wanted",
+    "SCAN soon",
+    "SCAN place",
     "SCAN line",
     "SCAN owner",
     "SCAN (subquery",
@@ -72,6 +79,9 @@ FILTERS = {
     "supervisor": CallbackFilter(supervisors=("a", "b", "c")),
     "target": CallbackFilter(dial_target="a"),
     "labels": CallbackFilter(labels={"a": "b", "c": "d"}),
+    "tasks": CallbackFilter(external_task_ids=("a", "b")),
+    "ends": CallbackFilter(end_after=NOW),
+    "ends in services": CallbackFilter(service_ids=("a", "b"), end_before=NOW),
     "due": CallbackFilter(due_after=NOW, due_before=NOW + timedelta(days=1)),
     "everything": CallbackFilter(
         states=tuple(State),
@@ -81,6 +91,8 @@ FILTERS = {
         supervisors=("a",),
         labels={"a": "b"},
         due_after=NOW,
+        end_after=NOW,
+        external_task_ids=("a", "b"),
         dial_target="a",
     ),
 }
@@ -98,6 +110,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conne
 def check_plan(database: sqlite3.Connection, statement: str) -> None:
     """Check that every table is searched by an index, in the order that is asked for."""
     named = {"service_id": "", "depth": 1, "now_us": 0, "phone": ""}
+    statement = re.sub(r"\?[0-9]", "?", statement)
     parameters = named if ":" in statement else ["x"] * statement.count("?")
     plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
     scans = [step for step in plan if step.startswith("SCAN") and not step.startswith(FEW)]
@@ -131,6 +144,21 @@ def test_lists_are_read_in_order(database: sqlite3.Connection, wanted: CallbackF
         check_plan(database, lists.select(page, lists.streams(path)).sql)
         if path is not BY_ID:
             check_plan(database, lists.count([path]).sql)
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+def test_counts_are_read_by_an_index(database: sqlite3.Connection, wanted: CallbackFilter) -> None:
+    """Each that may have the fewest matches; and when all have many."""
+    possible = to_compare(wanted)
+    for few in (None, *possible):
+        counted = parts(wanted, possible, [0 if path is few else ENOUGH for path in possible])
+        check_plan(database, counts.select(wanted, counted).sql)
+
+
+def test_outcomes_are_searched(database: sqlite3.Connection) -> None:
+    """What is counted by caller is summed up, and so sorted: no more than 15 days of some services."""
+    plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {reads.OUTCOMES}", ["[]", 0, 0, 0])]
+    assert "SEARCH outcome_count USING PRIMARY KEY (service_id=? AND begin_us>? AND begin_us<?)" in plan, plan
 
 
 @pytest.mark.parametrize("direction", [UP, DOWN], ids=["up", "down"])

@@ -13,7 +13,7 @@ from ringback.domain.errors import PageTokenInvalid, ResumeTokenInvalid
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.view import EVERYTHING
 
-_PAGE, _RESUME = b"P", b"R"
+_PAGE, _RESUME, _HISTORY = b"P", b"R", b"H"
 # kind, database, filter, event number, callback id or zeros; a checksum follows.
 _LAYOUT = struct.Struct(">c8s8sQ16s")
 _CHECKSUM = struct.Struct(">I")
@@ -75,6 +75,20 @@ class Tokens:
         if position == _NO_ID:
             return ResumeToken(number)
         return ResumeToken(number, "" if position == _BEFORE_ALL else str(UUID(bytes=position)))
+
+    def write_history(self, number: int, callback_id: str) -> str:
+        """Write the token of the events of a callback after this one."""
+        return self._write(_HISTORY, number, UUID(callback_id).bytes)
+
+    def read_history(self, text: str, callback_id: str) -> int:
+        """Return the number of the event that a token of this callback was written for. Raise `PageTokenInvalid`."""
+        try:
+            number, position = self._read(_HISTORY, text)
+            if position != UUID(callback_id).bytes:
+                raise ValueError("belongs to another callback")  # noqa: TRY301 - like all that may be wrong with it
+        except ValueError as fault:
+            raise PageTokenInvalid(f"page_token {fault}") from None
+        return number
 
     def _write(self, kind: bytes, number: int, position: bytes) -> str:
         payload = _LAYOUT.pack(kind, self._database, self._filter, number, position)

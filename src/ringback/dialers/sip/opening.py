@@ -34,8 +34,10 @@ class SipCannotOpen(Exception):  # noqa: N818 - named for what happened
 
 
 @asynccontextmanager
-async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration]]]:
-    """Open the SIP dialer, and what is to run beside it. Raise `SipCannotOpen`."""
+async def open_sip(
+    settings: SipSettings,
+) -> AsyncIterator[tuple[SipDialer, Sequence[ProxyHealth | Registration], Trace]]:
+    """Open the SIP dialer, what is to run beside it, and the trace of its calls. Raise `SipCannotOpen`."""
     trace = Trace(numbers=not settings.trace_redact)
     if settings.trace:
         trace.listeners.append(_log_message)
@@ -48,7 +50,7 @@ async def open_sip(settings: SipSettings) -> AsyncIterator[tuple[SipDialer, Sequ
             loops.append(registration(settings, endpoint, settings.register))
         dialer = SipDialer(settings, endpoint)
         try:
-            yield dialer, loops
+            yield dialer, loops, trace
         finally:
             await dialer.stop(_STOP_S)
 

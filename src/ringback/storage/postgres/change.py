@@ -65,6 +65,7 @@ async def _apply(transaction: PostgresTransaction, calls: Sequence[Changes]) -> 
         for change in changes:
             row = rows[change.after.callback_id] = row_of(change.after)
             transaction.entries.append(event_row.updated(change, row[-1]))
+            transaction.ends.add(change.before, change.after)
         dialled += [row for row in map(dialled_phone, changes) if row is not None]
         relabelled += [c for c in changes if c.before.request.labels != c.after.request.labels]
         if turn is not None:

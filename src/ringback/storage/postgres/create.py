@@ -65,7 +65,9 @@ async def _create(
     found = await _insert_new(transaction, creation.new)
     stored = creation.stored(found)
     await insert_labels(transaction, [new.callback for new in stored])
-    transaction.entries += [event_row.created(new.callback, new.row[-1]) for new in stored]
+    for new in stored:
+        transaction.entries.append(event_row.created(new.callback, new.row[-1]))
+        transaction.ends.add(None, new.callback)
     return creation.results(found)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ringback.domain.filter import CallbackFilter
 from ringback.ports.values import Snapshot
+from ringback.storage.count_plan import ROWS
 from ringback.storage.list_plan import (
     COUNTED,
     AccessPath,
@@ -42,13 +43,12 @@ from ringback.storage.postgres.transaction import NEWEST_EVENT
 
 Values = tuple[Any, ...]
 
-# The index has the ends of each service: of each that has any, as many as are counted.
+# The index has the ends of each service. The limit, which is never reached, keeps the planner to that index.
 _ENDED: Final = f"""
-    ({SERVICES_WITH_ENDED}) AS owner CROSS JOIN LATERAL (
-        SELECT end_us FROM callback
-         WHERE callback.service_id = owner.service_id AND end_us IS NOT NULL AND {{condition}}
-         ORDER BY end_us LIMIT {COUNTED}
-    ) AS ended
+    ({SERVICES_WITH_ENDED}) AS owner (owner_id) CROSS JOIN LATERAL (
+        SELECT * FROM callback WHERE callback.service_id = owner_id AND end_us IS NOT NULL AND {{condition}}
+         ORDER BY end_us LIMIT {ROWS}
+    ) AS callback
 """  # noqa: S608 - SQL of ours
 
 
@@ -75,9 +75,9 @@ class IndexRange:
     id_in_order: str = 'callback.callback_id COLLATE "POSIX"'
     # The same matches, and their order in the index, for counting them.
     entries: str = "callback"
-    entries_order: str = 'callback_id COLLATE "POSIX"'
-    # None: the same condition.
-    entries_condition: str | None = None
+    entries_order: str = 'ORDER BY callback_id COLLATE "POSIX"'
+    # That of the rows, where it is not the same.
+    rows_order: str = ""
 
 
 async def page(connection: Connection, wanted: ListPage) -> Snapshot:
@@ -105,11 +105,11 @@ def select(page: ListPage, ranges: Sequence[IndexRange]) -> Fragment:
     Rows beyond about `PAGE_BYTES` come without their body. The number of the newest event is of the same snapshot as
     the page.
     """
-    rest = [_condition(condition) for condition in conditions(page.wanted)]
-    rest_values = tuple(value for condition in rest for value in condition.values)
+    rest = [check_of(one) for one in conditions(page.wanted)]
+    rest_values = tuple(value for check in rest for value in check.values)
     # In this form no index serves it, and the planner makes no estimate of how many rows are left, by which it would
     # rather sort them all.
-    opaque = [f"nullif({condition.sql}, false) IS NOT NULL" for condition in rest]
+    opaque = [f"nullif({check.sql}, false) IS NOT NULL" for check in rest]
     ordered = f"ORDER BY id {page.direction.order} LIMIT {page.limit + 1}"
     selects = [
         # Each ordered and with its own LIMIT, or else they are all read and sorted instead of merged.
@@ -131,32 +131,33 @@ def select(page: ListPage, ranges: Sequence[IndexRange]) -> Fragment:
     return Fragment(sql, tuple(value for one in ranges for value in (*one.values, page.bound, *rest_values)))
 
 
-def count(possible: Sequence[AccessPath]) -> Fragment:
-    """Return the statement that counts the matches of each path, up to `COUNTED`."""
+def count(possible: Sequence[AccessPath], limit: int = COUNTED) -> Fragment:
+    """Return the statement that counts the matches of each path, up to `limit`."""
     each = [ranges(path) for path in possible]
     return Fragment(
-        f"SELECT {', '.join(_count(some) for some in each)}",
+        f"SELECT {', '.join(_count(some, limit) for some in each)}",
         tuple(value for some in each for one in some for value in one.values),
     )
 
 
-def _count(ranges: Sequence[IndexRange]) -> str:
+def _count(ranges: Sequence[IndexRange], limit: int) -> str:
     entries = " UNION ALL ".join(
         # Ordered, or else the table may be read from its beginning until there are enough.
-        f"(SELECT 1 FROM {one.entries} WHERE {one.entries_condition or one.condition} ORDER BY {one.entries_order} LIMIT {COUNTED})"  # noqa: S608 - SQL of ours
+        f"(SELECT 1 FROM {one.entries} WHERE {one.condition}"  # noqa: S608 - SQL of ours
+        f" {one.entries_order} LIMIT {limit})"
         for one in ranges
     )
-    return f"(SELECT count(*) FROM (SELECT 1 FROM ({entries}) AS each LIMIT {COUNTED}) AS few)"  # noqa: S608 - SQL of ours
+    return f"(SELECT count(*) FROM (SELECT 1 FROM ({entries}) AS each LIMIT {limit}) AS few)"  # noqa: S608 - SQL of ours
 
 
-def _condition(condition: Condition) -> Fragment:
-    match condition:
+def check_of(wanted: Condition) -> Fragment:
+    match wanted:
         case OneOf(expression, values):
             return Fragment(f"{expression} = ANY(?)", (list(values),))
         case Bound(column, operator, value):
             return Fragment(f"{column} {operator} ?", (value,))
         case Either(groups):
-            parts = [[_condition(one) for one in group] for group in groups]
+            parts = [[check_of(one) for one in group] for group in groups]
             return Fragment(
                 either([part.sql for part in group] for group in parts),
                 tuple(value for group in parts for part in group for value in part.values),
@@ -194,21 +195,21 @@ def _ranges_of(index: Index, lookup: Lookup) -> Iterator[IndexRange]:
                 'callback_label AS label JOIN callback ON callback.callback_id = label.callback_id COLLATE "C"',
                 id_in_order="label.callback_id",
                 entries="callback_label AS label",
+                rows_order="ORDER BY label.callback_id",
             )
         case Index.TASK:
-            yield IndexRange("external_task_id = ANY(?)", (list(lookup),), entries_order="external_task_id")
+            yield IndexRange(
+                "external_task_id = ANY(?) AND external_task_id IS NOT NULL",
+                (list(lookup),),
+                entries_order="ORDER BY external_task_id",
+            )
         case Index.DUE:
             condition, values = _bounds("due_us", lookup)
-            yield IndexRange(condition, values, entries_order="due_us")
+            yield IndexRange(condition, values, entries_order="ORDER BY due_us")
         case Index.END:
             condition, values = _bounds("end_us", lookup)
-            yield IndexRange(
-                f"service_id = ANY(ARRAY({SERVICES_WITH_ENDED})) AND end_us IS NOT NULL AND {condition}",
-                values,
-                entries=_ENDED.format(condition=condition),
-                entries_condition="TRUE",
-                entries_order="end_us",
-            )
+            ended = _ENDED.format(condition=condition)
+            yield IndexRange("TRUE", values, rows=ended, entries=ended, entries_order="")
         case _:
             yield IndexRange(condition, lookup)
 

@@ -8,6 +8,7 @@ from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
+from ringback.storage.outcome_row import KEPT as COUNTS_KEPT
 from ringback.storage.postgres.labels import delete_labels
 from ringback.storage.postgres.transaction import NEWEST_EVENT, PostgresTransaction, each
 
@@ -56,6 +57,17 @@ CALLS_LEFT_LONG_AGO: Final = """
      WHERE kept_call.callback_id = over.callback_id AND kept_call.lease_fencing = over.lease_fencing
     RETURNING kept_call.callback_id
 """
+# No other server counts for a half hour that is over for so long, unless its clock is.
+COUNTED_LONG_AGO: Final = """
+    DELETE FROM outcome_count USING (
+        SELECT service_id, begin_us, result, caller_id, server FROM outcome_count
+         WHERE begin_us <= $1 ORDER BY begin_us LIMIT $2 FOR UPDATE SKIP LOCKED
+    ) AS over
+     WHERE outcome_count.service_id = over.service_id AND outcome_count.begin_us = over.begin_us
+       AND outcome_count.result = over.result AND outcome_count.caller_id = over.caller_id
+       AND outcome_count.server = over.server
+    RETURNING outcome_count.service_id
+"""
 
 
 async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
@@ -69,7 +81,8 @@ async def _purge(transaction: PostgresTransaction, request: Purge) -> int:
     kept = await transaction.ask(KEPT_NO_LONGER, time_us(now), limit)
     dialled = await transaction.ask(DIALLED_LONG_AGO, time_us(now - DIALLED_KEPT), limit)
     left = await transaction.ask(CALLS_LEFT_LONG_AGO, time_us(now - LEFT_CALLS_KEPT), limit)
-    return callbacks + events + len(kept) + len(dialled) + len(left)
+    counted = await transaction.ask(COUNTED_LONG_AGO, time_us(now - COUNTS_KEPT), limit)
+    return callbacks + events + len(kept) + len(dialled) + len(left) + len(counted)
 
 
 async def _purge_callbacks(transaction: PostgresTransaction, now: datetime, retention: Retention, limit: int) -> int:

@@ -157,8 +157,41 @@ QUEUE: Final = f"""
      ) AS line
      WHERE service_id = $1
 """  # noqa: S608 - SQL of ours
-TURN: Final = """
-    SELECT credits, service_turn.revision FROM service JOIN service_turn USING (service_id) WHERE service_id = $1
+TURNS: Final = """
+    SELECT service_id, credits, revision FROM service_turn
+     WHERE service_id IN (SELECT json_array_elements_text($1::json))
+"""
+# (The order is one that only its index has.)
+OUTLOOKS: Final = """
+    SELECT wanted.service_id, (
+        SELECT count(*) FROM (
+            SELECT FROM callback
+             WHERE state = 'SCHEDULED' AND callback.service_id = wanted.service_id AND next_attempt_us <= $1
+             ORDER BY callback.service_id, next_attempt_us LIMIT $2
+        ) AS due
+    ), (
+        SELECT expire_us FROM callback WHERE state = 'QUEUED' AND callback.service_id = wanted.service_id
+         ORDER BY callback.service_id, expire_us LIMIT 1
+    ) FROM json_array_elements_text($3::json) AS wanted (service_id)
+"""
+EXPIRING: Final = """
+    WITH soon AS MATERIALIZED (
+        SELECT callback_id, priority, expire_us FROM callback
+         WHERE state = 'QUEUED' AND service_id = $1 AND expire_us < $2
+         ORDER BY service_id, expire_us LIMIT $3
+    ), place AS MATERIALIZED (
+        SELECT head.callback_id, head.ahead
+          FROM json_array_elements($4::json) AS line CROSS JOIN LATERAL (
+            SELECT callback_id, row_number() OVER () - 1 AS ahead FROM (
+                SELECT callback_id FROM callback
+                 WHERE state = 'QUEUED' AND service_id = $1 AND priority = (line ->> 0)::smallint
+                 ORDER BY ready_us, callback_id LIMIT (line ->> 1)::bigint
+            ) AS first
+        ) AS head
+    )
+    SELECT callback_id, priority, expire_us, NULL FROM soon
+    UNION ALL
+    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
 """
 # From the callback to the front: what has just left the queue is at its front, and takes time until a VACUUM.
 AHEAD: Final = """
@@ -283,6 +316,17 @@ async def events(connection: Connection, after: int, limit: int) -> list[LoggedE
     return [logged_event(*row) for row in await ask(connection, EVENTS, after, limit)]
 
 
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT counted.service_id, begin_us, result, sum(ended)::bigint
+      FROM json_array_elements($1::json) AS wanted CROSS JOIN LATERAL (
+        SELECT * FROM outcome_count
+         WHERE service_id = wanted ->> 0 AND begin_us >= $2 AND begin_us < $3
+           AND (wanted ->> 1 IS NULL OR caller_id = ANY (ARRAY(SELECT json_array_elements_text(wanted -> 1))))
+      ) AS counted
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $4
+"""
+
 STATEMENTS: Final = Statements(
     get=GET,
     get_by_task=GET_BY_TASK,
@@ -299,7 +343,9 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     dialled=DIALLED,
     dialled_of=DIALLED_OF,
-    turn=TURN,
+    turns=TURNS,
+    outlooks=OUTLOOKS,
+    expiring=EXPIRING,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
@@ -309,6 +355,7 @@ STATEMENTS: Final = Statements(
     event_owners=EVENT_OWNERS,
     events_of=EVENTS_OF,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )

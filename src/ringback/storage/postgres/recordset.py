@@ -10,7 +10,7 @@ from typing import Final
 from ringback.storage.body import write_json
 from ringback.storage.callback_row import Row
 
-_NUMBERS: Final = {"number", "revision", "priority", "lease_fencing", "kind"}
+_NUMBERS: Final = {"number", "revision", "priority", "lease_fencing", "kind", "server", "ended"}
 
 
 def rows_json(columns: Sequence[str], rows: Iterable[Row]) -> str:

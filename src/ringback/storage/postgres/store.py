@@ -4,18 +4,29 @@ Each server has six connections: one that writes, two for seeks, two for lists a
 other servers commit. There is one more while it starts, and while it counts what is open.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Self
 
 from ringback.domain.service import Service
-from ringback.ports.values import History, StoreSize
+from ringback.ports.values import Demand, History, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.log_tail import LogTail
-from ringback.storage.operations import LISTERS, SEEKERS, Demand, ServiceRevision, Term
-from ringback.storage.postgres import calls, change, coordination, create, erasure, lists, purge, reads, services
+from ringback.storage.operations import LISTERS, SEEKERS, Noting, ServiceRevision, Term
+from ringback.storage.postgres import (
+    calls,
+    change,
+    coordination,
+    counts,
+    create,
+    erasure,
+    lists,
+    purge,
+    reads,
+    services,
+)
 from ringback.storage.postgres.connection import Connection, Link, LinkForEach, LinkPool, ask
 from ringback.storage.postgres.dsn import Address
 from ringback.storage.postgres.listener import Listener, channel_of
@@ -30,6 +41,7 @@ _DIALECT: Final[Dialect[Connection, PostgresOperation[Any, Any]]] = Dialect(
     statements=reads.STATEMENTS,
     reads=reads,
     page=lists.page,
+    count=counts.count,
     operations=Operations(
         create=create.create,
         apply=change.apply,
@@ -123,14 +135,11 @@ class PostgresStore(SqlStore[Connection, PostgresOperation[Any, Any]]):
         leads: bool = await self._write(coordination.lead, Term(server, now, until))
         return leads
 
-    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:
-        await self._write(coordination.note_asked_for, Demand(until, now), rows=len(until))
+    async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:
+        await self._write(coordination.note_demand, Noting(demand, now), rows=len(demand))
 
-    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        return await self._seekers.read(partial(coordination.is_asked_for, service_id=service_id, now=now))
-
-    async def asked_for(self, now: datetime) -> Collection[str]:
-        return await self._seekers.read(partial(coordination.asked_for, now=now))
+    async def demand(self, now: datetime) -> Sequence[Demand]:
+        return await self._seekers.read(partial(coordination.demand, now=now))
 
     async def size(self) -> StoreSize:
         # How large its log is, and how full its disk, only a superuser may see.

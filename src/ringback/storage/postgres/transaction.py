@@ -12,6 +12,7 @@ two callbacks, say) is rolled back by PostgreSQL, and each request is written ag
 
 import hashlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -24,6 +25,7 @@ from ringback.ports.errors import DuplicateService, RevisionConflict
 from ringback.storage.callback_row import Row
 from ringback.storage.comparison import Held, Overlay, PhoneRow
 from ringback.storage.event_row import EVENT_COLUMNS
+from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
 from ringback.storage.postgres.connection import RIVALRY, Connection, Link
 from ringback.storage.postgres.recordset import recordset, rows_json
 from ringback.storage.writer import Submission, places_by_operation
@@ -39,6 +41,7 @@ WRITE_LIMIT_S: Final = 4.0
 LOCK_TIMEOUT: Final = "3s"
 # A server that is suspended or cut off in mid-transaction holds up all others for so long.
 IDLE_TIMEOUT: Final = "3s"
+_SERVER_BITS: Final = 62
 # Attempts of a request that is alone in its transaction, when others conflict with it.
 _ATTEMPTS: Final = 3
 
@@ -98,6 +101,11 @@ _APPEND: Final = f"""
         RETURNING number
     )
     SELECT max(number) FROM appended
+"""  # noqa: S608 - SQL of ours
+_COUNT_LIST: Final = ", ".join(OUTCOME_COLUMNS)
+_COUNT_UP: Final = f"""
+    INSERT INTO outcome_count AS counted ({_COUNT_LIST}) SELECT {_COUNT_LIST} FROM {recordset(OUTCOME_COLUMNS, "new")}
+        ON CONFLICT ({", ".join(OUTCOME_COLUMNS[:-1])}) DO UPDATE SET ended = counted.ended + excluded.ended
 """  # noqa: S608 - SQL of ours
 # Tells the other servers the newest numbers of the log and of the services. The parameter is the channel.
 _NOTIFY: Final = f"""
@@ -185,11 +193,16 @@ class PostgresTransaction:
 
     connection: Connection
     pipeline: psycopg.AsyncPipeline
+    # The number under which this server counts.
+    server: int
     # The revisions of the locked services.
     services: dict[str, int] = field(default_factory=dict)
     unlocked: Unlocked = field(default_factory=Unlocked)
     locked: Overlay = field(init=False)
     entries: list[Row] = field(default_factory=list)
+    # What ends with the entries. It is counted in rows of this server's own, before the end of the log is locked: so
+    # no server waits for the count of another.
+    ends: Ends = field(default_factory=Ends)
     # The version of all services; 0 while it has not changed.
     services_version: int = 0
 
@@ -253,6 +266,8 @@ class PostgresTransaction:
         """Log the entries. The row of the returned cursor is the newest number."""
         if not self.entries:
             return None
+        if ended := self.ends.take_rows(self.server):
+            await self.send(_COUNT_UP, rows_json(OUTCOME_COLUMNS, ended))
         rows = rows_json(EVENT_COLUMNS, self.entries)  # before the lock: then all servers wait for this one
         await self.send(_LOCK_LOG)
         return await self.send(_APPEND, rows)
@@ -307,6 +322,8 @@ class PostgresBatchWriter:
         self._channel = channel
         self._committed = committed
         self._notifies = True
+        # Drawn: no two servers that run have the same, and one that starts again needs not have its own.
+        self._server = secrets.randbits(_SERVER_BITS)
 
     async def write(self, batch: Sequence[_Submission]) -> Sequence[Any]:
         """Return the outcome of each. When one fails unexpectedly, all are rolled back and tried again, each alone."""
@@ -342,7 +359,7 @@ class PostgresBatchWriter:
         commit = newest = None
         try:
             async with connection.pipeline() as pipeline:
-                transaction = PostgresTransaction(connection, pipeline)
+                transaction = PostgresTransaction(connection, pipeline, self._server)
                 await transaction.begin(Locks.together(s.operation.locks(s.request) for s in batch))
                 outcomes = await _run_operations(transaction, batch)
                 newest = await transaction.append()

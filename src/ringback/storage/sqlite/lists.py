@@ -101,8 +101,8 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
 
     Rows beyond about `PAGE_BYTES` come without their body.
     """
-    rest = [_condition(condition) for condition in conditions(page.wanted)]
-    rest_values = tuple(value for condition in rest for value in condition.values)
+    rest = [check_of(one) for one in conditions(page.wanted)]
+    rest_values = tuple(value for check in rest for value in check.values)
     selects = [
         f"SELECT callback_id AS id, body, lease_expire_us FROM {stream.rows} WHERE "  # noqa: S608 - SQL of ours
         + " AND ".join([stream.condition, f"callback_id {page.direction.beyond} ?", *(one.sql for one in rest)])
@@ -121,11 +121,11 @@ def select(page: ListPage, streams: Sequence[Stream]) -> Statement:
     return Statement(sql, (*values, page.limit + 1))
 
 
-def count(possible: Sequence[AccessPath]) -> Statement:
-    """Return the statement that counts the matches of each path, up to `COUNTED`."""
+def count(possible: Sequence[AccessPath], limit: int = COUNTED) -> Statement:
+    """Return the statement that counts the matches of each path, up to `limit`."""
     each = [streams(path) for path in possible]
     counts = [
-        f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {COUNTED}))"  # noqa: S608 - SQL of ours
+        f"(SELECT count(*) FROM ({' UNION ALL '.join(f'SELECT 1 FROM {s.entries}' for s in some)} LIMIT {limit}))"  # noqa: S608 - SQL of ours
         for some in each
     ]
     return Statement(
@@ -133,15 +133,15 @@ def count(possible: Sequence[AccessPath]) -> Statement:
     )
 
 
-def _condition(condition: Condition) -> Statement:
+def check_of(wanted: Condition) -> Statement:
     """Return its SQL. The plus signs keep SQLite from choosing another index for it."""
-    match condition:
+    match wanted:
         case OneOf(expression, values):
             return Statement(f"+{expression} IN ({_marks(values)})", tuple(values))
         case Bound(column, operator, value):
             return Statement(f"+{column} {operator} ?", (value,))
         case Either(groups):
-            parts = [[_condition(one) for one in group] for group in groups]
+            parts = [[check_of(one) for one in group] for group in groups]
             return Statement(
                 either([part.sql for part in group] for group in parts),
                 tuple(value for group in parts for part in group for value in part.values),

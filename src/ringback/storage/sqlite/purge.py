@@ -9,6 +9,7 @@ from ringback.ports.values import Retention
 from ringback.storage import event_row
 from ringback.storage.body import read_callback, time_us
 from ringback.storage.operations import DIALLED_KEPT, LEFT_CALLS_KEPT, Purge
+from ringback.storage.outcome_row import KEPT as COUNTS_KEPT
 from ringback.storage.sqlite.reads import NEWEST_EVENT
 from ringback.storage.sqlite.transaction import Transaction, delete_labels, each
 
@@ -28,6 +29,12 @@ CALLS_LEFT_LONG_AGO: Final = """
          WHERE kept_until_us <= ? ORDER BY kept_until_us LIMIT ?
     )
 """
+COUNTED_LONG_AGO: Final = """
+    DELETE FROM outcome_count WHERE (service_id, begin_us, result, caller_id, server) IN (
+        SELECT service_id, begin_us, result, caller_id, server
+          FROM outcome_count INDEXED BY outcome_count_by_time WHERE begin_us <= ? ORDER BY begin_us LIMIT ?
+    )
+"""
 
 
 def _purge(transaction: Transaction, request: Purge) -> int:
@@ -37,7 +44,8 @@ def _purge(transaction: Transaction, request: Purge) -> int:
     kept = transaction.database.execute(KEPT_NO_LONGER, (time_us(now), limit)).rowcount
     dialled = transaction.database.execute(DIALLED_LONG_AGO, (time_us(now - DIALLED_KEPT), limit)).rowcount
     left = transaction.database.execute(CALLS_LEFT_LONG_AGO, (time_us(now - LEFT_CALLS_KEPT), limit)).rowcount
-    return callbacks + events + kept + dialled + left
+    counted = transaction.database.execute(COUNTED_LONG_AGO, (time_us(now - COUNTS_KEPT), limit)).rowcount
+    return callbacks + events + kept + dialled + left + counted
 
 
 # Also those that are deleted by now. Each is one step in the index, however many callbacks it has.

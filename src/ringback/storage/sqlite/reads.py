@@ -175,9 +175,43 @@ QUEUE: Final = f"""
     UNION ALL
     SELECT level, body, dialled, NULL, NULL, NULL, NULL FROM head
 """  # noqa: S608 - SQL of ours
-TURN: Final = """
-    SELECT credits, service_turn.revision FROM service JOIN service_turn USING (service_id) WHERE service_id = ?
+TURNS: Final = """
+    SELECT service_id, credits, revision FROM service_turn WHERE service_id IN (SELECT value FROM json_each(?))
 """
+OUTLOOKS: Final = """
+    SELECT wanted.value, (
+        SELECT count(*) FROM (
+            SELECT 1 FROM callback INDEXED BY callback_to_come
+             WHERE state = 'SCHEDULED' AND service_id = wanted.value AND next_attempt_us <= ?1 LIMIT ?2
+        )
+    ), (
+        SELECT min(expire_us) FROM callback INDEXED BY callback_queue_end
+         WHERE state = 'QUEUED' AND service_id = wanted.value
+    ) FROM json_each(?3) AS wanted
+"""
+# Those that expire first, and then their places in the first part of each line: an index has all of either. They are
+# not joined here: SQLite may look through all places for each.
+_PLACES: Final = " UNION ALL ".join(
+    f"""
+    SELECT callback_id, row_number() OVER (ORDER BY ready_us, callback_id) - 1 AS ahead FROM (
+        SELECT ready_us, callback_id FROM callback INDEXED BY callback_queue
+         WHERE state = 'QUEUED' AND service_id = ?1 AND priority = {level.value}
+         ORDER BY ready_us, callback_id LIMIT coalesce((SELECT depth FROM line WHERE level = {level.value}), 0)
+    )
+    """  # noqa: S608 - SQL of ours
+    for level in Priority
+)
+EXPIRING: Final = f"""
+    WITH line (level, depth) AS MATERIALIZED (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?4)
+    ), soon AS MATERIALIZED (
+        SELECT callback_id, priority, expire_us FROM callback INDEXED BY callback_queue_end
+         WHERE state = 'QUEUED' AND service_id = ?1 AND expire_us < ?2 ORDER BY expire_us LIMIT ?3
+    ), place AS ({_PLACES})
+    SELECT callback_id, priority, expire_us, NULL FROM soon
+     UNION ALL
+    SELECT callback_id, NULL, NULL, ahead FROM place WHERE callback_id IN (SELECT callback_id FROM soon)
+"""  # noqa: S608 - SQL of ours
 # From the callback to the front: what has just left the queue is at its front.
 AHEAD: Final = """
     SELECT count(*) FROM (
@@ -221,6 +255,17 @@ async def line_heads(connection: Connection, names: Sequence[LineName]) -> LineH
     heads = [((service_id, Priority(level)), at_us) for _, service_id, level, at_us in rows]
     return LineHeads(rows[0][0], {name: time_of(at_us) for name, at_us in heads if at_us is not None})
 
+
+# --- What has ended --------------------------------------------------------------------------------------------
+
+# All callers, where the list of them is null.
+OUTCOMES: Final = """
+    SELECT service_id, begin_us, result, sum(ended) FROM json_each(?) AS wanted CROSS JOIN outcome_count
+        ON service_id = json_extract(wanted.value, '$[0]') AND begin_us >= ? AND begin_us < ?
+     WHERE json_type(wanted.value, '$[1]') = 'null'
+        OR caller_id IN (SELECT value FROM json_each(wanted.value, '$[1]'))
+     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT ?
+"""
 
 # --- Services and events ---------------------------------------------------------------------------------------
 
@@ -314,7 +359,9 @@ STATEMENTS: Final = Statements(
     phone_use=PHONE_USE,
     dialled=DIALLED,
     dialled_of=DIALLED_OF,
-    turn=TURN,
+    turns=TURNS,
+    outlooks=OUTLOOKS,
+    expiring=EXPIRING,
     ahead=AHEAD,
     clock_jumps=CLOCK_JUMPS,
     open_by_identity=OPEN_BY_IDENTITY,
@@ -324,6 +371,7 @@ STATEMENTS: Final = Statements(
     event_owners=EVENT_OWNERS,
     events_of=EVENTS_OF,
     event_time=EVENT_TIME,
+    outcomes=OUTCOMES,
     calls_of=CALLS_OF,
     calls_left=CALLS_LEFT,
 )

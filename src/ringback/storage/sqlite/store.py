@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
@@ -15,12 +15,12 @@ import aiosqlite
 
 from ringback.domain.errors import StorageUnavailable
 from ringback.domain.service import Service
-from ringback.ports.values import ALL_SERVICES, LONGEST_DEMAND, StoreSize
+from ringback.ports.values import LONGEST_DEMAND, Demand, StoreSize
 from ringback.storage.dialect import Dialect, Operations, Pools
 from ringback.storage.errors import StoreCannotOpen
 from ringback.storage.log_tail import LogTail
 from ringback.storage.operations import LISTERS, SEEKERS, ServiceRevision
-from ringback.storage.sqlite import calls, change, create, erasure, lists, purge, reads, services
+from ringback.storage.sqlite import calls, change, counts, create, erasure, lists, purge, reads, services
 from ringback.storage.sqlite.connection import ReaderForEach, Readers, WritingConnection, ask
 from ringback.storage.sqlite.private_files import create_private
 from ringback.storage.sqlite.schema import prepare, real_path, refusals, sole_use
@@ -39,6 +39,7 @@ _DIALECT: Final[Dialect[aiosqlite.Connection, Operation[Any, Any]]] = Dialect(
     statements=reads.STATEMENTS,
     reads=reads,
     page=lists.page,
+    count=counts.count,
     operations=Operations(
         create=create.create,
         apply=change.apply,
@@ -64,7 +65,7 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     _writing: WritingConnection
     _path: Path
     # In memory: there is no other server to tell.
-    _asked_for: Mapping[str, datetime] = {}
+    _demand: Sequence[Demand] = ()
 
     @classmethod
     async def open(cls, path: str | PathLike[str]) -> Self:
@@ -136,15 +137,12 @@ class SqliteStore(SqlStore[aiosqlite.Connection, Operation[Any, Any]]):
     async def lead(self, server: str, now: datetime, until: datetime) -> bool:  # noqa: ARG002 - it is the only server
         return until > now
 
-    async def note_asked_for(self, until: Mapping[str, datetime], now: datetime) -> None:  # noqa: ARG002
-        self._asked_for = dict(until)
+    async def note_demand(self, demand: Sequence[Demand], now: datetime) -> None:  # noqa: ARG002
+        self._demand = tuple(demand)
 
-    async def is_asked_for(self, service_id: str, now: datetime) -> bool:
-        return not {ALL_SERVICES, service_id}.isdisjoint(await self.asked_for(now))
-
-    async def asked_for(self, now: datetime) -> Collection[str]:
+    async def demand(self, now: datetime) -> Sequence[Demand]:
         latest = now + LONGEST_DEMAND
-        return {service_id for service_id, until in self._asked_for.items() if now < until <= latest}
+        return [each for each in self._demand if now < each.until <= latest]
 
     async def size(self) -> StoreSize:
         return await asyncio.to_thread(_size_of, self._path)

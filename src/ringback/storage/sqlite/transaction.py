@@ -15,6 +15,7 @@ from ringback.ports.values import EventKind, LoggedEvent
 from ringback.storage.callback_row import Row
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS, label_rows
+from ringback.storage.outcome_row import OUTCOME_COLUMNS, Ends
 from ringback.storage.sqlite.connection import WritingConnection, is_outage, unavailable
 from ringback.storage.sqlite.write_lock import WriteLock
 from ringback.storage.writer import Submission, places_by_operation
@@ -25,6 +26,11 @@ R = TypeVar("R")
 # Rows per INSERT. Every statement releases the interpreter's lock and has to get it back from a busy event loop,
 # so few large ones are much faster; SQLite may allow no more than 999 parameters in one.
 ROWS_PER_INSERT: Final = 32
+# It has the database for itself; see the schema.
+_SERVER: Final = 0
+_COUNT_UP: Final = f"""
+    ON CONFLICT ({", ".join(OUTCOME_COLUMNS[:-1])}) DO UPDATE SET ended = ended + excluded.ended
+"""
 
 
 class LogEntry(NamedTuple):
@@ -49,7 +55,12 @@ class Transaction:
         self.events: list[LoggedEvent] = []
 
     def log(self, entries: Sequence[LogEntry]) -> None:
+        """Log the entries, and count what ends with them."""
         if entries:
+            ends = Ends()
+            for entry in entries:
+                ends.add(entry.before, entry.after)
+            insert(self.database, "outcome_count", OUTCOME_COLUMNS, ends.take_rows(_SERVER), _COUNT_UP)
             first = self.log_rows([entry.row for entry in entries])
             self.events += [
                 LoggedEvent(number, EventKind.UPDATED if before else EventKind.CREATED, after, before, identity)
@@ -184,17 +195,20 @@ def delete_labels(database: sqlite3.Connection, callbacks: Sequence[Callback]) -
     )
 
 
-def insert(database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+def insert(
+    database: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row], on_conflict: str = ""
+) -> int:
     """Insert the rows, and return the number of the last one, in a table that has numbers."""
     number = 0
     for start in range(0, len(rows), ROWS_PER_INSERT):
         some = rows[start : start + ROWS_PER_INSERT]
         values: list[Any] = [value for row in some for value in row]
-        number = database.execute(_insert_of(table, columns, len(some)), values).lastrowid or 0
+        number = database.execute(_insert_of(table, columns, len(some), on_conflict), values).lastrowid or 0
     return number
 
 
 @cache  # a few tables, up to ROWS_PER_INSERT rows
-def _insert_of(table: str, columns: tuple[str, ...], rows: int) -> str:
+def _insert_of(table: str, columns: tuple[str, ...], rows: int, on_conflict: str) -> str:
     row = f"({', '.join('?' * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of ours
+    values = ", ".join([row] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608 - SQL of ours

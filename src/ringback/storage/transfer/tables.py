@@ -10,6 +10,7 @@ from ringback.storage.call_row import CALL_COLUMNS
 from ringback.storage.callback_row import CALLBACK_COLUMNS
 from ringback.storage.event_row import EVENT_COLUMNS
 from ringback.storage.label_row import LABEL_COLUMNS
+from ringback.storage.outcome_row import OUTCOME_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,10 @@ _LABELS: Final = Table("labels", "callback_label", LABEL_COLUMNS, LABEL_COLUMNS)
 _KEPT_PHONES: Final = Table("kept phones", "kept_phone", ("phone", "until_us"), ("phone",))
 _DIALLED: Final = Table("dial-outs", "dialled", ("phone", "at_us"), ("phone", "at_us"))
 _KEPT_CALLS: Final = Table("kept calls", "kept_call", CALL_COLUMNS, ("callback_id", "lease_fencing"))
+_OUTCOMES: Final = Table("outcomes", "outcome_count", OUTCOME_COLUMNS, OUTCOME_COLUMNS[:-1])
 
 # In the order in which they are filled: a turn refers to its service.
-TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, _KEPT_PHONES, _DIALLED, _KEPT_CALLS, EVENTS)
+TABLES: Final = (SERVICES, _TURNS, CALLBACKS, _LABELS, _KEPT_PHONES, _DIALLED, _KEPT_CALLS, _OUTCOMES, EVENTS)
 # A database with rows in any of these is not empty.
 CONTENT: Final = (CALLBACKS, EVENTS, SERVICES)
 

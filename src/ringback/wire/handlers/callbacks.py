@@ -3,8 +3,11 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from ringback.application.access import Caller, Right
+from ringback.application.callbacks.call_traces import CallTraces
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import MAX_BATCH, CallbackCreation, CreateCommand, Created
+from ringback.application.callbacks.history import Histories
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.events.watch import Watches
@@ -17,7 +20,7 @@ from ringback.domain.request import read_target, text_violation
 from ringback.domain.service import common_region
 from ringback.domain.update import RequestUpdate, read_mask
 from ringback.v1 import callbacks_service_pb2 as pb
-from ringback.wire.callbacks import read_request, write_callback
+from ringback.wire.callbacks import read_request, write_callback, write_event, write_sip_message
 from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
 from ringback.wire.filters import find_filter, read_key
@@ -37,14 +40,20 @@ class CallbacksHandlers:
         self,
         creation: CallbackCreation,
         queries: CallbackQueries,
+        counts: CallbackCounts,
         changes: CallbackChanges,
         watches: Watches,
+        histories: Histories,
+        call_traces: CallTraces,
         directory: Directory,
     ) -> None:
         self._creation = creation
         self._queries = queries
+        self._counts = counts
         self._changes = changes
         self._watches = watches
+        self._histories = histories
+        self._call_traces = call_traces
         self._directory = directory
 
     async def create_callback(self, caller: Caller, request: pb.CreateCallbackRequest) -> pb.CreateCallbackResponse:
@@ -98,15 +107,43 @@ class CallbacksHandlers:
         return response
 
     async def count_callbacks(self, caller: Caller, request: pb.CountCallbacksRequest) -> pb.CountCallbacksResponse:
-        raise NotImplementedError
+        faults = Faults()
+        wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
+        faults.refuse()
+        response = pb.CountCallbacksResponse()
+        for state, counted in (await self._counts.count(caller, wanted)).items():
+            response.states.add(state=STATES.number(state), count=counted.count, at_least=counted.at_least)
+        return response
 
     async def list_callback_events(
         self, caller: Caller, request: pb.ListCallbackEventsRequest
     ) -> pb.ListCallbackEventsResponse:
-        raise NotImplementedError
+        faults = Faults()
+        key = read_key(request.key, "key", faults)
+        if request.page_size < 0:
+            faults.add("page_size", "is negative")
+        faults.refuse()
+        page = await self._histories.events(caller, key, request.page_size, request.page_token)
+        response = pb.ListCallbackEventsResponse(next_page_token=page.next_page_token, complete=page.complete)
+        for index, event in enumerate(page.events):
+            await give_way(index)
+            write_event(event, response.events.add())
+        return response
 
     async def get_call_trace(self, caller: Caller, request: pb.GetCallTraceRequest) -> pb.GetCallTraceResponse:
-        raise NotImplementedError
+        faults = Faults()
+        key = read_key(request.key, "key", faults)
+        if request.attempt < 1:
+            faults.add("attempt", "is required: attempts are numbered from 1")
+        faults.refuse()
+        response = pb.GetCallTraceResponse()
+        room = Room()
+        for message in await self._call_traces.messages(caller, key, request.attempt):
+            write_sip_message(message, response.messages.add())
+            if not room.take(response.messages[-1].ByteSize()):
+                del response.messages[-1]
+                break
+        return response
 
     async def cancel_callback(self, caller: Caller, request: pb.CancelCallbackRequest) -> pb.CancelCallbackResponse:
         faults = Faults()

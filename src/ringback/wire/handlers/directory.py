@@ -5,17 +5,19 @@ from collections.abc import AsyncGenerator
 from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
-from ringback.application.dispatch.queue_view import QueueView, QueueViews
+from ringback.application.dispatch.queue_view import QueueViews
 from ringback.application.erasure import Erasure
+from ringback.application.outcomes import OutcomeQueries
+from ringback.application.turns import give_way
 from ringback.domain.callback import Callback
 from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
 from ringback.domain.faults import Faults
-from ringback.domain.priority import Priority
 from ringback.domain.request import ServiceName, parse_guid, read_target
 from ringback.domain.service import Service
-from ringback.v1 import callback_pb2 as callback_pb
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.filters import read_key
+from ringback.wire.outcomes import read_outcomes_wanted, write_end_count
+from ringback.wire.queues import write_queue
 from ringback.wire.services import merge_service, read_service, write_service
 from ringback.wire.values import Room, read_guid, read_sip, write_time
 
@@ -25,11 +27,19 @@ _NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequ
 class DirectoryHandlers:
     """The handlers of DirectoryService."""
 
-    def __init__(self, directory: Directory, queries: CallbackQueries, queues: QueueViews, erasure: Erasure) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        queries: CallbackQueries,
+        queues: QueueViews,
+        erasure: Erasure,
+        outcomes: OutcomeQueries,
+    ) -> None:
         self._directory = directory
         self._queries = queries
         self._queues = queues
         self._erasure = erasure
+        self._outcomes = outcomes
 
     async def list_services(self, caller: Caller, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
         faults = Faults()
@@ -133,7 +143,7 @@ class DirectoryHandlers:
         await self._directory.refresh()
         view = await self._queues.look(caller, await self._service_asked_for(caller, request, callback), callback)
         response = pb.GetQueueResponse()
-        _write_view(view, response)
+        write_queue(view, response, shows_identities=caller.view_of(Right.READ_SERVICES).shows_identities)
         return response
 
     async def watch_queues(
@@ -142,7 +152,16 @@ class DirectoryHandlers:
         raise NotImplementedError
 
     async def get_outcomes(self, caller: Caller, request: pb.GetOutcomesRequest) -> pb.GetOutcomesResponse:
-        raise NotImplementedError
+        faults = Faults()
+        wanted = read_outcomes_wanted(request, faults)
+        faults.refuse()
+        outcomes = await self._outcomes.read(caller, *wanted)
+        response = pb.GetOutcomesResponse()
+        write_time(outcomes.at, response.server_time)
+        for index, counted in enumerate(outcomes.counts):
+            await give_way(index)
+            write_end_count(counted, response)
+        return response
 
     async def get_identity(self, caller: Caller, _: pb.GetIdentityRequest) -> pb.GetIdentityResponse:
         return pb.GetIdentityResponse(
@@ -168,21 +187,3 @@ def _read_name(message: _NamesService, key: str, faults: Faults) -> ServiceName:
     if key == "service_id":
         return ServiceName("service_id", read_guid(message.service_id, key, faults))
     return ServiceName("service_sip", read_sip(message.sip_address, key, faults))
-
-
-def _write_view(view: QueueView, message: pb.GetQueueResponse) -> None:
-    message.service_id = view.service.service_id
-    for priority in Priority:
-        message.waiting.add(priority=callback_pb.Priority.ValueType(priority), count=view.waiting.get(priority, 0))
-    write_time(view.oldest, message.oldest_waiting_time)
-    message.in_progress = view.in_progress
-    message.capacity = view.service.max_concurrent_calls
-    if view.estimated_wait is not None:
-        message.estimated_wait.FromTimedelta(view.estimated_wait)
-    message.estimate_basis = view.estimate_basis
-    write_time(view.agents_rest_until, message.agents_rest_until)
-    if (standing := view.standing) is not None:
-        message.position.position = standing.position
-        message.position.explanation = standing.explanation
-        if standing.reason is not None:
-            message.position.reason = pb.WaitingReason.ValueType(standing.reason)

@@ -1,9 +1,14 @@
 """The trace: by call, in order, bounded."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from ringback.dialers.sip.messages import trace as module
 from ringback.dialers.sip.messages.trace import Trace, TracedMessage
+
+AT: Final = datetime(2026, 3, 2, 10, tzinfo=UTC)
+MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -19,21 +24,21 @@ def message(call_id: str, name: str = "Call-ID: ", size: int = 0) -> bytes:
 
 def test_messages_are_kept_by_call_and_in_order() -> None:
     trace = Trace()
-    trace.record("sent", Peer(), message("one"), "10:00:00.000")
-    trace.record("received", Peer("tls", "2001:db8::1"), message("two", "i:\r\n\t"), "10:00:00.001")
-    trace.record("received", Peer(), message("one", "CALL-ID : "), "10:00:00.001")
-    trace.record("sent", Peer(), b"\r\n\r\n", "10:00:00.002")
+    trace.record("sent", Peer(), message("one"), AT)
+    trace.record("received", Peer("tls", "2001:db8::1"), message("two", "i:\r\n\t"), AT + MS)
+    trace.record("received", Peer(), message("one", "CALL-ID : "), AT + MS)
+    trace.record("sent", Peer(), b"\r\n\r\n", AT + 2 * MS)
     assert [(entry.at, entry.direction, entry.peer) for entry in trace.of("two", "one", "three")] == [
-        ("10:00:00.000", "sent", "UDP 192.0.2.1:5060"),
-        ("10:00:00.001", "received", "TLS [2001:db8::1]:5060"),
-        ("10:00:00.001", "received", "UDP 192.0.2.1:5060"),
+        (AT, "sent", "UDP 192.0.2.1:5060"),
+        (AT + MS, "received", "TLS [2001:db8::1]:5060"),
+        (AT + MS, "received", "UDP 192.0.2.1:5060"),
     ]
 
 
 def test_what_is_read_is_redacted() -> None:
     trace, full = Trace(), Trace(numbers=True)
     for each in (trace, full):
-        each.record("sent", Peer(), message("one"), "")
+        each.record("sent", Peer(), message("one"), AT)
     [entry] = trace.of("one")
     assert entry.text.startswith("INVITE sip:** ** ** ** 77@x SIP/2.0\nTo:")
     assert "0785556677" not in repr(entry)
@@ -43,25 +48,25 @@ def test_what_is_read_is_redacted() -> None:
 def test_listeners_see_each_message_at_once() -> None:
     trace, seen = Trace(), list[TracedMessage]()
     trace.listeners.append(seen.append)
-    trace.record("sent", Peer(), message("one"), "")
-    trace.record("received", Peer(), b"no call", "")
+    trace.record("sent", Peer(), message("one"), AT)
+    trace.record("received", Peer(), b"no call", AT)
     assert [entry.data for entry in seen] == [message("one"), b"no call"]
 
 
 def test_a_call_keeps_its_last_messages() -> None:
     trace = Trace()
     for number in range(module.MAX_MESSAGES_PER_CALL + 2):
-        trace.record("sent", Peer(), message("one"), str(number))
+        trace.record("sent", Peer(), message("one"), AT + number * MS)
     entries = trace.of("one")
-    assert (len(entries), entries[0].at) == (module.MAX_MESSAGES_PER_CALL, "2")
+    assert (len(entries), entries[0].at) == (module.MAX_MESSAGES_PER_CALL, AT + 2 * MS)
 
 
 def test_older_calls_give_way() -> None:
     trace = Trace()
     for number in range(module.MAX_CALLS):
-        trace.record("sent", Peer(), message(str(number)), "")
-    trace.record("sent", Peer(), message("0"), "")
-    trace.record("sent", Peer(), message("more"), "")
+        trace.record("sent", Peer(), message(str(number)), AT)
+    trace.record("sent", Peer(), message("0"), AT)
+    trace.record("sent", Peer(), message("more"), AT)
     assert [len(trace.of(call_id)) for call_id in ("0", "1", "2", "more")] == [2, 0, 1, 1]
 
 
@@ -69,7 +74,27 @@ def test_large_messages_are_bounded_together() -> None:
     trace, size = Trace(), 60_000
     count = module.MAX_BYTES // size + 20
     for number in range(count):
-        trace.record("received", Peer(), message(str(number), size=size), "")
+        trace.record("received", Peer(), message(str(number), size=size), AT)
     kept = [entry for number in range(count) for entry in trace.of(str(number))]
     assert module.MAX_BYTES - 2 * size < sum(len(entry.data) for entry in kept) <= module.MAX_BYTES
     assert kept[-1].data == message(str(count - 1), size=size)
+
+
+def test_what_leaves_by_the_port_is_masked_whatever_the_settings_say() -> None:
+    for trace in (Trace(), Trace(numbers=True)):
+        trace.record("sent", Peer(), message("one", "Authorization: Digest response=secret\r\nCall-ID: "), AT)
+        trace.record("received", Peer(), message("two"), AT + MS)
+        first, second = trace.messages(["two", "one", "one", "three"])
+        assert (first.time, first.sent, first.peer, first.call_id) == (AT, True, "UDP 192.0.2.1:5060", "one")
+        assert (second.sent, second.call_id) == (False, "two")
+        assert first.text.startswith("INVITE sip:** ** ** ** 77@x SIP/2.0\n")
+        assert "secret" not in first.text
+
+
+def test_what_is_forgotten_is_gone_and_takes_no_room() -> None:
+    trace = Trace()
+    for call_id in ("one", "two"):
+        trace.record("sent", Peer(), message(call_id), AT)
+    trace.forget(["one", "three"])
+    assert [len(trace.messages([call_id])) for call_id in ("one", "two")] == [0, 1]
+    assert trace._bytes == len(message("two"))

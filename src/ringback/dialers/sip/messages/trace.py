@@ -2,11 +2,13 @@
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from ringback.dialers.sip.messages.redaction import redacted
+from ringback.ports.dialer import CallMessage
 
 # A call has some twenty messages; what is retransmitted comes on top.
 MAX_MESSAGES_PER_CALL: Final = 128
@@ -32,12 +34,14 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TracedMessage:
-    at: str
+    at: datetime
     number: int
     """The order in which messages were recorded."""
     direction: Direction
     peer: str
     """`UDP 192.0.2.1:5060`."""
+    call_id: str
+    """Empty when it has none."""
     data: bytes = field(repr=False)
     numbers: bool = field(default=False, repr=False)
     """Whether telephone numbers are shown in full. What is secret never is."""
@@ -60,25 +64,44 @@ class Trace:
         self._calls: OrderedDict[str, deque[TracedMessage]] = OrderedDict()
         self._bytes = 0
 
-    def record(self, direction: Direction, destination: Peer, data: bytes, now_text: str) -> None:
+    def record(self, direction: Direction, destination: Peer, data: bytes, at: datetime) -> None:
         """Keep a message, and show it to the listeners. What has no Call-ID is only shown."""
         host = f"[{destination.address}]" if ":" in destination.address else destination.address
         peer = f"{destination.transport.upper()} {host}:{destination.port}"
         self._recorded += 1
-        entry = TracedMessage(now_text, self._recorded, direction, peer, data, self._numbers)
-        if (found := _CALL_ID.search(data)) is not None:
-            self._keep(found[1].decode("utf-8", "surrogateescape").strip(), entry)
+        found = _CALL_ID.search(data)
+        call_id = "" if found is None else found[1].decode("utf-8", "surrogateescape").strip()
+        entry = TracedMessage(at, self._recorded, direction, peer, call_id, data, self._numbers)
+        if call_id:
+            self._keep(entry)
         for listener in self.listeners:
             listener(entry)
 
     def of(self, *call_ids: str) -> list[TracedMessage]:
         """Return what was kept of these calls, such as the two legs of one, in the order in which it was recorded."""
-        entries = [entry for call_id in call_ids for entry in self._calls.get(call_id, ())]
+        entries = [entry for call_id in dict.fromkeys(call_ids) for entry in self._calls.get(call_id, ())]
         return sorted(entries, key=lambda entry: entry.number)
 
-    def _keep(self, call_id: str, entry: TracedMessage) -> None:
-        entries = self._calls.setdefault(call_id, deque())
-        self._calls.move_to_end(call_id)
+    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
+        """Return them for a port that everything may leave by: numbers are masked, whatever the settings say."""
+        return [
+            CallMessage(
+                time=entry.at,
+                sent=entry.direction == "sent",
+                peer=entry.peer,
+                call_id=entry.call_id,
+                text=redacted(entry.data),
+            )
+            for entry in self.of(*call_ids)
+        ]
+
+    def forget(self, call_ids: Sequence[str]) -> None:
+        for call_id in call_ids:
+            self._bytes -= sum(len(entry.data) for entry in self._calls.pop(call_id, ()))
+
+    def _keep(self, entry: TracedMessage) -> None:
+        entries = self._calls.setdefault(entry.call_id, deque())
+        self._calls.move_to_end(entry.call_id)
         entries.append(entry)
         self._bytes += len(entry.data)
         if len(entries) > MAX_MESSAGES_PER_CALL:

@@ -51,7 +51,7 @@ class Recorder(Protocol):
     """Takes all messages; `trace.Trace` is one."""
 
     def record(
-        self, direction: Literal["sent", "received"], destination: Destination, data: bytes, now_text: str
+        self, direction: Literal["sent", "received"], destination: Destination, data: bytes, at: datetime
     ) -> None: ...
 
 
@@ -233,7 +233,7 @@ class Endpoint:
             via = top_via(message)
             destination = replace(destination, port=via.port or destination.transport.default_port)
         data = encode(message)
-        self._trace.record("sent", destination, data, _now_text())
+        self._trace.record("sent", destination, data, datetime.now(UTC))
         self._network.send(data, destination)
 
     def note(self, destination: Destination, *, is_alive: bool) -> None:
@@ -257,7 +257,7 @@ class Endpoint:
             _log.debug("SIP: a message of %s is malformed: %s", source, fault)
             self._refuse(fault, source)
             return
-        self._trace.record("received", source, data, _now_text())
+        self._trace.record("received", source, data, datetime.now(UTC))
         self._layer.receive(message, source, len(data))
 
     def _refuse(self, fault: MalformedMessage, source: Destination) -> None:
@@ -311,7 +311,3 @@ def _next_hop(request: Request) -> str:
         return NameAddr.parse(routes[0]).uri if routes else request.uri
     except MalformedMessage:
         raise TransactionFailed(FaultKind.UNRESOLVED, "the Route leads nowhere, as it is malformed") from None
-
-
-def _now_text() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

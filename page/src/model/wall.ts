@@ -1,0 +1,44 @@
+// How large the wall board's text is, and what it leaves out. Pure.
+import { fullTime } from "./times.js";
+import { needsAttention, type Picture, waitingOf } from "./queue.js";
+
+// The layout in rem: what the columns need, what stands above the rows, and a row.
+const COLUMNS_REM = 84;
+const ABOVE_ROWS_REM = 16;
+const ROW_REM = 3.3;
+// Text that is smaller than this part of the width is not read from four metres.
+const LEAST_PART = 1 / 110;
+const LEAST_PX = 12;
+
+/** "Mon 30 November 2026". */
+export function dayWords(at: number, zone: string): string {
+  return fullTime(at, zone).split(",")[0] ?? "";
+}
+
+export interface WallLayout {
+  /** The size of 1 rem. */
+  remPx: number;
+  /** How many rows fit without scrolling. */
+  rows: number;
+}
+
+/** Return the largest text with which the rows fit, in a window of this size, but none that cannot be read. */
+export function wallLayout(widthPx: number, heightPx: number, services: number): WallLayout {
+  const byWidth = widthPx / COLUMNS_REM;
+  const byHeight = heightPx / (ABOVE_ROWS_REM + ROW_REM * services);
+  const largest = Math.max(LEAST_PX, widthPx * LEAST_PART, Math.min(byWidth, byHeight));
+  // Rounded down, so that what fits does so afterwards.
+  const remPx = Math.floor(largest * 100) / 100;
+  return { remPx, rows: Math.max(1, Math.floor((heightPx / remPx - ABOVE_ROWS_REM) / ROW_REM)) };
+}
+
+/**
+ * Return the services that are shown where not all fit: quiet ones are left out, from which nobody waits and which have no
+ * call. The order stays.
+ */
+export function shownOnWall<P extends Picture>(pictures: readonly P[], rows: number): P[] {
+  if (pictures.length <= rows) return [...pictures];
+  return pictures.filter(
+    (picture) => needsAttention(picture) || waitingOf(picture.queue) > 0 || picture.queue.inProgress > 0,
+  );
+}

@@ -1,0 +1,151 @@
+// The wall board: the queues, to be read from four metres, all day, by people who touch nothing.
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+
+import { Link, withQuery } from "../app/router.js";
+import { now, zone } from "../live/clock.js";
+import { link } from "../live/connection.js";
+import { queues, type QueuePicture } from "../live/queues.js";
+import { estimateOf, nameOf, needsAttention, oldestWait, slotWords, waitingOf } from "../model/queue.js";
+import { stripScale } from "../model/strip.js";
+import { timeOfDay, zoneCity } from "../model/times.js";
+import { dayWords, shownOnWall, type WallLayout, wallLayout } from "../model/wall.js";
+import { counted, withCommas } from "../model/words.js";
+import { Glyph } from "../parts/glyph.js";
+import { PriorityStrip } from "../parts/priority.js";
+import { SlotMeter } from "../parts/slot-meter.js";
+import { Since } from "../parts/when.js";
+import { Figures } from "./figures.js";
+import { StateCell } from "./queue-row.js";
+import { countsOf } from "./queue-table.js";
+import { useScreenOn } from "./screen-on.js";
+
+// What the strip's column has on a wall, in rem.
+const STRIP_REM = 19;
+
+export function WallBoard(): JSX.Element {
+  const pictures = [...queues.value.values()];
+  const { rows } = useWallLayout(pictures.length);
+  useScreenOn();
+  const shown = shownOnWall(pictures, rows);
+  const scale = stripScale(shown.map(countsOf), STRIP_REM);
+  const quiet = pictures.length - shown.length;
+  return (
+    <section class="queues wall" aria-label="Wall board">
+      <Lost />
+      <div class="wall-top">
+        <Figures />
+        <div class="wall-clock">
+          <b>{timeOfDay(now.value, zone)}</b>
+          <span>
+            {dayWords(now.value, zone)}, {zoneCity(zone)}
+          </span>
+          <Link class="x3" to={withQuery({ wall: null })}>
+            Leave the wall board <kbd>w</kbd>
+          </Link>
+        </div>
+      </div>
+      <table class="q">
+        <caption class="vh">Services by name</caption>
+        <thead>
+          <tr>
+            <th scope="col">Service</th>
+            <th scope="col">State</th>
+            <th scope="col" class="num">
+              Waiting
+            </th>
+            <th scope="col" class="lvls">
+              By priority
+            </th>
+            <th scope="col" class="num">
+              Oldest wait
+            </th>
+            <th scope="col">In progress</th>
+            <th scope="col" class="num">
+              Estimated wait
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((picture) => (
+            <WallRow key={picture.service.serviceId} picture={picture} scale={scale} />
+          ))}
+        </tbody>
+      </table>
+      {quiet > 0 && (
+        <p class="quiet-note">{counted(quiet, "service")} more: nobody waits, and no call is in progress.</p>
+      )}
+    </section>
+  );
+}
+
+function WallRow({ picture, scale }: { picture: QueuePicture; scale: number }): JSX.Element {
+  const { service, queue } = picture;
+  const wait = oldestWait(picture, now.value);
+  return (
+    <tr class={needsAttention(picture) ? "warned" : ""}>
+      <th scope="row">
+        <span class="name">{nameOf(service)}</span>
+      </th>
+      <td class="state">
+        <StateCell picture={picture} />
+      </td>
+      <td class="num" data-l="Waiting">
+        <b>{withCommas(waitingOf(queue))}</b>
+      </td>
+      <td class="lvls">
+        <PriorityStrip waiting={queue.waiting} scale={scale} />
+      </td>
+      <td class="num" data-l="Oldest">
+        {wait === null ? (
+          "—"
+        ) : (
+          <b class={wait.isLong ? "w-warn" : ""}>
+            <Since at={wait.at} />
+          </b>
+        )}
+      </td>
+      <td data-l="In progress">
+        <div class="capl">
+          <span>
+            <b>{withCommas(queue.inProgress)}</b> of {withCommas(queue.capacity)}
+          </span>
+          <SlotMeter queue={queue} />
+        </div>
+        <div class="sub">{slotWords(queue)}</div>
+      </td>
+      <td class="num" data-l="Estimate">
+        {estimateOf(picture)}
+      </td>
+    </tr>
+  );
+}
+
+/** Nobody stands near enough to read a strip: that the picture is old is as large as what it says. */
+function Lost(): JSX.Element | null {
+  const state = link.value;
+  const since = state.kind === "lost" || (state.kind === "connecting" && state.wasLost) ? state.since : null;
+  if (since === null) return null;
+  return (
+    <p class="wall-lost" role="alert">
+      <Glyph name="s-failed" /> Disconnected since {timeOfDay(since, zone)}. This is the picture of then.
+    </p>
+  );
+}
+
+/** Has the text as large as the window lets it, while the wall board is shown. */
+function useWallLayout(services: number): WallLayout {
+  const measure = (): WallLayout => wallLayout(innerWidth, innerHeight, services);
+  const [layout, setLayout] = useState(measure);
+  useLayoutEffect(() => {
+    const update = (): void => setLayout(measure());
+    update();
+    addEventListener("resize", update);
+    return () => removeEventListener("resize", update);
+  }, [services]);
+  useLayoutEffect(() => {
+    document.documentElement.style.fontSize = `${layout.remPx}px`;
+  }, [layout.remPx]);
+  useEffect(() => () => document.documentElement.style.removeProperty("font-size"), []);
+  return layout;
+}
