@@ -127,6 +127,11 @@ QUEUES: Final[Sequence[Queue]] = (
     Queue("Support", 40, (2, 6, 14, 33, 81, 29, 11, 6, 2), 31.2, 30, 9, 1, 6, ("00:00", "24:00"), answered=0.77),
     Queue("Surveys", 4, (0, 0, 0, 0, 4, 0, 0, 9, 83), 72, 3, 1, 0, 1, ("09:00", "20:00"), answered=0.52),
 )
+# What was changed at 13:41:03.
+STOPPED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "Billing": {"paused": True},
+    "Collections": {"max_concurrent_calls": 0},
+}
 _WEIGHTS: Final = {
     cb.CALL_OUTCOME_NO_ANSWER: (9, 480),
     cb.CALL_OUTCOME_BUSY: (6, 486),
@@ -262,12 +267,12 @@ class Scene:
                 await self.at(end - timedelta(hours=hours) + timedelta(minutes=30 * half_hour))
                 for queue in QUEUES:
                     if queue.is_open(self.clock.now()):
-                        await self._calls(queue, self.dice.randint(calls // 3, calls))
+                        await self._calls(queue, self.dice.randint(1, min(calls, queue.capacity)))
 
     async def _calls(self, queue: Queue, count: int) -> None:
-        """Make calls for a queue, if it is open."""
+        """Make calls for a queue, ahead of all that waits."""
         for _ in range(count):
-            await self.create(queue.name, priority=NORMAL, max_retries=0)
+            await self.create(queue.name, priority=STRICT, max_retries=0)
         for lease in await self.lease(queue.name, count, f"sip-{self.dice.randint(1, 4)}"):
             if self.dice.random() < queue.answered:
                 await self.call(lease, cb.CALL_OUTCOME_ANSWERED, 200, agent=f"agent-{self.dice.randint(1, 40):02}")
@@ -279,12 +284,19 @@ class Scene:
 
     async def present(self) -> None:
         """Play the last hour and a half: one callback with a long story, and queues that fill."""
-        acts = [*self._story(), *self._queues(), (_today(13, 41, 3), self._disturb)]
+        acts = [*self._story(), *self._last_hour(), *self._queues(), (_today(13, 41, 3), self._disturb)]
         for moment, act in sorted(acts, key=lambda each: each[0]):
             if moment - self.clock.now() > timedelta(seconds=1):
                 await self.at(moment)
             await act()
         await self.at(NOW)
+
+    def _last_hour(self) -> Iterator[Act]:
+        for queue in QUEUES:
+            for number in range(12):
+                moment = NOW - timedelta(minutes=5 * number + self.dice.uniform(3.5, 5))
+                if queue.is_open(moment) and (queue.name not in STOPPED or moment < _today(13, 41, 0)):
+                    yield moment, partial(self._calls, queue, self.dice.randint(0, min(2, queue.capacity)))
 
     def _queues(self) -> Iterator[Act]:
         for queue in QUEUES:
@@ -309,7 +321,7 @@ class Scene:
 
     async def _disturb(self) -> None:
         """Let happen what needs somebody's attention."""
-        for name, fields in (("Billing", {"paused": True}), ("Collections", {"max_concurrent_calls": 0})):
+        for name, fields in STOPPED.items():
             service = directory_pb.Service(service_id=self.service_ids[name], **fields)
             request = directory_pb.UpdateServiceRequest(service=service, update_mask=FieldMask(paths=list(fields)))
             await self.api(OPERATOR).directory.UpdateService(request)
