@@ -54,7 +54,7 @@ export function stateDetail(picture: Picture, now: number, zone: string): string
     case QueueState.PAUSED:
       return pausedBy;
     case QueueState.DIALING_OFF:
-      return ["capacity is 0", pausedBy].filter(Boolean).join(", ");
+      return `capacity is 0 ${pausedBy}`.trim();
     case QueueState.AGENTS_DO_NOT_ANSWER: {
       const until = ms(queue.agentsRestUntil);
       return until === null ? "" : `rests until ${clockTime(until, now, zone)}`;
