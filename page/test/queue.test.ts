@@ -137,6 +137,7 @@ void test("estimates are in words that are read at a glance", () => {
   assert.equal(estimateOf(picture({ state: QueueState.OPEN })), "—");
   assert.equal(estimateOf(picture({ state: QueueState.PAUSED })), "paused");
   assert.equal(estimateOf(picture({ state: QueueState.DIALING_OFF })), "none");
+  assert.equal(estimateOf(picture({ state: QueueState.NO_DIALER, estimatedWait: { seconds: 290n } })), "none");
   assert.equal(estimateOf(picture({ state: QueueState.CLOSED, scheduled: 58 })), "58 scheduled");
   assert.equal(estimateOf(picture({ state: QueueState.CLOSED })), "closed");
 });
