@@ -1,10 +1,9 @@
 """Folding a watch of queues gives what GetQueue says of each, whatever has happened meanwhile."""
 
-from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import replace as replaced
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,11 +11,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller, Grant, Role
+from ringback.application.dispatch import queue_watch
 from ringback.application.dispatch.assigner import LeaseRequest
 from ringback.application.dispatch.dialer_presence import Attendance
 from ringback.application.dispatch.queue_view import QueueView, is_news
-from ringback.application.dispatch.queue_watch import QueueBatch
-from ringback.domain.callback import Callback
 from ringback.domain.errors import RingbackError, ServiceInUse
 from ringback.domain.filter import CallbackFilter
 from ringback.domain.opening_hours import OpeningHours
@@ -26,6 +24,17 @@ from ringback.domain.queue_state import QueueState
 from ringback.domain.service import Service
 from ringback.ports.dialer import OutcomeReport
 from tests.world.use_cases import MONDAY_9, OFFICE_HOURS, World
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from ringback.application.dispatch.queue_watch import QueueBatch
+    from ringback.domain.callback import Callback
+
+
+@pytest.fixture(autouse=True)
+def _long_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_watch, "STREAM_AGE", timedelta(days=1000))
 
 
 class Watcher:
@@ -159,14 +168,14 @@ class Play:
     st.lists(st.booleans(), min_size=40, max_size=40),
 )
 async def test_folding_a_watch_is_reading_each(world: World, steps: list[tuple[str, int]], looked: list[bool]) -> None:
-    watcher, late, play = Watcher(world), Watcher(world), Play(world)
+    watcher, play = Watcher(world), Play(world)
     for (what, which), is_looked_at in zip(steps, looked, strict=False):
         await play.step(what, which)
         await read_log(world)
         if is_looked_at:
             await check(world, watcher)
     await check(world, watcher)
-    await check(world, late)
+    await check(world, late := Watcher(world))
     await watcher.close()
     await late.close()
     for service in world.directory.all():
