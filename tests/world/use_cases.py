@@ -17,7 +17,9 @@ from ringback.application.dispatch.agent_rests import AgentRests
 from ringback.application.dispatch.assigner import DEFAULT_LEASE, Assigner, LeaseRequest
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.leases import Leases
+from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueView, QueueViews
+from ringback.application.dispatch.queue_watch import QueueWatches
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.outcomes import OutcomeQueries
@@ -98,6 +100,8 @@ class World:
             self.dial_policy,
             self.agent_rests,
         )
+        board = QueueBoard(self.queue_views, self.queue_figures, self.directory, self.presence, clock)
+        self.queue_watches = QueueWatches(board, self.directory, clock)
         clock.listen(self.assigner.look_at_all)
         self.leases = Leases(self.store, self.directory, clock, self.feed, self.dial_policy, self.recent_dials)
         self.usage = Usage(None, clock.monotonic)

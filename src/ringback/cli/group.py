@@ -32,6 +32,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cancel": ("ringback.cli.callbacks:cancel", "cli"),
         "reschedule": ("ringback.cli.callbacks:reschedule", "cli"),
         "update": ("ringback.cli.callbacks:update", "cli"),
+        "history": ("ringback.cli.history:history", "cli"),
+        "trace": ("ringback.cli.history:trace", "cli"),
         "log": ("ringback.cli.audit:log", "cli"),
         "erase": ("ringback.cli.erase:erase", "cli"),
         "watch": ("ringback.cli.watch:watch", "cli"),
