@@ -13,8 +13,8 @@ import { adding, removing } from "../model/query-values.js";
 import { type Found, type KnownService, readSearch } from "../model/search.js";
 import { clockTime } from "../model/times.js";
 import { withCommas } from "../model/words.js";
+import { CopyButton } from "../parts/copy.js";
 import { Glyph } from "../parts/glyph.js";
-import { CopyButton } from "./copy.js";
 import { heldAt, hold, list, usePaint } from "./list.js";
 
 export function FilterBar(): JSX.Element {
@@ -49,7 +49,7 @@ export function FilterBar(): JSX.Element {
           ))}
         </select>
       </label>
-      <CopyButton text={() => globalThis.location.href} does="copy link" keys="y">
+      <CopyButton text={() => globalThis.location.href} does="copy link" keys="y" class="x3">
         Copy link
       </CopyButton>
       <HoldButton />
@@ -182,7 +182,7 @@ function Total(): JSX.Element | null {
   const { count, atLeast } = current.facets.total;
   const shown = current.picture.rows.members.size;
   return (
-    <span class="total">
+    <span class="total x3">
       <b>{withCommas(shown)}</b>{" "}
       {current.facets.counted && (
         <span class="sub">
