@@ -42,6 +42,10 @@ class Server implements Source {
     await settled();
   }
 
+  async answerAll(picture: Picture): Promise<void> {
+    while (picture.reading.kind === "reading") await this.answer();
+  }
+
   now(): number {
     return this.time;
   }
@@ -120,7 +124,7 @@ test("whatever happens while it is read, the picture is what the server lists", 
           if (act === "answer") await server.answer();
           if (act === "deliver") picture.apply(events.splice(0), revision);
         }
-        while (picture.reading.kind === "reading") await server.answer();
+        await server.answerAll(picture);
         await read;
         picture.apply(events, revision);
         assert.deepEqual(shows(picture), server.listed(picture.parsed.filter));
@@ -156,7 +160,7 @@ test("while it is read anew, what was there stays, and is swapped in one", async
   await server.answer();
   assert.deepEqual(picture.reading, { kind: "reading", read: 2, anew: true });
   assert.equal(picture.rows.shown.length, 5);
-  while (picture.reading.kind === "reading") await server.answer();
+  await server.answerAll(picture);
   await read;
   assert.equal(picture.rows.shown.length, 6);
   assert.deepEqual(picture.rows.putOff, { fresh: 0, left: 0, moved: 0 });

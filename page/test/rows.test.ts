@@ -194,7 +194,8 @@ test("the next ones come first: calls, the longest waiting, the next due, the la
     callbackOf({ number: 6, state: S.QUEUED, dueUs: NOW_US - 60e6 }),
     callbackOf({ number: 7, state: S.OFFERED }),
     callbackOf({ number: 8, state: S.CONNECTED }),
-    callbackOf({ number: 9, state: 99 as CallbackState }),
+    // Of a newer server.
+    Object.assign(callbackOf({ number: 9 }), { state: 99 }),
   ]);
   assert.deepEqual(numbers(rows), [8, 7, 6, 5, 4, 3, 9, 2, 1]);
   rows.showAll("newest");

@@ -1,7 +1,7 @@
 // Callbacks for tests of the list: made of few values, so that filters meet them often.
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { type Callback, CallbackSchema, CallbackState } from "ringback/v1/callback_pb.js";
+import { type Callback, CallbackSchema, CallbackState, Priority } from "ringback/v1/callback_pb.js";
 import { type CallbackEvent, CallbackEventSchema, CallbackEventType } from "ringback/v1/callbacks_service_pb.js";
 
 import { timestampOf } from "../../src/model/moments.js";
@@ -13,7 +13,7 @@ export const NOW = NOW_US / 1000;
 export interface Sketch {
   number?: number;
   state?: CallbackState;
-  priority?: number;
+  priority?: Priority;
   service?: string;
   caller?: string;
   supervisor?: string;
@@ -43,7 +43,7 @@ export function callbackOf(sketch: Sketch = {}): Callback {
     createTime: timestampOf(NOW_US - 3600e6 + number),
     ...(endUs !== null && { endTime: timestampOf(endUs) }),
     callbackRequest: {
-      priority: sketch.priority ?? 5,
+      priority: sketch.priority ?? Priority.NORMAL,
       callerId: sketch.caller ?? "crm",
       supervisor: sketch.supervisor ?? "",
       externalTaskId: sketch.task ?? "",
@@ -53,13 +53,20 @@ export function callbackOf(sketch: Sketch = {}): Callback {
 }
 
 export const SERVICES = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"] as const;
-const ENDED = CallbackState.COMPLETED;
+const S = CallbackState;
+const ENDED: ReadonlySet<CallbackState> = new Set([S.COMPLETED, S.FAILED, S.CANCELLED, S.EXPIRED]);
 
 export const sketches: fc.Arbitrary<Sketch> = fc
   .record({
     number: fc.integer({ min: 1, max: 12 }),
-    state: fc.integer({ min: 1, max: 10 }),
-    priority: fc.integer({ min: 1, max: 9 }),
+    state: fc.constantFrom(S.SCHEDULED, S.QUEUED, S.OFFERED, S.DIALING, S.CONNECTED, S.CANCELLING, ...ENDED),
+    priority: fc.constantFrom(
+      Priority.STRICT_PRIORITY,
+      Priority.HIGH,
+      Priority.NORMAL,
+      Priority.LOW,
+      Priority.NOTHING_ELSE,
+    ),
     service: fc.constantFrom(...SERVICES),
     caller: fc.constantFrom("", "crm", "ivr"),
     supervisor: fc.constantFrom("", "lead-1", "lead, 2"),
@@ -69,7 +76,7 @@ export const sketches: fc.Arbitrary<Sketch> = fc
     dueUs: fc.constantFrom(NOW_US - 1, NOW_US, NOW_US + 1, NOW_US + 3600e6),
     endUs: fc.constantFrom(NOW_US - 900e6, NOW_US - 900e6 - 1, NOW_US - 1),
   })
-  .map(({ endUs, ...sketch }) => ({ ...sketch, endUs: sketch.state >= ENDED ? endUs : null }));
+  .map(({ endUs, ...sketch }) => ({ ...sketch, endUs: ENDED.has(sketch.state) ? endUs : null }));
 
 export function eventOf(callback: Callback, type = CallbackEventType.UPDATED): CallbackEvent {
   return create(CallbackEventSchema, { type, callback, previousState: CallbackState.UNSPECIFIED });
