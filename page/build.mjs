@@ -129,9 +129,12 @@ async function buildTests() {
   const entries = (await readdir(join(HERE, "test"), { recursive: true })).filter((name) => /\.test\.tsx?$/.test(name));
   await build({
     absWorkingDir: HERE,
-    entryPoints: entries.map((name) => join("test", name.split(sep).join("/"))),
+    // In one folder, where every version of node finds them.
+    entryPoints: entries.map((name) => ({
+      in: join("test", name),
+      out: name.replaceAll(sep, "-").replace(/\.tsx?$/, ""),
+    })),
     outdir: "build/test",
-    outbase: "test",
     bundle: true,
     platform: "node",
     format: "esm",

@@ -4,7 +4,7 @@ import { render } from "preact";
 
 import { startKeys } from "./app/keys.js";
 import { startRouter } from "./app/router.js";
-import { identity, loadSession, sessionEnded } from "./app/session.js";
+import { identity, keyOf, loadSession, sessionEnded } from "./app/session.js";
 import { Shell } from "./app/shell.js";
 import { startTheme } from "./app/theme.js";
 import { connect, link } from "./live/connection.js";
@@ -20,7 +20,7 @@ const stop = effect(() => {
   if (!who || (who.signInNeeded && !who.signedIn)) return;
   queueMicrotask(() => {
     stop();
-    connect();
+    connect(keyOf(who));
   });
 });
 

@@ -40,6 +40,9 @@ def method(name: str) -> Method:
 
 CREATE: Final = method("CallbacksService/CreateCallback")
 WATCH: Final = method("CallbacksService/WatchCallbacks")
+QUEUES: Final = method("DirectoryService/WatchQueues")
+# What a step that opens a stream calls.
+STREAMS: Final = {"stream": WATCH, "watch": WATCH, "queues": QUEUES}
 
 
 ITEM_ERROR: Final[type[Message]] = callbacks_service_pb2.Error

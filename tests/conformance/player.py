@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from tests.conformance.driver import Driver, DriverFault, Exchange
 from tests.conformance.identities import Identities
 from tests.conformance.matching import differences, pick, resolve
-from tests.conformance.messages import CREATE, ITEM_ERROR, WATCH, Json, decode, encode, method
+from tests.conformance.messages import CREATE, ITEM_ERROR, STREAMS, Json, decode, encode, method
 from tests.conformance.scenario import Expectation, Scenario, Step
 from tests.conformance.server import SERVICE_ID, Databases, ScenarioServer
 from tests.conformance.subscription import Subscription
@@ -126,10 +126,10 @@ class Player:
                 error = encode(ITEM_ERROR, self._resolved(step.subject))
                 _, exchange = (await self._drivers.of(step.client)).begin({"error": error})
                 return await self._check(step, _Pending(exchange, ITEM_ERROR, PATIENCE_S))
-            case "stream" | "watch":
-                request = encode(WATCH.request, self._resolved(step.request))
+            case "stream" | "watch" | "queues":
+                request = encode(STREAMS[step.kind].request, self._resolved(step.request))
                 driver = await self._drivers.of(step.client)
-                self._subscriptions[step.subject] = Subscription(driver, {step.kind: request})
+                self._subscriptions[step.subject] = Subscription(driver, step.kind, request)
             case "receive":
                 return await self._receive(step)
             case "result":
@@ -164,7 +164,7 @@ class Player:
         if pending := self._pending.pop(step.subject, None):
             return await self._check(step, pending)
         subscription = self._subscriptions[step.subject]
-        seen = await self._check(step, _Pending(subscription.exchange, WATCH.response, PATIENCE_S))
+        seen = await self._check(step, _Pending(subscription.exchange, subscription.response, PATIENCE_S))
         _expect_no_more(step.subject, self._subscriptions.pop(step.subject))
         return seen
 
@@ -208,10 +208,12 @@ class Player:
 
 
 def _complete(expected: Json) -> Callable[[Json], bool]:
-    """Return whether there are as many events as expected, and all flags that are."""
-    flags = [name for name in ("snapshot_started", "snapshot_complete") if expected.get(name) is True]
-    count = len(expected.get("events", []))
-    return lambda seen: len(seen["events"]) >= count and all(seen[flag] for flag in flags)
+    """Return whether there are as many events or queues as expected, and all flags that are."""
+    flags = [name for name, value in expected.items() if value is True]
+    counts = {name: len(value) for name, value in expected.items() if isinstance(value, list)}
+    return lambda seen: (
+        all(len(seen[name]) >= count for name, count in counts.items()) and all(seen[flag] for flag in flags)
+    )
 
 
 def _readable(result: Json, response: type[Message]) -> Json:

@@ -21,6 +21,7 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "create": frozenset({"as", "timeout", "background", "expect", "save"}),
     "error": frozenset({"expect"}),
     "stream": frozenset({"as", "request"}),
+    "queues": frozenset({"as", "request"}),
     "watch": frozenset({"as", "request"}),
     "receive": frozenset({"expect", "save"}),
     "result": frozenset({"expect", "save"}),

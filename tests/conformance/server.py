@@ -12,6 +12,7 @@ from ringback.application.access import ANYBODY
 from ringback.cli.values import parse_span
 from ringback.config import Listen, Settings
 from ringback.domain.errors import StorageUnavailable
+from ringback.ports.dialer import CallMessage
 from ringback.ports.location import PostgresUrl
 from ringback.ports.values import Retention
 from ringback.v1.directory_service_pb2 import CreateServiceRequest, Service
@@ -108,6 +109,10 @@ class ScenarioServer:
         store = self._running.store
         await store.shift_leases(-span, await store.clock_jumps())
 
+    async def trace_calls(self) -> None:
+        """Have a message for each Call-ID from now on, as if a SIP dialer of the server had placed the call."""
+        self._running.use_cases.call_traces.attach(_OneMessageEach())
+
     async def forget_events(self) -> None:
         """Drop the history that resume tokens point into."""
         soon = datetime.now(UTC) + timedelta(seconds=1)
@@ -147,3 +152,22 @@ class ScenarioServer:
     def _running(self) -> App:
         assert self._app is not None, "the server is stopped"
         return self._app
+
+
+class _OneMessageEach:
+    """The signalling of calls that have one message."""
+
+    def messages(self, call_ids: Sequence[str]) -> Sequence[CallMessage]:
+        return [
+            CallMessage(
+                time=datetime.now(UTC),
+                sent=True,
+                peer="UDP 192.0.2.1:5060",
+                call_id=call_id,
+                text=f"OPTIONS sip:pbx.example SIP/2.0\nCall-ID: {call_id}",
+            )
+            for call_id in call_ids
+        ]
+
+    def forget(self, call_ids: Sequence[str]) -> None:
+        """Forget nothing: there is nothing that is kept."""

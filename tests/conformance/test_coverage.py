@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 
 from ringback.v1 import callbacks_service_pb2, dialer_service_pb2, directory_service_pb2
 from tests.conformance.matching import TIMES
-from tests.conformance.messages import CREATE, WATCH, Method, method
+from tests.conformance.messages import CREATE, STREAMS, Method, method
 from tests.conformance.scenario import Step, load
 
 ROOT: Final = Path(__file__).parents[2]
@@ -54,14 +54,18 @@ def test_every_field_of_a_response_is_expected_in_a_scenario() -> None:
 
 
 def _steps_with_rpc() -> Iterator[tuple[Method, Step]]:
+    kinds: dict[str, Method] = {}
     for step in chain.from_iterable(scenario.steps for scenario in load()):
         match step.kind:
             case "call":
                 yield method(step.subject), step
             case "create":
                 yield CREATE, step
-            case "stream" | "watch" | "receive":
-                yield WATCH, step
+            case "stream" | "watch" | "queues":
+                kinds[step.subject] = STREAMS[step.kind]
+                yield STREAMS[step.kind], step
+            case "receive":
+                yield kinds[step.subject], step
 
 
 def _fields_in(message: Any, json: Any) -> Iterator[str]:

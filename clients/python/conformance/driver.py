@@ -58,6 +58,9 @@ class Driver:
                 case {"stream": request}:
                     wanted = callbacks.WatchCallbacksRequest.FromString(_decoded(request))
                     result = await _forward(command_id, self._stub.WatchCallbacks(wanted))
+                case {"queues": request}:
+                    services = directory.WatchQueuesRequest.FromString(_decoded(request))
+                    result = await _forward(command_id, DirectoryServiceStub(self._channel).WatchQueues(services))
                 case {"watch": request}:
                     wanted = callbacks.WatchCallbacksRequest.FromString(_decoded(request))
                     async with aclosing(watch(self._stub, wanted)) as responses:

@@ -11,7 +11,7 @@ use prost::Message;
 use ringback_client::v1::callbacks_service_client::CallbacksServiceClient;
 use ringback_client::v1::dialer_service_client::DialerServiceClient;
 use ringback_client::v1::directory_service_client::DirectoryServiceClient;
-use ringback_client::v1::{Error, ErrorReason, WatchCallbacksRequest, WatchCallbacksResponse};
+use ringback_client::v1::{Error, ErrorReason, WatchCallbacksRequest, WatchQueuesRequest};
 use ringback_client::{Channel, create, reason_of, violations_of, watch};
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, task::JoinHandle};
@@ -80,6 +80,11 @@ async fn execute(channel: Channel, command: Value) {
             Ok(response) => forward(&command, response.into_inner()).await,
             Err(status) => Err(status),
         }
+    } else if let Some(request) = command.get("queues") {
+        match DirectoryServiceClient::new(channel).watch_queues(decode::<WatchQueuesRequest>(request)).await {
+            Ok(response) => forward(&command, response.into_inner()).await,
+            Err(status) => Err(status),
+        }
     } else if let Some(error) = command.get("error") {
         Err(decode::<Error>(error).into())
     } else {
@@ -90,7 +95,7 @@ async fn execute(channel: Channel, command: Value) {
 
 async fn forward(
     command: &Value,
-    mut responses: impl Stream<Item = Result<WatchCallbacksResponse, Status>> + Unpin,
+    mut responses: impl Stream<Item = Result<impl Message, Status>> + Unpin,
 ) -> Outcome {
     while let Some(response) = responses.next().await {
         answer(command, json!({ "response": encode(&response?) }));
@@ -114,6 +119,9 @@ async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
         "ringback.v1.CallbacksService/BatchCreateCallbacks" => CallbacksServiceClient.batch_create_callbacks,
         "ringback.v1.CallbacksService/GetCallback" => CallbacksServiceClient.get_callback,
         "ringback.v1.CallbacksService/ListCallbacks" => CallbacksServiceClient.list_callbacks,
+        "ringback.v1.CallbacksService/CountCallbacks" => CallbacksServiceClient.count_callbacks,
+        "ringback.v1.CallbacksService/ListCallbackEvents" => CallbacksServiceClient.list_callback_events,
+        "ringback.v1.CallbacksService/GetCallTrace" => CallbacksServiceClient.get_call_trace,
         "ringback.v1.CallbacksService/CancelCallback" => CallbacksServiceClient.cancel_callback,
         "ringback.v1.CallbacksService/UpdateCallback" => CallbacksServiceClient.update_callback,
         "ringback.v1.CallbacksService/ResolveCallbacks" => CallbacksServiceClient.resolve_callbacks,
@@ -128,6 +136,8 @@ async fn call(channel: Channel, method: &str, command: &Value) -> Outcome {
         "ringback.v1.DirectoryService/UpdateService" => DirectoryServiceClient.update_service,
         "ringback.v1.DirectoryService/DeleteService" => DirectoryServiceClient.delete_service,
         "ringback.v1.DirectoryService/GetQueue" => DirectoryServiceClient.get_queue,
+        "ringback.v1.DirectoryService/GetOutcomes" => DirectoryServiceClient.get_outcomes,
+        "ringback.v1.DirectoryService/GetIdentity" => DirectoryServiceClient.get_identity,
         "ringback.v1.DirectoryService/EraseTarget" => DirectoryServiceClient.erase_target,
     })
 }

@@ -31,7 +31,7 @@ const REPEATED: [Code; 2] = [Code::Unavailable, Code::Cancelled];
 /// with its last token, which only [`watch`](crate::watch) knows.
 fn timeout_of(path: &str) -> Option<Duration> {
     match path.strip_prefix("/ringback.v1.")? {
-        "CallbacksService/WatchCallbacks" => None,
+        "CallbacksService/WatchCallbacks" | "DirectoryService/WatchQueues" => None,
         "DialerService/LeaseCallbacks" => Some(Duration::from_secs(75)),
         "DirectoryService/EraseTarget" => Some(Duration::from_secs(300)),
         _ => Some(Duration::from_secs(10)),

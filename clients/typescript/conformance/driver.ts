@@ -28,6 +28,7 @@ type Command = { id: number } & (
   | { call: string; request: string; timeout_ms: number }
   | { create: string; timeout_ms: number }
   | { stream: string }
+  | { queues: string }
   | { watch: string }
   | { error: string }
   | { stop: number }
@@ -40,6 +41,7 @@ interface Rpc {
 
 const transport = transportOf(process.argv.slice(2));
 const callbacks = ringback.createClient(v1.CallbacksService, transport);
+const directory = ringback.createClient(v1.DirectoryService, transport);
 
 /** Of HOST:PORT [--ca FILE] [--cert FILE --key FILE] [--token-file FILE] [--connect-json]. */
 function transportOf(args: string[]): Transport {
@@ -105,9 +107,16 @@ async function obey(command: Command): Promise<void> {
   } else if ("create" in command) {
     answer(id, await result(create(command.create, command.timeout_ms)));
   } else if ("stream" in command) {
-    follow(id, (signal) => callbacks.watchCallbacks(watchRequest(command.stream), { signal }));
+    follow(id, v1.WatchCallbacksResponseSchema, (signal) =>
+      callbacks.watchCallbacks(watchRequest(command.stream), { signal }),
+    );
+  } else if ("queues" in command) {
+    const request = decode(v1.WatchQueuesRequestSchema, command.queues);
+    follow(id, v1.WatchQueuesResponseSchema, (signal) => directory.watchQueues(request, { signal }));
   } else if ("watch" in command) {
-    follow(id, (signal) => ringback.watchCallbacks(callbacks, watchRequest(command.watch), { signal }));
+    follow(id, v1.WatchCallbacksResponseSchema, (signal) =>
+      ringback.watchCallbacks(callbacks, watchRequest(command.watch), { signal }),
+    );
   } else if ("error" in command) {
     const error = decode(v1.ErrorSchema, command.error);
     answer(id, { code: status[error.code], message: error.message, ...told(error) });
@@ -129,11 +138,11 @@ async function create(request: string, timeoutMs: number): Promise<string> {
 }
 
 /** Answers with each response, and with a result unless it was stopped. */
-function follow(id: number, open: (signal: AbortSignal) => AsyncIterable<v1.WatchCallbacksResponse>): void {
+function follow(id: number, schema: DescMessage, open: (signal: AbortSignal) => AsyncIterable<Message>): void {
   const stop = new AbortController();
   const responses = async () => {
     for await (const response of open(stop.signal)) {
-      answer(id, { response: encode(v1.WatchCallbacksResponseSchema, response) });
+      answer(id, { response: encode(schema, response) });
     }
   };
   const ended = result(responses()).then((outcome) => {

@@ -119,7 +119,7 @@ function take(next: Identity): void {
   const before = shownTo;
   failed.value = null;
   if (next.signedIn || !next.signInNeeded) {
-    const key = JSON.stringify([next.name, next.roles, next.masked, next.callerIds, [...next.allowed].sort()]);
+    const key = keyOf(next);
     if (before !== null && before !== key) return globalThis.location.reload();
     shownTo = key;
     const again = found.peek() !== null;
@@ -128,6 +128,11 @@ function take(next: Identity): void {
     return;
   }
   found.value = next;
+}
+
+/** Two identities with the same key are shown the same. */
+export function keyOf({ name, roles, masked, callerIds, allowed }: Identity): string {
+  return JSON.stringify([name, roles, masked, callerIds, [...allowed].sort()]);
 }
 
 /** Whose data the page has. */

@@ -5,7 +5,7 @@ import { type Callback, CallbackState } from "ringback/v1/callback_pb.js";
 
 import { ActButton, openCancel, openChange, openReschedule, pending, whyOff } from "../acts/acts.js";
 import { sentence } from "../acts/sentences.js";
-import { targetWords, writing } from "../acts/writing.js";
+import { writing } from "../acts/writing.js";
 import { useKeys } from "../app/keys.js";
 import { address, go, Link } from "../app/router.js";
 import { may } from "../app/session.js";
@@ -71,9 +71,13 @@ function One({ callback, history }: { callback: Callback; history: History }): J
         <Told callback={callback} history={history} />
       </div>
       <aside>
-        <Doing callback={callback} />
-        <Facts callback={callback} />
-        <Copies callback={callback} />
+        <div class="doing">
+          <Doing callback={callback} />
+        </div>
+        <div class="asks">
+          <Facts callback={callback} />
+          <Copies callback={callback} />
+        </div>
       </aside>
     </section>
   );
@@ -184,9 +188,4 @@ function noteOf(callback: Callback, ended: string): string {
   return WAITS.has(callback.state)
     ? "Each asks first and says what it will do. While SCHEDULED or QUEUED all of it can change; later only what the agent reads."
     : `While ${stateWord(callback.state)} only what the agent reads can change.`;
-}
-
-/** For the title of the document. */
-export function titleOf(callback: Callback): string {
-  return targetWords(callback.dialTarget);
 }

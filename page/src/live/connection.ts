@@ -31,11 +31,13 @@ export const canChange: ReadonlySignal<boolean> = computed(() => state.value.kin
 
 let port: MessagePort | null = null;
 let token = "";
+let identity = "";
 let heardAt = 0;
 let workers = 0;
 
-/** Begin. Once, when it is known that the page may show something. */
-export function connect(): void {
+/** Begin. Once, when it is known that the page may show something, and to whom. */
+export function connect(who: string): void {
+  identity = who;
   startClock();
   hello();
   document.addEventListener("visibilitychange", () => post({ type: "seen", seen: isSeen() }));
@@ -52,9 +54,9 @@ export function reconnectNow(): void {
   post({ type: "retry" });
 }
 
-/** Other credentials count from now on. */
+/** Other credentials of the same identity count from now on. */
 export function sessionChanged(): void {
-  post({ type: "session" });
+  post({ type: "session", who: identity });
 }
 
 /** Once the first stream has begun: what is read after it misses nothing. */
@@ -82,7 +84,7 @@ function post(message: ToHub): void {
 
 function sayHello(): void {
   heardAt = Date.now();
-  post({ type: "hello", token, seen: isSeen() });
+  post({ type: "hello", token, seen: isSeen(), who: identity });
 }
 
 function hello(): void {
@@ -145,6 +147,7 @@ function receive(message: FromHub): void {
   heardAt = Date.now();
   switch (message.type) {
     case "link":
+      if (message.link.kind === "live") token ||= message.token;
       return receiveLink(message.link);
     case "clock":
       return hearClock(message.serverTime, message.at);

@@ -21,6 +21,8 @@ const CLOCK_MS = 1_000;
 // A tab that is seen pings every 10 s.
 const ROLL_CALL_MS = 15_000;
 
+type Hello = Extract<ToHub, { type: "hello" }>;
+
 export class Hub {
   readonly #world: World;
   readonly #tabs = new Set<Tab>();
@@ -29,6 +31,8 @@ export class Hub {
   #streams: Streams | null = null;
   #link: HubLink = { kind: "connecting", since: null, wasLost: false };
   #token = "";
+  /** Whose data the hub has; null while it has none. */
+  #who: string | null = null;
   /** The server's clock at the last response, and this machine's. */
   #heard: { serverTime: number; at: number } | null = null;
   #liveAt = 0;
@@ -54,7 +58,7 @@ export class Hub {
   }
 
   #receive(tab: Tab, message: ToHub): void {
-    if (message.type === "hello") return this.#welcome(tab, message.token, message.seen);
+    if (message.type === "hello") return this.#welcome(tab, message);
     if (!this.#tabs.has(tab)) {
       if (message.type !== "bye") tab.send({ type: "who" });
       return;
@@ -69,7 +73,7 @@ export class Hub {
         if (this.#link.kind === "lost") this.#open();
         return;
       case "session":
-        return this.#restart();
+        return this.#restart(message.who);
       case "bye":
         return this.#leave(tab);
     }
@@ -77,8 +81,9 @@ export class Hub {
 
   // --- Tabs ----------------------------------------------------------------------------------------------------------
 
-  #welcome(tab: Tab, token: string, seen: boolean): void {
+  #welcome(tab: Tab, { token, seen, who }: Hello): void {
     this.#outbox.flush();
+    this.#identify(who);
     tab.begin();
     // Nobody has followed with this hub yet: it goes on where the tab is.
     if (!this.#token && !this.#streams) this.#token = token;
@@ -99,8 +104,8 @@ export class Hub {
     if (this.#heard) tab.send({ type: "clock", ...this.#heard });
     this.#queues.tellWhole(tab);
     if (this.#link.kind === "live") tab.catchUp(this.#token, this.#heard?.serverTime ?? this.#world.now());
-    this.#tellLink(tab);
-    if (!this.#streams && this.#link.kind !== "refused") this.#open();
+    if (this.#streams || this.#link.kind === "refused") this.#tellLink(tab);
+    else this.#open();
   }
 
   #leave(tab: Tab): void {
@@ -155,10 +160,29 @@ export class Hub {
     if (this.#link.kind === "live") this.#since = this.#heard?.serverTime ?? this.#world.now();
   }
 
-  #restart(): void {
+  /** Begin again with other credentials, where the last ones have ended. */
+  #restart(who: string): void {
+    this.#identify(who);
     this.#failures = 0;
+    if (this.#seenTabs().length) return this.#open();
+    this.#close();
+    this.#setLink({ kind: "connecting", since: this.#since, wasLost: this.#wasLost });
+  }
+
+  /** What one identity was shown is not for another one. */
+  #identify(who: string): void {
+    const isOther = this.#who !== null && this.#who !== who;
+    this.#who = who;
+    if (!isOther) return;
+    this.#close();
+    this.#queues.clear();
+    this.#token = "";
+    this.#since = null;
+    this.#wasLost = false;
+    this.#failures = 0;
+    for (const tab of this.#tabs) tab.lostTrack();
+    this.#setLink({ kind: "connecting", since: null, wasLost: false });
     if (this.#seenTabs().length) this.#open();
-    else this.#close();
   }
 
   #ready(anew: boolean): void {
@@ -229,6 +253,6 @@ export class Hub {
   }
 
   #tellLink(tab: Tab): void {
-    tab.send({ type: "link", link: this.#link });
+    tab.send({ type: "link", link: this.#link, token: this.#token });
   }
 }

@@ -6,20 +6,21 @@ import type { Refusal } from "../api/errors.js";
 
 /** From a tab. */
 export type ToHub =
-  /** `token`: up to where the tab has followed, "" for one that has no picture yet. */
-  | { type: "hello"; token: string; seen: boolean }
+  /** `token`: up to where the tab has followed, "" for one that has no picture yet. `who`: whose picture it is. */
+  | { type: "hello"; token: string; seen: boolean; who: string }
   | { type: "seen"; seen: boolean }
   /** Every 10 s while seen: who does not say it is gone. */
   | { type: "ping" }
   /** Try now: the network is back, or a person says so. */
   | { type: "retry" }
-  /** The credentials have changed. */
-  | { type: "session" }
+  /** There are other credentials, of the same identity or of another one. */
+  | { type: "session"; who: string }
   | { type: "bye" };
 
 /** To a tab. */
 export type FromHub =
-  | { type: "link"; link: HubLink }
+  /** `token`: where the streams are. From there on follows a tab whose first picture is still to come. */
+  | { type: "link"; link: HubLink; token: string }
   /** The server's clock, and this machine's at the same moment. */
   | { type: "clock"; serverTime: number; at: number }
   /** In order. `count`: how many changes these are the newest of. `token`: the tab has followed up to there. */

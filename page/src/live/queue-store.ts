@@ -31,6 +31,10 @@ export class QueueStore {
     return { whole: false, queues, services, removed, complete: true };
   }
 
+  clear(): void {
+    this.#shown = this.#coming = null;
+  }
+
   tellWhole(tab: Tab): void {
     if (this.#shown) tab.send({ type: "queues", queues: wholeOf(this.#shown) });
   }

@@ -5,7 +5,6 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { CallbacksService, SnapshotMode } from "ringback/v1/callbacks_service_pb.js";
 import { DirectoryService } from "ringback/v1/directory_service_pb.js";
 
-import { interimQueues } from "./interim-queues.js";
 import { HEARTBEAT_MS } from "./protocol.js";
 import type { Transport, World } from "./streams.js";
 
@@ -17,7 +16,7 @@ function watches(): Transport {
   return {
     watchCallbacks: (resumeToken, signal) =>
       callbacks.watchCallbacks({ resumeToken, heartbeatInterval, snapshotMode: SnapshotMode.NEVER }, { signal }),
-    watchQueues: (signal) => interimQueues(directory, signal),
+    watchQueues: (signal) => directory.watchQueues({ heartbeatInterval }, { signal }),
   };
 }
 

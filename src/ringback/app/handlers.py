@@ -33,7 +33,13 @@ class Handlers(NamedTuple):
             ),
             DialerHandlers(use_cases.assigner, use_cases.leases, use_cases.directory, use_cases.clock),
             DirectoryHandlers(
-                use_cases.directory, use_cases.queries, use_cases.queue_views, use_cases.erasure, use_cases.outcomes
+                use_cases.directory,
+                use_cases.queries,
+                use_cases.queue_views,
+                use_cases.erasure,
+                use_cases.queue_watches,
+                use_cases.outcomes,
+                use_cases.clock,
             ),
             WatchEncoder(use_cases.clock),
         )

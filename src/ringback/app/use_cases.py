@@ -15,7 +15,9 @@ from ringback.application.dispatch.assigner import Assigner
 from ringback.application.dispatch.dialer_presence import DialerPresence
 from ringback.application.dispatch.lease_watch import LeaseWatch
 from ringback.application.dispatch.leases import Leases
+from ringback.application.dispatch.queue_board import QueueBoard
 from ringback.application.dispatch.queue_view import QueueViews
+from ringback.application.dispatch.queue_watch import QueueWatches
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
 from ringback.application.events.watch import Watches
@@ -74,6 +76,8 @@ class UseCases:
             self.dial_policy,
             self.agent_rests,
         )
+        board = QueueBoard(self.queue_views, self.queue_figures, self.directory, self.presence, clock)
+        self.queue_watches = QueueWatches(board, self.directory, clock)
 
     def _add_callbacks(self, settings: Settings) -> None:
         """Add what creates, reads, changes, erases and watches callbacks."""
@@ -115,6 +119,7 @@ class UseCases:
             self.scheduler_loop,
             self.assigner,
             self.presence,
+            self.queue_watches,
             *shared,
         )
 
@@ -124,3 +129,4 @@ class UseCases:
         self.feed.close()
         self.assigner.close()
         self.queue_figures.close()
+        self.queue_watches.close()

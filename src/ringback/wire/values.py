@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How long a stream may be silent.
+DEFAULT_HEARTBEAT_S = 15.0
+MIN_HEARTBEAT_S = 1.0
+MAX_HEARTBEAT_S = 60.0
 
 # The limits of timestamp.proto, 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, and of duration.proto.
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
@@ -104,6 +108,13 @@ def read_duration(message: Message, name: str, faults: Faults) -> timedelta | No
         faults.add(name, "is not a duration as google.protobuf.Duration describes it")
         return None
     return timedelta(seconds=sent.seconds, microseconds=sent.nanos // 1000)
+
+
+def read_heartbeat_s(message: Message, faults: Faults) -> float:
+    """Read how long a stream may be silent; what is too little or too much counts as the least or the most."""
+    interval = read_duration(message, "heartbeat_interval", faults)
+    seconds = DEFAULT_HEARTBEAT_S if interval is None else interval.total_seconds()
+    return min(max(seconds, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S)
 
 
 def read_guid(text: str, name: str, faults: Faults) -> str:

@@ -30,6 +30,7 @@ type command struct {
 	Request   []byte `json:"request"`
 	Create    []byte `json:"create"`
 	Stream    []byte `json:"stream"`
+	Queues    []byte `json:"queues"`
 	Watch     []byte `json:"watch"`
 	Error     []byte `json:"error"`
 	Stop      *int   `json:"stop"`
@@ -39,6 +40,7 @@ type command struct {
 // driver carries out commands on one connection, each in a goroutine of its own.
 type driver struct {
 	callbacks ringbackv1.CallbacksServiceClient
+	directory ringbackv1.DirectoryServiceClient
 	methods   map[string]method
 	tasks     map[int]task
 
@@ -59,6 +61,7 @@ func main() {
 	}
 	d := &driver{
 		callbacks: ringbackv1.NewCallbacksServiceClient(conn),
+		directory: ringbackv1.NewDirectoryServiceClient(conn),
 		methods:   methodsOf(conn),
 		tasks:     map[int]task{},
 		answers:   json.NewEncoder(os.Stdout),
@@ -125,9 +128,11 @@ func (d *driver) carryOut(ctx context.Context, c command) {
 	case c.Create != nil:
 		d.call(ctx, c, unary(d.create), c.Create)
 	case c.Stream != nil:
-		d.follow(ctx, c.ID, c.Stream, streamOnce)
+		follow(ctx, d, c.ID, streamOnce(ctx, d.callbacks.WatchCallbacks, read(c.Stream, &ringbackv1.WatchCallbacksRequest{})))
+	case c.Queues != nil:
+		follow(ctx, d, c.ID, streamOnce(ctx, d.directory.WatchQueues, read(c.Queues, &ringbackv1.WatchQueuesRequest{})))
 	case c.Watch != nil:
-		d.follow(ctx, c.ID, c.Watch, ringback.Watch)
+		follow(ctx, d, c.ID, ringback.Watch(ctx, d.callbacks, read(c.Watch, &ringbackv1.WatchCallbacksRequest{})))
 	case c.Error != nil:
 		d.explain(c.ID, c.Error)
 	default:

@@ -41,6 +41,9 @@ func methodsOf(conn grpc.ClientConnInterface) map[string]method {
 		ringbackv1.CallbacksService_BatchCreateCallbacks_FullMethodName: unary(callbacks.BatchCreateCallbacks),
 		ringbackv1.CallbacksService_GetCallback_FullMethodName:          unary(callbacks.GetCallback),
 		ringbackv1.CallbacksService_ListCallbacks_FullMethodName:        unary(callbacks.ListCallbacks),
+		ringbackv1.CallbacksService_CountCallbacks_FullMethodName:       unary(callbacks.CountCallbacks),
+		ringbackv1.CallbacksService_ListCallbackEvents_FullMethodName:   unary(callbacks.ListCallbackEvents),
+		ringbackv1.CallbacksService_GetCallTrace_FullMethodName:         unary(callbacks.GetCallTrace),
 		ringbackv1.CallbacksService_CancelCallback_FullMethodName:       unary(callbacks.CancelCallback),
 		ringbackv1.CallbacksService_UpdateCallback_FullMethodName:       unary(callbacks.UpdateCallback),
 		ringbackv1.CallbacksService_ResolveCallbacks_FullMethodName:     unary(callbacks.ResolveCallbacks),
@@ -55,6 +58,8 @@ func methodsOf(conn grpc.ClientConnInterface) map[string]method {
 		ringbackv1.DirectoryService_UpdateService_FullMethodName:        unary(directory.UpdateService),
 		ringbackv1.DirectoryService_DeleteService_FullMethodName:        unary(directory.DeleteService),
 		ringbackv1.DirectoryService_GetQueue_FullMethodName:             unary(directory.GetQueue),
+		ringbackv1.DirectoryService_GetOutcomes_FullMethodName:          unary(directory.GetOutcomes),
+		ringbackv1.DirectoryService_GetIdentity_FullMethodName:          unary(directory.GetIdentity),
 		ringbackv1.DirectoryService_EraseTarget_FullMethodName:          unary(directory.EraseTarget),
 	}
 }

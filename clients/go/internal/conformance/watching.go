@@ -7,23 +7,21 @@ import (
 	"iter"
 	"log"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
-
-	ringbackv1 "github.com/ringback/ringback/clients/go/ringback/v1"
 )
 
-type (
-	responses = iter.Seq2[*ringbackv1.WatchCallbacksResponse, error]
-	watch     func(context.Context, ringbackv1.CallbacksServiceClient, *ringbackv1.WatchCallbacksRequest) responses
-)
-
-// follow answers every response, and the end unless it was asked for.
-func (d *driver) follow(ctx context.Context, id int, data []byte, watch watch) {
-	request := &ringbackv1.WatchCallbacksRequest{}
-	if err := proto.Unmarshal(data, request); err != nil {
+// read is the message that data has.
+func read[Request proto.Message](data []byte, into Request) Request {
+	if err := proto.Unmarshal(data, into); err != nil {
 		log.Fatal(err)
 	}
-	for response, err := range watch(ctx, d.callbacks, request) {
+	return into
+}
+
+// follow answers every response, and the end unless it was asked for.
+func follow[Response proto.Message](ctx context.Context, d *driver, id int, responses iter.Seq2[Response, error]) {
+	for response, err := range responses {
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -41,13 +39,15 @@ func (d *driver) follow(ctx context.Context, id int, data []byte, watch watch) {
 }
 
 // streamOnce is one plain stream, in the form of ringback.Watch.
-func streamOnce(
-	ctx context.Context, client ringbackv1.CallbacksServiceClient, request *ringbackv1.WatchCallbacksRequest,
-) responses {
-	return func(yield func(*ringbackv1.WatchCallbacksResponse, error) bool) {
-		stream, err := client.WatchCallbacks(ctx, request)
+func streamOnce[Request, Response any](
+	ctx context.Context,
+	open func(context.Context, *Request, ...grpc.CallOption) (grpc.ServerStreamingClient[Response], error),
+	request *Request,
+) iter.Seq2[*Response, error] {
+	return func(yield func(*Response, error) bool) {
+		stream, err := open(ctx, request)
 		for err == nil {
-			var response *ringbackv1.WatchCallbacksResponse
+			var response *Response
 			if response, err = stream.Recv(); err == nil && !yield(response, nil) {
 				return
 			}

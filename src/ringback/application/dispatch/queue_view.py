@@ -1,8 +1,9 @@
 """How queues look, for GetQueue and WatchQueues."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from ringback.application.access import Caller, Right
 from ringback.application.dial_policy import DialPolicy
@@ -27,12 +28,11 @@ from ringback.ports.clock import Clock
 from ringback.ports.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class QueueView:
-    """The state of a queue at one moment. Two are equal when a client need not be told of the later one."""
+    """The state of a queue at one moment."""
 
-    # Its settings: they are told on their own.
-    service: Service = field(compare=False)
+    service: Service
     state: QueueState
     waiting: Mapping[Priority, int]
     # Since when the first of each level is due.
@@ -40,9 +40,8 @@ class QueueView:
     in_progress: Mapping[State, int]
     scheduled: int
     capacity: int
-    # Both change all the time: see `is_news`.
-    estimated_wait: timedelta | None = field(compare=False)
-    estimate_basis: str = field(compare=False)
+    estimated_wait: timedelta | None
+    estimate_basis: str
     # No callback is handed out until then; None when the service does not rest.
     agents_rest_until: datetime | None
     # None also when it is not known since when its calls are stopped.
@@ -54,11 +53,21 @@ class QueueView:
 
 
 def is_news(view: QueueView, before: QueueView) -> bool:
-    """Return whether a client that has the view of before is to be told of this one."""
-    new, old = view.estimated_wait, before.estimated_wait
-    if view != before or (new is None) != (old is None):
+    """Return whether a client that has the view of before is to be told of this one.
+
+    Settings are told on their own, and what an estimate rests on changes all the time.
+    """
+    if any(getattr(view, name) != getattr(before, name) for name in _TOLD):
         return True
-    return new is not None and old is not None and abs(new - old) > old / 10
+    new, old = view.estimated_wait, before.estimated_wait
+    if new is None or old is None:
+        return new is not old
+    return abs(new - old) > old / 10
+
+
+_TOLD: Final = [
+    each.name for each in fields(QueueView) if each.name not in {"service", "estimated_wait", "estimate_basis"}
+]
 
 
 class QueueViews:

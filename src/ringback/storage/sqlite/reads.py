@@ -193,8 +193,8 @@ OUTLOOKS: Final = """
 # not joined here: SQLite may look through all places for each.
 _PLACES: Final = " UNION ALL ".join(
     f"""
-    SELECT callback_id, row_number() OVER (ORDER BY ready_us, callback_id) - 1 AS ahead FROM (
-        SELECT ready_us, callback_id FROM callback INDEXED BY callback_queue
+    SELECT callback_id, row_number() OVER () - 1 AS ahead FROM (
+        SELECT callback_id FROM callback INDEXED BY callback_queue
          WHERE state = 'QUEUED' AND service_id = ?1 AND priority = {level.value}
          ORDER BY ready_us, callback_id LIMIT coalesce((SELECT depth FROM line WHERE level = {level.value}), 0)
     )

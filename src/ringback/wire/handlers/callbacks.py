@@ -24,12 +24,9 @@ from ringback.wire.callbacks import read_request, write_callback, write_event, w
 from ringback.wire.enums import STATES
 from ringback.wire.errors import to_error
 from ringback.wire.filters import find_filter, read_key
-from ringback.wire.values import Room, only, read_duration, read_time
+from ringback.wire.values import Room, only, read_heartbeat_s, read_time
 
 MAX_REASON_LENGTH = 512
-DEFAULT_HEARTBEAT_S = 15.0
-MIN_HEARTBEAT_S = 1.0
-MAX_HEARTBEAT_S = 60.0
 _MAX_REASON_BYTES = 4 * MAX_REASON_LENGTH
 
 
@@ -195,19 +192,18 @@ class CallbacksHandlers:
         """Return batches, not messages: one batch goes to many watchers, and an edge encodes it once for all."""
         faults = Faults()
         wanted = await find_filter(caller, request.filter, self._directory, faults.under("filter"))
-        heartbeat = read_duration(request, "heartbeat_interval", faults)
+        heartbeat_s = read_heartbeat_s(request, faults)
         begin = read_time(request, "begin_time", faults)
         if request.snapshot_mode not in pb.SnapshotMode.values():
             faults.add("snapshot_mode", f"{request.snapshot_mode} is not a known value")
         faults.refuse()
-        seconds = DEFAULT_HEARTBEAT_S if heartbeat is None else heartbeat.total_seconds()
         return self._watches.watch(
             caller,
             wanted,
             request.resume_token,
             begin=begin,
             snapshot_when_needed=request.snapshot_mode == pb.SNAPSHOT_MODE_WHEN_NEEDED,
-            heartbeat_s=min(max(seconds, MIN_HEARTBEAT_S), MAX_HEARTBEAT_S),
+            heartbeat_s=heartbeat_s,
         )
 
 

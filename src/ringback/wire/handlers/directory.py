@@ -6,6 +6,7 @@ from ringback.application.access import Caller, Right
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.directory import Directory
 from ringback.application.dispatch.queue_view import QueueViews
+from ringback.application.dispatch.queue_watch import QueueWatches
 from ringback.application.erasure import Erasure
 from ringback.application.outcomes import OutcomeQueries
 from ringback.application.turns import give_way
@@ -14,12 +15,15 @@ from ringback.domain.errors import Fault, InvalidRequest, PageTokenInvalid
 from ringback.domain.faults import Faults
 from ringback.domain.request import ServiceName, parse_guid, read_target
 from ringback.domain.service import Service
+from ringback.ports.clock import Clock
 from ringback.v1 import directory_service_pb2 as pb
 from ringback.wire.filters import read_key
 from ringback.wire.outcomes import read_outcomes_wanted, write_end_count
-from ringback.wire.queues import write_queue
+from ringback.wire.queues import QueueWriter, write_queue
 from ringback.wire.services import merge_service, read_service, write_service
-from ringback.wire.values import Room, read_guid, read_sip, write_time
+from ringback.wire.values import Room, read_guid, read_heartbeat_s, read_list, read_sip, write_time
+
+MAX_WATCHED = 1000
 
 _NamesService = pb.GetServiceRequest | pb.GetQueueRequest | pb.DeleteServiceRequest
 
@@ -33,13 +37,17 @@ class DirectoryHandlers:
         queries: CallbackQueries,
         queues: QueueViews,
         erasure: Erasure,
+        watches: QueueWatches,
         outcomes: OutcomeQueries,
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._queries = queries
         self._queues = queues
         self._erasure = erasure
+        self._watches = watches
         self._outcomes = outcomes
+        self._queue_writer = QueueWriter(clock)
 
     async def list_services(self, caller: Caller, request: pb.ListServicesRequest) -> pb.ListServicesResponse:
         faults = Faults()
@@ -149,7 +157,11 @@ class DirectoryHandlers:
     async def watch_queues(
         self, caller: Caller, request: pb.WatchQueuesRequest
     ) -> AsyncGenerator[pb.WatchQueuesResponse, None]:
-        raise NotImplementedError
+        faults = Faults()
+        service_ids = read_list(MAX_WATCHED, read_guid, request.service_ids, "service_ids", faults)
+        heartbeat_s = read_heartbeat_s(request, faults)
+        faults.refuse()
+        return self._queue_writer.responses(self._watches.watch(caller, service_ids, heartbeat_s=heartbeat_s))
 
     async def get_outcomes(self, caller: Caller, request: pb.GetOutcomesRequest) -> pb.GetOutcomesResponse:
         faults = Faults()

@@ -19,10 +19,11 @@ import com.ringback.v1.CallbacksServiceGrpc.CallbacksServiceBlockingStub;
 import com.ringback.v1.CreateCallbackRequest;
 import com.ringback.v1.DialerServiceGrpc;
 import com.ringback.v1.DirectoryServiceGrpc;
+import com.ringback.v1.DirectoryServiceGrpc.DirectoryServiceBlockingStub;
 import com.ringback.v1.Error;
 import com.ringback.v1.ErrorReason;
 import com.ringback.v1.WatchCallbacksRequest;
-import com.ringback.v1.WatchCallbacksResponse;
+import com.ringback.v1.WatchQueuesRequest;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
@@ -71,10 +72,12 @@ final class Driver {
   private final Map<Integer, Following> followings = new HashMap<>();
   private final Channel channel;
   private final CallbacksServiceBlockingStub stub;
+  private final DirectoryServiceBlockingStub directory;
 
   private Driver(Channel channel) {
     this.channel = channel;
     this.stub = CallbacksServiceGrpc.newBlockingStub(channel);
+    this.directory = DirectoryServiceGrpc.newBlockingStub(channel);
   }
 
   public static void main(String[] args) throws IOException {
@@ -122,11 +125,10 @@ final class Driver {
       threads.execute(() -> finish(id, () -> Callbacks.create(timed, request)));
     } else if (command.has("stream")) {
       WatchCallbacksRequest request = WatchCallbacksRequest.parseFrom(bytes(command, "stream"));
-      Context.CancellableContext context = Context.current().withCancellation();
-      Iterable<WatchCallbacksResponse> responses = () -> stub.watchCallbacks(request);
-      Following following = new Following(id, responses, () -> context.cancel(null));
-      followings.put(id, following);
-      threads.execute(context.wrap(following));
+      stream(id, () -> stub.watchCallbacks(request));
+    } else if (command.has("queues")) {
+      WatchQueuesRequest request = WatchQueuesRequest.parseFrom(bytes(command, "queues"));
+      stream(id, () -> directory.watchQueues(request));
     } else if (command.has("watch")) {
       WatchCallbacksRequest request = WatchCallbacksRequest.parseFrom(bytes(command, "watch"));
       CallbackWatch watch = Callbacks.watch(stub, request);
@@ -139,6 +141,13 @@ final class Driver {
       Following following = followings.get(command.get("stop").getAsInt());
       threads.execute(() -> stop(id, following));
     }
+  }
+
+  private void stream(int id, Iterable<? extends MessageLite> responses) {
+    Context.CancellableContext context = Context.current().withCancellation();
+    Following following = new Following(id, responses, () -> context.cancel(null));
+    followings.put(id, following);
+    threads.execute(context.wrap(following));
   }
 
   private static byte[] bytes(JsonObject command, String name) {
@@ -169,12 +178,12 @@ final class Driver {
   /** A stream, or a watch, and the thread that reads it. */
   private final class Following implements Runnable {
     private final int id;
-    private final Iterable<WatchCallbacksResponse> responses;
+    private final Iterable<? extends MessageLite> responses;
     private final Runnable cancel;
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean stopped;
 
-    Following(int id, Iterable<WatchCallbacksResponse> responses, Runnable cancel) {
+    Following(int id, Iterable<? extends MessageLite> responses, Runnable cancel) {
       this.id = id;
       this.responses = responses;
       this.cancel = cancel;
@@ -184,7 +193,7 @@ final class Driver {
     public void run() {
       JsonObject result = ok(id);
       try {
-        for (WatchCallbacksResponse response : responses) {
+        for (MessageLite response : responses) {
           JsonObject answer = answerTo(id);
           addResponse(answer, response);
           answer(answer);

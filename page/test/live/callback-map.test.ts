@@ -5,7 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { type Callback, CallbackSchema } from "ringback/v1/callback_pb.js";
 
-import { CallbackMap } from "../src/live/callbacks.js";
+import { CallbackMap } from "../../src/live/callbacks.js";
 
 const copies = fc.array(
   fc
