@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX, TargetedKeyboardEvent } from "preact";
 import { useRef } from "preact/hooks";
 
+import { ActButton, openCreate, openResolve, whyOff } from "../acts/acts.js";
 import { address, setQuery } from "../app/router.js";
 import { useKeys } from "../app/keys.js";
 import { serverNow, zone } from "../live/clock.js";
@@ -53,8 +54,33 @@ export function FilterBar(): JSX.Element {
         Copy link
       </CopyButton>
       <HoldButton />
+      <Begin />
     </div>
   );
+}
+
+/** What begins something new. */
+export function Begin(): JSX.Element {
+  useKeys([{ keys: "n", does: "new callback …", run: openNew, when: () => whyOff("CreateCallback") === "" }]);
+  return (
+    <>
+      <ActButton rpc="CreateCallback" shortcut="n" onAct={openNew}>
+        New callback
+      </ActButton>
+      <ActButton rpc="ResolveCallbacks" onAct={() => openResolve(targetOfFilter())}>
+        Number has rung in
+      </ActButton>
+    </>
+  );
+}
+
+function openNew(): void {
+  openCreate();
+}
+
+/** The number that the list is filtered by is likely the one that has rung in. */
+function targetOfFilter(): string {
+  return list.peek()?.parsed.filter.dialTarget ?? "";
 }
 
 function reorder(order: string): void {

@@ -2,7 +2,13 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { toJsonString } from "@bufbuild/protobuf";
-import { type Attempt, type Callback, CallbackSchema } from "ringback/v1/callback_pb.js";
+import {
+  type Attempt,
+  type Callback,
+  CallbackSchema,
+  type CallbackState,
+  CallOutcome,
+} from "ringback/v1/callback_pb.js";
 
 import { CallbackActs } from "../acts/callback-acts.js";
 import { writing } from "../acts/writing.js";
@@ -18,13 +24,13 @@ import { grpcurl } from "../model/grpcurl.js";
 import { rewriteMoments } from "../model/plain-spans.js";
 import { clockTime, ms, span } from "../model/times.js";
 import { attemptsLeft } from "../model/trace.js";
-import { counted, outcomeLook, priorityWord } from "../model/words.js";
+import { counted, outcomeLook, priorityWord, stateLook } from "../model/words.js";
 import { CopyButton } from "../parts/copy.js";
 import { Glyph } from "../parts/glyph.js";
 import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
-import { When } from "../parts/when.js";
+import { Since, When } from "../parts/when.js";
 import { deselect } from "./moves.js";
 import { standsAt } from "./position.js";
 import { useSelected } from "./selected.js";
@@ -111,15 +117,14 @@ function ReasonBox({ callback }: { callback: Callback }): JSX.Element | null {
   const position = standing?.position;
   if (!position || position.explanation === "" || position.reason === WaitingReason.UNSPECIFIED) return null;
   const words = rewriteMoments(position.explanation, (at) => writing().clock(at));
-  const waiting = standing.waiting.reduce((sum, { count }) => sum + count, 0);
+  const [first = "", ...rest] = words.replace(/\.$/, "").split(". ");
   return (
     <div class="why-box">
-      {position.position > 0 && (
-        <b>
-          Position {position.position} of {Math.max(waiting, position.position)}.{" "}
-        </b>
-      )}
-      {words.charAt(0).toUpperCase() + words.slice(1)}.
+      <b>
+        {first.charAt(0).toUpperCase()}
+        {first.slice(1)}.
+      </b>{" "}
+      {rest.length > 0 && `${rest.join(". ")}.`}
       {asOf.value !== null && <span class="asof"> As of {clockTime(asOf.value, asOf.value, zone)}.</span>}
     </div>
   );
@@ -138,7 +143,7 @@ function Attempts({ callback }: { callback: Callback }): JSX.Element {
       </h2>
       <ol class="mini">
         {newest.map((attempt) => (
-          <AttemptLine key={attempt.number} attempt={attempt} />
+          <AttemptLine key={attempt.number} attempt={attempt} state={callback.state} />
         ))}
         {attempts.length > newest.length && (
           <li class="sub rest">{counted(attempts.length - newest.length, "earlier attempt")}</li>
@@ -148,20 +153,34 @@ function Attempts({ callback }: { callback: Callback }): JSX.Element {
   );
 }
 
-function AttemptLine({ attempt }: { attempt: Attempt }): JSX.Element {
-  const { word, glyph, tone } = outcomeLook(attempt.outcome);
+function AttemptLine({ attempt, state }: { attempt: Attempt; state: CallbackState }): JSX.Element {
+  const running = attempt.outcome === CallOutcome.UNSPECIFIED;
+  const { word, glyph, tone } = running ? stateLook(state) : outcomeLook(attempt.outcome);
   const start = ms(attempt.startTime);
   return (
     <li>
       <Glyph name={glyph} class={tone} />
       <span class="mono">{start !== null && <When at={start} only="absolute" />}</span>
       <span>{word}</span>
-      <span class="sub">{lengthsOf(attempt)}</span>
+      <span class="sub">{running ? <Running attempt={attempt} /> : lengthsOf(attempt)}</span>
     </li>
   );
 }
 
-/** "rang 0:08, talked 0:21"; "did not ring". What is still running counts in the row above. */
+/** "rang 0:08, talking 0:21": what is still going on counts. */
+function Running({ attempt }: { attempt: Attempt }): JSX.Element {
+  const [ring, answer] = [ms(attempt.ringTime), ms(attempt.answerTime)];
+  const since = answer ?? ring ?? ms(attempt.startTime);
+  const doing = answer !== null ? "talking" : ring !== null ? "ringing" : "dialling";
+  return (
+    <>
+      {ring !== null && answer !== null && `rang ${span(answer - ring)}, `}
+      {doing} {since !== null && <Since at={since} />}
+    </>
+  );
+}
+
+/** "rang 0:08, talked 0:21"; "did not ring". */
 function lengthsOf(attempt: Attempt): string {
   const [ring, answer, end] = [ms(attempt.ringTime), ms(attempt.answerTime), ms(attempt.endTime)];
   const parts: string[] = [];
