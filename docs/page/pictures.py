@@ -1,43 +1,71 @@
 """Makes the pictures of the page for README.md and docs/page.md: `make page-pictures`."""
 
 import asyncio
+import logging
 import sys
 import tempfile
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # also when it is run as a plain script
 
-from msgspec.structs import replace
+from playwright.async_api import expect
 
-from ringback.config import Listen, Settings
-from ringback.domain.dial_rules import DEFAULT_RULES
-from tests.world.page import PageWorld, chromium
-from tests.world.page_scene import NOW, RULES, Scene, SceneClock
+from tests.world.page import DESKTOP, PHONE, chromium, is_live
+from tests.world.page_scene import OPERATOR, Scene
 
-HERE = Path(__file__).parent
+HERE: Final = Path(__file__).parent
+_WALL: Final = {"width": 1920, "height": 1080}
 
 
-async def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
-            listen=Listen("127.0.0.1", 0),
-            database=Path(folder) / "ringback.db",
-            dialer="none",
-            limits=None,
-            dial_rules=replace(DEFAULT_RULES, attempts_per_number_and_day=None),
-        )
-        clock = SceneClock(NOW - timedelta(days=8))
-        async with (
-            chromium() as browser,
-            PageWorld.on(browser, settings, identities=True, rules=RULES, clock=clock) as world,
-        ):
-            scene = Scene(world, clock)
-            await scene.services()
-            await scene.past(24, 6)
-            await scene.present()
-            print(world.origin)
+class Picture(NamedTuple):
+    """A view, and how it is looked at."""
+
+    name: str
+    path: str
+    scheme: str = "light"
+    viewport: Mapping[str, int] = DESKTOP
+    scale: float = 1
+
+
+PICTURES: Final[Sequence[Picture]] = (
+    Picture("queues-light", "/ui/queues?open={sales}"),
+    Picture("queues-dark", "/ui/queues", "dark"),
+    Picture("wall-dark", "/ui/queues?wall=1", "dark", _WALL),
+    Picture("callbacks-dark", "/ui/callbacks?label=campaign%3Dautumn&ended_after=-15m&sel={story}", "dark"),
+    Picture("callbacks-light", "/ui/callbacks?label=campaign%3Dautumn&sel={story}"),
+    Picture("callbacks-phone", "/ui/callbacks", "light", PHONE, 2),
+    Picture("callback-light", "/ui/callbacks/{story}"),
+    Picture("callback-phone", "/ui/callbacks/{story}", "dark", PHONE, 2),
+    Picture("outcomes-light", "/ui/outcomes?range=24h"),
+)
+
+
+async def main(folder: Path) -> None:
+    """Make all pictures in the folder."""
+    with tempfile.TemporaryDirectory() as database:
+        async with chromium() as browser, Scene.made(browser, Path(database), past_hours=24) as scene:
+            for picture in PICTURES:
+                await _take(scene, picture, folder)
+
+
+async def _take(scene: Scene, picture: Picture, folder: Path) -> None:
+    options: dict[str, Any] = {
+        "color_scheme": picture.scheme,
+        "viewport": picture.viewport,
+        "device_scale_factor": picture.scale,
+        "reduced_motion": "reduce",
+    }
+    reader = await scene.world.reader(OPERATOR, **options)
+    page = await reader.open(picture.path.format(story=scene.story.callback_id, sales=scene.service_ids["Sales"]))
+    await is_live(page)
+    await expect(page.get_by_role("region", name="Loading")).to_have_count(0)
+    await page.screenshot(path=folder / f"{picture.name}.png")
+    await reader.context.close()
+    print(folder / f"{picture.name}.png")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    logging.disable()  # the clock jumps, and nothing else is of interest
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE))

@@ -134,6 +134,11 @@ async def test_list_filters_and_follows_pages(ringback: Run, api: Api) -> None:
     assert await listed("--state", "ended") == [ids[3]]
     assert len(await listed("--state", "OPEN", "--state", "cancelled")) == 5
     assert (await ringback("list")).out.count(TARGET) == 5
+    named = (await api.create(due_date=due_date, caller_id="crm", external_task_id="42")).callback_id
+    assert await listed("--task", "41", "--task", "42") == [named]
+    assert await listed("--ended-after", "-1h", "--ended-before", "+1h") == [ids[3]]
+    assert await listed("--ended-before", "-1h") == []
+    assert (await ringback("list", "--ended-after", "soon")).code == 2
 
 
 async def test_cancel_and_reschedule(ringback: Run, api: Api) -> None:

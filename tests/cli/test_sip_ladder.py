@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.cli.sip_ladder import AGENT, TARGET, Ladder
+from ringback.dialers.sip.messages.redaction import redacted
 
 SDP = "v=0\r\n"
 
@@ -38,6 +39,26 @@ CALL = [
     (75.0, False, request("BYE", "b")),
     (75.001, True, response("200 OK", "b", "BYE")),
 ]
+
+
+def test_a_call_of_which_only_the_redacted_text_is_left() -> None:
+    """It looks the same, although a redacted message could not be parsed."""
+    whole, texts = Ladder(), Ladder()
+    for at, sent, data in CALL:
+        identifier = data.decode().partition("Call-ID: ")[2].partition("\r\n")[0]
+        line = texts.line_of_text(at, sent=sent, call_id=identifier, text=redacted(data))
+        assert line == whole.line(at, sent=sent, data=data)
+    assert texts.sides == whole.sides
+    assert texts.call_ids == ("a", "b")
+
+
+@given(st.text(), st.booleans())
+def test_whatever_a_text_has_its_line_is_one(text: str, sent: bool) -> None:
+    ladder = Ladder()
+    ladder.line_of_text(0, sent=True, call_id="a", text="INVITE sip:a@x SIP/2.0")
+    line = ladder.line_of_text(0, sent=sent, call_id="a", text=text)
+    assert line is not None
+    assert line.isprintable()
 
 
 def test_a_call() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ringback.domain.callback import Callback, State
+from ringback.domain.erasure import erased
 from ringback.domain.filter import MATCH_ALL, CallbackFilter
 from ringback.domain.key import ExternalTaskKey
 from ringback.domain.priority import Priority
@@ -61,6 +62,7 @@ MATCHING = {
     "due at that very moment": CallbackFilter(due_after=NOON),
     "due before a later one": CallbackFilter(due_before=NOON + INSTANT),
     "what it dials": CallbackFilter(dial_target="tel:+41785556677"),
+    "its external id, of any caller": CallbackFilter(external_task_ids=("task-9", "task-1")),
 }
 NOT_MATCHING = {
     "another id": CallbackFilter(keys=("another",)),
@@ -78,6 +80,9 @@ NOT_MATCHING = {
     "one label of two": CallbackFilter(labels={"team": "red", "campaign": "autumn"}),
     "due later": CallbackFilter(due_after=NOON + INSTANT),
     "due before, exclusive": CallbackFilter(due_before=NOON),
+    "another external id": CallbackFilter(external_task_ids=("task-10", "TASK-1", "task-1 ", "")),
+    "ended, whenever": CallbackFilter(end_after=NOON - timedelta(days=9999)),
+    "ended before some time": CallbackFilter(end_before=NOON + timedelta(days=9999)),
     "its target as it was sent": CallbackFilter(dial_target="tel: +41 78 555 66 77"),
 }
 
@@ -115,6 +120,28 @@ def test_due_is_the_due_date_not_the_time_of_a_retry() -> None:
     retried = replace(CALLBACK, ready_time=NOON + timedelta(days=1), next_attempt_time=NOON + timedelta(days=1))
     assert CallbackFilter(due_before=NOON + INSTANT).matches(retried)
     assert not CallbackFilter(due_after=NOON + timedelta(hours=1)).matches(retried)
+
+
+def test_the_end_is_compared_as_other_times_are() -> None:
+    ended = replace(CALLBACK, state=State.EXPIRED, end_time=NOON)
+    assert CallbackFilter(end_after=NOON).matches(ended)
+    assert not CallbackFilter(end_after=NOON + INSTANT).matches(ended)
+    assert CallbackFilter(end_before=NOON + INSTANT).matches(ended)
+    assert not CallbackFilter(end_before=NOON).matches(ended)
+    assert CallbackFilter(end_after=NOON, end_before=NOON + INSTANT).matches(ended)
+    assert not CallbackFilter(end_after=NOON, end_before=NOON).matches(ended)
+
+
+def test_an_empty_external_id_is_that_of_callbacks_without_one() -> None:
+    unnamed = replace(CALLBACK, request=replace(CALLBACK.request, external_task_id=""))
+    assert CallbackFilter(external_task_ids=("task-9", "")).matches(unnamed)
+
+
+def test_what_was_erased_may_have_had_any_external_id() -> None:
+    gone = erased(replace(CALLBACK, state=State.EXPIRED, end_time=NOON))
+    assert CallbackFilter(external_task_ids=("task-9",)).may_have_matched(gone)
+    assert not CallbackFilter(external_task_ids=("task-9",), caller_ids=("erp",)).may_have_matched(gone)
+    assert CallbackFilter(end_after=NOON).may_have_matched(gone)
 
 
 def test_a_callback_without_an_external_id_is_not_named_by_an_empty_one() -> None:

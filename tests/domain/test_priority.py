@@ -1,5 +1,6 @@
 """The queue discipline: whose turn it is, exactly."""
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -9,7 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringback.domain.priority import FRESH_ROUND, WEIGHTED, Credits, Priority, pick, turns_until
+from ringback.domain.priority import (
+    FRESH_ROUND,
+    WEIGHTED,
+    Credits,
+    Priority,
+    granted_before,
+    pick,
+    schedule,
+    turns_until,
+)
 from ringback.domain.service import DEFAULT_PRIORITY_WEIGHTS as WEIGHTS
 
 STRICT, *_, NOTHING_ELSE = Priority
@@ -286,6 +296,32 @@ def test_turns_are_skipped_by_whole_rounds_only(
     round_ = after_history(history, by)
     found = turns_until(counts, round_, by, level, ahead, limit)
     assert found == counted_turns(counts, round_, by, level, ahead, limit)
+
+
+@given(
+    st.dictionaries(st.sampled_from(Priority), st.integers(1, 400), min_size=1),
+    histories,
+    weights,
+    st.integers(1, 600),
+    st.data(),
+)
+def test_a_schedule_has_the_turn_of_each(
+    counts: dict[Priority, int],
+    history: Sequence[Collection[Priority]],
+    by: Sequence[int],
+    limit: int,
+    data: st.DataObject,
+) -> None:
+    round_ = after_history(history, by)
+    turns = schedule(counts, round_, by, limit)
+    assert sorted(itertools.chain(*turns.values())) == [*range(1, min(limit, sum(counts.values())) + 1)]
+    level = data.draw(st.sampled_from(sorted(counts)))
+    ahead = data.draw(st.integers(0, counts[level] - 1))
+    expected = counted_turns(counts, round_, by, level, ahead, limit + 1)
+    assert turns[level][ahead : ahead + 1] == ([expected] if expected <= limit else [])
+    before = granted_before(counts, round_, by, level, ahead, limit)
+    last = min(expected, limit + 1)
+    assert before == {each: n for each, its in turns.items() if (n := sum(turn < last for turn in its))}
 
 
 def test_a_million_callbacks_are_not_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

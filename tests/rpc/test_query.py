@@ -67,6 +67,7 @@ async def test_filters_by_each_field(api: Api) -> None:
         {"labels": {"lang": "de"}},
         {"labels": {"lang": "de", "campaign": "spring"}},
         {"due_after": special.callback_request.due_date},
+        {"external_task_ids": ["7", "8"]},
         {"dial_target": "tel: +41 78 555 66 77"},
     ]
     for wanted in filters:
@@ -80,4 +81,6 @@ async def test_filters_by_each_field(api: Api) -> None:
     assert await api.list_all(labels={"lang": "de", "campaign": "autumn"}) == []
     assert await api.list_all(due_before=special.callback_request.due_date) == [plain]
     assert await api.list_all(caller_ids=[""]) == [plain]
+    assert await api.list_all(external_task_ids=[""]) == [plain]
+    assert await api.list_all(end_before=from_now(days=9)) == []
     assert await api.list_all(service_ids=[str(uuid4())]) == []

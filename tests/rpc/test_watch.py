@@ -137,6 +137,23 @@ async def test_what_leaves_the_filter_is_removed_once(api: Api) -> None:
     assert {stays.callback_id, later.callback_id} == set(fold(fold({}, snapshot), events))
 
 
+async def test_what_ends_enters_a_filter_by_its_end(api: Api) -> None:
+    """From memory, and when it is read from the log: what was open before had no end."""
+    stays, ends = await far_ahead(api, 2)
+    since = ends.create_time
+    stream = watching(api, end_after=since, end_before=stays.expire_time, mode=pb.SNAPSHOT_MODE_NEVER)
+    token = (await stream.read()).resume_token
+    await cancel(api, ends)
+    _, [event] = await until(stream, lambda events: len(events) == 1)
+    assert (event.type, event.callback.callback_id) == (UPDATED, ends.callback_id)
+    _, events = await until(watching(api, token, end_after=since, end_before=stays.expire_time), lambda e: len(e) > 0)
+    assert events == [event]
+    assert await api.list_all(end_after=since) == [event.callback]
+    # A token is bound to the ends of its filter, too.
+    later = watching(api, token, end_after=stays.expire_time)
+    assert await refused(later) == (grpc.StatusCode.INVALID_ARGUMENT, "RESUME_TOKEN_INVALID")
+
+
 async def test_an_update_moves_a_callback_out_of_one_filter_and_into_another(api: Api) -> None:
     [callback] = await far_ahead(api, 1)
     normal = watching(api, priorities=[cb.PRIORITY_NORMAL])

@@ -221,5 +221,11 @@ async def follow_closely(store: Store, until: str) -> list[LoggedEvent]:
 
 def as_filters_see(event: LoggedEvent) -> tuple[object, ...]:
     before = event.previous
-    seen = before and (before.state, before.request.priority, before.due_date, before.dial_target)
+    seen = before and (
+        before.state,
+        before.request.priority,
+        before.due_date,
+        before.dial_target,
+        before.end_time,
+    )
     return event.number, event.kind, event.callback, seen

@@ -27,12 +27,15 @@ EVERYTHING = CallbackFilter(
     supervisors=("v",),
     labels={"team": "blue", "tier": "gold"},
     due_after=NOW,
+    end_before=NOW,
+    external_task_ids=("x", "y", "x"),
     dial_target="t",
 )
 
 
 def test_those_come_first_that_usually_find_the_fewest() -> None:
     assert [path.index for path in access_paths(EVERYTHING)] == [
+        Index.TASK,
         Index.TARGET,
         Index.LABEL,
         Index.LABEL,
@@ -41,6 +44,7 @@ def test_those_come_first_that_usually_find_the_fewest() -> None:
         Index.CALLER,
         Index.STATE,
         Index.DUE,
+        Index.END,
     ]
 
 
@@ -63,16 +67,22 @@ def test_a_span_of_time_may_be_open() -> None:
     assert access_paths(CallbackFilter(due_after=NOW)) == [AccessPath(Index.DUE, [(time_us(NOW), None)])]
 
 
+def test_tasks_are_looked_up_together_however_many() -> None:
+    ids = tuple(map(str, range(1000)))
+    assert access_paths(CallbackFilter(external_task_ids=ids)) == [AccessPath(Index.TASK, [ids])]
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
         MATCH_ALL,
         CallbackFilter(priorities=(Priority.HIGH,)),
-        # No supervisor is NULL, which is not in the index.
+        # No supervisor is NULL, which is not in the index; so is no external id.
         CallbackFilter(supervisors=("eve", "")),
+        CallbackFilter(external_task_ids=("x", "")),
         CallbackFilter(caller_ids=tuple(map(str, range(MAX_STREAMS + 1)))),
     ],
-    ids=["all", "a level", "no supervisor", "too many streams"],
+    ids=["all", "a level", "no supervisor", "no task", "too many streams"],
 )
 def test_what_no_index_drives_goes_by_id(wanted: CallbackFilter) -> None:
     assert access_paths(wanted) == []

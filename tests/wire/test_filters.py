@@ -76,6 +76,9 @@ def test_a_full_filter() -> None:
         due_after=timestamp(at(0)),
         due_before=timestamp(at(1)),
         dial_target="tel: +41 78 555 66 77",
+        external_task_ids=["t-1", ""],
+        end_after=timestamp(at(2)),
+        end_before=timestamp(at(3)),
     )
     assert read_filter(sent, faults) == CallbackFilter(
         keys=(ID,),
@@ -88,6 +91,9 @@ def test_a_full_filter() -> None:
         due_after=at(0),
         due_before=at(1),
         dial_target="tel:+41785556677",
+        external_task_ids=("t-1", ""),
+        end_after=at(2),
+        end_before=at(3),
     )
     assert fields(faults) == []
 
@@ -111,6 +117,9 @@ def test_all_faults_of_a_filter_are_found_at_once() -> None:
         due_after=Timestamp(nanos=-1),
         due_before=Timestamp(seconds=2**62),
         dial_target="tel:117",
+        external_task_ids=["t-1", "x" * 129, "a\x00"],
+        end_after=Timestamp(nanos=1_000_000_000),
+        end_before=Timestamp(seconds=-(2**62)),
     )
     # The stubs know the enums as closed; clients are not bound to that.
     sent.states.extend([pb.CALLBACK_STATE_QUEUED, pb.CALLBACK_STATE_UNSPECIFIED, pb.CallbackState.ValueType(99)])
@@ -131,6 +140,10 @@ def test_all_faults_of_a_filter_are_found_at_once() -> None:
         "filter.due_after",
         "filter.due_before",
         "filter.dial_target",
+        "filter.external_task_ids[1]",
+        "filter.external_task_ids[2]",
+        "filter.end_after",
+        "filter.end_before",
     ]
     with pytest.raises(InvalidRequest) as refused:
         faults.refuse()

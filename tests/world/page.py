@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 # A machine that runs other tests as well takes its time.
-PATIENCE_MS: Final = 60_000
+PATIENCE_MS: Final = 30_000
 DESKTOP: Final = {"width": 1440, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 # In containers there are no namespaces to give, and little shared memory.

@@ -6,19 +6,24 @@ So a scene that is made anew looks the same.
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any, Final, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import structs
 
 from ringback.application.access import Grant, Role
+from ringback.config import Listen, Settings
+from ringback.domain.dial_rules import DEFAULT_RULES
 from ringback.identity.rules import AccessRules, Identity
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
@@ -27,6 +32,9 @@ from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import Api, by_id
 from tests.world.identities import token_of
 from tests.world.page import PageWorld
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 ZONE: Final = "Europe/Zurich"
 NOW: Final = datetime(2027, 3, 4, 13, 6, 22, tzinfo=UTC)
@@ -119,6 +127,11 @@ QUEUES: Final[Sequence[Queue]] = (
     Queue("Support", 40, (2, 6, 14, 33, 81, 29, 11, 6, 2), 31.2, 30, 9, 1, 6, ("00:00", "24:00"), answered=0.77),
     Queue("Surveys", 4, (0, 0, 0, 0, 4, 0, 0, 9, 83), 72, 3, 1, 0, 1, ("09:00", "20:00"), answered=0.52),
 )
+# What was changed at 13:41:03.
+STOPPED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "Billing": {"paused": True},
+    "Collections": {"max_concurrent_calls": 0},
+}
 _WEIGHTS: Final = {
     cb.CALL_OUTCOME_NO_ANSWER: (9, 480),
     cb.CALL_OUTCOME_BUSY: (6, 486),
@@ -146,6 +159,27 @@ class Scene:
     service_ids: dict[str, str] = field(default_factory=dict)
     story: cb.Callback = field(default_factory=cb.Callback)
     _count: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def made(cls, browser: "Browser", folder: Path, *, past_hours: int = 0) -> AsyncIterator[Self]:
+        """Serve the contact centre as it is at `NOW`, with the calls of some hours before."""
+        settings = Settings(
+            listen=Listen("127.0.0.1", 0),
+            database=folder / "scene.db",
+            dialer="none",
+            limits=None,
+            dial_rules=structs.replace(DEFAULT_RULES, attempts_per_number_and_day=None),
+            lame_duck=timedelta(0),
+        )
+        clock = SceneClock(NOW - timedelta(days=8))
+        async with PageWorld.on(browser, settings, identities=True, rules=RULES, clock=clock) as world:
+            scene = cls(world, clock)
+            await scene.services()
+            if past_hours:
+                await scene.past(past_hours, calls=6)
+            await scene.present()
+            yield scene
 
     @property
     def operator(self) -> Api:
@@ -233,12 +267,12 @@ class Scene:
                 await self.at(end - timedelta(hours=hours) + timedelta(minutes=30 * half_hour))
                 for queue in QUEUES:
                     if queue.is_open(self.clock.now()):
-                        await self._calls(queue, self.dice.randint(calls // 3, calls))
+                        await self._calls(queue, self.dice.randint(1, min(calls, queue.capacity)))
 
     async def _calls(self, queue: Queue, count: int) -> None:
-        """Make calls for a queue, if it is open."""
+        """Make calls for a queue, ahead of all that waits."""
         for _ in range(count):
-            await self.create(queue.name, priority=NORMAL, max_retries=0)
+            await self.create(queue.name, priority=STRICT, max_retries=0)
         for lease in await self.lease(queue.name, count, f"sip-{self.dice.randint(1, 4)}"):
             if self.dice.random() < queue.answered:
                 await self.call(lease, cb.CALL_OUTCOME_ANSWERED, 200, agent=f"agent-{self.dice.randint(1, 40):02}")
@@ -250,12 +284,19 @@ class Scene:
 
     async def present(self) -> None:
         """Play the last hour and a half: one callback with a long story, and queues that fill."""
-        acts = [*self._story(), *self._queues(), (_today(13, 41, 3), self._disturb)]
+        acts = [*self._story(), *self._last_hour(), *self._queues(), (_today(13, 41, 3), self._disturb)]
         for moment, act in sorted(acts, key=lambda each: each[0]):
             if moment - self.clock.now() > timedelta(seconds=1):
                 await self.at(moment)
             await act()
         await self.at(NOW)
+
+    def _last_hour(self) -> Iterator[Act]:
+        for queue in QUEUES:
+            for number in range(12):
+                moment = NOW - timedelta(minutes=5 * number + self.dice.uniform(3.5, 5))
+                if queue.is_open(moment) and (queue.name not in STOPPED or moment < _today(13, 41, 0)):
+                    yield moment, partial(self._calls, queue, self.dice.randint(0, min(2, queue.capacity)))
 
     def _queues(self) -> Iterator[Act]:
         for queue in QUEUES:
@@ -280,7 +321,7 @@ class Scene:
 
     async def _disturb(self) -> None:
         """Let happen what needs somebody's attention."""
-        for name, fields in (("Billing", {"paused": True}), ("Collections", {"max_concurrent_calls": 0})):
+        for name, fields in STOPPED.items():
             service = directory_pb.Service(service_id=self.service_ids[name], **fields)
             request = directory_pb.UpdateServiceRequest(service=service, update_mask=FieldMask(paths=list(fields)))
             await self.api(OPERATOR).directory.UpdateService(request)

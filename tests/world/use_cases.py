@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from ringback.application.access import ANYBODY, Caller
 from ringback.application.callbacks.change import CallbackChanges
+from ringback.application.callbacks.count import CallbackCounts
 from ringback.application.callbacks.create import CallbackCreation, CreateCommand
 from ringback.application.callbacks.query import CallbackQueries
 from ringback.application.dial_policy import DialPolicy
@@ -21,6 +22,7 @@ from ringback.application.dispatch.queue_view import QueueView, QueueViews
 from ringback.application.dispatch.queue_watch import QueueWatches
 from ringback.application.erasure import Erasure
 from ringback.application.events.feed import EventFeed
+from ringback.application.outcomes import OutcomeQueries
 from ringback.application.queue_figures import QueueFigures
 from ringback.application.recent_dials import RecentDials
 from ringback.application.scheduling.clock_jumps import ClockJumps
@@ -107,6 +109,8 @@ class World:
             self.store, self.directory, clock, self.dial_policy, self.recent_dials, self.usage
         )
         self.callback_queries = CallbackQueries(self.store, self.directory)
+        self.callback_counts = CallbackCounts(self.store, self.directory, self.queue_figures)
+        self.outcomes = OutcomeQueries(self.store, self.directory, clock)
         self.erasure = Erasure(self.store, self.directory, clock)
         self.callback_changes = CallbackChanges(
             self.store, self.directory, self.callback_queries, clock, self.dial_policy, self.recent_dials

@@ -165,3 +165,8 @@ function tooLate(state: CallbackState): string {
     ? "It is too late to change when it is dialled."
     : "A dialer has it: it is too late to change when it is dialled, unless it comes back.";
 }
+
+/** Return what every act says of a callback that was removed while its dialog was open. */
+export function goneSentence(): Sentence {
+  return impossible("It is gone: the server keeps it no longer, or you may not read it any more.");
+}

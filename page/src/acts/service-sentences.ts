@@ -3,6 +3,7 @@
 import { CallbackState } from "ringback/v1/callback_pb.js";
 import type { GetQueueResponse, Service } from "ringback/v1/directory_service_pb.js";
 
+import { nameOf } from "../live/queues.js";
 import type { Writing } from "../model/changes.js";
 import { ms } from "../model/times.js";
 import { counted } from "../model/words.js";
@@ -12,11 +13,6 @@ import type { Sentence } from "./sentences.js";
 export interface Seen {
   service: Service;
   queue: GetQueueResponse;
-}
-
-/** Return the name of a service for people. */
-export function nameOf(service: Service): string {
-  return service.displayName || service.sipAddress || service.serviceId;
 }
 
 export function pauseSentence(seen: Seen, writing: Writing): Sentence {

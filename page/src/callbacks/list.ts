@@ -1,6 +1,6 @@
 // The one list of the page: its picture, its facets and what is selected, between the address, the stream and the view.
 // It outlives the view, so that going back shows it as it was.
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { create } from "@bufbuild/protobuf";
 import { type CallbackFilter, CallbackKeySchema } from "ringback/v1/callback_pb.js";
 
@@ -189,7 +189,7 @@ export function struckBy({ violations }: Refusal, { tokens }: Pick<Parsed, "toke
 }
 
 export function repaint(): void {
-  paint.value++;
+  paint.value = paint.peek() + 1;
 }
 
 /** Draw a component anew with the list: rows are changed where they are, so that none tells it by itself. */
@@ -261,22 +261,31 @@ export const start = once(() => {
   });
   onAnew(() => void read());
   effect(() => {
-    if (link.value.kind !== "live") return;
-    const reading = list.peek()?.picture.reading.kind;
-    if (reading === "idle" || reading === "failed") void read();
+    if (link.value.kind === "live") untracked(readIfNeeded);
   });
   effect(() => {
     // Once a second while the page is live.
-    if (now.value === 0 || link.peek().kind !== "live") return;
-    const { picture, facets } = list.peek() ?? {};
-    picture?.tick(performance.now());
-    if (picture?.parsed.rolls) {
-      follow();
-      repaint();
-    }
-    void facets?.refresh(performance.now()).then((fresh) => fresh && repaint());
+    if (now.value > 0) untracked(tick);
   });
 });
+
+function readIfNeeded(): void {
+  const reading = list.peek()?.picture.reading.kind;
+  if (reading === "idle" || reading === "failed") void read();
+}
+
+function tick(): void {
+  const { picture, facets } = list.peek() ?? {};
+  if (!picture || !facets || link.peek().kind !== "live") return;
+  picture.tick(performance.now());
+  if (picture.parsed.rolls) {
+    follow();
+    repaint();
+  }
+  void facets.refresh(performance.now()).then((fresh) => {
+    if (fresh) repaint();
+  });
+}
 
 function once(run: () => void): () => void {
   let ran = false;

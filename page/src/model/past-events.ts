@@ -55,7 +55,7 @@ function changed({ event, at, before, after }: Step, telling: Telling): Entry[] 
       key: `revision-${String(after.revision)}`,
       place: "past",
       at,
-      glyph: "open",
+      glyph: "change",
       title: `Changed${by}`,
       text: back ? `${text}; so it left the queue` : text,
     },

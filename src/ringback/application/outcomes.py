@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ringback.application.access import Caller, Right
 from ringback.application.directory import Directory
-from ringback.domain.ends import COUNTS_KEPT, EndCount, half_hour_of
+from ringback.domain.ends import COUNTS_KEPT, HALF_HOUR, EndCount, half_hour_of
 from ringback.domain.errors import Fault, InvalidRequest
 from ringback.ports.clock import Clock
 from ringback.ports.store import OutcomeStore
@@ -42,6 +42,7 @@ class OutcomeQueries:
         view = caller.view_of(Right.READ_SERVICES)
         now = self._clock.now()
         _check(begin, end, now)
+        begin, end = half_hour_of(begin), end or half_hour_of(now) + HALF_HOUR
         await self._directory.refresh()
         view = self._directory.resolve_known(view)
         granted = [service.service_id for service in self._directory.granted(caller, Right.READ_SERVICES)]
@@ -50,7 +51,7 @@ class OutcomeQueries:
         for start in range(0, len(wanted), _PORTION):
             callers_of = {service_id: view.caller_ids_in(service_id) for service_id in wanted[start : start + _PORTION]}
             room = MAX_COUNTS - len(counts)
-            counts += await self._store.outcomes(callers_of, half_hour_of(begin), end or now, room + 1)
+            counts += await self._store.outcomes(callers_of, begin, end, room + 1)
             if len(counts) > MAX_COUNTS:
                 raise _fault(
                     f"there are more than {MAX_COUNTS} counts since then: name fewer services, or a later time"
@@ -61,10 +62,10 @@ class OutcomeQueries:
 def _check(begin: datetime, end: datetime | None, now: datetime) -> None:
     """Raise `InvalidRequest`."""
     if end is None:
-        # The beginning counts as that of its half hour: a client that subtracts 15 days from the time is not refused.
+        # The beginning counts as that of its half hour: so a client may subtract 15 days from the time that it has.
         if begin < half_hour_of(now - COUNTS_KEPT):
             raise _fault("is more than 15 days ago")
-        if begin > now:
+        if half_hour_of(begin) > now:
             raise _fault("lies ahead")
     elif end < begin:
         raise InvalidRequest([Fault("end_time", "is before begin_time")])

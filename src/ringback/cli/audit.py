@@ -102,14 +102,15 @@ def _facts(event: pb.CallbackEvent) -> dict[str, str]:
     return {
         "time": event.event_time.ToJsonString(),
         "identity": event.identity,
-        "change": _change(event),
+        "change": change_of(event),
         "callback_id": callback.callback_id,
         "external_id": external_id,
         "target": masked(callback.dial_target),
     }
 
 
-def _change(event: pb.CallbackEvent) -> str:
+def change_of(event: pb.CallbackEvent) -> str:
+    """Return what has happened, in a word or two."""
     before, after = event.previous_state, event.callback.state
     match event.type:
         case pb.CALLBACK_EVENT_TYPE_CREATED:

@@ -8,6 +8,7 @@
 It shows methods and statuses, and no address, so that nothing in it is secret or personal.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from ringback.dialers.sip.messages.header_values import printable
@@ -50,9 +51,24 @@ class Ladder:
         """Return the line of a message; None for one that belongs to no leg, or cannot be read."""
         try:
             message = parse(data)
-            lane, label = self._lane_of(message), _label_of(message)
+            identifier, label = call_id(message), _label_of(message)
         except MalformedMessage:
             return None
+        is_invite = isinstance(message, Request) and message.method == "INVITE"
+        return self._line(elapsed_s, self._lane_of(identifier, is_invite=is_invite), label, sent=sent)
+
+    def line_of_text(self, elapsed_s: float, *, sent: bool, call_id: str, text: str) -> str | None:
+        """Return the line of a message that is redacted: what is hidden in it may have been needed to parse it."""
+        head, _, body = text.partition("\n\n")
+        start, *headers = head.split("\n")
+        return self._line(
+            elapsed_s,
+            self._lane_of(call_id, is_invite=start.startswith("INVITE ")),
+            _shown(*_read_start(start, headers), has_sdp=bool(body) and _has_sdp(headers)),
+            sent=sent,
+        )
+
+    def _line(self, elapsed_s: float, lane: int | None, label: str, *, sent: bool) -> str | None:
         if lane is None:
             return None
         arrow, idle = _arrow(label, to_right=sent is (lane == TARGET)), " " * _LANE
@@ -63,23 +79,42 @@ class Ladder:
         """Return a line about the call itself."""
         return f"{elapsed_s:>{_INDENT - 2}.3f}  - {text}"
 
-    def _lane_of(self, message: Message) -> int | None:
-        identifier = call_id(message)
-        is_invite = isinstance(message, Request) and message.method == "INVITE"
+    def _lane_of(self, identifier: str, *, is_invite: bool) -> int | None:
         if is_invite and identifier not in self._lanes and len(self._lanes) < len(self._order):
             self._lanes[identifier] = self._order[len(self._lanes)]
         return self._lanes.get(identifier)
 
 
 def _label_of(message: Message) -> str:
+    is_sdp = "sdp" in (message.headers.get("Content-Type") or "").lower()
     if isinstance(message, Response):
-        method = cseq(message).method
-        # Of a response it is only the INVITE that goes without saying.
-        text = f"{message.status} {message.reason}" if method == "INVITE" else f"{message.status} {method}"
-    else:
-        text = message.method
+        return _shown(cseq(message).method, f"{message.status} {message.reason}", has_sdp=bool(message.body) and is_sdp)
+    return _shown(message.method, "", has_sdp=bool(message.body) and is_sdp)
+
+
+def _read_start(start: str, headers: Sequence[str]) -> tuple[str, str]:
+    """Return the method of a message, and of a response its status with the reason."""
+    version, _, status = start.partition(" ")
+    if not version.upper().startswith("SIP/"):
+        return version, ""
+    sequence = next((value for name, value in map(_named, headers) if name == "cseq"), "")
+    return sequence.rpartition(" ")[2], status
+
+
+def _has_sdp(headers: Sequence[str]) -> bool:
+    return any("sdp" in value.lower() for name, value in map(_named, headers) if name in ("content-type", "c"))
+
+
+def _named(header: str) -> tuple[str, str]:
+    name, _, value = header.partition(":")
+    return name.strip().lower(), value.strip()
+
+
+def _shown(method: str, status: str, *, has_sdp: bool) -> str:
+    # Of a response it is only the INVITE that goes without saying.
+    text = method if not status else status if method == "INVITE" else f"{status.partition(' ')[0]} {method}"
     text = mask_numbers(printable(text))
-    body = " sdp" if message.body and "sdp" in (message.headers.get("Content-Type") or "").lower() else ""
+    body = " sdp" if has_sdp else ""
     room = _MAX_LABEL - len(body)
     return (text if len(text) <= room else f"{text[: room - 3]}...") + body
 

@@ -50,19 +50,25 @@ class QueueBoard:
         self._looking = asyncio.Lock()
         # Grows with each look that has found something new.
         self.number = 0
-        self._looked_at_s = float("-inf")
+        # When the last look began.
+        self._begun_s = float("-inf")
 
     @property
     def pictures(self) -> Mapping[str, Picture]:
         return self._pictures
 
-    async def look(self, interval_s: float) -> None:
-        """Bring the pictures up to date, unless that was done within the interval. Raise `StorageUnavailable`."""
+    async def look(self) -> None:
+        """Bring the pictures up to date with all that is committed now. Raise `StorageUnavailable`.
+
+        Those that come while others look share the next look.
+        """
+        come_s = self._clock.monotonic()
         async with self._looking:
+            if self._begun_s > come_s:
+                return
             now_s = self._clock.monotonic()
-            if now_s - self._looked_at_s >= interval_s:
-                await self._look(now_s)
-                self._looked_at_s = now_s
+            await self._look(now_s)
+            self._begun_s = now_s
 
     async def _look(self, now_s: float) -> None:
         await self._figures.catch_up()

@@ -1,7 +1,8 @@
 """Watches of queues: all of them at first, and then those that have changed, at most once a second.
 
-One look a second serves all watchers, and without a watcher there is none. A watcher has no queue: it gets the latest
-picture of what has changed since the one that it has, however late it comes for it.
+One look a second serves all watchers, and without a watcher there is none. A watch begins with a look of its own, so
+that it has all that was committed before, which it shares with those that begin at the same time. A watcher has no
+queue: it gets the latest picture of what has changed since the one that it has, however late it comes for it.
 """
 
 import asyncio
@@ -47,6 +48,8 @@ class QueueWatches:
         self._watchers = 0
         self._is_watched = asyncio.Event()
         self._wakeup = Wakeup()
+        # The look up to which the watchers have been woken.
+        self._told = 0
         # How often a look has failed, and why the last one did.
         self._failures = 0
         self._fault = ""
@@ -65,7 +68,7 @@ class QueueWatches:
         self._is_watched.set()
         try:
             await self._directory.refresh()
-            await self._board.look(INTERVAL_S)
+            await self._board.look()
             failures = self._failures
             age = STREAM_AGE.total_seconds() * random.uniform(1 - STREAM_AGE_SPREAD, 1 + STREAM_AGE_SPREAD)  # noqa: S311
             end = self._clock.monotonic() + age
@@ -97,15 +100,16 @@ class QueueWatches:
 
     async def look(self) -> None:
         """Look for what has changed, and wake the watchers."""
-        number = self._board.number
         try:
-            await self._board.look(INTERVAL_S)
+            await self._board.look()
         except StorageUnavailable as fault:
             self._failures += 1
             self._fault = str(fault)
             self._wakeup.wake()
         else:
-            if self._board.number != number:
+            # Something new may also have been found for a watcher that has just come.
+            if self._board.number != self._told:
+                self._told = self._board.number
                 self._wakeup.wake()
 
     def close(self) -> None:

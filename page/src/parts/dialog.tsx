@@ -1,0 +1,50 @@
+// A modal dialog: the browser's own, so that what is behind it is out of reach for keys and screen readers.
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+
+/** `onClose`: by Escape. The element with `data-first` has the focus at first, or else the title. */
+export function Dialog(props: {
+  title: ComponentChildren;
+  onClose: () => void;
+  class?: string;
+  /** The id of what describes it. */
+  describedBy?: string;
+  children: ComponentChildren;
+}): JSX.Element {
+  const { title, onClose, children } = props;
+  const element = useRef<HTMLDialogElement>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+  const titleId = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    if (!dialog) return undefined;
+    const closed = (): void => close.current();
+    // Some browsers close it without a `cancel` when Escape is pressed twice.
+    dialog.addEventListener("close", closed);
+    dialog.showModal();
+    (dialog.querySelector<HTMLElement>("[data-first]") ?? dialog.querySelector<HTMLElement>("h1"))?.focus();
+    return () => {
+      dialog.removeEventListener("close", closed);
+      // Gives the focus back to what had it.
+      dialog.close();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class={props.class ?? ""}
+      aria-labelledby={titleId}
+      {...(props.describedBy !== undefined && { "aria-describedby": props.describedBy })}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h1 id={titleId} tabIndex={-1}>
+        {title}
+      </h1>
+      {children}
+    </dialog>
+  );
+}
