@@ -95,7 +95,7 @@ function Spacer({ height }: { height: number }): JSX.Element {
   return (
     <tbody role="presentation" class="spacer" aria-hidden="true">
       <tr role="presentation">
-        <td role="presentation" colSpan={COLUMNS.length} style={{ height: `${String(height)}px` }} />
+        <td role="presentation" style={{ height: `${String(height)}px` }} />
       </tr>
     </tbody>
   );
