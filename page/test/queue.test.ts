@@ -47,14 +47,15 @@ function picture(
 
 const DETAILS: [queue: MessageInitShape<typeof GetQueueResponseSchema>, detail: string, attention: string | null][] = [
   [
-    { state: QueueState.NO_DIALER, noDialerSince: time("2026-11-26T12:54:10Z") },
+    { state: QueueState.NO_DIALER, capacity: 5, noDialerSince: time("2026-11-26T12:54:10Z") },
     "since 13:54:10",
     "Sales has no dialer",
   ],
-  [{ state: QueueState.NO_DIALER }, "", "Sales has no dialer"],
+  [{ state: QueueState.NO_DIALER, capacity: 5 }, "", "Sales has no dialer"],
+  [{ state: QueueState.NO_DIALER }, "and capacity is 0", "Sales has no dialer"],
   [
     { state: QueueState.PAUSED, pausedBy: "ops", pauseTime: time("2026-11-26T12:41:03Z") },
-    "by ops since 13:41:03",
+    "since 13:41:03 by ops",
     "Sales is paused",
   ],
   [{ state: QueueState.PAUSED, pauseTime: time("2026-11-25T12:41:03Z") }, "since 25 Nov 13:41:03", "Sales is paused"],

@@ -16,6 +16,7 @@ from msgspec.structs import replace as replaced
 
 from ringback.app import App
 from ringback.application.access import Grant, Role
+from ringback.application.limits import LimitRules, Limits
 from ringback.application.turns import ALONE
 from ringback.config import Settings
 from ringback.identity.jwt import SKEW
@@ -28,6 +29,7 @@ from tests.world.api import Api, refusal_of
 from tests.world.certificates import Authority
 from tests.world.dialer import PATIENCE_S, Dialer, until, until_polling
 from tests.world.jwts import Signer, claims, write_jwks
+from tests.world.requests import update_service
 from tests.world.secured import BOARD, CRM, OPS, PBX, Files, bearer, identity, rules
 
 SIGNER: Final = Signer("EdDSA")
@@ -140,6 +142,37 @@ async def test_a_watch_ends_when_its_right_is_lost_and_nothing_follows(
     app.edges.authenticator.replace(_rules(settings, narrowed, *others))
     await ops.create()
     assert await _end_of(watch) == end
+
+
+# A dialer may read services as well.
+@pytest.mark.parametrize("how", [how for how in NARROWED if how != "another role"])
+async def test_a_watch_of_queues_ends_when_its_right_is_lost(
+    app: App, ops: Api, channel: grpc.aio.Channel, how: str, settings: Settings
+) -> None:
+    narrowed, end = NARROWED[how]
+    watch = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
+    assert (await watch.read()).complete
+    others = [identity("heir", Role.VIEWER, BOARD)] if not narrowed.tokens_sha256 and end == LOST else []
+    app.edges.authenticator.replace(_rules(settings, narrowed, *others))
+    await update_service(ops, display_name="nothing that the watcher sees")
+    assert await _end_of(watch) == end
+
+
+async def test_watches_of_queues_count_among_the_watches(
+    settings: Settings,
+) -> None:
+    limited = LimitRules(default=Limits(watches=2))
+    async with (
+        await App.start(replace(settings, limits=limited)) as app,
+        grpc.aio.insecure_channel(app.address) as channel,
+    ):
+        first = await _watch(channel)
+        second = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
+        await second.read()
+        third = _api(channel, BOARD).directory.WatchQueues(directory_pb.WatchQueuesRequest())
+        assert await _end_of(third) == (StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")
+        first.cancel()
+        second.cancel()
 
 
 @pytest.mark.parametrize("widened", WIDENED.values(), ids=WIDENED)

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from ringback.app import App
 from ringback.v1 import callback_pb2 as cb
+from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as pb
 from tests.world.api import Api, by_external_id, by_id
 from tests.world.dialer import CONNECTED, DIALING, PATIENCE_S, Dialer, until, until_polling
@@ -106,6 +108,123 @@ async def test_what_is_not_there(api: Api) -> None:
         refusal = await refused(look(api, **fields))
         assert (refusal.code, refusal.reason) == (code, reason), fields
     assert (await refused(api.directory.GetQueue(pb.GetQueueRequest()))).fields == ("service",)
+
+
+async def test_each_level_has_its_own_oldest(api: Api) -> None:
+    first, _, high = await create_many(
+        api,
+        [
+            api.request("sip:1@b.example"),
+            api.request("sip:2@b.example"),
+            api.request("sip:3@b.example", priority=cb.PRIORITY_HIGH),
+        ],
+    )
+    queue = await look(api)
+    oldest = {
+        level.priority: level.oldest_waiting_time for level in queue.waiting if level.HasField("oldest_waiting_time")
+    }
+    assert oldest == {cb.PRIORITY_NORMAL: first.next_attempt_time, cb.PRIORITY_HIGH: high.next_attempt_time}
+    assert queue.oldest_waiting_time == min(oldest.values(), key=lambda at: at.ToNanoseconds())
+
+
+async def test_what_is_in_progress_by_state(api: Api, dialer: Dialer) -> None:
+    await create_many(api, (api.request(f"sip:{n}@b.example") for n in range(10)))
+    leases = await dialer.lease(10)
+    for count, lease in enumerate(leases[:6]):
+        await dialer.report(lease, DIALING, *([CONNECTED] if count < 3 else []))
+    await cancel(api, leases[5].callback)
+    queue = await look(api)
+    assert [(each.state, each.count) for each in queue.in_progress_by_state] == [
+        (cb.CALLBACK_STATE_OFFERED, 4),
+        (cb.CALLBACK_STATE_DIALING, 2),
+        (cb.CALLBACK_STATE_CONNECTED, 3),
+        (cb.CALLBACK_STATE_CANCELLING, 1),
+    ]
+    assert (queue.in_progress, queue.dialers) == (10, 1)
+
+
+async def test_what_is_scheduled(api: Api) -> None:
+    await create_many(api, (api.request(f"sip:{n}@b.example", due_date=from_now(hours=n + 0.5)) for n in range(3)))
+    queue = await look(api)
+    assert (queue.scheduled, queue.due_within_hour) == (3, 1)
+
+
+# --- The state ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_service_that_has_never_had_a_dialer(api: Api) -> None:
+    service = (await api.directory.GetService(pb.GetServiceRequest(service_id=api.service_id))).service
+    queue = await look(api)
+    assert (queue.state, queue.dialers) == (pb.QUEUE_STATE_NO_DIALER, 0)
+    assert queue.no_dialer_since == service.create_time
+    assert await look(api) == queue
+
+
+async def test_dialers_are_counted(app: App, api: Api) -> None:
+    elsewhere = await api.add_service("sip:sales@cc.example")
+    for name, wanted in (("one", []), ("other", [api.service_id]), ("other", [api.service_id, elsewhere])):
+        request = dialer_pb.LeaseCallbacksRequest(dialer_id=name, service_ids=wanted, wait_duration=Duration())
+        await api.dialers.LeaseCallbacks(request)
+    queue = await look(api)
+    assert (queue.state, queue.dialers, queue.HasField("no_dialer_since")) == (pb.QUEUE_STATE_OPEN, 2, False)
+    assert (await look(api, service_id=elsewhere)).dialers == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "state"),
+    [
+        ({"paused": True}, {"paused": False}, pb.QUEUE_STATE_PAUSED),
+        ({"max_concurrent_calls": 0}, {"max_concurrent_calls": 3}, pb.QUEUE_STATE_DIALING_OFF),
+    ],
+    ids=["paused", "no calls"],
+)
+async def test_since_when_it_is_halted(
+    api: Api, dialer: Dialer, change: dict[str, Any], back: dict[str, Any], state: Any
+) -> None:
+    await dialer.lease()
+    assert not (await look(api)).HasField("pause_time")
+    halted = await update_service(api, **change)
+    await update_service(api, display_name="Support")
+    queue = await look(api)
+    assert (queue.state, queue.pause_time, queue.paused_by) == (state, halted.update_time, "")
+    await update_service(api, **back)
+    queue = await look(api)
+    assert (queue.state, queue.HasField("pause_time")) == (pb.QUEUE_STATE_OPEN, False)
+
+
+async def test_when_it_opens_and_closes(api: Api, dialer: Dialer) -> None:
+    await dialer.lease()
+    queue = await look(api)
+    assert not queue.HasField("next_open_time")
+    assert not queue.HasField("next_close_time")
+    await update_service(api, **closed_now())
+    queue = await look(api)
+    assert queue.state == pb.QUEUE_STATE_CLOSED
+    opening = queue.next_open_time.ToDatetime(UTC)
+    assert timedelta(days=3) < opening - datetime.now(UTC) < timedelta(days=4)
+    assert not queue.HasField("next_close_time")
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    await update_service(api, opening_hours=[], closed_dates=[str(tomorrow)])
+    queue = await look(api)
+    assert queue.next_close_time.ToDatetime(UTC).date() == tomorrow
+    assert not queue.HasField("next_open_time")
+
+
+async def test_callbacks_that_will_not_have_their_turn(api: Api, dialer: Dialer) -> None:
+    await update_service(api, max_concurrent_calls=1)
+    for n in range(3):
+        await api.create(f"sip:{n}@b.example")
+        lease = await dialer.lease_one()
+        await dialer.report(lease, DIALING)
+        await dialer.end(lease, cb.CALL_OUTCOME_ANSWERED)
+    await create_many(api, (api.request(f"sip:w{n}@b.example") for n in range(400)))
+    queue = await look(api)
+    assert (queue.state, queue.expiring) == (pb.QUEUE_STATE_OPEN, 0)
+    wait_h = queue.estimated_wait.ToTimedelta() / timedelta(hours=1)
+    soon = [api.request(f"sip:s{n}@b.example", expire_time=from_now(hours=wait_h / 2)) for n in range(2)]
+    await create_many(api, soon)
+    queue = await look(api)
+    assert (queue.state, queue.expiring) == (pb.QUEUE_STATE_BEHIND, 2)
 
 
 # --- The estimate ----------------------------------------------------------------------------------------------

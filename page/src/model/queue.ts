@@ -41,12 +41,16 @@ export function attentionOf(picture: Picture): string {
 }
 
 /** Return the line below a service's state: since when and by whom, or until when. */
-export function stateDetail({ service, queue }: Picture, now: number, zone: string): string {
+export function stateDetail(picture: Picture, now: number, zone: string): string {
+  const { service, queue } = picture;
   const since = (at: number | null): string => (at === null ? "" : `since ${clockTime(at, now, zone)}`);
-  const pausedBy = [queue.pausedBy && `by ${queue.pausedBy}`, since(ms(queue.pauseTime))].filter(Boolean).join(" ");
+  const pausedBy = [since(ms(queue.pauseTime)), queue.pausedBy && `by ${queue.pausedBy}`].filter(Boolean).join(" ");
   switch (queue.state) {
-    case QueueState.NO_DIALER:
-      return since(ms(queue.noDialerSince));
+    case QueueState.NO_DIALER: {
+      // What is true besides: a dialer alone would not help.
+      const also = service.paused ? "and paused" : queue.capacity === 0 ? "and capacity is 0" : "";
+      return [since(ms(queue.noDialerSince)), also].filter(Boolean).join(", ");
+    }
     case QueueState.PAUSED:
       return pausedBy;
     case QueueState.DIALING_OFF:

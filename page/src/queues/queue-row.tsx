@@ -110,18 +110,23 @@ function CellLink({ to, label, children }: { to: string; label: string; children
   );
 }
 
-/** The state in a chip, and below it since when and by whom. Its times are of one day or another, so it hears the clock. */
-export function StateCell({ picture }: { picture: QueuePicture }): JSX.Element {
+/** The state in a chip, and below it since when and by whom. Its times are of one day or another, so it hears the clock. `unnamed`: without whom. */
+export function StateCell({ picture, unnamed = false }: { picture: QueuePicture; unnamed?: boolean }): JSX.Element {
   const { word, glyph, tone } = queueLook(picture.queue.state);
   const asked = pending.value.get(picture.service.serviceId);
-  const detail = asked ?? stateDetail(picture, now.value, zone);
+  const shown = unnamed ? { ...picture, queue: { ...picture.queue, pausedBy: "" } } : picture;
+  const detail = asked ?? stateDetail(shown, now.value, zone);
   return (
     <>
       <span class={`chip ${tone}`}>
         <Glyph name={glyph} />
         {word}
       </span>
-      {detail !== "" && <div class="sub">{detail}</div>}
+      {detail !== "" && (
+        <div class="sub" title={detail}>
+          {detail}
+        </div>
+      )}
       {isNarrow.value && <PauseButton picture={picture} />}
     </>
   );

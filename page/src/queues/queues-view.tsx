@@ -22,7 +22,8 @@ export function QueuesView(): JSX.Element {
   if (!isComplete && pictures.size === 0) return <Loading text="Reading the queues." />;
   if (pictures.size === 0) return <NoService />;
   const query = parseQueuesQuery(address.value.query, isComplete ? new Set(pictures.keys()) : null);
-  if (query.isWall) return <WallBoard />;
+  const struck = <StruckTokens tokens={query.struck} onRemove={removeFromAddress} />;
+  if (query.isWall) return <WallBoard>{struck}</WallBoard>;
   return (
     <section class="queues" aria-label="Queues">
       <Figures />
@@ -31,7 +32,7 @@ export function QueuesView(): JSX.Element {
           Services <AsOf />
         </h1>
         <PriorityKey />
-        <StruckTokens tokens={query.struck} onRemove={removeFromAddress} />
+        {struck}
         <span class="sp" />
         <Link class="btn x3" to={withQuery({ wall: "1" })}>
           Wall board <kbd>w</kbd>

@@ -116,7 +116,7 @@ test("ten seconds without a byte are a loss, on either stream", async () => {
     assert.deepEqual(tab.links.slice(-1), ["live"], silent);
     await world.pass(1);
     const { link } = tab;
-    assert.equal(link.kind === "lost" && link.why, "nothing was heard of the server for 10 s", silent);
+    assert.equal(link.kind === "lost" && link.why, "Nothing was heard of the server for 10 s.", silent);
   }
 });
 
@@ -271,6 +271,10 @@ test("streams that end with OK at once, again and again, are a loss", async () =
   const { world, hub } = newHub();
   const tab = await new FakeTab(hub, world).hello();
   await world.accept("t1");
+  world.stream.end();
+  await world.pass(0);
+  assert.equal(tab.link.kind, "live");
+  await world.send("t1");
   world.stream.end();
   await world.pass(0);
   assert.equal(tab.link.kind, "lost");

@@ -215,3 +215,45 @@ async def test_binary_clients_of_both_protocols(api: Api, port: int) -> None:
                     if response.events:
                         assert response.events[0].callback == made.callback
                         break
+
+
+# --- Queues ---------------------------------------------------------------------------------------------------
+
+QUEUES = path_of("WatchQueues", "DirectoryService")
+
+
+async def test_queues_are_watched_in_json(api: Api, port: int) -> None:
+    async with exchange(port) as call:
+        await call.send("POST", QUEUES, STREAM, frame(json.dumps({"heartbeatInterval": "60s"}).encode()))
+        assert (await call.head()).status == 200
+        frames = call.frames()
+        first = json.loads((await anext(frames))[1])
+        assert [queue["serviceId"] for queue in first["queues"]] == [api.service_id]
+        assert [service["serviceId"] for service in first["services"]] == [api.service_id]
+        assert first["complete"] is True
+        await api.create()
+        changed = json.loads((await anext(frames))[1])
+        [queue] = changed["queues"]
+        assert [level["count"] for level in queue["waiting"] if "count" in level] == [1]
+        assert "services" not in changed
+        assert "complete" not in changed
+
+
+async def test_a_watch_of_queues_ends_with_a_last_message_when_the_server_stops(app: App, api: Api, port: int) -> None:
+    async with exchange(port) as call:
+        await call.send("POST", QUEUES, STREAM, frame(b"{}"))
+        await call.head()
+        frames = call.frames()
+        assert json.loads((await anext(frames))[1])["complete"] is True
+        stopping = asyncio.create_task(app.stop())
+        rest = [(flags, json.loads(content)) async for flags, content in frames]
+        await stopping
+    [(last_flags, last), (end_flags, end)] = rest
+    assert (last_flags, list(last)) == (0, ["serverTime"])
+    assert (end_flags, end) == (END, {})
+
+
+async def test_a_faulty_watch_of_queues_is_refused(port: int) -> None:
+    answer = await post(port, QUEUES, frame(b'{"serviceIds": ["x"]}'), STREAM)
+    refusal = refused_in(json.loads(answer.body[5:])["error"])
+    assert (refusal.code, refusal.reason, refusal.fields) == ("invalid_argument", "INVALID_FIELD", ("service_ids[0]",))
