@@ -35,7 +35,9 @@ async def test_a_disconnect_is_told_and_what_was_missed_comes_by_itself(page_wor
         await world.api.create("tel:+12025550172")
         await page.get_by_role("button", name="Reconnect now").click()
         await is_live(page)
-        await expect(page.locator(".strips")).to_contain_text(re.compile(rf"Caught up at .* since {since[0]}, none lost"))
+        await expect(page.locator(".strips")).to_contain_text(
+            re.compile(rf"Caught up at .* since {since[0]}, none lost")
+        )
         await expect(page).to_have_title("1 waiting · Queues · Ringback")
         await page.get_by_role("button", name="Dismiss").click()
         await expect(page.locator(".strip")).to_have_count(0)

@@ -1,6 +1,6 @@
 // The selected callback in short: why it is where it is, what can be done, its attempts and facts.
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { toJsonString } from "@bufbuild/protobuf";
 import {
   type Attempt,
@@ -31,6 +31,7 @@ import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { Since, When } from "../parts/when.js";
+import { useFocusHandedOn } from "./focus.js";
 import { deselect } from "./moves.js";
 import { standsAt } from "./position.js";
 import { useSelected } from "./selected.js";
@@ -40,9 +41,11 @@ const MAX_ATTEMPTS = 8;
 
 export function Panel({ id }: { id: string }): JSX.Element {
   const selected = useSelected(id);
+  const panel = useRef<HTMLElement>(null);
+  useFocusHandedOn(panel);
   const callback = selected.callback.value;
   return (
-    <aside class="panel" aria-label="Selected callback" data-id={id}>
+    <aside ref={panel} class="panel" aria-label="Selected callback" data-id={id}>
       <header>
         {callback && <StateChip state={callback.state} />}
         <button type="button" class="quiet close" aria-label="Close" onClick={deselect}>
@@ -193,7 +196,9 @@ function lengthsOf(attempt: Attempt): string {
 
 function FactList({ callback }: { callback: Callback }): JSX.Element {
   const request = callback.callbackRequest;
-  const labels = Object.entries(request?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const labels = Object.entries(request?.labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
   const facts: [string, JSX.Element | string | null | undefined, boolean?][] = [
     ["Due", moment(ms(callback.nextAttemptTime) ?? ms(callback.dueTime))],
     ["Expires", callback.endTime ? null : moment(ms(callback.expireTime))],

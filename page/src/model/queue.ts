@@ -54,7 +54,7 @@ export function stateDetail(picture: Picture, now: number, zone: string): string
     case QueueState.PAUSED:
       return pausedBy;
     case QueueState.DIALING_OFF:
-      return ["capacity is 0", pausedBy].filter(Boolean).join(", ");
+      return `capacity is 0 ${pausedBy}`.trim();
     case QueueState.AGENTS_DO_NOT_ANSWER: {
       const until = ms(queue.agentsRestUntil);
       return until === null ? "" : `rests until ${clockTime(until, now, zone)}`;
@@ -141,19 +141,20 @@ export function roughSpan(duration: number): string {
 
 /** Return the estimated wait of a new callback, or in a word why there is none. */
 export function estimateOf({ queue }: Picture): string {
-  const wait = durationMs(queue.estimatedWait);
-  if (wait !== null) return roughSpan(wait);
   switch (queue.state) {
     case QueueState.PAUSED:
       return "paused";
     case QueueState.NO_DIALER:
     case QueueState.DIALING_OFF:
     case QueueState.AGENTS_DO_NOT_ANSWER:
+      // What the calls of the last minutes would give is not true any more.
       return "none";
     case QueueState.CLOSED:
       return queue.scheduled > 0 ? `${withCommas(queue.scheduled)} scheduled` : "closed";
-    default:
-      return "—";
+    default: {
+      const wait = durationMs(queue.estimatedWait);
+      return wait === null ? "—" : roughSpan(wait);
+    }
   }
 }
 

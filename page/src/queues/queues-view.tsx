@@ -12,6 +12,7 @@ import { PriorityKey } from "../parts/priority.js";
 import { StruckTokens } from "../parts/struck.js";
 import { Figures } from "./figures.js";
 import { QueueTable } from "./queue-table.js";
+import { isNarrow } from "./sizes.js";
 import { startToday } from "./today.js";
 import { WallBoard } from "./wall-board.js";
 
@@ -23,7 +24,8 @@ export function QueuesView(): JSX.Element {
   if (pictures.size === 0) return <NoService />;
   const query = parseQueuesQuery(address.value.query, isComplete ? new Set(pictures.keys()) : null);
   const struck = <StruckTokens tokens={query.struck} onRemove={removeFromAddress} />;
-  if (query.isWall) return <WallBoard>{struck}</WallBoard>;
+  // A phone has no wall.
+  if (query.isWall && !isNarrow.value) return <WallBoard>{struck}</WallBoard>;
   return (
     <section class="queues" aria-label="Queues">
       <Figures />
