@@ -48,7 +48,7 @@ async def test_that_agents_do_not_answer(ringback: Run, app: App, api: Api) -> N
     shown = [" ".join(row.split()) for row in (await ringback("services", "show", SUPPORT)).out.splitlines()]
     assert f"agents do not answer, called again at {end}" in shown
     explained = await ringback("explain", callback.callback_id)
-    text = f"queued (agents-do-not-answer) the agents do not answer; they are called again at {end}\n"
+    text = f"queued (agents-do-not-answer) Position 1 of 1. The agents do not answer; they are called again at {end}.\n"
     assert explained == (0, text, "")
 
 

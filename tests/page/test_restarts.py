@@ -57,12 +57,8 @@ class Killable:
 async def create_many(api: Api, count: int, first: int = 0) -> None:
     words = ["answer", "busy.answer", "no-answer.answer", "declined", "unreachable.answer"]
     for number in range(first, first + count):
-        await api.create(
-            f"sip:{words[number % len(words)]}@n{number}.example",
-            caller_id="crm",
-            max_retries=1,
-            description=f"{number}",
-        )
+        target = f"sip:{words[number % len(words)]}@n{number}.example"
+        await api.create(target, service_sip="sip:support@cc.example", caller_id="crm", max_retries=1)
 
 
 async def all_have_ended(api: Api) -> list[cb.Callback]:

@@ -120,7 +120,7 @@ function wordsOf({ param, text, moment }: Token): string {
 
 function StruckChip({ struck: { param, value, reason } }: { struck: Struck }): JSX.Element {
   return (
-    <span class="tok struck">
+    <span class="tok refused">
       <s>
         {param}
         {value && `=${value}`}

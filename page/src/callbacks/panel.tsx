@@ -1,6 +1,6 @@
 // The selected callback in short: why it is where it is, what can be done, its attempts and facts.
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { toJsonString } from "@bufbuild/protobuf";
 import {
   type Attempt,
@@ -21,7 +21,7 @@ import { WaitingReason } from "ringback/v1/directory_service_pb.js";
 import { queues, serviceName } from "../live/queues.js";
 import { callbackPath } from "../model/address.js";
 import { grpcurl } from "../model/grpcurl.js";
-import { rewriteMoments } from "../model/plain-spans.js";
+import { reasonWords } from "../model/reason-words.js";
 import { clockTime, ms, span } from "../model/times.js";
 import { attemptsLeft } from "../model/trace.js";
 import { counted, outcomeLook, priorityWord, stateLook } from "../model/words.js";
@@ -31,6 +31,7 @@ import { Loading, Refused } from "../parts/messages.js";
 import { StateChip } from "../parts/state-chip.js";
 import { Target } from "../parts/target.js";
 import { Since, When } from "../parts/when.js";
+import { useFocusHandedOn } from "./focus.js";
 import { deselect } from "./moves.js";
 import { standsAt } from "./position.js";
 import { useSelected } from "./selected.js";
@@ -40,9 +41,11 @@ const MAX_ATTEMPTS = 8;
 
 export function Panel({ id }: { id: string }): JSX.Element {
   const selected = useSelected(id);
+  const panel = useRef<HTMLElement>(null);
+  useFocusHandedOn(panel);
   const callback = selected.callback.value;
   return (
-    <aside class="panel" aria-label="Selected callback" data-id={id}>
+    <aside ref={panel} class="panel" aria-label="Selected callback" data-id={id}>
       <header>
         {callback && <StateChip state={callback.state} />}
         <button type="button" class="quiet close" aria-label="Close" onClick={deselect}>
@@ -116,15 +119,11 @@ function ReasonBox({ callback }: { callback: Callback }): JSX.Element | null {
   }, [standing]);
   const position = standing?.position;
   if (!position || position.explanation === "" || position.reason === WaitingReason.UNSPECIFIED) return null;
-  const words = rewriteMoments(position.explanation, (at) => writing().clock(at));
-  const [first = "", ...rest] = words.replace(/\.$/, "").split(". ");
+  const { lead, rest } = reasonWords(position.explanation, serviceName(callback.serviceId), writing().clock);
   return (
     <div class="why-box">
-      <b>
-        {first.charAt(0).toUpperCase()}
-        {first.slice(1)}.
-      </b>{" "}
-      {rest.length > 0 && `${rest.join(". ")}.`}
+      {lead !== "" && <b>{lead} </b>}
+      {rest}
       {asOf.value !== null && <span class="asof"> As of {clockTime(asOf.value, asOf.value, zone)}.</span>}
     </div>
   );
@@ -193,7 +192,9 @@ function lengthsOf(attempt: Attempt): string {
 
 function FactList({ callback }: { callback: Callback }): JSX.Element {
   const request = callback.callbackRequest;
-  const labels = Object.entries(request?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const labels = Object.entries(request?.labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
   const facts: [string, JSX.Element | string | null | undefined, boolean?][] = [
     ["Due", moment(ms(callback.nextAttemptTime) ?? ms(callback.dueTime))],
     ["Expires", callback.endTime ? null : moment(ms(callback.expireTime))],

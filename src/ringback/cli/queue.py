@@ -6,35 +6,52 @@ from rich.text import Text
 from ringback.cli.explanation import explanation, outcome_of
 from ringback.cli.page import attempts_table
 from ringback.cli.params import SERVICE, key_argument
+from ringback.cli.queue_tables import levels_table, queue_facts, queues_table
 from ringback.cli.session import Session, client_command
-from ringback.cli.tables import callbacks_table, plain_table, state_text
+from ringback.cli.tables import callbacks_table, state_text
 from ringback.cli.times import Times
-from ringback.cli.values import PRIORITIES, WAITING, WAITING_REASONS, format_span, is_guid
+from ringback.cli.values import WAITING, WAITING_REASONS, is_guid
 from ringback.v1 import callback_pb2 as cb
 from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import directory_service_pb2 as directory
 
 
 @click.command()
-@click.argument("service", type=SERVICE, metavar="UUID|SIP")
+@click.argument("service", type=SERVICE, metavar="[UUID|SIP]", required=False)
 @client_command
-async def queue(session: Session, *, service: str) -> None:
-    """Show who waits for a service, by priority, and for how long."""
+async def queue(session: Session, *, service: str | None) -> None:
+    """Show who waits for a service, by priority, and what stands in the way of its calls; without one, all queues."""
+    if service is None:
+        await _show_all(session)
+        return
     request = directory.GetQueueRequest()
     setattr(request, "service_id" if is_guid(service) else "sip_address", service)
     view = await session.directory.GetQueue(request, timeout=session.timeout_s)
     if session.as_json:
         session.print_json(view)
         return
-    table = plain_table("priority", "waiting")
-    for level in view.waiting:
-        table.add_row(PRIORITIES.of(level.priority), str(level.count))
-    session.console.print(table)
-    session.console.print(f"in progress     {view.in_progress} of {view.capacity}")
-    session.console.print(f"oldest since    {session.times.write(view.oldest_waiting_time) or 'nobody waits'}")
-    session.console.print(f"estimated wait  {_estimate(view)}")
-    if rest_ends := session.times.write(view.agents_rest_until):
-        session.console.print(f"agents          do not answer, called again at {rest_ends}")
+    session.console.print(levels_table(view, session.times))
+    for name, fact in queue_facts(view, session.times):
+        session.console.print(f"{name:14}  {fact}")
+
+
+async def _show_all(session: Session) -> None:
+    """Show the queues of all services that may be read: the first picture of a watch."""
+    queues: dict[str, directory.GetQueueResponse] = {}
+    services: dict[str, directory.Service] = {}
+    stream = session.directory.WatchQueues(directory.WatchQueuesRequest(), timeout=session.timeout_s)
+    async for response in stream:
+        queues |= {queue.service_id: queue for queue in response.queues}
+        services |= {service.service_id: service for service in response.services}
+        if response.complete:
+            stream.cancel()
+            break
+    in_order = sorted(services.values(), key=lambda service: service.sip_address)
+    if session.as_json:
+        for service in in_order:
+            session.print_json(queues[service.service_id])
+    else:
+        session.console.print(queues_table(queues, in_order, session.times))
 
 
 @click.command()
@@ -93,8 +110,3 @@ async def resolve(session: Session, *, target: str, reason: str) -> None:
             session.print_json(callback)
     else:
         session.console.print(callbacks_table(resolved.values(), session.times, width=session.console.width))
-
-
-def _estimate(view: directory.GetQueueResponse) -> str:
-    wait = format_span(view.estimated_wait.ToTimedelta()) if view.HasField("estimated_wait") else "unknown"
-    return f"{wait} ({view.estimate_basis})"

@@ -175,6 +175,7 @@ OUTCOMES = Names(cb.CallOutcome, "CALL_OUTCOME_")
 RETRY_DELAY_REASONS = Names(cb.RetryDelayReason, "RETRY_DELAY_REASON_")
 DAYS = Names(directory.DayOfWeek, "DAY_OF_WEEK_")
 FIRST_LEGS = Names(directory.FirstLeg, "FIRST_LEG_")
+QUEUE_STATES = Names(directory.QueueState, "QUEUE_STATE_")
 WAITING_REASONS = Names(directory.WaitingReason, "WAITING_REASON_")
 TARGET_POLICIES = Names(directory.TargetPolicy, "TARGET_POLICY_")
 
