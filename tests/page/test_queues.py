@@ -12,6 +12,7 @@ from ringback.v1 import callbacks_service_pb2 as pb
 from ringback.v1 import dialer_service_pb2 as dialer_pb
 from ringback.v1 import directory_service_pb2 as directory_pb
 from tests.world.api import by_id
+from tests.world.identities import GRANTED
 from tests.world.page import AWAY, DESKTOP, PHONE, OpenWorld, is_live
 from tests.world.page_checks import focused, too_wide
 
@@ -166,10 +167,11 @@ async def test_what_an_address_says_in_vain_is_struck_and_can_be_taken_out(page_
 async def test_a_service_is_paused_and_resumed_from_its_row(page_world: OpenWorld) -> None:
     """On a phone the act is in the card."""
     async with page_world(dialer="none", identities=True) as world:
-        sales = await world.api.add_service("sip:sales@cc.example", display_name="Sales")
+        assert world.identities is not None
+        sales = await world.api.add_service(GRANTED, display_name="Sales")
         for viewport in (DESKTOP, PHONE):
             # A dialer is there, or that would be said first.
-            await lease(world.identities["dialer"] if world.identities else world.api, sales)
+            await lease(world.identities["dialer"], sales)
             page = await (await world.reader("operator", viewport=viewport)).open(f"/ui/queues?open={sales}")
             await is_live(page)
             for act, shown in (("Pause", "Paused"), ("Resume", "Open")):
