@@ -27,6 +27,9 @@ export function startToday(): void {
   feed.start();
 }
 
+/** The time by ten seconds: for words that do not tick, and may be in a thousand rows. */
+export const roughNow: ReadonlySignal<number> = computed(() => Math.floor(now.value / 10_000) * 10_000);
+
 const halfHour = computed(() => halfHourOf(now.value));
 const dayOfNow = computed(() => dayBegin(halfHour.value, zone));
 
